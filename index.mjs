@@ -1,0 +1,4 @@
+import capwasi from './index.js'
+
+export const { WASI } = capwasi
+export default capwasi

@@ -1,0 +1,20 @@
+//! The Node-API side: everything that touches JavaScript. The class is napi-rs'; the functions of
+//! `wasiImport`, which a guest calls millions of times, are bare Node-API callbacks.
+#![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps to its rules")]
+
+mod class;
+mod context;
+mod error;
+mod imports;
+mod memory;
+mod options;
+
+use napi::bindgen_prelude::Object;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+/// Called when the addon is loaded into an environment.
+#[napi(module_exports)]
+pub fn init(exports: Object<'_>, env: Env) -> Result<()> {
+    context::Context::install(env, &exports)
+}

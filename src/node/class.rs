@@ -1,0 +1,262 @@
+//! The class `WASI`. What it does with JavaScript values it does in the order of Node's lib/wasi.js, through
+//! the same properties, so that programs that patch or subclass it find what they know.
+
+use super::context::{Context, Instance, Symbol, call, undefined};
+use super::error::{self, Class, invalid_type, throw_value};
+use super::options::{self, Options, Version};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::{Env, Result, ValueType, sys};
+use napi_derive::napi;
+use std::cell::RefCell;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A sandbox.
+#[napi(js_name = "WASI", custom_finalize)]
+pub struct WasiClass {
+    context: Rc<Context>,
+    instance: Rc<Instance>,
+    id: u32,
+    version: Version,
+}
+
+impl ObjectFinalize for WasiClass {
+    fn finalize(self, _: Env) -> Result<()> {
+        self.context.remove(self.id);
+        Ok(())
+    }
+}
+
+#[napi]
+impl WasiClass {
+    /// `new WASI(options)`
+    #[napi(constructor)]
+    pub fn new(env: Env, this: This<'_>, options: Unknown<'_>) -> Result<Self> {
+        let context = Context::of(env)?;
+        if !is_instance(&context, this.object.raw())? {
+            env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
+            return Err(error::pending());
+        }
+        let Options { version, wasi, return_on_exit } = Options::read(&env, options)?;
+        let instance = Rc::new(Instance { wasi: Arc::new(wasi), memory: RefCell::new(None) });
+        let id = context.add(Rc::clone(&instance));
+        let populate = context.prelude()?.populate.get(&env)?;
+        let args = [
+            this.object.raw(),
+            env.create_uint32(id)?.raw(),
+            env.create_string(version.namespace())?.raw(),
+            error::unknown(&env, return_on_exit)?.raw(),
+        ];
+        call(&env, populate, None, &args)?;
+        Ok(Self { context, instance, id, version })
+    }
+
+    /// `wasi.finalizeBindings(instance, { memory })`: binds a memory without running anything.
+    #[napi(enumerable = false)]
+    pub fn finalize_bindings(
+        &self,
+        env: Env,
+        this: This<'_>,
+        instance: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> Result<()> {
+        let wasi = Value::new(&env, this.object.raw());
+        let given = match options.get_type()? {
+            ValueType::Undefined => None,
+            _ => Value::new(&env, options.raw()).get("memory")?.defined()?,
+        };
+        let memory = match given {
+            Some(memory) => memory,
+            None => exported_memory(&env, instance)?,
+        };
+        if wasi.symbol(&self.context, Symbol::Started)?.is_truthy()? {
+            let message = "WASI instance has already started";
+            return Err(error::throw(&env, Class::Error, "ERR_WASI_ALREADY_STARTED", message));
+        }
+        options::object(&env, instance, "The \"instance\" argument")?;
+        let exports = Value::new(&env, instance.raw()).get("exports")?;
+        options::object(&env, exports.unknown(), "The \"instance.exports\" property")?;
+        let set_memory = wasi.symbol(&self.context, Symbol::SetMemory)?;
+        call(&env, set_memory.raw, Some(wasi.raw), &[memory.raw])?;
+        wasi.set_symbol(&self.context, Symbol::Instance, instance.raw())?;
+        wasi.set_symbol(&self.context, Symbol::Started, error::unknown(&env, true)?.raw())
+    }
+
+    /// `wasi.start(instance)`: runs a command, and returns its exit code.
+    #[napi(enumerable = false)]
+    pub fn start<'env>(&self, env: Env, this: This<'env>, instance: Unknown<'env>) -> Result<sys::napi_value> {
+        let wasi = Value::new(&env, this.object.raw());
+        let exports = self.bind(&wasi, instance)?;
+        let entry = match self.version {
+            Version::First => first_entry(&exports)?,
+            Version::Unstable | Version::Preview1 => {
+                let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
+                start.expect_function("The \"instance.exports._start\" property")?;
+                initialize.expect_undefined("The \"instance.exports._initialize\" property")?;
+                Some(start)
+            }
+        };
+        if let Some(entry) = entry {
+            run(&env, entry.raw)?;
+        }
+        Ok(wasi.symbol(&self.context, Symbol::ExitCode)?.raw)
+    }
+
+    /// `wasi.initialize(instance)`: initializes a reactor.
+    #[napi(enumerable = false)]
+    pub fn initialize(&self, env: Env, this: This<'_>, instance: Unknown<'_>) -> Result<()> {
+        let wasi = Value::new(&env, this.object.raw());
+        let exports = self.bind(&wasi, instance)?;
+        let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
+        start.expect_undefined("The \"instance.exports._start\" property")?;
+        if let Some(initialize) = initialize.defined()? {
+            initialize.expect_function("The \"instance.exports._initialize\" property")?;
+            call(&env, initialize.raw, None, &[])?;
+        }
+        Ok(())
+    }
+
+    /// `wasi.getImportObject()`: what to instantiate a guest with.
+    #[napi(enumerable = false)]
+    pub fn get_import_object(&self, env: Env, this: This<'_>) -> Result<sys::napi_value> {
+        let wasi_import = Value::new(&env, this.object.raw()).get("wasiImport")?;
+        let mut imports = Object::new(&env)?;
+        imports.set_named_property(self.version.namespace(), wasi_import.raw)?;
+        Ok(imports.raw())
+    }
+
+    /// `wasi.close()`: closes every descriptor of the guest.
+    #[napi(enumerable = false)]
+    pub fn close(&self) {
+        self.instance.wasi.table.clear();
+    }
+
+    /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,
+    /// and gives the instance's exports.
+    fn bind<'env>(&self, wasi: &Value<'env>, instance: Unknown<'env>) -> Result<Value<'env>> {
+        let finalize_bindings = wasi.get("finalizeBindings")?;
+        call(wasi.env, finalize_bindings.raw, Some(wasi.raw), &[instance.raw()])?;
+        wasi.symbol(&self.context, Symbol::Instance)?.get("exports")
+    }
+}
+
+/// Whether `new` made this object, which Node-API's constructors do not insist on.
+fn is_instance(context: &Context, this: sys::napi_value) -> Result<bool> {
+    let class = context.prelude()?.class.get(&context.env)?;
+    let mut is_instance = false;
+    // SAFETY: values of this environment.
+    let status = unsafe { sys::napi_instanceof(context.env.raw(), this, class, &raw mut is_instance) };
+    Ok(status == sys::Status::napi_ok && is_instance)
+}
+
+/// What `start` ran when the module was first documented.
+fn first_entry<'env>(exports: &Value<'env>) -> Result<Option<Value<'env>>> {
+    for name in ["_start", "__wasi_unstable_reactor_start"] {
+        let entry = exports.get(name)?;
+        if entry.is_truthy()? {
+            entry.expect_function(&format!("The \"instance.exports.{name}\" property"))?;
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// Runs a command to its end, be it an exit; whatever else it throws stays thrown.
+fn run(env: &Env, entry: sys::napi_value) -> Result<()> {
+    let Err(failure) = call(env, entry, None, &[]) else {
+        return Ok(());
+    };
+    let mut thrown = ptr::null_mut();
+    // SAFETY: a place for what was thrown. Nothing can be had while a worker is being terminated.
+    let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
+    if status != sys::Status::napi_ok {
+        return Err(failure);
+    }
+    if error::is_exit(env, thrown) { Ok(()) } else { Err(throw_value(env, thrown)) }
+}
+
+/// `instance?.exports?.memory`
+fn exported_memory<'env>(env: &'env Env, instance: Unknown<'env>) -> Result<Value<'env>> {
+    let mut value = Value::new(env, instance.raw());
+    for name in ["exports", "memory"] {
+        if matches!(value.unknown().get_type()?, ValueType::Undefined | ValueType::Null) {
+            return Ok(Value::new(env, undefined(env)?));
+        }
+        value = value.get(name)?;
+    }
+    Ok(value)
+}
+
+/// A JavaScript value, to be looked into as JavaScript does: whatever it is, and whatever its getters throw.
+struct Value<'env> {
+    env: &'env Env,
+    raw: sys::napi_value,
+}
+
+impl<'env> Value<'env> {
+    fn new(env: &'env Env, raw: sys::napi_value) -> Self {
+        Self { env, raw }
+    }
+
+    fn unknown(&self) -> Unknown<'env> {
+        // SAFETY: a value of this environment.
+        unsafe { Unknown::from_raw_unchecked(self.env.raw(), self.raw) }
+    }
+
+    /// `value.name`
+    fn get(&self, name: &str) -> Result<Self> {
+        let name = self.env.create_string(name)?;
+        self.get_by(name.raw())
+    }
+
+    fn get_by(&self, key: sys::napi_value) -> Result<Self> {
+        if self.unknown().get_type()? == ValueType::Null || self.unknown().get_type()? == ValueType::Undefined {
+            let message = format!("Cannot read properties of {}", error::describe(self.env, self.unknown())?);
+            self.env.throw_type_error(&message, None)?;
+            return Err(error::pending());
+        }
+        let mut value = ptr::null_mut();
+        // SAFETY: values of this environment.
+        napi::check_status!(unsafe { sys::napi_get_property(self.env.raw(), self.raw, key, &raw mut value) })?;
+        Ok(Self::new(self.env, value))
+    }
+
+    fn symbol(&self, context: &Context, symbol: Symbol) -> Result<Self> {
+        self.get_by(context.symbol(symbol)?)
+    }
+
+    fn set_symbol(&self, context: &Context, symbol: Symbol, value: sys::napi_value) -> Result<()> {
+        let key = context.symbol(symbol)?;
+        // SAFETY: values of this environment.
+        napi::check_status!(unsafe { sys::napi_set_property(self.env.raw(), self.raw, key, value) })
+    }
+
+    /// The value, unless it is undefined.
+    fn defined(self) -> Result<Option<Self>> {
+        Ok((self.unknown().get_type()? != ValueType::Undefined).then_some(self))
+    }
+
+    fn is_truthy(&self) -> Result<bool> {
+        let (mut boolean, mut truthy) = (ptr::null_mut(), false);
+        // SAFETY: values of this environment.
+        napi::check_status!(unsafe { sys::napi_coerce_to_bool(self.env.raw(), self.raw, &raw mut boolean) })?;
+        // SAFETY: as above.
+        napi::check_status!(unsafe { sys::napi_get_value_bool(self.env.raw(), boolean, &raw mut truthy) })?;
+        Ok(truthy)
+    }
+
+    fn expect_function(&self, subject: &str) -> Result<()> {
+        match self.unknown().get_type()? {
+            ValueType::Function => Ok(()),
+            _ => Err(invalid_type(self.env, subject, "of type function", self.unknown())),
+        }
+    }
+
+    fn expect_undefined(&self, subject: &str) -> Result<()> {
+        match self.unknown().get_type()? {
+            ValueType::Undefined => Ok(()),
+            _ => Err(invalid_type(self.env, subject, "undefined", self.unknown())),
+        }
+    }
+}

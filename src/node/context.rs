@@ -1,0 +1,187 @@
+//! What one JavaScript environment (the main thread's, or a worker's) has of capwasi: functions and symbols
+//! made once, and the sandboxes that live in it.
+
+use super::imports;
+use super::memory::MemoryView;
+use crate::wasi::Wasi;
+use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
+use napi::{Env, Error, Result, Status, sys};
+use std::cell::{OnceCell, RefCell};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A reference that keeps its object for as long as the environment lives.
+#[derive(Debug)]
+pub struct StrongRef(sys::napi_ref);
+
+impl StrongRef {
+    fn new(env: &Env, object: sys::napi_value) -> Result<Self> {
+        let mut reference = ptr::null_mut();
+        // SAFETY: an object of this environment.
+        napi::check_status!(unsafe { sys::napi_create_reference(env.raw(), object, 1, &raw mut reference) })?;
+        Ok(Self(reference))
+    }
+
+    /// The object.
+    pub fn get(&self, env: &Env) -> Result<sys::napi_value> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the reference lives as long as its environment.
+        napi::check_status!(unsafe { sys::napi_get_reference_value(env.raw(), self.0, &raw mut value) })?;
+        Ok(value)
+    }
+}
+
+/// A sandbox as its environment knows it: what stands behind the functions of one `wasiImport`.
+#[derive(Debug)]
+pub struct Instance {
+    /// The guest's world. Another thread of the same guest may have it too.
+    pub wasi: Arc<Wasi>,
+    /// The memory bound last, `None` before `start`.
+    pub memory: RefCell<Option<MemoryView>>,
+}
+
+/// One environment's share.
+pub struct Context {
+    /// The environment.
+    pub env: Env,
+    /// Indexed by the number that each function of a `wasiImport` is bound to.
+    instances: RefCell<Vec<Option<Rc<Instance>>>>,
+    free: RefCell<Vec<u32>>,
+    prelude: OnceCell<Prelude>,
+}
+
+/// The class, and what prelude.js returned, under its names.
+#[derive(Debug)]
+pub struct Prelude {
+    symbols: StrongRef,
+    pub class: StrongRef,
+    pub populate: StrongRef,
+    pub buffer: StrongRef,
+    pub bytes: StrongRef,
+    pub keep: StrongRef,
+    pub idle: StrongRef,
+    pub text: StrongRef,
+    pub entries: StrongRef,
+}
+
+/// The own symbols of a WASI object that are used here, numbered as in prelude.js. By their descriptions emnapi finds in them the
+/// state that node:wasi keeps there.
+#[derive(Clone, Copy, Debug)]
+pub enum Symbol {
+    /// Binds a Memory.
+    SetMemory = 0,
+    /// Whether `start`, `initialize` or `finalizeBindings` has been called.
+    Started = 1,
+    /// The instance that was bound.
+    Instance = 2,
+    /// What the guest passed to `proc_exit`, 0 until then.
+    ExitCode = 3,
+}
+
+impl Context {
+    /// Makes what an environment needs, and gives the class, which napi-rs has made, its last touch.
+    pub fn install(env: Env, exports: &Object<'_>) -> Result<()> {
+        let context = Rc::new(Self {
+            env,
+            instances: RefCell::default(),
+            free: RefCell::default(),
+            prelude: OnceCell::new(),
+        });
+        let prelude: Function<'_, Object<'_>, Object<'_>> = env.run_script(include_str!("prelude.js"))?;
+        let prelude = prelude.call(imports::functions(&context)?)?;
+        let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
+        let class: Unknown<'_> = exports.get_named_property_unchecked("WASI")?;
+        call(&env, shape.raw(), None, &[class.raw()])?;
+        let named = |name| StrongRef::new(&env, prelude.get_named_property_unchecked::<Unknown<'_>>(name)?.raw());
+        let prelude = Prelude {
+            symbols: named("symbols")?,
+            class: StrongRef::new(&env, class.raw())?,
+            populate: named("populate")?,
+            buffer: named("buffer")?,
+            bytes: named("bytes")?,
+            keep: named("keep")?,
+            idle: named("idle")?,
+            text: named("text")?,
+            entries: named("entries")?,
+        };
+        // It was empty: this is where it is set.
+        let _ = context.prelude.set(prelude);
+        env.set_instance_data(context, (), |_| ())
+    }
+
+    /// The context of an environment.
+    pub fn of(env: Env) -> Result<Rc<Self>> {
+        let context = env.get_instance_data::<Rc<Self>>()?;
+        Ok(Rc::clone(context.ok_or_else(|| Error::from_status(Status::GenericFailure))?))
+    }
+
+    /// What prelude.js made.
+    pub fn prelude(&self) -> Result<&Prelude> {
+        self.prelude.get().ok_or_else(|| Error::from_status(Status::GenericFailure))
+    }
+
+    /// One of the own symbols of WASI objects.
+    pub fn symbol(&self, symbol: Symbol) -> Result<sys::napi_value> {
+        let symbols = self.prelude()?.symbols.get(&self.env)?;
+        let mut value = ptr::null_mut();
+        // SAFETY: an array of this environment.
+        napi::check_status!(unsafe {
+            sys::napi_get_element(self.env.raw(), symbols, symbol as u32, &raw mut value)
+        })?;
+        Ok(value)
+    }
+
+    /// Gives a sandbox the number its functions are bound to.
+    pub fn add(&self, instance: Rc<Instance>) -> u32 {
+        let mut instances = self.instances.borrow_mut();
+        if let Some(id) = self.free.borrow_mut().pop() {
+            instances[id as usize] = Some(instance);
+            return id;
+        }
+        instances.push(Some(instance));
+        instances.len() as u32 - 1
+    }
+
+    /// The sandbox with a number.
+    #[inline]
+    pub fn instance(&self, id: u32) -> Option<Rc<Instance>> {
+        self.instances.borrow().get(id as usize)?.clone()
+    }
+
+    /// Takes back a number, once nothing is bound to it any more.
+    pub fn remove(&self, id: u32) {
+        let instance = self.instances.borrow_mut().get_mut(id as usize).and_then(Option::take);
+        if let Some(view) = instance.and_then(|instance| instance.memory.take()) {
+            view.delete(&self.env);
+        }
+        self.free.borrow_mut().push(id);
+    }
+}
+
+/// Calls a function, `this` being undefined unless given. What it throws stays thrown.
+pub fn call(
+    env: &Env,
+    function: sys::napi_value,
+    this: Option<sys::napi_value>,
+    args: &[sys::napi_value],
+) -> Result<sys::napi_value> {
+    let this = match this {
+        Some(this) => this,
+        None => undefined(env)?,
+    };
+    let mut result = ptr::null_mut();
+    // SAFETY: values of this environment, as many as `len` says.
+    napi::check_status!(unsafe {
+        sys::napi_call_function(env.raw(), this, function, args.len(), args.as_ptr(), &raw mut result)
+    })?;
+    Ok(result)
+}
+
+/// `undefined`
+pub fn undefined(env: &Env) -> Result<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: a place for the value.
+    napi::check_status!(unsafe { sys::napi_get_undefined(env.raw(), &raw mut value) })?;
+    Ok(value)
+}

@@ -1,0 +1,232 @@
+//! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
+
+use super::context::{Context, call};
+use super::error::{self, Class, invalid_type, null_byte, quote};
+use crate::wasi::Wasi;
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
+use napi::{Env, Result, ValueType};
+use std::path::Path;
+
+/// Which module a WASI object is like, told by `options.version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// None given: the module as it was first documented.
+    First,
+    /// `'unstable'`: today's module, with the layouts of snapshot 0.
+    Unstable,
+    /// `'preview1'`
+    Preview1,
+}
+
+impl Version {
+    /// The module that its guests import from.
+    pub fn namespace(self) -> &'static str {
+        match self {
+            Version::Unstable => "wasi_unstable",
+            Version::First | Version::Preview1 => "wasi_snapshot_preview1",
+        }
+    }
+}
+
+/// What the options say.
+#[derive(Debug)]
+pub struct Options {
+    pub version: Version,
+    pub wasi: Wasi,
+    pub return_on_exit: bool,
+}
+
+impl Options {
+    /// Reads them, and makes the guest's world.
+    pub fn read(env: &Env, options: Unknown<'_>) -> Result<Self> {
+        let options = match options.get_type()? {
+            ValueType::Undefined => Object::new(env)?,
+            _ => object(env, options, "The \"options\" argument")?,
+        };
+        let version = version(env, get(&options, "version")?)?;
+        let args = strings(env, get(&options, "args")?)?;
+        let variables = entries(env, &options, "env")?
+            .into_iter()
+            .filter(|(_, value)| !matches!(value.get_type(), Ok(ValueType::Undefined)))
+            .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
+            .collect::<Result<Vec<_>>>()?;
+        let preopens = entries(env, &options, "preopens")?
+            .into_iter()
+            .map(|(name, path)| Ok((name, error::to_text(env, path)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut stdio = [0, 1, 2];
+        for (fd, name) in stdio.iter_mut().zip(STDIO) {
+            *fd = descriptor(env, get(&options, name)?, name, *fd)?;
+        }
+        permission(env)?;
+        let wasi = build(env, &args, &variables, &preopens, stdio)?;
+        let return_on_exit = get(&options, "returnOnExit")?;
+        let return_on_exit = match return_on_exit.get_type()? {
+            ValueType::Undefined => version != Version::First,
+            ValueType::Boolean => bool::from_unknown(return_on_exit)?,
+            _ => {
+                let subject = "The \"options.returnOnExit\" property";
+                return Err(invalid_type(env, subject, "of type boolean", return_on_exit));
+            }
+        };
+        Ok(Self { version, wasi, return_on_exit })
+    }
+}
+
+const STDIO: [&str; 3] = ["stdin", "stdout", "stderr"];
+
+fn get<'env>(options: &Object<'env>, name: &str) -> Result<Unknown<'env>> {
+    options.get_named_property_unchecked(name)
+}
+
+/// An object that is no array, as Node's validators understand it.
+pub fn object<'env>(env: &Env, value: Unknown<'env>, subject: &str) -> Result<Object<'env>> {
+    if value.get_type()? != ValueType::Object || value.is_array()? {
+        return Err(invalid_type(env, subject, "of type object", value));
+    }
+    Object::from_unknown(value)
+}
+
+fn version(env: &Env, version: Unknown<'_>) -> Result<Version> {
+    if version.get_type()? == ValueType::Undefined {
+        return Ok(Version::First);
+    }
+    let Some(version) = error::string(version)? else {
+        return Err(invalid_type(env, "The \"options.version\" property", "of type string", version));
+    };
+    match version.as_str() {
+        "preview1" => Ok(Version::Preview1),
+        "unstable" => Ok(Version::Unstable),
+        _ => {
+            let received = error::quote(&version);
+            let message = format!("The property 'options.version' unsupported WASI version. Received {received}");
+            Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message))
+        }
+    }
+}
+
+fn strings(env: &Env, args: Unknown<'_>) -> Result<Vec<String>> {
+    if args.get_type()? == ValueType::Undefined {
+        return Ok(Vec::new());
+    }
+    if !args.is_array()? {
+        return Err(invalid_type(env, "The \"options.args\" property", "an instance of Array", args));
+    }
+    let args = Object::from_unknown(args)?;
+    let element = |index| error::to_text(env, args.get_element::<Unknown<'_>>(index)?);
+    (0..args.get_array_length()?).map(element).collect()
+}
+
+/// The own enumerable properties with string keys of an option that is an object.
+fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(String, Unknown<'env>)>> {
+    let value = get(options, name)?;
+    if value.get_type()? == ValueType::Undefined {
+        return Ok(Vec::new());
+    }
+    let value = object(env, value, &format!("The \"options.{name}\" property"))?;
+    let context = Context::of(*env)?;
+    let entries = call(env, context.prelude()?.entries.get(env)?, None, &[value.raw()])?;
+    let entries = Object::from_raw(env.raw(), entries);
+    let entry = |index| {
+        let entry: Object<'_> = entries.get_element(index)?;
+        Ok((entry.get_element(0)?, entry.get_element(1)?))
+    };
+    (0..entries.get_array_length()?).map(entry).collect()
+}
+
+/// A file descriptor of the host's.
+fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
+    let number = match value.get_type()? {
+        ValueType::Undefined => return Ok(default),
+        ValueType::Number => f64::from_unknown(value)?,
+        _ => {
+            let subject = format!("The \"options.{name}\" property");
+            return Err(invalid_type(env, &subject, "of type number", value));
+        }
+    };
+    let expected = if number.fract() != 0.0 || !number.is_finite() {
+        "It must be an integer."
+    } else if !(0.0..=f64::from(i32::MAX)).contains(&number) {
+        "It must be >= 0 && <= 2147483647."
+    } else {
+        return Ok(number as i32);
+    };
+    let received = grouped(&error::to_text(env, value)?);
+    let message = format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
+    Err(error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message))
+}
+
+/// A large integer as Node writes it: 4_294_967_296. Other numbers stay as they are.
+fn grouped(number: &str) -> String {
+    let digits = number.trim_start_matches('-');
+    let large = digits.parse::<u64>().is_ok_and(|value| value > 1 << 32);
+    if !large {
+        return number.to_owned();
+    }
+    let mut grouped = number[..number.len() - digits.len()].to_owned();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// With Node's permission model, `wasi` must have been allowed.
+fn permission(env: &Env) -> Result<()> {
+    let process: Unknown<'_> = env.get_global()?.get_named_property_unchecked("process")?;
+    if process.get_type()? != ValueType::Object {
+        return Ok(());
+    }
+    let permission: Unknown<'_> = Object::from_unknown(process)?.get_named_property_unchecked("permission")?;
+    if permission.get_type()? != ValueType::Object {
+        return Ok(());
+    }
+    let has: Unknown<'_> = Object::from_unknown(permission)?.get_named_property_unchecked("has")?;
+    let allowed = call(env, has.raw(), Some(permission.raw()), &[env.create_string("wasi")?.raw()])?;
+    // SAFETY: `has` returned a value of this environment.
+    if unsafe { bool::from_napi_value(env.raw(), allowed)? } {
+        return Ok(());
+    }
+    let message = "Access to this API has been restricted. Use --allow-wasi to manage permissions.";
+    let mut error = error::create(env, Class::Error, "ERR_ACCESS_DENIED", message)?;
+    error.set_named_property("permission", "WASI")?;
+    error.set_named_property("resource", "")?;
+    Err(error::throw_value(env, error.raw()))
+}
+
+/// Makes the guest's world of what the options say.
+fn build(
+    env: &Env,
+    args: &[String],
+    variables: &[(String, String)],
+    preopens: &[(String, String)],
+    stdio: [i32; 3],
+) -> Result<Wasi> {
+    let mut wasi = Wasi::default();
+    for (index, arg) in args.iter().enumerate() {
+        wasi.args.push(arg.as_bytes()).map_err(|_| null_byte(env, &format!("options.args[{index}]"), arg))?;
+    }
+    for (key, value) in variables {
+        let variable = format!("{key}={value}");
+        let property = || format!("options.env[{}]", quote(key));
+        wasi.env.push(variable.as_bytes()).map_err(|_| null_byte(env, &property(), &variable))?;
+    }
+    for (fd, name) in stdio.into_iter().zip(STDIO) {
+        let subject = || format!("options.{name} is the descriptor {fd}");
+        wasi.add_stdio(fd).map_err(|errno| error::init(env, errno, &subject(), None))?;
+    }
+    for (name, path) in preopens {
+        let property = format!("options.preopens[{}]", quote(name));
+        for text in [name, path] {
+            if text.contains('\0') {
+                return Err(null_byte(env, &property, text));
+            }
+        }
+        let subject = || format!("{property} is the path {}", quote(path));
+        wasi.add_preopen(name.as_bytes(), Path::new(path))
+            .map_err(|errno| error::init(env, errno, &subject(), Some(path)))?;
+    }
+    Ok(wasi)
+}

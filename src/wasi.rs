@@ -1,0 +1,243 @@
+//! WASI itself: what a guest has and can do, with no knowledge of who calls it. Each host function is a method
+//! of [`Wasi`] in the file of its prefix; here are the two tables of their names.
+
+#[macro_use]
+pub mod types;
+pub mod abi;
+pub mod clock;
+pub mod dir;
+pub mod env;
+pub mod errno;
+pub mod fd;
+pub mod io;
+pub mod memory;
+pub mod path;
+pub mod poll;
+pub mod proc;
+pub mod random;
+pub mod snapshot;
+pub mod sock;
+pub mod sys;
+pub mod table;
+
+use abi::{Call, CoreArgs, HostFn, Signature, signature};
+use dir::Dir;
+use env::StringArray;
+use errno::{Errno, Result};
+use io::Stream;
+use once_cell::sync::Lazy;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use table::{Descriptor, Entry, Table};
+use types::{Fdflags, Filetype, Rights};
+
+/// A guest's world: its arguments, its environment, its descriptors. Threads of a guest may share it.
+#[derive(Debug, Default)]
+pub struct Wasi {
+    /// Arguments; by custom the first is the program's name.
+    pub args: StringArray,
+    /// Environment variables, as `KEY=value`.
+    pub env: StringArray,
+    /// Descriptors.
+    pub table: Table,
+    /// Device and serial number of each preopened directory.
+    preopens: Vec<(u64, u64)>,
+}
+
+impl Wasi {
+    /// Gives the guest a stream of the host's as its next descriptor.
+    pub fn add_stdio(&mut self, fd: i32) -> std::result::Result<(), Errno> {
+        let stream = Stream::host(sys::host_stream(fd)?)?;
+        let flags = sys::stream_flags(stream.handle())?;
+        self.add(Entry::new(Descriptor::Stream(stream), Rights::ALL, Rights::ALL, flags))
+    }
+
+    /// Gives the guest the directory at `path` as its next descriptor, under the name `name`.
+    pub fn add_preopen(&mut self, name: &[u8], path: &Path) -> std::result::Result<(), Errno> {
+        let (dir, id) = open_preopen(path)?;
+        self.preopens.push(id);
+        let dir = Descriptor::Dir(Dir::preopen(dir, name));
+        self.add(Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty()))
+    }
+
+    fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {
+        match self.table.insert(entry) {
+            Err(errno::Failure::Errno(errno)) => Err(errno),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Preopened directories of the process by device and serial number: however many guests there are, each
+/// directory is open once.
+static PREOPENS: Lazy<Mutex<HashMap<(u64, u64), Weak<cap_std::fs::Dir>>>> = Lazy::new(Mutex::default);
+
+fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, (u64, u64))> {
+    let open = || cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority());
+    let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(id) = sys::directory_id(path)
+        && let Some(dir) = preopens.get(&id).and_then(Weak::upgrade)
+    {
+        return Ok((dir, id));
+    }
+    let dir = Arc::new(open()?);
+    let stat = sys::stat(sys::handle(&*dir))?;
+    if stat.filetype != Filetype::Directory {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
+    preopens.retain(|_, dir| dir.strong_count() > 0);
+    preopens.insert((stat.dev, stat.ino), Arc::downgrade(&dir));
+    Ok((dir, (stat.dev, stat.ino)))
+}
+
+/// A function that a guest can import.
+pub trait Import {
+    /// Its name.
+    const NAME: &'static str;
+    /// Its core parameters.
+    const SIGNATURE: Signature;
+
+    /// Calls it.
+    fn call(call: &Call<'_>, core: &CoreArgs) -> Result;
+}
+
+/// Something to be done with each function of a table.
+pub trait Visitor {
+    /// Does it.
+    fn visit<I: Import>(&mut self);
+}
+
+macro_rules! imports {
+    ($(#[$doc:meta])* $module:ident { $($name:ident $(=> $method:ident)?,)* }) => {
+        $(#[$doc])*
+        #[expect(non_camel_case_types, missing_docs, reason = "these are the names of the witx")]
+        pub mod $module {
+            use super::{Call, CoreArgs, HostFn, Import, Result, Signature, Visitor, Wasi, signature};
+
+            $(
+                pub struct $name;
+
+                impl Import for $name {
+                    const NAME: &'static str = stringify!($name);
+                    const SIGNATURE: Signature = signature(&imports!(@method $name $($method)?));
+
+                    #[inline(always)]
+                    fn call(call: &Call<'_>, core: &CoreArgs) -> Result {
+                        imports!(@method $name $($method)?).call(call, core)
+                    }
+                }
+            )*
+
+            /// Visits each function, in node:wasi's order.
+            pub fn visit(visitor: &mut impl Visitor) {
+                $(visitor.visit::<$name>();)*
+            }
+        }
+    };
+    (@method $name:ident) => { Wasi::$name };
+    (@method $name:ident $method:ident) => { Wasi::$method };
+}
+
+imports! {
+    /// The functions of `wasi_snapshot_preview1`.
+    preview1 {
+        args_get,
+        args_sizes_get,
+        clock_res_get,
+        clock_time_get,
+        environ_get,
+        environ_sizes_get,
+        fd_advise,
+        fd_allocate,
+        fd_close,
+        fd_datasync,
+        fd_fdstat_get,
+        fd_fdstat_set_flags,
+        fd_fdstat_set_rights,
+        fd_filestat_get,
+        fd_filestat_set_size,
+        fd_filestat_set_times,
+        fd_pread,
+        fd_prestat_get,
+        fd_prestat_dir_name,
+        fd_pwrite,
+        fd_read,
+        fd_readdir,
+        fd_renumber,
+        fd_seek,
+        fd_sync,
+        fd_tell,
+        fd_write,
+        path_create_directory,
+        path_filestat_get,
+        path_filestat_set_times,
+        path_link,
+        path_open,
+        path_readlink,
+        path_remove_directory,
+        path_rename,
+        path_symlink,
+        path_unlink_file,
+        poll_oneoff,
+        proc_exit,
+        proc_raise,
+        random_get,
+        sched_yield,
+        sock_accept,
+        sock_recv,
+        sock_send,
+        sock_shutdown,
+    }
+}
+
+imports! {
+    /// The functions of `wasi_unstable`.
+    unstable {
+        args_get,
+        args_sizes_get,
+        clock_res_get,
+        clock_time_get,
+        environ_get,
+        environ_sizes_get,
+        fd_advise,
+        fd_allocate,
+        fd_close,
+        fd_datasync,
+        fd_fdstat_get,
+        fd_fdstat_set_flags,
+        fd_fdstat_set_rights,
+        fd_filestat_get => unstable_fd_filestat_get,
+        fd_filestat_set_size,
+        fd_filestat_set_times,
+        fd_pread,
+        fd_prestat_get,
+        fd_prestat_dir_name,
+        fd_pwrite,
+        fd_read,
+        fd_readdir,
+        fd_renumber,
+        fd_seek => unstable_fd_seek,
+        fd_sync,
+        fd_tell,
+        fd_write,
+        path_create_directory,
+        path_filestat_get => unstable_path_filestat_get,
+        path_filestat_set_times,
+        path_link,
+        path_open,
+        path_readlink,
+        path_remove_directory,
+        path_rename,
+        path_symlink,
+        path_unlink_file,
+        poll_oneoff => unstable_poll_oneoff,
+        proc_exit,
+        proc_raise,
+        random_get,
+        sched_yield,
+        sock_recv,
+        sock_send,
+        sock_shutdown,
+    }
+}

@@ -1,0 +1,173 @@
+//! `fd_*`, but for moving bytes (io.rs) and reading directories (dir.rs).
+
+use super::Wasi;
+use super::errno::{Errno, Result};
+use super::memory::{List, Memory};
+use super::sys;
+use super::table::{Descriptor, Entry};
+use super::types::{
+    Advice, Fd, Fdflags, Fdstat, Filedelta, Filesize, Filestat, Fstflags, Prestat, Rights, Size, Timestamp,
+    Whence,
+};
+use std::sync::Arc;
+
+impl Wasi {
+    /// Says how a range of a file will be used: `posix_fadvise`.
+    pub fn fd_advise(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize, advice: Advice) -> Result {
+        if let Descriptor::Dir(_) = fd.descriptor {
+            return Err(Errno::Badf.into());
+        }
+        fd.require(Rights::FD_ADVISE)?;
+        Ok(sys::advise(fd.descriptor.handle(), offset, len, advice)?)
+    }
+
+    /// Makes sure that a range of a file has room on the disk: `posix_fallocate`.
+    pub fn fd_allocate(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
+        fd.require(Rights::FD_ALLOCATE)?;
+        Ok(sys::allocate(fd.descriptor.handle(), offset, len)?)
+    }
+
+    /// Closes a descriptor: `close`. Of the host's stdio only the guest's entry goes.
+    pub fn fd_close(&self, fd: Fd) -> Result {
+        self.table.remove(fd)?;
+        Ok(())
+    }
+
+    /// Stores the data of a file on the disk: `fdatasync`.
+    pub fn fd_datasync(&self, fd: Arc<Entry>) -> Result {
+        fd.require(Rights::FD_DATASYNC)?;
+        Ok(sys::datasync(fd.descriptor.handle())?)
+    }
+
+    /// State of a descriptor.
+    pub fn fd_fdstat_get(&self, fd: Arc<Entry>) -> Result<Fdstat> {
+        Ok(fd.fdstat())
+    }
+
+    /// Sets `APPEND` or `NONBLOCK`: `fcntl(F_SETFL)`. The others are fixed when the file is opened, `NOTSUP`.
+    pub fn fd_fdstat_set_flags(&self, fd: Arc<Entry>, flags: Fdflags) -> Result {
+        fd.require(Rights::FD_FDSTAT_SET_FLAGS)?;
+        let changed = fd.flags() ^ flags;
+        if changed.intersects(Fdflags::SYNC | Fdflags::DSYNC | Fdflags::RSYNC) {
+            return Err(Errno::Notsup.into());
+        }
+        if changed.contains(Fdflags::APPEND) {
+            match &fd.descriptor {
+                Descriptor::File(file) => file.set_append(flags.contains(Fdflags::APPEND))?,
+                Descriptor::Dir(_) | Descriptor::Stream(_) => return Err(Errno::Notsup.into()),
+            }
+        }
+        fd.set_flags(flags);
+        Ok(())
+    }
+
+    /// Takes rights away from a descriptor.
+    pub fn fd_fdstat_set_rights(&self, fd: Arc<Entry>, base: Rights, inheriting: Rights) -> Result {
+        fd.narrow(base, inheriting)
+    }
+
+    /// Attributes of an open file: `fstat`.
+    pub fn fd_filestat_get(&self, fd: Arc<Entry>) -> Result<Filestat> {
+        fd.require(Rights::FD_FILESTAT_GET)?;
+        Ok(sys::stat(fd.descriptor.handle())?)
+    }
+
+    /// Cuts or extends an open file: `ftruncate`.
+    pub fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> Result {
+        fd.require(Rights::FD_FILESTAT_SET_SIZE)?;
+        Ok(sys::set_size(fd.descriptor.handle(), size)?)
+    }
+
+    /// Sets the times of an open file: `futimens`.
+    pub fn fd_filestat_set_times(
+        &self,
+        fd: Arc<Entry>,
+        atim: Timestamp,
+        mtim: Timestamp,
+        flags: Fstflags,
+    ) -> Result {
+        fd.require(Rights::FD_FILESTAT_SET_TIMES)?;
+        let (atim, mtim) = flags.times(atim, mtim)?;
+        Ok(sys::set_times(fd.descriptor.handle(), atim, mtim)?)
+    }
+
+    /// That a descriptor is a preopened directory, and the length of its name.
+    pub fn fd_prestat_get(&self, fd: Arc<Entry>) -> Result<Prestat> {
+        let name = preopen_name(&fd).ok_or(Errno::Inval)?;
+        Ok(Prestat { tag: 0, pr_name_len: name.len() as Size })
+    }
+
+    /// The name of a preopened directory, without a NUL; `NAMETOOLONG` if the buffer is too short.
+    pub fn fd_prestat_dir_name(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
+        let name = preopen_name(&fd).ok_or(Errno::Badf)?;
+        if (path.len as usize) < name.len() {
+            return Err(Errno::Nametoolong.into());
+        }
+        memory.write(path.ptr.0, name)
+    }
+
+    /// Moves a descriptor to another number, which must be open and is closed first: `dup2` and `close`.
+    pub fn fd_renumber(&self, from: Fd, to: Fd) -> Result {
+        self.table.renumber(from, to)?;
+        Ok(())
+    }
+
+    /// Moves the position: `lseek`.
+    pub fn fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+        // Asking for the position is all that FD_TELL allows.
+        let tells = offset == 0 && whence == Whence::Cur;
+        fd.require(if tells { Rights::FD_TELL } else { Rights::FD_SEEK })?;
+        match &fd.descriptor {
+            Descriptor::File(file) => file.seek(offset, whence),
+            Descriptor::Stream(stream) => Ok(sys::seek(stream.handle(), offset, whence)?),
+            Descriptor::Dir(_) => Err(Errno::Notcapable.into()),
+        }
+    }
+
+    /// Stores data and metadata of a file on the disk: `fsync`.
+    pub fn fd_sync(&self, fd: Arc<Entry>) -> Result {
+        fd.require(Rights::FD_SYNC)?;
+        Ok(sys::sync(fd.descriptor.handle())?)
+    }
+
+    /// The position: `lseek(0, SEEK_CUR)`.
+    pub fn fd_tell(&self, fd: Arc<Entry>) -> Result<Filesize> {
+        self.fd_seek(fd, 0, Whence::Cur)
+    }
+}
+
+fn preopen_name(fd: &Entry) -> Option<&[u8]> {
+    match &fd.descriptor {
+        Descriptor::Dir(dir) => dir.preopen_name(),
+        Descriptor::File(_) | Descriptor::Stream(_) => None,
+    }
+}
+
+/// A time to set; `None` leaves it as it is.
+#[derive(Clone, Copy, Debug)]
+pub enum NewTime {
+    /// The moment of the call.
+    Now,
+    /// Nanoseconds since the Unix epoch.
+    At(Timestamp),
+}
+
+impl Fstflags {
+    /// The times to set; `INVAL` if one is to be two things at once.
+    pub(super) fn times(
+        self,
+        atim: Timestamp,
+        mtim: Timestamp,
+    ) -> Result<(Option<NewTime>, Option<NewTime>)> {
+        let one = |at: Fstflags, now: Fstflags, time| match (self.contains(at), self.contains(now)) {
+            (true, true) => Err(Errno::Inval),
+            (true, false) => Ok(Some(NewTime::At(time))),
+            (false, true) => Ok(Some(NewTime::Now)),
+            (false, false) => Ok(None),
+        };
+        Ok((
+            one(Fstflags::ATIM, Fstflags::ATIM_NOW, atim)?,
+            one(Fstflags::MTIM, Fstflags::MTIM_NOW, mtim)?,
+        ))
+    }
+}

@@ -1,0 +1,194 @@
+//! Guest memory: every bounds check and every access to it. There is never a Rust reference to it, since
+//! another thread of the guest may write at any moment; it is copied, as relaxed atomics, so that a race
+//! gives the guest torn values and nothing worse.
+#![expect(unsafe_code, reason = "guest memory is reached by address; `Memory::new` carries the promise")]
+
+use super::errno::{Errno, Result};
+use super::types::{Iovec, Load, Size, Store};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// Offset of a `T` in guest memory: a number until [`Memory`] has checked it.
+#[derive(Debug)]
+pub struct Ptr<T>(pub u32, PhantomData<T>);
+
+impl<T> Ptr<T> {
+    /// The `T` at this offset.
+    #[must_use]
+    pub fn new(offset: u32) -> Self {
+        Self(offset, PhantomData)
+    }
+}
+
+impl<T> Clone for Ptr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Ptr<T> {}
+
+/// `len` times a `T`, one after the other, as the ABI passes lists: two numbers until checked.
+#[derive(Debug)]
+pub struct List<T> {
+    /// Where the first is.
+    pub ptr: Ptr<T>,
+    /// How many there are.
+    pub len: Size,
+}
+
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<T> {}
+
+/// The memory of a guest during one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    base: *mut u8,
+    size: usize,
+}
+
+/// No memory at all, in which nothing lies.
+impl Default for Memory {
+    fn default() -> Self {
+        Self { base: std::ptr::null_mut(), size: 0 }
+    }
+}
+
+/// Largest record that [`Memory::load`] and [`Memory::store`] move.
+const LARGEST: usize = 64;
+
+impl Memory {
+    /// # Safety
+    ///
+    /// The `size` bytes from `base` must stay readable and writable for as long as this value or a copy of
+    /// it is used. Others may read and write them meanwhile.
+    #[must_use]
+    pub unsafe fn new(base: *mut u8, size: usize) -> Self {
+        Self { base, size }
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(self) -> usize {
+        self.size
+    }
+
+    /// Whether `len` bytes from `offset` lie inside. As in node:wasi nothing lies at the very end, not even
+    /// no bytes at all.
+    pub fn check(self, offset: u32, len: u64) -> Result {
+        let (offset, size) = (u64::from(offset), self.size as u64);
+        if offset < size && len <= size - offset {
+            Ok(())
+        } else {
+            Err(Errno::Overflow.into())
+        }
+    }
+
+    /// Whether the whole list lies inside.
+    pub fn check_list<T>(self, list: List<T>, element_size: usize) -> Result {
+        self.check(list.ptr.0, u64::from(list.len) * element_size as u64)
+    }
+
+    /// Reads the `T` at `ptr`.
+    pub fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
+        let mut bytes = [0; LARGEST];
+        self.read(ptr.0, &mut bytes[..T::SIZE])?;
+        Ok(T::load(&bytes))
+    }
+
+    /// Writes `value` at `ptr`.
+    pub fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
+        let mut bytes = [0; LARGEST];
+        value.store(&mut bytes);
+        self.write(ptr.0, &bytes[..T::SIZE])
+    }
+
+    /// Reads the element at `index` of a list.
+    pub fn load_at<T: Load>(self, list: List<T>, index: Size) -> Result<T> {
+        self.load(Ptr::new(element(list.ptr.0, index, T::SIZE)?))
+    }
+
+    /// Writes the element at `index` of a list.
+    pub fn store_at<T: Store>(self, list: List<T>, index: Size, value: &T) -> Result {
+        self.store(Ptr::new(element(list.ptr.0, index, T::SIZE)?), value)
+    }
+
+    /// Copies guest memory from `offset` into `bytes`.
+    pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
+        self.check(offset, bytes.len() as u64)?;
+        // SAFETY: checked to lie inside, which `new` promised to be valid for reads and writes.
+        let guest = unsafe { self.base.add(offset as usize) };
+        let words = words(guest, bytes.len());
+        let (head, rest) = bytes.split_at_mut(words.start);
+        let (middle, tail) = rest.split_at_mut(words.len());
+        for (at, byte) in head.iter_mut().enumerate() {
+            *byte = byte_at(guest, at).load(Relaxed);
+        }
+        for (at, word) in middle.chunks_exact_mut(8).enumerate() {
+            word.copy_from_slice(&word_at(guest, words.start + at * 8).load(Relaxed).to_ne_bytes());
+        }
+        for (at, byte) in tail.iter_mut().enumerate() {
+            *byte = byte_at(guest, words.end + at).load(Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Copies `bytes` into guest memory at `offset`.
+    pub fn write(self, offset: u32, bytes: &[u8]) -> Result {
+        self.check(offset, bytes.len() as u64)?;
+        // SAFETY: checked to lie inside, which `new` promised to be valid for reads and writes.
+        let guest = unsafe { self.base.add(offset as usize) };
+        let words = words(guest, bytes.len());
+        let (head, rest) = bytes.split_at(words.start);
+        let (middle, tail) = rest.split_at(words.len());
+        for (at, byte) in head.iter().enumerate() {
+            byte_at(guest, at).store(*byte, Relaxed);
+        }
+        for (at, word) in middle.chunks_exact(8).enumerate() {
+            let word = u64::from_ne_bytes(word.try_into().expect("chunks of 8"));
+            word_at(guest, words.start + at * 8).store(word, Relaxed);
+        }
+        for (at, byte) in tail.iter().enumerate() {
+            byte_at(guest, words.end + at).store(*byte, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The address of a region, for a system call that reads or writes it; the kernel, unlike Rust, does not
+    /// mind who else does.
+    pub fn address(self, region: Iovec) -> Result<*mut u8> {
+        self.check(region.buf, u64::from(region.buf_len))?;
+        // SAFETY: checked to lie inside.
+        Ok(unsafe { self.base.add(region.buf as usize) })
+    }
+}
+
+/// Offset of the element at `index`; past 32 bits there is no memory.
+fn element(offset: u32, index: Size, size: usize) -> Result<u32> {
+    let offset = u64::from(offset) + u64::from(index) * size as u64;
+    Ok(u32::try_from(offset).map_err(|_| Errno::Overflow)?)
+}
+
+/// The part of `len` bytes from `guest` that is whole aligned words.
+fn words(guest: *mut u8, len: usize) -> std::ops::Range<usize> {
+    let start = guest.align_offset(8).min(len);
+    start..start + (len - start) / 8 * 8
+}
+
+/// The byte `at` from `guest`, within what was checked.
+fn byte_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU8 {
+    // SAFETY: `read` and `write` stay within the bytes they checked; an AtomicU8 is a byte, needs no
+    // alignment, and may be shared with whoever else writes.
+    unsafe { AtomicU8::from_ptr(guest.add(at)) }
+}
+
+/// The aligned word `at` from `guest`, within what was checked.
+fn word_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU64 {
+    // SAFETY: as for `byte_at`; `words` gives aligned offsets only.
+    unsafe { AtomicU64::from_ptr(guest.add(at).cast()) }
+}

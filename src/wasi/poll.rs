@@ -1,0 +1,266 @@
+//! Waiting. `poll_oneoff` is here, and what every call that may have to wait is built from: it finds out
+//! whether it would block and on what ([`Wait`]), and does what it does at once when it would not. Who
+//! waits, and where, is the caller's business.
+
+use super::Wasi;
+use super::abi::Attempt;
+use super::clock;
+use super::errno::{Errno, Failure, Result};
+use super::memory::{List, Memory, Ptr};
+use super::sys;
+use super::table::{Descriptor, Entry};
+use super::types::{
+    Clockid, Event, Eventrwflags, Eventtype, Fd, Fdflags, Filesize, Load, Rights, Size, Store, Subclockflags,
+    Subscription, Timestamp,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a stream is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes to read, or a connection to accept.
+    Read,
+    /// Room to write.
+    Write,
+}
+
+/// What a call waits for before it can go on: any of some streams, or a time.
+#[derive(Debug, Default)]
+pub struct Wait {
+    streams: Vec<(Arc<Entry>, Interest)>,
+    /// On the monotonic clock.
+    deadline: Option<Timestamp>,
+    /// For the call, when it is tried again.
+    pub attempt: Attempt,
+}
+
+impl Wait {
+    /// Waits for one stream; a guest that asked for `NONBLOCK` gets `AGAIN` instead.
+    pub(super) fn on(fd: &Arc<Entry>, interest: Interest, attempt: Attempt) -> Failure {
+        if fd.flags().contains(Fdflags::NONBLOCK) {
+            return Errno::Again.into();
+        }
+        Failure::Wait(Box::new(Self { streams: vec![(Arc::clone(fd), interest)], deadline: None, attempt }))
+    }
+
+    /// Waits for a stream unless it is ready now.
+    pub(super) fn unless_ready(fd: &Arc<Entry>, interest: Interest) -> Result {
+        let readiness = sys::poll(&[(fd.descriptor.handle(), interest)], Duration::ZERO)?;
+        if readiness[0].ready { Ok(()) } else { Err(Self::on(fd, interest, Attempt::default())) }
+    }
+
+    /// Turns an `AGAIN` of the system into a wait: the host may have made a stream it shares with the guest
+    /// non-blocking, which is none of the guest's business.
+    pub(super) fn if_refused<T>(result: Result<T>, fd: &Arc<Entry>, interest: Interest) -> Result<T> {
+        match result {
+            Err(Failure::Errno(Errno::Again)) => Err(Self::on(fd, interest, Attempt::default())),
+            result => result,
+        }
+    }
+
+    /// Waits in place, `at_most` so long. Whether it is time to try the call again.
+    pub fn block(&self, at_most: Duration) -> std::io::Result<bool> {
+        let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
+        let streams: Vec<_> =
+            self.streams.iter().map(|(fd, interest)| (fd.descriptor.handle(), *interest)).collect();
+        let readiness = sys::poll(&streams, left.map_or(at_most, |left| left.min(at_most)))?;
+        Ok(left.is_some_and(|left| left <= at_most) || readiness.iter().any(|stream| stream.ready))
+    }
+}
+
+/// What the system says of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Readiness {
+    /// Reading or writing would not wait: there is something, or an end, or an error.
+    pub ready: bool,
+    /// The peer is gone.
+    pub hangup: bool,
+}
+
+impl Wasi {
+    /// Waits until one of the subscriptions has an answer, and answers each that has: `poll`.
+    pub fn poll_oneoff(
+        &self,
+        memory: Memory,
+        attempt: Attempt,
+        subscriptions: Ptr<Subscription>,
+        events: Ptr<Event>,
+        nsubscriptions: Size,
+    ) -> Result<Size> {
+        let subscriptions = List { ptr: subscriptions, len: nsubscriptions };
+        memory.check_list(subscriptions, <Subscription as Load>::SIZE)?;
+        let load = |index| memory.load_at(subscriptions, index);
+        self.poll(memory, attempt, nsubscriptions, load, events)
+    }
+
+    /// `poll_oneoff` for either layout of a subscription; `load` reads one.
+    pub(super) fn poll(
+        &self,
+        memory: Memory,
+        attempt: Attempt,
+        nsubscriptions: Size,
+        load: impl Fn(Size) -> Result<Subscription>,
+        events: Ptr<Event>,
+    ) -> Result<Size> {
+        let events = List { ptr: events, len: nsubscriptions };
+        memory.check_list(events, <Event as Store>::SIZE)?;
+        if nsubscriptions == 0 {
+            return Err(Errno::Inval.into());
+        }
+        let started = attempt.started.unwrap_or_else(sys::monotonic_now);
+        let mut wait = Wait { attempt: Attempt { started: Some(started), ..attempt }, ..Wait::default() };
+        // What is to be asked of the system, before what is answered from that: one question for all.
+        for index in 0..nsubscriptions {
+            if let Subject::Stream(fd, interest) = self.subject(&load(index)?)? {
+                wait.add(fd, interest);
+            }
+        }
+        let readiness = wait.ask()?;
+        let mut answered = 0;
+        for index in 0..nsubscriptions {
+            let subscription = load(index)?;
+            let answer = match self.subject(&subscription)? {
+                Subject::Answered(answer) => Some(answer),
+                Subject::Stream(fd, interest) => wait.answer(&readiness, &fd, interest),
+                Subject::Clock(clock) => clock.answer(&subscription, started, &mut wait.deadline)?,
+            };
+            if let Some(answer) = answer {
+                memory.store_at(events, answered, &answer.event(&subscription))?;
+                answered += 1;
+            }
+        }
+        if answered == 0 { Err(Failure::Wait(Box::new(wait))) } else { Ok(answered) }
+    }
+
+    /// What a subscription is about. An unknown kind is `INVAL` for the whole call.
+    fn subject(&self, subscription: &Subscription) -> Result<Subject> {
+        let interest = match Eventtype::from_number(subscription.tag.into()).ok_or(Errno::Inval)? {
+            Eventtype::Clock => {
+                return Ok(match Clockid::from_number(subscription.clock_id.into()) {
+                    Some(clock) => Subject::Clock(clock),
+                    None => Subject::Answered(Answer::Error(Errno::Inval)),
+                });
+            }
+            Eventtype::FdRead => Interest::Read,
+            Eventtype::FdWrite => Interest::Write,
+        };
+        match self.pollable(Fd(subscription.fd), interest) {
+            Ok(subject) => Ok(subject),
+            Err(Failure::Errno(errno)) => Ok(Subject::Answered(Answer::Error(errno))),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// A descriptor to be polled: files and directories never make anybody wait.
+    fn pollable(&self, fd: Fd, interest: Interest) -> Result<Subject> {
+        let fd = self.table.get(fd)?;
+        fd.require(Rights::POLL_FD_READWRITE)?;
+        let nbytes = match (&fd.descriptor, interest) {
+            (Descriptor::Stream(stream), _) if stream.may_wait() => return Ok(Subject::Stream(fd, interest)),
+            (Descriptor::File(file), Interest::Read) => file.remaining()?,
+            (Descriptor::Stream(stream), Interest::Read) => sys::readable_bytes(stream.handle()),
+            _ => 0,
+        };
+        Ok(Subject::Answered(Answer::Ready { nbytes, hangup: false }))
+    }
+}
+
+/// What a subscription asks about.
+enum Subject {
+    /// Nothing that could take time.
+    Answered(Answer),
+    /// A stream.
+    Stream(Arc<Entry>, Interest),
+    /// A clock.
+    Clock(Clockid),
+}
+
+/// What a subscription is answered.
+enum Answer {
+    /// That it cannot be.
+    Error(Errno),
+    /// A descriptor is ready.
+    Ready { nbytes: Filesize, hangup: bool },
+    /// A clock has come so far.
+    Due,
+}
+
+impl Answer {
+    fn event(&self, subscription: &Subscription) -> Event {
+        let mut event = Event {
+            userdata: subscription.userdata,
+            error: 0,
+            r#type: subscription.tag,
+            nbytes: 0,
+            flags: Eventrwflags::empty(),
+        };
+        match *self {
+            Answer::Error(errno) => event.error = errno as u16,
+            Answer::Ready { nbytes, hangup } => {
+                event.nbytes = nbytes;
+                event.flags.set(Eventrwflags::FD_READWRITE_HANGUP, hangup);
+            }
+            Answer::Due => {}
+        }
+        event
+    }
+}
+
+impl Wait {
+    /// Adds a stream once, however often a guest names it: its table bounds the list, not its numbers.
+    fn add(&mut self, fd: Arc<Entry>, interest: Interest) {
+        if self.position(&fd, interest).is_none() {
+            self.streams.push((fd, interest));
+        }
+    }
+
+    fn position(&self, fd: &Arc<Entry>, interest: Interest) -> Option<usize> {
+        self.streams.iter().position(|(known, of)| Arc::ptr_eq(known, fd) && *of == interest)
+    }
+
+    fn ask(&self) -> Result<Vec<Readiness>> {
+        if self.streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let streams: Vec<_> =
+            self.streams.iter().map(|(fd, interest)| (fd.descriptor.handle(), *interest)).collect();
+        Ok(sys::poll(&streams, Duration::ZERO)?)
+    }
+
+    fn answer(&self, readiness: &[Readiness], fd: &Arc<Entry>, interest: Interest) -> Option<Answer> {
+        let readiness = readiness.get(self.position(fd, interest)?)?;
+        let nbytes = match interest {
+            Interest::Read if readiness.ready => sys::readable_bytes(fd.descriptor.handle()),
+            _ => 0,
+        };
+        readiness.ready.then_some(Answer::Ready { nbytes, hangup: readiness.hangup })
+    }
+}
+
+impl Clockid {
+    /// Whether the time of a clock subscription has come, by that clock itself. If not, `deadline` is moved
+    /// no later than when to look again. A processor clock stands still while the guest waits: `NOTSUP`.
+    fn answer(
+        self,
+        subscription: &Subscription,
+        started: Timestamp,
+        deadline: &mut Option<Timestamp>,
+    ) -> Result<Option<Answer>> {
+        let flags = Subclockflags::from_bits_truncate(subscription.flags);
+        let left = if flags.contains(Subclockflags::ABSTIME) {
+            subscription.timeout.saturating_sub(clock::now(self)?)
+        } else {
+            subscription.timeout.saturating_sub(sys::monotonic_now() - started)
+        };
+        if left == 0 {
+            return Ok(Some(Answer::Due));
+        }
+        if matches!(self, Clockid::ProcessCputimeId | Clockid::ThreadCputimeId) {
+            return Ok(Some(Answer::Error(Errno::Notsup)));
+        }
+        let at = sys::monotonic_now().saturating_add(left);
+        *deadline = Some(deadline.map_or(at, |earlier| earlier.min(at)));
+        Ok(None)
+    }
+}

@@ -1,0 +1,81 @@
+//! `sock_*`: on a socket that the host handed to the guest as stdio, or that the guest accepted from one.
+
+use super::Wasi;
+use super::abi::Attempt;
+use super::errno::{Errno, Result};
+use super::io::{Stream, transfer, transfer_all};
+use super::memory::{List, Memory};
+use super::poll::{Interest, Wait};
+use super::sys;
+use super::table::{Descriptor, Entry};
+use super::types::{Fd, Fdflags, Iovec, Riflags, Rights, Roflags, Sdflags, Size};
+use std::sync::Arc;
+
+impl Wasi {
+    /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` is for the new descriptor.
+    pub fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> Result<Fd> {
+        let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
+        Wait::unless_ready(&fd, Interest::Read)?;
+        let connection = sys::accept(socket.handle()).map_err(Into::into);
+        let connection = Stream::guest(Wait::if_refused(connection, &fd, Interest::Read)?)?;
+        let flags = flags & Fdflags::NONBLOCK;
+        self.table.insert(Entry::new(Descriptor::Stream(connection), Rights::ALL, Rights::empty(), flags))
+    }
+
+    /// Receives a message: `recvmsg`. How many bytes, and whether the message had more.
+    pub fn sock_recv(
+        &self,
+        memory: Memory,
+        attempt: Attempt,
+        fd: Arc<Entry>,
+        ri_data: List<Iovec>,
+        ri_flags: Riflags,
+    ) -> Result<(Size, Roflags)> {
+        let socket = socket(&fd, Rights::FD_READ)?;
+        let mut truncated = false;
+        let receive = |buffers: &[sys::Buffer]| {
+            let (bytes, more) = sys::receive(socket.handle(), buffers, ri_flags)?;
+            truncated = more;
+            Ok(bytes)
+        };
+        let received = if ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK) {
+            transfer_all(memory, attempt, &fd, Interest::Read, ri_data, receive)?
+        } else {
+            Wait::if_refused(transfer(memory, ri_data, receive), &fd, Interest::Read)?
+        };
+        Ok((received, if truncated { Roflags::RECV_DATA_TRUNCATED } else { Roflags::empty() }))
+    }
+
+    /// Sends a message: `sendmsg`. No flags are defined.
+    pub fn sock_send(
+        &self,
+        memory: Memory,
+        attempt: Attempt,
+        fd: Arc<Entry>,
+        si_data: List<Iovec>,
+        _si_flags: u32,
+    ) -> Result<Size> {
+        let socket = socket(&fd, Rights::FD_WRITE)?;
+        transfer_all(memory, attempt, &fd, Interest::Write, si_data, |buffers| sys::send(socket.handle(), buffers))
+    }
+
+    /// Shuts down one or both directions: `shutdown`.
+    pub fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> Result {
+        let socket = socket(&fd, Rights::SOCK_SHUTDOWN)?;
+        if how.is_empty() {
+            return Err(Errno::Inval.into());
+        }
+        Ok(sys::shutdown(socket.handle(), how)?)
+    }
+}
+
+/// The socket that a descriptor is, `NOTSOCK` if it is none.
+fn socket(fd: &Entry, rights: Rights) -> Result<&Stream> {
+    match &fd.descriptor {
+        Descriptor::Stream(stream) if stream.is_socket() => {
+            fd.require(rights)?;
+            Ok(stream)
+        }
+        _ => Err(Errno::Notsock.into()),
+    }
+}

@@ -1,0 +1,240 @@
+//! The guest's descriptors: what each number stands for and what may be done with it.
+
+use super::dir::Dir;
+use super::errno::{Errno, Result};
+use super::io::{File, Stream};
+use super::sys;
+use super::types::{Fd, Fdflags, Fdstat, Filetype, Rights};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Descriptors a guest may have open at once; one more is `MFILE`.
+const MAX_OPEN: usize = 4096;
+
+/// What a descriptor is.
+#[derive(Debug)]
+pub enum Descriptor {
+    /// A directory.
+    Dir(Dir),
+    /// A regular file that the guest opened: nobody else moves its position.
+    File(File),
+    /// Bytes that come and go in an order the system keeps: stdio, pipes, sockets, terminals, devices.
+    Stream(Stream),
+}
+
+/// What is behind a descriptor number.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it is.
+    pub descriptor: Descriptor,
+    rights: AtomicU64,
+    inheriting: AtomicU64,
+    flags: AtomicU16,
+}
+
+impl Entry {
+    /// A descriptor with all the rights its kind can have, of those in `rights`.
+    #[must_use]
+    pub fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
+        let (rights, inheriting) = match descriptor.filetype() {
+            Filetype::Directory => (rights & Rights::DIRECTORY, inheriting),
+            Filetype::RegularFile => (rights & Rights::REGULAR_FILE, Rights::empty()),
+            Filetype::SocketDgram | Filetype::SocketStream => (rights & Rights::SOCKET, Rights::empty()),
+            Filetype::Unknown => (rights & Rights::PIPE, Rights::empty()),
+            _ if descriptor.is_terminal() => (rights & Rights::TERMINAL, Rights::empty()),
+            _ => (rights, inheriting),
+        };
+        Self {
+            descriptor,
+            rights: AtomicU64::new(rights.bits()),
+            inheriting: AtomicU64::new(inheriting.bits()),
+            flags: AtomicU16::new(flags.bits()),
+        }
+    }
+
+    /// What may be done with it.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights::from_bits_retain(self.rights.load(Relaxed))
+    }
+
+    /// What may be done with what is opened through it.
+    #[must_use]
+    pub fn inheriting(&self) -> Rights {
+        Rights::from_bits_retain(self.inheriting.load(Relaxed))
+    }
+
+    /// The flags it has.
+    #[must_use]
+    pub fn flags(&self) -> Fdflags {
+        Fdflags::from_bits_retain(self.flags.load(Relaxed))
+    }
+
+    /// Sets its flags.
+    pub fn set_flags(&self, flags: Fdflags) {
+        self.flags.store(flags.bits(), Relaxed);
+    }
+
+    /// Takes rights away; `NOTCAPABLE` if it would add one.
+    pub fn narrow(&self, rights: Rights, inheriting: Rights) -> Result {
+        if !self.rights().contains(rights) || !self.inheriting().contains(inheriting) {
+            return Err(Errno::Notcapable.into());
+        }
+        self.rights.fetch_and(rights.bits(), Relaxed);
+        self.inheriting.fetch_and(inheriting.bits(), Relaxed);
+        Ok(())
+    }
+
+    /// `NOTCAPABLE` unless it has all these rights.
+    pub fn require(&self, rights: Rights) -> Result {
+        if self.rights().contains(rights) { Ok(()) } else { Err(Errno::Notcapable.into()) }
+    }
+
+    /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights.
+    pub fn dir(&self, rights: Rights) -> Result<&Dir> {
+        let Descriptor::Dir(dir) = &self.descriptor else {
+            return Err(Errno::Notdir.into());
+        };
+        self.require(rights)?;
+        Ok(dir)
+    }
+
+    /// Its state, as the guest sees it.
+    #[must_use]
+    pub fn fdstat(&self) -> Fdstat {
+        Fdstat {
+            fs_filetype: self.descriptor.filetype(),
+            fs_flags: self.flags(),
+            fs_rights_base: self.rights(),
+            fs_rights_inheriting: self.inheriting(),
+        }
+    }
+}
+
+impl Descriptor {
+    /// Kind of file.
+    #[must_use]
+    pub fn filetype(&self) -> Filetype {
+        match self {
+            Descriptor::Dir(_) => Filetype::Directory,
+            Descriptor::File(_) => Filetype::RegularFile,
+            Descriptor::Stream(stream) => stream.filetype(),
+        }
+    }
+
+    fn is_terminal(&self) -> bool {
+        matches!(self, Descriptor::Stream(stream) if stream.is_terminal())
+    }
+
+    /// The system's own handle.
+    #[must_use]
+    pub fn handle(&self) -> sys::Handle<'_> {
+        match self {
+            Descriptor::Dir(dir) => dir.handle(),
+            Descriptor::File(file) => file.handle(),
+            Descriptor::Stream(stream) => stream.handle(),
+        }
+    }
+}
+
+/// What each kind of file can do at most; a terminal cannot seek, by which wasi-libc's `isatty` knows it.
+impl Rights {
+    /// Every right there is.
+    pub const ALL: Self = Self::from_bits_retain(0x3fff_ffff);
+    /// What a preopened directory passes on: all but what is for sockets.
+    pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
+    const DIRECTORY: Self = Self::from_bits_retain(0x0fbf_fe98);
+    const REGULAR_FILE: Self = Self::from_bits_retain(0x08e0_01ff);
+    /// Any of these asks `path_open` for a descriptor to read from.
+    pub(super) const READING: Self = Self::FD_READ.union(Self::FD_READDIR);
+    /// Any of these asks `path_open` for a descriptor to write to.
+    pub(super) const WRITING: Self = Self::FD_WRITE
+        .union(Self::FD_DATASYNC)
+        .union(Self::FD_ALLOCATE)
+        .union(Self::FD_FILESTAT_SET_SIZE);
+    const PIPE: Self = Self::FD_READ
+        .union(Self::FD_WRITE)
+        .union(Self::FD_FDSTAT_SET_FLAGS)
+        .union(Self::FD_FILESTAT_GET)
+        .union(Self::POLL_FD_READWRITE);
+    const TERMINAL: Self = Self::PIPE;
+    const SOCKET: Self = Self::PIPE.union(Self::SOCK_SHUTDOWN).union(Self::SOCK_ACCEPT);
+}
+
+/// All descriptors of a guest.
+#[derive(Debug, Default)]
+pub struct Table(RwLock<Slots>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    entries: Vec<Option<Arc<Entry>>>,
+    /// The numbers below `entries.len()` that are free.
+    free: BinaryHeap<Reverse<u32>>,
+}
+
+impl Slots {
+    fn get_mut(&mut self, fd: Fd) -> Result<&mut Option<Arc<Entry>>> {
+        let slot = self.entries.get_mut(fd.0 as usize).filter(|slot| slot.is_some());
+        Ok(slot.ok_or(Errno::Badf)?)
+    }
+}
+
+impl Table {
+    /// What `fd` stands for. The entry lives on while a call uses it, whatever happens to the number.
+    pub fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
+        let slots = self.read();
+        let entry = slots.entries.get(fd.0 as usize).and_then(Option::as_ref);
+        Ok(Arc::clone(entry.ok_or(Errno::Badf)?))
+    }
+
+    /// Gives `entry` the lowest free number.
+    pub fn insert(&self, entry: Entry) -> Result<Fd> {
+        let mut slots = self.write();
+        if let Some(Reverse(number)) = slots.free.pop() {
+            slots.entries[number as usize] = Some(Arc::new(entry));
+            return Ok(Fd(number));
+        }
+        if slots.entries.len() == MAX_OPEN {
+            return Err(Errno::Mfile.into());
+        }
+        slots.entries.push(Some(Arc::new(entry)));
+        Ok(Fd(slots.entries.len() as u32 - 1))
+    }
+
+    /// Frees `fd`. What it stood for is closed when the last call that uses it ends.
+    pub fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
+        let mut slots = self.write();
+        let entry = slots.get_mut(fd)?.take().ok_or(Errno::Badf)?;
+        slots.free.push(Reverse(fd.0));
+        Ok(entry)
+    }
+
+    /// Moves `from` to the number `to`, which must be open and is replaced.
+    pub fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
+        let mut slots = self.write();
+        slots.get_mut(from)?;
+        slots.get_mut(to)?;
+        if from == to {
+            return Ok(None);
+        }
+        let entry = slots.get_mut(from)?.take();
+        slots.free.push(Reverse(from.0));
+        Ok(std::mem::replace(slots.get_mut(to)?, entry))
+    }
+
+    /// Closes everything.
+    pub fn clear(&self) {
+        let slots = std::mem::take(&mut *self.write());
+        drop(slots);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Slots> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Slots> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
