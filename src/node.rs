@@ -8,6 +8,7 @@ mod error;
 mod imports;
 mod memory;
 mod options;
+mod termination;
 
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};

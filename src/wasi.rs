@@ -30,7 +30,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use table::{Descriptor, Entry, Table};
-use types::{Fdflags, Filetype, Rights};
+use types::{Fdflags, Rights};
 
 /// A guest's world: its arguments, its environment, its descriptors. Threads of a guest may share it.
 #[derive(Debug, Default)]
@@ -74,18 +74,14 @@ impl Wasi {
 static PREOPENS: Lazy<Mutex<HashMap<(u64, u64), Weak<cap_std::fs::Dir>>>> = Lazy::new(Mutex::default);
 
 fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, (u64, u64))> {
-    let open = || cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority());
     let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = sys::directory_id(path)
         && let Some(dir) = preopens.get(&id).and_then(Weak::upgrade)
     {
         return Ok((dir, id));
     }
-    let dir = Arc::new(open()?);
+    let dir = Arc::new(cap_std::fs::Dir::from_std_file(sys::open_directory(path)?));
     let stat = sys::stat(sys::handle(&*dir))?;
-    if stat.filetype != Filetype::Directory {
-        return Err(std::io::ErrorKind::NotADirectory.into());
-    }
     preopens.retain(|_, dir| dir.strong_count() > 0);
     preopens.insert((stat.dev, stat.ino), Arc::downgrade(&dir));
     Ok((dir, (stat.dev, stat.ino)))

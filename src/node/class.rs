@@ -85,7 +85,12 @@ impl WasiClass {
 
     /// `wasi.start(instance)`: runs a command, and returns its exit code.
     #[napi(enumerable = false)]
-    pub fn start<'env>(&self, env: Env, this: This<'env>, instance: Unknown<'env>) -> Result<sys::napi_value> {
+    pub fn start<'env>(
+        &self,
+        env: Env,
+        this: This<'env>,
+        instance: Unknown<'env>,
+    ) -> Result<sys::napi_value> {
         let wasi = Value::new(&env, this.object.raw());
         let exports = self.bind(&wasi, instance)?;
         let entry = match self.version {
@@ -211,14 +216,17 @@ impl<'env> Value<'env> {
     }
 
     fn get_by(&self, key: sys::napi_value) -> Result<Self> {
-        if self.unknown().get_type()? == ValueType::Null || self.unknown().get_type()? == ValueType::Undefined {
+        if self.unknown().get_type()? == ValueType::Null || self.unknown().get_type()? == ValueType::Undefined
+        {
             let message = format!("Cannot read properties of {}", error::describe(self.env, self.unknown())?);
             self.env.throw_type_error(&message, None)?;
             return Err(error::pending());
         }
         let mut value = ptr::null_mut();
         // SAFETY: values of this environment.
-        napi::check_status!(unsafe { sys::napi_get_property(self.env.raw(), self.raw, key, &raw mut value) })?;
+        napi::check_status!(unsafe {
+            sys::napi_get_property(self.env.raw(), self.raw, key, &raw mut value)
+        })?;
         Ok(Self::new(self.env, value))
     }
 

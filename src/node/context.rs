@@ -3,6 +3,7 @@
 
 use super::imports;
 use super::memory::MemoryView;
+use super::termination;
 use crate::wasi::Wasi;
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
@@ -62,6 +63,7 @@ pub struct Prelude {
     pub keep: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
+    pub describe: StrongRef,
     pub entries: StrongRef,
 }
 
@@ -93,7 +95,8 @@ impl Context {
         let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
         let class: Unknown<'_> = exports.get_named_property_unchecked("WASI")?;
         call(&env, shape.raw(), None, &[class.raw()])?;
-        let named = |name| StrongRef::new(&env, prelude.get_named_property_unchecked::<Unknown<'_>>(name)?.raw());
+        let named =
+            |name| StrongRef::new(&env, prelude.get_named_property_unchecked::<Unknown<'_>>(name)?.raw());
         let prelude = Prelude {
             symbols: named("symbols")?,
             class: StrongRef::new(&env, class.raw())?,
@@ -103,6 +106,7 @@ impl Context {
             keep: named("keep")?,
             idle: named("idle")?,
             text: named("text")?,
+            describe: named("describe")?,
             entries: named("entries")?,
         };
         // It was empty: this is where it is set.
@@ -172,10 +176,10 @@ pub fn call(
     };
     let mut result = ptr::null_mut();
     // SAFETY: values of this environment, as many as `len` says.
-    napi::check_status!(unsafe {
+    let status = unsafe {
         sys::napi_call_function(env.raw(), this, function, args.len(), args.as_ptr(), &raw mut result)
-    })?;
-    Ok(result)
+    };
+    if status == sys::Status::napi_ok { Ok(result) } else { Err(termination::failed(env, status)) }
 }
 
 /// `undefined`

@@ -22,18 +22,15 @@ pub fn pending() -> Error {
     Error::from_status(Status::PendingException)
 }
 
-/// Makes an error without throwing it.
+/// Makes an error as Node's JavaScript does: the stack names the code.
 pub fn create<'env>(env: &'env Env, class: Class, code: &str, message: &str) -> Result<Object<'env>> {
-    let (code_value, message) = (env.create_string(code)?.raw(), env.create_string(message)?.raw());
-    let (name, create) = match class {
-        Class::Error => ("Error", sys::napi_create_error as unsafe fn(_, _, _, _) -> _),
-        Class::TypeError => ("TypeError", sys::napi_create_type_error as _),
-        Class::RangeError => ("RangeError", sys::napi_create_range_error as _),
+    let name = match class {
+        Class::Error => "Error",
+        Class::TypeError => "TypeError",
+        Class::RangeError => "RangeError",
     };
-    let mut error = ptr::null_mut();
-    // SAFETY: two strings of this environment, and a place for the error.
-    napi::check_status!(unsafe { create(env.raw(), code_value, message, &raw mut error) })?;
-    let mut error = Object::from_raw(env.raw(), error);
+    let mut error = create_plain(env, class, message)?;
+    error.set_named_property("code", code)?;
     let stack: Unknown<'_> = error.get_named_property_unchecked("stack")?;
     if let Some(rest) = string(stack)?.as_deref().and_then(|stack| stack.strip_prefix(name)) {
         // As Node has it: the stack names the code. A data property, like the one V8 makes.
@@ -43,6 +40,20 @@ pub fn create<'env>(env: &'env Env, class: Class, code: &str, message: &str) -> 
         error.define_properties(&[stack.with_property_attributes(attributes)])?;
     }
     Ok(error)
+}
+
+/// Makes an error as Node's C++ does: the stack does not name a code.
+fn create_plain<'env>(env: &'env Env, class: Class, message: &str) -> Result<Object<'env>> {
+    let message = env.create_string(message)?;
+    let create = match class {
+        Class::Error => sys::napi_create_error as unsafe fn(_, _, _, _) -> _,
+        Class::TypeError => sys::napi_create_type_error as _,
+        Class::RangeError => sys::napi_create_range_error as _,
+    };
+    let mut error = ptr::null_mut();
+    // SAFETY: no code, a message of this environment, and a place for the error.
+    napi::check_status!(unsafe { create(env.raw(), ptr::null_mut(), message.raw(), &raw mut error) })?;
+    Ok(Object::from_raw(env.raw(), error))
 }
 
 /// Throws a value. What it returns is for napi-rs, which then leaves the exception alone.
@@ -71,8 +82,10 @@ pub fn invalid_type(env: &Env, subject: &str, expected: &str, received: Unknown<
 
 /// `ERR_INVALID_ARG_VALUE` for a string that has a NUL byte, which a guest would take for its end.
 pub fn null_byte(env: &Env, property: &str, received: &str) -> Error {
-    let message =
-        format!("The property '{property}' must be a string without null bytes. Received {}", quote(received));
+    let message = format!(
+        "The property '{property}' must be a string without null bytes. Received {}",
+        quote(received)
+    );
     throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message)
 }
 
@@ -80,13 +93,8 @@ pub fn null_byte(env: &Env, property: &str, received: &str) -> Error {
 pub fn init(env: &Env, errno: Errno, subject: &str, path: Option<&str>) -> Error {
     let throw = || -> Result<Error> {
         let code = format!("UVWASI_{}", errno.name());
-        let message = env.create_string(format!("{code}, uvwasi_init: {subject}"))?;
-        let mut error = ptr::null_mut();
-        // SAFETY: no code, a message of this environment, and a place for the error.
-        napi::check_status!(unsafe {
-            sys::napi_create_error(env.raw(), ptr::null_mut(), message.raw(), &raw mut error)
-        })?;
-        let mut error = Object::from_raw(env.raw(), error);
+        let message = format!("{code}, uvwasi_init: {subject}");
+        let mut error = create_plain(env, Class::Error, &message)?;
         error.set_named_property("errno", errno as u32)?;
         error.set_named_property("code", code)?;
         error.set_named_property("syscall", "uvwasi_init")?;
@@ -98,8 +106,24 @@ pub fn init(env: &Env, errno: Errno, subject: &str, path: Option<&str>) -> Error
     throw().unwrap_or_else(|error| error)
 }
 
+/// Throws an error as Node's C++ does.
+pub fn throw_plain(env: &Env, class: Class, code: &str, message: &str) -> Error {
+    let throw = || -> Result<Error> {
+        let mut error = create_plain(env, class, message)?;
+        error.set_named_property("code", code)?;
+        Ok(throw_value(env, error.raw()))
+    };
+    throw().unwrap_or_else(|error| error)
+}
+
+/// `ERR_WASI_NOT_STARTED`
+pub fn not_started(env: &Env) -> Error {
+    throw_plain(env, Class::Error, "ERR_WASI_NOT_STARTED", "wasi.start() has not been called")
+}
+
 /// Marks the errors that end a guest, so that nobody else's can be taken for one.
-static EXIT: sys::napi_type_tag = sys::napi_type_tag { lower: 0x6361_7077_6173_6900, upper: 0x7072_6f63_5f65_7869 };
+static EXIT: sys::napi_type_tag =
+    sys::napi_type_tag { lower: 0x6361_7077_6173_6900, upper: 0x7072_6f63_5f65_7869 };
 
 /// What `proc_exit` throws: `start` catches it, and whoever else calls into the guest sees it.
 pub fn exit(env: &Env, code: sys::napi_value) -> Result<sys::napi_value> {
@@ -116,10 +140,15 @@ pub fn exit(env: &Env, code: sys::napi_value) -> Result<sys::napi_value> {
 
 /// Whether a value that was thrown is one of [`exit`].
 pub fn is_exit(env: &Env, thrown: sys::napi_value) -> bool {
-    let mut is_exit = false;
-    // SAFETY: a value of this environment; of what is no object it is not true.
-    let status = unsafe { sys::napi_check_object_type_tag(env.raw(), thrown, &raw const EXIT, &raw mut is_exit) };
-    status == sys::Status::napi_ok && is_exit
+    let (mut is_error, mut is_exit) = (false, false);
+    // SAFETY: a value of this environment; only of an object is a tag asked.
+    unsafe {
+        sys::napi_is_error(env.raw(), thrown, &raw mut is_error);
+        if is_error {
+            sys::napi_check_object_type_tag(env.raw(), thrown, &raw const EXIT, &raw mut is_exit);
+        }
+    }
+    is_exit
 }
 
 /// The text of a JavaScript string, `None` if it is none.
@@ -132,44 +161,20 @@ pub fn string(value: Unknown<'_>) -> Result<Option<String>> {
 
 /// What Node says of a value it did not expect.
 pub fn describe(env: &Env, value: Unknown<'_>) -> Result<String> {
-    Ok(match value.get_type()? {
-        ValueType::Undefined => "undefined".to_owned(),
-        ValueType::Null => "null".to_owned(),
-        ValueType::Function => {
-            let name = string(Object::from_unknown(value)?.get_named_property_unchecked("name")?)?;
-            format!("function {}", name.unwrap_or_default())
-        }
-        ValueType::Object | ValueType::External => describe_object(value)?,
-        ValueType::String => format!("type string ({})", shorten(&quote(&String::from_unknown(value)?))),
-        kind => {
-            let name = match kind {
-                ValueType::Boolean => "boolean",
-                ValueType::Number => "number",
-                ValueType::Symbol => "symbol",
-                _ => "bigint",
-            };
-            let suffix = if name == "bigint" { "n" } else { "" };
-            format!("type {name} ({})", shorten(&(to_text(env, value)? + suffix)))
-        }
-    })
-}
-
-fn describe_object(value: Unknown<'_>) -> Result<String> {
-    let constructor: Unknown<'_> = Object::from_unknown(value)?.get_named_property_unchecked("constructor")?;
-    if matches!(constructor.get_type()?, ValueType::Object | ValueType::Function) {
-        let name = string(Object::from_unknown(constructor)?.get_named_property_unchecked("name")?)?;
-        if let Some(name) = name.filter(|name| !name.is_empty()) {
-            return Ok(format!("an instance of {name}"));
-        }
-    }
-    Ok("[Object: null prototype] {}".to_owned())
+    let context = Context::of(*env)?;
+    text_from(env, context.prelude()?.describe.get(env)?, value)
 }
 
 /// `String(value)`, which also takes symbols.
 pub fn to_text(env: &Env, value: Unknown<'_>) -> Result<String> {
     let context = Context::of(*env)?;
-    let text = call(env, context.prelude()?.text.get(env)?, None, &[value.raw()])?;
-    // SAFETY: `String` returned a value of this environment.
+    text_from(env, context.prelude()?.text.get(env)?, value)
+}
+
+/// The string that a function makes of a value.
+fn text_from(env: &Env, function: sys::napi_value, value: Unknown<'_>) -> Result<String> {
+    let text = call(env, function, None, &[value.raw()])?;
+    // SAFETY: the function returned a value of this environment.
     unsafe { String::from_napi_value(env.raw(), text) }
 }
 
@@ -193,10 +198,6 @@ pub fn quote(text: &str) -> String {
     }
     quoted.push(quote);
     quoted
-}
-
-fn shorten(text: &str) -> String {
-    if text.chars().count() > 28 { text.chars().take(25).chain("...".chars()).collect() } else { text.to_owned() }
 }
 
 /// A value as napi-rs wants it.

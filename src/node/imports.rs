@@ -10,7 +10,7 @@ use crate::wasi::memory::Memory;
 use crate::wasi::poll::Wait;
 use crate::wasi::{Import, Visitor, preview1, unstable};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Error, JsError, Property, PropertyAttributes, Result, sys};
+use napi::{Env, Error, JsError, Property, PropertyAttributes, Result, Status, sys};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -35,10 +35,7 @@ pub fn functions<'env>(context: &'env Rc<Context>) -> Result<Object<'env>> {
 }
 
 /// Makes one function for each import of a table.
-fn table<'env>(
-    context: &'env Rc<Context>,
-    visit: impl FnOnce(&mut Functions<'env>),
-) -> Result<Object<'env>> {
+fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Functions<'env>)) -> Result<Object<'env>> {
     let mut functions = Functions { context, result: Object::new(&context.env) };
     visit(&mut functions);
     functions.result
@@ -166,7 +163,10 @@ fn number(env: sys::napi_env, errno: u32) -> sys::napi_value {
 }
 
 /// What a guest calls. A panic, which would be a mistake of ours, becomes an exception.
-unsafe extern "C" fn callback<I: Import>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+unsafe extern "C" fn callback<I: Import>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
     let answer = catch_unwind(AssertUnwindSafe(|| answer::<I>(&Arguments::read(env, info))));
     match answer {
         Ok(Ok(errno)) => number(env, errno.map_or(0, |errno| errno as u32)),
@@ -184,7 +184,7 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
         return Ok(Some(Errno::Inval));
     };
     let Some(instance) = arguments.instance() else {
-        return Err(not_started(env));
+        return Err(error::not_started(env));
     };
     let mut memory = bound_memory(arguments, &instance)?;
     let mut attempt = Attempt::default();
@@ -214,7 +214,7 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
 fn bound_memory(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory> {
     let env = &arguments.context.env;
     let Some(memory) = instance.memory.borrow().as_ref().map(|view| view.get(env)) else {
-        return Err(not_started(env));
+        return Err(error::not_started(env));
     };
     memory.map_or_else(|| renew(arguments, instance), Ok)
 }
@@ -224,7 +224,8 @@ fn bound_memory(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory
 fn renew(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory> {
     let env = &arguments.context.env;
     let memory = instance.memory.borrow().as_ref().map_or(ptr::null_mut(), |view| view.memory(env));
-    let view = if memory.is_null() { None } else { MemoryView::new(arguments.context, memory, arguments.this)? };
+    let view =
+        if memory.is_null() { None } else { MemoryView::new(arguments.context, memory, arguments.this)? };
     let now = view.as_ref().and_then(|view| view.get(env)).unwrap_or_default();
     bind(instance, env, view);
     Ok(now)
@@ -250,11 +251,13 @@ fn bind(instance: &Instance, env: &Env, view: Option<MemoryView>) {
 #[cold]
 fn wait_in_place(context: &Context, wait: &Wait) -> Result<()> {
     let idle = context.prelude()?.idle.get(&context.env)?;
-    // What the system has against the wait it will tell the call, too.
-    while !wait.block(SLICE).unwrap_or(true) {
+    loop {
         call(&context.env, idle, None, &[])?;
+        // What the system has against the wait it will tell the call, too.
+        if wait.block(SLICE).unwrap_or(true) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written.
@@ -296,26 +299,28 @@ unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_inf
 
 fn try_set_memory(arguments: &Arguments<'_>) -> Result<()> {
     let env = &arguments.context.env;
-    let instance = arguments.instance().ok_or_else(|| not_started(env))?;
+    let instance = arguments.instance().ok_or_else(|| error::not_started(env))?;
     let view = MemoryView::new(arguments.context, arguments.values[1], arguments.this)?;
     if view.is_none() {
         let message = "\"instance.exports.memory\" property must be a WebAssembly.Memory object";
-        return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));
+        return Err(error::throw_plain(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));
     }
     bind(&instance, env, view);
     Ok(())
 }
 
-#[cold]
-fn not_started(env: &Env) -> Error {
-    error::throw(env, Class::Error, "ERR_WASI_NOT_STARTED", "wasi.start() has not been called")
-}
-
+/// Lets an exception go on its way. If none is, the worker is being terminated; then a guest that asks for a
+/// number is given an object, because converting that calls JavaScript, and there the termination strikes. A
+/// loop that calls nothing else would never meet it.
 #[cold]
 fn rethrow(env: sys::napi_env, error: Error) -> sys::napi_value {
-    // SAFETY: the environment that called.
-    unsafe { JsError::from(error).throw_into(env) };
-    ptr::null_mut()
+    if error.status != Status::PendingException {
+        // SAFETY: the environment that called.
+        unsafe { JsError::from(error).throw_into(env) };
+        return ptr::null_mut();
+    }
+    let idle = Context::of(Env::from_raw(env)).and_then(|context| context.prelude()?.idle.get(&context.env));
+    idle.unwrap_or(ptr::null_mut())
 }
 
 /// A panic is a mistake of ours. It must not unwind into Node.

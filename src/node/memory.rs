@@ -64,7 +64,11 @@ impl MemoryView {
         napi::check_status!(unsafe { sys::napi_is_arraybuffer(env.raw(), buffer, &raw mut unshared) })?;
         let view = if unshared { buffer } else { call(env, prelude.bytes.get(env)?, None, &[buffer])? };
         call(env, prelude.keep.get(env)?, None, &[owner, memory, view])?;
-        Ok(Some(Self { memory: WeakRef::new(env, memory)?, view: WeakRef::new(env, view)?, shared: !unshared }))
+        Ok(Some(Self {
+            memory: WeakRef::new(env, memory)?,
+            view: WeakRef::new(env, view)?,
+            shared: !unshared,
+        }))
     }
 
     /// The memory as it is now. An `ArrayBuffer` that has been detached by growth has size 0, as has an empty
@@ -85,8 +89,7 @@ impl MemoryView {
         };
         // SAFETY: V8 keeps the buffer mapped as long as JavaScript cannot run, which it cannot during a call
         // before `get` is called again; a shared one as long as it lives. Base and size are the engine's own.
-        (status == sys::Status::napi_ok && size != 0)
-            .then(|| unsafe { Memory::new(base.cast(), size) })
+        (status == sys::Status::napi_ok && size != 0).then(|| unsafe { Memory::new(base.cast(), size) })
     }
 
     /// The `WebAssembly.Memory`, null once it is gone.

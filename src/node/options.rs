@@ -99,7 +99,8 @@ fn version(env: &Env, version: Unknown<'_>) -> Result<Version> {
         "unstable" => Ok(Version::Unstable),
         _ => {
             let received = error::quote(&version);
-            let message = format!("The property 'options.version' unsupported WASI version. Received {received}");
+            let message =
+                format!("The property 'options.version' unsupported WASI version. Received {received}");
             Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message))
         }
     }
@@ -179,7 +180,8 @@ fn permission(env: &Env) -> Result<()> {
     if process.get_type()? != ValueType::Object {
         return Ok(());
     }
-    let permission: Unknown<'_> = Object::from_unknown(process)?.get_named_property_unchecked("permission")?;
+    let permission: Unknown<'_> =
+        Object::from_unknown(process)?.get_named_property_unchecked("permission")?;
     if permission.get_type()? != ValueType::Object {
         return Ok(());
     }

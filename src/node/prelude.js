@@ -17,6 +17,27 @@
     }
   }
 
+  // Calling this, or converting it to a number, shows whether JavaScript may still run.
+  const idle = Object.assign(() => {}, { valueOf: () => 0 })
+
+  // The methods that run a guest. If the guest was stopped because its worker is to end, termination.rs has asked
+  // for that end again, and it strikes at the next call of JavaScript: at once.
+  const running = ({ start, initialize }) => {
+    const run = (method, wasi, instance) => {
+      const result = apply(method, wasi, [instance])
+      idle()
+      return result
+    }
+    return {
+      start(instance) {
+        return run(start, this, instance)
+      },
+      initialize(instance) {
+        return run(initialize, this, instance)
+      },
+    }
+  }
+
   return {
     symbols,
 
@@ -47,12 +68,34 @@
 
     entries: Object.entries,
 
-    // Calling this shows whether JavaScript may still run.
-    idle() {},
+    // What Node's messages say was received.
+    describe(value) {
+      if (value === undefined || value === null) return `${value}`
+      switch (typeof value) {
+        case 'function':
+          return `function ${value.name}`
+        case 'object': {
+          const name = value.constructor?.name
+          if (name) return `an instance of ${name}`
+          return Object.keys(value).length > 0 ? '[Object: null prototype]' : '[Object: null prototype] {}'
+        }
+        case 'string': {
+          const text = value.length > 28 ? `${value.slice(0, 25)}...` : value
+          return `type string (${text.includes("'") ? JSON.stringify(text) : `'${text}'`})`
+        }
+        case 'bigint':
+          return `type bigint (${value}n)`
+        default:
+          return `type ${typeof value} (${Object.is(value, -0) ? '-0' : String(value)})`
+      }
+    },
+
+    idle,
 
     // What node:wasi's class looks like where Node-API makes it otherwise.
     shape({ prototype }) {
       const lengths = { constructor: 0, finalizeBindings: 1, start: 1, initialize: 1, getImportObject: 0, close: 0 }
+      Object.assign(prototype, running(prototype))
       for (const name in lengths) {
         const value = prototype[name]
         delete prototype[name]

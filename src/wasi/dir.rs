@@ -18,7 +18,7 @@ pub struct Dir {
     stream: Mutex<Option<DirStream>>,
 }
 
-/// The two entries every directory starts with. The system's own come in any order and are passed over.
+/// The two entries every directory starts with. The system has them in any place, and the stream leaves them out.
 const DOTS: [&[u8]; 2] = [b".", b".."];
 
 impl Dir {
@@ -79,8 +79,8 @@ impl Wasi {
         };
         stream.seek(cookie.saturating_sub(DOTS.len() as u64))?;
         while let Some(entry) = stream.peek()? {
-            let next = entry.next.wrapping_add(DOTS.len() as u64);
-            if !DOTS.contains(&entry.name) && !out.write(&DirEntry { next, ..entry })? {
+            let next = entry.next + DOTS.len() as u64;
+            if !out.write(&DirEntry { next, ..entry })? {
                 break;
             }
             stream.advance();

@@ -165,9 +165,6 @@ impl Fstflags {
             (false, true) => Ok(Some(NewTime::Now)),
             (false, false) => Ok(None),
         };
-        Ok((
-            one(Fstflags::ATIM, Fstflags::ATIM_NOW, atim)?,
-            one(Fstflags::MTIM, Fstflags::MTIM_NOW, mtim)?,
-        ))
+        Ok((one(Fstflags::ATIM, Fstflags::ATIM_NOW, atim)?, one(Fstflags::MTIM, Fstflags::MTIM_NOW, mtim)?))
     }
 }

@@ -43,8 +43,13 @@ impl File {
             Whence::End => self.size()?,
         };
         let to = from.checked_add_signed(offset).filter(|to| *to <= Filedelta::MAX.cast_unsigned());
-        *position = to.ok_or(Errno::Inval)?;
-        Ok(*position)
+        let to = to.ok_or(Errno::Inval)?;
+        if to > Filesize::from(u32::MAX) {
+            // How long a file can be at most, only its file system knows.
+            sys::seek(self.handle(), to.cast_signed(), Whence::Set)?;
+        }
+        *position = to;
+        Ok(to)
     }
 
     /// Bytes from the position to the end.
@@ -152,7 +157,9 @@ impl Wasi {
         match &fd.descriptor {
             Descriptor::File(file) => {
                 let mut position = file.position();
-                let read = transfer_at(memory, iovs, *position, |buffers, at| sys::preadv(file.handle(), buffers, at))?;
+                let read = transfer_at(memory, iovs, *position, |buffers, at| {
+                    sys::preadv(file.handle(), buffers, at)
+                })?;
                 *position += Filesize::from(read);
                 Ok(read)
             }
@@ -184,7 +191,9 @@ impl Wasi {
                     *position = sys::seek(file.handle(), 0, Whence::Cur)?;
                     return Ok(written);
                 }
-                let written = transfer_at(memory, iovs, *position, |buffers, at| sys::pwritev(file.handle(), buffers, at))?;
+                let written = transfer_at(memory, iovs, *position, |buffers, at| {
+                    sys::pwritev(file.handle(), buffers, at)
+                })?;
                 *position += Filesize::from(written);
                 Ok(written)
             }

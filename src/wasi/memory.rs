@@ -82,11 +82,7 @@ impl Memory {
     /// no bytes at all.
     pub fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
-        if offset < size && len <= size - offset {
-            Ok(())
-        } else {
-            Err(Errno::Overflow.into())
-        }
+        if offset < size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow.into()) }
     }
 
     /// Whether the whole list lies inside.

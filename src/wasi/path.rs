@@ -8,9 +8,7 @@ use super::io::{File, Stream};
 use super::memory::{List, Memory};
 use super::sys;
 use super::table::{Descriptor, Entry};
-use super::types::{
-    Fd, Fdflags, Filestat, Filetype, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp,
-};
+use super::types::{Fd, Fdflags, Filestat, Filetype, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,8 +149,10 @@ impl Wasi {
         let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags };
         let descriptor = open(dir, path, &how)?;
         let mut rights = inheriting;
-        rights.set(Rights::FD_READ, reads && inheriting.contains(Rights::FD_READ));
-        rights.set(Rights::FD_WRITE, writes && inheriting.contains(Rights::FD_WRITE));
+        rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);
+        if !writes {
+            rights -= Rights::WRITING - Rights::FD_DATASYNC;
+        }
         self.table.insert(Entry::new(descriptor, rights, inheriting, fdflags))
     }
 

@@ -56,7 +56,9 @@ impl Wasi {
         _si_flags: u32,
     ) -> Result<Size> {
         let socket = socket(&fd, Rights::FD_WRITE)?;
-        transfer_all(memory, attempt, &fd, Interest::Write, si_data, |buffers| sys::send(socket.handle(), buffers))
+        transfer_all(memory, attempt, &fd, Interest::Write, si_data, |buffers| {
+            sys::send(socket.handle(), buffers)
+        })
     }
 
     /// Shuts down one or both directions: `shutdown`.

@@ -29,6 +29,8 @@ pub enum Descriptor {
 pub struct Entry {
     /// What it is.
     pub descriptor: Descriptor,
+    /// What it was opened for.
+    opened: Rights,
     rights: AtomicU64,
     inheriting: AtomicU64,
     flags: AtomicU16,
@@ -48,6 +50,7 @@ impl Entry {
         };
         Self {
             descriptor,
+            opened: rights,
             rights: AtomicU64::new(rights.bits()),
             inheriting: AtomicU64::new(inheriting.bits()),
             flags: AtomicU16::new(flags.bits()),
@@ -87,9 +90,16 @@ impl Entry {
         Ok(())
     }
 
-    /// `NOTCAPABLE` unless it has all these rights.
+    /// `NOTCAPABLE` unless it has all these rights; `BADF`, as in POSIX, if it was never open for reading, or
+    /// writing, at all.
     pub fn require(&self, rights: Rights) -> Result {
-        if self.rights().contains(rights) { Ok(()) } else { Err(Errno::Notcapable.into()) }
+        if self.rights().contains(rights) {
+            return Ok(());
+        }
+        let directions = rights & (Rights::FD_READ | Rights::FD_WRITE);
+        let never_open =
+            self.descriptor.filetype() != Filetype::Directory && !self.opened.contains(directions);
+        Err(if never_open { Errno::Badf } else { Errno::Notcapable }.into())
     }
 
     /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights.
@@ -150,10 +160,8 @@ impl Rights {
     /// Any of these asks `path_open` for a descriptor to read from.
     pub(super) const READING: Self = Self::FD_READ.union(Self::FD_READDIR);
     /// Any of these asks `path_open` for a descriptor to write to.
-    pub(super) const WRITING: Self = Self::FD_WRITE
-        .union(Self::FD_DATASYNC)
-        .union(Self::FD_ALLOCATE)
-        .union(Self::FD_FILESTAT_SET_SIZE);
+    pub(super) const WRITING: Self =
+        Self::FD_WRITE.union(Self::FD_DATASYNC).union(Self::FD_ALLOCATE).union(Self::FD_FILESTAT_SET_SIZE);
     const PIPE: Self = Self::FD_READ
         .union(Self::FD_WRITE)
         .union(Self::FD_FDSTAT_SET_FLAGS)

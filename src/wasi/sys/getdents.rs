@@ -1,5 +1,5 @@
-//! Directory streams on Linux: `getdents64`, whose records carry a position that can be sought to at any
-//! time, so nothing has to be remembered and nothing is read twice.
+//! Directory streams on Linux: `getdents64`, whose records carry an offset that can be sought to at any time,
+//! so that nothing is read twice.
 #![expect(unsafe_code, reason = "no crate gives getdents64 with a buffer that outlives the call")]
 
 use super::DirEntry;
@@ -16,8 +16,11 @@ pub struct DirStream {
     buffer: Box<[u8]>,
     /// Part of the buffer that holds records not yet passed.
     records: std::ops::Range<usize>,
-    /// Where the first of them is, or will be, in the directory.
-    position: u64,
+    /// The kernel's offset of each entry met so far. The offsets themselves, often hashes of 63 bits, are no
+    /// positions for a guest, whose `telldir` has 32.
+    offsets: Vec<u64>,
+    /// Index of the entry that is next.
+    position: usize,
 }
 
 /// Offsets in a `linux_dirent64`.
@@ -34,34 +37,44 @@ impl DirStream {
     pub fn open(dir: &Dir) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
-        Ok(Self { dir, buffer: vec![0; Self::BUFFER].into(), records: 0..0, position: 0 })
+        Ok(Self { dir, buffer: vec![0; Self::BUFFER].into(), records: 0..0, offsets: vec![0], position: 0 })
     }
 
     /// Goes to a position that an entry gave as its `next`, or to 0, the start, which also shows what has been
     /// created since.
     pub fn seek(&mut self, position: u64) -> Result<()> {
-        if position != self.position || position == 0 {
-            rustix::fs::seek(&self.dir, SeekFrom::Start(position))?;
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        if position == 0 {
+            self.offsets.truncate(1);
+        }
+        if position == 0 || position != self.position {
+            self.position = position.min(self.offsets.len() - 1);
+            rustix::fs::seek(&self.dir, SeekFrom::Start(self.offsets[self.position]))?;
             self.records = 0..0;
-            self.position = position;
+        }
+        while self.position < position && self.peek()?.is_some() {
+            self.advance();
         }
         Ok(())
     }
 
-    /// The entry at the position, `None` at the end.
+    /// The entry at the position, `None` at the end. The entries for the directory itself and the one above it
+    /// are passed over.
     pub fn peek(&mut self) -> Result<Option<DirEntry<'_>>> {
-        if self.records.is_empty() {
-            let read = self.read()?;
-            self.records = 0..read;
-            if read == 0 {
-                return Ok(None);
+        loop {
+            if self.records.is_empty() {
+                self.records = 0..self.read()?;
+                if self.records.is_empty() {
+                    return Ok(None);
+                }
             }
+            let record = self.record();
+            if !matches!(name(record), b"." | b"..") {
+                break;
+            }
+            self.records.start += record.len();
         }
         let record = self.record();
-        let name = &record[NAME..];
-        let name = name.split(|byte| *byte == 0).next().unwrap_or(name);
-        let ino = u64::from_ne_bytes(field(record, INO));
-        let next = u64::from_ne_bytes(field(record, OFF));
         let filetype = match record[TYPE] {
             libc::DT_BLK => Filetype::BlockDevice,
             libc::DT_CHR => Filetype::CharacterDevice,
@@ -69,18 +82,22 @@ impl DirStream {
             libc::DT_REG => Filetype::RegularFile,
             libc::DT_LNK => Filetype::SymbolicLink,
             libc::DT_SOCK => Filetype::SocketStream,
-            libc::DT_UNKNOWN => self.filetype(name),
+            libc::DT_UNKNOWN => self.filetype(name(record)),
             _ => Filetype::Unknown,
         };
-        Ok(Some(DirEntry { name, ino, filetype, next }))
+        let ino = u64::from_ne_bytes(field(record, INO));
+        Ok(Some(DirEntry { name: name(record), ino, filetype, next: self.position as u64 + 1 }))
     }
 
     /// Passes the entry at the position.
     pub fn advance(&mut self) {
         let record = self.record();
-        let (len, next) = (record.len(), u64::from_ne_bytes(field(record, OFF)));
+        let (len, offset) = (record.len(), u64::from_ne_bytes(field(record, OFF)));
         self.records.start += len;
-        self.position = next;
+        self.position += 1;
+        if self.position == self.offsets.len() {
+            self.offsets.push(offset);
+        }
     }
 
     /// The first record; there must be one.
@@ -101,6 +118,11 @@ impl DirStream {
         rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_or(Filetype::Unknown, |stat| super::unix::filetype(stat.st_mode))
     }
+}
+
+fn name(record: &[u8]) -> &[u8] {
+    let name = &record[NAME..];
+    name.split(|byte| *byte == 0).next().unwrap_or(name)
 }
 
 fn field<const N: usize>(record: &[u8], at: usize) -> [u8; N] {

@@ -37,10 +37,13 @@ pub fn handle<T: AsFd>(open: &T) -> Handle<'_> {
 pub struct Buffer(libc::iovec);
 
 impl Buffer {
-    /// `len` bytes from `address`.
+    /// As much as Linux transfers at once; macOS refuses more than 31 bits.
+    const MAX: usize = 0x7fff_f000;
+
+    /// `len` bytes from `address`, or as many of them as a call transfers.
     #[must_use]
     pub fn new(address: *mut u8, len: usize) -> Self {
-        Self(libc::iovec { iov_base: address.cast(), iov_len: len })
+        Self(libc::iovec { iov_base: address.cast(), iov_len: len.min(Self::MAX) })
     }
 }
 
@@ -50,8 +53,23 @@ fn count(returned: isize) -> Result<usize> {
 }
 
 /// The arguments that vectored calls share.
+#[cfg(target_os = "linux")]
 fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
     (buffers.as_ptr().cast(), buffers.len() as libc::c_int)
+}
+
+/// The arguments that vectored calls share. More than 31 bits at once macOS refuses, where Linux does a part:
+/// so it is given a part.
+#[cfg(not(target_os = "linux"))]
+fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
+    let mut room = Buffer::MAX;
+    let fits = |buffer: &&Buffer| {
+        let left = room.checked_sub(buffer.0.iov_len);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let len = buffers.iter().take_while(fits).count();
+    (buffers.as_ptr().cast(), len as libc::c_int)
 }
 
 /// Reads at the system's own position.
@@ -92,7 +110,9 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     // offset -1 stands for the system's own position.
     let written = count(unsafe { libc::pwritev2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
     match written {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE)) => {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE)) =>
+        {
             writev_when_ready(handle, buffers)
         }
         written => written,
@@ -132,8 +152,16 @@ pub fn datasync(handle: Handle<'_>) -> Result<()> {
 }
 
 /// Stores data and metadata on the disk.
+#[cfg(not(target_vendor = "apple"))]
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     Ok(rustix::fs::fsync(handle)?)
+}
+
+/// Stores data and metadata on the disk: what macOS calls `fsync` leaves them in the disk's cache, and is for
+/// file systems that do not know better.
+#[cfg(target_vendor = "apple")]
+pub fn sync(handle: Handle<'_>) -> Result<()> {
+    Ok(rustix::fs::fcntl_fullfsync(handle).or_else(|_| rustix::fs::fsync(handle))?)
 }
 
 /// Cuts or extends a file.
@@ -201,20 +229,22 @@ pub(super) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
 
 #[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
 fn filestat(stat: &Stat) -> Filestat {
-    let time = |seconds: i64, nanoseconds: i64| {
-        let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-        Timestamp::try_from(time.max(0)).unwrap_or(Timestamp::MAX)
-    };
     Filestat {
         dev: stat.st_dev as u64,
         ino: stat.st_ino as u64,
         filetype: filetype(stat.st_mode as rustix::fs::RawMode),
         nlink: u64::from(stat.st_nlink),
         size: stat.st_size.max(0) as u64,
-        atim: time(stat.st_atime as i64, stat.st_atime_nsec as i64),
-        mtim: time(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-        ctim: time(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        atim: nanoseconds_of(stat.st_atime as i64, stat.st_atime_nsec as i64),
+        mtim: nanoseconds_of(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        ctim: nanoseconds_of(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
     }
+}
+
+/// A time of a file, 0 for what was before 1970.
+fn nanoseconds_of(seconds: i64, nanoseconds: i64) -> Timestamp {
+    let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    Timestamp::try_from(time.max(0)).unwrap_or(Timestamp::MAX)
 }
 
 /// Attributes of something open.
@@ -230,11 +260,32 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
             return Ok(stat);
         }
     }
+    stat_path(dir, path, follows)
+}
+
+#[cfg(target_os = "linux")]
+fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     let mut options = OpenOptions::new();
     options.read(true).follow(follow(follows)).maybe_dir(true);
-    #[cfg(target_os = "linux")]
     options.custom_flags(OFlags::PATH.bits().cast_signed());
     stat(handle(&dir.open_with(path, &options)?))
+}
+
+/// Without `O_PATH` nothing is opened: that would follow links, wait for FIFOs, and ask for permission to read.
+#[cfg(not(target_os = "linux"))]
+fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    use cap_std::fs::MetadataExt;
+    let stat = if follows { dir.metadata(path)? } else { dir.symlink_metadata(path)? };
+    Ok(Filestat {
+        dev: stat.dev(),
+        ino: stat.ino(),
+        filetype: filetype(stat.mode() as rustix::fs::RawMode),
+        nlink: stat.nlink(),
+        size: stat.size(),
+        atim: nanoseconds_of(stat.atime(), stat.atime_nsec()),
+        mtim: nanoseconds_of(stat.mtime(), stat.mtime_nsec()),
+        ctim: nanoseconds_of(stat.ctime(), stat.ctime_nsec()),
+    })
 }
 
 /// Whether a path is a name in a directory, with nothing to resolve but itself.
@@ -246,6 +297,25 @@ fn is_name(path: &Path) -> bool {
 /// Serial number of the directory above a directory.
 pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
     Ok(filestat(&rustix::fs::statat(handle, "..", AtFlags::SYMLINK_NOFOLLOW)?).ino)
+}
+
+/// Reads all entries of a directory.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn entries(dir: &Dir) -> Result<Vec<super::readdir::Entry>> {
+    let entry = |entry: rustix::io::Result<rustix::fs::DirEntry>| {
+        let entry = entry?;
+        let kind = match entry.file_type() {
+            // For file systems that do not say the kind of a file in its entry.
+            rustix::fs::FileType::Unknown => {
+                rustix::fs::statat(dir, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(Filetype::Unknown, |stat| filetype(stat.st_mode as rustix::fs::RawMode))
+            }
+            kind => filetype(kind.as_raw_mode()),
+        };
+        let name = entry.file_name().to_bytes().to_vec();
+        Ok(super::readdir::Entry { name, ino: entry.ino(), filetype: kind })
+    };
+    rustix::fs::Dir::read_from(dir)?.map(entry).collect()
 }
 
 fn timestamps(atim: Option<NewTime>, mtim: Option<NewTime>) -> Timestamps {
@@ -285,11 +355,14 @@ fn follow(follows: bool) -> FollowSymlinks {
 /// Opens a path. It never waits, not for the other end of a FIFO either: a guest that has to wait does so
 /// when it reads or writes.
 pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
+    // cap-std follows links itself where the kernel does not do it for it, and with DIRECTORY it would not
+    // see them: then that is seen to afterwards.
+    let to_check = cfg!(not(target_os = "linux")) && how.oflags.contains(Oflags::DIRECTORY);
     let mut flags = OFlags::NOCTTY;
     flags.set(OFlags::CREATE, how.oflags.contains(Oflags::CREAT));
     flags.set(OFlags::EXCL, how.oflags.contains(Oflags::EXCL));
-    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC));
-    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY));
+    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC) && !to_check);
+    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY) && !to_check);
     flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
     let mut options = OpenOptions::new();
     options
@@ -302,7 +375,11 @@ pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
         .dsync(how.fdflags.contains(Fdflags::DSYNC))
         .rsync(how.fdflags.contains(Fdflags::RSYNC))
         .custom_flags(flags.bits().cast_signed());
-    Ok(dir.open_with(path, &options)?.into_std())
+    let opened = dir.open_with(path, &options)?.into_std();
+    if to_check && stat(handle(&opened))?.filetype != Filetype::Directory {
+        return Err(RustixErrno::NOTDIR.into());
+    }
+    Ok(opened)
 }
 
 /// Makes a symbolic link.
@@ -347,10 +424,12 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     let mode = rustix::fs::fstat(handle)?.st_mode;
     Ok(match rustix::fs::FileType::from_raw_mode(mode) {
         rustix::fs::FileType::Fifo => StreamKind::Pipe,
-        rustix::fs::FileType::Socket => StreamKind::Socket(match rustix::net::sockopt::socket_type(handle)? {
-            rustix::net::SocketType::DGRAM => Filetype::SocketDgram,
-            _ => Filetype::SocketStream,
-        }),
+        rustix::fs::FileType::Socket => {
+            StreamKind::Socket(match rustix::net::sockopt::socket_type(handle)? {
+                rustix::net::SocketType::DGRAM => Filetype::SocketDgram,
+                _ => Filetype::SocketStream,
+            })
+        }
         rustix::fs::FileType::CharacterDevice if rustix::termios::isatty(handle) => StreamKind::Terminal,
         _ => StreamKind::Ready(filetype(mode)),
     })
@@ -564,4 +643,11 @@ pub fn errno(code: i32) -> Errno {
 pub fn directory_id(path: &Path) -> Option<(u64, u64)> {
     let stat = filestat(&rustix::fs::stat(path).ok()?);
     (stat.filetype == Filetype::Directory).then_some((stat.dev, stat.ino))
+}
+
+/// Opens the directory at a path of the host's, for reading: unlike the handles that cap-std makes to resolve
+/// paths, this one can be listed and synced.
+pub fn open_directory(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())
 }

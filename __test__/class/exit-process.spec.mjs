@@ -1,0 +1,70 @@
+// proc_exit in a sandbox that does not return on exit: it is process.exit.
+
+import test from 'ava'
+import { node } from '../support/guest.mjs'
+
+/** A script in which the guest calls proc_exit(code) in _start, made of JavaScript alone. */
+const script = (code, before = '') => `
+  const { WASI } = require('capwasi')
+  const wasi = new WASI({ version: 'preview1', returnOnExit: false })
+  const exports = { memory: new WebAssembly.Memory({ initial: 1 }), _start: () => wasi.wasiImport.proc_exit(${code}) }
+  ${before}
+  wasi.start({ exports })
+  console.log('not reached')`
+
+for (const [code, status] of [[0, 0], [1, 1], [7, 7], [255, 255], [256, 0], [257, 1]]) {
+  test(`proc_exit(${code}) ends the process with status ${status}`, async (t) => {
+    t.deepEqual(await node(script(code)), { code: status, signal: null, stdout: '', stderr: '' })
+  })
+}
+
+test("the process's exit event is emitted, with the code", async (t) => {
+  const { stdout } = await node(script(3, "process.on('exit', (code) => console.log('exit', code, process.exitCode))"))
+  t.is(stdout, 'exit 3 3\n')
+})
+
+test('an exit listener may change the code', async (t) => {
+  t.like(await node(script(3, "process.on('exit', () => { process.exitCode = 9 })")), { code: 9, stdout: '' })
+})
+
+test('proc_exit calls process.exit as it is at that time', async (t) => {
+  const { stdout } = await node(script(5, "process.exit = (code) => { console.log('exit', code); throw new Error('no') }"))
+  t.is(stdout, 'exit 5\n')
+})
+
+test('a call that is no proc_exit(code) returns EINVAL and does not end the process', async (t) => {
+  const { stdout } = await node(`
+    const { WASI } = require('capwasi')
+    const wasi = new WASI({ version: 'preview1', returnOnExit: false })
+    wasi.initialize({ exports: { memory: new WebAssembly.Memory({ initial: 1 }) } })
+    const { proc_exit } = wasi.wasiImport
+    console.log(proc_exit(), proc_exit('1'), proc_exit(1, 2), proc_exit(1n))`)
+  t.is(stdout, '28 28 28 28\n')
+})
+
+test('from a worker only the worker ends', async (t) => {
+  const { stdout, code } = await node(`
+    const { Worker } = require('node:worker_threads')
+    const worker = new Worker(${JSON.stringify(script(7))}, { eval: true })
+    worker.on('error', (error) => console.log('error', error))
+    worker.on('exit', (code) => { console.log('worker', code); setTimeout(() => console.log('process lives'), 10) })`)
+  t.is(stdout, 'worker 7\nprocess lives\n')
+  t.is(code, 0)
+})
+
+test('what was written to a pipe before is not lost', async (t) => {
+  const { stdout, code } = await node(`
+    const { WASI } = require('capwasi')
+    const wasi = new WASI({ version: 'preview1', returnOnExit: false })
+    const memory = new WebAssembly.Memory({ initial: 4 })
+    const bytes = new Uint8Array(memory.buffer, 64).fill(120)
+    new Uint32Array(memory.buffer).set([64, 200_000], 0)
+    const { fd_write, proc_exit } = wasi.wasiImport
+    const _start = () => {
+      fd_write(1, 0, 1, 8)
+      proc_exit(new Uint32Array(memory.buffer)[2] === 200_000 ? 0 : 1)
+    }
+    wasi.start({ exports: { memory, _start } })`)
+  t.is(stdout.length, 200_000)
+  t.is(code, 0)
+})

@@ -1,0 +1,90 @@
+// Options that are of the right type, but name what cannot be had: the errors of opening it.
+
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { ERRNO, tree } from '../support/guest.mjs'
+
+const refused = (t, options, errno) => {
+  const error = t.throws(() => new WASI({ version: 'preview1', ...options }), {
+    instanceOf: Error,
+    name: 'Error',
+    code: `UVWASI_E${errno}`,
+  })
+  t.is(error.errno, ERRNO[errno])
+  t.is(error.syscall, 'uvwasi_init')
+  t.true(error.message.startsWith(`UVWASI_E${errno}, uvwasi_init`), error.message)
+  return error
+}
+
+for (const [title, errno, path] of [
+  ['that is not there', 'NOENT', 'missing'],
+  ['under a directory that is not there', 'NOENT', 'missing/inner'],
+  ['that is a file', 'NOTDIR', 'file'],
+  ['under a file', 'NOTDIR', 'file/inner'],
+  ['that is a link to a file', 'NOTDIR', 'to-file'],
+  ['that is a link to nothing', 'NOENT', 'dangling'],
+  ['that is a loop of links', 'LOOP', 'loop'],
+  ['with a name that is too long', 'NAMETOOLONG', 'n'.repeat(300)],
+]) {
+  test(`a preopen ${title} is refused with UVWASI_E${errno}, naming it`, (t) => {
+    const directory = tree(t, {
+      file: '',
+      'to-file': { symlink: 'file' },
+      dangling: { symlink: 'nothing' },
+      loop: { symlink: 'loop' },
+    })
+    const host = join(directory, path)
+    const error = refused(t, { preopens: { '/fine': directory, '/guest': host } }, errno)
+    t.is(error.path, host)
+    for (const part of ['preopens', '/guest', host]) t.true(error.message.includes(part), error.message)
+    t.deepEqual(Object.keys(error), ['errno', 'code', 'syscall', 'path'])
+  })
+}
+
+test('a preopen that is an empty string is refused with UVWASI_ENOENT', (t) => {
+  t.is(refused(t, { preopens: { '/guest': '' } }, 'NOENT').path, '')
+})
+
+for (const option of ['stdin', 'stdout', 'stderr']) {
+  test(`${option} that is no open descriptor is refused with UVWASI_EBADF, naming it`, (t) => {
+    t.true(refused(t, { [option]: 99_999 }, 'BADF').message.includes(option))
+  })
+}
+
+test('the first preopen that cannot be had is the one that is named', (t) => {
+  const preopens = { '/b': '/no/such/b', '/a': '/no/such/a' }
+  t.is(refused(t, { preopens }, 'NOENT').path, '/no/such/b')
+})
+
+test('a failure leaves no descriptor open', (t) => {
+  const directory = tree(t)
+  const lowest = () => {
+    const fd = openSync(directory)
+    closeSync(fd)
+    return fd
+  }
+  const before = lowest()
+  for (let i = 0; i < 100; i++) {
+    t.throws(() => new WASI({ version: 'preview1', preopens: { '/a': directory, '/b': '/no/such/directory' } }))
+  }
+  // Other tests of this process may open a few of their own meanwhile.
+  t.true(lowest() < before + 50)
+})
+
+for (const [where, options] of [
+  ['args', { args: ['fine', 'a\0b'] }],
+  ['a key of env', { env: { 'A\0B': 'x' } }],
+  ['a value of env', { env: { A: 'x\0y' } }],
+  ['a guest path of preopens', { preopens: { '/a\0b': '.' } }],
+  ['a host path of preopens', { preopens: { '/a': './\0' } }],
+]) {
+  test(`a NUL in ${where} is refused with ERR_INVALID_ARG_VALUE`, (t) => {
+    const error = t.throws(() => new WASI({ version: 'preview1', ...options }), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+    })
+    t.true(error.message.includes(`options.${Object.keys(options)[0]}`), error.message)
+  })
+}

@@ -1,0 +1,28 @@
+// Rebuilds every guest from its source: `node __test__/guests/build.mjs`. It needs Python with the
+// package ziglang, whose clang brings a recent wasi-libc; the .wasm files are committed so that the
+// tests need neither. hashes.json tells which sources they were built from.
+
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+
+const [python, ...ziglang] = 'python3 -m ziglang'.split(' ')
+const options = 'cc -target wasm32-wasi -Os -s -Wall -Wextra'.split(' ')
+
+const here = new URL('./', import.meta.url)
+const sha256 = (name) => createHash('sha256').update(readFileSync(new URL(name, here))).digest('hex')
+
+const names = readdirSync(here).sort()
+const sources = names.filter((name) => name.endsWith('.c'))
+const binary = (source) => source.replace(/c$/, 'wasm')
+for (const source of sources) {
+  execFileSync(python, [...ziglang, ...options, source, '-o', binary(source)], { cwd: here, stdio: 'inherit' })
+  chmodSync(new URL(binary(source), here), 0o644)
+}
+
+const hashes = {}
+for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)]) hashes[name] = sha256(name)
+const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
+const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
+const record = { compiler: `ziglang==${version}`, command, sha256: hashes }
+writeFileSync(new URL('hashes.json', here), JSON.stringify(record, null, 2) + '\n')

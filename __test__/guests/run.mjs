@@ -1,0 +1,81 @@
+// Runs the committed guests, each in a child process: see child.cjs.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const child = fileURLToPath(new URL('child.cjs', import.meta.url))
+
+/** Put before the child: its stdin and stdout are pipes of the kernel's, where Node itself makes sockets. */
+export const throughPipes = ['sh', '-c', 'cat | "$@" | cat', 'sh']
+
+/** Put before the child: all of its stdio is one terminal. */
+export const throughTerminal = ['python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])']
+
+/** A directory of the test's own, removed after it. */
+export function box(t) {
+  const path = mkdtempSync(join(tmpdir(), 'capwasi-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/**
+ * Starts a guest and returns its ChildProcess, with `finished` added: a promise of
+ * { code, signal, stdout, stderr, returned, error, exit }, where `returned` is what start() returned,
+ * `error` what it threw and `exit` the code that the process's 'exit' event had.
+ */
+export function launch(guest, args = [], settings = {}) {
+  const { preopens, env, options, touch = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
+  const job = { guest, touch, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
+  const [file, ...rest] = [...through, process.execPath, child, JSON.stringify(job)]
+  const [stdin, stdout, stderr, ...more] = stdio
+  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, 'pipe', ...more], timeout: 60_000 })
+  const gather = (stream) => new Promise((resolve) => {
+    if (!stream) return resolve(undefined)
+    const chunks = []
+    stream.on('data', (chunk) => chunks.push(chunk))
+    stream.on('close', () => resolve(Buffer.concat(chunks).toString()))
+  })
+  // A guest may end before it has read all that it is given.
+  running.stdin?.on('error', () => {})
+  running.finished = (async () => {
+    const closed = new Promise((resolve, reject) => {
+      running.on('error', reject)
+      running.on('close', (code, signal) => resolve({ code, signal }))
+    })
+    const [out, err, report] = [running.stdout, running.stderr, running.stdio[3]]
+    const texts = Promise.all([settings.readStdout?.(out) ?? gather(out), gather(err), gather(report)])
+    const [ended, [stdoutText, stderrText, json]] = await Promise.all([closed, texts])
+    return { ...ended, stdout: stdoutText, stderr: stderrText, ...(json ? JSON.parse(json) : {}) }
+  })()
+  return running
+}
+
+let free = 3
+const waiting = []
+
+/** Runs a guest to its end, `stdin` being all of its input. At most three run at once. */
+export async function run(guest, args, { stdin = '', ...settings } = {}) {
+  if (free > 0) free--
+  else await new Promise((resolve) => waiting.push(resolve))
+  try {
+    const running = launch(guest, args, settings)
+    running.stdin?.end(stdin)
+    return await running.finished
+  } finally {
+    if (waiting.length) waiting.shift()()
+    else free++
+  }
+}
+
+/** Runs a guest's scenario in an empty directory and compares what it prints; returns the directory. */
+export async function prints(t, guest, scenario, expected, { setup, ...settings } = {}) {
+  const preopens = settings.preopens ?? { '/': box(t) }
+  setup?.(Object.values(preopens)[0])
+  const { code, signal, error, stdout, stderr } = await run(guest, [scenario].flat(), { ...settings, preopens })
+  t.deepEqual({ code, signal, error, stderr }, { code: 0, signal: null, error: undefined, stderr: '' })
+  t.deepEqual(stdout.trimEnd().split('\n'), expected.trim().split('\n'))
+  return Object.values(preopens)[0]
+}

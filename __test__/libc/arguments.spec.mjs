@@ -1,0 +1,33 @@
+import test from 'ava'
+import { run } from '../guests/run.mjs'
+
+async function printed(t, args, settings) {
+  const { code, error, stdout } = await run('arguments', args, settings)
+  t.deepEqual({ code, error }, { code: 0, error: undefined })
+  return stdout
+}
+
+test('arguments arrive as they are, the empty, the spaced and the non-ASCII among them', async (t) => {
+  const args = ['', 'a b', ' ', '', 'tab\tand\nnewline', 'été', '日本語', '🦀', '--flag=value', '"quoted"', '$HOME', '']
+  const expected = ['arguments', ...args].map((arg) => `<${arg}>\n`).join('')
+  t.is(await printed(t, args), `${expected}argv[argc] == NULL: yes\ngetenv("UNSET"): no\n`)
+})
+
+test('the environment arrives as it is and in order, and nothing of the host comes with it', async (t) => {
+  const env = { Z: 'first', EMPTY: '', A: 'a=b=c', GREETING: 'grüß dich 🌍', '名': '前', 'with space': ' x ', LINES: '1\n2' }
+  const expected = Object.entries(env).map(([name, value]) => `<${name}=${value}>\n`).join('')
+  t.is(await printed(t, [], { env }), `<arguments>\nargv[argc] == NULL: yes\n${expected}EMPTY is <>\ngetenv("UNSET"): no\n`)
+})
+
+test('there may be no arguments at all, and no environment', async (t) => {
+  t.is(await printed(t, [], { options: { args: [] } }), 'argv[argc] == NULL: yes\ngetenv("UNSET"): no\n')
+})
+
+test('thousands of arguments and variables, and one of 64 KiB, arrive whole', async (t) => {
+  const args = ['count', ...Array.from({ length: 3000 }, (_, i) => `é${i}`), 'z'.repeat(65536)]
+  const env = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`V${i}`, 'x'.repeat(i % 10)]))
+  const all = ['arguments', ...args, ...Object.entries(env).map((pair) => pair.join('='))]
+  const bytes = Buffer.byteLength(all.join(''))
+  const expected = `${args.length + 1} arguments, 2000 variables, ${bytes} bytes, last <${args.at(-1)}>\n`
+  t.is(await printed(t, args, { env }), expected)
+})

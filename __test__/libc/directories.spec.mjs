@@ -1,0 +1,179 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import test from 'ava'
+import { box, prints } from '../guests/run.mjs'
+
+test('directories are made and removed, and refuse to be when they should', async (t) => {
+  await prints(t, 'directories', 'tree', `
+mkdir("a", 0777): 0
+mkdir("a", 0777): EEXIST
+mkdir("a/b/c", 0777): ENOENT
+mkdir("a/b", 0777): 0
+mkdir("a/b/c/", 0777): 0
+stat("a/b/c", &st): 0
+S_ISDIR(st.st_mode): yes
+stat("a/b/c/", &st): 0
+mkdir("a/b/c/file", 0777): EEXIST
+mkdir("a/b/c/file/d", 0777): ENOTDIR
+rmdir("a/b/c"): ENOTEMPTY
+rmdir("a/b/c/file"): ENOTDIR
+unlink("a/b/c/file"): 0
+unlink("a/b/c"): EISDIR
+rmdir("a/b/c"): 0
+rmdir("a/b/c"): ENOENT
+rmdir("a/b/"): 0
+remove("a"): 0
+rmdir(".") == -1: yes
+`)
+})
+
+test('a listing has every name with its type, . and .. among them', async (t) => {
+  await prints(t, 'directories', 'entries', `
+directory .
+directory ..
+file file
+directory inner
+link link
+file été 日本
+directory .
+directory ..
+opendir("missing"): no
+errno == ENOENT: yes
+opendir("sub/file"): no
+errno == ENOTDIR: yes
+`)
+})
+
+test('a listing has the inode numbers that stat has', async (t) => {
+  await prints(t, 'directories', 'inodes', `
+inode("sub/file") != 0: yes
+listed("sub", "file") == inode("sub/file"): yes
+listed("sub", "link") == inode("sub/link"): yes
+listed("sub", ".") == inode("sub"): yes
+listed("sub", "..") != 0: yes
+listed(".", ".") == inode("."): yes
+listed(".", "..") == inode("."): yes
+`)
+})
+
+test('telldir and seekdir return to any place, and rewinddir shows what was added', async (t) => {
+  await prints(t, 'directories', 'places', `
+count: 42
+wrong: 0
+count: 43
+closedir(dir): 0
+`)
+})
+
+test('entries can be removed as they are read, as rm -r does', async (t) => {
+  await prints(t, 'directories', 'removed while read', `
+removed: 400
+closedir(dir): 0
+rmdir("many"): 0
+`)
+})
+
+test('files and directories are renamed, replaced and refused as POSIX says', async (t) => {
+  await prints(t, 'directories', 'renames', `
+rename("a", "moved"): 0
+rename("a", "moved"): ENOENT
+moved: "A"
+rename("moved", "b"): 0
+b: "A"
+rename("b", "b"): 0
+rename("b", "d"): EISDIR
+rename("d", "b"): ENOTDIR
+rename("b", "nowhere/b"): ENOENT
+rename("b", "d/b"): 0
+d/b: "A"
+rename("e", "d"): ENOTEMPTY
+rename("d", "d/inside"): EINVAL
+rename("d", "e"): 0
+e/b: "A"
+rename("e/b", "../b"): ENOTCAPABLE
+`)
+})
+
+test('the descriptor of a directory stays good for paths, even after the directory is renamed', async (t) => {
+  await prints(t, 'directories', 'relative', `
+fd = openat(d, "file", O_WRONLY | O_CREAT | O_EXCL, 0666): 5
+write(fd, "text", 4): 4
+mkdirat(d, "sub", 0777): 0
+fstatat(d, "file", &st, 0): 0
+st.st_size: 4
+renameat(d, "file", d, "sub/file"): 0
+rename("d", "elsewhere"): 0
+mkdir("d", 0777): 0
+faccessat(d, "sub/file", F_OK, 0): 0
+linkat(d, "sub/file", d, "second", 0): 0
+symlinkat("second", d, "link"): 0
+readlinkat(d, "link", buffer, sizeof buffer): "second"
+count: 5
+unlinkat(d, "sub", 0): EISDIR
+unlinkat(d, "sub", AT_REMOVEDIR): ENOTEMPTY
+unlinkat(d, "sub/file", 0): 0
+unlinkat(d, "sub", AT_REMOVEDIR): 0
+openat(d, "../d", O_RDONLY): ENOTCAPABLE
+closedir(dir): 0
+elsewhere/link: "text"
+`)
+})
+
+test('.. is resolved step by step and never leaves the preopened directory', async (t) => {
+  await prints(t, 'directories', 'dots', `
+a/../file: "at the top"
+a/b/../../file: "at the top"
+./a/./b/.././../file: "at the top"
+a//b///..//../file: "at the top"
+stat("missing/../file", &st): ENOENT
+stat("file/../file", &st): ENOTDIR
+stat("file/", &st): ENOTDIR
+stat("..", &st): ENOTCAPABLE
+stat("../", &st): ENOTCAPABLE
+stat("a/../../x", &st): ENOTCAPABLE
+open("a/b/../../../x", O_WRONLY | O_CREAT, 0666): ENOTCAPABLE
+mkdir("../x", 0777): ENOTCAPABLE
+rmdir("../x"): ENOTCAPABLE
+unlink("../x"): ENOTCAPABLE
+link("file", "../x"): ENOTCAPABLE
+symlink("file", "../x"): ENOTCAPABLE
+rename("../x", "y"): ENOTCAPABLE
+`)
+})
+
+test('paths go to the preopen with the longest matching name, and renames and links go across', async (t) => {
+  const one = box(t)
+  const two = box(t)
+  writeFileSync(join(one, 'file'), 'first')
+  writeFileSync(join(two, 'file'), 'second')
+  await prints(t, 'directories', 'two preopens', `
+/one/file: "first"
+/two/file: "second"
+rename("/one/file", "/two/moved"): 0
+/two/moved: "first"
+link("/two/moved", "/one/linked"): 0
+/one/linked: "first"
+open("/one/../two/file", O_RDONLY): ENOTCAPABLE
+open("/three/file", O_RDONLY): ENOENT
+`, { preopens: { '/one': one, '/two': two } })
+  t.is(readFileSync(join(one, 'linked'), 'utf8'), 'first')
+})
+
+test('names are bytes, up to 255 of them, UTF-8 or not', async (t) => {
+  await prints(t, 'directories', 'odd names', `
+total: 10
+made: 10
+seen: 10
+removed: 10
+rmdir("odd"): 0
+`)
+})
+
+test('directories nest hundreds deep', async (t) => {
+  await prints(t, 'directories', 'deep', `
+made: 300
+stat(path, &st): 0
+removed: 300
+`)
+})

@@ -1,0 +1,48 @@
+import test from 'ava'
+import { run } from '../guests/run.mjs'
+
+for (const code of [0, 3, 255, 256, -1]) {
+  for (const how of ['return', 'exit']) {
+    test(`start() returns ${code} when the guest ends by ${how} ${code}`, async (t) => {
+      const { returned, stdout, error } = await run('exits', [how, String(code)])
+      t.is(error, undefined)
+      t.is(returned, code)
+      t.is(stdout, `${how} ${code}\nat exit\n`)
+    })
+  }
+
+  test(`without returnOnExit, exit ${code} ends the process with status ${code & 255}, after its 'exit' event`, async (t) => {
+    const ended = await run('exits', ['exit', String(code)], { options: { returnOnExit: false } })
+    t.is(ended.code, code & 255)
+    t.is(ended.signal, null)
+    t.true('exit' in ended)
+    t.false('returned' in ended)
+    t.is(ended.stdout, `exit ${code}\nat exit\n`)
+  })
+}
+
+test('without returnOnExit, returning 0 from main does not end the process', async (t) => {
+  const { code, returned } = await run('exits', ['return', '0'], { options: { returnOnExit: false } })
+  t.deepEqual({ code, returned }, { code: 0, returned: 0 })
+})
+
+test('_Exit leaves out what is to be done at exit', async (t) => {
+  const { returned, stdout } = await run('exits', ['_Exit', '7'])
+  t.deepEqual({ returned, stdout }, { returned: 7, stdout: '_Exit 7\n' })
+})
+
+for (const [how, message] of Object.entries({
+  abort: /^RuntimeError: unreachable$/,
+  trap: /^RuntimeError: unreachable$/,
+  'beyond memory': /^RuntimeError: memory access out of bounds$/,
+  recursion: /^(RangeError: Maximum call stack size exceeded|RuntimeError: .*)$/,
+})) {
+  test(`a guest that ends by ${how} makes start() throw, whatever returnOnExit is`, async (t) => {
+    for (const returnOnExit of [true, false]) {
+      const { error, stdout, stderr } = await run('exits', [how], { options: { returnOnExit } })
+      t.regex(error ?? '', message)
+      t.is(stdout, `${how} 0\n`)
+      t.is(stderr, '')
+    }
+  })
+}

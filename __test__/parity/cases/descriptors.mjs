@@ -1,0 +1,76 @@
+// The table of descriptors: numbers, prestats, renumber, close.
+
+import { RIGHTS } from '../../support/guest.mjs'
+
+const WITH_DESCRIPTOR = {
+  fd_advise: [0n, 0n, 0], fd_allocate: [0n, 1n], fd_close: [], fd_datasync: [], fd_fdstat_get: [0],
+  fd_fdstat_set_flags: [0], fd_fdstat_set_rights: [0n, 0n], fd_filestat_get: [0], fd_filestat_set_size: [0n],
+  fd_filestat_set_times: [0n, 0n, 0], fd_pread: [0, 0, 0n, 0], fd_prestat_get: [0], fd_prestat_dir_name: [0, 8],
+  fd_pwrite: [0, 0, 0n, 0], fd_read: [0, 0, 0], fd_readdir: [0, 8, 0n, 0], fd_renumber: [0], fd_seek: [0n, 0, 0],
+  fd_sync: [], fd_tell: [0], fd_write: [0, 0, 0], path_create_directory: ['x'], path_filestat_get: [0, 'x', 0],
+  path_filestat_set_times: [0, 'x', 0n, 0n, 0], path_readlink: ['x', 0, 8, 0], path_remove_directory: ['x'],
+  path_unlink_file: ['x'],
+}
+
+export default function (WASI, { guest, tree, ask, hostFile }) {
+  const rows = {}
+  const directory = tree({ a: 'a', b: 'b', c: 'c', 'sub/x': 'x' })
+  const preopens = { '/one': directory, '.': directory, '': directory }
+  const make = () => guest({ preopens, stdout: hostFile().fd, stderr: hostFile().fd })
+
+  const bad = make()
+  for (const [name, args] of Object.entries(WITH_DESCRIPTOR)) {
+    rows[`${name} of a bad descriptor`] = [6, 99, 0x7fff_ffff].map((fd) => ask(bad, name, fd, ...args))
+  }
+
+  const prestats = make()
+  for (const fd of [3, 4, 5]) {
+    rows[`prestat of ${fd}`] = [ask(prestats, 'fd_prestat_get', fd, 0), prestats.record('PRESTAT')]
+    const { nameLength } = prestats.record('PRESTAT')
+    rows[`prestat name of ${fd}`] = [
+      ask(prestats, 'fd_prestat_dir_name', fd, 64, nameLength), prestats.text(64, nameLength),
+      ask(prestats, 'fd_prestat_dir_name', fd, 64, 100), prestats.text(64, nameLength + 1),
+    ]
+  }
+  const file = prestats.open('a')
+  rows['prestat of stdio, of a file and of the first unused'] = [0, 1, file, file + 1].map((fd) =>
+    ask(prestats, 'fd_prestat_get', fd, 0))
+
+  const numbers = make()
+  const order = []
+  for (const path of ['a', 'b', 'c', 'sub']) order.push(numbers.open(path))
+  for (const closed of [[7], [6, 8], [3], [1, 4], [9, 7, 6]]) {
+    for (const fd of closed) numbers.close(fd)
+    order.push(`closed ${closed}`, ...closed.map(() => numbers.open('a', { dirfd: 5 })))
+  }
+  rows['the lowest number is taken'] = order
+
+  const twice = make()
+  rows['close twice'] = [4, 4, 1, 1].map((fd) => ask(twice, 'fd_close', fd))
+
+  const moving = make()
+  const [a, b] = [moving.open('a'), moving.open('b')]
+  rows.renumber = {
+    itself: ask(moving, 'fd_renumber', a, a),
+    'to an unused number': ask(moving, 'fd_renumber', a, 50),
+    'from an unused number': ask(moving, 'fd_renumber', 50, a),
+    'to a used number': [ask(moving, 'fd_renumber', a, b), moving.read(b), ask(moving, 'fd_tell', a, 0)],
+    'the next number': moving.open('c'),
+    'over a preopen': [ask(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4), ask(moving, 'fd_prestat_get', 4, 0)],
+    'over stdout': [ask(moving, 'fd_renumber', 4, 1), moving.seek(1, 0), moving.read(1)],
+    'a preopen': [ask(moving, 'fd_renumber', 5, 1), moving.read(moving.open('c', { dirfd: 1 }))],
+  }
+
+  const rights = make()
+  const narrow = rights.open('a', { rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_FDSTAT_SET_FLAGS })
+  rows['rights only shrink'] = [
+    ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_TELL, 0n),
+    ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL, 0n),
+    ask(rights, 'fd_seek', narrow, 0n, 0, 0),
+    ask(rights, 'fd_tell', narrow, 0),
+    ask(rights, 'fd_fdstat_set_rights', narrow, 0n, 0n),
+    ask(rights, 'fd_read', narrow, ...rights.iovs(4), 0),
+  ]
+  rows['types of descriptors'] = [3, rights.open('a'), rights.open('sub')].map((fd) => rights.fdstat(fd).filetype)
+  return rows
+}

@@ -1,0 +1,27 @@
+// The same cases on capwasi and on node:wasi, each in a process of its own: what comes out must be the same.
+// The cases leave out what capwasi does differently on purpose.
+
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual, promisify } from 'node:util'
+import test from 'ava'
+
+const runner = fileURLToPath(new URL('run.mjs', import.meta.url))
+
+async function run(specifier, path) {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], { timeout: 60_000 })
+  return JSON.parse(stdout)
+}
+
+for (const file of readdirSync(new URL('cases/', import.meta.url))) {
+  test(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
+    const [node, capwasi] = await Promise.all(['node:wasi', 'capwasi'].map((specifier) => run(specifier, `cases/${file}`)))
+    t.true(Object.keys(node).length > 0)
+    t.deepEqual(Object.keys(capwasi), Object.keys(node))
+    // Only what differs, so that a failure can be read.
+    const differing = Object.keys(node).filter((title) => !isDeepStrictEqual(capwasi[title], node[title]))
+    const rows = (result) => Object.fromEntries(differing.map((title) => [title, result[title]]))
+    t.deepEqual(rows(capwasi), rows(node))
+  })
+}

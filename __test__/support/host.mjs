@@ -1,0 +1,51 @@
+// The host's side of a spec: directories of its own, descriptors, and child processes.
+
+import { execFile } from 'node:child_process'
+import {
+  closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the package under test. */
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * A directory with the given files, removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
+ * link: { symlink: 'a/b.txt' } })`. `t` is anything with a `teardown`.
+ */
+export function tree(t, files = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, name)
+    mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true })
+    if (content?.symlink !== undefined) symlinkSync(content.symlink, path)
+    else if (!name.endsWith('/')) writeFileSync(path, content)
+  }
+  return directory
+}
+
+/** A host descriptor of a file of its own, to stand for stdout and the like: `{ fd, path, text() }`. */
+export function hostFile(t, content = '', flags = 'r+') {
+  const path = join(tree(t, { file: content }), 'file')
+  const fd = openSync(path, flags)
+  t.teardown(() => closeSync(fd))
+  return { fd, path, text: () => readFileSync(path, 'utf8') }
+}
+
+/** How many descriptors this process has open, where the host tells. */
+export const openDescriptors = () => readdirSync('/proc/self/fd').length
+export const tellsDescriptors = process.platform === 'linux'
+
+/** Runs a script in a Node process of its own, from the package's root: `{ code, signal, stdout, stderr }`. */
+export function node(script, { flags = [], args = [], module = false, ...options } = {}) {
+  const type = module ? ['--input-type=module'] : []
+  const argv = [...flags, ...type, '--eval', script, ...(args.length ? ['--', ...args] : [])]
+  return new Promise((resolve) => {
+    execFile(process.execPath, argv, { cwd: root, timeout: 60_000, ...options }, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
+    })
+  })
+}

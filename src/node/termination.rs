@@ -1,0 +1,62 @@
+//! Keeping a worker's end an end. `worker.terminate()`, and `process.exit()` in a worker, stop JavaScript with an
+//! exception that nobody can catch, but Node-API catches it all the same when native code has called that
+//! JavaScript, and Node-API itself has nothing to throw it on with. Without this, a worker whose guest was
+//! stopped would go on behind `start()`. V8's own function asks for the end anew; it is exported for C++ addons.
+
+use super::error::pending;
+use napi::{Env, Error, Status, sys};
+use std::ffi::c_void;
+use std::ptr;
+
+/// The error to return after a call of JavaScript has failed: what was thrown is still on its way, or else
+/// JavaScript is being terminated, and goes on being.
+pub fn failed(env: &Env, status: sys::napi_status) -> Error {
+    if !matches!(status, sys::Status::napi_pending_exception | sys::Status::napi_cannot_run_js) {
+        return Error::from_status(Status::from(status));
+    }
+    let mut thrown = ptr::null_mut();
+    // SAFETY: a place for what was thrown, which is thrown again: that fails only if JavaScript may not run.
+    let status = unsafe {
+        sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown);
+        sys::napi_throw(env.raw(), thrown)
+    };
+    if status != sys::Status::napi_ok {
+        terminate();
+    }
+    pending()
+}
+
+#[cfg(unix)]
+fn terminate() {
+    use once_cell::sync::Lazy;
+
+    type GetCurrent = unsafe extern "C" fn() -> *mut c_void;
+    type TerminateExecution = unsafe extern "C" fn(*mut c_void);
+
+    static FUNCTIONS: Lazy<Option<(GetCurrent, TerminateExecution)>> = Lazy::new(|| {
+        // SAFETY: a look-up by name in the process, which changes nothing.
+        let (get_current, terminate) = unsafe {
+            let find = |name: &std::ffi::CStr| libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+            (find(c"_ZN2v87Isolate10GetCurrentEv"), find(c"_ZN2v87Isolate18TerminateExecutionEv"))
+        };
+        if get_current.is_null() || terminate.is_null() {
+            return None;
+        }
+        // SAFETY: these are `static Isolate* v8::Isolate::GetCurrent()` and `void v8::Isolate::TerminateExecution()`,
+        // whose mangled names hold their signatures; `this` is passed as the first argument.
+        unsafe {
+            Some((
+                std::mem::transmute::<*mut c_void, GetCurrent>(get_current),
+                std::mem::transmute::<*mut c_void, TerminateExecution>(terminate),
+            ))
+        }
+    });
+    if let Some((get_current, terminate)) = *FUNCTIONS {
+        // SAFETY: a Node-API callback runs in the current isolate.
+        unsafe { terminate(get_current()) };
+    }
+}
+
+/// The names differ on Windows, where a worker's JavaScript goes on until it next calls Node.
+#[cfg(not(unix))]
+fn terminate() {}

@@ -1,0 +1,689 @@
+//! Windows. Reads and writes hand addresses in guest memory to the system, one buffer at a time, because it
+//! takes no lists of them for a file; the rest through windows-sys and cap-std.
+#![expect(unsafe_code, reason = "the system takes addresses in guest memory and of its own structures")]
+
+mod clock;
+mod console;
+mod entries;
+mod errno;
+
+pub use clock::{clock_resolution, clock_time, monotonic_now};
+pub(super) use entries::entries;
+pub use errno::errno;
+
+use super::How;
+use crate::wasi::fd::NewTime;
+use crate::wasi::io::StreamKind;
+use crate::wasi::poll::{Interest, Readiness};
+use crate::wasi::types::{
+    Advice, Fdflags, Filedelta, Filesize, Filestat, Filetype, Oflags, Riflags, Sdflags, Whence,
+};
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result};
+use std::mem::ManuallyDrop;
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::time::{Duration, Instant};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_HANDLE_EOF,
+    ERROR_INVALID_HANDLE, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_MORE_DATA,
+    ERROR_NO_UNICODE_TRANSLATION, ERROR_NOT_SUPPORTED, ERROR_PRIVILEGE_NOT_HELD, ERROR_SEEK_ON_DEVICE,
+    FILETIME, GENERIC_READ, GENERIC_WRITE, HANDLE, INVALID_HANDLE_VALUE,
+};
+use windows_sys::Win32::Networking::WinSock::WSAENOTSOCK;
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_APPEND_DATA, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
+    FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_BEGIN, FILE_CURRENT, FILE_END, FILE_END_OF_FILE_INFO,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_GENERIC_WRITE, FILE_SHARE_DELETE,
+    FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE, FILE_WRITE_ATTRIBUTES,
+    FILE_WRITE_DATA, FileAttributeTagInfo, FileBasicInfo, FileEndOfFileInfo, FlushFileBuffers,
+    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, GetFinalPathNameByHandleW,
+    ReOpenFile, ReadFile, SetFileInformationByHandle, SetFilePointerEx, SetFileTime, WriteFile,
+};
+use windows_sys::Win32::System::Console::{
+    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+};
+use windows_sys::Win32::System::IO::{GetOverlappedResult, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
+use windows_sys::Win32::System::Threading::CreateEventW;
+
+/// The system's own handle of something open.
+pub type Handle<'a> = BorrowedHandle<'a>;
+
+/// The handle of something open.
+pub fn handle<T: AsHandle>(open: &T) -> Handle<'_> {
+    open.as_handle()
+}
+
+/// A region of guest memory.
+pub struct Buffer {
+    address: *mut u8,
+    len: usize,
+}
+
+impl Buffer {
+    /// `len` bytes from `address`.
+    #[must_use]
+    pub fn new(address: *mut u8, len: usize) -> Self {
+        Self { address, len }
+    }
+}
+
+/// An error of the system, by its number.
+#[cold]
+fn error(code: u32) -> Error {
+    Error::from_raw_os_error(code.cast_signed())
+}
+
+fn is(error: &Error, code: u32) -> bool {
+    error.raw_os_error() == Some(code.cast_signed())
+}
+
+/// What a system call returned: whether it worked; if not, the thread's last error says why.
+fn check(returned: windows_sys::core::BOOL) -> Result<()> {
+    if returned == 0 { Err(Error::last_os_error()) } else { Ok(()) }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Read,
+    Write,
+}
+
+/// Moves bytes between a file and buffers, one after another, until one is not moved in full. At no offset
+/// it is the system's own position, and nothing is read that would have to be waited for after the first.
+fn transfer(
+    handle: Handle<'_>,
+    buffers: &[Buffer],
+    offset: Option<Filesize>,
+    direction: Direction,
+) -> Result<usize> {
+    let mut done = 0;
+    // Passed over are empty ones: in a pipe, writing nothing would be a message that reads as an end.
+    for buffer in buffers.iter().filter(|buffer| buffer.len > 0) {
+        if done > 0 && offset.is_none() && direction == Direction::Read && readable_bytes(handle) == 0 {
+            break;
+        }
+        let offset = offset.map(|offset| offset.saturating_add(done as Filesize));
+        match transfer_one(handle, buffer, offset, direction) {
+            Ok(moved) => {
+                done += moved;
+                if moved < buffer.len {
+                    break;
+                }
+            }
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+fn transfer_one(
+    handle: Handle<'_>,
+    buffer: &Buffer,
+    offset: Option<Filesize>,
+    direction: Direction,
+) -> Result<usize> {
+    let mut overlapped = OVERLAPPED::default();
+    let event: OwnedHandle;
+    let raw = handle.as_raw_handle();
+    let overlapped = match offset {
+        Some(at) => {
+            let at = OVERLAPPED_0_0 { Offset: at as u32, OffsetHigh: (at >> 32) as u32 };
+            overlapped.Anonymous = OVERLAPPED_0 { Anonymous: at };
+            &raw mut overlapped
+        }
+        // Whoever made a pipe may have made it for overlapped calls only.
+        None if file_type(handle)? == FILE_TYPE_PIPE => {
+            event = new_event()?;
+            // The lowest bit keeps the completion from a port that the host's event loop may wait at.
+            overlapped.hEvent = event.as_raw_handle().map_addr(|address| address | 1);
+            &raw mut overlapped
+        }
+        None => ptr::null_mut(),
+    };
+    let len = u32::try_from(buffer.len).unwrap_or(u32::MAX);
+    let mut moved = 0;
+    // SAFETY: the buffer is memory of the guest, checked by `Memory::address`, that outlives the call; the
+    // call is over when it has returned, or has been waited for just below.
+    let mut result = check(unsafe {
+        match direction {
+            Direction::Read => ReadFile(raw, buffer.address, len, &raw mut moved, overlapped),
+            Direction::Write => WriteFile(raw, buffer.address, len, &raw mut moved, overlapped),
+        }
+    });
+    if result.as_ref().is_err_and(|error| is(error, ERROR_IO_PENDING)) {
+        // SAFETY: the structure that the call was made with; it is pending only if there is one.
+        result = check(unsafe { GetOverlappedResult(raw, overlapped, &raw mut moved, 1) });
+    }
+    match result {
+        // A message longer than the buffer: the rest comes next.
+        Err(error) if direction == Direction::Read && is(&error, ERROR_MORE_DATA) => {}
+        Err(error) if direction == Direction::Read && is_end(&error) => moved = 0,
+        other => other?,
+    }
+    Ok(moved as usize)
+}
+
+/// Whether an error of a read is the end of the file, or of a pipe whose writers are gone.
+fn is_end(error: &Error) -> bool {
+    is(error, ERROR_HANDLE_EOF) || is(error, ERROR_BROKEN_PIPE)
+}
+
+fn new_event() -> Result<OwnedHandle> {
+    // SAFETY: neither attributes nor a name.
+    let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
+    if event.is_null() {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: a new handle that nobody else has.
+    Ok(unsafe { OwnedHandle::from_raw_handle(event) })
+}
+
+/// Reads at the system's own position.
+pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if console::is_console(handle) {
+        return console::read(handle, buffers);
+    }
+    transfer(handle, buffers, None, Direction::Read)
+}
+
+/// Writes at the system's own position; at the end of a file that was opened for `APPEND`.
+pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if console::is_console(handle) {
+        return console::write(handle, buffers);
+    }
+    transfer(handle, buffers, None, Direction::Write)
+}
+
+/// Reads at `offset`. It moves the system's own position, which no file of the guest's depends on.
+pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
+    transfer(handle, buffers, Some(offset), Direction::Read)
+}
+
+/// Writes at `offset`, moving the system's own position as `preadv` does.
+pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
+    transfer(handle, buffers, Some(offset), Direction::Write)
+}
+
+/// Writes all, waiting in the kernel for room: only a pipe's own mode, which the host shares, could make that
+/// otherwise. The room that a pipe can be asked for does not count what its reader already waits for.
+pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    writev(handle, buffers)
+}
+
+/// What the system calls a type of file: `FILE_TYPE_DISK` and its like.
+fn file_type(handle: Handle<'_>) -> Result<u32> {
+    // SAFETY: takes an open handle only.
+    match unsafe { GetFileType(handle.as_raw_handle()) } {
+        0 => match Error::last_os_error() {
+            error if error.raw_os_error() == Some(0) => Ok(0),
+            error => Err(error),
+        },
+        file_type => Ok(file_type),
+    }
+}
+
+/// Refuses what is not a file, which the system might accept and do something else with.
+fn require_disk(handle: Handle<'_>, otherwise: u32) -> Result<()> {
+    if file_type(handle)? == FILE_TYPE_DISK { Ok(()) } else { Err(error(otherwise)) }
+}
+
+/// Moves the system's own position.
+pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
+    let method = match whence {
+        Whence::Set => FILE_BEGIN,
+        Whence::Cur => FILE_CURRENT,
+        Whence::End => FILE_END,
+    };
+    let mut position = 0;
+    // SAFETY: an open handle and a place for the position.
+    check(unsafe { SetFilePointerEx(handle.as_raw_handle(), offset, &raw mut position, method) })?;
+    Ok(position.cast_unsigned())
+}
+
+/// Stores data on the disk.
+pub fn datasync(handle: Handle<'_>) -> Result<()> {
+    sync(handle)
+}
+
+/// Stores data and metadata on the disk. What is open for reading only has nothing to store, but Windows
+/// refuses it; and of a pipe it would wait for the reader.
+pub fn sync(handle: Handle<'_>) -> Result<()> {
+    require_disk(handle, ERROR_INVALID_PARAMETER)?;
+    // SAFETY: takes an open handle only.
+    match check(unsafe { FlushFileBuffers(handle.as_raw_handle()) }) {
+        Err(error) if is(&error, ERROR_ACCESS_DENIED) => Ok(()),
+        result => result,
+    }
+}
+
+/// Cuts or extends a file.
+pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
+    let size = Filedelta::try_from(size).map_err(|_| error(ERROR_INVALID_PARAMETER))?;
+    require_disk(handle, ERROR_INVALID_PARAMETER)?;
+    let info = FILE_END_OF_FILE_INFO { EndOfFile: size };
+    let len = size_of_val(&info) as u32;
+    // SAFETY: the structure that this class of information is given in.
+    check(unsafe {
+        SetFileInformationByHandle(handle.as_raw_handle(), FileEndOfFileInfo, (&raw const info).cast(), len)
+    })
+}
+
+/// Makes room for a range of a file: Windows can only extend it, which does allocate.
+pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    let end = offset.checked_add(len).filter(|_| len > 0).ok_or_else(|| error(ERROR_INVALID_PARAMETER))?;
+    if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+}
+
+/// Says how a range will be used: advice that Windows takes only when a file is opened, and that may be
+/// ignored.
+pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> {
+    Ok(())
+}
+
+/// Makes writes append or not: on Windows settled when a file is opened, by the access asked for.
+pub fn set_append(_: Handle<'_>, _: bool) -> Result<()> {
+    Err(error(ERROR_NOT_SUPPORTED))
+}
+
+/// Information of one class about something open.
+fn information<T: Default>(handle: Handle<'_>, class: i32) -> Result<T> {
+    let mut info = T::default();
+    let len = size_of::<T>() as u32;
+    // SAFETY: `T` is the structure of this class; those used here are plain numbers.
+    check(unsafe {
+        GetFileInformationByHandleEx(handle.as_raw_handle(), class, (&raw mut info).cast(), len)
+    })?;
+    Ok(info)
+}
+
+/// Kind of a file, by its attributes and the tag of its reparse point. Tags that stand for another named
+/// entity are links: symbolic ones and mount points.
+fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
+    const NAME_SURROGATE: u32 = 0x2000_0000;
+    if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 && reparse_tag & NAME_SURROGATE != 0 {
+        Filetype::SymbolicLink
+    } else if attributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
+        Filetype::Directory
+    } else {
+        Filetype::RegularFile
+    }
+}
+
+/// Attributes of something open. Of what is no file, Windows knows the kind only.
+pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
+    let mut stat = Filestat {
+        dev: 0,
+        ino: 0,
+        filetype: Filetype::Unknown,
+        nlink: 1,
+        size: 0,
+        atim: 0,
+        mtim: 0,
+        ctim: 0,
+    };
+    match file_type(handle)? {
+        FILE_TYPE_DISK => {}
+        FILE_TYPE_CHAR => {
+            stat.filetype = Filetype::CharacterDevice;
+            return Ok(stat);
+        }
+        _ => return Ok(stat),
+    }
+    let mut info = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: an open handle and a place for the answer.
+    check(unsafe { GetFileInformationByHandle(handle.as_raw_handle(), &raw mut info) })?;
+    let times: FILE_BASIC_INFO = information(handle, FileBasicInfo)?;
+    let tag = if info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT == 0 {
+        0
+    } else {
+        information::<FILE_ATTRIBUTE_TAG_INFO>(handle, FileAttributeTagInfo)?.ReparseTag
+    };
+    stat.dev = u64::from(info.dwVolumeSerialNumber);
+    stat.ino = wide(info.nFileIndexHigh, info.nFileIndexLow);
+    stat.filetype = filetype(info.dwFileAttributes, tag);
+    stat.nlink = u64::from(info.nNumberOfLinks);
+    stat.size = wide(info.nFileSizeHigh, info.nFileSizeLow);
+    stat.atim = clock::since_unix_epoch(times.LastAccessTime.cast_unsigned());
+    stat.mtim = clock::since_unix_epoch(times.LastWriteTime.cast_unsigned());
+    stat.ctim = clock::since_unix_epoch(times.ChangeTime.cast_unsigned());
+    Ok(stat)
+}
+
+fn wide(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+/// Opens whatever a path leads to, with no more than the access given: it works for directories and, unless
+/// they are followed, links.
+fn open_for(dir: &Dir, path: &Path, access: u32, follows: bool) -> Result<cap_std::fs::File> {
+    let link = if follows { 0 } else { FILE_FLAG_OPEN_REPARSE_POINT };
+    let mut options = OpenOptions::new();
+    options.access_mode(access).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | link).follow(follow(follows));
+    dir.open_with(path, &options)
+}
+
+/// Attributes of what a path leads to.
+pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    stat(handle(&open_for(dir, path, 0, follows)?))
+}
+
+/// Serial number of the directory above a directory, which is found by name: nothing open can be renamed or
+/// moved here, nor what it is in.
+pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
+    let mut name = vec![0; 32 * 1024];
+    let room = name.len() as u32;
+    // SAFETY: an open handle, and room for as many characters as said.
+    let len = unsafe { GetFinalPathNameByHandleW(handle.as_raw_handle(), name.as_mut_ptr(), room, 0) };
+    if len == 0 || len > room {
+        return Err(Error::last_os_error());
+    }
+    let path = PathBuf::from(OsString::from_wide(&name[..len as usize]));
+    match path.parent().and_then(directory_id) {
+        Some((_, ino)) => Ok(ino),
+        None => Ok(stat(handle)?.ino),
+    }
+}
+
+/// Opens again what is open, for other access.
+fn reopen(handle: Handle<'_>, access: u32) -> Result<File> {
+    let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    // SAFETY: takes an open handle and flags.
+    let opened = unsafe { ReOpenFile(handle.as_raw_handle(), access, share, FILE_FLAG_BACKUP_SEMANTICS) };
+    if opened == INVALID_HANDLE_VALUE {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: a new handle that nobody else has.
+    Ok(unsafe { File::from_raw_handle(opened) })
+}
+
+/// Sets the times of something open. As on other systems, it need not be open for writing.
+pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    match set_file_times(handle, atim, mtim) {
+        Err(error) if is(&error, ERROR_ACCESS_DENIED) => {
+            set_file_times(reopen(handle, FILE_WRITE_ATTRIBUTES)?.as_handle(), atim, mtim)
+        }
+        result => result,
+    }
+}
+
+fn set_file_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    let time = |time: Option<NewTime>| {
+        time.map(|time| match time {
+            NewTime::Now => clock::now(),
+            NewTime::At(at) => clock::filetime(at),
+        })
+    };
+    let (atim, mtim) = (time(atim), time(mtim));
+    let address = |time: &Option<FILETIME>| time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: an open handle, and times or null for those that stay as they are.
+    check(unsafe { SetFileTime(handle.as_raw_handle(), ptr::null(), address(&atim), address(&mtim)) })
+}
+
+/// Sets the times of what a path names, without following a link that is the last component.
+pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    set_file_times(handle(&open_for(dir, path, FILE_WRITE_ATTRIBUTES, false)?), atim, mtim)
+}
+
+fn follow(follows: bool) -> FollowSymlinks {
+    if follows { FollowSymlinks::Yes } else { FollowSymlinks::No }
+}
+
+/// Opens a path. A file is opened so that it can be removed or replaced while it is open, as on other
+/// systems; a directory so that it cannot, which is what keeps paths inside it.
+pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
+    let refused = if how.oflags.contains(Oflags::DIRECTORY) {
+        error(ERROR_ACCESS_DENIED)
+    } else {
+        match open_file(dir, path, how) {
+            // So Windows refuses a directory that is to be opened as a file.
+            Err(refused) if is(&refused, ERROR_ACCESS_DENIED) => refused,
+            result => return result,
+        }
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).follow(follow(how.follows)).maybe_dir(true);
+    let opened = dir.open_with(path, &options)?.into_std();
+    if stat(handle(&opened))?.filetype != Filetype::Directory {
+        let must = how.oflags.contains(Oflags::DIRECTORY);
+        return Err(if must { error(ERROR_DIRECTORY) } else { refused });
+    }
+    if how.writes || how.oflags.intersects(Oflags::CREAT | Oflags::TRUNC) {
+        return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED));
+    }
+    Ok(opened)
+}
+
+fn open_file(dir: &Dir, path: &Path, how: &How) -> Result<File> {
+    const APPENDING: u32 = FILE_GENERIC_WRITE & !FILE_WRITE_DATA | FILE_APPEND_DATA;
+    let (creates, cuts) = (how.oflags.contains(Oflags::CREAT), how.oflags.contains(Oflags::TRUNC));
+    let appends = how.writes && how.fdflags.contains(Fdflags::APPEND);
+    // Else the file would be made before it is found not to be a directory.
+    if creates && path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED));
+    }
+    let read = if how.reads || !how.writes { GENERIC_READ } else { 0 };
+    let write = if appends { APPENDING } else { GENERIC_WRITE };
+    let access = if how.writes { read | write } else { read };
+    let mut options = OpenOptions::new();
+    options
+        .access_mode(if cuts { read | GENERIC_WRITE } else { access })
+        // What cap-std wants of whom creates or cuts; the access is what was said above.
+        .read(true)
+        .write(how.writes || creates || cuts)
+        .create(creates)
+        .create_new(creates && how.oflags.contains(Oflags::EXCL))
+        .truncate(cuts)
+        .follow(follow(how.follows))
+        .sync(how.fdflags.contains(Fdflags::SYNC))
+        .dsync(how.fdflags.contains(Fdflags::DSYNC))
+        .rsync(how.fdflags.contains(Fdflags::RSYNC));
+    let file = dir.open_with(path, &options)?.into_std();
+    // To cut takes access that would keep writes from going to the end.
+    if cuts && appends { reopen(handle(&file), access) } else { Ok(file) }
+}
+
+/// Makes a symbolic link. Windows has two sorts of them: which it is depends on what it points at now. Its
+/// own programs follow only backslashes.
+pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
+    if target.has_root() {
+        return Err(error(ERROR_PRIVILEGE_NOT_HELD));
+    }
+    let target = target.to_string_lossy().replace('/', "\\");
+    let pointed_at = link.parent().unwrap_or(Path::new("")).join(&target);
+    if dir.metadata(pointed_at).is_ok_and(|metadata| metadata.is_dir()) {
+        dir.symlink_dir(target, link)
+    } else {
+        dir.symlink_file(target, link)
+    }
+}
+
+/// Removes a file or link.
+pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
+    dir.remove_file_or_symlink(path).map_err(|refused| match stat_at(dir, path, false) {
+        Ok(Filestat { filetype: Filetype::Directory, .. }) => error(ERROR_DIRECTORY_NOT_SUPPORTED),
+        _ => refused,
+    })
+}
+
+/// A path in the guest's encoding, UTF-8.
+///
+/// A colon would lead to a drive, also inside a path, or to a stream behind a file. A dot or a space that ends
+/// a name is dropped by some calls of Windows and kept by others, so that they would mean two files.
+pub fn path(bytes: &[u8]) -> Result<&Path> {
+    let path = str::from_utf8(bytes).map_err(|_| error(ERROR_NO_UNICODE_TRANSLATION))?;
+    if path.contains(':') {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    let is_ambiguous = |name: &str| name.ends_with(['.', ' ']) && !matches!(name, "." | "..");
+    if path.split(['/', '\\']).any(is_ambiguous) {
+        return Err(error(ERROR_INVALID_NAME));
+    }
+    Ok(Path::new(path))
+}
+
+/// A path in the guest's encoding.
+pub fn path_bytes(path: &Path) -> Result<Cow<'_, [u8]>> {
+    let path = path.to_str().ok_or_else(|| error(ERROR_NO_UNICODE_TRANSLATION))?;
+    Ok(match path.contains('\\') {
+        true => path.replace('\\', "/").into_bytes().into(),
+        false => path.as_bytes().into(),
+    })
+}
+
+/// A path less the slashes at its end, which name the same directory.
+pub fn without_trailing_slashes(path: &Path) -> &Path {
+    match path.to_str().map(|path| path.trim_end_matches(['/', '\\'])) {
+        None | Some("") => path,
+        Some(path) => Path::new(path),
+    }
+}
+
+/// A descriptor of the host's, lent to the guest. Descriptors are the C runtime's, of which a program has its
+/// own: Node's is asked through libuv, which node.exe exports. Without Node there are the standard three.
+pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
+    let handle = match uv_get_osfhandle() {
+        // SAFETY: libuv knows the descriptors that are open, and answers -1 for others.
+        Some(get) if fd >= 0 => unsafe { get(fd) },
+        None if (0..3).contains(&fd) => {
+            let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][fd as usize];
+            // SAFETY: takes a number only.
+            unsafe { GetStdHandle(which) }
+        }
+        _ => INVALID_HANDLE_VALUE,
+    };
+    // -2 is what the C runtime has for a standard descriptor of a program without a console.
+    if handle.is_null() || matches!(handle.addr().cast_signed(), -1 | -2) {
+        return Err(error(ERROR_INVALID_HANDLE));
+    }
+    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used.
+    Ok(ManuallyDrop::new(unsafe { File::from_raw_handle(handle) }))
+}
+
+type UvGetOsfhandle = unsafe extern "C" fn(fd: i32) -> HANDLE;
+
+fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
+    // SAFETY: the program's own module, which is never unloaded, and the name of a function.
+    let function =
+        unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), c"uv_get_osfhandle".as_ptr().cast()) };
+    // SAFETY: libuv's documented signature: uv_os_fd_t uv_get_osfhandle(int fd).
+    function.map(|function| unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, UvGetOsfhandle>(function)
+    })
+}
+
+/// What kind of stream something open is. Never a socket: no descriptor of Node's can be one on Windows.
+pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
+    Ok(match file_type(handle)? {
+        FILE_TYPE_PIPE => StreamKind::Pipe,
+        FILE_TYPE_CHAR if console::is_console(handle) => StreamKind::Terminal,
+        _ => StreamKind::Ready(stat(handle)?.filetype),
+    })
+}
+
+/// The flags a descriptor of the host's has and the guest may know: none here, since shells go to the end of
+/// a file once instead of appending.
+pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
+    Ok(Fdflags::empty())
+}
+
+/// Bytes that can be read now, 0 where the system cannot tell.
+pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
+    match file_type(handle) {
+        Ok(FILE_TYPE_PIPE) => peek(handle).map_or(0, Filesize::from),
+        Ok(FILE_TYPE_DISK) => {
+            let size = stat(handle).map_or(0, |stat| stat.size);
+            size.saturating_sub(seek(handle, 0, Whence::Cur).unwrap_or(size))
+        }
+        _ => 0,
+    }
+}
+
+/// Bytes in a pipe. Should the host be reading from it, this waits until it has: calls on a handle take turns.
+fn peek(handle: Handle<'_>) -> Result<u32> {
+    let (handle, mut available) = (handle.as_raw_handle(), 0);
+    let none = ptr::null_mut();
+    // SAFETY: an open handle, and a place for the number of bytes.
+    check(unsafe { PeekNamedPipe(handle, ptr::null_mut(), 0, none, &raw mut available, none) })?;
+    Ok(available)
+}
+
+/// Asks of each stream whether it is ready, and waits `at_most` so long until one is. Neither pipes nor what
+/// counts as input of a console can be waited for, so they are asked again and again.
+pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
+    const LONGEST: Duration = Duration::from_millis(16);
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let readiness: Vec<_> = streams.iter().map(|(handle, interest)| ready(*handle, *interest)).collect();
+        let left = at_most.saturating_sub(started.elapsed());
+        if left.is_zero() || readiness.iter().any(|stream| stream.ready) {
+            return Ok(readiness);
+        }
+        std::thread::sleep(if streams.is_empty() { left } else { left.min(pause) });
+        pause = LONGEST.min(pause * 2);
+    }
+}
+
+/// Whether a stream is ready. What cannot be asked is: reading says why.
+fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
+    let ready = match (interest, file_type(handle)) {
+        (Interest::Read, Ok(FILE_TYPE_PIPE)) => match peek(handle) {
+            Ok(available) => available > 0,
+            Err(error) => return Readiness { ready: true, hangup: is_end(&error) },
+        },
+        (Interest::Read, Ok(FILE_TYPE_CHAR)) if console::is_console(handle) => console::has_input(handle),
+        _ => true,
+    };
+    Readiness { ready, hangup: false }
+}
+
+/// What is asked of a socket: there are none, see [`stream_kind`].
+fn no_socket() -> Error {
+    Error::from_raw_os_error(WSAENOTSOCK)
+}
+
+/// Accepts a connection.
+pub fn accept(_: Handle<'_>) -> Result<File> {
+    Err(no_socket())
+}
+
+/// Receives a message: how many bytes, and whether it had more.
+pub fn receive(_: Handle<'_>, _: &[Buffer], _: Riflags) -> Result<(usize, bool)> {
+    Err(no_socket())
+}
+
+/// Sends what there is room for now.
+pub fn send(_: Handle<'_>, _: &[Buffer]) -> Result<usize> {
+    Err(no_socket())
+}
+
+/// Shuts down a socket in one or both directions.
+pub fn shutdown(_: Handle<'_>, _: Sdflags) -> Result<()> {
+    Err(no_socket())
+}
+
+/// Opens the directory at a path of the host's, for reading, and so that it stays where it is.
+pub fn open_directory(path: &Path) -> Result<File> {
+    Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
+}
+
+/// Device and serial number of the directory at a path, if there is one.
+pub fn directory_id(path: &Path) -> Option<(u64, u64)> {
+    use std::os::windows::fs::OpenOptionsExt;
+    let dir = File::options().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).ok()?;
+    let stat = stat(handle(&dir)).ok()?;
+    (stat.filetype == Filetype::Directory).then_some((stat.dev, stat.ino))
+}
