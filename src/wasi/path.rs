@@ -150,9 +150,6 @@ impl Wasi {
         let descriptor = open(dir, path, &how)?;
         let mut rights = inheriting;
         rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);
-        if !writes {
-            rights -= Rights::WRITING - Rights::FD_DATASYNC;
-        }
         self.table.insert(Entry::new(descriptor, rights, inheriting, fdflags))
     }
 

@@ -82,11 +82,5 @@ export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
     rows.stdout = [one.write(1, 'out', 'put'), one.write(2, ' error'), output.text()]
     rows['reading stdout of a file, writing stdin of a file'] = outcome(() => [one.read(1), one.write(0, '!'), input.text()])
   }
-
-  {
-    const { one } = fresh()
-    const [reader, writer] = [one.open('in.txt', { rights: RIGHTS.FD_READ }), one.open('in.txt', { rights: RIGHTS.FD_WRITE })]
-    rows['against the rights'] = [ask(one, 'fd_write', reader, 0, 0, 64), ask(one, 'fd_read', writer, 0, 0, 64)]
-  }
   return rows
 }

@@ -449,11 +449,16 @@ pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
 /// Asks of each stream whether it is ready, and waits `at_most` so long until one is. A signal ends the wait.
 pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
     use rustix::event::{PollFd, PollFlags};
+    /// A socket whose peer will send no more.
+    #[cfg(target_os = "linux")]
+    const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    const HALF_CLOSED: PollFlags = PollFlags::empty();
     let mut fds: Vec<_> = streams
         .iter()
         .map(|(handle, interest)| {
             let events = match interest {
-                Interest::Read => PollFlags::IN,
+                Interest::Read => PollFlags::IN | HALF_CLOSED,
                 Interest::Write => PollFlags::OUT,
             };
             PollFd::from_borrowed_fd(*handle, events)
@@ -466,7 +471,7 @@ pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec
     }
     let readiness = |fd: &PollFd<'_>| Readiness {
         ready: !fd.revents().is_empty(),
-        hangup: fd.revents().contains(PollFlags::HUP),
+        hangup: fd.revents().intersects(PollFlags::HUP | HALF_CLOSED),
     };
     Ok(fds.iter().map(readiness).collect())
 }

@@ -1,0 +1,117 @@
+/**
+ * capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel. The names and shapes are those of
+ * Node's `wasi` module (https://nodejs.org/api/wasi.html); where behaviour differs, it says so here.
+ */
+
+/** Options of {@link WASI}. */
+export interface WASIOptions {
+  /**
+   * Version of WASI. `'preview1'` gives the functions of `wasi_snapshot_preview1`; `'unstable'` those of
+   * `wasi_unstable` (snapshot 0) with their own layouts, where Node has preview1's.
+   *
+   * Without it the class behaves as first documented in Node 13.3: preview1, `returnOnExit` false by default, and
+   * `start()` calls `_start`, else `__wasi_unstable_reactor_start`, else nothing. Node 20 and later refuse that.
+   */
+  version?: 'unstable' | 'preview1' | undefined
+  /**
+   * Command-line arguments of the guest, UTF-8. By custom the first is the program's name.
+   * A NUL in one is `ERR_INVALID_ARG_VALUE`.
+   * @default []
+   */
+  args?: readonly string[] | undefined
+  /**
+   * Environment variables of the guest; those that are `undefined` are left out. Nothing of the process's own
+   * environment is passed on.
+   * @default {}
+   */
+  env?: object | undefined
+  /**
+   * Directories that the guest may use: the name it knows each by, and its path on the host, relative to the
+   * working directory at this moment. They become the guest's descriptors 3, 4, … in the order of
+   * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
+   * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
+   * @default {}
+   */
+  preopens?: NodeJS.Dict<string> | undefined
+  /**
+   * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
+   * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends.
+   * @default true, or false without `version`
+   */
+  returnOnExit?: boolean | undefined
+  /**
+   * File descriptor of the process that is the guest's standard input.
+   * @default 0
+   */
+  stdin?: number | undefined
+  /**
+   * File descriptor of the process that is the guest's standard output.
+   * @default 1
+   */
+  stdout?: number | undefined
+  /**
+   * File descriptor of the process that is the guest's standard error.
+   * @default 2
+   */
+  stderr?: number | undefined
+}
+
+/** Options of {@link WASI.finalizeBindings}. */
+export interface FinalizeBindingsOptions {
+  /**
+   * The guest's memory, a `WebAssembly.Memory`.
+   * @default instance.exports.memory
+   */
+  memory?: object | undefined
+}
+
+/** A sandbox for one guest: its arguments, environment and descriptors. */
+export class WASI {
+  /**
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad
+   * option, which the message names; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
+   * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`.
+   */
+  constructor(options?: WASIOptions)
+
+  /**
+   * Binds the memory of `instance` without running anything: for a guest that is started in some other way, or
+   * imports its memory, as threads do. In node:wasi since 24.4, here always.
+   * @throws what {@link WASI.start} throws for an instance, its exports and its memory.
+   */
+  finalizeBindings(instance: object, options?: FinalizeBindingsOptions): void
+
+  /**
+   * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
+   * @returns the code the guest exited with, 0 if it returned.
+   * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
+   * no exports, no memory, no `_start`, or has `_initialize`; and whatever the guest throws, as it is.
+   */
+  start(instance: object): number
+
+  /**
+   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one.
+   * @throws as {@link WASI.start} does, but `_start` must not be there. If the guest exits, and also when it does
+   * in one of its functions called later, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode`.
+   */
+  initialize(instance: object): void
+
+  /** A new object to instantiate the guest with: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable`. */
+  getImportObject(): object
+
+  /**
+   * The functions of WASI, to be imported by the guest; each is an own property and may be replaced before. Called
+   * from JavaScript they return an errno: 28 (`EINVAL`) for wrong arguments.
+   * @throws `Error` `ERR_WASI_NOT_STARTED` when one is called before a memory is bound.
+   */
+  readonly wasiImport: NodeJS.Dict<any>
+
+  /**
+   * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. A sandbox that is not
+   * closed is when it is collected. Not in node:wasi.
+   */
+  close(): void
+
+  /** {@link WASI.close}, for `using`. */
+  [Symbol.dispose](): void
+}
