@@ -1,17 +1,24 @@
 'use strict'
 
-// Finds the native addon for this platform: built beside this file (`npm run build`), or installed as
-// the optional dependency `capwasi-<platform>`.
+// Finds the native addon for this platform: built beside this file (`npm run build`), or installed as the
+// optional dependency `capwasi-<platform>`.
 
-const { existsSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
 const { join } = require('node:path')
+
+function usesMusl() {
+  try {
+    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl')
+  } catch {
+    return !process.report.getReport().header.glibcVersionRuntime
+  }
+}
 
 function platform() {
   const { platform, arch } = process
+  if (platform === 'linux') return `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}`
   if (platform === 'win32') return `win32-${arch}-msvc`
-  if (platform !== 'linux') return `${platform}-${arch}`
-  const glibc = process.report?.getReport().header.glibcVersionRuntime
-  return `linux-${arch}-${glibc ? 'gnu' : 'musl'}`
+  return `${platform}-${arch}`
 }
 
 function load() {
@@ -22,8 +29,9 @@ function load() {
     return require(`capwasi-${name}`)
   } catch (cause) {
     if (cause.code !== 'MODULE_NOT_FOUND') throw cause
-    const message = `capwasi has no native addon for ${name}: neither ${beside} nor the package capwasi-${name} is there. ` +
-      'Reinstall with optional dependencies, or build it with `npm run build` (needs Rust).'
+    const message =
+      `capwasi has no native addon for ${name}: there is neither ${beside} nor the package capwasi-${name}. ` +
+      'Install again without leaving out optional dependencies, or build it with `npm run build`, which needs Rust.'
     throw Object.assign(new Error(message, { cause }), { code: 'ERR_CAPWASI_NO_ADDON' })
   }
 }

@@ -1,0 +1,26 @@
+# Counts the lines and bytes of every Rust module below /src, and then tries to leave.
+
+$stdout.sync = true
+
+files = Dir.glob("/src/**/*.rs").sort
+rows = files.map do |file|
+  text = File.read(file)
+  [file.delete_prefix("/src/"), text.lines.size, text.bytesize]
+end
+rows << ["total", rows.sum { _1[1] }, rows.sum { _1[2] }]
+
+table = rows.map { |row| format("%-28s %6d lines %8d bytes", *row) }
+puts "Ruby #{RUBY_VERSION} on #{RUBY_PLATFORM}, in a capwasi sandbox", "", table, ""
+File.write("/out/lines.txt", table.join("\n") + "\n")
+puts "Written to /out/lines.txt, #{File.size("/out/lines.txt")} bytes.", ""
+
+{
+  "an absolute path" => "/etc/passwd",
+  "the directory above" => "/src/../../../../../../../../etc/passwd",
+  "a link to the outside" => "/out/escape",
+}.each do |what, path|
+  File.read(path)
+  abort "#{what} got out: #{path}"
+rescue SystemCallError => error
+  puts "Refused: #{what}, #{path} (#{error.class})"
+end

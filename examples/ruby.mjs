@@ -1,0 +1,23 @@
+// Runs Ruby in a sandbox that has this project's src/ as /src and a directory to write to as /out, and nothing
+// else; the script is lines.rb.
+
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { RubyVM } from '@ruby/wasm-wasi'
+import { WASI } from 'capwasi'
+
+const path = (relative) => new URL(relative, import.meta.url).pathname
+const out = path('out')
+
+rmSync(out, { recursive: true, force: true })
+mkdirSync(out)
+symlinkSync('/etc/passwd', `${out}/escape`) // A trap that the host has laid.
+
+console.log('Compiling Ruby 3.4 …')
+const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
+const module = await WebAssembly.compile(readFileSync(wasm))
+
+const wasi = new WASI({ version: 'preview1', preopens: { '/src': path('../src'), '/out': out } })
+const { vm } = await RubyVM.instantiateModule({ module, wasip1: wasi })
+vm.eval(readFileSync(path('lines.rb'), 'utf8'))
+wasi.close()

@@ -1,0 +1,36 @@
+// Installs and builds what is missing or out of date, so that `npm start` and `npm test` work in a fresh clone.
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Runs a command in the project's root with its output shown; ends this process if it fails. */
+export function run(command, ...args) {
+  const shell = process.platform === 'win32'
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell })
+  if (error?.code === 'ENOENT') console.error(`${command} is not installed; capwasi needs Node.js and Rust (https://rustup.rs).`)
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** When a file, or any file in a folder, was last changed: milliseconds since 1970, 0 if there is none. */
+function changed(path) {
+  const stat = statSync(join(root, path), { throwIfNoEntry: false })
+  if (!stat?.isDirectory()) return stat?.mtimeMs ?? 0
+  return Math.max(stat.mtimeMs, ...readdirSync(join(root, path)).map((name) => changed(join(path, name))))
+}
+
+export function ready() {
+  if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
+    console.log('Installing dependencies …')
+    run('npm', 'ci', '--no-audit', '--no-fund')
+  }
+  const addons = readdirSync(root).filter((name) => /^capwasi\..*\.node$/.test(name))
+  const sources = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
+  if (Math.max(0, ...addons.map(changed)) < Math.max(...sources.map(changed))) {
+    console.log('Building the addon (about a minute the first time) …')
+    run('npm', 'run', '--silent', 'build')
+  }
+}
