@@ -1,0 +1,56 @@
+import test from 'ava'
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { tree } from '../support/guest.mjs'
+
+const root = new URL('../../', import.meta.url)
+const register = new URL('register.js', root)
+const capwasi = JSON.stringify(new URL('index.js', root).pathname)
+
+/** Runs a program under a flag, and gives what it prints. */
+function run(t, flags, name, source) {
+  const file = join(tree(t), name)
+  writeFileSync(file, source)
+  return execFileSync(process.execPath, [...flags, file], { encoding: 'utf8', cwd: root.pathname })
+}
+
+const commonJs = `
+  const { WASI } = require(${capwasi})
+  const { createRequire, builtinModules } = require('node:module')
+  console.log(require('wasi').WASI === WASI, require('node:wasi').WASI === WASI)
+  console.log(createRequire(__filename)('node:wasi').WASI === WASI)
+  console.log(!process.getBuiltinModule || process.getBuiltinModule('wasi').WASI === WASI)
+  console.log(require('node:path') === require('path'), builtinModules.includes('wasi'))`
+
+const esModule = `
+  import wasi, { WASI } from 'wasi'
+  import * as namespace from 'node:wasi'
+  import { createRequire } from 'node:module'
+  const ours = createRequire(import.meta.url)(${capwasi}).WASI
+  console.log(WASI === ours, wasi.WASI === ours, Object.keys(namespace).join())
+  console.log((await import('node:wasi')).WASI === ours, (await import('node:path')).sep.length)`
+
+const worker = `
+  const { Worker, isMainThread } = require('node:worker_threads')
+  if (isMainThread) new Worker(__filename)
+  else {
+    const ours = require(${capwasi}).WASI
+    import('node:wasi').then(({ WASI }) => console.log(require('wasi').WASI === ours, WASI === ours))
+  }`
+
+for (const flags of [['-r', register.pathname], ['--import', register.href], ['-r', 'capwasi/register'], ['--import', 'capwasi/register']]) {
+  const under = `node ${flags[0]} ${flags[1].includes('file:') || flags[1].startsWith('/') ? 'register.js' : flags[1]}`
+
+  test(`${under}: require and process.getBuiltinModule give capwasi`, (t) => {
+    t.is(run(t, flags, 'app.cjs', commonJs), 'true true\ntrue\ntrue\ntrue true\n')
+  })
+
+  test(`${under}: import gives capwasi, with the exports of node:wasi`, (t) => {
+    t.is(run(t, flags, 'app.mjs', esModule), 'true true WASI,default\ntrue 1\n')
+  })
+
+  test(`${under}: worker threads have it too`, (t) => {
+    t.is(run(t, flags, 'app.cjs', worker), 'true true\n')
+  })
+}

@@ -1,0 +1,71 @@
+import test from 'ava'
+import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { RubyVM } from '@ruby/wasm-wasi'
+import { WASI } from 'capwasi'
+import { tree } from '../support/guest.mjs'
+
+const root = new URL('../../', import.meta.url).pathname
+const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
+const module = WebAssembly.compile(readFileSync(wasm))
+
+/** A Ruby with a directory of its own as /box. */
+async function ruby(t) {
+  const box = tree(t)
+  const wasi = new WASI({ version: 'preview1', preopens: { '/box': box } })
+  const { vm } = await RubyVM.instantiateModule({ module: await module, wasip1: wasi })
+  return { box, eval: (source) => vm.eval(source).toString() }
+}
+
+test('Ruby reads, writes, appends, renames and removes files', async (t) => {
+  const { box, eval: run } = await ruby(t)
+  writeFileSync(join(box, 'in.txt'), 'one\ntwo\n')
+  t.is(run('File.readlines("/box/in.txt", chomp: true).join(",")'), 'one,two')
+  run('File.write("/box/new.txt", "a" * 100_000); File.open("/box/new.txt", "a") { _1 << "z" }')
+  t.is(readFileSync(join(box, 'new.txt'), 'utf8'), 'a'.repeat(100_000) + 'z')
+  run('File.rename("/box/new.txt", "/box/newer.txt"); File.delete("/box/in.txt")')
+  t.is(run('Dir.children("/box").sort.join(",")'), 'newer.txt')
+})
+
+test('Ruby makes, lists and removes directories', async (t) => {
+  const { box, eval: run } = await ruby(t)
+  run('Dir.mkdir("/box/sub"); 300.times { File.write("/box/sub/#{_1}", "") }')
+  t.is(run('Dir.children("/box/sub").size'), '300')
+  t.is(run('Dir.entries("/box/sub").sort.first(2).join(" ")'), '. ..')
+  t.is(run('Dir.glob("/box/**/*").size'), '301')
+  run('Dir.each_child("/box/sub") { File.delete("/box/sub/#{_1}") }; Dir.rmdir("/box/sub")')
+  t.throws(() => statSync(join(box, 'sub')), { code: 'ENOENT' })
+})
+
+test('Ruby sees and sets times to the nanosecond', async (t) => {
+  const { box, eval: run } = await ruby(t)
+  writeFileSync(join(box, 'f'), '')
+  run('File.utime(Time.at(1, 234_567_891, :nsec), Time.at(1_700_000_000, 123_456_789, :nsec), "/box/f")')
+  t.is(statSync(join(box, 'f'), { bigint: true }).mtimeNs, 1_700_000_000_123_456_789n)
+  t.is(run('File.atime("/box/f").nsec.to_s + " " + File.mtime("/box/f").nsec.to_s'), '234567891 123456789')
+})
+
+test('Ruby sleeps for as long as it was told to', async (t) => {
+  const { eval: run } = await ruby(t)
+  t.is(run('t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05'), 'true')
+})
+
+test('Ruby cannot leave its directory', async (t) => {
+  const { box, eval: run } = await ruby(t)
+  mkdirSync(join(box, 'in'))
+  symlinkSync('/etc', join(box, 'etc'))
+  for (const path of ['/etc/passwd', '/box/../etc/passwd', '/box/in/../../x', '/box/etc/passwd']) {
+    t.regex(run(`begin; File.read("${path}"); "read"; rescue SystemCallError => error; error.class.to_s; end`), /ENOTCAPABLE|ENOENT/, path)
+  }
+})
+
+test("npm start's example prints its table and is refused three times", async (t) => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', 'examples/ruby.mjs'], { cwd: root })
+  t.regex(stdout, /^Ruby 3\.4\.\d+ on wasm32-wasi/m)
+  t.regex(stdout, /^wasi\/io\.rs +\d+ lines +\d+ bytes$/m)
+  t.is(stdout.match(/^Refused: /gm)?.length, 3)
+  t.true(stdout.includes(readFileSync(join(root, 'examples/out/lines.txt'), 'utf8')))
+})
