@@ -41,8 +41,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
-    /// Device and serial number of each preopened directory.
-    preopens: Vec<(u64, u64)>,
+    /// The preopened directories.
+    preopens: Vec<FileId>,
 }
 
 impl Wasi {
@@ -71,9 +71,14 @@ impl Wasi {
 
 /// Preopened directories of the process by device and serial number: however many guests there are, each
 /// directory is open once.
-static PREOPENS: Lazy<Mutex<HashMap<(u64, u64), Weak<cap_std::fs::Dir>>>> = Lazy::new(Mutex::default);
+static PREOPENS: Lazy<Mutex<Directories>> = Lazy::new(Mutex::default);
 
-fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, (u64, u64))> {
+type Directories = HashMap<FileId, Weak<cap_std::fs::Dir>>;
+
+/// Device and serial number, which tell one file from another.
+type FileId = (u64, u64);
+
+fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
     let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = sys::directory_id(path)
         && let Some(dir) = preopens.get(&id).and_then(Weak::upgrade)

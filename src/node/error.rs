@@ -192,7 +192,7 @@ pub fn quote(text: &str) -> String {
             '\x0c' => quoted += "\\f",
             '\\' => quoted += "\\\\",
             other if other == quote => quoted.extend(['\\', other]),
-            other if other.is_control() => quoted += &format!("\\x{:02X}", other as u32),
+            other if other.is_control() => quoted.extend([format!("\\x{:02X}", other as u32)]),
             other => quoted.push(other),
         }
     }
@@ -201,7 +201,7 @@ pub fn quote(text: &str) -> String {
 }
 
 /// A value as napi-rs wants it.
-pub fn unknown<'env>(env: &'env Env, value: impl ToNapiValue) -> Result<Unknown<'env>> {
+pub fn unknown(env: &Env, value: impl ToNapiValue) -> Result<Unknown<'_>> {
     // SAFETY: the conversion gives a value of this environment.
     unsafe { Ok(Unknown::from_raw_unchecked(env.raw(), ToNapiValue::to_napi_value(env.raw(), value)?)) }
 }

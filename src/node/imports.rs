@@ -23,7 +23,7 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 const SLICE: Duration = Duration::from_millis(50);
 
 /// Makes the functions that prelude.js binds for each WASI object: to the object, and to its number.
-pub fn functions<'env>(context: &'env Rc<Context>) -> Result<Object<'env>> {
+pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     let env = &context.env;
     let mut functions = Object::new(env)?;
     functions.set_named_property("preview1", table(context, preview1::visit)?)?;
@@ -138,12 +138,16 @@ fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
     // SAFETY: a value of this environment.
     let status = unsafe { sys::napi_get_value_double(env.raw(), value, &raw mut number) };
     let integer = number as i64;
+    let (low, high) = (i64::from(i32::MIN), i64::from(u32::MAX));
+    if status != sys::Status::napi_ok || integer < low || integer > high {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "33 bits fit in a double")]
     let exact = (integer as f64).to_bits() == number.to_bits();
-    let range = i64::from(i32::MIN)..=i64::from(u32::MAX);
-    (status == sys::Status::napi_ok && exact && range.contains(&integer)).then_some(integer as u32)
+    exact.then_some(integer as u32)
 }
 
-/// An i64, which is a BigInt of any size, modulo 2^64.
+/// An i64, which is a `BigInt` of any size, modulo 2^64.
 #[inline]
 fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
     let (mut number, mut lossless) = (0, false);
@@ -204,7 +208,7 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
                 attempt = wait.attempt;
                 memory = bound_memory(arguments, &instance)?;
             }
-            Failure::Exit(code) => return exit_process(env, code),
+            Failure::Exit(status) => return exit_process(env, status),
         }
     }
 }
@@ -262,11 +266,11 @@ fn wait_in_place(context: &Context, wait: &Wait) -> Result<()> {
 
 /// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written.
 #[cold]
-fn exit_process(env: &Env, code: u32) -> Result<Option<Errno>> {
+fn exit_process(env: &Env, status: u32) -> Result<Option<Errno>> {
     let process: Object<'_> = env.get_global()?.get_named_property_unchecked("process")?;
     let exit: Unknown<'_> = process.get_named_property_unchecked("exit")?;
-    let code = env.create_int32(code.cast_signed())?;
-    call(env, exit.raw(), Some(process.raw()), &[code.raw()])?;
+    let status = env.create_int32(status.cast_signed())?;
+    call(env, exit.raw(), Some(process.raw()), &[status.raw()])?;
     Ok(None)
 }
 

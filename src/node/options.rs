@@ -157,7 +157,7 @@ fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result
     Err(error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message))
 }
 
-/// A large integer as Node writes it: 4_294_967_296. Other numbers stay as they are.
+/// A large integer as Node writes it: `4_294_967_296`. Other numbers stay as they are.
 fn grouped(number: &str) -> String {
     let digits = number.trim_start_matches('-');
     let large = digits.parse::<u64>().is_ok_and(|value| value > 1 << 32);

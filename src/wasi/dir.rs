@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// An open directory. It is a handle, never a path: it stays the same directory whatever it is called.
 #[derive(Debug)]
 pub struct Dir {
-    dir: Arc<cap_std::fs::Dir>,
+    handle: Arc<cap_std::fs::Dir>,
     /// For a preopen, what the guest knows it by.
     name: Option<Box<[u8]>>,
     /// Opened when it is first read.
@@ -25,13 +25,13 @@ impl Dir {
     /// A directory that the guest opened.
     #[must_use]
     pub fn new(dir: cap_std::fs::Dir) -> Self {
-        Self { dir: Arc::new(dir), name: None, stream: Mutex::default() }
+        Self { handle: Arc::new(dir), name: None, stream: Mutex::default() }
     }
 
     /// A preopened directory, under the name the guest knows it by.
     #[must_use]
-    pub fn preopen(dir: Arc<cap_std::fs::Dir>, name: &[u8]) -> Self {
-        Self { dir, name: Some(name.into()), stream: Mutex::default() }
+    pub fn preopen(handle: Arc<cap_std::fs::Dir>, name: &[u8]) -> Self {
+        Self { handle, name: Some(name.into()), stream: Mutex::default() }
     }
 
     /// What the guest knows a preopen by.
@@ -43,13 +43,13 @@ impl Dir {
     /// The system's own handle.
     #[must_use]
     pub fn handle(&self) -> sys::Handle<'_> {
-        sys::handle(&*self.dir)
+        sys::handle(&*self.handle)
     }
 
     /// The directory as cap-std has it, for whatever takes a path.
     #[must_use]
     pub fn cap(&self) -> &cap_std::fs::Dir {
-        &self.dir
+        &self.handle
     }
 }
 

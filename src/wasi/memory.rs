@@ -146,8 +146,9 @@ impl Memory {
             byte_at(guest, at).store(*byte, Relaxed);
         }
         for (at, word) in middle.chunks_exact(8).enumerate() {
-            let word = u64::from_ne_bytes(word.try_into().expect("chunks of 8"));
-            word_at(guest, words.start + at * 8).store(word, Relaxed);
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(word);
+            word_at(guest, words.start + at * 8).store(u64::from_ne_bytes(bytes), Relaxed);
         }
         for (at, byte) in tail.iter().enumerate() {
             byte_at(guest, words.end + at).store(*byte, Relaxed);

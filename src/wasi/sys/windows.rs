@@ -1,58 +1,48 @@
-//! Windows. Reads and writes hand addresses in guest memory to the system, one buffer at a time, because it
-//! takes no lists of them for a file; the rest through windows-sys and cap-std.
+//! Windows. Here are files and paths, through cap-std and windows-sys; the rest is in the modules below.
 #![expect(unsafe_code, reason = "the system takes addresses in guest memory and of its own structures")]
 
 mod clock;
 mod console;
 mod entries;
 mod errno;
+mod stream;
+mod transfer;
 
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(super) use entries::entries;
 pub use errno::errno;
+pub use stream::{
+    accept, host_stream, poll, readable_bytes, receive, send, shutdown, stream_flags, stream_kind,
+};
+pub use transfer::{Buffer, preadv, pwritev, readv, writev, writev_nowait};
 
 use super::How;
 use crate::wasi::fd::NewTime;
-use crate::wasi::io::StreamKind;
-use crate::wasi::poll::{Interest, Readiness};
-use crate::wasi::types::{
-    Advice, Fdflags, Filedelta, Filesize, Filestat, Filetype, Oflags, Riflags, Sdflags, Whence,
-};
+use crate::wasi::types::{Advice, Fdflags, Filedelta, Filesize, Filestat, Filetype, Oflags, Whence};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
-use std::mem::ManuallyDrop;
 use std::os::windows::ffi::OsStringExt;
-use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle};
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_HANDLE_EOF,
-    ERROR_INVALID_HANDLE, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_MORE_DATA,
-    ERROR_NO_UNICODE_TRANSLATION, ERROR_NOT_SUPPORTED, ERROR_PRIVILEGE_NOT_HELD, ERROR_SEEK_ON_DEVICE,
-    FILETIME, GENERIC_READ, GENERIC_WRITE, HANDLE, INVALID_HANDLE_VALUE,
+    ERROR_ACCESS_DENIED, ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_INVALID_NAME,
+    ERROR_INVALID_PARAMETER, ERROR_NO_UNICODE_TRANSLATION, ERROR_NOT_SUPPORTED, ERROR_PRIVILEGE_NOT_HELD,
+    ERROR_SEEK_ON_DEVICE, FILETIME, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
-use windows_sys::Win32::Networking::WinSock::WSAENOTSOCK;
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_APPEND_DATA, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
     FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_BEGIN, FILE_CURRENT, FILE_END, FILE_END_OF_FILE_INFO,
     FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_GENERIC_WRITE, FILE_SHARE_DELETE,
-    FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE, FILE_WRITE_ATTRIBUTES,
+    FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_WRITE_ATTRIBUTES,
     FILE_WRITE_DATA, FileAttributeTagInfo, FileBasicInfo, FileEndOfFileInfo, FlushFileBuffers,
     GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, GetFinalPathNameByHandleW,
-    ReOpenFile, ReadFile, SetFileInformationByHandle, SetFilePointerEx, SetFileTime, WriteFile,
+    ReOpenFile, SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
 };
-use windows_sys::Win32::System::Console::{
-    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
-};
-use windows_sys::Win32::System::IO::{GetOverlappedResult, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
-use windows_sys::Win32::System::Pipes::PeekNamedPipe;
-use windows_sys::Win32::System::Threading::CreateEventW;
 
 /// The system's own handle of something open.
 pub type Handle<'a> = BorrowedHandle<'a>;
@@ -60,20 +50,6 @@ pub type Handle<'a> = BorrowedHandle<'a>;
 /// The handle of something open.
 pub fn handle<T: AsHandle>(open: &T) -> Handle<'_> {
     open.as_handle()
-}
-
-/// A region of guest memory.
-pub struct Buffer {
-    address: *mut u8,
-    len: usize,
-}
-
-impl Buffer {
-    /// `len` bytes from `address`.
-    #[must_use]
-    pub fn new(address: *mut u8, len: usize) -> Self {
-        Self { address, len }
-    }
 }
 
 /// An error of the system, by its number.
@@ -89,137 +65,6 @@ fn is(error: &Error, code: u32) -> bool {
 /// What a system call returned: whether it worked; if not, the thread's last error says why.
 fn check(returned: windows_sys::core::BOOL) -> Result<()> {
     if returned == 0 { Err(Error::last_os_error()) } else { Ok(()) }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Read,
-    Write,
-}
-
-/// Moves bytes between a file and buffers, one after another, until one is not moved in full. At no offset
-/// it is the system's own position, and nothing is read that would have to be waited for after the first.
-fn transfer(
-    handle: Handle<'_>,
-    buffers: &[Buffer],
-    offset: Option<Filesize>,
-    direction: Direction,
-) -> Result<usize> {
-    let mut done = 0;
-    // Passed over are empty ones: in a pipe, writing nothing would be a message that reads as an end.
-    for buffer in buffers.iter().filter(|buffer| buffer.len > 0) {
-        if done > 0 && offset.is_none() && direction == Direction::Read && readable_bytes(handle) == 0 {
-            break;
-        }
-        let offset = offset.map(|offset| offset.saturating_add(done as Filesize));
-        match transfer_one(handle, buffer, offset, direction) {
-            Ok(moved) => {
-                done += moved;
-                if moved < buffer.len {
-                    break;
-                }
-            }
-            Err(_) if done > 0 => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
-}
-
-fn transfer_one(
-    handle: Handle<'_>,
-    buffer: &Buffer,
-    offset: Option<Filesize>,
-    direction: Direction,
-) -> Result<usize> {
-    let mut overlapped = OVERLAPPED::default();
-    let event: OwnedHandle;
-    let raw = handle.as_raw_handle();
-    let overlapped = match offset {
-        Some(at) => {
-            let at = OVERLAPPED_0_0 { Offset: at as u32, OffsetHigh: (at >> 32) as u32 };
-            overlapped.Anonymous = OVERLAPPED_0 { Anonymous: at };
-            &raw mut overlapped
-        }
-        // Whoever made a pipe may have made it for overlapped calls only.
-        None if file_type(handle)? == FILE_TYPE_PIPE => {
-            event = new_event()?;
-            // The lowest bit keeps the completion from a port that the host's event loop may wait at.
-            overlapped.hEvent = event.as_raw_handle().map_addr(|address| address | 1);
-            &raw mut overlapped
-        }
-        None => ptr::null_mut(),
-    };
-    let len = u32::try_from(buffer.len).unwrap_or(u32::MAX);
-    let mut moved = 0;
-    // SAFETY: the buffer is memory of the guest, checked by `Memory::address`, that outlives the call; the
-    // call is over when it has returned, or has been waited for just below.
-    let mut result = check(unsafe {
-        match direction {
-            Direction::Read => ReadFile(raw, buffer.address, len, &raw mut moved, overlapped),
-            Direction::Write => WriteFile(raw, buffer.address, len, &raw mut moved, overlapped),
-        }
-    });
-    if result.as_ref().is_err_and(|error| is(error, ERROR_IO_PENDING)) {
-        // SAFETY: the structure that the call was made with; it is pending only if there is one.
-        result = check(unsafe { GetOverlappedResult(raw, overlapped, &raw mut moved, 1) });
-    }
-    match result {
-        // A message longer than the buffer: the rest comes next.
-        Err(error) if direction == Direction::Read && is(&error, ERROR_MORE_DATA) => {}
-        Err(error) if direction == Direction::Read && is_end(&error) => moved = 0,
-        other => other?,
-    }
-    Ok(moved as usize)
-}
-
-/// Whether an error of a read is the end of the file, or of a pipe whose writers are gone.
-fn is_end(error: &Error) -> bool {
-    is(error, ERROR_HANDLE_EOF) || is(error, ERROR_BROKEN_PIPE)
-}
-
-fn new_event() -> Result<OwnedHandle> {
-    // SAFETY: neither attributes nor a name.
-    let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
-    if event.is_null() {
-        return Err(Error::last_os_error());
-    }
-    // SAFETY: a new handle that nobody else has.
-    Ok(unsafe { OwnedHandle::from_raw_handle(event) })
-}
-
-/// Reads at the system's own position.
-pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    if console::is_console(handle) {
-        return console::read(handle, buffers);
-    }
-    transfer(handle, buffers, None, Direction::Read)
-}
-
-/// Writes at the system's own position; at the end of a file that was opened for `APPEND`.
-pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    if console::is_console(handle) {
-        return console::write(handle, buffers);
-    }
-    transfer(handle, buffers, None, Direction::Write)
-}
-
-/// Reads at `offset`. It moves the system's own position, which no file of the guest's depends on.
-pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
-    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
-    transfer(handle, buffers, Some(offset), Direction::Read)
-}
-
-/// Writes at `offset`, moving the system's own position as `preadv` does.
-pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
-    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
-    transfer(handle, buffers, Some(offset), Direction::Write)
-}
-
-/// Writes all, waiting in the kernel for room: only a pipe's own mode, which the host shares, could make that
-/// otherwise. The room that a pipe can be asked for does not count what its reader already waits for.
-pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    writev(handle, buffers)
 }
 
 /// What the system calls a type of file: `FILE_TYPE_DISK` and its like.
@@ -549,130 +394,6 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
         None | Some("") => path,
         Some(path) => Path::new(path),
     }
-}
-
-/// A descriptor of the host's, lent to the guest. Descriptors are the C runtime's, of which a program has its
-/// own: Node's is asked through libuv, which node.exe exports. Without Node there are the standard three.
-pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
-    let handle = match uv_get_osfhandle() {
-        // SAFETY: libuv knows the descriptors that are open, and answers -1 for others.
-        Some(get) if fd >= 0 => unsafe { get(fd) },
-        None if (0..3).contains(&fd) => {
-            let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][fd as usize];
-            // SAFETY: takes a number only.
-            unsafe { GetStdHandle(which) }
-        }
-        _ => INVALID_HANDLE_VALUE,
-    };
-    // -2 is what the C runtime has for a standard descriptor of a program without a console.
-    if handle.is_null() || matches!(handle.addr().cast_signed(), -1 | -2) {
-        return Err(error(ERROR_INVALID_HANDLE));
-    }
-    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used.
-    Ok(ManuallyDrop::new(unsafe { File::from_raw_handle(handle) }))
-}
-
-type UvGetOsfhandle = unsafe extern "C" fn(fd: i32) -> HANDLE;
-
-fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
-    // SAFETY: the program's own module, which is never unloaded, and the name of a function.
-    let function =
-        unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), c"uv_get_osfhandle".as_ptr().cast()) };
-    // SAFETY: libuv's documented signature: uv_os_fd_t uv_get_osfhandle(int fd).
-    function.map(|function| unsafe {
-        std::mem::transmute::<unsafe extern "system" fn() -> isize, UvGetOsfhandle>(function)
-    })
-}
-
-/// What kind of stream something open is. Never a socket: no descriptor of Node's can be one on Windows.
-pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
-    Ok(match file_type(handle)? {
-        FILE_TYPE_PIPE => StreamKind::Pipe,
-        FILE_TYPE_CHAR if console::is_console(handle) => StreamKind::Terminal,
-        _ => StreamKind::Ready(stat(handle)?.filetype),
-    })
-}
-
-/// The flags a descriptor of the host's has and the guest may know: none here, since shells go to the end of
-/// a file once instead of appending.
-pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
-    Ok(Fdflags::empty())
-}
-
-/// Bytes that can be read now, 0 where the system cannot tell.
-pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
-    match file_type(handle) {
-        Ok(FILE_TYPE_PIPE) => peek(handle).map_or(0, Filesize::from),
-        Ok(FILE_TYPE_DISK) => {
-            let size = stat(handle).map_or(0, |stat| stat.size);
-            size.saturating_sub(seek(handle, 0, Whence::Cur).unwrap_or(size))
-        }
-        _ => 0,
-    }
-}
-
-/// Bytes in a pipe. Should the host be reading from it, this waits until it has: calls on a handle take turns.
-fn peek(handle: Handle<'_>) -> Result<u32> {
-    let (handle, mut available) = (handle.as_raw_handle(), 0);
-    let none = ptr::null_mut();
-    // SAFETY: an open handle, and a place for the number of bytes.
-    check(unsafe { PeekNamedPipe(handle, ptr::null_mut(), 0, none, &raw mut available, none) })?;
-    Ok(available)
-}
-
-/// Asks of each stream whether it is ready, and waits `at_most` so long until one is. Neither pipes nor what
-/// counts as input of a console can be waited for, so they are asked again and again.
-pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
-    const LONGEST: Duration = Duration::from_millis(16);
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let readiness: Vec<_> = streams.iter().map(|(handle, interest)| ready(*handle, *interest)).collect();
-        let left = at_most.saturating_sub(started.elapsed());
-        if left.is_zero() || readiness.iter().any(|stream| stream.ready) {
-            return Ok(readiness);
-        }
-        std::thread::sleep(if streams.is_empty() { left } else { left.min(pause) });
-        pause = LONGEST.min(pause * 2);
-    }
-}
-
-/// Whether a stream is ready. What cannot be asked is: reading says why.
-fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
-    let ready = match (interest, file_type(handle)) {
-        (Interest::Read, Ok(FILE_TYPE_PIPE)) => match peek(handle) {
-            Ok(available) => available > 0,
-            Err(error) => return Readiness { ready: true, hangup: is_end(&error) },
-        },
-        (Interest::Read, Ok(FILE_TYPE_CHAR)) if console::is_console(handle) => console::has_input(handle),
-        _ => true,
-    };
-    Readiness { ready, hangup: false }
-}
-
-/// What is asked of a socket: there are none, see [`stream_kind`].
-fn no_socket() -> Error {
-    Error::from_raw_os_error(WSAENOTSOCK)
-}
-
-/// Accepts a connection.
-pub fn accept(_: Handle<'_>) -> Result<File> {
-    Err(no_socket())
-}
-
-/// Receives a message: how many bytes, and whether it had more.
-pub fn receive(_: Handle<'_>, _: &[Buffer], _: Riflags) -> Result<(usize, bool)> {
-    Err(no_socket())
-}
-
-/// Sends what there is room for now.
-pub fn send(_: Handle<'_>, _: &[Buffer]) -> Result<usize> {
-    Err(no_socket())
-}
-
-/// Shuts down a socket in one or both directions.
-pub fn shutdown(_: Handle<'_>, _: Sdflags) -> Result<()> {
-    Err(no_socket())
 }
 
 /// Opens the directory at a path of the host's, for reading, and so that it stays where it is.

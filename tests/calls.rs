@@ -1,0 +1,281 @@
+//! The calls of each family on their good path and with numbers that no enumeration has, by raw core values.
+
+mod common;
+
+use capwasi::wasi::Wasi;
+use capwasi::wasi::abi::Attempt;
+use capwasi::wasi::errno::{Errno, Failure};
+use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn strings() -> Guest {
+    let mut wasi = Wasi::default();
+    for arg in ["program", "", "\u{e9}"] {
+        wasi.args.push(arg.as_bytes()).unwrap();
+    }
+    wasi.env.push(b"KEY=value").unwrap();
+    Guest::new(wasi)
+}
+
+#[test]
+fn arguments_lie_one_after_the_other_each_ended_by_a_nul() {
+    let mut guest = strings();
+    guest.must("args_sizes_get", &[OUT, OUT + 4]);
+    assert_eq!((guest.u32(OUT), guest.u32(OUT + 4)), (3, 12));
+    let (pointers, buffer) = (guest.alloc(12), guest.alloc(12));
+    guest.must("args_get", &[pointers, buffer]);
+    assert_eq!([0, 4, 8].map(|at| guest.u32(pointers + at) - buffer), [0, 8, 9]);
+    assert_eq!(guest.slice(buffer, 12), b"program\0\0\xc3\xa9\0");
+}
+
+#[test]
+fn the_environment_is_passed_as_the_arguments_are() {
+    let mut guest = strings();
+    guest.must("environ_sizes_get", &[OUT, OUT + 4]);
+    assert_eq!((guest.u32(OUT), guest.u32(OUT + 4)), (1, 10));
+    guest.must("environ_get", &[2000, 2008]);
+    assert_eq!(guest.u32(2000), 2008);
+    assert_eq!(guest.slice(2008, 10), b"KEY=value\0");
+}
+
+#[test]
+fn a_string_with_a_nul_is_no_argument() {
+    let mut wasi = Wasi::default();
+    assert_eq!(wasi.args.push(b"a\0b"), Err(Errno::Inval));
+    let mut guest = Guest::new(wasi);
+    guest.must("args_sizes_get", &[OUT, OUT + 4]);
+    assert_eq!(guest.u32(OUT), 0);
+}
+
+#[test]
+fn every_clock_has_a_time_and_a_resolution() {
+    let mut guest = Guest::new(Wasi::default());
+    for clock in 0..4 {
+        guest.must("clock_res_get", &[clock, OUT]);
+        assert!((1..=SECOND).contains(&guest.u64(OUT)), "clock {clock}");
+        guest.must("clock_time_get", &[clock, u64::MAX, OUT]);
+        let first = guest.u64(OUT);
+        guest.must("clock_time_get", &[clock, 0, OUT]);
+        assert!(guest.u64(OUT) >= first || clock == 0, "clock {clock}");
+    }
+}
+
+#[test]
+fn random_bytes_fill_the_buffer_and_nothing_else() {
+    let mut guest = Guest::new(Wasi::default());
+    for len in [0, 1, 7, 511, 512, 513, 5000] {
+        guest.bytes.fill(0);
+        guest.must("random_get", &[3001, len]);
+        let (before, rest) = guest.bytes.split_at(3001);
+        let (buffer, after) = rest.split_at(len as usize);
+        assert!(before.iter().chain(after).all(|byte| *byte == 0), "{len}");
+        assert!(len < 16 || buffer.iter().any(|byte| *byte != 0), "{len}");
+    }
+}
+
+#[test]
+fn exit_carries_its_code_and_a_raised_signal_goes_nowhere() {
+    let mut guest = Guest::new(Wasi::default());
+    for code in [0, 7, u32::MAX] {
+        let exit = guest.attempt("proc_exit", &[code.into()], Attempt::default());
+        assert!(matches!(exit, Err(Failure::Exit(exited)) if exited == code), "{exit:?}");
+    }
+    for signal in [0, 9, 15, 255, 0xffff_ffff] {
+        assert_eq!(guest.call("proc_raise", &[signal]), Err(Errno::Notsup));
+    }
+    guest.must("sched_yield", &[]);
+}
+
+#[test]
+fn a_file_is_written_sought_and_read() {
+    let tree = Tree::new(&[]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", CREAT | EXCL, FILE);
+    assert_eq!(guest.write(fd, "hello world"), 11);
+    guest.must("fd_tell", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT), 11);
+    guest.must("fd_seek", &[fd, (-5_i64).cast_unsigned(), 2, OUT]);
+    assert_eq!(guest.u64(OUT), 6);
+    assert_eq!(guest.read(fd, 100), "world");
+    assert_eq!(guest.read(fd, 100), "");
+    guest.must("fd_sync", &[fd]);
+    guest.must("fd_datasync", &[fd]);
+    assert_eq!(tree.text("file"), "hello world");
+}
+
+#[test]
+fn buffers_are_filled_and_emptied_in_their_order_wherever_they_lie() {
+    let tree = Tree::new(&[("file", "0123456789")]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", 0, FILE);
+    let iovs = guest.iovs(&[(3000, 2), (2000, 0), (2000, 3), (2001, 1)]);
+    guest.must("fd_pread", &[fd, iovs, 4, 4, OUT]);
+    assert_eq!((guest.u32(OUT), guest.slice(3000, 2), guest.slice(2000, 3)), (6, &b"45"[..], &b"698"[..]));
+    guest.must("fd_pwrite", &[fd, iovs, 4, 1, OUT]);
+    assert_eq!(guest.u32(OUT), 6);
+    assert_eq!(tree.text("file"), "0456989789");
+    guest.must("fd_tell", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT), 0);
+}
+
+#[test]
+fn a_transfer_of_thousands_of_buffers_is_whole() {
+    let tree = Tree::new(&[]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", CREAT, FILE);
+    let text: String = (0..3000).map(|at| char::from(b'a' + (at % 26) as u8)).collect();
+    let at = guest.put(&text);
+    let regions: Vec<_> = (0..3000).map(|index| (at + index, 1)).collect();
+    let iovs = guest.iovs(&regions);
+    guest.must("fd_write", &[fd, iovs, 3000, OUT]);
+    assert_eq!(guest.u32(OUT), 3000);
+    assert_eq!(tree.text("file"), text);
+    guest.bytes[at as usize..][..3000].fill(0);
+    guest.must("fd_pread", &[fd, iovs, 3000, 0, OUT]);
+    assert_eq!((guest.u32(OUT), guest.slice(at, 3000)), (3000, text.as_bytes()));
+}
+
+#[test]
+fn sizes_times_and_space_of_a_file_are_set_and_seen() {
+    let tree = Tree::new(&[("file", "12345")]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", 0, FILE);
+    guest.must("fd_filestat_set_size", &[fd, 2]);
+    assert_eq!(tree.text("file"), "12");
+    guest.must("fd_allocate", &[fd, 0, 100]);
+    guest.must("fd_advise", &[fd, 0, 100, 3]);
+    guest.must("fd_filestat_set_times", &[fd, SECOND + 1, 2 * SECOND + 2, 1 | 4]);
+    guest.must("fd_filestat_get", &[fd, OUT]);
+    assert_eq!((guest.bytes[OUT as usize + 16], guest.u64(OUT + 24), guest.u64(OUT + 32)), (4, 1, 100));
+    #[cfg(unix)]
+    assert_eq!((guest.u64(OUT + 40), guest.u64(OUT + 48)), (SECOND + 1, 2 * SECOND + 2));
+    let path = guest.put("file");
+    guest.must("path_filestat_set_times", &[0, 0, path, 4, 3 * SECOND + 300, 0, 1]);
+    guest.must("path_filestat_get", &[0, 0, path, 4, OUT + 64]);
+    assert_eq!(guest.u64(OUT + 64 + 40), 3 * SECOND + 300);
+    assert_eq!(guest.slice(OUT, 40), guest.slice(OUT + 64, 40));
+    assert_eq!(guest.u64(OUT + 48), guest.u64(OUT + 64 + 48));
+}
+
+#[test]
+fn names_are_made_linked_moved_listed_and_removed() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut guest = Guest::in_tree(&tree);
+    let (file, dir, hard, moved) =
+        (guest.put("file"), guest.put("dir"), guest.put("dir/hard"), guest.put("moved"));
+    guest.must("path_create_directory", &[0, dir, 3]);
+    guest.must("path_link", &[0, 0, file, 4, 0, hard, 8]);
+    guest.must("path_rename", &[0, file, 4, 0, moved, 5]);
+    assert_eq!(tree.names(), ["dir", "moved"]);
+    assert_eq!(guest.call("path_remove_directory", &[0, dir, 3]), Err(Errno::Notempty));
+    guest.must("path_unlink_file", &[0, hard, 8]);
+    guest.must("path_remove_directory", &[0, dir, 3]);
+    assert_eq!(tree.names(), ["moved"]);
+    guest.must("fd_readdir", &[0, 4000, 1000, 0, OUT]);
+    assert_eq!(guest.u32(OUT), 24 * 3 + 1 + 2 + 5);
+    assert_eq!(guest.slice(4000 + 24, 1), b".");
+    assert_eq!(guest.slice(4025 + 24, 2), b"..");
+    assert_eq!(guest.slice(4051 + 24, 5), b"moved");
+    assert_eq!((guest.u64(4000), guest.u64(4025), guest.u64(4051)), (1, 2, 3));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_made_read_and_followed_only_when_asked() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut guest = Guest::in_tree(&tree);
+    let (file, link) = (guest.put("file"), guest.put("link"));
+    guest.must("path_symlink", &[file, 4, 0, link, 4]);
+    guest.must("path_readlink", &[0, link, 4, 2000, 100, OUT]);
+    assert_eq!((guest.u32(OUT), guest.slice(2000, 5)), (4, &b"file\0"[..]));
+    for (follow, filetype) in [(0, 7), (1, 4)] {
+        guest.must("path_filestat_get", &[0, follow, link, 4, OUT]);
+        assert_eq!(guest.bytes[OUT as usize + 16], filetype);
+    }
+    assert_eq!(guest.call("path_open", &[0, 0, link, 4, 0, FD_READ, 0, 0, OUT]), Err(Errno::Loop));
+    guest.must("path_open", &[0, 1, link, 4, 0, FD_READ, 0, 0, OUT]);
+}
+
+#[test]
+fn files_are_opened_as_their_flags_say() {
+    let tree = Tree::new(&[("file", "text"), ("dir/", "")]);
+    let mut guest = Guest::in_tree(&tree);
+    assert_eq!(guest.try_open(0, "file", CREAT | EXCL, FD_WRITE), Err(Errno::Exist));
+    assert_eq!(guest.try_open(0, "new", 0, FD_WRITE), Err(Errno::Noent));
+    assert_eq!(guest.try_open(0, "file", DIRECTORY, FD_READ), Err(Errno::Notdir));
+    assert_eq!(guest.try_open(0, "dir", 0, FD_WRITE), Err(Errno::Isdir));
+    assert_eq!(guest.try_open(0, "new", CREAT | DIRECTORY, FD_READ), Err(Errno::Inval));
+    assert_eq!(tree.names(), ["dir", "file"]);
+    assert_eq!(tree.text("file"), "text");
+    guest.open("file", TRUNC, FD_WRITE);
+    assert_eq!(tree.text("file"), "");
+}
+
+#[test]
+fn a_number_that_its_enumeration_has_not_is_inval() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", 0, FILE);
+    for number in [0x100, 0x1_0000, 0x8000_0000, 0xffff_ffff] {
+        assert_eq!(guest.call("clock_time_get", &[number, 0, OUT]), Err(Errno::Inval));
+        assert_eq!(guest.call("clock_res_get", &[number, OUT]), Err(Errno::Inval));
+        assert_eq!(guest.call("fd_seek", &[fd, 0, number, OUT]), Err(Errno::Inval));
+        assert_eq!(guest.call("fd_advise", &[fd, 0, 0, number]), Err(Errno::Inval));
+    }
+    assert_eq!(guest.call("clock_time_get", &[4, 0, OUT]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_seek", &[fd, 0, 3, OUT]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_advise", &[fd, 0, 0, 6]), Err(Errno::Inval));
+    let subscription = guest.subscription(0, 3, 0, 0, 0);
+    assert_eq!(guest.call("poll_oneoff", &[subscription, 4000, 1, OUT]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_filestat_set_times", &[fd, 0, 0, 1 | 2]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_filestat_set_times", &[fd, 0, 0, 4 | 8]), Err(Errno::Inval));
+}
+
+#[test]
+fn snapshot_0_counts_whence_from_cur() {
+    let tree = Tree::new(&[("file", "0123456789")]);
+    let mut guest = Guest::in_tree(&tree).unstable();
+    let fd = guest.open("file", 0, FILE);
+    for (offset, whence, expected) in [(4, 2, 4), (3, 0, 7), (-1, 1, 9), (0, 2, 0)] {
+        guest.must("fd_seek", &[fd, i64::cast_unsigned(offset), whence, OUT]);
+        assert_eq!(guest.u64(OUT), expected);
+    }
+    assert_eq!(guest.call("fd_seek", &[fd, 0, 3, OUT]), Err(Errno::Inval));
+}
+
+#[test]
+fn snapshot_0_stores_a_filestat_in_56_bytes() {
+    let tree = Tree::new(&[("file", "0123456789")]);
+    let mut guest = Guest::in_tree(&tree).unstable();
+    let fd = guest.open("file", 0, FILE);
+    let path = guest.put("file");
+    for (name, args) in
+        [("fd_filestat_get", &[fd, 2000][..]), ("path_filestat_get", &[0, 0, path, 4, 2000][..])]
+    {
+        guest.bytes[2000..2064].fill(0xaa);
+        guest.must(name, args);
+        assert_eq!((guest.bytes[2016], guest.u32(2020), guest.u64(2024)), (4, 1, 10), "{name}");
+        assert_eq!(guest.slice(2056, 8), [0xaa; 8], "{name}");
+    }
+}
+
+#[test]
+fn snapshot_0_polls_subscriptions_of_56_bytes() {
+    let tree = Tree::new(&[("file", "0123456789")]);
+    let mut guest = Guest::in_tree(&tree).unstable();
+    let fd = guest.open("file", 0, FILE);
+    let at = guest.alloc(2 * 56);
+    // A clock: an identifier, then the monotonic clock, a nanosecond and no flags.
+    guest.set(at, &7_u64.to_le_bytes());
+    guest.set(at + 16, &u64::MAX.to_le_bytes());
+    guest.set(at + 24, &1_u32.to_le_bytes());
+    // A descriptor.
+    guest.set(at + 56, &8_u64.to_le_bytes());
+    guest.set(at + 56 + 8, &[1]);
+    guest.set(at + 56 + 16, &(fd as u32).to_le_bytes());
+    guest.must("poll_oneoff", &[at, 4000, 2, OUT]);
+    assert_eq!(guest.u32(OUT), 2);
+    assert_eq!((guest.u64(4000), guest.u16(4008), guest.bytes[4010]), (7, 0, 0));
+    assert_eq!((guest.u64(4032), guest.u16(4040), guest.bytes[4042], guest.u64(4048)), (8, 0, 1, 10));
+}

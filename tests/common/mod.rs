@@ -1,0 +1,260 @@
+//! What the tests share: directories of their own, and guests that are nothing but a memory.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use capwasi::wasi::abi::{Attempt, Call, CoreArgs, MAX_PARAMS, Signature};
+use capwasi::wasi::errno::{Errno, Failure};
+use capwasi::wasi::memory::Memory;
+use capwasi::wasi::poll::Wait;
+use capwasi::wasi::{Import, Visitor, Wasi, preview1, unstable};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A host function with its arguments as core values.
+pub type Function = fn(&Call<'_>, &CoreArgs) -> Result<(), Failure>;
+
+/// An import table by name.
+#[derive(Clone, Default)]
+pub struct Functions(pub BTreeMap<&'static str, (Signature, Function)>);
+
+impl Visitor for Functions {
+    fn visit<I: Import>(&mut self) {
+        let function: Function = I::call;
+        assert!(self.0.insert(I::NAME, (I::SIGNATURE, function)).is_none(), "{} comes twice", I::NAME);
+    }
+}
+
+impl Functions {
+    pub fn preview1() -> Self {
+        let mut functions = Self::default();
+        preview1::visit(&mut functions);
+        functions
+    }
+
+    pub fn unstable() -> Self {
+        let mut functions = Self::default();
+        unstable::visit(&mut functions);
+        functions
+    }
+}
+
+/// A directory that goes with the value.
+pub struct Tree(PathBuf);
+
+impl Tree {
+    /// A directory with these files; a name that ends in a slash is a directory.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("capwasi-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let tree = Self(std::env::temp_dir().join(name));
+        std::fs::create_dir(&tree.0).unwrap();
+        for (name, content) in files {
+            let path = tree.0.join(name);
+            if name.ends_with('/') {
+                std::fs::create_dir_all(path).unwrap();
+            } else {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content).unwrap();
+            }
+        }
+        tree
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
+    /// The names in it, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Where results go; never allocated.
+pub const OUT: u64 = 64;
+const SCRATCH: usize = 1024;
+
+pub const FD_READ: u64 = 1 << 1;
+pub const FD_SEEK: u64 = 1 << 2;
+pub const FD_TELL: u64 = 1 << 5;
+pub const FD_WRITE: u64 = 1 << 6;
+/// All that a regular file can do.
+pub const FILE: u64 = 0x08e0_01ff;
+pub const CREAT: u64 = 1;
+pub const DIRECTORY: u64 = 2;
+pub const EXCL: u64 = 4;
+pub const TRUNC: u64 = 8;
+pub const NONBLOCK: u64 = 4;
+
+/// A guest: its world, its memory, and the functions it imports.
+pub struct Guest {
+    pub wasi: Arc<Wasi>,
+    pub functions: Functions,
+    pub bytes: Vec<u8>,
+    top: usize,
+}
+
+impl Guest {
+    /// A guest of two pages.
+    pub fn new(wasi: impl Into<Arc<Wasi>>) -> Self {
+        Self { wasi: wasi.into(), functions: Functions::preview1(), bytes: vec![0; 2 * 65_536], top: SCRATCH }
+    }
+
+    /// A guest whose descriptor 0 is a directory.
+    pub fn in_tree(tree: &Tree) -> Self {
+        let mut wasi = Wasi::default();
+        wasi.add_preopen(b"/", tree.path()).unwrap();
+        Self::new(wasi)
+    }
+
+    /// A guest that imports `wasi_unstable`.
+    pub fn unstable(mut self) -> Self {
+        self.functions = Functions::unstable();
+        self
+    }
+
+    /// Bytes of its memory.
+    pub fn end(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Calls a function, as the first attempt or a later one.
+    pub fn attempt(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Result<(), Failure> {
+        let (signature, function) = self.functions.0[name];
+        assert_eq!(args.len(), signature.params().len(), "{name}");
+        let mut core = [0; MAX_PARAMS];
+        core[..args.len()].copy_from_slice(args);
+        // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
+        let memory = unsafe { Memory::new(self.bytes.as_mut_ptr(), self.bytes.len()) };
+        function(&Call { wasi: &self.wasi, memory, attempt }, &core)
+    }
+
+    /// Calls a function that need not wait.
+    pub fn call(&mut self, name: &str, args: &[u64]) -> Result<(), Errno> {
+        match self.attempt(name, args, Attempt::default()) {
+            Ok(()) => Ok(()),
+            Err(Failure::Errno(errno)) => Err(errno),
+            Err(Failure::Wait(wait)) => panic!("{name} waits: {wait:?}"),
+            Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
+        }
+    }
+
+    /// Calls a function that has to wait.
+    pub fn waits(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Box<Wait> {
+        match self.attempt(name, args, attempt) {
+            Err(Failure::Wait(wait)) => wait,
+            other => panic!("{name} does not wait: {other:?}"),
+        }
+    }
+
+    /// Calls a function that must succeed.
+    pub fn must(&mut self, name: &str, args: &[u64]) {
+        assert_eq!(self.call(name, args), Ok(()), "{name} {args:?}");
+    }
+
+    /// Zeroed memory.
+    pub fn alloc(&mut self, size: usize) -> u64 {
+        let at = self.top.next_multiple_of(8);
+        self.top = at + size;
+        self.bytes[at..at + size].fill(0);
+        at as u64
+    }
+
+    /// Forgets what was allocated.
+    pub fn reset(&mut self) {
+        self.top = SCRATCH;
+    }
+
+    /// Copies bytes into memory: their address.
+    pub fn put(&mut self, bytes: impl AsRef<[u8]>) -> u64 {
+        let bytes = bytes.as_ref();
+        let at = self.alloc(bytes.len());
+        self.bytes[at as usize..][..bytes.len()].copy_from_slice(bytes);
+        at
+    }
+
+    /// Regions of memory as an iovec array: its address.
+    pub fn iovs(&mut self, regions: &[(u64, u64)]) -> u64 {
+        let words: Vec<u8> = regions
+            .iter()
+            .flat_map(|(at, len)| [*at as u32, *len as u32])
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        self.put(words)
+    }
+
+    pub fn slice(&self, at: u64, len: u64) -> &[u8] {
+        &self.bytes[at as usize..(at + len) as usize]
+    }
+
+    pub fn u16(&self, at: u64) -> u16 {
+        u16::from_le_bytes(self.slice(at, 2).try_into().unwrap())
+    }
+
+    pub fn u32(&self, at: u64) -> u64 {
+        u64::from(u32::from_le_bytes(self.slice(at, 4).try_into().unwrap()))
+    }
+
+    pub fn u64(&self, at: u64) -> u64 {
+        u64::from_le_bytes(self.slice(at, 8).try_into().unwrap())
+    }
+
+    pub fn set(&mut self, at: u64, bytes: &[u8]) {
+        self.bytes[at as usize..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Opens a path in descriptor `dir`: the new descriptor, or why not.
+    pub fn try_open(&mut self, dir: u64, path: &str, oflags: u64, rights: u64) -> Result<u64, Errno> {
+        let at = self.put(path);
+        self.call("path_open", &[dir, 0, at, path.len() as u64, oflags, rights, 0, 0, OUT])?;
+        Ok(self.u32(OUT))
+    }
+
+    /// Opens a path in descriptor 0.
+    pub fn open(&mut self, path: &str, oflags: u64, rights: u64) -> u64 {
+        self.try_open(0, path, oflags, rights).unwrap()
+    }
+
+    /// Writes text: how many bytes.
+    pub fn write(&mut self, fd: u64, text: &str) -> u64 {
+        let at = self.put(text);
+        let iovs = self.iovs(&[(at, text.len() as u64)]);
+        self.must("fd_write", &[fd, iovs, 1, OUT]);
+        self.u32(OUT)
+    }
+
+    /// Reads up to `len` bytes as text.
+    pub fn read(&mut self, fd: u64, len: u64) -> String {
+        let at = self.alloc(len as usize);
+        let iovs = self.iovs(&[(at, len)]);
+        self.must("fd_read", &[fd, iovs, 1, OUT]);
+        String::from_utf8(self.slice(at, self.u32(OUT)).to_vec()).unwrap()
+    }
+
+    /// Writes a subscription of preview1: its address.
+    pub fn subscription(&mut self, userdata: u64, kind: u8, subject: u32, timeout: u64, flags: u16) -> u64 {
+        let at = self.alloc(48);
+        self.set(at, &userdata.to_le_bytes());
+        self.set(at + 8, &[kind]);
+        self.set(at + 16, &subject.to_le_bytes());
+        self.set(at + 24, &timeout.to_le_bytes());
+        self.set(at + 40, &flags.to_le_bytes());
+        at
+    }
+}

@@ -1,0 +1,244 @@
+//! Pointers that do not lie in memory are OVERFLOW, before a call has done anything; and a call that fails
+//! leaves its results as they were.
+
+mod common;
+
+use capwasi::wasi::errno::Errno;
+use common::{CREAT, FD_READ, FILE, Guest, OUT, TRUNC, Tree};
+
+/// A directory, and a guest with it as descriptor 0 and `file` in it open as 1.
+fn fixture() -> (Tree, Guest) {
+    let tree = Tree::new(&[("file", "text"), ("other", "other"), ("empty/", "")]);
+    let mut guest = Guest::in_tree(&tree);
+    assert_eq!(guest.open("file", 0, FILE), 1);
+    guest.bytes.fill(0);
+    guest.set(2000, b"file");
+    guest.set(2010, b"new");
+    guest.set(2020, b"empty");
+    guest.set(2030, b"other");
+    (tree, guest)
+}
+
+/// Good arguments of every call that takes a pointer, and of each pointer among them its index and how many
+/// bytes it points at. Iovecs are at 2100: 4 bytes at 2200. Subscriptions are at 2300.
+const CALLS: &[(&str, &[u64], &[(usize, u64)])] = &[
+    ("args_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
+    ("environ_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
+    ("clock_res_get", &[0, OUT], &[(1, 8)]),
+    ("clock_time_get", &[0, 0, OUT], &[(2, 8)]),
+    ("random_get", &[OUT, 16], &[(0, 16)]),
+    ("fd_fdstat_get", &[1, OUT], &[(1, 24)]),
+    ("fd_filestat_get", &[1, OUT], &[(1, 64)]),
+    ("fd_prestat_get", &[0, OUT], &[(1, 8)]),
+    ("fd_prestat_dir_name", &[0, OUT, 1], &[(1, 1)]),
+    ("fd_read", &[1, 2100, 1, OUT], &[(1, 8), (3, 4)]),
+    ("fd_pread", &[1, 2100, 1, 0, OUT], &[(1, 8), (4, 4)]),
+    ("fd_write", &[1, 2100, 1, OUT], &[(1, 8), (3, 4)]),
+    ("fd_pwrite", &[1, 2100, 1, 0, OUT], &[(1, 8), (4, 4)]),
+    ("fd_readdir", &[0, 2200, 100, 0, OUT], &[(1, 100), (4, 4)]),
+    ("fd_seek", &[1, 2, 0, OUT], &[(3, 8)]),
+    ("fd_tell", &[1, OUT], &[(1, 8)]),
+    ("path_create_directory", &[0, 2010, 3], &[(1, 3)]),
+    ("path_filestat_get", &[0, 0, 2000, 4, OUT], &[(2, 4), (4, 64)]),
+    ("path_filestat_set_times", &[0, 0, 2000, 4, 1, 1, 5], &[(2, 4)]),
+    ("path_link", &[0, 0, 2000, 4, 0, 2010, 3], &[(2, 4), (5, 3)]),
+    ("path_open", &[0, 0, 2010, 3, CREAT, FILE, 0, 0, OUT], &[(2, 3), (8, 4)]),
+    ("path_open", &[0, 0, 2000, 4, TRUNC, FILE, 0, 0, OUT], &[(2, 4), (8, 4)]),
+    ("path_readlink", &[0, 2000, 4, 2200, 100, OUT], &[(1, 4), (3, 100), (5, 4)]),
+    ("path_remove_directory", &[0, 2020, 5], &[(1, 5)]),
+    ("path_rename", &[0, 2000, 4, 0, 2010, 3], &[(1, 4), (4, 3)]),
+    ("path_symlink", &[2000, 4, 0, 2010, 3], &[(0, 4), (3, 3)]),
+    ("path_unlink_file", &[0, 2030, 5], &[(1, 5)]),
+    ("poll_oneoff", &[2300, 2400, 1, OUT], &[(0, 48), (1, 32), (3, 4)]),
+];
+
+#[test]
+fn a_pointer_out_of_memory_is_overflow_before_anything_happens() {
+    let (tree, mut guest) = fixture();
+    let iov = guest.iovs(&[(2200, 4)]);
+    let iov = guest.slice(iov, 8).to_vec();
+    guest.set(2100, &iov);
+    let end = guest.end();
+    let before = guest.bytes.clone();
+    for (name, good, pointers) in CALLS {
+        for (index, size) in *pointers {
+            for bad in
+                [end - size + 1, end, end + 8, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff - size + 1, 0xffff_ffff]
+            {
+                let mut args = good.to_vec();
+                args[*index] = bad;
+                assert_eq!(guest.call(name, &args), Err(Errno::Overflow), "{name} {args:?}");
+                assert!(guest.bytes == before, "{name} {args:?} wrote to memory");
+            }
+        }
+    }
+    assert_eq!(tree.names(), ["empty", "file", "other"]);
+    assert_eq!((tree.text("file"), tree.text("other")), ("text".to_owned(), "other".to_owned()));
+    assert_eq!(guest.call("fd_close", &[2]), Err(Errno::Badf));
+    guest.must("fd_tell", &[1, OUT]);
+    assert_eq!(guest.u64(OUT), 0);
+    let modified = std::fs::metadata(tree.path().join("file")).unwrap().modified().unwrap();
+    assert!(modified.elapsed().unwrap().as_secs() < 3600, "the times of the file were set");
+}
+
+#[test]
+fn a_pointer_whose_object_ends_where_memory_ends_is_good() {
+    for (name, good, pointers) in CALLS {
+        for (index, size) in *pointers {
+            let (_tree, mut guest) = fixture();
+            guest.set(2100, &[0x98, 8, 0, 0, 4, 0, 0, 0]);
+            let mut args = good.to_vec();
+            args[*index] = guest.end() - size;
+            guest
+                .bytes
+                .copy_within(good[*index] as usize..(good[*index] + size) as usize, args[*index] as usize);
+            let expected = if *name == "path_readlink" { Err(Errno::Inval) } else { Ok(()) };
+            assert_eq!(guest.call(name, &args), expected, "{name} {args:?}");
+        }
+    }
+}
+
+#[test]
+fn a_length_that_leaves_memory_is_overflow_however_large() {
+    let (tree, mut guest) = fixture();
+    let before = guest.bytes.clone();
+    // Index of a length, or of a count, that belongs to the pointer before it.
+    for (name, good, index) in [
+        ("random_get", &[2000, 0][..], 1),
+        ("fd_prestat_dir_name", &[0, 2000, 0], 2),
+        ("fd_read", &[1, 2000, 0, OUT], 2),
+        ("fd_write", &[1, 2000, 0, OUT], 2),
+        ("fd_pread", &[1, 2000, 0, 0, OUT], 2),
+        ("fd_pwrite", &[1, 2000, 0, 0, OUT], 2),
+        ("fd_readdir", &[0, 2000, 0, 0, OUT], 2),
+        ("path_create_directory", &[0, 2010, 0], 2),
+        ("path_readlink", &[0, 2000, 4, 2200, 0, OUT], 4),
+        ("path_symlink", &[2000, 0, 0, 2010, 3], 1),
+        ("path_open", &[0, 0, 2010, 0, CREAT, FILE, 0, 0, OUT], 3),
+        ("poll_oneoff", &[2000, 2000, 0, OUT], 2),
+    ] {
+        for bad in [guest.end(), 0x1000_0000, 0x2000_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff]
+        {
+            let mut args = good.to_vec();
+            args[index] = bad;
+            assert_eq!(guest.call(name, &args), Err(Errno::Overflow), "{name} {args:?}");
+        }
+    }
+    assert!(guest.bytes == before);
+    assert_eq!(tree.names(), ["empty", "file", "other"]);
+}
+
+#[test]
+fn one_buffer_out_of_memory_stops_the_whole_transfer() {
+    let (tree, mut guest) = fixture();
+    let end = guest.end();
+    for bad in
+        [(end - 3, 4), (end, 0), (0, end + 1), (0xffff_ffff, 1), (0xffff_fffc, 8), (0x8000_0000, 0x8000_0000)]
+    {
+        for regions in [vec![bad], vec![(2200, 4), bad], vec![bad, (2200, 4)]] {
+            guest.reset();
+            let iovs = guest.iovs(&regions);
+            let count = regions.len() as u64;
+            for (name, offset) in
+                [("fd_read", None), ("fd_write", None), ("fd_pread", Some(0)), ("fd_pwrite", Some(0))]
+            {
+                let args: Vec<_> = [1, iovs, count].into_iter().chain(offset).chain([OUT]).collect();
+                assert_eq!(guest.call(name, &args), Err(Errno::Overflow), "{name} {regions:?}");
+                assert_eq!((guest.u32(OUT), guest.slice(2200, 4)), (0, &[0; 4][..]), "{name} {regions:?}");
+            }
+            assert_eq!(guest.call("sock_send", &[1, iovs, count, 0, OUT]), Err(Errno::Overflow));
+            assert_eq!(guest.call("sock_recv", &[1, iovs, count, 0, OUT, OUT + 4]), Err(Errno::Overflow));
+        }
+    }
+    assert_eq!(tree.text("file"), "text");
+}
+
+#[test]
+fn a_call_that_fails_leaves_its_results_as_they_were() {
+    let (_tree, mut guest) = fixture();
+    guest.set(2100, &[0x98, 8, 0, 0, 4, 0, 0, 0]);
+    let before = guest.bytes.clone();
+    for (name, args) in [
+        ("clock_res_get", &[4, 2500][..]),
+        ("clock_time_get", &[4, 0, 2500]),
+        ("fd_fdstat_get", &[9, 2500]),
+        ("fd_filestat_get", &[9, 2500]),
+        ("fd_prestat_get", &[1, 2500]),
+        ("fd_prestat_dir_name", &[0, 2500, 0]),
+        ("fd_read", &[0, 2100, 1, 2500]),
+        ("fd_pread", &[1, 2100, 1, 1 << 63, 2500]),
+        ("fd_write", &[0, 2100, 1, 2500]),
+        ("fd_pwrite", &[1, 2100, 1, 1 << 63, 2500]),
+        ("fd_readdir", &[1, 2500, 100, 0, 2600]),
+        ("fd_seek", &[1, 0, 3, 2500]),
+        ("fd_seek", &[1, 1 << 63, 0, 2500]),
+        ("fd_tell", &[0, 2500]),
+        ("path_filestat_get", &[0, 0, 2010, 3, 2500]),
+        ("path_open", &[0, 0, 2010, 3, 0, FD_READ, 0, 0, 2500]),
+        ("path_readlink", &[0, 2000, 4, 2500, 100, 2600]),
+        ("poll_oneoff", &[2300, 2400, 0, 2500]),
+        ("sock_accept", &[1, 0, 2500]),
+        ("sock_recv", &[1, 2100, 1, 0, 2500, 2504]),
+        ("sock_send", &[1, 2100, 1, 0, 2500]),
+    ] {
+        assert!(guest.call(name, args).is_err(), "{name} {args:?}");
+        assert!(guest.bytes == before, "{name} {args:?}");
+    }
+}
+
+#[test]
+fn a_poll_of_an_unknown_kind_answers_nothing_even_beside_what_is_due() {
+    let (_tree, mut guest) = fixture();
+    let subscriptions = guest.subscription(1, 0, 1, 0, 0);
+    guest.subscription(2, 9, 0, 0, 0);
+    let before = guest.bytes.clone();
+    assert_eq!(guest.call("poll_oneoff", &[subscriptions, 2400, 2, OUT]), Err(Errno::Inval));
+    assert!(guest.bytes == before);
+}
+
+#[test]
+fn results_may_lie_where_the_arguments_lay() {
+    let (_tree, mut guest) = fixture();
+    guest.must("path_filestat_get", &[0, 0, 2000, 4, 2000]);
+    assert_eq!(guest.u64(2000 + 32), 4);
+    let subscriptions = guest.subscription(7, 0, 1, 0, 0);
+    guest.must("poll_oneoff", &[subscriptions, subscriptions, 1, subscriptions]);
+    assert_eq!(guest.u32(subscriptions), 1);
+    let iovs = guest.iovs(&[(2600, 4)]);
+    guest.must("fd_read", &[1, iovs, 1, iovs]);
+    assert_eq!((guest.u32(iovs), guest.slice(2600, 4)), (4, &b"text"[..]));
+}
+
+/// As large as a memory can be; untouched pages of it take no room.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn in_a_memory_of_4_gib_the_last_bytes_are_as_good_as_the_first() {
+    let (_tree, mut guest) = fixture();
+    guest.bytes = vec![0; 1 << 32];
+    let end = guest.end();
+    guest.must("args_sizes_get", &[end - 4, end - 8]);
+    guest.must("clock_time_get", &[1, 0, end - 8]);
+    guest.must("fd_filestat_get", &[1, end - 64]);
+    assert_eq!(guest.u64(end - 32), 4);
+    guest.set(end - 4, b"file");
+    guest.must("path_filestat_get", &[0, 0, end - 4, 4, OUT]);
+    let iovs = guest.iovs(&[(end - 4, 4)]);
+    guest.must("fd_read", &[1, iovs, 1, OUT]);
+    assert_eq!(guest.slice(end - 4, 4), b"text");
+    guest.must("fd_prestat_dir_name", &[0, end - 1, 1]);
+    assert_eq!(guest.slice(end - 1, 1), b"/");
+    guest.must("fd_readdir", &[0, end - 51, 51, 0, OUT]);
+    assert_eq!((guest.u32(OUT), guest.slice(end - 2, 2)), (51, &b".."[..]));
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn random_bytes_may_fill_a_memory_of_4_gib_to_its_end() {
+    let mut guest = fixture().1;
+    guest.bytes = vec![0; 1 << 32];
+    let end = guest.end();
+    guest.must("random_get", &[end - 1000, 1000]);
+    for (at, len) in [(end - 1, 2), (end - 8, 0xffff_ffff), (0xffff_ffff, 2)] {
+        assert_eq!(guest.call("random_get", &[at, len]), Err(Errno::Overflow));
+    }
+}
