@@ -222,10 +222,10 @@ fn a_guest_without_a_descriptor_or_a_byte_of_memory_is_answered() {
         let pointers = signature.params().len() > 1;
         match answer {
             Ok(()) => assert_eq!(name, "sched_yield"),
-            Err(Failure::Exit(code)) => assert_eq!((name, code), ("proc_exit", 1)),
+            Err(Failure::Exit(status)) => assert_eq!((name, status), ("proc_exit", 1)),
             Err(Failure::Errno(Errno::Overflow)) => assert!(pointers, "{name}"),
             Err(Failure::Errno(errno)) => {
-                assert!(matches!(errno, Errno::Badf | Errno::Notsup), "{name} {errno:?}")
+                assert!(matches!(errno, Errno::Badf | Errno::Notsup), "{name} {errno:?}");
             }
             Err(Failure::Wait(_)) => panic!("{name} waits"),
         }

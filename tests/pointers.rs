@@ -19,9 +19,11 @@ fn fixture() -> (Tree, Guest) {
     (tree, guest)
 }
 
-/// Good arguments of every call that takes a pointer, and of each pointer among them its index and how many
-/// bytes it points at. Iovecs are at 2100: 4 bytes at 2200. Subscriptions are at 2300.
-const CALLS: &[(&str, &[u64], &[(usize, u64)])] = &[
+/// A call: its name, good arguments, and of each pointer among them its index and how many bytes it points at.
+type Pointing = (&'static str, &'static [u64], &'static [(usize, u64)]);
+
+/// Every call that takes a pointer. Iovecs are at 2100: 4 bytes at 2200. Subscriptions are at 2300.
+const CALLS: &[Pointing] = &[
     ("args_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
     ("environ_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
     ("clock_res_get", &[0, OUT], &[(1, 8)]),
@@ -210,7 +212,7 @@ fn results_may_lie_where_the_arguments_lay() {
 }
 
 /// As large as a memory can be; untouched pages of it take no room.
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(unix, target_pointer_width = "64"))]
 #[test]
 fn in_a_memory_of_4_gib_the_last_bytes_are_as_good_as_the_first() {
     let (_tree, mut guest) = fixture();
@@ -231,7 +233,7 @@ fn in_a_memory_of_4_gib_the_last_bytes_are_as_good_as_the_first() {
     assert_eq!((guest.u32(OUT), guest.slice(end - 2, 2)), (51, &b".."[..]));
 }
 
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(unix, target_pointer_width = "64"))]
 #[test]
 fn random_bytes_may_fill_a_memory_of_4_gib_to_its_end() {
     let mut guest = fixture().1;

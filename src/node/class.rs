@@ -31,7 +31,7 @@ impl ObjectFinalize for WasiClass {
 #[napi]
 impl WasiClass {
     /// `new WASI(options)`
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, this: This<'_>, options: Unknown<'_>) -> Result<Self> {
         let context = Context::of(env)?;
         if !is_instance(&context, this.object.raw())? {
@@ -53,7 +53,7 @@ impl WasiClass {
     }
 
     /// `wasi.finalizeBindings(instance, { memory })`: binds a memory without running anything.
-    #[napi(enumerable = false)]
+    #[napi(enumerable = false, catch_unwind)]
     pub fn finalize_bindings(
         &self,
         env: Env,
@@ -84,7 +84,7 @@ impl WasiClass {
     }
 
     /// `wasi.start(instance)`: runs a command, and returns its exit code.
-    #[napi(enumerable = false)]
+    #[napi(enumerable = false, catch_unwind)]
     pub fn start<'env>(
         &self,
         env: Env,
@@ -109,7 +109,7 @@ impl WasiClass {
     }
 
     /// `wasi.initialize(instance)`: initializes a reactor.
-    #[napi(enumerable = false)]
+    #[napi(enumerable = false, catch_unwind)]
     pub fn initialize(&self, env: Env, this: This<'_>, instance: Unknown<'_>) -> Result<()> {
         let wasi = Value::new(&env, this.object.raw());
         let exports = self.bind(&wasi, instance)?;
@@ -123,7 +123,7 @@ impl WasiClass {
     }
 
     /// `wasi.getImportObject()`: what to instantiate a guest with.
-    #[napi(enumerable = false)]
+    #[napi(enumerable = false, catch_unwind)]
     pub fn get_import_object(&self, env: Env, this: This<'_>) -> Result<sys::napi_value> {
         let wasi_import = Value::new(&env, this.object.raw()).get("wasiImport")?;
         let mut imports = Object::new(&env)?;
@@ -132,7 +132,7 @@ impl WasiClass {
     }
 
     /// `wasi.close()`: closes every descriptor of the guest.
-    #[napi(enumerable = false)]
+    #[napi(enumerable = false, catch_unwind)]
     pub fn close(&self) {
         self.instance.wasi.table.clear();
     }

@@ -166,14 +166,24 @@ fn number(env: sys::napi_env, errno: u32) -> sys::napi_value {
     value
 }
 
-/// What a guest calls. A panic, which would be a mistake of ours, becomes an exception.
+/// What a guest calls.
 unsafe extern "C" fn callback<I: Import>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    let answer = catch_unwind(AssertUnwindSafe(|| answer::<I>(&Arguments::read(env, info))));
-    match answer {
-        Ok(Ok(errno)) => number(env, errno.map_or(0, |errno| errno as u32)),
+    guarded(env, info, |arguments| Ok(number(env, answer::<I>(arguments)?.map_or(0, |errno| errno as u32))))
+}
+
+/// Runs a callback. An error becomes an exception, and so does a panic, which would be a mistake of ours and must
+/// not unwind into Node.
+#[inline(always)]
+fn guarded(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&Arguments<'_>) -> Result<sys::napi_value>,
+) -> sys::napi_value {
+    match catch_unwind(AssertUnwindSafe(|| body(&Arguments::read(env, info)))) {
+        Ok(Ok(value)) => value,
         Ok(Err(error)) => rethrow(env, error),
         Err(_) => rethrow(env, panicked(env)),
     }
@@ -279,38 +289,29 @@ unsafe extern "C" fn return_on_proc_exit(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    let arguments = Arguments::read(env, info);
-    rethrow(env, exit(&arguments).unwrap_or_else(|error| error))
-}
-
-fn exit(arguments: &Arguments<'_>) -> Result<Error> {
-    let env = &arguments.context.env;
-    let code = arguments.values[1];
-    let key = arguments.context.symbol(Symbol::ExitCode)?;
-    // SAFETY: values of this environment; the function is bound to its WASI object.
-    napi::check_status!(unsafe { sys::napi_set_property(env.raw(), arguments.this, key, code) })?;
-    Ok(error::throw_value(env, error::exit(env, code)?))
+    guarded(env, info, |arguments| {
+        let env = &arguments.context.env;
+        let code = arguments.values[1];
+        let key = arguments.context.symbol(Symbol::ExitCode)?;
+        // SAFETY: values of this environment; the function is bound to its WASI object.
+        napi::check_status!(unsafe { sys::napi_set_property(env.raw(), arguments.this, key, code) })?;
+        Err(error::throw_value(env, error::exit(env, code)?))
+    })
 }
 
 /// Binds a memory to a WASI object.
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let arguments = Arguments::read(env, info);
-    match try_set_memory(&arguments) {
-        Ok(()) => ptr::null_mut(),
-        Err(error) => rethrow(env, error),
-    }
-}
-
-fn try_set_memory(arguments: &Arguments<'_>) -> Result<()> {
-    let env = &arguments.context.env;
-    let instance = arguments.instance().ok_or_else(|| error::not_started(env))?;
-    let view = MemoryView::new(arguments.context, arguments.values[1], arguments.this)?;
-    if view.is_none() {
-        let message = "\"instance.exports.memory\" property must be a WebAssembly.Memory object";
-        return Err(error::throw_plain(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));
-    }
-    bind(&instance, env, view);
-    Ok(())
+    guarded(env, info, |arguments| {
+        let env = &arguments.context.env;
+        let instance = arguments.instance().ok_or_else(|| error::not_started(env))?;
+        let view = MemoryView::new(arguments.context, arguments.values[1], arguments.this)?;
+        if view.is_none() {
+            let message = "\"instance.exports.memory\" property must be a WebAssembly.Memory object";
+            return Err(error::throw_plain(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));
+        }
+        bind(&instance, env, view);
+        Ok(ptr::null_mut())
+    })
 }
 
 /// Lets an exception go on its way. If none is, the worker is being terminated; then a guest that asks for a
@@ -327,7 +328,6 @@ fn rethrow(env: sys::napi_env, error: Error) -> sys::napi_value {
     idle.unwrap_or(ptr::null_mut())
 }
 
-/// A panic is a mistake of ours. It must not unwind into Node.
 #[cold]
 fn panicked(env: sys::napi_env) -> Error {
     let message = "capwasi panicked; this is a bug in capwasi";

@@ -156,9 +156,9 @@ impl Guest {
     }
 
     /// Calls a function that has to wait.
-    pub fn waits(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Box<Wait> {
+    pub fn waits(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Wait {
         match self.attempt(name, args, attempt) {
-            Err(Failure::Wait(wait)) => wait,
+            Err(Failure::Wait(wait)) => *wait,
             other => panic!("{name} does not wait: {other:?}"),
         }
     }
