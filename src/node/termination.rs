@@ -5,7 +5,6 @@
 
 use super::error::pending;
 use napi::{Env, Error, Status, sys};
-use std::ffi::c_void;
 use std::ptr;
 
 /// The error to return after a call of JavaScript has failed: what was thrown is still on its way, or else
@@ -29,6 +28,7 @@ pub fn failed(env: &Env, status: sys::napi_status) -> Error {
 #[cfg(unix)]
 fn terminate() {
     use once_cell::sync::Lazy;
+    use std::ffi::c_void;
 
     type GetCurrent = unsafe extern "C" fn() -> *mut c_void;
     type TerminateExecution = unsafe extern "C" fn(*mut c_void);

@@ -187,7 +187,7 @@ impl Wasi {
             Descriptor::File(file) => {
                 let mut position = file.position();
                 if fd.flags().contains(Fdflags::APPEND) {
-                    let written = transfer(memory, iovs, |buffers| sys::writev(file.handle(), buffers))?;
+                    let written = transfer(memory, iovs, |buffers| sys::appendv(file.handle(), buffers))?;
                     *position = sys::seek(file.handle(), 0, Whence::Cur)?;
                     return Ok(written);
                 }

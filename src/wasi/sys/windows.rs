@@ -14,7 +14,7 @@ pub use errno::errno;
 pub use stream::{
     accept, host_stream, poll, readable_bytes, receive, send, shutdown, stream_flags, stream_kind,
 };
-pub use transfer::{Buffer, preadv, pwritev, readv, writev, writev_nowait};
+pub use transfer::{Buffer, appendv, preadv, pwritev, readv, writev, writev_nowait};
 
 use super::How;
 use crate::wasi::fd::NewTime;
@@ -31,17 +31,17 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_INVALID_NAME,
-    ERROR_INVALID_PARAMETER, ERROR_NO_UNICODE_TRANSLATION, ERROR_NOT_SUPPORTED, ERROR_PRIVILEGE_NOT_HELD,
-    ERROR_SEEK_ON_DEVICE, FILETIME, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
+    ERROR_INVALID_PARAMETER, ERROR_NO_UNICODE_TRANSLATION, ERROR_PRIVILEGE_NOT_HELD, ERROR_SEEK_ON_DEVICE,
+    FILETIME, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_APPEND_DATA, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
     FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_BEGIN, FILE_CURRENT, FILE_END, FILE_END_OF_FILE_INFO,
-    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_GENERIC_WRITE, FILE_SHARE_DELETE,
-    FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_WRITE_ATTRIBUTES,
-    FILE_WRITE_DATA, FileAttributeTagInfo, FileBasicInfo, FileEndOfFileInfo, FlushFileBuffers,
-    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, GetFinalPathNameByHandleW,
-    ReOpenFile, SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_DELETE, FILE_SHARE_READ,
+    FILE_SHARE_WRITE, FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_WRITE_ATTRIBUTES, FileAttributeTagInfo,
+    FileBasicInfo, FileEndOfFileInfo, FlushFileBuffers, GetFileInformationByHandle,
+    GetFileInformationByHandleEx, GetFileType, GetFinalPathNameByHandleW, ReOpenFile,
+    SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
 };
 
 /// The system's own handle of something open.
@@ -138,9 +138,9 @@ pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> 
     Ok(())
 }
 
-/// Makes writes append or not: on Windows settled when a file is opened, by the access asked for.
+/// Makes writes append or not: `appendv` does so anyway.
 pub fn set_append(_: Handle<'_>, _: bool) -> Result<()> {
-    Err(error(ERROR_NOT_SUPPORTED))
+    Ok(())
 }
 
 /// Information of one class about something open.
@@ -312,19 +312,16 @@ pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
 }
 
 fn open_file(dir: &Dir, path: &Path, how: &How) -> Result<File> {
-    const APPENDING: u32 = FILE_GENERIC_WRITE & !FILE_WRITE_DATA | FILE_APPEND_DATA;
     let (creates, cuts) = (how.oflags.contains(Oflags::CREAT), how.oflags.contains(Oflags::TRUNC));
-    let appends = how.writes && how.fdflags.contains(Fdflags::APPEND);
     // Else the file would be made before it is found not to be a directory.
     if creates && path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED));
     }
     let read = if how.reads || !how.writes { GENERIC_READ } else { 0 };
-    let write = if appends { APPENDING } else { GENERIC_WRITE };
-    let access = if how.writes { read | write } else { read };
+    let write = if how.writes || cuts { GENERIC_WRITE } else { 0 };
     let mut options = OpenOptions::new();
     options
-        .access_mode(if cuts { read | GENERIC_WRITE } else { access })
+        .access_mode(read | write)
         // What cap-std wants of whom creates or cuts; the access is what was said above.
         .read(true)
         .write(how.writes || creates || cuts)
@@ -335,9 +332,7 @@ fn open_file(dir: &Dir, path: &Path, how: &How) -> Result<File> {
         .sync(how.fdflags.contains(Fdflags::SYNC))
         .dsync(how.fdflags.contains(Fdflags::DSYNC))
         .rsync(how.fdflags.contains(Fdflags::RSYNC));
-    let file = dir.open_with(path, &options)?.into_std();
-    // To cut takes access that would keep writes from going to the end.
-    if cuts && appends { reopen(handle(&file), access) } else { Ok(file) }
+    Ok(dir.open_with(path, &options)?.into_std())
 }
 
 /// Makes a symbolic link. Windows has two sorts of them: which it is depends on what it points at now. Its

@@ -133,12 +133,17 @@ pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     transfer(handle, buffers, None, Direction::Read)
 }
 
-/// Writes at the system's own position; at the end of a file that was opened for `APPEND`.
+/// Writes at the system's own position.
 pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     if console::is_console(handle) {
         return console::write(handle, buffers);
     }
     transfer(handle, buffers, None, Direction::Write)
+}
+
+/// Writes at the end of a file, wherever it is then: the last offset there is stands for that.
+pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    transfer(handle, buffers, Some(Filesize::MAX), Direction::Write)
 }
 
 /// Reads at `offset`. It moves the system's own position, which no file of the guest's depends on.

@@ -1,0 +1,221 @@
+// fd_*, but for moving bytes and reading directories.
+
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { FDFLAGS, FILETYPE, FSTFLAGS, OFLAGS, RIGHTS, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { BAD, answers, ask, boxed, overflows } from './ask.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const FILES = { file: '0123456789', 'sub/inner': 'inner' }
+
+/** A file open for all, one for reading, a directory; a pipe as stdin, the null device as stdout. */
+function fixture(t) {
+  const pipes = tree(t)
+  execFileSync('mkfifo', [join(pipes, 'pipe')])
+  const [stdin, stdout] = [openSync(join(pipes, 'pipe'), 'r+'), openSync('/dev/null', 'r+')]
+  t.teardown(() => [stdin, stdout].forEach(closeSync))
+  const box = boxed(t, FILES, { stdin, stdout })
+  const { guest } = box
+  return { ...box, pipe: 0, device: 1, file: guest.open('file', { rights: RIGHTS.FILE }), reader: guest.open('file'), dir: guest.open('sub') }
+}
+
+posix('fd_fdstat_get tells files, directories, pipes and devices apart', (t) => {
+  const { guest, pipe, device, file, reader, dir } = fixture(t)
+  const types = [pipe, device, file, reader, dir, 3].map((fd) => guest.fdstat(fd).filetype)
+  const { UNKNOWN, CHARACTER_DEVICE, REGULAR_FILE, DIRECTORY } = FILETYPE
+  t.deepEqual(types, [UNKNOWN, CHARACTER_DEVICE, REGULAR_FILE, REGULAR_FILE, DIRECTORY, DIRECTORY])
+})
+
+test('fd_fdstat_get shows the flags a file was opened with and the rights it has', (t) => {
+  const { guest } = boxed(t, FILES)
+  const { APPEND, DSYNC, NONBLOCK, RSYNC, SYNC } = FDFLAGS
+  for (const flags of [0, APPEND, DSYNC, NONBLOCK, RSYNC, SYNC, APPEND | NONBLOCK, APPEND | DSYNC | NONBLOCK | RSYNC | SYNC]) {
+    const fd = guest.open('file', { rights: RIGHTS.FILE, fdflags: flags })
+    t.deepEqual(guest.fdstat(fd), { filetype: FILETYPE.REGULAR_FILE, flags, base: RIGHTS.FILE, inheriting: 0n })
+  }
+  t.deepEqual(guest.fdstat(3), { filetype: FILETYPE.DIRECTORY, flags: 0, base: 0x0fbffe98n, inheriting: 0x0fffffffn })
+})
+
+posix('fd_fdstat_set_flags sets APPEND of a file and NONBLOCK of anything, and no other', (t) => {
+  const { guest, pipe, device, file, dir } = fixture(t)
+  for (const fd of [pipe, device, file, dir]) {
+    answers(t, guest, [
+      ['SUCCESS', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK],
+      ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK | FDFLAGS.SYNC],
+      ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.DSYNC],
+      ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.RSYNC],
+      [fd === file ? 'SUCCESS' : 'NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.APPEND],
+    ])
+    t.is(guest.fdstat(fd).flags, fd === file ? FDFLAGS.APPEND : FDFLAGS.NONBLOCK)
+  }
+})
+
+test('a file is appended to after APPEND was set, and no longer after it was taken back', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = guest.open('file', { rights: RIGHTS.FILE })
+  guest.must('fd_fdstat_set_flags', fd, FDFLAGS.APPEND)
+  guest.write(fd, 'A')
+  guest.seek(fd, 0)
+  guest.write(fd, 'B')
+  t.is(guest.seek(fd, 0, 'CUR'), 12n)
+  guest.must('fd_fdstat_set_flags', fd, 0)
+  guest.seek(fd, 0)
+  guest.write(fd, 'C')
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), 'C123456789AB')
+})
+
+posix('each call on what cannot do it is an errno of its own', (t) => {
+  const { guest, pipe, device, file, reader, dir } = fixture(t)
+  answers(t, guest, [
+    ['NOTCAPABLE', 'fd_advise', pipe, 0n, 0n, 0],
+    ['BADF', 'fd_advise', dir, 0n, 0n, 0],
+    ['INVAL', 'fd_advise', file, 0n, 0n, 6],
+    ['INVAL', 'fd_advise', file, 0n, -1n, 0],
+    ['NOTCAPABLE', 'fd_allocate', pipe, 0n, 1n],
+    ['NOTCAPABLE', 'fd_allocate', dir, 0n, 1n],
+    ['BADF', 'fd_allocate', reader, 0n, 1n],
+    ['INVAL', 'fd_allocate', file, 0n, 0n],
+    ['INVAL', 'fd_allocate', file, -1n, 1n],
+    ['FBIG', 'fd_allocate', file, (1n << 63n) - 1n, 1n],
+    ['NOTCAPABLE', 'fd_datasync', pipe],
+    ['NOTCAPABLE', 'fd_sync', pipe],
+    ['INVAL', 'fd_sync', device],
+    ['NOTCAPABLE', 'fd_filestat_set_size', dir, 0n],
+    ['INVAL', 'fd_filestat_set_size', reader, 0n],
+    ['INVAL', 'fd_filestat_set_size', file, 1n << 63n],
+    ['FBIG', 'fd_filestat_set_size', file, 1n << 62n],
+    ['NOTCAPABLE', 'fd_filestat_set_times', pipe, 0n, 0n, 5],
+    ['INVAL', 'fd_filestat_set_times', file, 0n, 0n, FSTFLAGS.ATIM | FSTFLAGS.ATIM_NOW],
+    ['INVAL', 'fd_filestat_set_times', file, 0n, 0n, FSTFLAGS.MTIM | FSTFLAGS.MTIM_NOW],
+    ['INVAL', 'fd_prestat_get', pipe, 0],
+    ['INVAL', 'fd_prestat_get', dir, 0],
+    ['BADF', 'fd_prestat_dir_name', file, 0, 10],
+    ['NOTCAPABLE', 'fd_seek', pipe, 0n, 0, 0],
+    ['NOTCAPABLE', 'fd_seek', dir, 0n, 0, 0],
+    ['NOTCAPABLE', 'fd_tell', pipe, 0],
+    ['NOTCAPABLE', 'fd_tell', 3, 0],
+    ['INVAL', 'fd_seek', file, 0n, 3, 0],
+    ['INVAL', 'fd_seek', file, -1n, 0, 0],
+    ['INVAL', 'fd_seek', file, -11n, 2, 0],
+    ['INVAL', 'fd_seek', file, (1n << 63n) - 1n, 2, 0],
+  ])
+  t.is(guest.filestat(file).size, 10n)
+  t.is(guest.seek(file, 0, 'CUR'), 0n)
+})
+
+test('fd_advise takes every advice, for any range', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = guest.open('file')
+  for (let advice = 0; advice < 6; advice++) {
+    answers(t, guest, [['SUCCESS', 'fd_advise', fd, 0n, 0n, advice], ['SUCCESS', 'fd_advise', fd, 100n, 1n << 40n, advice]])
+  }
+})
+
+test('fd_allocate extends a file, never cuts it, and leaves what is in it', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = guest.open('file', { rights: RIGHTS.FILE })
+  for (const [offset, length, size] of [[0n, 5n, 10], [5n, 5n, 10], [5n, 6n, 11], [100n, 20n, 120]]) {
+    t.is(ask(guest, 'fd_allocate', fd, offset, length), 'SUCCESS')
+    t.is(statSync(join(directory, 'file')).size, size)
+  }
+  t.is(guest.read(fd, 10), '0123456789')
+})
+
+test('fd_filestat_set_size cuts and extends with zeros, and leaves the position', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = guest.open('file', { rights: RIGHTS.FILE })
+  guest.seek(fd, 7)
+  for (const [size, content] of [[3n, '012'], [5n, '012\0\0'], [0n, '']]) {
+    t.is(ask(guest, 'fd_filestat_set_size', fd, size), 'SUCCESS')
+    t.is(readFileSync(join(directory, 'file'), 'utf8'), content)
+  }
+  t.is(guest.seek(fd, 0, 'CUR'), 7n)
+})
+
+test('fd_filestat_get tells what the host does', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  for (const [path, filetype] of [['file', FILETYPE.REGULAR_FILE], ['sub', FILETYPE.DIRECTORY]]) {
+    const host = statSync(join(directory, path), { bigint: true })
+    t.like(guest.filestat(guest.open(path)), {
+      ino: host.ino, filetype, nlink: host.nlink, size: host.size, mtim: host.mtimeNs, ctim: host.ctimeNs,
+    })
+  }
+})
+
+test('fd_filestat_set_times sets each time to a nanosecond, to now, or not at all', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = guest.open('file', { rights: RIGHTS.FILE })
+  const started = BigInt(Date.now() - 1000) * 1_000_000n
+  const { ATIM, ATIM_NOW, MTIM, MTIM_NOW } = FSTFLAGS
+  for (const [flags, check] of [
+    [ATIM | MTIM, ({ atim, mtim }) => atim === 123_456_789_012n && mtim === 987_654_321_012n],
+    [0, ({ atim, mtim }) => atim === 123_456_789_012n && mtim === 987_654_321_012n],
+    [ATIM_NOW, ({ atim, mtim }) => atim > started && mtim === 987_654_321_012n],
+    [ATIM | MTIM_NOW, ({ atim, mtim }) => atim === 123_456_789_012n && mtim > started],
+    [MTIM, ({ atim, mtim }) => atim === 123_456_789_012n && mtim === 987_654_321_012n],
+  ]) {
+    t.is(ask(guest, 'fd_filestat_set_times', fd, 123_456_789_012n, 987_654_321_012n, flags), 'SUCCESS')
+    t.true(check(guest.filestat(fd)), `flags ${flags}`)
+  }
+})
+
+test('fd_prestat_dir_name writes the name without a NUL, or nothing into too short a buffer', (t) => {
+  const guest = rawGuest({ preopens: { '/a name': tree(t), '': tree(t) } })
+  guest.bytes.fill(0xaa, 0, 32)
+  answers(t, guest, [
+    ['SUCCESS', 'fd_prestat_get', 3, 16],
+    ['SUCCESS', 'fd_prestat_get', 4, 24],
+    ['NAMETOOLONG', 'fd_prestat_dir_name', 3, 0, 6],
+    ['NAMETOOLONG', 'fd_prestat_dir_name', 3, 0, 0],
+  ])
+  t.deepEqual([guest.u32(0), guest.u64(16), guest.u64(24)], [0xaaaa_aaaa, 7n << 32n, 0n])
+  answers(t, guest, [['SUCCESS', 'fd_prestat_dir_name', 3, 0, 9], ['SUCCESS', 'fd_prestat_dir_name', 4, 8, 0]])
+  t.deepEqual([guest.text(0, 7), guest.u8(7), guest.u8(8)], ['/a name', 0xaa, 0xaa])
+})
+
+test('fd_renumber moves a descriptor over another, also over stdio, and closes neither twice', (t) => {
+  const output = hostFile(t)
+  const { guest } = boxed(t, FILES, { stdout: output.fd })
+  const fd = guest.open('file')
+  answers(t, guest, [
+    ['BADF', 'fd_renumber', fd, fd + 1],
+    ['BADF', 'fd_renumber', fd + 1, fd],
+    ['SUCCESS', 'fd_renumber', fd, fd],
+    ['SUCCESS', 'fd_renumber', fd, 1],
+    ['BADF', 'fd_renumber', fd, 1],
+    ['BADF', 'fd_close', fd],
+  ])
+  t.is(guest.read(1), '0123456789')
+  t.is(guest.open('file'), fd)
+  t.is(statSync(output.path).size, 0)
+})
+
+test('fd_close frees the number, and a second time is BADF', (t) => {
+  const { guest } = boxed(t, FILES)
+  for (const fd of [guest.open('file'), 3, 0, 1, 2]) {
+    answers(t, guest, [['SUCCESS', 'fd_close', fd], ['BADF', 'fd_close', fd], ['BADF', 'fd_fdstat_get', fd, 0]])
+  }
+})
+
+test('fd_sync and fd_datasync succeed on a file that was only opened to be read', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = guest.open('file')
+  answers(t, guest, [['SUCCESS', 'fd_sync', fd], ['SUCCESS', 'fd_datasync', fd], ['SUCCESS', 'fd_sync', 3]])
+})
+
+test('a bad pointer is OVERFLOW, and the position and the name stay', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = guest.open('file', { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE })
+  overflows(t, guest, [
+    ['fd_fdstat_get', fd, BAD],
+    ['fd_filestat_get', fd, BAD],
+    ['fd_prestat_get', 3, BAD],
+    ['fd_prestat_dir_name', 3, BAD, 1],
+    ['fd_seek', fd, 5n, 0, BAD],
+    ['fd_tell', fd, BAD],
+    ['fd_seek', fd, 0n, 9, BAD],
+  ])
+  t.is(guest.seek(fd, 0, 'CUR'), 0n)
+})

@@ -1,0 +1,203 @@
+// fd_read, fd_write, fd_pread and fd_pwrite.
+
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { FDFLAGS, OFLAGS, RIGHTS, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+
+const OUT = 0
+const FILES = { file: '0123456789', 'sub/': null }
+const open = (guest, more) => guest.open('file', { rights: RIGHTS.FILE, ...more })
+
+for (const version of VERSIONS) {
+  test(`${version}: what is written at the position is read back from it`, (t) => {
+    const { guest, directory } = boxed(t, FILES, { version })
+    const fd = open(guest)
+    t.is(guest.read(fd, 4), '0123')
+    t.is(guest.write(fd, 'AB', '', 'C'), 3)
+    t.is(guest.read(fd, 100), '789')
+    t.is(guest.read(fd, 100), '')
+    t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123ABC789')
+  })
+
+  test(`${version}: pread and pwrite leave the position alone`, (t) => {
+    const { guest, directory } = boxed(t, FILES, { version })
+    const fd = open(guest)
+    guest.seek(fd, 3)
+    const iovs = guest.iovs(2, 3)
+    guest.must('fd_pread', fd, ...iovs, 6n, OUT)
+    t.deepEqual([guest.u32(OUT), guest.gather(iovs, 4)], [4, '6789'])
+    guest.must('fd_pwrite', fd, ...guest.iovs('XY'), 12n, OUT)
+    t.is(guest.u32(OUT), 2)
+    t.is(guest.seek(fd, 0, 'CUR'), 3n)
+    t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789\0\0XY')
+  })
+}
+
+test('a short read fills the first buffers, in part the next, and leaves the rest', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = open(guest)
+  const at = guest.alloc(64, 1)
+  guest.bytes.fill(0x2e, at, at + 64)
+  const table = guest.alloc(32)
+  for (const [index, [start, size]] of [[at, 4], [at + 10, 0], [at + 20, 9], [at + 40, 5]].entries()) {
+    guest.view.setUint32(table + 8 * index, start, true)
+    guest.view.setUint32(table + 8 * index + 4, size, true)
+  }
+  guest.must('fd_read', fd, table, 4, OUT)
+  t.is(guest.u32(OUT), 10)
+  t.is(guest.text(at, 45), '0123................456789...................'.slice(0, 45))
+})
+
+test('buffers may overlap, and lie where the table or the result does', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = open(guest)
+  const table = guest.alloc(16)
+  const put = (words) => words.forEach((word, index) => guest.view.setUint32(table + 4 * index, word, true))
+  put([2000, 4, 2002, 4])
+  guest.must('fd_pread', fd, table, 2, 0n, OUT)
+  t.is(guest.text(2000, 6), '014567')
+  put([table, 4, 2100, 4])
+  guest.must('fd_pread', fd, table, 2, 0n, 2100)
+  t.deepEqual([guest.text(table, 4), guest.u32(2100)], ['0123', 8])
+})
+
+test('no buffers, and none but empty ones, move no byte', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = open(guest)
+  for (const [name, ...rest] of [['fd_read'], ['fd_write'], ['fd_pread', 0n], ['fd_pwrite', 50n]]) {
+    for (const [iovs, count] of [[64, 0], guest.iovs(0), guest.iovs(0, 0, 0)]) {
+      guest.view.setUint32(OUT, 99, true)
+      guest.must(name, fd, iovs, count, ...rest, OUT)
+      t.is(guest.u32(OUT), 0, name)
+    }
+  }
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
+})
+
+test('thousands of buffers are written whole', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  for (const count of [1024, 1025, 2500]) {
+    const fd = guest.open('many', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FILE })
+    const parts = Array.from({ length: count }, (_, index) => String(index % 10))
+    t.is(guest.write(fd, ...parts), count)
+    t.is(readFileSync(join(directory, 'many'), 'utf8'), parts.join(''))
+    guest.reset()
+  }
+})
+
+test('with APPEND every write goes to the end, which moves the position there', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = open(guest, { fdflags: FDFLAGS.APPEND })
+  guest.write(fd, 'A')
+  writeFileSync(join(directory, 'file'), 'from the host ', { flag: 'a' })
+  guest.seek(fd, 2)
+  guest.write(fd, 'B')
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789Afrom the host B')
+  t.is(guest.seek(fd, 0, 'CUR'), 26n)
+})
+
+test('two descriptors of one file have a position each and one content', (t) => {
+  const { guest } = boxed(t, FILES)
+  const [one, two] = [open(guest), open(guest)]
+  guest.write(one, 'AAAA')
+  t.is(guest.read(two, 6), 'AAAA45')
+  t.is(guest.read(one, 2), '45')
+})
+
+test('what a descriptor was not opened for, or is not there for, is an errno', (t) => {
+  const { guest } = boxed(t, FILES)
+  const [reader, writer] = [guest.open('file', { rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK }), guest.open('file', { rights: RIGHTS.FD_WRITE })]
+  const both = open(guest)
+  guest.must('fd_fdstat_set_rights', both, RIGHTS.FD_READ | RIGHTS.FD_WRITE, 0n)
+  answers(t, guest, [
+    ['BADF', 'fd_write', reader, 64, 0, OUT],
+    ['BADF', 'fd_pwrite', reader, 64, 0, 0n, OUT],
+    ['BADF', 'fd_read', writer, 64, 0, OUT],
+    ['BADF', 'fd_pread', writer, 64, 0, 0n, OUT],
+    ['NOTCAPABLE', 'fd_pread', both, 64, 0, 0n, OUT],
+    ['NOTCAPABLE', 'fd_pwrite', both, 64, 0, 0n, OUT],
+    ['SUCCESS', 'fd_read', both, 64, 0, OUT],
+    ['SUCCESS', 'fd_write', both, 64, 0, OUT],
+  ])
+  for (const name of ['fd_read', 'fd_write']) {
+    answers(t, guest, [['NOTCAPABLE', name, 3, 64, 0, OUT], ['BADF', name, 77, 64, 0, OUT]])
+  }
+  for (const name of ['fd_pread', 'fd_pwrite']) {
+    answers(t, guest, [
+      ['NOTCAPABLE', name, 3, 64, 0, 0n, OUT],
+      ['BADF', name, 77, 64, 0, 0n, OUT],
+    ])
+  }
+})
+
+test('an offset past 63 bits is INVAL, one past what the file system has is FBIG to write and the end to read', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = open(guest)
+  const iovs = guest.iovs(1)
+  const call = (name, offset) => errnoName(guest.call[name](fd, ...iovs, offset, OUT))
+  for (const offset of [1n << 63n, -1n]) {
+    t.deepEqual([call('fd_pread', offset), call('fd_pwrite', offset)], ['INVAL', 'INVAL'])
+  }
+  if (process.platform === 'linux') t.is(call('fd_pwrite', 1n << 62n), 'FBIG')
+  t.is(call('fd_pread', 1n << 40n), 'SUCCESS')
+  t.is(guest.u32(OUT), 0)
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
+})
+
+test('stdio that the host has open for one direction is BADF in the other', (t) => {
+  const path = join(tree(t, { file: 'text' }), 'file')
+  const [stdin, stdout] = [openSync(path, 'r'), openSync(path, 'a')]
+  t.teardown(() => [stdin, stdout].forEach(closeSync))
+  const guest = rawGuest({ stdin, stdout })
+  t.is(errnoName(guest.call.fd_write(0, ...guest.iovs('x'), OUT)), 'BADF')
+  t.is(errnoName(guest.call.fd_read(1, ...guest.iovs(1), OUT)), 'BADF')
+  t.is(guest.read(0), 'text')
+})
+
+test('a stream the host closes is BADF', (t) => {
+  const { fd } = hostFile(t)
+  const other = openSync(hostFile(t).path, 'r+')
+  const guest = rawGuest({ stdin: other, stdout: fd })
+  closeSync(other)
+  t.not(errnoName(guest.call.fd_read(0, ...guest.iovs(1), OUT)), 'SUCCESS')
+  t.is(guest.write(1, 'x'), 1)
+})
+
+test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves no byte', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const fd = open(guest)
+  overflows(t, guest, [
+    ['fd_read', fd, BAD, 1, OUT],
+    ['fd_read', fd, 64, 1, BAD],
+    ['fd_write', fd, BAD, 1, OUT],
+    ['fd_write', fd, 64, 1, BAD],
+    ['fd_pread', fd, BAD, 1, 0n, OUT],
+    ['fd_pread', fd, 64, 1, 0n, BAD],
+    ['fd_pwrite', fd, BAD, 1, 0n, OUT],
+    ['fd_pwrite', fd, 64, 1, 0n, BAD],
+  ])
+  const end = guest.memory.buffer.byteLength
+  for (const [start, size] of [[end - 1, 2], [end, 1], [2000, end], [0xffff_ffff, 1], [0xffff_fff0, 0x20], [0x8000_0000, 0x8000_0000]]) {
+    guest.reset()
+    const [table, count] = guest.iovs(3, 3)
+    guest.view.setUint32(table + 8, start, true)
+    guest.view.setUint32(table + 12, size, true)
+    for (const [name, ...rest] of [['fd_read'], ['fd_write'], ['fd_pread', 0n], ['fd_pwrite', 0n]]) {
+      t.is(errnoName(guest.call[name](fd, table, count, ...rest, OUT)), 'OVERFLOW', `${name} ${start} ${size}`)
+    }
+    t.is(guest.text(guest.u32(table), 3), '\0\0\0')
+  }
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
+  t.is(guest.seek(fd, 0, 'CUR'), 0n)
+})
+
+test('a count of buffers that 32 bits of bytes cannot hold is OVERFLOW', (t) => {
+  const { guest } = boxed(t, FILES)
+  const fd = open(guest)
+  for (const count of [0x2000_0000, 0x2000_0001, 0x4000_0000, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
+    t.is(ask(guest, 'fd_read', fd, 64, count, OUT), 'OVERFLOW')
+    t.is(ask(guest, 'fd_write', fd, 64, count, OUT), 'OVERFLOW')
+  }
+})

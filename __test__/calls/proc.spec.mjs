@@ -1,0 +1,80 @@
+// proc_exit, proc_raise, random_get and sched_yield.
+
+import { setTimeout as wait } from 'node:timers/promises'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { command, instantiate, rawGuest } from '../support/guest.mjs'
+import { BAD, VERSIONS, answers, ask, overflows } from './ask.mjs'
+
+for (const version of VERSIONS) {
+  test(`${version}: proc_exit ends the guest with its code, and what comes after it does not happen`, (t) => {
+    for (const code of [0, 1, 77, 2 ** 31 - 1]) {
+      const wasi = new WASI({ version })
+      const [namespace] = Object.keys(wasi.getImportObject())
+      const text = command(`(call $proc_exit (i32.const ${code})) unreachable`, { namespace })
+      t.is(wasi.start(instantiate(wasi, text)), code)
+    }
+  })
+
+  test(`${version}: proc_raise raises nothing, whatever the signal`, async (t) => {
+    const heard = []
+    const listen = (signal) => heard.push(signal)
+    for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGTERM']) {
+      process.on(signal, listen)
+      t.teardown(() => process.off(signal, listen))
+    }
+    const guest = rawGuest({ version })
+    for (let signal = 0; signal <= 31; signal++) t.is(ask(guest, 'proc_raise', signal), 'NOTSUP', `signal ${signal}`)
+    answers(t, guest, [['NOTSUP', 'proc_raise', 255], ['NOTSUP', 'proc_raise', -1]])
+    // Signals arrive in a later turn.
+    await wait(20)
+    t.deepEqual(heard, [])
+  })
+
+  test(`${version}: sched_yield succeeds`, (t) => {
+    const guest = rawGuest({ version })
+    for (let i = 0; i < 100; i++) t.is(ask(guest, 'sched_yield'), 'SUCCESS')
+  })
+
+  test(`${version}: random_get fills its buffer, at whatever length and place, and no byte beside it`, (t) => {
+    const guest = rawGuest({ version })
+    for (const length of [0, 1, 8, 255, 256, 257, 4097]) {
+      guest.bytes.fill(0)
+      t.is(ask(guest, 'random_get', 5001, length), 'SUCCESS')
+      const bytes = [...guest.bytes]
+      t.true(bytes.slice(0, 5001).concat(bytes.slice(5001 + length)).every((byte) => byte === 0))
+      if (length >= 255) t.true(new Set(bytes.slice(5001, 5001 + length)).size > 100)
+    }
+  })
+}
+
+test('random_get fills all of memory', (t) => {
+  const guest = rawGuest()
+  t.is(ask(guest, 'random_get', 0, guest.memory.buffer.byteLength), 'SUCCESS')
+  const zeros = guest.bytes.filter((byte) => byte === 0).length
+  t.true(zeros > 0 && zeros < 2000, `${zeros} of ${guest.bytes.length} bytes are 0`)
+})
+
+test('random_get differs from call to call and from sandbox to sandbox', (t) => {
+  const values = new Set()
+  for (const guest of [rawGuest(), rawGuest()]) {
+    for (let i = 0; i < 100; i++) {
+      guest.must('random_get', 0, 8)
+      values.add(guest.u64(0))
+    }
+  }
+  t.is(values.size, 200)
+})
+
+test('random_get over the end of memory is OVERFLOW and fills nothing', (t) => {
+  const guest = rawGuest()
+  const end = guest.memory.buffer.byteLength
+  overflows(t, guest, [['random_get', BAD, 8], ['random_get', BAD, 0]])
+  answers(t, guest, [
+    ['OVERFLOW', 'random_get', 0, end + 1],
+    ['OVERFLOW', 'random_get', end - 8, 9],
+    ['OVERFLOW', 'random_get', 8, -1],
+  ])
+  t.true(guest.bytes.every((byte) => byte === 0))
+  t.is(ask(guest, 'random_get', end - 8, 8), 'SUCCESS')
+})

@@ -1,0 +1,83 @@
+// args_* and environ_*.
+
+import test from 'ava'
+import { rawGuest } from '../support/guest.mjs'
+import { BAD, VERSIONS, answers, ask, overflows } from './ask.mjs'
+
+const OPTIONS = { args: ['a', '', 'é'], env: { K: 'v', E: '' } }
+const LISTS = {
+  args: { count: 3, bytes: 'a\0\0é\0', starts: [0, 2, 3] },
+  environ: { count: 2, bytes: 'K=v\0E=\0', starts: [0, 4] },
+}
+
+for (const version of VERSIONS) {
+  for (const [which, { count, bytes, starts }] of Object.entries(LISTS)) {
+    const size = Buffer.byteLength(bytes)
+
+    test(`${version}: ${which}_sizes_get tells the count and the bytes, NULs included`, (t) => {
+      const guest = rawGuest({ version, ...OPTIONS })
+      t.is(ask(guest, `${which}_sizes_get`, 16, 20), 'SUCCESS')
+      t.deepEqual([guest.u32(16), guest.u32(20)], [count, size])
+    })
+
+    test(`${version}: ${which}_get writes where each string starts, the strings, and nothing else`, (t) => {
+      const guest = rawGuest({ version, ...OPTIONS })
+      guest.bytes.fill(0xaa)
+      t.is(ask(guest, `${which}_get`, 32, 103), 'SUCCESS')
+      t.deepEqual(starts.map((_, index) => guest.u32(32 + 4 * index)), starts.map((start) => 103 + start))
+      t.is(guest.text(103, size), bytes)
+      const written = new Set([...Array(4 * count).keys()].map((at) => 32 + at).concat([...Array(size).keys()].map((at) => 103 + at)))
+      t.true([...guest.bytes.subarray(0, 512)].every((byte, at) => written.has(at) || byte === 0xaa))
+    })
+  }
+}
+
+for (const which of ['args', 'environ']) {
+  test(`${which}_sizes_get and ${which}_get of no strings at all`, (t) => {
+    const guest = rawGuest()
+    guest.bytes.fill(0xaa, 0, 64)
+    answers(t, guest, [
+      ['SUCCESS', `${which}_sizes_get`, 0, 4],
+      ['SUCCESS', `${which}_get`, 8, 12],
+      ['SUCCESS', `${which}_get`, 8, 8],
+    ])
+    t.deepEqual([guest.u32(0), guest.u32(4), guest.u32(8)], [0, 0, 0xaaaa_aaaa])
+  })
+
+  test(`${which}: a bad pointer is OVERFLOW, whichever it is`, (t) => {
+    overflows(t, rawGuest(OPTIONS), [
+      [`${which}_sizes_get`, BAD, 4],
+      [`${which}_sizes_get`, 0, BAD],
+      [`${which}_get`, BAD, 64],
+      [`${which}_get`, 64, BAD],
+    ])
+  })
+
+  test(`${which}_get that reaches over the end of memory writes neither list`, (t) => {
+    const guest = rawGuest(OPTIONS)
+    const end = guest.memory.buffer.byteLength
+    const { count, bytes } = LISTS[which]
+    const size = Buffer.byteLength(bytes)
+    answers(t, guest, [
+      ['OVERFLOW', `${which}_get`, end - 4 * count + 1, 0],
+      ['OVERFLOW', `${which}_get`, 0, end - size + 1],
+    ])
+    t.true(guest.bytes.every((byte) => byte === 0))
+    answers(t, guest, [
+      ['SUCCESS', `${which}_get`, 0, end - size],
+      ['SUCCESS', `${which}_get`, end - 4 * count, 0],
+    ])
+  })
+}
+
+test('strings that have no room in memory are OVERFLOW, and their sizes can still be asked for', (t) => {
+  const long = 'x'.repeat(65_536)
+  const guest = rawGuest({ args: [long], env: { A: long } }, { memory: '1' })
+  answers(t, guest, [
+    ['SUCCESS', 'args_sizes_get', 0, 4],
+    ['SUCCESS', 'environ_sizes_get', 8, 12],
+    ['OVERFLOW', 'args_get', 16, 20],
+    ['OVERFLOW', 'environ_get', 16, 20],
+  ])
+  t.deepEqual([0, 4, 8, 12, 16, 20].map(guest.u32), [1, 65_537, 1, 65_539, 0, 0])
+})

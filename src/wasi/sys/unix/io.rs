@@ -1,0 +1,271 @@
+//! Descriptors: reading and writing guest memory, positions, room, and waiting. Vectored transfers go through
+//! libc, because their buffers are guest memory and must not become Rust slices.
+#![expect(unsafe_code, reason = "vectored transfers hand addresses in guest memory to the kernel")]
+
+use super::Handle;
+use super::path::filetype;
+use crate::wasi::io::StreamKind;
+use crate::wasi::poll::{Interest, Readiness};
+use crate::wasi::types::{Advice, Fdflags, Filedelta, Filesize, Filetype, Whence};
+use rustix::fs::{OFlags, SeekFrom};
+use rustix::io::Errno as RustixErrno;
+use std::fs::File;
+use std::io::{Error, Result};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::time::Duration;
+
+/// A region of guest memory, as the kernel takes it.
+#[repr(transparent)]
+pub struct Buffer(libc::iovec);
+
+impl Buffer {
+    /// As much as Linux transfers at once; macOS refuses more than 31 bits.
+    const MAX: usize = 0x7fff_f000;
+
+    /// `len` bytes from `address`, or as many of them as a call transfers.
+    #[must_use]
+    pub fn new(address: *mut u8, len: usize) -> Self {
+        Self(libc::iovec { iov_base: address.cast(), iov_len: len.min(Self::MAX) })
+    }
+}
+
+/// What a system call returned: a count, or -1 and `errno`.
+pub(super) fn count(returned: isize) -> Result<usize> {
+    usize::try_from(returned).map_err(|_| Error::last_os_error())
+}
+
+/// The arguments that vectored calls share.
+#[cfg(target_os = "linux")]
+fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
+    (buffers.as_ptr().cast(), buffers.len() as libc::c_int)
+}
+
+/// The arguments that vectored calls share. More than 31 bits at once macOS refuses, where Linux does a part:
+/// so it is given a part.
+#[cfg(not(target_os = "linux"))]
+fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
+    let mut room = Buffer::MAX;
+    let fits = |buffer: &&Buffer| {
+        let left = room.checked_sub(buffer.0.iov_len);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let len = buffers.iter().take_while(fits).count();
+    (buffers.as_ptr().cast(), len as libc::c_int)
+}
+
+/// Reads at the system's own position.
+pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    let (iov, len) = vector(buffers);
+    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    count(unsafe { libc::readv(handle.as_raw_fd(), iov, len) })
+}
+
+/// Writes at the system's own position.
+pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    let (iov, len) = vector(buffers);
+    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    count(unsafe { libc::writev(handle.as_raw_fd(), iov, len) })
+}
+
+/// Writes at the end of a file that `set_append` was called for, or that was opened so.
+pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    writev(handle, buffers)
+}
+
+/// Reads at `offset`.
+pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    let (iov, len) = vector(buffers);
+    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    count(unsafe { libc::preadv(handle.as_raw_fd(), iov, len, offset.cast_signed()) })
+}
+
+/// Writes at `offset`.
+pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    let (iov, len) = vector(buffers);
+    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    count(unsafe { libc::pwritev(handle.as_raw_fd(), iov, len, offset.cast_signed()) })
+}
+
+/// Writes what there is room for now, `AGAIN` if there is none, without changing the descriptor that the host
+/// shares. Where the kernel cannot (terminals; pipes before Linux 6.5) it waits in the kernel if there is any
+/// room but not enough.
+#[cfg(target_os = "linux")]
+pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    let (iov, len) = vector(buffers);
+    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call. The
+    // offset -1 stands for the system's own position.
+    let written = count(unsafe { libc::pwritev2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
+    match written {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE)) =>
+        {
+            writev_when_ready(handle, buffers)
+        }
+        written => written,
+    }
+}
+
+/// Writes what there is room for now, `AGAIN` if there is none.
+#[cfg(not(target_os = "linux"))]
+pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    writev_when_ready(handle, buffers)
+}
+
+fn writev_when_ready(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
+        writev(handle, buffers)
+    } else {
+        Err(RustixErrno::AGAIN.into())
+    }
+}
+
+/// Moves the system's own position.
+pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+    let to = match whence {
+        Whence::Set => SeekFrom::Start(u64::try_from(offset).map_err(|_| RustixErrno::INVAL)?),
+        Whence::Cur => SeekFrom::Current(offset),
+        Whence::End => SeekFrom::End(offset),
+    };
+    Ok(rustix::fs::seek(handle, to)?)
+}
+
+/// Stores data on the disk.
+pub fn datasync(handle: Handle<'_>) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    return Ok(rustix::fs::fdatasync(handle)?);
+    #[cfg(not(target_os = "linux"))]
+    sync(handle)
+}
+
+/// Stores data and metadata on the disk.
+#[cfg(not(target_vendor = "apple"))]
+pub fn sync(handle: Handle<'_>) -> Result<()> {
+    Ok(rustix::fs::fsync(handle)?)
+}
+
+/// Stores data and metadata on the disk: what macOS calls `fsync` leaves them in the disk's cache, and is for
+/// file systems that do not know better.
+#[cfg(target_vendor = "apple")]
+pub fn sync(handle: Handle<'_>) -> Result<()> {
+    Ok(rustix::fs::fcntl_fullfsync(handle).or_else(|_| rustix::fs::fsync(handle))?)
+}
+
+/// Cuts or extends a file.
+pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
+    if size > Filedelta::MAX.cast_unsigned() {
+        return Err(RustixErrno::INVAL.into());
+    }
+    Ok(rustix::fs::ftruncate(handle, size)?)
+}
+
+/// Makes room for a range of a file.
+#[cfg(target_os = "linux")]
+pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    Ok(rustix::fs::fallocate(handle, rustix::fs::FallocateFlags::empty(), offset, len)?)
+}
+
+/// Makes room for a range of a file: macOS can only extend it.
+#[cfg(not(target_os = "linux"))]
+pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    let end = offset.checked_add(len).ok_or(RustixErrno::FBIG)?;
+    if len == 0 {
+        return Err(RustixErrno::INVAL.into());
+    }
+    if super::stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+}
+
+/// Says how a range will be used.
+#[cfg(target_os = "linux")]
+pub fn advise(handle: Handle<'_>, offset: Filesize, len: Filesize, advice: Advice) -> Result<()> {
+    let advice = match advice {
+        Advice::Normal => rustix::fs::Advice::Normal,
+        Advice::Sequential => rustix::fs::Advice::Sequential,
+        Advice::Random => rustix::fs::Advice::Random,
+        Advice::Willneed => rustix::fs::Advice::WillNeed,
+        Advice::Dontneed => rustix::fs::Advice::DontNeed,
+        Advice::Noreuse => rustix::fs::Advice::NoReuse,
+    };
+    Ok(rustix::fs::fadvise(handle, offset, std::num::NonZeroU64::new(len), advice)?)
+}
+
+/// Says how a range will be used: advice that macOS does not take for a range, and that may be ignored.
+#[cfg(not(target_os = "linux"))]
+pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> {
+    Ok(())
+}
+
+/// Makes writes append or not.
+pub fn set_append(handle: Handle<'_>, append: bool) -> Result<()> {
+    let mut flags = rustix::fs::fcntl_getfl(handle)?;
+    flags.set(OFlags::APPEND, append);
+    Ok(rustix::fs::fcntl_setfl(handle, flags)?)
+}
+
+/// A descriptor of the host's, lent to the guest.
+pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
+    if fd < 0 {
+        return Err(RustixErrno::BADF.into());
+    }
+    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used: a descriptor that the
+    // host closes meanwhile gives BADF, as it does to the host itself.
+    Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
+}
+
+/// What kind of stream something open is.
+pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
+    let mode = rustix::fs::fstat(handle)?.st_mode;
+    Ok(match rustix::fs::FileType::from_raw_mode(mode) {
+        rustix::fs::FileType::Fifo => StreamKind::Pipe,
+        rustix::fs::FileType::Socket => {
+            StreamKind::Socket(match rustix::net::sockopt::socket_type(handle)? {
+                rustix::net::SocketType::DGRAM => Filetype::SocketDgram,
+                _ => Filetype::SocketStream,
+            })
+        }
+        rustix::fs::FileType::CharacterDevice if rustix::termios::isatty(handle) => StreamKind::Terminal,
+        _ => StreamKind::Ready(filetype(mode)),
+    })
+}
+
+/// The flags a descriptor of the host's has and the guest may know: whether writes append.
+pub fn stream_flags(handle: Handle<'_>) -> Result<Fdflags> {
+    let append = rustix::fs::fcntl_getfl(handle)?.contains(OFlags::APPEND);
+    Ok(if append { Fdflags::APPEND } else { Fdflags::empty() })
+}
+
+/// Bytes that can be read now, 0 where the system cannot tell.
+pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
+    rustix::io::ioctl_fionread(handle).unwrap_or(0)
+}
+
+/// Asks of each stream whether it is ready, and waits `at_most` so long until one is. A signal ends the wait.
+pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
+    use rustix::event::{PollFd, PollFlags};
+    /// A socket whose peer will send no more.
+    #[cfg(target_os = "linux")]
+    const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    const HALF_CLOSED: PollFlags = PollFlags::empty();
+    let mut fds: Vec<_> = streams
+        .iter()
+        .map(|(handle, interest)| {
+            let events = match interest {
+                Interest::Read => PollFlags::IN | HALF_CLOSED,
+                Interest::Write => PollFlags::OUT,
+            };
+            PollFd::from_borrowed_fd(*handle, events)
+        })
+        .collect();
+    let timeout = rustix::event::Timespec::try_from(at_most).map_err(|_| RustixErrno::INVAL)?;
+    match rustix::event::poll(&mut fds, Some(&timeout)) {
+        Ok(_) | Err(RustixErrno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let readiness = |fd: &PollFd<'_>| Readiness {
+        ready: !fd.revents().is_empty(),
+        hangup: fd.revents().intersects(PollFlags::HUP | HALF_CLOSED),
+    };
+    Ok(fds.iter().map(readiness).collect())
+}

@@ -1,0 +1,63 @@
+//! Sockets.
+#![expect(unsafe_code, reason = "messages are received into guest memory and sent from it")]
+
+use super::Handle;
+use super::io::{Buffer, count};
+use crate::wasi::types::{Riflags, Sdflags};
+use std::fs::File;
+use std::io::Result;
+use std::os::fd::AsRawFd;
+
+/// Accepts a connection, `AGAIN` if there is none.
+pub fn accept(handle: Handle<'_>) -> Result<File> {
+    #[cfg(target_os = "linux")]
+    let socket = {
+        let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
+        rustix::net::accept_with(handle, flags)?
+    };
+    #[cfg(not(target_os = "linux"))]
+    let socket = {
+        let socket = rustix::net::accept(handle)?;
+        rustix::io::ioctl_fioclex(&socket)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        socket
+    };
+    Ok(File::from(socket))
+}
+
+/// A message header for these buffers.
+fn message(buffers: &[Buffer]) -> libc::msghdr {
+    // SAFETY: a msghdr of zeros is valid: no name, no buffers, no control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers.as_ptr().cast_mut().cast();
+    message.msg_iovlen = buffers.len() as _;
+    message
+}
+
+/// Receives a message if there is one, `AGAIN` if there is none: how many bytes, and whether it had more.
+pub fn receive(handle: Handle<'_>, buffers: &[Buffer], flags: Riflags) -> Result<(usize, bool)> {
+    let mut message = message(buffers);
+    let peek = if flags.contains(Riflags::RECV_PEEK) { libc::MSG_PEEK } else { 0 };
+    // SAFETY: the header points at buffers in guest memory, checked by `Memory::address`, that outlive the call.
+    let received =
+        count(unsafe { libc::recvmsg(handle.as_raw_fd(), &raw mut message, peek | libc::MSG_DONTWAIT) })?;
+    Ok((received, message.msg_flags & libc::MSG_TRUNC != 0))
+}
+
+/// Sends what there is room for now, `AGAIN` if there is none.
+pub fn send(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    let message = message(buffers);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the header points at buffers in guest memory, checked by `Memory::address`, that outlive the call.
+    count(unsafe { libc::sendmsg(handle.as_raw_fd(), &raw const message, flags) })
+}
+
+/// Shuts down a socket in one or both directions.
+pub fn shutdown(handle: Handle<'_>, how: Sdflags) -> Result<()> {
+    let how = match (how.contains(Sdflags::RD), how.contains(Sdflags::WR)) {
+        (true, true) => rustix::net::Shutdown::Both,
+        (true, false) => rustix::net::Shutdown::Read,
+        (false, _) => rustix::net::Shutdown::Write,
+    };
+    Ok(rustix::net::shutdown(handle, how)?)
+}

@@ -1,0 +1,221 @@
+//! Paths and attributes, through cap-std where a path has to be resolved.
+
+use super::super::How;
+use super::{Handle, handle};
+use crate::wasi::fd::NewTime;
+use crate::wasi::types::{Fdflags, Filestat, Filetype, Oflags, Timestamp};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{AtFlags, OFlags, Stat, Timespec, Timestamps};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Result;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+pub(in crate::wasi::sys) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
+    match rustix::fs::FileType::from_raw_mode(mode) {
+        rustix::fs::FileType::RegularFile => Filetype::RegularFile,
+        rustix::fs::FileType::Directory => Filetype::Directory,
+        rustix::fs::FileType::Symlink => Filetype::SymbolicLink,
+        rustix::fs::FileType::CharacterDevice => Filetype::CharacterDevice,
+        rustix::fs::FileType::BlockDevice => Filetype::BlockDevice,
+        rustix::fs::FileType::Socket => Filetype::SocketStream,
+        _ => Filetype::Unknown,
+    }
+}
+
+#[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
+fn filestat(stat: &Stat) -> Filestat {
+    Filestat {
+        dev: stat.st_dev as u64,
+        ino: stat.st_ino as u64,
+        filetype: filetype(stat.st_mode as rustix::fs::RawMode),
+        nlink: u64::from(stat.st_nlink),
+        size: stat.st_size.max(0) as u64,
+        atim: nanoseconds_of(stat.st_atime as i64, stat.st_atime_nsec as i64),
+        mtim: nanoseconds_of(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        ctim: nanoseconds_of(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+    }
+}
+
+/// A time of a file, 0 for what was before 1970.
+fn nanoseconds_of(seconds: i64, nanoseconds: i64) -> Timestamp {
+    let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    Timestamp::try_from(time.max(0)).unwrap_or(Timestamp::MAX)
+}
+
+/// Attributes of something open.
+pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
+    Ok(filestat(&rustix::fs::fstat(handle)?))
+}
+
+/// Attributes of what a path leads to. A single name needs no resolving.
+pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    if is_name(path) {
+        let stat = filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?);
+        if !follows || stat.filetype != Filetype::SymbolicLink {
+            return Ok(stat);
+        }
+    }
+    stat_path(dir, path, follows)
+}
+
+#[cfg(target_os = "linux")]
+fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    let mut options = OpenOptions::new();
+    options.read(true).follow(follow(follows)).maybe_dir(true);
+    options.custom_flags(OFlags::PATH.bits().cast_signed());
+    stat(handle(&dir.open_with(path, &options)?))
+}
+
+/// Without `O_PATH` nothing is opened: that would follow links, wait for FIFOs, and ask for permission to read.
+#[cfg(not(target_os = "linux"))]
+fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    use cap_std::fs::MetadataExt;
+    let stat = if follows { dir.metadata(path)? } else { dir.symlink_metadata(path)? };
+    Ok(Filestat {
+        dev: stat.dev(),
+        ino: stat.ino(),
+        filetype: filetype(stat.mode() as rustix::fs::RawMode),
+        nlink: stat.nlink(),
+        size: stat.size(),
+        atim: nanoseconds_of(stat.atime(), stat.atime_nsec()),
+        mtim: nanoseconds_of(stat.mtime(), stat.mtime_nsec()),
+        ctim: nanoseconds_of(stat.ctime(), stat.ctime_nsec()),
+    })
+}
+
+/// Whether a path is a name in a directory, with nothing to resolve but itself.
+fn is_name(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    !bytes.contains(&b'/') && matches!(path.components().next(), Some(Component::Normal(_)))
+}
+
+/// Serial number of the directory above a directory.
+pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
+    Ok(filestat(&rustix::fs::statat(handle, "..", AtFlags::SYMLINK_NOFOLLOW)?).ino)
+}
+
+/// Reads all entries of a directory.
+#[cfg(not(target_os = "linux"))]
+pub(in crate::wasi::sys) fn entries(dir: &Dir) -> Result<Vec<crate::wasi::sys::readdir::Entry>> {
+    let entry = |entry: rustix::io::Result<rustix::fs::DirEntry>| {
+        let entry = entry?;
+        let kind = match entry.file_type() {
+            // For file systems that do not say the kind of a file in its entry.
+            rustix::fs::FileType::Unknown => {
+                rustix::fs::statat(dir, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(Filetype::Unknown, |stat| filetype(stat.st_mode as rustix::fs::RawMode))
+            }
+            kind => filetype(kind.as_raw_mode()),
+        };
+        let name = entry.file_name().to_bytes().to_vec();
+        Ok(crate::wasi::sys::readdir::Entry { name, ino: entry.ino(), filetype: kind })
+    };
+    rustix::fs::Dir::read_from(dir)?.map(entry).collect()
+}
+
+fn timestamps(atim: Option<NewTime>, mtim: Option<NewTime>) -> Timestamps {
+    let time = |time| match time {
+        None => Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
+        Some(NewTime::Now) => Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
+        Some(NewTime::At(at)) => {
+            Timespec { tv_sec: (at / 1_000_000_000) as _, tv_nsec: (at % 1_000_000_000) as _ }
+        }
+    };
+    Timestamps { last_access: time(atim), last_modification: time(mtim) }
+}
+
+/// Sets the times of something open.
+pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    Ok(rustix::fs::futimens(handle, &timestamps(atim, mtim))?)
+}
+
+/// Sets the times of what a path names, without following a link that is the last component and without
+/// opening it, which could make a FIFO wait.
+pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    let times = timestamps(atim, mtim);
+    if is_name(path) {
+        return Ok(rustix::fs::utimensat(dir, path, &times, AtFlags::SYMLINK_NOFOLLOW)?);
+    }
+    let (parent, name) = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => (dir.open_dir(parent)?, name),
+        _ => (dir.open_dir(path)?, OsStr::new(".")),
+    };
+    Ok(rustix::fs::utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn follow(follows: bool) -> FollowSymlinks {
+    if follows { FollowSymlinks::Yes } else { FollowSymlinks::No }
+}
+
+/// Opens a path. It never waits, not for the other end of a FIFO either: a guest that has to wait does so
+/// when it reads or writes.
+pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
+    // cap-std follows links itself where the kernel does not do it for it, and with DIRECTORY it would not
+    // see them: then that is seen to afterwards.
+    let to_check = cfg!(not(target_os = "linux")) && how.oflags.contains(Oflags::DIRECTORY);
+    let mut flags = OFlags::NOCTTY;
+    flags.set(OFlags::CREATE, how.oflags.contains(Oflags::CREAT));
+    flags.set(OFlags::EXCL, how.oflags.contains(Oflags::EXCL));
+    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC) && !to_check);
+    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY) && !to_check);
+    flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
+    let mut options = OpenOptions::new();
+    options
+        .read(how.reads || !how.writes)
+        .write(how.writes)
+        .follow(follow(how.follows))
+        .maybe_dir(true)
+        .nonblock(true)
+        .sync(how.fdflags.contains(Fdflags::SYNC))
+        .dsync(how.fdflags.contains(Fdflags::DSYNC))
+        .rsync(how.fdflags.contains(Fdflags::RSYNC))
+        .custom_flags(flags.bits().cast_signed());
+    let opened = dir.open_with(path, &options)?.into_std();
+    if to_check && stat(handle(&opened))?.filetype != Filetype::Directory {
+        return Err(rustix::io::Errno::NOTDIR.into());
+    }
+    Ok(opened)
+}
+
+/// Makes a symbolic link.
+pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
+    dir.symlink_contents(target, link)
+}
+
+/// Removes a file or link.
+pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
+    dir.remove_file(path)
+}
+
+/// A path in the guest's encoding, which here is the system's own.
+pub fn path(bytes: &[u8]) -> Result<&Path> {
+    Ok(Path::new(OsStr::from_bytes(bytes)))
+}
+
+/// A path in the guest's encoding.
+pub fn path_bytes(path: &Path) -> Result<&[u8]> {
+    Ok(path.as_os_str().as_bytes())
+}
+
+/// A path less the slashes at its end, which name the same directory.
+pub fn without_trailing_slashes(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
+    Path::new(OsStr::from_bytes(&bytes[..end]))
+}
+
+/// Device and serial number of the directory at a path, if there is one.
+pub fn directory_id(path: &Path) -> Option<(u64, u64)> {
+    let stat = filestat(&rustix::fs::stat(path).ok()?);
+    (stat.filetype == Filetype::Directory).then_some((stat.dev, stat.ino))
+}
+
+/// Opens the directory at a path of the host's, for reading: unlike the handles that cap-std makes to resolve
+/// paths, this one can be listed and synced.
+pub fn open_directory(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())
+}
