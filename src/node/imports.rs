@@ -80,17 +80,18 @@ fn function(context: &Rc<Context>, name: &str, params: usize, callback: Callback
 struct Arguments<'a> {
     context: &'a Context,
     this: sys::napi_value,
-    /// The number it is bound to, then what the guest passed. One more than any function takes, so that too
-    /// many are noticed.
-    values: [sys::napi_value; MAX_PARAMS + 2],
+    /// The number it is bound to, then what the guest passed, as far as the function has parameters.
+    values: [sys::napi_value; MAX_PARAMS + 1],
+    /// How many the guest passed.
     count: usize,
 }
 
 impl Arguments<'_> {
-    #[inline]
-    fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Self {
-        let mut count = MAX_PARAMS + 2;
-        let mut values = [ptr::null_mut(); MAX_PARAMS + 2];
+    /// Reads so many arguments and the number.
+    #[inline(always)]
+    fn read(env: sys::napi_env, info: sys::napi_callback_info, params: usize) -> Self {
+        let mut count = params + 1;
+        let mut values = [ptr::null_mut(); MAX_PARAMS + 1];
         let (mut this, mut data) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: `info` is that of the callback, which `function` gave the context as its data.
         unsafe {
@@ -171,7 +172,9 @@ unsafe extern "C" fn callback<I: Import>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    guarded(env, info, |arguments| Ok(number(env, answer::<I>(arguments)?.map_or(0, |errno| errno as u32))))
+    guarded(env, info, I::SIGNATURE.params().len(), |arguments| {
+        Ok(number(env, answer::<I>(arguments)?.map_or(0, |errno| errno as u32)))
+    })
 }
 
 /// Runs a callback. An error becomes an exception, and so does a panic, which would be a mistake of ours and must
@@ -180,9 +183,10 @@ unsafe extern "C" fn callback<I: Import>(
 fn guarded(
     env: sys::napi_env,
     info: sys::napi_callback_info,
+    params: usize,
     body: impl FnOnce(&Arguments<'_>) -> Result<sys::napi_value>,
 ) -> sys::napi_value {
-    match catch_unwind(AssertUnwindSafe(|| body(&Arguments::read(env, info)))) {
+    match catch_unwind(AssertUnwindSafe(|| body(&Arguments::read(env, info, params)))) {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => rethrow(env, error),
         Err(_) => rethrow(env, panicked(env)),
@@ -289,7 +293,7 @@ unsafe extern "C" fn return_on_proc_exit(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    guarded(env, info, |arguments| {
+    guarded(env, info, 1, |arguments| {
         let env = &arguments.context.env;
         let code = arguments.values[1];
         let key = arguments.context.symbol(Symbol::ExitCode)?;
@@ -301,7 +305,7 @@ unsafe extern "C" fn return_on_proc_exit(
 
 /// Binds a memory to a WASI object.
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    guarded(env, info, |arguments| {
+    guarded(env, info, 1, |arguments| {
         let env = &arguments.context.env;
         let instance = arguments.instance().ok_or_else(|| error::not_started(env))?;
         let view = MemoryView::new(arguments.context, arguments.values[1], arguments.this)?;

@@ -15,7 +15,7 @@ impl Wasi {
             let bytes = &mut chunk[..left.min(512)];
             random.fill_bytes(bytes);
             memory.write(at, bytes)?;
-            at += bytes.len() as u32;
+            at = at.wrapping_add(bytes.len() as u32);
             left -= bytes.len();
         }
         Ok(())

@@ -1,0 +1,150 @@
+// Ways out of a directory, through each call that takes a path: all NOTCAPABLE, and nothing outside is touched.
+
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { LOOKUP, OFLAGS, RIGHTS, rawGuest, tree } from '../support/guest.mjs'
+import { VERSIONS, answers, ask } from './ask.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const { SYMLINK_FOLLOW } = LOOKUP
+
+/** A box with links that lead out of it, beside what must not be reached. */
+function fixture(t, version) {
+  const top = tree(t, { 'box/in/file': 'inside', 'box/plain': 'plain', 'outside/secret': 'secret', 'outside/empty/': null })
+  const outside = join(top, 'outside')
+  for (const [link, target] of Object.entries({
+    relative: '../outside', absolute: outside, root: '/', 'in/up': '../..', back: '../box', chain: 'relative',
+    'to-secret': '../outside/secret', 'to-secret-absolute': join(outside, 'secret'), 'to-new': '../outside/new',
+    'proc': '/proc/self/cwd',
+  })) {
+    symlinkSync(target, join(top, 'box', link))
+  }
+  const guest = rawGuest({ version, preopens: { '/': join(top, 'box') } })
+  const seen = () => readdirSync(outside, { recursive: true }).sort().concat(
+    readdirSync(top).sort(),
+    readFileSync(join(outside, 'secret'), 'utf8'),
+    ['secret', 'empty'].map((name) => String(statSync(join(outside, name), { bigint: true }).ctimeNs)),
+  )
+  return { guest, top, outside, seen }
+}
+
+/** Each call with `path` as one of its paths, the others being good. */
+const calls = (path) => [
+  ['path_create_directory', 3, path],
+  ['path_filestat_get', 3, 0, path, 0],
+  ['path_filestat_set_times', 3, 0, path, 1n, 1n, 5],
+  ['path_link', 3, 0, path, 3, 'made'],
+  ['path_link', 3, 0, 'plain', 3, path],
+  ['path_open', 3, 0, path, 0, RIGHTS.FD_READ, 0n, 0, 0],
+  ['path_open', 3, 0, path, OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
+  ['path_open', 3, 0, path, OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
+  ['path_open', 3, 0, path, OFLAGS.DIRECTORY, 0n, 0n, 0, 0],
+  ['path_readlink', 3, path, 512, 100, 0],
+  ['path_remove_directory', 3, path],
+  ['path_rename', 3, path, 3, 'made'],
+  ['path_rename', 3, 'plain', 3, path],
+  ['path_symlink', 'plain', 3, path],
+  ['path_unlink_file', 3, path],
+]
+
+for (const version of VERSIONS) {
+  for (const [title, paths] of Object.entries({
+    'an absolute path': ({ outside }) => ['/', '//', '/plain', '/etc/passwd', join(outside, 'secret'), join(outside, 'new')],
+    'a path of ..': () => [
+      '..', '../', '../.', './..', '../outside/secret', '../outside/new', '../box/plain', 'in/../..', 'in/../../outside/secret',
+      'in/../../box/plain', './/.././outside/empty', `${'../'.repeat(50)}etc/passwd`,
+    ],
+    'a path through a link that leads out': () => [
+      'relative/secret', 'relative/new', 'relative/empty', 'relative/../outside/secret', 'absolute/secret', 'absolute/new',
+      'root/etc/passwd', 'in/up/outside/secret', 'back/plain', 'chain/secret', 'relative/.', 'relative/..', 'proc/x',
+    ],
+  })) {
+    posix(`${version}: ${title} is NOTCAPABLE to every call, and what is outside stays as it was`, (t) => {
+      const { guest, top, outside, seen } = fixture(t, version)
+      const before = seen()
+      for (const path of paths({ outside })) answers(t, guest, calls(path).map((call) => ['NOTCAPABLE', ...call]))
+      t.deepEqual(seen(), before)
+      t.false(readdirSync(join(top, 'box')).includes('made'))
+      t.is(ask(guest, 'fd_close', 4), 'BADF')
+    })
+  }
+}
+
+posix('a link that leads out is not followed as the last of a path either', (t) => {
+  const { guest, seen } = fixture(t)
+  const before = seen()
+  const follow = (path) => [
+    ['path_filestat_get', 3, SYMLINK_FOLLOW, path, 0],
+    ['path_filestat_set_times', 3, SYMLINK_FOLLOW, path, 1n, 1n, 5],
+    ['path_link', 3, SYMLINK_FOLLOW, path, 3, 'made'],
+    ['path_open', 3, SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0],
+    ['path_open', 3, SYMLINK_FOLLOW, path, OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['path_open', 3, SYMLINK_FOLLOW, path, OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['path_open', 3, SYMLINK_FOLLOW, path, OFLAGS.DIRECTORY, 0n, 0n, 0, 0],
+  ]
+  for (const path of ['relative', 'absolute', 'root', 'chain', 'back', 'in/up', 'to-secret', 'to-secret-absolute', 'proc', 'to-new']) {
+    for (const call of follow(path)) t.is(ask(guest, ...call), 'NOTCAPABLE', call.slice(0, 4).join(' '))
+  }
+  t.deepEqual(seen(), before)
+})
+
+posix('what is done to such a link itself is done to the link, and not beyond it', (t) => {
+  const { guest, top, seen } = fixture(t)
+  const before = seen()
+  answers(t, guest, [
+    ['SUCCESS', 'path_filestat_get', 3, 0, 'to-secret', 0],
+    ['SUCCESS', 'path_filestat_set_times', 3, 0, 'to-secret', 1n, 1n, 5],
+    ['SUCCESS', 'path_readlink', 3, 'to-secret', 512, 100, 0],
+    ['LOOP', 'path_open', 3, 0, 'to-secret', OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['LOOP', 'path_open', 3, 0, 'to-new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['EXIST', 'path_create_directory', 3, 'to-new'],
+    ['EXIST', 'path_symlink', 'x', 3, 'to-new'],
+    ['EXIST', 'path_link', 3, 0, 'plain', 3, 'to-new'],
+    ['NOTDIR', 'path_remove_directory', 3, 'relative'],
+    ['SUCCESS', 'path_link', 3, 0, 'to-secret', 3, 'second'],
+    ['SUCCESS', 'path_rename', 3, 'to-secret', 3, 'in/moved'],
+    ['SUCCESS', 'path_rename', 3, 'plain', 3, 'absolute'],
+    ['SUCCESS', 'path_unlink_file', 3, 'to-secret-absolute'],
+    ['SUCCESS', 'path_unlink_file', 3, 'relative'],
+  ])
+  t.deepEqual(seen(), before)
+  t.is(readFileSync(join(top, 'box/absolute'), 'utf8'), 'plain')
+})
+
+posix('a link that the guest makes leads it nowhere', (t) => {
+  const { guest, seen } = fixture(t)
+  const before = seen()
+  for (const [index, target] of ['..', '../outside', '../outside/secret', 'in/../../outside', 'relative'].entries()) {
+    answers(t, guest, [
+      ['SUCCESS', 'path_symlink', target, 3, `own-${index}`],
+      ['NOTCAPABLE', 'path_open', 3, SYMLINK_FOLLOW, `own-${index}`, 0, RIGHTS.FD_READ, 0n, 0, 0],
+      ['NOTCAPABLE', 'path_filestat_get', 3, 0, `own-${index}/secret`, 0],
+    ])
+  }
+  t.deepEqual(seen(), before)
+})
+
+test('a directory within is a box of its own, for whoever has only that', (t) => {
+  const { guest } = fixture(t)
+  const inner = guest.open('in', { rights: 0n })
+  answers(t, guest, [
+    ['NOTCAPABLE', 'path_open', inner, 0, '../plain', 0, RIGHTS.FD_READ, 0n, 0, 0],
+    ['NOTCAPABLE', 'path_rename', inner, 'file', inner, '../file'],
+    ['SUCCESS', 'path_rename', inner, 'file', 3, 'file'],
+  ])
+})
+
+posix('a directory that is moved out of the box is no way out', (t) => {
+  const { guest, top, outside } = fixture(t)
+  mkdirSync(join(top, 'box/moving/deep'), { recursive: true })
+  writeFileSync(join(top, 'box/moving/deep/file'), 'moved')
+  const fd = guest.open('moving', { rights: 0n })
+  renameSync(join(top, 'box/moving'), join(outside, 'moving'))
+  answers(t, guest, [
+    ['NOTCAPABLE', 'path_open', fd, 0, '..', 0, 0n, 0n, 0, 0],
+    ['NOTCAPABLE', 'path_open', fd, 0, 'deep/../../..', 0, 0n, 0n, 0, 0],
+    ['NOTCAPABLE', 'path_open', fd, 0, '../secret', 0, RIGHTS.FD_READ, 0n, 0, 0],
+    ['SUCCESS', 'path_open', fd, 0, 'deep/file', 0, RIGHTS.FD_READ, 0n, 0, 0],
+  ])
+})

@@ -1,0 +1,175 @@
+// path_open.
+
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/guest.mjs'
+import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const FILES = {
+  file: 'content', 'sub/inner': 'inner', link: { symlink: 'file' }, dirlink: { symlink: 'sub' },
+  dangling: { symlink: 'nothing' }, loop: { symlink: 'loop' },
+}
+const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
+const { SYMLINK_FOLLOW } = LOOKUP
+const [READ, WRITE] = [RIGHTS.FD_READ, RIGHTS.FD_WRITE]
+const OUT = 0
+
+/** The arguments of an opening of `path`: for reading, and without following a link, unless told otherwise. */
+const open = (path, { dirfd = 3, lookup = 0, oflags = 0, rights = READ, inheriting = 0n, fdflags = 0, out = OUT } = {}) =>
+  ['path_open', dirfd, lookup, path, oflags, rights, inheriting, fdflags, out]
+
+for (const version of VERSIONS) {
+  test(`${version}: a file is opened, made, cut, and told apart from a directory`, (t) => {
+    const { guest, directory, names } = boxed(t, { file: 'content', 'sub/': null }, { version })
+    const content = (name) => readFileSync(join(directory, name), 'utf8')
+    t.is(guest.read(guest.open('file')), 'content')
+    const made = guest.open('sub/new', { oflags: CREAT | EXCL, rights: RIGHTS.FILE })
+    t.is(guest.write(made, 'made'), 4)
+    guest.open('sub/new', { oflags: CREAT, rights: WRITE })
+    t.is(content('sub/new'), 'made')
+    guest.open('file', { oflags: TRUNC, rights: WRITE })
+    t.is(content('file'), '')
+    t.is(guest.fdstat(guest.open('sub', { oflags: DIRECTORY })).filetype, FILETYPE.DIRECTORY)
+    t.deepEqual(names(), ['file', 'sub', join('sub', 'new')])
+  })
+}
+
+for (const [title, rows] of Object.entries({
+  'what is there or not, and is of another kind': [
+    ['NOENT', open('missing')],
+    ['NOENT', open('missing/file', { oflags: CREAT, rights: WRITE })],
+    ['NOTDIR', open('file/inner')],
+    ['NOTDIR', open('file/')],
+    ['NOTDIR', open('file', { oflags: DIRECTORY })],
+    ['NOTDIR', open('file/..')],
+    ['EXIST', open('file', { oflags: CREAT | EXCL, rights: WRITE })],
+    ['EXIST', open('sub', { oflags: CREAT | EXCL })],
+    ['ISDIR', open('sub', { rights: WRITE })],
+    ['ISDIR', open('sub', { oflags: TRUNC, rights: WRITE })],
+    ['ISDIR', open('new/', { oflags: CREAT, rights: WRITE })],
+    ['INVAL', open('new', { oflags: CREAT | DIRECTORY })],
+  ],
+  'no path at all': [
+    ['INVAL', open('')],
+    ['INVAL', open('file\0')],
+    ['INVAL', open('fi\0le')],
+    ['INVAL', open('\0')],
+    ['NAMETOOLONG', open('n'.repeat(256))],
+    ['NAMETOOLONG', open('x/'.repeat(3000))],
+  ],
+  links: [
+    ['LOOP', open('link')],
+    ['LOOP', open('loop', { lookup: SYMLINK_FOLLOW })],
+    ['LOOP', open('loop/x')],
+    ['LOOP', open('dangling', { oflags: CREAT, rights: WRITE })],
+    ['NOENT', open('dangling', { lookup: SYMLINK_FOLLOW })],
+    ['EXIST', open('dangling', { oflags: CREAT | EXCL, rights: WRITE })],
+    ['EXIST', open('link', { lookup: SYMLINK_FOLLOW, oflags: CREAT | EXCL, rights: WRITE })],
+    ['NOTDIR', open('dirlink', { oflags: DIRECTORY })],
+  ],
+  'rights and descriptors that do not do': [
+    ['NOTCAPABLE', open('file', { rights: RIGHTS.SOCK_ACCEPT })],
+    ['NOTCAPABLE', open('file', { rights: 1n << 50n })],
+    ['NOTCAPABLE', open('file', { inheriting: 1n << 63n })],
+    ['NOTCAPABLE', open('file', { rights: -1n })],
+    ['NOTDIR', open('x', { dirfd: 0 })],
+    ['BADF', open('file', { dirfd: 44 })],
+    ['BADF', open('file', { dirfd: -1 })],
+  ],
+})) {
+  posix(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
+    const { guest, directory, names } = boxed(t, FILES, { stdin: hostFile(t).fd })
+    guest.view.setUint32(OUT, 99, true)
+    const before = names()
+    answers(t, guest, rows.map(([errno, call]) => [errno, ...call]))
+    t.is(guest.u32(OUT), 99)
+    t.is(ask(guest, 'fd_close', 4), 'BADF')
+    t.deepEqual(names(), before)
+    t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
+  })
+}
+
+posix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be made', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  t.is(guest.read(guest.open('link', { lookup: SYMLINK_FOLLOW })), 'content')
+  t.is(guest.read(guest.open('dirlink/inner')), 'inner')
+  t.is(guest.fdstat(guest.open('dirlink', { lookup: SYMLINK_FOLLOW, oflags: DIRECTORY })).filetype, FILETYPE.DIRECTORY)
+  guest.write(guest.open('dangling', { lookup: SYMLINK_FOLLOW, oflags: CREAT, rights: WRITE }), 'made')
+  t.is(readFileSync(join(directory, 'nothing'), 'utf8'), 'made')
+})
+
+test('paths are resolved from the directory they are given with', (t) => {
+  const { guest } = boxed(t, FILES)
+  const sub = guest.open('sub', { rights: 0n })
+  t.is(guest.read(guest.open('inner', { dirfd: sub })), 'inner')
+  t.is(guest.read(guest.open('./sub/..//sub/./inner')), 'inner')
+  answers(t, guest, [['NOTCAPABLE', ...open('../file', { dirfd: sub })], ['NOENT', ...open('file', { dirfd: sub })]])
+})
+
+test('what is asked for decides between reading and writing, and the rest comes without asking', (t) => {
+  const { guest } = boxed(t, FILES)
+  const beyond = RIGHTS.FILE & ~(READ | WRITE)
+  for (const rights of [0n, READ, WRITE, READ | WRITE]) {
+    const fd = guest.open('file', { rights })
+    t.is(guest.fdstat(fd).base, beyond | rights)
+    t.is(ask(guest, 'fd_tell', fd, OUT), 'SUCCESS')
+  }
+})
+
+test('a directory that may not open, make or cut does not', (t) => {
+  const { guest, directory, names } = boxed(t, FILES)
+  const before = names()
+  for (const [right, call] of [
+    ['PATH_OPEN', open('file', { dirfd: 4 })],
+    ['PATH_CREATE_FILE', open('new', { dirfd: 4, oflags: CREAT, rights: WRITE })],
+    ['PATH_FILESTAT_SET_SIZE', open('file', { dirfd: 4, oflags: TRUNC, rights: WRITE })],
+  ]) {
+    const fd = guest.open('.', { rights: 0n })
+    t.is(fd, 4)
+    const { base, inheriting } = guest.fdstat(fd)
+    guest.must('fd_fdstat_set_rights', fd, base & ~RIGHTS[right], inheriting)
+    answers(t, guest, [['NOTCAPABLE', ...call]])
+    guest.close(fd)
+  }
+  t.deepEqual(names(), before)
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
+})
+
+posix('a file that the host may not read or write is ACCES', (t) => {
+  if (process.getuid() === 0) return t.pass()
+  const { guest, directory } = boxed(t, FILES)
+  chmodSync(join(directory, 'file'), 0)
+  answers(t, guest, [['ACCES', ...open('file')], ['ACCES', ...open('file', { rights: WRITE })]])
+})
+
+posix('opening a FIFO does not wait for its other end', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  execFileSync('mkfifo', [join(directory, 'fifo')])
+  const reader = guest.open('fifo', { rights: READ })
+  t.is(guest.fdstat(reader).filetype, FILETYPE.UNKNOWN)
+  t.is(guest.write(guest.open('fifo', { rights: WRITE }), 'through'), 7)
+  t.is(guest.read(reader), 'through')
+})
+
+posix('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
+  const { guest, directory } = boxed(t)
+  execFileSync('mkfifo', [join(directory, 'fifo')])
+  answers(t, guest, [['NXIO', ...open('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])
+})
+
+test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
+  const { guest, directory, names } = boxed(t, FILES)
+  const before = names()
+  overflows(t, guest, [
+    ['path_open', 3, 0, BAD, 4, CREAT, WRITE, 0n, 0, OUT],
+    open('new', { oflags: CREAT, rights: WRITE, out: BAD }),
+    open('file', { oflags: TRUNC, rights: WRITE, out: BAD }),
+  ])
+  answers(t, guest, [['OVERFLOW', 'path_open', 3, 0, 0, -1, 0, READ, 0n, 0, OUT]])
+  t.deepEqual(names(), before)
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
+  t.is(guest.open('file'), 4)
+})

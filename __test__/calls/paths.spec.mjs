@@ -1,0 +1,226 @@
+// path_*, but for path_open.
+
+import { lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { FILETYPE, FSTFLAGS, LOOKUP, RIGHTS, hostFile } from '../support/guest.mjs'
+import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const FILES = {
+  file: 'content', other: 'other', 'sub/inner': 'inner', 'empty/': null, 'empty2/': null, link: { symlink: 'file' },
+  dirlink: { symlink: 'sub' }, 'sub/up': { symlink: '../empty' }, dangling: { symlink: 'nothing' }, loop: { symlink: 'loop' },
+}
+const { SYMLINK_FOLLOW } = LOOKUP
+const BOTH = FSTFLAGS.ATIM | FSTFLAGS.MTIM
+const LONG = 'n'.repeat(256)
+
+/** Every call with one of its paths as it is given, the others being good. */
+const WITH_PATH = {
+  path_create_directory: (path, fd = 3) => ['path_create_directory', fd, path],
+  path_filestat_get: (path, fd = 3) => ['path_filestat_get', fd, 0, path, 0],
+  path_filestat_set_times: (path, fd = 3) => ['path_filestat_set_times', fd, 0, path, 0n, 0n, BOTH],
+  'path_link from': (path, fd = 3) => ['path_link', fd, 0, path, 3, 'made'],
+  'path_link to': (path, fd = 3) => ['path_link', 3, 0, 'file', fd, path],
+  path_readlink: (path, fd = 3) => ['path_readlink', fd, path, 512, 100, 0],
+  path_remove_directory: (path, fd = 3) => ['path_remove_directory', fd, path],
+  'path_rename from': (path, fd = 3) => ['path_rename', fd, path, 3, 'made'],
+  'path_rename to': (path, fd = 3) => ['path_rename', 3, 'file', fd, path],
+  path_symlink: (path, fd = 3) => ['path_symlink', 'file', fd, path],
+  path_unlink_file: (path, fd = 3) => ['path_unlink_file', fd, path],
+}
+
+for (const [name, call] of Object.entries(WITH_PATH)) {
+  posix(`${name}: what is no path, and what leads through what is no directory, is an errno`, (t) => {
+    const { guest, names } = boxed(t, FILES, { stdin: hostFile(t).fd })
+    const before = names()
+    const file = guest.open('file')
+    answers(t, guest, [
+      ['INVAL', ...call('')],
+      ['INVAL', ...call('fi\0le')],
+      ['INVAL', ...call('sub\0')],
+      ['NAMETOOLONG', ...call(LONG)],
+      ['NAMETOOLONG', ...call('x/'.repeat(3000))],
+      ['NOENT', ...call('missing/x')],
+      ['NOENT', ...call('missing/..')],
+      ['NOENT', ...call('dangling/x')],
+      ['NOTDIR', ...call('file/x')],
+      ['NOTDIR', ...call('file/..')],
+      ['NOTDIR', ...call('link/x')],
+      ['LOOP', ...call('loop/x')],
+      ['BADF', ...call('x', 77)],
+      ['NOTDIR', ...call('x', file)],
+      ['NOTDIR', ...call('x', 0)],
+    ])
+    t.deepEqual(names(), before)
+  })
+}
+
+for (const [title, rows] of Object.entries({
+  path_create_directory: [['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', '.'], ['EXIST', 'dangling'], ['EXIST', 'sub/']],
+  path_filestat_get: [['NOENT', 'missing'], ['NOTDIR', 'file/'], ['NOTDIR', 'sub/inner/']],
+  path_filestat_set_times: [['NOENT', 'missing'], ['NOTDIR', 'file/'], ['NOTDIR', 'sub/inner/']],
+  'path_link from': [['NOENT', 'missing'], ['PERM', 'sub'], ['PERM', '.'], ['NOTDIR', 'file/']],
+  'path_link to': [['EXIST', 'other'], ['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', 'dangling'], ['NOENT', 'new/']],
+  path_readlink: [['NOENT', 'missing'], ['INVAL', 'file'], ['INVAL', 'sub'], ['INVAL', 'dirlink/']],
+  path_remove_directory: [
+    ['NOENT', 'missing'], ['NOTDIR', 'file'], ['NOTDIR', 'link'], ['NOTDIR', 'dirlink'], ['NOTEMPTY', 'sub'], ['INVAL', '.'],
+  ],
+  'path_rename from': [['NOENT', 'missing'], ['NOTDIR', 'file/']],
+  'path_rename to': [['ISDIR', 'sub'], ['ISDIR', 'empty'], ['NOTDIR', 'new/'], ['NOTDIR', 'other/']],
+  path_symlink: [['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', 'dangling'], ['NOENT', 'new/']],
+  path_unlink_file: [['NOENT', 'missing'], ['ISDIR', 'sub'], ['ISDIR', 'empty'], ['ISDIR', '.'], ['NOTDIR', 'file/']],
+})) {
+  posix(`${title}: what is there or not, or is of another kind, is an errno, and stays`, (t) => {
+    const { guest, names } = boxed(t, FILES)
+    const before = names()
+    answers(t, guest, rows.map(([errno, path]) => [errno, ...WITH_PATH[title](path)]))
+    t.deepEqual(names(), before)
+  })
+}
+
+for (const version of VERSIONS) {
+  posix(`${version}: names are made, linked, moved and removed`, (t) => {
+    const { guest, directory, names } = boxed(t, { file: 'content' }, { version })
+    answers(t, guest, [
+      ['SUCCESS', 'path_create_directory', 3, 'dir'],
+      ['SUCCESS', 'path_create_directory', 3, 'dir/inner/'],
+      ['SUCCESS', 'path_link', 3, 0, 'file', 3, 'dir/hard'],
+      ['SUCCESS', 'path_symlink', '../file', 3, 'dir/soft'],
+      ['SUCCESS', 'path_rename', 3, 'file', 3, 'dir/../moved'],
+    ])
+    t.deepEqual(names(), ['dir', 'dir/hard', 'dir/inner', 'dir/soft', 'moved'])
+    t.is(readlinkSync(join(directory, 'dir/soft')), '../file')
+    t.is(lstatSync(join(directory, 'moved')).nlink, 2)
+    answers(t, guest, [
+      ['SUCCESS', 'path_unlink_file', 3, 'dir/soft'],
+      ['SUCCESS', 'path_unlink_file', 3, 'dir/hard'],
+      ['SUCCESS', 'path_remove_directory', 3, 'dir/inner/'],
+      ['SUCCESS', 'path_remove_directory', 3, 'dir'],
+    ])
+    t.deepEqual(names(), ['moved'])
+    t.is(readFileSync(join(directory, 'moved'), 'utf8'), 'content')
+  })
+}
+
+posix('two descriptors stand for the directories of the two paths of path_link and path_rename', (t) => {
+  const { guest, names } = boxed(t, FILES)
+  const [sub, empty] = [guest.open('sub', { rights: 0n }), guest.open('empty', { rights: 0n })]
+  answers(t, guest, [
+    ['SUCCESS', 'path_link', sub, 0, 'inner', empty, 'hard'],
+    ['SUCCESS', 'path_rename', sub, 'inner', empty, 'moved'],
+    ['NOENT', 'path_rename', empty, 'inner', sub, 'x'],
+  ])
+  t.deepEqual(names().filter((name) => /^(sub|empty)\//.test(name)), ['empty/hard', 'empty/moved', 'sub/up'])
+})
+
+posix('path_rename replaces what is of the same kind, and what is the same file it leaves', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  answers(t, guest, [
+    ['SUCCESS', 'path_rename', 3, 'file', 3, 'other'],
+    ['SUCCESS', 'path_rename', 3, 'other', 3, 'other'],
+    ['SUCCESS', 'path_rename', 3, 'empty', 3, 'empty2'],
+    ['NOTDIR', 'path_rename', 3, 'sub', 3, 'other'],
+    ['NOTEMPTY', 'path_rename', 3, 'empty2', 3, 'sub'],
+    ['INVAL', 'path_rename', 3, 'sub', 3, 'sub/within'],
+    ['SUCCESS', 'path_rename', 3, 'link', 3, 'dangling'],
+    ['SUCCESS', 'path_rename', 3, 'sub/', 3, 'moved/'],
+  ])
+  t.is(readFileSync(join(directory, 'other'), 'utf8'), 'content')
+  t.is(readlinkSync(join(directory, 'dangling')), 'file')
+  t.is(readFileSync(join(directory, 'moved/inner'), 'utf8'), 'inner')
+})
+
+posix('path_filestat_get and path_filestat_set_times take the link, or with SYMLINK_FOLLOW what it leads to', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  for (const [path, lookup, filetype] of [
+    ['link', 0, FILETYPE.SYMBOLIC_LINK], ['link', SYMLINK_FOLLOW, FILETYPE.REGULAR_FILE], ['dirlink', 0, FILETYPE.SYMBOLIC_LINK],
+    ['dirlink', SYMLINK_FOLLOW, FILETYPE.DIRECTORY], ['dirlink/', 0, FILETYPE.DIRECTORY], ['sub/up/', 0, FILETYPE.DIRECTORY],
+    ['dangling', 0, FILETYPE.SYMBOLIC_LINK], ['loop', 0, FILETYPE.SYMBOLIC_LINK],
+  ]) {
+    const time = 1_000_000_000n + BigInt(path.length * 2 + lookup)
+    t.is(ask(guest, 'path_filestat_set_times', 3, lookup, path, time, time + 1n, BOTH), 'SUCCESS', path)
+    const stat = guest.filestat(3, path, { lookup })
+    t.deepEqual([stat.filetype, stat.atim, stat.mtim], [filetype, time, time + 1n], `${path}, ${lookup}`)
+  }
+  t.is(statSync(join(directory, 'file'), { bigint: true }).mtimeNs, 1_000_000_010n)
+  answers(t, guest, [
+    ['NOENT', 'path_filestat_get', 3, SYMLINK_FOLLOW, 'dangling', 0],
+    ['LOOP', 'path_filestat_get', 3, SYMLINK_FOLLOW, 'loop', 0],
+    ['NOENT', 'path_filestat_set_times', 3, SYMLINK_FOLLOW, 'dangling', 0n, 0n, BOTH],
+    ['LOOP', 'path_filestat_set_times', 3, SYMLINK_FOLLOW, 'loop', 0n, 0n, BOTH],
+  ])
+})
+
+test('path_filestat_set_times to two things at once is INVAL, and the times stay', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  const { mtimeMs } = statSync(join(directory, 'file'))
+  for (const flags of [FSTFLAGS.ATIM | FSTFLAGS.ATIM_NOW, FSTFLAGS.MTIM | FSTFLAGS.MTIM_NOW, 15]) {
+    answers(t, guest, [['INVAL', 'path_filestat_set_times', 3, 0, 'file', 0n, 0n, flags]])
+  }
+  t.is(statSync(join(directory, 'file')).mtimeMs, mtimeMs)
+})
+
+posix('path_link makes a second name of the link, or with SYMLINK_FOLLOW of its target', (t) => {
+  const { guest, directory } = boxed(t, FILES)
+  answers(t, guest, [
+    ['SUCCESS', 'path_link', 3, 0, 'link', 3, 'of-link'],
+    ['SUCCESS', 'path_link', 3, SYMLINK_FOLLOW, 'link', 3, 'of-target'],
+    ['NOENT', 'path_link', 3, SYMLINK_FOLLOW, 'dangling', 3, 'x'],
+    ['PERM', 'path_link', 3, SYMLINK_FOLLOW, 'dirlink', 3, 'x'],
+  ])
+  t.true(lstatSync(join(directory, 'of-link')).isSymbolicLink())
+  t.is(lstatSync(join(directory, 'of-target')).ino, lstatSync(join(directory, 'file')).ino)
+})
+
+posix('path_readlink cuts to the buffer, tells what it wrote, and writes no NUL', (t) => {
+  const { guest } = boxed(t, { link: { symlink: 'a/target' } })
+  for (let size = 0; size < 12; size++) {
+    guest.bytes.fill(0xaa, 512, 544)
+    t.is(ask(guest, 'path_readlink', 3, 'link', 512, size, 0), 'SUCCESS')
+    const length = Math.min(size, 8)
+    t.is(guest.u32(0), length)
+    t.is(guest.text(512, length), 'a/target'.slice(0, length))
+    t.true(guest.bytes.subarray(512 + length, 544).every((byte) => byte === 0xaa), `${size} bytes`)
+  }
+})
+
+posix('path_symlink stores any relative target as it is given', (t) => {
+  const { guest, directory } = boxed(t, { 'sub/': null })
+  const targets = ['file', '../file', './/x/..', 'sub/', '../../../out', 'é', 't'.repeat(1000)]
+  for (const [index, target] of targets.entries()) {
+    t.is(ask(guest, 'path_symlink', target, 3, `sub/${index}`), 'SUCCESS', target)
+    t.is(readlinkSync(join(directory, 'sub', String(index))), target)
+  }
+  answers(t, guest, [
+    ['PERM', 'path_symlink', '/', 3, 'new'],
+    ['PERM', 'path_symlink', '/sub', 3, 'new'],
+    ['INVAL', 'path_symlink', '', 3, 'new'],
+    ['INVAL', 'path_symlink', 'a\0b', 3, 'new'],
+    ['NAMETOOLONG', 'path_symlink', 't'.repeat(5000), 3, 'new'],
+  ])
+})
+
+test('without its right each call is NOTCAPABLE, and changes nothing', (t) => {
+  const { guest, names } = boxed(t, FILES)
+  const before = names()
+  const { base, inheriting } = guest.fdstat(3)
+  const needed = Object.entries(RIGHTS).filter(([name]) => /^PATH/.test(name)).map(([, bit]) => bit)
+  guest.must('fd_fdstat_set_rights', 3, base & ~needed.reduce((all, bit) => all | bit), inheriting)
+  for (const call of Object.values(WITH_PATH)) answers(t, guest, [['NOTCAPABLE', ...call('file')]])
+  t.deepEqual(names(), before)
+})
+
+test('a bad pointer is OVERFLOW, and nothing is made, moved or removed', (t) => {
+  const { guest, names } = boxed(t, FILES)
+  const before = names()
+  const at = (name, path) => WITH_PATH[name](path).flatMap((arg) => (arg === BAD ? [BAD, 3] : [arg]))
+  overflows(t, guest, [
+    ...Object.keys(WITH_PATH).map((name) => at(name, BAD)),
+    ['path_filestat_get', 3, 0, 'file', BAD],
+    ['path_readlink', 3, 'link', BAD, 100, 0],
+    ['path_readlink', 3, 'link', 512, 100, BAD],
+    ['path_symlink', BAD, 4, 3, 'new'],
+  ])
+  t.deepEqual(names(), before)
+})
