@@ -8,6 +8,8 @@ import { FDFLAGS, FILETYPE, FSTFLAGS, OFLAGS, RIGHTS, hostFile, rawGuest, tree }
 import { BAD, answers, ask, boxed, overflows } from './ask.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
+// Which errno the system has for what is not the same everywhere.
+const linux = process.platform === 'linux' ? test : test.skip
 const FILES = { file: '0123456789', 'sub/inner': 'inner' }
 
 /** A file open for all, one for reading, a directory; a pipe as stdin, the null device as stdout. */
@@ -18,7 +20,8 @@ function fixture(t) {
   t.teardown(() => [stdin, stdout].forEach(closeSync))
   const box = boxed(t, FILES, { stdin, stdout })
   const { guest } = box
-  return { ...box, pipe: 0, device: 1, file: guest.open('file', { rights: RIGHTS.FILE }), reader: guest.open('file'), dir: guest.open('sub') }
+  const [file, reader, dir] = [guest.open('file', { rights: RIGHTS.FILE }), guest.open('file'), guest.open('sub')]
+  return { ...box, pipe: 0, device: 1, file, reader, dir }
 }
 
 posix('fd_fdstat_get tells files, directories, pipes and devices apart', (t) => {
@@ -66,7 +69,7 @@ test('a file is appended to after APPEND was set, and no longer after it was tak
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'C123456789AB')
 })
 
-posix('each call on what cannot do it is an errno of its own', (t) => {
+linux('each call on what cannot do it is an errno of its own', (t) => {
   const { guest, pipe, device, file, reader, dir } = fixture(t)
   answers(t, guest, [
     ['NOTCAPABLE', 'fd_advise', pipe, 0n, 0n, 0],

@@ -8,6 +8,8 @@ import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/
 import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
+// Which errno the system has for what is not the same everywhere.
+const linux = process.platform === 'linux' ? test : test.skip
 const FILES = {
   file: 'content', 'sub/inner': 'inner', link: { symlink: 'file' }, dirlink: { symlink: 'sub' },
   dangling: { symlink: 'nothing' }, loop: { symlink: 'loop' },
@@ -80,7 +82,7 @@ for (const [title, rows] of Object.entries({
     ['BADF', open('file', { dirfd: -1 })],
   ],
 })) {
-  posix(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
+  linux(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
     const { guest, directory, names } = boxed(t, FILES, { stdin: hostFile(t).fd })
     guest.view.setUint32(OUT, 99, true)
     const before = names()
@@ -154,7 +156,7 @@ posix('opening a FIFO does not wait for its other end', (t) => {
   t.is(guest.read(reader), 'through')
 })
 
-posix('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
+linux('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
   const { guest, directory } = boxed(t)
   execFileSync('mkfifo', [join(directory, 'fifo')])
   answers(t, guest, [['NXIO', ...open('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])

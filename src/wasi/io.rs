@@ -248,7 +248,7 @@ pub(super) fn transfer_all(
         match transfer_after(memory, iovs, transferred, |buffers, _| io(buffers)) {
             Ok(moved) => {
                 transferred += moved.bytes;
-                if moved.all || moved.bytes == 0 {
+                if moved.all || moved.bytes == 0 || transferred as usize >= MAX_BYTES {
                     return Ok(transferred);
                 }
             }
@@ -272,7 +272,7 @@ fn positioned(fd: &Entry, offset: Filesize) -> Result<sys::Handle<'_>> {
     }
 }
 
-/// Bytes after which a transfer stops, as in the system calls themselves.
+/// Bytes after which a transfer stops, as in the system calls themselves; so two together fit in 32 bits.
 const MAX_BYTES: usize = 0x7fff_f000;
 
 /// What a transfer did.
