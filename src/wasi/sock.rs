@@ -8,14 +8,17 @@ use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
-use super::types::{Fd, Fdflags, Iovec, Riflags, Rights, Roflags, Sdflags, Size};
+use super::types::{Fd, Fdflags, Filetype, Iovec, Riflags, Rights, Roflags, Sdflags, Size};
 use std::sync::Arc;
 
 impl Wasi {
     /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` is for the new descriptor.
     pub fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> Result<Fd> {
         let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
-        Wait::unless_ready(&fd, Interest::Read)?;
+        // One that does not listen says so at once, and would be waited for in vain.
+        if sys::is_listening(socket.handle()) {
+            Wait::unless_ready(&fd, Interest::Read)?;
+        }
         let connection = sys::accept(socket.handle()).map_err(Into::into);
         let connection = Stream::guest(Wait::if_refused(connection, &fd, Interest::Read)?)?;
         let flags = flags & Fdflags::NONBLOCK;
@@ -38,7 +41,8 @@ impl Wasi {
             truncated = more;
             Ok(bytes)
         };
-        let received = if ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK) {
+        let whole = ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK);
+        let received = if whole && socket.filetype() == Filetype::SocketStream {
             transfer_all(memory, attempt, &fd, Interest::Read, ri_data, receive)?
         } else {
             Wait::if_refused(transfer(memory, ri_data, receive), &fd, Interest::Read)?

@@ -110,7 +110,11 @@ impl DirStream {
         let (fd, buffer) = (self.dir.as_raw_fd(), &mut self.buffer);
         // SAFETY: the kernel writes whole records into the buffer, at most as many bytes as it has.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
-        usize::try_from(read).map_err(|_| Error::last_os_error())
+        usize::try_from(read).or_else(|_| match Error::last_os_error() {
+            // The directory has been removed: there is nothing in it.
+            error if error.raw_os_error() == Some(libc::ENOENT) => Ok(0),
+            error => Err(error),
+        })
     }
 
     /// For file systems that do not say the kind of a file in its entry.

@@ -12,7 +12,8 @@ pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(super) use entries::entries;
 pub use errno::errno;
 pub use stream::{
-    accept, host_stream, poll, readable_bytes, receive, send, shutdown, stream_flags, stream_kind,
+    accept, host_stream, is_listening, poll, readable_bytes, receive, send, shutdown, stream_flags,
+    stream_kind,
 };
 pub use transfer::{Buffer, appendv, preadv, pwritev, readv, writev, writev_nowait};
 

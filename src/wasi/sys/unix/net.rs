@@ -1,5 +1,8 @@
 //! Sockets.
-#![expect(unsafe_code, reason = "messages are received into guest memory and sent from it")]
+#![expect(
+    unsafe_code,
+    reason = "guest memory is received into and sent from; rustix lacks SO_ACCEPTCONN on macOS"
+)]
 
 use super::Handle;
 use super::io::{Buffer, count};
@@ -7,6 +10,17 @@ use crate::wasi::types::{Riflags, Sdflags};
 use std::fs::File;
 use std::io::Result;
 use std::os::fd::AsRawFd;
+
+/// Whether a socket listens for connections.
+pub fn is_listening(handle: Handle<'_>) -> bool {
+    let (mut listens, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: the option is an int, written to one.
+    let returned = unsafe {
+        let listens = (&raw mut listens).cast();
+        libc::getsockopt(handle.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN, listens, &raw mut size)
+    };
+    returned == 0 && listens != 0
+}
 
 /// Accepts a connection, `AGAIN` if there is none.
 pub fn accept(handle: Handle<'_>) -> Result<File> {

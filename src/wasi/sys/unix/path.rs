@@ -140,7 +140,9 @@ pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<
         return Ok(rustix::fs::utimensat(dir, path, &times, AtFlags::SYMLINK_NOFOLLOW)?);
     }
     let (parent, name) = match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => (dir.open_dir(parent)?, name),
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() && !names_directory(path) => {
+            (dir.open_dir(parent)?, name)
+        }
         _ => (dir.open_dir(path)?, OsStr::new(".")),
     };
     Ok(rustix::fs::utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
@@ -198,6 +200,12 @@ pub fn path(bytes: &[u8]) -> Result<&Path> {
 /// A path in the guest's encoding.
 pub fn path_bytes(path: &Path) -> Result<&[u8]> {
     Ok(path.as_os_str().as_bytes())
+}
+
+/// Whether a path can only be that of a directory, since it ends in a slash, `.` or `..`.
+fn names_directory(path: &Path) -> bool {
+    let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
+    matches!(last, Some(b"" | b"." | b".."))
 }
 
 /// A path less the slashes at its end, which name the same directory.

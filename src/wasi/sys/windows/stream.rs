@@ -124,6 +124,11 @@ fn no_socket() -> Error {
     Error::from_raw_os_error(WSAENOTSOCK)
 }
 
+/// Whether a socket listens for connections: none can be had.
+pub fn is_listening(_: Handle<'_>) -> bool {
+    false
+}
+
 /// Accepts a connection.
 pub fn accept(_: Handle<'_>) -> Result<File> {
     Err(no_socket())
