@@ -192,9 +192,10 @@ impl Wasi {
         let new_dir = new_fd.dir(Rights::PATH_RENAME_TARGET)?;
         let old_path = old_buffer.read(memory, old_path)?;
         let new_path = new_buffer.read(memory, new_path)?;
-        if sys::without_trailing_slashes(new_path).as_os_str() != new_path.as_os_str()
-            && sys::stat_at(old_dir.cap(), old_path, false)?.filetype != Filetype::Directory
-        {
+        // A slash after a name asks for a directory; cap-std passes it over.
+        let asks_directory = sys::without_trailing_slashes(new_path).as_os_str() != new_path.as_os_str()
+            && new_path.file_name().is_some();
+        if asks_directory && sys::stat_at(old_dir.cap(), old_path, false)?.filetype != Filetype::Directory {
             return Err(Errno::Notdir.into());
         }
         Ok(old_dir.cap().rename(old_path, new_dir.cap(), new_path)?)
