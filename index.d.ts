@@ -85,7 +85,7 @@ export class WASI {
    * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
    * @returns the code the guest exited with, 0 if it returned.
    * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
-   * no exports, no memory, no `_start`, or has `_initialize`; and whatever the guest throws, as it is.
+   * no exports, no memory, or, unless `version` was left out, no `_start` or an `_initialize`; and whatever the guest throws, as it is.
    */
   start(instance: object): number
 

@@ -1,7 +1,7 @@
 'use strict'
 
 // Finds the native addon for this platform: built beside this file (`npm run build`), or installed as the
-// optional dependency `capwasi-<platform>`.
+// package `capwasi-<platform>`.
 
 const { existsSync, readFileSync } = require('node:fs')
 const { join } = require('node:path')
@@ -10,6 +10,7 @@ function usesMusl() {
   try {
     return readFileSync('/usr/bin/ldd', 'utf8').includes('musl')
   } catch {
+    process.report.excludeNetwork = true
     return !process.report.getReport().header.glibcVersionRuntime
   }
 }
@@ -31,7 +32,7 @@ function load() {
     if (cause.code !== 'MODULE_NOT_FOUND') throw cause
     const message =
       `capwasi has no native addon for ${name}: there is neither ${beside} nor the package capwasi-${name}. ` +
-      'Install again without leaving out optional dependencies, or build it with `npm run build`, which needs Rust.'
+      'Install that package, or build the addon with `npm run build`, which needs Rust.'
     throw Object.assign(new Error(message, { cause }), { code: 'ERR_CAPWASI_NO_ADDON' })
   }
 }

@@ -3,10 +3,11 @@
 
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { RubyVM } from '@ruby/wasm-wasi'
 import { WASI } from 'capwasi'
 
-const path = (relative) => new URL(relative, import.meta.url).pathname
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const out = path('out')
 
 rmSync(out, { recursive: true, force: true })

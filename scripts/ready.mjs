@@ -7,11 +7,13 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
+// On Windows npm, npx and the like are scripts, which only a shell runs.
+const isScript = (command) => process.platform === 'win32' && command !== process.execPath
+
 /** Runs a command in the project's root with its output shown; ends this process if it fails. */
 export function run(command, ...args) {
-  const shell = process.platform === 'win32'
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell })
-  if (error?.code === 'ENOENT') console.error(`${command} is not installed; capwasi needs Node.js and Rust (https://rustup.rs).`)
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: isScript(command) })
+  if (error) console.error(error.message)
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -30,6 +32,10 @@ export function ready() {
   const addons = readdirSync(root).filter((name) => /^capwasi\..*\.node$/.test(name))
   const sources = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
   if (Math.max(0, ...addons.map(changed)) < Math.max(...sources.map(changed))) {
+    if (spawnSync('cargo', ['--version']).status !== 0) {
+      console.error('capwasi is built with Rust, which is not installed: see https://rustup.rs')
+      process.exit(1)
+    }
     console.log('Building the addon (about a minute the first time) …')
     run('npm', 'run', '--silent', 'build')
   }

@@ -19,6 +19,7 @@ pub mod snapshot;
 pub mod sock;
 pub mod sys;
 pub mod table;
+mod transfer;
 
 use abi::{Call, CoreArgs, HostFn, Signature, signature};
 use dir::Dir;
@@ -62,34 +63,34 @@ impl Wasi {
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {
-        match self.table.insert(entry) {
-            Err(errno::Failure::Errno(errno)) => Err(errno),
-            _ => Ok(()),
-        }
+        self.table.reserve()?.fill(entry);
+        Ok(())
     }
 }
 
-/// Preopened directories of the process by device and serial number: however many guests there are, each
-/// directory is open once.
+/// Preopened directories of the process: however many guests there are, each needs one handle.
 static PREOPENS: Lazy<Mutex<Directories>> = Lazy::new(Mutex::default);
 
-type Directories = HashMap<FileId, Weak<cap_std::fs::Dir>>;
+/// By file and mount: the same directory may be mounted twice, and be writable through one mount only.
+type Directories = HashMap<(FileId, u64), Weak<cap_std::fs::Dir>>;
 
 /// Device and serial number, which tell one file from another.
 type FileId = (u64, u64);
 
 fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
-    let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(id) = sys::directory_id(path)
-        && let Some(dir) = preopens.get(&id).and_then(Weak::upgrade)
-    {
-        return Ok((dir, id));
-    }
     let dir = Arc::new(cap_std::fs::Dir::from_std_file(sys::open_directory(path)?));
     let stat = sys::stat(sys::handle(&*dir))?;
+    let id = (stat.dev, stat.ino);
+    let Some(mount) = sys::mount_id(sys::handle(&*dir)) else {
+        return Ok((dir, id));
+    };
+    let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(shared) = preopens.get(&(id, mount)).and_then(Weak::upgrade) {
+        return Ok((shared, id));
+    }
     preopens.retain(|_, dir| dir.strong_count() > 0);
-    preopens.insert((stat.dev, stat.ino), Arc::downgrade(&dir));
-    Ok((dir, (stat.dev, stat.ino)))
+    preopens.insert((id, mount), Arc::downgrade(&dir));
+    Ok((dir, id))
 }
 
 /// A function that a guest can import.

@@ -128,7 +128,7 @@ fn send_in_part(mut guest: Guest, mut peer: impl Read + Send, name: &str, flags:
     assert!(!wait.block(Duration::from_millis(5)).unwrap());
     assert_eq!(guest.u32(OUT), 0);
     // Without more room there is no progress, and nothing is sent twice.
-    assert_eq!(guest.waits(name, &args, wait.attempt).attempt.transferred as usize, sent);
+    assert_eq!(guest.waits(name, &args, wait.attempt.clone()).attempt.transferred as usize, sent);
 
     let received = std::thread::scope(|scope| {
         let receiving = scope.spawn(|| {
@@ -191,7 +191,7 @@ fn a_span_of_time_counts_from_the_first_attempt() {
     let wait = guest.waits("poll_oneoff", &args, Attempt::default());
     assert!(wait.attempt.started.is_some());
     assert!(!wait.block(Duration::from_millis(5)).unwrap());
-    let again = guest.waits("poll_oneoff", &args, wait.attempt);
+    let again = guest.waits("poll_oneoff", &args, wait.attempt.clone());
     assert_eq!(again.attempt.started, wait.attempt.started);
     assert!(again.block(LONG).unwrap());
     assert_eq!(finish(&mut guest, "poll_oneoff", &args, again.attempt), Ok(()));

@@ -34,22 +34,33 @@ impl WasiClass {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, this: This<'_>, options: Unknown<'_>) -> Result<Self> {
         let context = Context::of(env)?;
-        if !is_instance(&context, this.object.raw())? {
+        let object = Value::new(&env, this.object.raw());
+        if !is_new(&context, &object)? {
             env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
             return Err(error::pending());
         }
         let Options { version, wasi, return_on_exit } = Options::read(&env, options)?;
         let instance = Rc::new(Instance { wasi: Arc::new(wasi), memory: RefCell::new(None) });
         let id = context.add(Rc::clone(&instance));
-        let populate = context.prelude()?.populate.get(&env)?;
+        let class = Self { context, instance, id, version };
+        if let Err(error) = class.populate(&object, return_on_exit) {
+            class.context.remove(id);
+            return Err(error);
+        }
+        Ok(class)
+    }
+
+    /// Gives a new object its properties.
+    fn populate(&self, wasi: &Value<'_>, return_on_exit: bool) -> Result<()> {
+        let env = wasi.env;
         let args = [
-            this.object.raw(),
-            env.create_uint32(id)?.raw(),
-            env.create_string(version.namespace())?.raw(),
-            error::unknown(&env, return_on_exit)?.raw(),
+            wasi.raw,
+            env.create_uint32(self.id)?.raw(),
+            env.create_string(self.version.namespace())?.raw(),
+            error::unknown(env, return_on_exit)?.raw(),
         ];
-        call(&env, populate, None, &args)?;
-        Ok(Self { context, instance, id, version })
+        call(env, self.context.prelude()?.populate.get(env)?, None, &args)?;
+        Ok(())
     }
 
     /// `wasi.finalizeBindings(instance, { memory })`: binds a memory without running anything.
@@ -141,18 +152,24 @@ impl WasiClass {
     /// and gives the instance's exports.
     fn bind<'env>(&self, wasi: &Value<'env>, instance: Unknown<'env>) -> Result<Value<'env>> {
         let finalize_bindings = wasi.get("finalizeBindings")?;
+        if finalize_bindings.unknown().get_type()? != ValueType::Function {
+            wasi.env.throw_type_error("this.finalizeBindings is not a function", None)?;
+            return Err(error::pending());
+        }
         call(wasi.env, finalize_bindings.raw, Some(wasi.raw), &[instance.raw()])?;
         wasi.symbol(&self.context, Symbol::Instance)?.get("exports")
     }
 }
 
-/// Whether `new` made this object, which Node-API's constructors do not insist on.
-fn is_instance(context: &Context, this: sys::napi_value) -> Result<bool> {
+/// Whether `new` has just made this object, which Node-API's constructors do not insist on.
+fn is_new(context: &Context, wasi: &Value<'_>) -> Result<bool> {
     let class = context.prelude()?.class.get(&context.env)?;
     let mut is_instance = false;
     // SAFETY: values of this environment.
-    let status = unsafe { sys::napi_instanceof(context.env.raw(), this, class, &raw mut is_instance) };
-    Ok(status == sys::Status::napi_ok && is_instance)
+    let status = unsafe { sys::napi_instanceof(context.env.raw(), wasi.raw, class, &raw mut is_instance) };
+    Ok(status == sys::Status::napi_ok
+        && is_instance
+        && wasi.symbol(context, Symbol::SetMemory)?.defined()?.is_none())
 }
 
 /// What `start` ran when the module was first documented.
@@ -211,17 +228,17 @@ impl<'env> Value<'env> {
 
     /// `value.name`
     fn get(&self, name: &str) -> Result<Self> {
+        if matches!(self.unknown().get_type()?, ValueType::Null | ValueType::Undefined) {
+            let value = error::describe(self.env, self.unknown())?;
+            let message = format!("Cannot read properties of {value} (reading '{name}')");
+            self.env.throw_type_error(&message, None)?;
+            return Err(error::pending());
+        }
         let name = self.env.create_string(name)?;
         self.get_by(name.raw())
     }
 
     fn get_by(&self, key: sys::napi_value) -> Result<Self> {
-        if self.unknown().get_type()? == ValueType::Null || self.unknown().get_type()? == ValueType::Undefined
-        {
-            let message = format!("Cannot read properties of {}", error::describe(self.env, self.unknown())?);
-            self.env.throw_type_error(&message, None)?;
-            return Err(error::pending());
-        }
         let mut value = ptr::null_mut();
         // SAFETY: values of this environment.
         napi::check_status!(unsafe {

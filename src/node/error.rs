@@ -178,6 +178,14 @@ fn text_from(env: &Env, function: sys::napi_value, value: Unknown<'_>) -> Result
     unsafe { String::from_napi_value(env.raw(), text) }
 }
 
+/// What is inspected as Node's messages show it: no more than 128 characters.
+pub fn shorten(inspected: &str) -> String {
+    match inspected.char_indices().nth(128) {
+        Some((end, _)) => format!("{}...", &inspected[..end]),
+        None => inspected.to_owned(),
+    }
+}
+
 /// A string as `util.inspect` shows it.
 pub fn quote(text: &str) -> String {
     let quote = ['\'', '"', '`'].into_iter().find(|quote| !text.contains(*quote)).unwrap_or('\'');

@@ -204,23 +204,23 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
     let Some(instance) = arguments.instance() else {
         return Err(error::not_started(env));
     };
-    let mut memory = bound_memory(arguments, &instance)?;
-    let mut attempt = Attempt::default();
+    let memory = bound_memory(arguments, &instance)?;
+    let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::default() };
     loop {
-        let failure = match I::call(&Call { wasi: &instance.wasi, memory, attempt }, &core) {
+        let failure = match I::call(&call, &core) {
             Ok(()) => return Ok(None),
             Err(failure) => failure,
         };
         match failure {
-            Failure::Errno(Errno::Overflow) => match grown(arguments, &instance, memory)? {
-                Some(grown) => memory = grown,
+            Failure::Errno(Errno::Overflow) => match grown(arguments, &instance, call.memory)? {
+                Some(grown) => call.memory = grown,
                 None => return Ok(Some(Errno::Overflow)),
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
             Failure::Wait(wait) => {
                 wait_in_place(arguments.context, &wait)?;
-                attempt = wait.attempt;
-                memory = bound_memory(arguments, &instance)?;
+                call.attempt = wait.attempt;
+                call.memory = bound_memory(arguments, &instance)?;
             }
             Failure::Exit(status) => return exit_process(env, status),
         }

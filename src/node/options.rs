@@ -3,6 +3,7 @@
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
+use crate::wasi::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::path::Path;
@@ -98,7 +99,7 @@ fn version(env: &Env, version: Unknown<'_>) -> Result<Version> {
         "preview1" => Ok(Version::Preview1),
         "unstable" => Ok(Version::Unstable),
         _ => {
-            let received = error::quote(&version);
+            let received = error::shorten(&quote(&version));
             let message =
                 format!("The property 'options.version' unsupported WASI version. Received {received}");
             Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message))
@@ -198,6 +199,14 @@ fn permission(env: &Env) -> Result<()> {
     Err(error::throw_value(env, error.raw()))
 }
 
+/// What a guest cannot be given: a string with a NUL in it, or more than it can address.
+fn bad_string(env: &Env, errno: Errno, property: &str, text: &str) -> napi::Error {
+    match errno {
+        Errno::Inval => null_byte(env, property, text),
+        _ => error::init(env, errno, &format!("{property} does not fit in 32 bits with the others"), None),
+    }
+}
+
 /// Makes the guest's world of what the options say.
 fn build(
     env: &Env,
@@ -208,12 +217,13 @@ fn build(
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
     for (index, arg) in args.iter().enumerate() {
-        wasi.args.push(arg.as_bytes()).map_err(|_| null_byte(env, &format!("options.args[{index}]"), arg))?;
+        let property = || format!("options.args[{index}]");
+        wasi.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;
     }
     for (key, value) in variables {
         let variable = format!("{key}={value}");
         let property = || format!("options.env[{}]", quote(key));
-        wasi.env.push(variable.as_bytes()).map_err(|_| null_byte(env, &property(), &variable))?;
+        wasi.env.push(variable.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), &variable))?;
     }
     for (fd, name) in stdio.into_iter().zip(STDIO) {
         let subject = || format!("options.{name} is the descriptor {fd}");

@@ -5,6 +5,11 @@
   const { bind } = Function.prototype
   const { get: buffer } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer')
   const { apply } = Reflect
+  const { defineProperty, entries, keys } = Object
+  const { get, set } = WeakMap.prototype
+  const mapGet = (map, key) => apply(get, map, [key])
+  const mapSet = (map, key, value) => apply(set, map, [key, value])
+  const Bytes = Uint8Array
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
@@ -13,27 +18,40 @@
   // The import object of node:wasi is of a class called WASI, too.
   const Imports = class WASI {
     constructor(functions, wasi, id) {
-      for (const name in functions) this[name] = apply(bind, functions[name], [wasi, id])
+      for (const name of keys(functions)) this[name] = apply(bind, functions[name], [wasi, id])
     }
   }
 
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
-  // The methods that run a guest. If the guest was stopped because its worker is to end, termination.rs has asked
-  // for that end again, and it strikes at the next call of JavaScript: at once.
-  const running = ({ start, initialize }) => {
+  // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
+  // through whatever proxy or heir of it is at hand.
+  const selves = new WeakMap()
+  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close }) => {
+    const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
+    // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
+    // strikes at the next call of JavaScript: at once.
     const run = (method, wasi, instance) => {
-      const result = apply(method, wasi, [instance])
+      const result = call(method, wasi, [instance])
       idle()
       return result
     }
     return {
+      finalizeBindings(instance, options = undefined) {
+        call(finalizeBindings, this, [instance, options])
+      },
       start(instance) {
         return run(start, this, instance)
       },
       initialize(instance) {
         return run(initialize, this, instance)
+      },
+      getImportObject() {
+        return call(getImportObject, this, [])
+      },
+      close() {
+        call(close, this, [])
       },
     }
   }
@@ -47,7 +65,9 @@
       const wasiImport = new Imports(unstable ? native.unstable : native.preview1, wasi, id)
       if (returnOnExit) wasiImport.proc_exit = apply(bind, native.wasiReturnOnProcExit, [wasi, id])
       wasi.wasiImport = wasiImport
-      wasi[kSetMemory] = apply(bind, native.setMemory, [wasi, id])
+      const setMemory = apply(bind, native.setMemory, [wasi, id])
+      mapSet(selves, setMemory, wasi)
+      wasi[kSetMemory] = setMemory
       wasi[kStarted] = false
       wasi[kExitCode] = 0
       wasi[kInstance] = undefined
@@ -57,16 +77,16 @@
     // Throws if `memory` is no WebAssembly.Memory.
     buffer: (memory) => apply(buffer, memory, []),
 
-    bytes: (buffer) => new Uint8Array(buffer),
+    bytes: (buffer) => new Bytes(buffer),
 
     // Keeps a memory and the view of it alive as long as the WASI object.
     keep(wasi, memory, view) {
-      kept.set(wasi, [memory, view])
+      mapSet(kept, wasi, [memory, view])
     },
 
     text: String,
 
-    entries: Object.entries,
+    entries,
 
     // What Node's messages say was received.
     describe(value) {
@@ -76,8 +96,8 @@
           return `function ${value.name}`
         case 'object': {
           const name = value.constructor?.name
-          if (name) return `an instance of ${name}`
-          return Object.keys(value).length > 0 ? '[Object: null prototype]' : '[Object: null prototype] {}'
+          if (typeof name === 'string') return `an instance of ${name}`
+          return keys(value).length > 0 ? '[Object: null prototype]' : '[Object: null prototype] {}'
         }
         case 'string': {
           const text = value.length > 28 ? `${value.slice(0, 25)}...` : value
@@ -94,16 +114,13 @@
 
     // What node:wasi's class looks like where Node-API makes it otherwise.
     shape({ prototype }) {
-      const lengths = { constructor: 0, finalizeBindings: 1, start: 1, initialize: 1, getImportObject: 0, close: 0 }
-      Object.assign(prototype, running(prototype))
-      for (const name in lengths) {
-        const value = prototype[name]
+      const methods = shaped(prototype)
+      for (const name of keys(methods)) {
         delete prototype[name]
-        Object.defineProperty(value, 'length', { value: lengths[name], configurable: true })
-        Object.defineProperty(prototype, name, { value, writable: true, configurable: true })
+        defineProperty(prototype, name, { value: methods[name], writable: true, configurable: true })
       }
       const { dispose } = Symbol
-      if (dispose) Object.defineProperty(prototype, dispose, { value: prototype.close, writable: true, configurable: true })
+      if (dispose) defineProperty(prototype, dispose, { value: methods.close, writable: true, configurable: true })
     },
   }
 }

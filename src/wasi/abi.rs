@@ -66,8 +66,10 @@ pub struct Call<'a> {
 }
 
 /// What a call that had to wait must remember when it is tried again.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Attempt {
+    /// The descriptor it is about, whatever has become of its number.
+    pub fd: Option<Arc<Entry>>,
     /// When the call was made, on the monotonic clock.
     pub started: Option<Timestamp>,
     /// Bytes it has already moved.
@@ -164,7 +166,7 @@ impl Arg for Memory {
 impl Arg for Attempt {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(call.attempt)
+        Ok(call.attempt.clone())
     }
 }
 
@@ -200,7 +202,10 @@ impl Arg for Fd {
 impl Arg for Arc<Entry> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
-        call.wasi.table.get(Fd(core[0] as u32))
+        match &call.attempt.fd {
+            Some(fd) => Ok(Arc::clone(fd)),
+            None => call.wasi.table.get(Fd(core[0] as u32)),
+        }
     }
 }
 
@@ -216,6 +221,7 @@ macro_rules! enumeration_args {
 }
 enumeration_args!(Advice Clockid Whence);
 
+/// Flags drop the bits that have no name, as node:wasi does.
 macro_rules! flags_args {
     ($($core:ident: $($name:ident: $repr:ty),*;)*) => {$($(
         impl Arg for $name {
@@ -230,7 +236,7 @@ flags_args! {
     I32: Fdflags: u16, Fstflags: u16, Lookupflags: u32, Oflags: u16, Riflags: u16, Sdflags: u8;
 }
 
-/// Rights keep the bits that have no name: nobody has those.
+/// Unlike other flags, rights keep the bits that have no name: nobody has those.
 impl Arg for Rights {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
@@ -242,7 +248,7 @@ fn list<T>(core: &[u64]) -> List<T> {
     List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 }
 }
 
-/// A buffer that the host fills: its bytes are checked, and never read.
+/// Bytes: a path, or a buffer that the host fills.
 impl Arg for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {

@@ -127,17 +127,11 @@ impl From<io::Error> for Errno {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Errno::Notcapable,
             io::ErrorKind::NotFound => Errno::Noent,
+            io::ErrorKind::WouldBlock => Errno::Again,
             io::ErrorKind::AlreadyExists => Errno::Exist,
             io::ErrorKind::InvalidInput => Errno::Inval,
             io::ErrorKind::Unsupported => Errno::Notsup,
             _ => Errno::Io,
         }
-    }
-}
-
-#[cfg(unix)]
-impl From<rustix::io::Errno> for Errno {
-    fn from(error: rustix::io::Errno) -> Self {
-        super::sys::errno(error.raw_os_error())
     }
 }

@@ -53,7 +53,9 @@ impl Wasi {
         }
         if changed.contains(Fdflags::APPEND) {
             match &fd.descriptor {
-                Descriptor::File(file) => file.set_append(flags.contains(Fdflags::APPEND))?,
+                Descriptor::File(file) => {
+                    file.set_append(flags.contains(Fdflags::APPEND), || fd.set_flags(flags))?;
+                }
                 Descriptor::Dir(_) | Descriptor::Stream(_) => return Err(Errno::Notsup.into()),
             }
         }
@@ -69,7 +71,8 @@ impl Wasi {
     /// Attributes of an open file: `fstat`.
     pub fn fd_filestat_get(&self, fd: Arc<Entry>) -> Result<Filestat> {
         fd.require(Rights::FD_FILESTAT_GET)?;
-        Ok(sys::stat(fd.descriptor.handle())?)
+        let stat = sys::stat(fd.descriptor.handle())?;
+        Ok(Filestat { filetype: fd.descriptor.filetype(), ..stat })
     }
 
     /// Cuts or extends an open file: `ftruncate`.

@@ -3,18 +3,19 @@
 
 use super::Wasi;
 use super::abi::Attempt;
-use super::errno::{Errno, Failure, Result};
+use super::errno::{Errno, Result};
 use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
+use super::transfer;
 use super::types::{Fdflags, Filedelta, Filesize, Filetype, Iovec, Rights, Size, Whence};
-use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A regular file that the guest opened. The position is kept here and not by the system, since nobody else
-/// shares it: moving or asking for it costs no system call.
+/// shares it: moving or asking for it costs no system call. It is locked while a read or write moves it, as the
+/// kernel locks its own.
 #[derive(Debug)]
 pub struct File {
     handle: std::fs::File,
@@ -57,9 +58,12 @@ impl File {
         Ok(self.size()?.saturating_sub(*self.position()))
     }
 
-    /// Makes writes go to the end of the file, or to the position.
-    pub fn set_append(&self, append: bool) -> std::io::Result<()> {
-        sys::set_append(self.handle(), append)
+    /// Makes writes go to the end of the file, or to the position, and then does `also`, with no write between.
+    pub fn set_append(&self, append: bool, also: impl FnOnce()) -> std::io::Result<()> {
+        let _position = self.position();
+        sys::set_append(self.handle(), append)?;
+        also();
+        Ok(())
     }
 
     fn size(&self) -> Result<Filesize> {
@@ -143,6 +147,12 @@ impl Stream {
         matches!(self.kind, StreamKind::Socket(_))
     }
 
+    /// Whether the guest has opened a FIFO: as that did not wait for another end, reading does, instead of finding
+    /// the end of a stream that has not begun.
+    fn is_fifo(&self) -> bool {
+        self.kind == StreamKind::Pipe && matches!(self.handle, StreamHandle::Guest(_))
+    }
+
     /// Whether reading or writing may have to wait.
     #[must_use]
     pub fn may_wait(&self) -> bool {
@@ -157,17 +167,18 @@ impl Wasi {
         match &fd.descriptor {
             Descriptor::File(file) => {
                 let mut position = file.position();
-                let read = transfer_at(memory, iovs, *position, |buffers, at| {
+                let read = transfer::at(memory, iovs, *position, |buffers, at| {
                     sys::preadv(file.handle(), buffers, at)
                 })?;
                 *position += Filesize::from(read);
                 Ok(read)
             }
             Descriptor::Stream(stream) => {
-                if stream.may_wait() && iovs.len > 0 {
+                if stream.is_fifo() && iovs.len > 0 {
                     Wait::unless_ready(&fd, Interest::Read)?;
                 }
-                let read = transfer(memory, iovs, |buffers| sys::readv(stream.handle(), buffers));
+                let read = if stream.may_wait() { sys::readv_nowait } else { sys::readv };
+                let read = transfer::once(memory, iovs, |buffers| read(stream.handle(), buffers));
                 Wait::if_refused(read, &fd, Interest::Read)
             }
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
@@ -187,11 +198,12 @@ impl Wasi {
             Descriptor::File(file) => {
                 let mut position = file.position();
                 if fd.flags().contains(Fdflags::APPEND) {
-                    let written = transfer(memory, iovs, |buffers| sys::appendv(file.handle(), buffers))?;
+                    let append = |buffers: &[sys::Buffer], _| sys::appendv(file.handle(), buffers);
+                    let written = transfer::at(memory, iovs, 0, append)?;
                     *position = sys::seek(file.handle(), 0, Whence::Cur)?;
                     return Ok(written);
                 }
-                let written = transfer_at(memory, iovs, *position, |buffers, at| {
+                let written = transfer::at(memory, iovs, *position, |buffers, at| {
                     sys::pwritev(file.handle(), buffers, at)
                 })?;
                 *position += Filesize::from(written);
@@ -200,7 +212,7 @@ impl Wasi {
             Descriptor::Stream(stream) => {
                 let write = if stream.may_wait() { sys::writev_nowait } else { sys::writev };
                 let write = |buffers: &[sys::Buffer]| write(stream.handle(), buffers);
-                transfer_all(memory, attempt, &fd, Interest::Write, iovs, write)
+                transfer::all(memory, attempt, &fd, Interest::Write, iovs, write)
             }
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         }
@@ -216,7 +228,7 @@ impl Wasi {
     ) -> Result<Size> {
         fd.require(Rights::FD_READ | Rights::FD_SEEK)?;
         let handle = positioned(&fd, offset)?;
-        transfer_at(memory, iovs, offset, |buffers, at| sys::preadv(handle, buffers, at))
+        transfer::at(memory, iovs, offset, |buffers, at| sys::preadv(handle, buffers, at))
     }
 
     /// Writes at `offset`, leaving the position alone: `pwritev`.
@@ -229,35 +241,7 @@ impl Wasi {
     ) -> Result<Size> {
         fd.require(Rights::FD_WRITE | Rights::FD_SEEK)?;
         let handle = positioned(&fd, offset)?;
-        transfer_at(memory, iovs, offset, |buffers, at| sys::pwritev(handle, buffers, at))
-    }
-}
-
-/// Transfers as [`transfer`] does, waiting until all is done; or what can be done at once, if the guest asked
-/// for `NONBLOCK`.
-pub(super) fn transfer_all(
-    memory: Memory,
-    attempt: Attempt,
-    fd: &Arc<Entry>,
-    interest: Interest,
-    iovs: List<Iovec>,
-    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
-) -> Result<Size> {
-    let mut transferred = attempt.transferred;
-    loop {
-        match transfer_after(memory, iovs, transferred, |buffers, _| io(buffers)) {
-            Ok(moved) => {
-                transferred += moved.bytes;
-                if moved.all || moved.bytes == 0 || transferred as usize >= MAX_BYTES {
-                    return Ok(transferred);
-                }
-            }
-            Err(Failure::Errno(Errno::Again)) if !fd.flags().contains(Fdflags::NONBLOCK) => {
-                return Err(Wait::on(fd, interest, Attempt { transferred, ..attempt }));
-            }
-            Err(_) if transferred > 0 => return Ok(transferred),
-            Err(failure) => return Err(failure),
-        }
+        transfer::at(memory, iovs, offset, |buffers, at| sys::pwritev(handle, buffers, at))
     }
 }
 
@@ -270,77 +254,4 @@ fn positioned(fd: &Entry, offset: Filesize) -> Result<sys::Handle<'_>> {
         Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         other => Ok(other.handle()),
     }
-}
-
-/// Bytes after which a transfer stops, as in the system calls themselves; so two together fit in 32 bits.
-const MAX_BYTES: usize = 0x7fff_f000;
-
-/// What a transfer did.
-pub(super) struct Moved {
-    /// Bytes moved.
-    pub bytes: Size,
-    /// Whether those are all it was asked for.
-    all: bool,
-}
-
-/// Calls `io` with the buffers in guest memory, as often as it takes, until it does less than it was asked.
-pub(super) fn transfer(
-    memory: Memory,
-    iovs: List<Iovec>,
-    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
-) -> Result<Size> {
-    Ok(transfer_after(memory, iovs, 0, |buffers, _| io(buffers))?.bytes)
-}
-
-/// As `transfer`, from the position `start` in a file on.
-fn transfer_at(
-    memory: Memory,
-    iovs: List<Iovec>,
-    start: Filesize,
-    mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
-) -> Result<Size> {
-    let io = |buffers: &[sys::Buffer], done| io(buffers, start.saturating_add(done));
-    Ok(transfer_after(memory, iovs, 0, io)?.bytes)
-}
-
-/// As `transfer`, passing over the first `skip` bytes of the buffers, and telling `io` how many bytes are done.
-fn transfer_after(
-    memory: Memory,
-    iovs: List<Iovec>,
-    skip: Size,
-    mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
-) -> Result<Moved> {
-    let mut skip = skip as usize;
-    let mut done = 0;
-    let mut index = 0;
-    while index < iovs.len {
-        let mut buffers = sys::Buffers::new();
-        let mut asked = 0;
-        while index < iovs.len && !buffers.is_full() {
-            let iov: Iovec = memory.load_at(iovs, index)?;
-            let (address, len) = (memory.address(iov)?, iov.buf_len as usize);
-            let skipped = skip.min(len);
-            skip -= skipped;
-            buffers.push(sys::Buffer::new(address.wrapping_add(skipped), len - skipped));
-            asked += len - skipped;
-            index += 1;
-        }
-        let moved = loop {
-            match io(buffers.as_slice(), done as Filesize) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        match moved {
-            Ok(moved) => {
-                done += moved;
-                if moved < asked || done >= MAX_BYTES {
-                    return Ok(Moved { bytes: done as Size, all: false });
-                }
-            }
-            Err(_) if done > 0 => return Ok(Moved { bytes: done as Size, all: false }),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(Moved { bytes: done as Size, all: true })
 }

@@ -61,15 +61,18 @@ impl Default for Memory {
 
 /// Largest record that [`Memory::load`] and [`Memory::store`] move.
 const LARGEST: usize = 64;
+const _: () = assert!(<super::types::Filestat as Store>::SIZE == LARGEST);
 
 impl Memory {
+    /// Of a memory beyond 4 GiB, which only 64-bit addresses reach, only so much is seen.
+    ///
     /// # Safety
     ///
     /// The `size` bytes from `base` must stay readable and writable for as long as this value or a copy of
     /// it is used. Others may read and write them meanwhile.
     #[must_use]
     pub unsafe fn new(base: *mut u8, size: usize) -> Self {
-        Self { base, size }
+        Self { base, size: size.min(1 << 32) }
     }
 
     /// Its size in bytes.

@@ -147,10 +147,11 @@ impl Wasi {
         let reads = rights_base.intersects(Rights::READING);
         let writes = rights_base.intersects(Rights::WRITING);
         let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags };
+        let number = self.table.reserve()?;
         let descriptor = open(dir, path, &how)?;
         let mut rights = inheriting;
         rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);
-        self.table.insert(Entry::new(descriptor, rights, inheriting, fdflags))
+        Ok(number.fill(Entry::new(descriptor, rights, inheriting, fdflags)))
     }
 
     /// Reads what a symbolic link points at: `readlinkat`. It is cut to the buffer, and has no NUL.

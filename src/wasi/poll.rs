@@ -41,6 +41,7 @@ impl Wait {
         if fd.flags().contains(Fdflags::NONBLOCK) {
             return Errno::Again.into();
         }
+        let attempt = Attempt { fd: Some(Arc::clone(fd)), ..attempt };
         Failure::Wait(Box::new(Self { streams: vec![(Arc::clone(fd), interest)], deadline: None, attempt }))
     }
 
@@ -251,7 +252,7 @@ impl Clockid {
         let left = if flags.contains(Subclockflags::ABSTIME) {
             subscription.timeout.saturating_sub(clock::now(self)?)
         } else {
-            subscription.timeout.saturating_sub(sys::monotonic_now() - started)
+            subscription.timeout.saturating_sub(sys::monotonic_now().saturating_sub(started))
         };
         if left == 0 {
             return Ok(Some(Answer::Due));

@@ -3,11 +3,12 @@
 use super::Wasi;
 use super::abi::Attempt;
 use super::errno::{Errno, Result};
-use super::io::{Stream, transfer, transfer_all};
+use super::io::Stream;
 use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
+use super::transfer;
 use super::types::{Fd, Fdflags, Filetype, Iovec, Riflags, Rights, Roflags, Sdflags, Size};
 use std::sync::Arc;
 
@@ -19,10 +20,11 @@ impl Wasi {
         if sys::is_listening(socket.handle()) {
             Wait::unless_ready(&fd, Interest::Read)?;
         }
+        let number = self.table.reserve()?;
         let connection = sys::accept(socket.handle()).map_err(Into::into);
         let connection = Stream::guest(Wait::if_refused(connection, &fd, Interest::Read)?)?;
-        let flags = flags & Fdflags::NONBLOCK;
-        self.table.insert(Entry::new(Descriptor::Stream(connection), Rights::ALL, Rights::empty(), flags))
+        let (rights, flags) = (Rights::ALL, flags & Fdflags::NONBLOCK);
+        Ok(number.fill(Entry::new(Descriptor::Stream(connection), rights, Rights::empty(), flags)))
     }
 
     /// Receives a message: `recvmsg`. How many bytes, and whether the message had more.
@@ -43,9 +45,9 @@ impl Wasi {
         };
         let whole = ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK);
         let received = if whole && socket.filetype() == Filetype::SocketStream {
-            transfer_all(memory, attempt, &fd, Interest::Read, ri_data, receive)?
+            transfer::all(memory, attempt, &fd, Interest::Read, ri_data, receive)?
         } else {
-            Wait::if_refused(transfer(memory, ri_data, receive), &fd, Interest::Read)?
+            Wait::if_refused(transfer::once(memory, ri_data, receive), &fd, Interest::Read)?
         };
         Ok((received, if truncated { Roflags::RECV_DATA_TRUNCATED } else { Roflags::empty() }))
     }
@@ -60,7 +62,7 @@ impl Wasi {
         _si_flags: u32,
     ) -> Result<Size> {
         let socket = socket(&fd, Rights::FD_WRITE)?;
-        transfer_all(memory, attempt, &fd, Interest::Write, si_data, |buffers| {
+        transfer::all(memory, attempt, &fd, Interest::Write, si_data, |buffers| {
             sys::send(socket.handle(), buffers)
         })
     }

@@ -175,6 +175,34 @@ impl Rights {
 #[derive(Debug, Default)]
 pub struct Table(RwLock<Slots>);
 
+/// A number set aside for a descriptor to come, and free again if none comes.
+#[derive(Debug)]
+pub struct Reservation<'a> {
+    table: &'a Table,
+    fd: Fd,
+    filled: bool,
+}
+
+impl Reservation<'_> {
+    /// Opens it: it stands for `entry` from now on, unless all was closed meanwhile.
+    pub fn fill(mut self, entry: Entry) -> Fd {
+        if let Some(slot) = self.table.write().entries.get_mut(self.fd.0 as usize) {
+            *slot = Some(Arc::new(entry));
+        }
+        self.filled = true;
+        self.fd
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        let mut slots = self.table.write();
+        if !self.filled && (self.fd.0 as usize) < slots.entries.len() {
+            slots.free.push(Reverse(self.fd.0));
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Slots {
     entries: Vec<Option<Arc<Entry>>>,
@@ -197,21 +225,21 @@ impl Table {
         Ok(Arc::clone(entry.ok_or(Errno::Badf)?))
     }
 
-    /// Gives `entry` the lowest free number.
-    pub fn insert(&self, entry: Entry) -> Result<Fd> {
+    /// Sets the lowest free number aside, before anything is opened for it that would then have no place.
+    pub fn reserve(&self) -> std::result::Result<Reservation<'_>, Errno> {
         let mut slots = self.write();
         if let Some(Reverse(number)) = slots.free.pop() {
-            slots.entries[number as usize] = Some(Arc::new(entry));
-            return Ok(Fd(number));
+            return Ok(Reservation { table: self, fd: Fd(number), filled: false });
         }
         if slots.entries.len() == MAX_OPEN {
-            return Err(Errno::Mfile.into());
+            return Err(Errno::Mfile);
         }
-        slots.entries.push(Some(Arc::new(entry)));
-        Ok(Fd(slots.entries.len() as u32 - 1))
+        slots.entries.push(None);
+        Ok(Reservation { table: self, fd: Fd(slots.entries.len() as u32 - 1), filled: false })
     }
 
-    /// Frees `fd`. What it stood for is closed when the last call that uses it ends.
+    /// Frees `fd`. What it stood for is given back, so that it is closed with no lock held, and only when the last
+    /// call that uses it ends.
     pub fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
         let mut slots = self.write();
         let entry = slots.get_mut(fd)?.take().ok_or(Errno::Badf)?;
@@ -219,7 +247,7 @@ impl Table {
         Ok(entry)
     }
 
-    /// Moves `from` to the number `to`, which must be open and is replaced.
+    /// Moves `from` to the number `to`, which must be open; what that stood for is given back, to be closed.
     pub fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
         let mut slots = self.write();
         slots.get_mut(from)?;

@@ -93,7 +93,7 @@ macro_rules! enumeration {
     };
 }
 
-/// A set of flags; bits that have no name are dropped, as node:wasi does.
+/// A set of flags.
 macro_rules! flags {
     ($(#[$($doc:tt)*])* $name:ident: $repr:ty { $($(#[$($flag_doc:tt)*])* $flag:ident = $value:expr,)* }) => {
         bitflags! {

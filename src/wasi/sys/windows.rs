@@ -15,7 +15,7 @@ pub use stream::{
     accept, host_stream, is_listening, poll, readable_bytes, receive, send, shutdown, stream_flags,
     stream_kind,
 };
-pub use transfer::{Buffer, appendv, preadv, pwritev, readv, writev, writev_nowait};
+pub use transfer::{Buffer, appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};
 
 use super::How;
 use crate::wasi::fd::NewTime;
@@ -237,8 +237,8 @@ pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
         return Err(Error::last_os_error());
     }
     let path = PathBuf::from(OsString::from_wide(&name[..len as usize]));
-    match path.parent().and_then(directory_id) {
-        Some((_, ino)) => Ok(ino),
+    match path.parent().and_then(directory_ino) {
+        Some(ino) => Ok(ino),
         None => Ok(stat(handle)?.ino),
     }
 }
@@ -397,10 +397,15 @@ pub fn open_directory(path: &Path) -> Result<File> {
     Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
 }
 
-/// Device and serial number of the directory at a path, if there is one.
-pub fn directory_id(path: &Path) -> Option<(u64, u64)> {
+/// Serial number of the directory at a path, if there is one.
+fn directory_ino(path: &Path) -> Option<u64> {
     use std::os::windows::fs::OpenOptionsExt;
     let dir = File::options().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).ok()?;
     let stat = stat(handle(&dir)).ok()?;
-    (stat.filetype == Filetype::Directory).then_some((stat.dev, stat.ino))
+    (stat.filetype == Filetype::Directory).then_some(stat.ino)
+}
+
+/// Which mount something open was reached through: a directory has one device on each there.
+pub fn mount_id(_: Handle<'_>) -> Option<u64> {
+    Some(0)
 }

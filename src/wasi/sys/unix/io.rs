@@ -88,32 +88,46 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
     count(unsafe { libc::pwritev(handle.as_raw_fd(), iov, len, offset.cast_signed()) })
 }
 
-/// Writes what there is room for now, `AGAIN` if there is none, without changing the descriptor that the host
-/// shares. Where the kernel cannot (terminals; pipes before Linux 6.5) it waits in the kernel if there is any
-/// room but not enough.
-#[cfg(target_os = "linux")]
-pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    let (iov, len) = vector(buffers);
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call. The
-    // offset -1 stands for the system's own position.
-    let written = count(unsafe { libc::pwritev2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
-    match written {
-        Err(error)
-            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE)) =>
-        {
-            writev_when_ready(handle, buffers)
+/// Reads what there is now, `AGAIN` if there is nothing, without changing the descriptor that the host shares.
+/// Where the kernel cannot (terminals; pipes before Linux 6.5) another reader may be quicker, and it waits.
+pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let (iov, len) = vector(buffers);
+        // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call. The
+        // offset -1 stands for the system's own position.
+        let read = count(unsafe { libc::preadv2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
+        if !is_unsupported(&read) {
+            return read;
         }
-        written => written,
+    }
+    if poll(&[(handle, Interest::Read)], Duration::ZERO)?[0].ready {
+        readv(handle, buffers)
+    } else {
+        Err(RustixErrno::AGAIN.into())
     }
 }
 
-/// Writes what there is room for now, `AGAIN` if there is none.
-#[cfg(not(target_os = "linux"))]
-pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    writev_when_ready(handle, buffers)
+/// Whether the kernel has no way not to wait on this kind of file.
+#[cfg(target_os = "linux")]
+fn is_unsupported(result: &Result<usize>) -> bool {
+    let Err(error) = result else { return false };
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE))
 }
 
-fn writev_when_ready(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+/// Writes what there is room for now, `AGAIN` if there is none, without changing the descriptor that the host
+/// shares. Where the kernel cannot (terminals; pipes before Linux 6.5) it waits in the kernel if there is any
+/// room but not enough.
+pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let (iov, len) = vector(buffers);
+        // SAFETY: as in `readv_nowait`.
+        let written = count(unsafe { libc::pwritev2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
+        if !is_unsupported(&written) {
+            return written;
+        }
+    }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
         writev(handle, buffers)
     } else {
@@ -208,8 +222,8 @@ pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
     if fd < 0 {
         return Err(RustixErrno::BADF.into());
     }
-    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used: a descriptor that the
-    // host closes meanwhile gives BADF, as it does to the host itself.
+    // SAFETY: ManuallyDrop never closes it. That it stays open, and the same file, is the embedder's duty, as for
+    // every number passed to Node; the worst that comes of a mistake is the wrong file.
     Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
 }
 

@@ -215,10 +215,20 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
     Path::new(OsStr::from_bytes(&bytes[..end]))
 }
 
-/// Device and serial number of the directory at a path, if there is one.
-pub fn directory_id(path: &Path) -> Option<(u64, u64)> {
-    let stat = filestat(&rustix::fs::stat(path).ok()?);
-    (stat.filetype == Filetype::Directory).then_some((stat.dev, stat.ino))
+/// Which mount something open was reached through, where the system tells.
+pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{StatxFlags, statx};
+        let stat = statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+        (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
+    }
+    // A directory has one device on each mount there.
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = handle;
+        Some(0)
+    }
 }
 
 /// Opens the directory at a path of the host's, for reading: unlike the handles that cap-std makes to resolve

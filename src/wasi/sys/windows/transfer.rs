@@ -158,6 +158,15 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
     transfer(handle, buffers, Some(offset), Direction::Write)
 }
 
+/// Reads what there is now, `AGAIN` if there is nothing. Another reader may be quicker, and then it waits.
+pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if super::poll(&[(handle, crate::wasi::poll::Interest::Read)], std::time::Duration::ZERO)?[0].ready {
+        readv(handle, buffers)
+    } else {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+}
+
 /// Writes all, waiting in the kernel for room: only a pipe's own mode, which the host shares, could make that
 /// otherwise. The room that a pipe can be asked for does not count what its reader already waits for.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {

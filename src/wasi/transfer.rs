@@ -1,0 +1,126 @@
+//! Handing the buffers of a vectored call, which are regions of guest memory, to the system: at most so many
+//! and so many bytes at once as it takes.
+
+use super::abi::Attempt;
+use super::errno::Result;
+use super::memory::{List, Memory};
+use super::poll::{Interest, Wait};
+use super::sys;
+use super::table::Entry;
+use super::types::{Fdflags, Filesize, Iovec, Size};
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+/// Bytes after which a call is done, as in the system's own calls.
+const MAX_BYTES: usize = 0x7fff_f000;
+
+/// Makes one system call with the buffers, or with as many of them as it takes: for streams, where a second
+/// might wait for what has not come yet, or mix messages.
+pub(super) fn once(
+    memory: Memory,
+    iovs: List<Iovec>,
+    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
+) -> Result<Size> {
+    match Batches::new(memory, iovs, 0).next()? {
+        Some(buffers) => Ok(uninterrupted(|| io(buffers.as_slice()))? as Size),
+        None => Ok(0),
+    }
+}
+
+/// Makes system calls at growing offsets from `start` until all buffers are done or one comes up short.
+pub(super) fn at(
+    memory: Memory,
+    iovs: List<Iovec>,
+    start: Filesize,
+    mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
+) -> Result<Size> {
+    let mut batches = Batches::new(memory, iovs, 0);
+    let mut done = 0;
+    while let Some(buffers) = batches.next()? {
+        match uninterrupted(|| io(buffers.as_slice(), start.saturating_add(done as Filesize))) {
+            Ok(moved) => done += moved,
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error.into()),
+        }
+        if done < batches.bytes {
+            break;
+        }
+    }
+    Ok(done as Size)
+}
+
+/// Makes system calls until all buffers are done, waiting in between; or until one would wait, if the guest asked
+/// for `NONBLOCK`.
+pub(super) fn all(
+    memory: Memory,
+    attempt: Attempt,
+    fd: &Arc<Entry>,
+    interest: Interest,
+    iovs: List<Iovec>,
+    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
+) -> Result<Size> {
+    let mut done = attempt.transferred as usize;
+    let mut batches = Batches::new(memory, iovs, done);
+    while let Some(buffers) = batches.next()? {
+        match uninterrupted(|| io(buffers.as_slice())) {
+            Ok(0) if done < batches.bytes => break,
+            Ok(moved) => done += moved,
+            Err(error)
+                if error.kind() == ErrorKind::WouldBlock && !fd.flags().contains(Fdflags::NONBLOCK) =>
+            {
+                return Err(Wait::on(fd, interest, Attempt { transferred: done as Size, ..attempt }));
+            }
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error.into()),
+        }
+        if done < batches.bytes {
+            batches = Batches::new(memory, iovs, done);
+        }
+    }
+    Ok(done as Size)
+}
+
+/// Makes a system call again while a signal interrupts it.
+fn uninterrupted(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// A list of buffers, cut into what one system call takes.
+struct Batches {
+    memory: Memory,
+    iovs: List<Iovec>,
+    /// The buffer that is next.
+    index: Size,
+    /// Bytes still to be passed over.
+    skip: usize,
+    /// Bytes passed over, or in the batches so far.
+    bytes: usize,
+}
+
+impl Batches {
+    /// The buffers from their byte `skip` on.
+    fn new(memory: Memory, iovs: List<Iovec>, skip: usize) -> Self {
+        Self { memory, iovs, index: 0, skip, bytes: skip }
+    }
+
+    /// The next batch, `None` when all are done or a call has moved as many bytes as it may.
+    fn next(&mut self) -> Result<Option<sys::Buffers>> {
+        let mut buffers = sys::Buffers::new();
+        while self.index < self.iovs.len && !buffers.is_full() && self.bytes < MAX_BYTES {
+            let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
+            let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
+            let skipped = self.skip.min(len);
+            let taken = (len - skipped).min(MAX_BYTES - self.bytes);
+            buffers.push(sys::Buffer::new(address.wrapping_add(skipped), taken));
+            self.skip -= skipped;
+            self.bytes += taken;
+            self.index += 1;
+        }
+        Ok((!buffers.as_slice().is_empty()).then_some(buffers))
+    }
+}
