@@ -13,7 +13,7 @@ function installed(t) {
   const app = tree(t)
   const home = join(app, 'node_modules/capwasi')
   mkdirSync(home, { recursive: true })
-  for (const file of ['index.js', 'index.mjs', 'register.js', 'package.json']) cpSync(join(root, file), join(home, file))
+  for (const file of ['index.js', 'index.mjs', 'platform.js', 'register.js', 'package.json']) cpSync(join(root, file), join(home, file))
   return { app, home }
 }
 

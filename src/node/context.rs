@@ -63,6 +63,7 @@ pub struct Prelude {
     pub keep: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
+    pub texts: StrongRef,
     pub describe: StrongRef,
     pub entries: StrongRef,
 }
@@ -106,6 +107,7 @@ impl Context {
             keep: named("keep")?,
             idle: named("idle")?,
             text: named("text")?,
+            texts: named("texts")?,
             describe: named("describe")?,
             entries: named("entries")?,
         };

@@ -111,12 +111,14 @@ fn strings(env: &Env, args: Unknown<'_>) -> Result<Vec<String>> {
     if args.get_type()? == ValueType::Undefined {
         return Ok(Vec::new());
     }
-    if !args.is_array()? {
+    let context = Context::of(*env)?;
+    let texts = call(env, context.prelude()?.texts.get(env)?, None, &[args.raw()])?;
+    // SAFETY: the function returned a value of this environment.
+    let texts = unsafe { Unknown::from_raw_unchecked(env.raw(), texts) };
+    if texts.get_type()? == ValueType::Undefined {
         return Err(invalid_type(env, "The \"options.args\" property", "an instance of Array", args));
     }
-    let args = Object::from_unknown(args)?;
-    let element = |index| error::to_text(env, args.get_element::<Unknown<'_>>(index)?);
-    (0..args.get_array_length()?).map(element).collect()
+    Vec::from_unknown(texts)
 }
 
 /// The own enumerable properties with string keys of an option that is an object.

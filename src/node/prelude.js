@@ -10,6 +10,8 @@
   const mapGet = (map, key) => apply(get, map, [key])
   const mapSet = (map, key, value) => apply(set, map, [key, value])
   const Bytes = Uint8Array
+  const Text = String
+  const { isArray } = Array
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
@@ -84,7 +86,15 @@
       mapSet(kept, wasi, [memory, view])
     },
 
-    text: String,
+    text: Text,
+
+    // The elements of an array as strings, a hole being 'undefined'; nothing for what is no array.
+    texts(value) {
+      if (!isArray(value)) return undefined
+      const texts = []
+      for (let index = 0; index < value.length; index++) texts[index] = Text(value[index])
+      return texts
+    },
 
     entries,
 
@@ -106,7 +116,7 @@
         case 'bigint':
           return `type bigint (${value}n)`
         default:
-          return `type ${typeof value} (${Object.is(value, -0) ? '-0' : String(value)})`
+          return `type ${typeof value} (${Object.is(value, -0) ? '-0' : Text(value)})`
       }
     },
 

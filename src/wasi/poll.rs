@@ -13,11 +13,12 @@ use super::types::{
     Clockid, Event, Eventrwflags, Eventtype, Fd, Fdflags, Filesize, Load, Rights, Size, Store, Subclockflags,
     Subscription, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a stream is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// Bytes to read, or a connection to accept.
     Read,
@@ -29,6 +30,8 @@ pub enum Interest {
 #[derive(Debug, Default)]
 pub struct Wait {
     streams: Vec<(Arc<Entry>, Interest)>,
+    /// Where in `streams` each is that a guest may name again.
+    places: BTreeMap<(Fd, Interest), usize>,
     /// On the monotonic clock.
     deadline: Option<Timestamp>,
     /// For the call, when it is tried again.
@@ -42,7 +45,16 @@ impl Wait {
             return Errno::Again.into();
         }
         let attempt = Attempt { fd: Some(Arc::clone(fd)), ..attempt };
-        Failure::Wait(Box::new(Self { streams: vec![(Arc::clone(fd), interest)], deadline: None, attempt }))
+        Failure::Wait(Box::new(Self {
+            streams: vec![(Arc::clone(fd), interest)],
+            attempt,
+            ..Self::default()
+        }))
+    }
+
+    /// Waits for nothing: the call is long, and its caller may have something else to do before it goes on.
+    pub(super) fn for_nothing(attempt: Attempt) -> Failure {
+        Failure::Wait(Box::new(Self { deadline: Some(0), attempt, ..Self::default() }))
     }
 
     /// Waits for a stream unless it is ready now.
@@ -113,8 +125,9 @@ impl Wasi {
         let mut wait = Wait { attempt: Attempt { started: Some(started), ..attempt }, ..Wait::default() };
         // What is to be asked of the system, before what is answered from that: one question for all.
         for index in 0..nsubscriptions {
-            if let Subject::Stream(fd, interest) = self.subject(&load(index)?)? {
-                wait.add(fd, interest);
+            let subscription = load(index)?;
+            if let Subject::Stream(entry, interest) = self.subject(&subscription)? {
+                wait.add((Fd(subscription.fd), interest), entry);
             }
         }
         let readiness = wait.ask()?;
@@ -123,7 +136,7 @@ impl Wasi {
             let subscription = load(index)?;
             let answer = match self.subject(&subscription)? {
                 Subject::Answered(answer) => Some(answer),
-                Subject::Stream(fd, interest) => wait.answer(&readiness, &fd, interest),
+                Subject::Stream(_, interest) => wait.answer(&readiness, (Fd(subscription.fd), interest)),
                 Subject::Clock(clock) => clock.answer(&subscription, started, &mut wait.deadline)?,
             };
             if let Some(answer) = answer {
@@ -210,14 +223,11 @@ impl Answer {
 
 impl Wait {
     /// Adds a stream once, however often a guest names it: its table bounds the list, not its numbers.
-    fn add(&mut self, fd: Arc<Entry>, interest: Interest) {
-        if self.position(&fd, interest).is_none() {
-            self.streams.push((fd, interest));
-        }
-    }
-
-    fn position(&self, fd: &Arc<Entry>, interest: Interest) -> Option<usize> {
-        self.streams.iter().position(|(known, of)| Arc::ptr_eq(known, fd) && *of == interest)
+    fn add(&mut self, place: (Fd, Interest), entry: Arc<Entry>) {
+        self.places.entry(place).or_insert_with(|| {
+            self.streams.push((entry, place.1));
+            self.streams.len() - 1
+        });
     }
 
     fn ask(&self) -> Result<Vec<Readiness>> {
@@ -229,10 +239,11 @@ impl Wait {
         Ok(sys::poll(&streams, Duration::ZERO)?)
     }
 
-    fn answer(&self, readiness: &[Readiness], fd: &Arc<Entry>, interest: Interest) -> Option<Answer> {
-        let readiness = readiness.get(self.position(fd, interest)?)?;
+    fn answer(&self, readiness: &[Readiness], place: (Fd, Interest)) -> Option<Answer> {
+        let index = *self.places.get(&place)?;
+        let (readiness, (entry, interest)) = (readiness.get(index)?, self.streams.get(index)?);
         let nbytes = match interest {
-            Interest::Read if readiness.ready => sys::readable_bytes(fd.descriptor.handle()),
+            Interest::Read if readiness.ready => sys::readable_bytes(entry.descriptor.handle()),
             _ => 0,
         };
         readiness.ready.then_some(Answer::Ready { nbytes, hangup: readiness.hangup })

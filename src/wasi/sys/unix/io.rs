@@ -2,6 +2,7 @@
 //! libc, because their buffers are guest memory and must not become Rust slices.
 #![expect(unsafe_code, reason = "vectored transfers hand addresses in guest memory to the kernel")]
 
+use super::super::Buffers;
 use super::Handle;
 use super::path::filetype;
 use crate::wasi::io::StreamKind;
@@ -69,6 +70,20 @@ pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     count(unsafe { libc::writev(handle.as_raw_fd(), iov, len) })
 }
 
+/// As much of the buffers as a pipe that has room takes without waiting.
+fn atomic(buffers: &[Buffer]) -> Buffers {
+    let (mut atomic, mut room) = (Buffers::new(), libc::PIPE_BUF);
+    for Buffer(iov) in buffers {
+        let len = iov.iov_len.min(room);
+        atomic.push(Buffer::new(iov.iov_base.cast(), len));
+        room -= len;
+        if room == 0 {
+            break;
+        }
+    }
+    atomic
+}
+
 /// Writes at the end of a file that `set_append` was called for, or that was opened so.
 pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     writev(handle, buffers)
@@ -116,8 +131,8 @@ fn is_unsupported(result: &Result<usize>) -> bool {
 }
 
 /// Writes what there is room for now, `AGAIN` if there is none, without changing the descriptor that the host
-/// shares. Where the kernel cannot (terminals; pipes before Linux 6.5) it waits in the kernel if there is any
-/// room but not enough.
+/// shares. Where the kernel has no way for that (terminals, named FIFOs, pipes before Linux 6.5), no more is written
+/// than fits.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -129,7 +144,7 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
         }
     }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
-        writev(handle, buffers)
+        writev(handle, atomic(buffers).as_slice())
     } else {
         Err(RustixErrno::AGAIN.into())
     }
