@@ -1,6 +1,6 @@
 //! capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel.
 //!
-//! Two worlds, and the way leads down only: [`node`] knows [`wasi`]; `wasi` knows nothing of Node, and builds
+//! Two worlds, and the way leads down only: `node` knows [`wasi`]; `wasi` knows nothing of Node, and builds
 //! and tests with `--no-default-features`.
 //!
 //! | | |
@@ -11,7 +11,7 @@
 //! | `node/imports.rs`, `memory.rs` | the hot path: a guest's call, and the view of its memory |
 //! | `node/termination.rs` | workers that end while a guest runs |
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |
-//! | `wasi/abi.rs`, `types.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
+//! | `wasi/abi.rs`, `types.rs`, `layout.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
 //! | `wasi/memory.rs`, `errno.rs`, `table.rs` | guest memory, errors, descriptors |
 //! | `wasi/env.rs`, `clock.rs`, `fd.rs`, … | the host functions, by the prefix of their names |
 //! | `wasi/sys.rs`, `sys/` | what differs between systems: one function, one system call |
@@ -24,7 +24,7 @@
 //!    `ERR_WASI_NOT_STARTED` is thrown.
 //! 3. `wasi/abi.rs`: every pointer is checked before anything happens, `OVERFLOW`; the descriptor is looked up,
 //!    `BADF`.
-//! 4. `wasi/io.rs`: `Wasi::fd_write` checks the rights, and gathers the addresses of the buffers.
+//! 4. `wasi/io.rs`: `Wasi::fd_write` checks the rights; `wasi/transfer.rs` gathers the addresses of the buffers.
 //! 5. `wasi/sys/unix/io.rs`: one `pwritev`, straight from guest memory.
 //! 6. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
 //!

@@ -2,7 +2,7 @@
 //! of [`Wasi`] in the file of its prefix; here are the two tables of their names.
 
 #[macro_use]
-pub mod types;
+pub mod layout;
 pub mod abi;
 pub mod clock;
 pub mod dir;
@@ -20,6 +20,7 @@ pub mod sock;
 pub mod sys;
 pub mod table;
 mod transfer;
+pub mod types;
 
 use abi::{Call, CoreArgs, HostFn, Signature, signature};
 use dir::Dir;
