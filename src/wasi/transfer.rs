@@ -21,7 +21,7 @@ pub(super) fn once(
     iovs: List<Iovec>,
     mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
 ) -> Result<Size> {
-    match Batches::new(memory, iovs, 0).next()? {
+    match Batches::new(memory, iovs, 0).next(0)? {
         Some(buffers) => Ok(uninterrupted(|| io(buffers.as_slice()))? as Size),
         None => Ok(0),
     }
@@ -36,7 +36,7 @@ pub(super) fn at(
 ) -> Result<Size> {
     let mut batches = Batches::new(memory, iovs, 0);
     let mut done = 0;
-    while let Some(buffers) = batches.next()? {
+    while let Some(buffers) = batches.next(done)? {
         match uninterrupted(|| io(buffers.as_slice(), start.saturating_add(done as Filesize))) {
             Ok(moved) => done += moved,
             Err(_) if done > 0 => break,
@@ -61,7 +61,7 @@ pub(super) fn all(
 ) -> Result<Size> {
     let mut done = attempt.transferred as usize;
     let mut batches = Batches::new(memory, iovs, done);
-    while let Some(buffers) = batches.next()? {
+    while let Some(buffers) = batches.next(done)? {
         match uninterrupted(|| io(buffers.as_slice())) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
@@ -108,8 +108,16 @@ impl Batches {
         Self { memory, iovs, index: 0, skip, bytes: skip }
     }
 
-    /// The next batch, `None` when all are done or a call has moved as many bytes as it may.
-    fn next(&mut self) -> Result<Option<sys::Buffers>> {
+    /// The next batch, `None` when all are done or a call has moved as many bytes as it may. After the `done` bytes
+    /// it is too late for an error: only another thread can have made one, by changing what was checked.
+    fn next(&mut self, done: usize) -> Result<Option<sys::Buffers>> {
+        match self.gather() {
+            Err(_) if done > 0 => Ok(None),
+            batch => batch,
+        }
+    }
+
+    fn gather(&mut self) -> Result<Option<sys::Buffers>> {
         let mut buffers = sys::Buffers::new();
         while self.index < self.iovs.len && !buffers.is_full() && self.bytes < MAX_BYTES {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
