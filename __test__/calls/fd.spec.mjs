@@ -41,17 +41,18 @@ test('fd_fdstat_get shows the flags a file was opened with and the rights it has
   t.deepEqual(guest.fdstat(3), { filetype: FILETYPE.DIRECTORY, flags: 0, base: 0x0fbffe98n, inheriting: 0x0fffffffn })
 })
 
-posix('fd_fdstat_set_flags sets APPEND of a file and NONBLOCK of anything, and no other', (t) => {
+posix('fd_fdstat_set_flags sets APPEND of a file or directory and NONBLOCK of anything, and no other', (t) => {
   const { guest, pipe, device, file, dir } = fixture(t)
+  const appends = [file, dir]
   for (const fd of [pipe, device, file, dir]) {
     answers(t, guest, [
       ['SUCCESS', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK | FDFLAGS.SYNC],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.DSYNC],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.RSYNC],
-      [fd === file ? 'SUCCESS' : 'NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.APPEND],
+      [appends.includes(fd) ? 'SUCCESS' : 'NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.APPEND],
     ])
-    t.is(guest.fdstat(fd).flags, fd === file ? FDFLAGS.APPEND : FDFLAGS.NONBLOCK)
+    t.is(guest.fdstat(fd).flags, appends.includes(fd) ? FDFLAGS.APPEND : FDFLAGS.NONBLOCK)
   }
 })
 

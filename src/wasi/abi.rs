@@ -233,7 +233,15 @@ macro_rules! flags_args {
     )*)*};
 }
 flags_args! {
-    I32: Fdflags: u16, Fstflags: u16, Lookupflags: u32, Oflags: u16, Riflags: u16, Sdflags: u8;
+    I32: Fdflags: u16, Lookupflags: u32, Oflags: u16, Riflags: u16, Sdflags: u8;
+}
+
+/// Times are set by what is known of them only.
+impl Arg for Fstflags {
+    const CORE: &'static [CoreType] = &[CoreType::I32];
+    fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
+        Ok(u16::try_from(core[0]).ok().and_then(Fstflags::from_bits).ok_or(Errno::Inval)?)
+    }
 }
 
 /// Unlike other flags, rights keep the bits that have no name: nobody has those.

@@ -90,13 +90,15 @@ impl Wasi {
         Ok(out.used)
     }
 
-    /// Serial number of the directory above; above a preopen there is, for the guest, the preopen itself.
+    /// Serial number of the directory above. Above a preopen there is, for the guest, the preopen itself; and
+    /// above a directory that the host has moved out of all preopens, nothing but itself.
     fn parent_ino(&self, dir: &Dir) -> Result<u64> {
         let own = sys::stat(dir.handle())?;
-        if self.preopens.contains(&(own.dev, own.ino)) {
+        let is_preopen = |id| self.preopens.contains(&id);
+        if is_preopen((own.dev, own.ino)) {
             return Ok(own.ino);
         }
-        Ok(sys::parent_ino(dir.handle())?)
+        Ok(sys::parent_ino(dir.handle(), is_preopen).ok().flatten().unwrap_or(own.ino))
     }
 }
 

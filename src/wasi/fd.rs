@@ -56,7 +56,8 @@ impl Wasi {
                 Descriptor::File(file) => {
                     file.set_append(flags.contains(Fdflags::APPEND), || fd.set_flags(flags))?;
                 }
-                Descriptor::Dir(_) | Descriptor::Stream(_) => return Err(Errno::Notsup.into()),
+                Descriptor::Dir(_) => {}
+                Descriptor::Stream(_) => return Err(Errno::Notsup.into()),
             }
         }
         fd.set_flags(flags);

@@ -95,6 +95,11 @@ impl Wasi {
         let dir = fd.dir(Rights::PATH_FILESTAT_SET_TIMES)?;
         let path = buffer.read(memory, path)?;
         let (atim, mtim) = fst_flags.times(atim, mtim)?;
+        if atim.is_none() && mtim.is_none() {
+            // The system would not even look whether there is such a file.
+            sys::stat_at(dir.cap(), path, follows(flags))?;
+            return Ok(());
+        }
         let path = resolve(dir, path, flags)?;
         Ok(sys::set_times_at(dir.cap(), &path, atim, mtim)?)
     }

@@ -228,7 +228,7 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
 
 /// Serial number of the directory above a directory, which is found by name: nothing open can be renamed or
 /// moved here, nor what it is in.
-pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
+pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
     let mut name = vec![0; 32 * 1024];
     let room = name.len() as u32;
     // SAFETY: an open handle, and room for as many characters as said.
@@ -238,8 +238,8 @@ pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
     }
     let path = PathBuf::from(OsString::from_wide(&name[..len as usize]));
     match path.parent().and_then(directory_ino) {
-        Some(ino) => Ok(ino),
-        None => Ok(stat(handle)?.ino),
+        Some(ino) => Ok(Some(ino)),
+        None => Ok(Some(stat(handle)?.ino)),
     }
 }
 

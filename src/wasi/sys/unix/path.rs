@@ -92,9 +92,28 @@ fn is_name(path: &Path) -> bool {
     !bytes.contains(&b'/') && matches!(path.components().next(), Some(Component::Normal(_)))
 }
 
-/// Serial number of the directory above a directory.
-pub fn parent_ino(handle: Handle<'_>) -> Result<u64> {
-    Ok(filestat(&rustix::fs::statat(handle, "..", AtFlags::SYMLINK_NOFOLLOW)?).ino)
+/// Serial number of the directory above a directory, if the way up meets one that `is_within` knows by its
+/// device and serial number.
+pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
+    #[cfg(target_os = "linux")]
+    const FLAGS: OFlags = OFlags::PATH;
+    #[cfg(not(target_os = "linux"))]
+    const FLAGS: OFlags = OFlags::RDONLY;
+    let above = |dir: Handle<'_>| {
+        let flags = FLAGS | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(dir, "..", flags, rustix::fs::Mode::empty())?;
+        stat(handle(&dir)).map(|stat| (dir, stat))
+    };
+    let (mut dir, parent) = above(dir)?;
+    let mut id = (parent.dev, parent.ino);
+    while !is_within(id) {
+        let (next, stat) = above(handle(&dir))?;
+        if id == (stat.dev, stat.ino) {
+            return Ok(None);
+        }
+        (dir, id) = (next, (stat.dev, stat.ino));
+    }
+    Ok(Some(parent.ino))
 }
 
 /// Reads all entries of a directory.

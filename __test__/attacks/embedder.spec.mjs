@@ -1,0 +1,176 @@
+// JavaScript that is careless: options that throw or change, functions used too late, threads on one memory.
+
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { ERRNO, FUNCTIONS, errnoName, node, rawGuest, tree } from '../support/guest.mjs'
+
+const main = createRequire(import.meta.url).resolve('capwasi')
+const thrown = new Error('thrown by the embedder')
+const throwing = (target, key) => Object.defineProperty(target, key, { enumerable: true, get() { throw thrown } })
+const make = (options) => new WASI({ version: 'preview1', ...options })
+
+for (const [what, options] of Object.entries({
+  'an element of args': () => ({ args: throwing(['a', 'b', 'c'], 1) }),
+  'a value of env': () => ({ env: throwing({ A: 'a' }, 'B') }),
+  'a value of preopens': () => ({ preopens: throwing({ '/': '.' }, '/second') }),
+  'the text of an argument': () => ({ args: [{ toString() { throw thrown } }] }),
+  'the text of a value of env': () => ({ env: { A: { toString() { throw thrown } } } }),
+  'the keys of env': () => ({ env: new Proxy({}, { ownKeys() { throw thrown } }) }),
+  'the keys of preopens': () => ({ preopens: new Proxy({}, { ownKeys() { throw thrown } }) }),
+  'the length of args': () => ({ args: new Proxy([], { get() { throw thrown } }) }),
+})) {
+  test(`${what} may throw, and that comes out`, (t) => {
+    for (let i = 0; i < 50; i++) t.is(t.throws(() => make(options()), { any: true }), thrown)
+  })
+}
+
+test('a sandbox that is not made since an option throws keeps nothing open', async (t) => {
+  const { stdout, stderr } = await node(`
+    const { WASI } = require('capwasi')
+    const count = () => { try { return require('node:fs').readdirSync('/proc/self/fd').length } catch { return 0 } }
+    const make = () => {
+      try { new WASI({ version: 'preview1', preopens: { '/': '.', '/src': 'src' }, get returnOnExit() { throw 1 } }) } catch {}
+      try { new WASI({ version: 'preview1', preopens: { '/': '.', get '/src'() { throw 1 } } }) } catch {}
+      try { new WASI({ version: 'preview1', preopens: { '/': '.', '/no': '/no/such/directory' } }) } catch {}
+    }
+    make()
+    const before = count()
+    for (let i = 0; i < 500; i++) make()
+    console.log(count() - before)`)
+  t.deepEqual([stdout, stderr], ['0\n', ''])
+})
+
+for (const [what, options] of Object.entries({
+  'args that shrink': () => { const args = [{ toString() { args.length = 0; return 'a' } }, 'b', 'c']; return { args } },
+  'args that grow': () => { const args = [{ toString() { args.push(...Array(1000).fill('x')); return 'a' } }, 'b']; return { args } },
+  'args that become texts and holes': () => { const args = ['a', { toString() { delete args[2]; args[0] = 1; return 'b' } }, 'c']; return { args } },
+  'an env that loses what is not read yet': () => ({ env: { get A() { delete this.B; return 'a' }, B: 'b' } }),
+  'an env that gets more': () => ({ env: { get A() { for (let i = 0; i < 1000; i++) this[`X${i}`] = 'x'; return 'a' }, B: 'b' } }),
+  'preopens that change': () => ({ preopens: { get '/a'() { this['/b'] = '.'; delete this['/c']; return '.' }, '/b': '..', '/c': '/' } }),
+  'options that replace each other': () => ({ get args() { this.env = { A: 'b' }; this.preopens = {}; return ['a'] } }),
+  'options that make and close a sandbox': () => ({ get env() { make({ preopens: { '/': '.' } }).close(); return { A: 'a' } }, preopens: { '/': '.' } }),
+  'options without a prototype, all the way down': () => Object.assign(Object.create(null), {
+    env: Object.assign(Object.create(null), { A: 'a' }), preopens: Object.assign(Object.create(null), { '/': '.' }),
+  }),
+  'proxies': () => new Proxy({ args: new Proxy(['a'], {}), env: new Proxy({ A: 'a' }, {}), preopens: new Proxy({ '/': '.' }, {}) }, {}),
+})) {
+  test(`${what}: the sandbox is made, or an error thrown, and works in itself`, (t) => {
+    let wasi
+    try {
+      wasi = new WASI(withVersion(options()))
+    } catch (error) {
+      t.true(error instanceof Error)
+      t.regex(error.code ?? '', /^(ERR_|UVWASI_|E)/)
+      return
+    }
+    const guest = rawGuest({}, { WASI: class { constructor() { return wasi } } })
+    t.is(guest.strings('args').length, guest.u32(sizes(guest, 'args')))
+    t.is(guest.strings('environ').length, guest.u32(sizes(guest, 'environ')))
+    for (let fd = 3; guest.call.fd_prestat_get(fd, guest.out) === 0; fd++) t.is(guest.fdstat(fd).filetype, 3)
+    guest.wasi.close()
+  })
+}
+
+/** Adds the version without reading anything. */
+function withVersion(options) {
+  return Object.defineProperty(options, 'version', { value: 'preview1', enumerable: true, configurable: true })
+}
+function sizes(guest, which) {
+  guest.must(`${which}_sizes_get`, guest.out, guest.out + 4)
+  return guest.out
+}
+
+const argumentsOf = (name) => [...FUNCTIONS[name]].map((type) => (type === 'i' ? 3 : 3n))
+const late = (functions) => Object.entries(functions).filter(([name]) => name !== 'proc_exit')
+
+test('every function of a sandbox that was closed answers, in wasm and in JavaScript', (t) => {
+  const guest = rawGuest({ preopens: { '/': tree(t, { file: 'text' }) } })
+  const { wasiImport } = guest.wasi
+  guest.wasi.close()
+  for (const [name, call] of late(wasiImport)) {
+    for (const errno of [call(...argumentsOf(name)), guest.call[name](...argumentsOf(name))]) {
+      const whole = !/^(fd|path|sock)_/.test(name)
+      if (!whole) t.true([ERRNO.BADF, ERRNO.OVERFLOW].includes(errno), `${name} ${errnoName(errno)}`)
+      else t.true(Number.isInteger(errno) && errno >= 0 && errno <= 76, name)
+    }
+  }
+})
+
+test('a sandbox that is closed in the middle of its start goes on answering', (t) => {
+  const wasi = make({ preopens: { '/': '.' } })
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  const answers = []
+  const _start = () => {
+    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0))
+    wasi.close()
+    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0), wasi.wasiImport.fd_write(1, 0, 0, 8))
+    wasi.wasiImport.proc_exit(5)
+  }
+  t.is(wasi.start({ exports: { memory, _start } }), 5)
+  t.deepEqual(answers, [0, ERRNO.BADF, ERRNO.BADF])
+})
+
+test('functions that are called while and after their worker ends answer or are never reached', async (t) => {
+  const { code, signal, stdout, stderr } = await node(`
+    import { Worker } from 'node:worker_threads'
+    const script = \`
+      const { WASI } = require('capwasi')
+      const { parentPort, workerData: { memory, how } } = require('node:worker_threads')
+      const wasi = new WASI({ version: 'preview1', preopens: { '/': '.' } })
+      wasi.initialize({ exports: { memory } })
+      const call = () => { wasi.wasiImport.fd_fdstat_get(3, 0); wasi.wasiImport.random_get(64, 64) }
+      process.on('exit', () => { call(); wasi.close(); call() })
+      globalThis.registry = new FinalizationRegistry(call)
+      for (let i = 0; i < 100; i++) registry.register({ wasi }, i)
+      if (how === 'interval') { setInterval(call, 0); setTimeout(() => process.exit(), 30) }
+      if (how === 'loop') { parentPort.postMessage(1); for (;;) call() }
+      if (how === 'throw') throw new Error('meant')\`
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })
+    for (const how of ['interval', 'loop', 'throw', 'end']) {
+      await Promise.all([1, 2, 3].map(() => new Promise((resolve) => {
+        const worker = new Worker(script, { eval: true, execArgv: [], workerData: { memory, how } })
+        worker.on('error', () => {})
+        worker.on('message', () => setTimeout(() => worker.terminate(), 20))
+        worker.on('exit', resolve)
+      })))
+    }
+    console.log('alive')`, { module: true })
+  t.deepEqual([code, signal, stdout], [0, null, 'alive\n'], stderr)
+})
+
+test('threads that use one shared memory for everything at once do each other no harm but in it', async (t) => {
+  const directory = tree(t, { file: 'text' })
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 64, shared: true })
+  const script = `
+    const { parentPort, workerData: { main, memory, directory, functions, seed } } = require('node:worker_threads')
+    const { WASI } = require(main)
+    const wasi = new WASI({ version: 'preview1', args: ['a'.repeat(500)], env: { A: 'b' }, preopens: { '/': directory } })
+    parentPort.postMessage('made')
+    wasi.initialize({ exports: { memory } })
+    let state = seed
+    const next = (bound) => { state = (state * 1103515245 + 12345) % 2147483648; return Math.floor(state / 65536) % bound }
+    const words = new Uint32Array(memory.buffer)
+    const errnos = new Set()
+    const end = Date.now() + 1500
+    while (Date.now() < end) {
+      const [name, types] = functions[next(functions.length)]
+      words[next(2048)] = next(70000)
+      const args = [...types].map((type, index) => (type === 'I' ? BigInt(next(64)) : index === 0 ? next(6) + 3 : next(16384)))
+      errnos.add(wasi.wasiImport[name](...args))
+      if (next(20000) === 0) try { memory.grow(1) } catch {}
+    }
+    wasi.close()
+    parentPort.postMessage([...errnos])`
+  // Neither what waits nor what fills a disk.
+  const functions = Object.entries(FUNCTIONS).filter(([name]) => !/^(proc_exit|poll_oneoff|sock_|fd_allocate|fd_filestat_set_size)/.test(name))
+  const workers = [1, 2, 3].map((seed) => new Worker(script, { eval: true, workerData: { main, memory, directory, functions, seed } }))
+  for (const worker of workers) t.teardown(() => worker.terminate())
+  await Promise.all(workers.map((worker) => once(worker, 'message')))
+  for (const [errnos] of await Promise.all(workers.map((worker) => once(worker, 'message')))) {
+    t.true(errnos.every((errno) => Number.isInteger(errno) && errno >= 0 && errno <= 76), String(errnos))
+    t.true(errnos.includes(0) && errnos.includes(ERRNO.BADF))
+  }
+})

@@ -1,0 +1,135 @@
+// What a guest must not do to the process it runs in. Each attack has a process of its own.
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'ava'
+import { node, tree } from '../support/guest.mjs'
+import { linux } from './box.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const onLinux = linux ? test : test.skip
+const prologue = `
+  import { closeSync, fstatSync, openSync, readFileSync, readdirSync } from 'node:fs'
+  import { Worker } from 'node:worker_threads'
+  import { WASI } from 'capwasi'
+  import { errnoName, rawGuest } from './__test__/support/guest.mjs'
+  const [directory] = process.argv.slice(1)
+  const make = (options) => rawGuest({ preopens: { '/': directory }, ...options })
+  const say = (value) => console.log(JSON.stringify(value));`
+const attack = async (t, script, { args = [tree(t, { file: 'text', 'sub/x': 'x' })], flags = [] } = {}) => {
+  const ran = await node(prologue + script, { module: true, args, flags })
+  t.deepEqual([ran.signal, ran.stderr], [null, ''])
+  return { ...ran, said: ran.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)) }
+}
+
+for (const [how, act] of Object.entries({
+  'closes 0, 1, 2 and its preopen': 'for (const fd of [0, 1, 2, 3]) guest.close(fd)',
+  'renumbers a file over 0, 1, 2 and its preopen': "for (const to of [0, 1, 2, 3]) { const fd = guest.open('file'); keep(to); guest.must('fd_renumber', fd, to) }",
+  'renumbers its preopen and stdio around': "guest.must('fd_renumber', 3, 0); guest.must('fd_renumber', 1, 2); guest.close(2); guest.close(0)",
+})) {
+  posix(`a guest that ${how} takes nothing from the host or its neighbour`, async (t) => {
+    const { said } = await attack(t, `
+      const [neighbour, guest] = [make(), make()]
+      const keep = (fd) => { if (fd === 3) for (let at = 0; at < 2; at++) guest.fdstat(3) }
+      const before = [0, 1, 2].map((fd) => fstatSync(fd).ino)
+      ${act}
+      guest.wasi.close()
+      globalThis.gc()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      say([0, 1, 2].map((fd) => fstatSync(fd).ino).join() === before.join())
+      say(neighbour.read(neighbour.open('file')))
+      say(neighbour.fdstat(1).filetype === make().fdstat(1).filetype)`, { flags: ['--expose-gc'] })
+    t.deepEqual(said, [true, 'text', true])
+  })
+}
+
+onLinux('flags that a guest sets on stdio are not those of the host', async (t) => {
+  const directory = tree(t, { file: 'text' })
+  const fifo = join(directory, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const { said } = await attack(t, `
+    const flags = (fd) => readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/flags:\\s*(\\d+)/)[1]
+    const fds = [openSync(directory + '/fifo', 'r+'), openSync(directory + '/file', 'r+'), openSync('/dev/null', 'r+')]
+    const before = fds.map(flags)
+    const guest = make({ stdin: fds[0], stdout: fds[1], stderr: fds[2] })
+    for (const fd of [0, 1, 2]) for (let bits = 0; bits < 64; bits++) guest.call.fd_fdstat_set_flags(fd, bits)
+    for (const fd of [0, 1, 2]) guest.call.fd_fdstat_set_flags(fd, 4)
+    say(fds.map(flags).join() === before.join())
+    guest.wasi.close()
+    say(fds.map(flags).join() === before.join())`, { args: [directory] })
+  t.deepEqual(said, [true, true])
+})
+
+test('proc_raise with every number from 0 to 40 leaves the process as it is', async (t) => {
+  const { said, code } = await attack(t, `
+    const guest = make()
+    const numbers = Array.from({ length: 41 }, (_, index) => index).concat([64, 127, 128, 255, 256 + 9, 2 ** 31 - 1, -9])
+    say([...new Set(numbers.map((number) => errnoName(guest.call.proc_raise(number))))])
+    setTimeout(() => say('alive'), 50)`)
+  t.deepEqual([code, said], [0, [['NOTSUP'], 'alive']])
+})
+
+for (const returnOnExit of [true, false]) {
+  test(`a guest that exits in a worker ends at most that worker (returnOnExit ${returnOnExit})`, async (t) => {
+    const { said, code } = await attack(t, `
+      const script = \`
+        const { WASI } = require('capwasi')
+        const memory = new WebAssembly.Memory({ initial: 1 })
+        const wasi = new WASI({ version: 'preview1', returnOnExit: ${returnOnExit} })
+        process.exitCode = wasi.start({ exports: { memory, _start() { wasi.wasiImport.proc_exit(9) } } })\`
+      const workers = [1, 2, 3, 4].map(() => new Worker(script, { eval: true, execArgv: [] }))
+      say(await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))))
+      setTimeout(() => say('alive'), 20)`)
+    t.deepEqual([code, said], [0, [[9, 9, 9, 9], 'alive']])
+  })
+}
+
+onLinux('100,000 sandboxes that nobody closes keep few descriptors open and little memory', async (t) => {
+  const { said } = await attack(t, `
+    const count = () => readdirSync('/proc/self/fd').length
+    const memory = new WebAssembly.Memory({ initial: 1 })
+    new TextEncoder().encodeInto('file', new Uint8Array(memory.buffer))
+    const one = (opens) => {
+      const wasi = new WASI({ version: 'preview1', preopens: { '/': directory } })
+      wasi.initialize({ exports: { memory } })
+      if (opens && wasi.wasiImport.path_open(3, 0, 0, 4, 0, 2n, 0n, 0, 64) !== 0) throw new Error('path_open')
+    }
+    one(true)
+    const [before, resident] = [count(), process.memoryUsage().rss]
+    let most = 0
+    for (let made = 0; made < 100_000; made += 1000) {
+      for (let i = 0; i < 1000; i++) one(i % 100 === 0)
+      globalThis.gc()
+      await new Promise((resolve) => setImmediate(resolve))
+      most = Math.max(most, count() - before)
+    }
+    for (let i = 0; i < 20 && count() > before; i++) {
+      globalThis.gc()
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    say([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`, { flags: ['--expose-gc'] })
+  const [[most, last, grown]] = said
+  t.true(most <= 200, `${most} open at a time`)
+  t.true(last <= 2, `${last} left`)
+  t.true(grown < 200, `${grown} MiB more`)
+})
+
+posix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
+  const { said } = await attack(t, `
+    const guest = make()
+    let opened = 0
+    let errno
+    const [path, length] = guest.put('file')
+    while ((errno = guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0)) === 0 && opened < 10_000) opened++
+    say([opened, errnoName(errno)])
+    const fd = openSync(directory + '/file')
+    say(readFileSync(fd, 'utf8'))
+    closeSync(fd)
+    const neighbour = make()
+    say(neighbour.read(neighbour.open('file')))
+    guest.close(100)
+    say(guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0))
+    guest.wasi.close()
+    say(make().fdstat(3).filetype)`)
+  t.deepEqual(said, [[4092, 'MFILE'], 'text', 'text', 0, 3])
+})

@@ -1,0 +1,162 @@
+// Pointers, lengths and offsets that mean harm, and memories that change while they are used.
+
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { ERRNO, OFLAGS, RIGHTS, errnoName, rawGuest, tree } from '../support/guest.mjs'
+import { linux, plan } from './box.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const PAGE = 65_536
+const main = createRequire(import.meta.url).resolve('capwasi')
+const byKernel = 'by the kernel'
+
+for (const version of ['preview1', 'unstable']) {
+  test(`${version}: every parameter at every hostile value is answered, and a call that fails writes nothing`, async (t) => {
+    const [attacked, idle] = [await plan(t, byKernel, 'memory.plan.mjs', version), await plan(t, byKernel, 'memory.plan.mjs', version, 'idle')]
+    t.deepEqual(attacked.breaches, [])
+    t.true(attacked.calls > 3000, `${attacked.calls} calls`)
+    t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
+    // No allocation follows a number that the guest made up.
+    if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
+  })
+}
+
+/** Iovecs as raw words. */
+const lay = (guest, words) => words.forEach((word, index) => guest.view.setUint32(8 * 1024 + 4 * index, word, true))
+
+for (const [what, words, expected] of [
+  ['that lie in each other', [4096, 16, 4100, 4, 4090, 32], { errno: 'SUCCESS', most: 52 }],
+  ['that lie in their own table', [8 * 1024, 24, 8 * 1024 + 8, 8, 8 * 1024, 8], { errno: 'SUCCESS', most: 40 }],
+  ['that lie where the result does', [0, 4, 0, 4, 2, 4], { errno: 'SUCCESS', most: 12 }],
+  ['whose last leaves memory', [4096, 16, 4100, 4, 2 * PAGE - 3, 4], { errno: 'OVERFLOW' }],
+  ['whose first leaves memory', [2 * PAGE, 1, 4100, 4, 0, 4], { errno: 'OVERFLOW' }],
+  ['that are 4 GiB each', [0, 0xffff_ffff, 1, 0xffff_ffff, 2, 0xffff_ffff], { errno: 'OVERFLOW' }],
+  ['that together wrap around 32 bits', [0, 2 * PAGE, 8, 0xffff_fff8, 0, 2 * PAGE], { errno: 'OVERFLOW' }],
+]) {
+  test(`buffers ${what} are ${expected.errno} to every transfer`, (t) => {
+    const directory = tree(t, { file: 'x'.repeat(1000) })
+    const guest = rawGuest({ preopens: { '/': directory } })
+    const rights = RIGHTS.FILE
+    for (const [name, extra] of [['fd_read', []], ['fd_pread', [3n]], ['fd_write', []], ['fd_pwrite', [3n]]]) {
+      const fd = guest.open('file', { rights })
+      lay(guest, words)
+      const before = Buffer.from(guest.bytes)
+      t.is(errnoName(guest.call[name](fd, 8 * 1024, 3, ...extra, guest.out)), expected.errno, name)
+      if (expected.errno === 'SUCCESS') t.true(guest.u32(guest.out) <= expected.most, name)
+      else t.true(before.equals(guest.bytes), name)
+    }
+    t.is(readFileSync(join(directory, 'file')).length, 1000)
+  })
+}
+
+test('offsets at and past 2^63 are refused and leave the file and its position', (t) => {
+  const directory = tree(t, { file: '0123456789' })
+  const guest = rawGuest({ preopens: { '/': directory } })
+  const fd = guest.open('file', { rights: RIGHTS.FILE })
+  const iovs = guest.iovs(4)
+  const far = [1n << 63n, (1n << 63n) + 1n, -1n, -2n].map((value) => BigInt.asIntN(64, value))
+  for (const offset of far) {
+    for (const [name, ...args] of [
+      ['fd_pread', fd, ...iovs, offset, 0], ['fd_pwrite', fd, ...iovs, offset, 0], ['fd_filestat_set_size', fd, offset],
+      ['fd_allocate', fd, offset, 1n], ['fd_allocate', fd, 1n, offset], ['fd_seek', fd, offset, 0, 0],
+    ]) t.true(['INVAL', 'FBIG'].includes(errnoName(guest.call[name](...args))), `${name} ${offset}`)
+    t.true(['SUCCESS', 'INVAL'].includes(errnoName(guest.call.fd_advise(fd, offset, offset, 0))))
+  }
+  t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
+  t.is(guest.read(fd, 3), '012')
+})
+
+/** A worker that blocks in fd_read of a pipe into shared memory while others do what they like. */
+const READER = `
+  const { parentPort, workerData: { main, memory, stdin } } = require('node:worker_threads')
+  const { WASI } = require(main)
+  const wasi = new WASI({ version: 'preview1', stdin })
+  wasi.initialize({ exports: { memory } })
+  parentPort.postMessage('reading')
+  parentPort.postMessage(wasi.wasiImport.fd_read(0, 0, 1, 64))`
+
+posix('a shared memory that grows under a read that waits is still the one that is read into', async (t) => {
+  const path = join(tree(t), 'fifo')
+  execFileSync('mkfifo', [path])
+  const stdin = openSync(path, 'r+')
+  t.teardown(() => closeSync(stdin))
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 600, shared: true })
+  // The buffer ends where memory ended when the read began.
+  new DataView(memory.buffer).setUint32(0, PAGE - 5, true)
+  new DataView(memory.buffer).setUint32(4, 5, true)
+  const worker = new Worker(READER, { eval: true, workerData: { main, memory, stdin } })
+  t.teardown(() => worker.terminate())
+  t.deepEqual(await once(worker, 'message'), ['reading'])
+  const grower = new Worker('const { memory } = require("node:worker_threads").workerData; for (let i = 0; i < 500; i++) memory.grow(1)',
+    { eval: true, workerData: { memory } })
+  await once(grower, 'exit')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  writeSync(stdin, 'hello')
+  t.deepEqual(await once(worker, 'message'), [0])
+  t.is(memory.buffer.byteLength, 501 * PAGE)
+  t.is(Buffer.from(memory.buffer).toString('utf8', PAGE - 5, PAGE), 'hello')
+  t.is(new DataView(memory.buffer).getUint32(64, true), 5)
+})
+
+test('iovecs that another thread changes during the call give an errno or whole reads, and nothing else', async (t) => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
+  const words = new Uint32Array(memory.buffer)
+  const wasi = new WASI({ version: 'preview1', preopens: { '/': tree(t, { file: 'x'.repeat(50_000) }) } })
+  wasi.initialize({ exports: { memory } })
+  Buffer.from(memory.buffer).write('file', 32)
+  t.is(wasi.wasiImport.path_open(3, 0, 32, 4, OFLAGS.CREAT, RIGHTS.FD_READ | RIGHTS.FD_WRITE, 0n, 0, 40), 0)
+  const fd = words[10]
+  const worker = new Worker(`
+    const { workerData: { memory }, parentPort } = require('node:worker_threads')
+    const words = new Uint32Array(memory.buffer)
+    parentPort.postMessage('turning')
+    while (Atomics.load(words, 15) === 0) {
+      for (const [at, length] of [[1024, 100], [65535, 1], [65536, 1], [0xfffffff0, 100], [1024, 0xffffffff], [65000, 537]]) {
+        words[0] = at; words[1] = length; words[2] = length; words[3] = at
+      }
+    }`, { eval: true, workerData: { memory } })
+  t.teardown(() => worker.terminate())
+  await once(worker, 'message')
+  const answers = new Set()
+  const end = Date.now() + 1500
+  while (Date.now() < end) {
+    for (let i = 0; i < 200; i++) {
+      answers.add(errnoName(wasi.wasiImport.fd_pread(fd, 0, 2, 0n, 48)))
+      answers.add(errnoName(wasi.wasiImport.fd_pwrite(fd, 0, 1, 0n, 48)))
+      answers.add(errnoName(wasi.wasiImport.random_get(words[0], Math.min(words[1], 1000))))
+    }
+  }
+  Atomics.store(words, 15, 1)
+  t.deepEqual([...answers].sort(), ['OVERFLOW', 'SUCCESS'])
+})
+
+for (const [how, swap] of Object.entries({
+  'kSetMemory': (wasi, memory) => wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kSetMemory')](memory),
+  'finalizeBindings': (wasi, memory) => {
+    wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kStarted')] = false
+    wasi.finalizeBindings({ exports: {} }, { memory })
+  },
+})) {
+  test(`a memory put in the place of another by ${how} is the only one that is written from then on`, (t) => {
+    const wasi = new WASI({ version: 'preview1', args: ['one'] })
+    const memories = [4, 1, 2].map((initial) => new WebAssembly.Memory({ initial }))
+    wasi.initialize({ exports: { memory: memories[0] } })
+    t.is(wasi.wasiImport.args_sizes_get(3 * PAGE, 3 * PAGE + 4), 0)
+    const kept = Buffer.from(memories[0].buffer.slice(0))
+    for (let turn = 0; turn < 200; turn++) {
+      const memory = memories[1 + (turn % 2)]
+      swap(wasi, memory)
+      const { byteLength } = memory.buffer
+      t.is(wasi.wasiImport.args_sizes_get(byteLength - 8, byteLength - 4), 0)
+      t.is(wasi.wasiImport.args_sizes_get(byteLength, byteLength + 4), ERRNO.OVERFLOW)
+      t.is(wasi.wasiImport.random_get(0, byteLength + 1), ERRNO.OVERFLOW)
+    }
+    t.true(kept.equals(Buffer.from(memories[0].buffer)))
+  })
+}

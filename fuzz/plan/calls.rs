@@ -1,0 +1,314 @@
+//! A plan of raw calls: memory as a fuzzer likes it, functions by their index in either table, arguments of any
+//! kind. Whatever it says, a call answers and does not panic, writes nothing beyond memory, and on failure
+//! nothing at all. `tests/fuzz_plans.rs` and the fuzz target `calls` run it.
+
+use crate::arbitrary::{Result, Unstructured};
+use crate::common::{CREAT, FILE, Function, Functions, Guest, Tree};
+use capwasi::wasi::Wasi;
+use capwasi::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
+use capwasi::wasi::errno::Failure;
+use capwasi::wasi::memory::Memory;
+use std::io::{PipeReader, PipeWriter, Write};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, LazyLock};
+
+const GUARD: usize = 4096;
+const GUARD_BYTE: u8 = 0xa5;
+const SIZE: usize = 16_384;
+const CALLS: usize = 48;
+
+/// Where memory starts out with something: paths in slots, then iovecs, then subscriptions.
+const PATHS_AT: usize = 0x100;
+const PATH_SLOT: usize = 32;
+const IOVS_AT: usize = 0x400;
+const SUBSCRIPTIONS_AT: usize = 0x800;
+/// Where results mostly go.
+const OUT_AT: usize = 0x1000;
+
+const PATHS: &[&str] = &[
+    "file",
+    "dir",
+    "dir/inner",
+    "new",
+    "new/er",
+    ".",
+    "..",
+    "link",
+    "link/outside",
+    "dir/../file",
+    "../outside",
+    "/",
+    "dir/",
+    "loop",
+    "file/",
+    "\u{e9}\0",
+];
+
+/// What the parameters of the functions are, so that many a call gets past its checks: an `f`d, a `p`ath,
+/// io`v`ecs, a `b`uffer, `s`ubscriptions, an `o`ut-pointer, a `n`umber, a `w`ide number.
+const SHAPES: &[(&str, &str)] = &[
+    ("args_get", "oo"),
+    ("args_sizes_get", "oo"),
+    ("clock_res_get", "no"),
+    ("clock_time_get", "nwo"),
+    ("environ_get", "oo"),
+    ("environ_sizes_get", "oo"),
+    ("fd_advise", "fwwn"),
+    ("fd_allocate", "fww"),
+    ("fd_close", "f"),
+    ("fd_datasync", "f"),
+    ("fd_fdstat_get", "fo"),
+    ("fd_fdstat_set_flags", "fn"),
+    ("fd_fdstat_set_rights", "fww"),
+    ("fd_filestat_get", "fo"),
+    ("fd_filestat_set_size", "fw"),
+    ("fd_filestat_set_times", "fwwn"),
+    ("fd_pread", "fvwo"),
+    ("fd_prestat_get", "fo"),
+    ("fd_prestat_dir_name", "fb"),
+    ("fd_pwrite", "fvwo"),
+    ("fd_read", "fvo"),
+    ("fd_readdir", "fbwo"),
+    ("fd_renumber", "ff"),
+    ("fd_seek", "fwno"),
+    ("fd_sync", "f"),
+    ("fd_tell", "fo"),
+    ("fd_write", "fvo"),
+    ("path_create_directory", "fp"),
+    ("path_filestat_get", "fnpo"),
+    ("path_filestat_set_times", "fnpwwn"),
+    ("path_link", "fnpfp"),
+    ("path_open", "fnpnwwno"),
+    ("path_readlink", "fpbo"),
+    ("path_remove_directory", "fp"),
+    ("path_rename", "fpfp"),
+    ("path_symlink", "pfp"),
+    ("path_unlink_file", "fp"),
+    ("poll_oneoff", "sono"),
+    ("proc_exit", "n"),
+    ("proc_raise", "n"),
+    ("random_get", "b"),
+    ("sched_yield", ""),
+    ("sock_accept", "fno"),
+    ("sock_recv", "fvnoo"),
+    ("sock_send", "fvno"),
+    ("sock_shutdown", "fn"),
+];
+
+static TABLES: LazyLock<[Functions; 2]> = LazyLock::new(|| [Functions::preview1(), Functions::unstable()]);
+
+/// Runs a plan.
+pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
+    let tree = Tree::new(&[("box/file", "some text"), ("box/dir/inner", "inner"), ("outside", "untouched")]);
+    std::os::unix::fs::symlink("..", tree.path().join("box/link")).unwrap();
+    std::os::unix::fs::symlink("loop", tree.path().join("box/loop")).unwrap();
+    let (wasi, _lent) = world(&tree);
+    let table = &TABLES[usize::from(u.ratio(1, 4)?)];
+    let mut memory = Guarded::new(SIZE - usize::from(u.arbitrary::<u8>()? % 24));
+    for _ in 0..CALLS {
+        if u.is_empty() {
+            break;
+        }
+        for _ in 0..u.arbitrary::<u8>()? % 4 {
+            memory.patch(u)?;
+        }
+        let index = u.choose_index(table.0.len())?;
+        let (name, (signature, function)) = table.0.iter().nth(index).expect("an index within the table");
+        let mut args = if u.ratio(3, 4)? { shaped(u, name)? } else { any(u, signature.params())? };
+        assert_eq!(args.len(), signature.params().len(), "{name}");
+        if *name == "fd_allocate" {
+            // What a disk might have room for it is not asked for.
+            args[1..]
+                .iter_mut()
+                .filter(|arg| (1 << 20..1 << 62).contains(*arg))
+                .for_each(|arg| *arg &= 0xffff);
+        }
+        memory.call(&wasi, name, *function, &args);
+    }
+    assert_eq!(tree.names(), ["box", "outside"]);
+    assert_eq!(tree.text("outside"), "untouched");
+    Ok(())
+}
+
+/// A world with pipes, a device, a preopen, a file and a directory in it; and the other ends of the pipes.
+fn world(tree: &Tree) -> (Arc<Wasi>, impl Sized) {
+    let mut wasi = Wasi::default();
+    for arg in ["program", "", "-x"] {
+        wasi.args.push(arg.as_bytes()).unwrap();
+    }
+    wasi.env.push(b"A=b").unwrap();
+    let (stdin, mut feed): (PipeReader, PipeWriter) = std::io::pipe().unwrap();
+    feed.write_all(b"what is typed").unwrap();
+    let (drain, stdout) = std::io::pipe().unwrap();
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+    wasi.add_stdio(stdin.as_raw_fd()).unwrap();
+    wasi.add_stdio(stdout.as_raw_fd()).unwrap();
+    wasi.add_stdio(null.as_raw_fd()).unwrap();
+    wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
+    let mut guest = Guest::new(wasi);
+    guest.try_open(3, "file", CREAT, FILE).unwrap();
+    guest.try_open(3, "dir", 0, 0).unwrap();
+    (guest.wasi, (stdin, feed, drain, stdout, null))
+}
+
+/// Arguments that are what the function is made for, or nearly.
+fn shaped(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
+    let (_, shape) = SHAPES.iter().find(|(of, _)| *of == name).expect("every function has a shape");
+    let mut args = Vec::with_capacity(MAX_PARAMS);
+    for kind in shape.bytes() {
+        match kind {
+            b'f' => args.push(u64::from(u.arbitrary::<u8>()? % 10)),
+            b'p' => {
+                let index = u.choose_index(PATHS.len())?;
+                args.extend([(PATHS_AT + index * PATH_SLOT) as u64, PATHS[index].len() as u64]);
+            }
+            b'v' => args.extend([IOVS_AT as u64 + 8 * u.int_in_range(0..=8)?, u.int_in_range(0..=6)?]),
+            b'b' => args.extend([place(u)?, u64::from(u.arbitrary::<u16>()? % 600)]),
+            b's' => args.push(SUBSCRIPTIONS_AT as u64),
+            b'o' => args.push(place(u)?),
+            b'n' => args.push(u64::from(u.arbitrary::<u8>()? % 20)),
+            _ => args.push(wide(u)?),
+        }
+    }
+    Ok(args)
+}
+
+fn any(u: &mut Unstructured<'_>, params: &[CoreType]) -> Result<Vec<u64>> {
+    params
+        .iter()
+        .map(|param| match param {
+            CoreType::I32 => Ok(match u.arbitrary::<u8>()? % 6 {
+                0 => u64::from(u.arbitrary::<u8>()?),
+                1 => SIZE as u64 - 80 + u64::from(u.arbitrary::<u8>()? % 96),
+                2 => place(u)?,
+                3 => u64::from(u.arbitrary::<u16>()?),
+                4 => *u.choose(&[
+                    0x1fff_ffff,
+                    0x2000_0001,
+                    0x7fff_ffff,
+                    0x8000_0000,
+                    0xffff_ff00,
+                    0xffff_ffff,
+                ])?,
+                _ => u64::from(u.arbitrary::<u32>()?),
+            }),
+            CoreType::I64 => wide(u),
+        })
+        .collect()
+}
+
+/// An offset where a result may go: sometimes onto what memory starts out with, sometimes to the end.
+fn place(u: &mut Unstructured<'_>) -> Result<u64> {
+    Ok(match u.arbitrary::<u8>()? {
+        at @ 0..200 => (OUT_AT + usize::from(at) * 16) as u64,
+        200..230 => (PATHS_AT + usize::from(u.arbitrary::<u8>()?) * 8) as u64,
+        _ => SIZE as u64 - u64::from(u.arbitrary::<u8>()?),
+    })
+}
+
+fn wide(u: &mut Unstructured<'_>) -> Result<u64> {
+    Ok(match u.arbitrary::<u8>()? % 6 {
+        0 | 1 => u64::from(u.arbitrary::<u8>()?),
+        2 => *u.choose(&[(1 << 62) - 1, 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX - 1, u64::MAX])?,
+        3 => FILE,
+        4 => u64::from(u.arbitrary::<u32>()?),
+        _ => u.arbitrary()?,
+    })
+}
+
+/// A memory between two guards.
+struct Guarded {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl Guarded {
+    fn new(size: usize) -> Self {
+        let mut memory = Self { bytes: vec![0; GUARD + SIZE + GUARD], size };
+        for (index, path) in PATHS.iter().enumerate() {
+            memory.set(PATHS_AT + index * PATH_SLOT, path.as_bytes());
+        }
+        for index in 0..14 {
+            let region = [OUT_AT as u32 + 100 * index, [5, 0, 64, 300][index as usize % 4]];
+            memory.set(IOVS_AT + 8 * index as usize, &region.map(u32::to_le_bytes).concat());
+        }
+        for index in 0..20_u8 {
+            // Of either layout's 48 or 56 bytes the kind is the ninth; the rest is small numbers.
+            let at = SUBSCRIPTIONS_AT + usize::from(index) * 48;
+            memory.set(
+                at,
+                &[[index; 8], [index % 3, 0, 0, 0, 0, 0, 0, 0], [index % 6, 0, 0, 0, 0, 0, 0, 0]].concat(),
+            );
+        }
+        memory.bytes[..GUARD].fill(GUARD_BYTE);
+        memory.bytes[GUARD + size..].fill(GUARD_BYTE);
+        memory
+    }
+
+    fn set(&mut self, at: usize, bytes: &[u8]) {
+        self.bytes[GUARD + at..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Writes up to eight bytes of the plan somewhere.
+    fn patch(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let at = match u.arbitrary::<u8>()? {
+            near @ 0..=127 => IOVS_AT + usize::from(near) * 4,
+            near @ 128..=199 => SUBSCRIPTIONS_AT + usize::from(near - 128) * 8,
+            _ => usize::from(u.arbitrary::<u16>()?) % (self.size - 8),
+        };
+        let len = u.int_in_range(1..=8)?;
+        let mut bytes = [0; 8];
+        u.fill_buffer(&mut bytes[..len])?;
+        self.set(at, &bytes[..len]);
+        Ok(())
+    }
+
+    /// Makes a call; one that has to wait is made once more, as if what it waits for had happened.
+    fn call(&mut self, wasi: &Wasi, name: &str, function: Function, args: &[u64]) {
+        let mut core = [0; MAX_PARAMS];
+        core[..args.len()].copy_from_slice(args);
+        if std::env::var_os("CAPWASI_TRACE").is_some() {
+            eprintln!("{name} {args:x?}");
+        }
+        if let Err(Failure::Wait(wait)) = self.attempt(wasi, name, function, &core, Attempt::default()) {
+            let _ = self.attempt(wasi, name, function, &core, wait.attempt);
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        wasi: &Wasi,
+        name: &str,
+        function: Function,
+        core: &CoreArgs,
+        attempt: Attempt,
+    ) -> std::result::Result<(), Failure> {
+        let before = self.bytes.clone();
+        // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
+        let memory = unsafe { Memory::new(self.bytes.as_mut_ptr().add(GUARD), self.size) };
+        let answer = function(&Call { wasi, memory, attempt }, core);
+        let end = GUARD + self.size;
+        assert!(self.bytes[..GUARD] == before[..GUARD], "{name} {core:x?} wrote before memory");
+        assert!(self.bytes[end..] == before[end..], "{name} {core:x?} wrote beyond memory");
+        match &answer {
+            Ok(()) | Err(Failure::Wait(_)) => {}
+            Err(Failure::Exit(_)) => assert_eq!(name, "proc_exit"),
+            Err(Failure::Errno(errno)) => {
+                assert!((1..=76).contains(&(*errno as u16)), "{name} {core:x?} {errno:?}");
+                // Where the guest lets the events lie on the subscriptions, an event may be what makes the
+                // next subscription a bad one.
+                let events = if name == "poll_oneoff" { events(core) } else { 0..0 };
+                let unlike = |at: &usize| !events.contains(at) && self.bytes[*at] != before[*at];
+                let written = self.bytes != before && (GUARD..end).any(|at| unlike(&at));
+                assert!(!written, "{name} {core:x?} failed, {errno:?}, and wrote");
+            }
+        }
+        answer
+    }
+}
+
+/// Where the events of a `poll_oneoff` go, guard included.
+fn events(core: &CoreArgs) -> std::ops::Range<usize> {
+    let at = GUARD + core[1] as usize;
+    at..at.saturating_add(core[2] as usize * 32)
+}

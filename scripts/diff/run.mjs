@@ -1,0 +1,180 @@
+// One side: runs rounds of calls on one implementation, each over a tree and in a sandbox of its own.
+
+import { createHash } from 'node:crypto'
+import { lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { FILETYPE, FUNCTIONS, rawGuest } from '../../__test__/support/guest.mjs'
+import { PAGES } from './plan.mjs'
+
+const [specifier, work] = process.argv.slice(2)
+const { WASI } = await import(specifier)
+
+const TREE = {
+  'box/a.txt': 'hello world', 'box/empty': '', 'box/big': '0123456789'.repeat(500), 'box/d/x.txt': 'x', 'box/d/e/y': 'yy', 'box/hollow/': null,
+  'other/a.txt': 'other', 'other/d/z': 'z', 'outside/secret': 'secret', stdin: 'standard input', stdout: '', stderr: '',
+  'box/link': { symlink: 'a.txt' }, 'box/dlink': { symlink: 'd' }, 'box/dangling': { symlink: 'nothing' }, 'box/loop': { symlink: 'loop' },
+  'box/up': { symlink: '..' }, 'box/out': { symlink: '../outside/secret' }, 'box/outd': { symlink: '../outside' }, 'box/d/back': { symlink: '../a.txt' },
+}
+
+function plant(base) {
+  for (const [name, content] of Object.entries(TREE)) {
+    const path = join(base, name)
+    mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true })
+    if (content?.symlink) symlinkSync(content.symlink, path)
+    else if (!name.endsWith('/')) writeFileSync(path, content)
+  }
+}
+
+// A time that the guest set is long past; all others are those of this run.
+const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
+
+/** Every file below a directory as a line of text. */
+function census(base, directory = base) {
+  return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' }).sort().flatMap((name) => {
+    const path = Buffer.from(join(directory, name), 'latin1')
+    const stat = lstatSync(path)
+    const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
+    if (stat.isDirectory()) return [line, ...census(base, join(directory, name))]
+    if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
+    const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
+    return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}`]
+  })
+}
+
+/** What there is to know of a path before the call: words by which differences are explained. */
+function traits(root, path) {
+  const words = []
+  if (path === '') words.push('empty')
+  if (path.startsWith('/')) words.push('absolute')
+  if (path.includes('\0')) words.push('nul')
+  if (path.length > 255) words.push('long')
+  if (/.\/+$/.test(path)) words.push('slash')
+  if (/(^|\/)\.\/*$/.test(path)) words.push('dot')
+  const parts = path.split('/')
+  if (parts.includes('..')) words.push('dotdot')
+  let [here, down] = [root, 0]
+  for (const [index, part] of parts.entries()) {
+    if ((down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1) < 0) words.push('leaves')
+    here = `${here}/${part}`
+    try {
+      if (lstatSync(here).isSymbolicLink()) {
+        words.push(parts.slice(index + 1).every((rest) => rest === '') ? 'lastlink' : 'midlink')
+        if (relative(root, resolve(dirname(here), readlinkSync(here))).startsWith('..')) words.push('leaves')
+      }
+      if (relative(root, realpathSync(here)).startsWith('..')) words.push('leaves')
+    } catch {}
+  }
+  return [...new Set(words)]
+}
+
+/** Where the directories are among the arguments, if not first. */
+const DIRECTORY_ARGUMENTS = { path_symlink: [2], path_link: [0, 4], path_rename: [0, 3] }
+
+/** What a successful call has to show, less what no two runs share. */
+const RESULTS = {
+  args_sizes_get: (g, [a, b]) => [g.u32(a), g.u32(b)],
+  environ_sizes_get: (g, [a, b]) => [g.u32(a), g.u32(b)],
+  clock_res_get: (g, [, at]) => g.u64(at),
+  fd_fdstat_get: (g, [, at]) => g.record('FDSTAT', at),
+  fd_filestat_get: (g, [, at]) => filestat(g, at),
+  path_filestat_get: (g, args) => filestat(g, args.at(-1)),
+  fd_prestat_get: (g, [, at]) => g.record('PRESTAT', at),
+  fd_prestat_dir_name: (g, [, at, length]) => g.text(at, Math.min(length, 8)),
+  fd_read: (g, args) => transferred(g, args), fd_pread: (g, args) => transferred(g, args),
+  fd_write: (g, args) => g.u32(args.at(-1)), fd_pwrite: (g, args) => g.u32(args.at(-1)),
+  fd_seek: (g, args) => g.u64(args.at(-1)), fd_tell: (g, args) => g.u64(args.at(-1)),
+  path_open: (g, args) => g.u32(args.at(-1)),
+  path_readlink: (g, args) => [g.u32(args.at(-1)), g.text(args[3], Math.min(g.u32(args.at(-1)), 300))],
+  fd_readdir: (g, [, at, size, cookie, used]) => (size < 4096 || cookie !== 0n ? undefined : entries(g, at, g.u32(used))),
+  poll_oneoff: (g, args) => Array.from({ length: g.u32(args[3]) }, (_, index) => g.record('EVENT', args[1] + 32 * index)),
+}
+
+function filestat(guest, at) {
+  const { filetype, nlink, size, mtim } = guest.record('FILESTAT', at)
+  return { filetype, mtime: seconds(Number(mtim) / 1e9), ...(filetype !== FILETYPE.DIRECTORY && { nlink, size }) }
+}
+
+function transferred(guest, [, iovs, count, ...rest]) {
+  const length = guest.u32(rest.at(-1))
+  return [length, rest.at(-1) === 64 ? guest.gather([iovs, count], length) : '']
+}
+
+function entries(guest, at, used) {
+  const names = []
+  for (let end; at + 24 <= used + 4096; at = end) {
+    const { nameLength, filetype } = guest.record('DIRENT', at)
+    end = at + 24 + nameLength
+    const name = guest.text(at + 24, nameLength)
+    if (name !== '.' && name !== '..') names.push(`${name.slice(0, 20)} ${filetype}`)
+  }
+  return names.sort()
+}
+
+function round(calls, base) {
+  plant(base)
+  // Never closed here: node:wasi closes them itself when its guest does, and the numbers may be others' by then.
+  const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
+  const stderr = openSync(join(base, 'stderr'), 'a')
+  const guest = rawGuest(
+    { args: ['guest', 'arg'], env: { A: 'b' }, preopens: { '/box': join(base, 'box'), other: join(base, 'other') }, stdin, stdout, stderr },
+    { WASI, memory: `${PAGES}` },
+  )
+  // Host paths of the directories by number, and the numbers by call.
+  const [directories, numbers] = [new Map([[3, join(base, 'box')], [4, join(base, 'other')]]), new Map()]
+  const progress = openSync(join(work, 'progress'), 'w')
+  const outcomes = calls.map(({ id, name, args }) => {
+    writeSync(progress, String(id).padEnd(8), 0)
+    guest.bytes.fill(0)
+    guest.top = 16_384
+    const [words, raw] = [[], []]
+    for (const arg of args) {
+      if (arg?.fd !== undefined && !arg.type) raw.push(numbers.get(arg.fd) ?? 98)
+      else if (arg?.text !== undefined) {
+        // The target of a link belongs to no directory.
+        const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
+        const root = directories.get(raw[place])
+        if (root) words.push(...traits(root, arg.text))
+        raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))
+      } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
+      else if (arg?.polls) {
+        const subscriptions = guest.alloc(48 * arg.polls.length)
+        arg.polls.forEach((values, index) => guest.putRecord('SUBSCRIPTION', values, subscriptions + 48 * index))
+        raw.push(subscriptions, 8192, arg.polls.length)
+      } else raw.push(arg)
+    }
+    const places = DIRECTORY_ARGUMENTS[name] ?? [0]
+    if (name.startsWith('path_') && places.some((place) => !directories.has(raw[place]))) words.push('nodirectory')
+    if (name === 'fd_renumber' && raw[0] === raw[1]) words.push('itself')
+    let errno
+    try {
+      errno = guest.call[name](...raw)
+    } catch {
+      errno = 'throws'
+    }
+    const show = errno === 0 && RESULTS[name]
+    const result = show ? show(guest, raw) : undefined
+    if (name === 'fd_close' && errno === 0) directories.delete(raw[0])
+    if (name === 'fd_renumber' && errno === 0 && raw[0] !== raw[1]) {
+      directories.delete(raw[1])
+      if (directories.has(raw[0])) directories.set(raw[1], directories.get(raw[0]))
+      directories.delete(raw[0])
+    }
+    if (name === 'path_open' && errno === 0) {
+      numbers.set(id, result)
+      const root = directories.get(raw[0])
+      try {
+        const path = realpathSync(join(root, args[2].text))
+        if (lstatSync(path).isDirectory()) directories.set(result, path)
+      } catch {}
+    }
+    return { errno, result, words: [...new Set(words)] }
+  })
+  guest.wasi.close?.()
+  return { outcomes, tree: census(base) }
+}
+
+process.on('message', (calls) => {
+  rmSync(join(work, 'down'), { recursive: true, force: true })
+  // Deep enough that whatever leaves the tree stays below `work`.
+  process.send(round(calls, join(work, 'down', 'and', 'down')))
+})
