@@ -66,7 +66,7 @@ for (const [title, rows] of Object.entries({
   'path_link to': [['EXIST', 'other'], ['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', 'dangling'], ['NOENT', 'new/']],
   path_readlink: [['NOENT', 'missing'], ['INVAL', 'file'], ['INVAL', 'sub'], ['INVAL', 'dirlink/']],
   path_remove_directory: [
-    ['NOENT', 'missing'], ['NOTDIR', 'file'], ['NOTDIR', 'link'], ['NOTDIR', 'dirlink'], ['NOTEMPTY', 'sub'], ['INVAL', '.'],
+    ['NOENT', 'missing'], ['NOTDIR', 'file'], ['NOTDIR', 'link'], ['NOTDIR', 'dirlink'], ['NOTEMPTY', 'sub'], ['NOTEMPTY', '.'],
   ],
   'path_rename from': [['NOENT', 'missing'], ['NOTDIR', 'file/']],
   'path_rename to': [['ISDIR', 'sub'], ['ISDIR', 'empty']],
@@ -246,4 +246,10 @@ test('a bad pointer is OVERFLOW, and nothing is made, moved or removed', (t) => 
     ['path_symlink', BAD, 4, 3, 'new'],
   ])
   t.deepEqual(names(), before)
+})
+
+posix('path_remove_directory of a path that ends in . is NOTEMPTY, as node:wasi has it', (t) => {
+  const { guest } = boxed(t, FILES)
+  answers(t, guest, ['.', './', 'empty/.', 'sub/.'].map((path) => ['NOTEMPTY', 'path_remove_directory', 3, path]))
+  answers(t, guest, [['NOENT', 'path_remove_directory', 3, 'missing/.'], ['NOTDIR', 'path_remove_directory', 3, 'file/.']])
 })

@@ -181,7 +181,12 @@ impl Wasi {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_REMOVE_DIRECTORY)?;
         let path = buffer.read(memory, path)?;
-        Ok(dir.cap().remove_dir(sys::without_trailing_slashes(path))?)
+        let removed = dir.cap().remove_dir(sys::without_trailing_slashes(path));
+        // `INVAL` is for a path that ends in `.`; node:wasi says that the directory is not empty.
+        Ok(removed.map_err(|error| match error.into() {
+            Errno::Inval => Errno::Notempty,
+            errno => errno,
+        })?)
     }
 
     /// Renames a file or directory: `renameat`.
