@@ -3,6 +3,7 @@
 // `--show TEXT` also prints explained differences whose title has TEXT in it, with an example.
 
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +18,8 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed)
 const CALLS = 24
-const PATIENCE = 2500
+// Milliseconds for a round, after which its last call hangs: enough for fd_sync on a busy disk.
+const PATIENCE = 60_000
 // node:wasi never closes what its guests had open.
 const ROUNDS_PER_PROCESS = 50
 
@@ -31,10 +33,11 @@ class Side {
     mkdirSync(this.work)
   }
 
-  start() {
+  async start() {
     const runner = fileURLToPath(new URL('diff/run.mjs', import.meta.url))
     this.rounds = 0
     this.process = fork(runner, [this.specifier, this.work], { serialization: 'advanced', execArgv: ['--no-warnings'] })
+    await once(this.process, 'message')
   }
 
   async stop() {
@@ -48,7 +51,7 @@ class Side {
   async run(calls) {
     if (!this.process || this.rounds++ === ROUNDS_PER_PROCESS) {
       await this.stop()
-      this.start()
+      await this.start()
     }
     const { process } = this
     let timer

@@ -1,13 +1,14 @@
-//! Threads of one guest: one world, each thread with its own memory and calls.
+//! Threads of one guest: one world, each thread with its own memory and calls, or all in one memory.
 
 mod common;
 
 use capwasi::wasi::Wasi;
-#[cfg(unix)]
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::errno::Errno;
+use capwasi::wasi::abi::{Attempt, Call, MAX_PARAMS};
+use capwasi::wasi::errno::{Errno, Failure};
+use capwasi::wasi::memory::Memory;
 use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 
 const THREADS: usize = 8;
@@ -194,6 +195,67 @@ fn a_descriptor_closed_by_one_thread_is_badf_to_the_others_or_still_itself_in_a_
             }
         }
     });
+}
+
+/// A memory that all threads are in, between two guards.
+struct Shared(Vec<AtomicU64>);
+
+impl Shared {
+    const GUARD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    const WORDS: usize = 65_536 / 8;
+
+    fn new() -> Self {
+        let word = |at| if at / Self::WORDS == 1 { 0 } else { Self::GUARD };
+        Self((0..3 * Self::WORDS).map(word).map(AtomicU64::new).collect())
+    }
+
+    fn words(&self) -> &[AtomicU64] {
+        &self.0[Self::WORDS..2 * Self::WORDS]
+    }
+
+    fn call(&self, guest: &Guest, name: &str, args: &[u64]) -> Result<(), Failure> {
+        let mut core = [0; MAX_PARAMS];
+        core[..args.len()].copy_from_slice(args);
+        let base = self.words().as_ptr().cast_mut().cast();
+        // SAFETY: the words are atomic, and borrowed for as long as the call takes.
+        let memory = unsafe { Memory::new(base, Self::WORDS * 8) };
+        guest.functions.0[name].1(&Call { wasi: &guest.wasi, memory, attempt: Attempt::default() }, &core)
+    }
+
+    /// Neither is a guard written to, nor is one in `bytes`.
+    fn assert_kept(&self, bytes: &[u8]) {
+        let guards = self.0.iter().filter(|word| word.load(Relaxed) == Self::GUARD).count();
+        assert_eq!(guards, 2 * Self::WORDS);
+        assert!(!bytes.windows(8).any(|window| window == Self::GUARD.to_ne_bytes()));
+    }
+}
+
+#[test]
+fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
+    const LIST: u64 = 1024;
+    /// A buffer, inside of memory and then partly or wholly outside.
+    const REGIONS: [(u64, u64); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
+    let tree = Tree::new(&[("file", &"text".repeat(100))]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", 0, FILE);
+    let shared = Shared::new();
+    together(&guest.wasi, |thread, guest| {
+        if thread == 0 {
+            // Until the others have gone: the world is this thread's and the test's.
+            let mut regions = REGIONS.iter().cycle();
+            while Arc::strong_count(&guest.wasi) > 2 {
+                let (at, len) = regions.next().unwrap();
+                shared.words()[LIST as usize / 8].store(at | len << 32, Relaxed);
+            }
+        }
+        for name in ["fd_pread", "fd_pwrite"].into_iter().cycle().take(3000) {
+            match shared.call(&guest, name, &[fd, LIST, 1, 0, OUT]) {
+                Ok(()) | Err(Failure::Errno(Errno::Overflow)) => {}
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    });
+    shared.assert_kept(&std::fs::read(tree.path().join("file")).unwrap());
 }
 
 #[cfg(unix)]

@@ -70,6 +70,13 @@ test('a file is appended to after APPEND was set, and no longer after it was tak
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'C123456789AB')
 })
 
+posix('a right that a directory lacks comes before what no directory can do', (t) => {
+  const { guest, dir } = fixture(t)
+  const { base, inheriting } = guest.fdstat(dir)
+  guest.must('fd_fdstat_set_rights', dir, base & ~RIGHTS.FD_ADVISE, inheriting)
+  answers(t, guest, [['NOTCAPABLE', 'fd_advise', dir, 0n, 0n, 0]])
+})
+
 linux('each call on what cannot do it is an errno of its own', (t) => {
   const { guest, pipe, device, file, reader, dir } = fixture(t)
   answers(t, guest, [

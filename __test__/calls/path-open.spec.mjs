@@ -77,6 +77,8 @@ for (const [title, rows] of Object.entries({
     ['NOTCAPABLE', open('file', { rights: 1n << 50n })],
     ['NOTCAPABLE', open('file', { inheriting: 1n << 63n })],
     ['NOTCAPABLE', open('file', { rights: -1n })],
+    // Rights come before the path, as in node:wasi.
+    ['NOTCAPABLE', open('', { rights: -1n })],
     ['NOTDIR', open('x', { dirfd: 0 })],
     ['BADF', open('file', { dirfd: 44 })],
     ['BADF', open('file', { dirfd: -1 })],

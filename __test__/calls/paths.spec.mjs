@@ -175,6 +175,36 @@ posix('path_rename of a file to a name with a slash at the end is NOTDIR, whethe
   t.deepEqual(names(), before)
 })
 
+linux('a slash at the end follows no link in path_link, path_symlink and path_unlink_file, wherever it leads', (t) => {
+  const out = { outside: { symlink: '..' }, nowhere: { symlink: '../nothing' }, root: { symlink: '/' } }
+  const { guest, directory } = boxed(t, { ...FILES, ...out })
+  const before = readdirSync(directory)
+  for (const path of ['file', 'link', 'dirlink', 'dangling', 'loop', ...Object.keys(out)]) {
+    for (const slashes of ['/', '//']) {
+      answers(t, guest, [
+        ['EXIST', 'path_link', 3, 0, 'file', 3, path + slashes],
+        ['EXIST', 'path_symlink', 'file', 3, path + slashes],
+        ['NOTDIR', 'path_unlink_file', 3, path + slashes],
+      ])
+    }
+  }
+  answers(t, guest, [
+    ['EXIST', 'path_link', 3, 0, 'file', 3, 'sub/'],
+    ['EXIST', 'path_symlink', 'file', 3, 'sub/up/'],
+    ['ISDIR', 'path_unlink_file', 3, 'sub/'],
+    ['NOTDIR', 'path_unlink_file', 3, 'sub/up/'],
+    ['NOENT', 'path_unlink_file', 3, 'missing/'],
+  ])
+  t.deepEqual(readdirSync(directory), before)
+})
+
+posix('what is wrong with either path of path_link is told before the first is looked for', (t) => {
+  const { guest } = boxed(t, FILES)
+  for (const lookup of [0, SYMLINK_FOLLOW]) {
+    answers(t, guest, [['INVAL', 'path_link', 3, lookup, 'missing', 3, ''], ['NOTCAPABLE', 'path_link', 3, lookup, 'missing', 3, '/x']])
+  }
+})
+
 test('path_filestat_set_times to two things at once is INVAL, and the times stay', (t) => {
   const { guest, directory } = boxed(t, FILES)
   const { mtimeMs } = statSync(join(directory, 'file'))

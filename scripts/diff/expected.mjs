@@ -2,15 +2,41 @@
 // it. A row: the calls (a name or an expression), the errno on node:wasi, on capwasi, why, and a condition if need be.
 // An errno is a name, several with `|` between them, or `*`.
 
-import { errnoName } from '../../__test__/support/abi.mjs'
-import { PAGES } from './plan.mjs'
+import { LOOKUP, OFLAGS, errnoName } from '../../__test__/support/abi.mjs'
+import { PAGES, PATH_MAX, SYNCS } from './plan.mjs'
 
 const has = (...words) => ({ node, capwasi }) => [...node.words, ...capwasi.words].some((word) => words.includes(word))
 // The byte there is 0.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
-const throughOpened = ({ call }) => call.args.some((arg) => arg?.fd !== undefined)
-const noFollow = (difference) => has('lastlink')(difference) && (difference.call.args[1] & 1) === 0
+const all = (...conditions) => (difference) => conditions.every((condition) => condition(difference))
+const follows = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
+const noFollow = (difference) => has('lastlink')(difference) && !follows(difference)
+/** That path_open is asked for all of these. The path before them is one argument or two. */
+const opens = (...flags) => ({ call }) => flags.every((flag) => (call.args.at(-5) & flag) !== 0)
+const refusesHighBit = Number(process.versions.node.split('.')[0]) >= 24
+const hasHighBit = ({ call }) => call.args.some((arg) => typeof arg === 'number' && arg < 0)
+const isTooLong = ({ call }) => call.args.some((arg) => arg?.text?.length >= PATH_MAX)
+
+/** What posix_fallocate says to a range, of a file that is open for writing. */
+function allocation({ call }) {
+  const [offset, length] = call.args.slice(1).map((arg) => BigInt.asIntN(64, arg))
+  if (offset < 0n || length <= 0n) return 'INVAL'
+  return offset + length >= 2n ** 63n - 1n ? 'FBIG' : 'SUCCESS'
+}
+/** Whether nothing but a time of modification differs, of what posix_fallocate may have touched. */
+function isTouched({ before, node, capwasi }) {
+  const text = (result) => JSON.stringify(result, (_, each) => (typeof each === 'bigint' ? String(each) : each))
+  const [one, other] = [node, capwasi].map(({ result }) => text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''))
+  return one === other && before.some(({ name }) => name === 'fd_allocate')
+}
+
 const RIGHTS = 'rights asked of path_open'
+const ALLOCATE = 'fd_allocate'
+const FIXED = 'SYNC, DSYNC, RSYNC set on what is open; APPEND on stdio'
+const DIRECTORY = 'CREAT, or renaming a file, to x/'
+const FIRST = 'a call with two things wrong'
+
+const REFUSED = 'EXIST|INVAL|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|PERM'
 
 const ROWS = [
   ['clock_res_get', 'SUCCESS', 'SUCCESS', 'clock_res_get(3): the resolution', ({ call }) => call.args[0] === 3],
@@ -32,7 +58,28 @@ const ROWS = [
   ['path_symlink', 'NOTCAPABLE', 'SUCCESS|EXIST|NOENT|NOTDIR', 'path_symlink: a relative target is stored as given'],
   [/^fd_p?(read|write)$/, 'NOTCAPABLE', 'BADF', 'reading what was opened for writing only, or the reverse'],
   // What was opened with fewer rights than capwasi leaves it.
-  [/^(fd|path)_/, 'NOTCAPABLE', '*', RIGHTS, throughOpened],
+  [/^(fd|path)_/, 'NOTCAPABLE', '*', RIGHTS, has('opened')],
+  ['fd_allocate', '*', 'INVAL', ALLOCATE, (difference) => allocation(difference) === 'INVAL'],
+  ['fd_allocate', '*', 'FBIG|NOSPC', ALLOCATE, (difference) => allocation(difference) === 'FBIG'],
+  ['fd_allocate', '*', 'BADF', ALLOCATE, has('lent')],
+  [/filestat_get$|^the tree left$/, 'SUCCESS', 'SUCCESS', ALLOCATE, isTouched],
+  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED, has('lent', 'synced')],
+  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED, ({ call }) => (call.args[1] & SYNCS) !== 0],
+  [/./, 'INVAL', '*', '32-bit numbers from 2^31 on', (difference) => refusesHighBit && hasHighBit(difference)],
+  ['fd_seek', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[2] > 255],
+  ['fd_advise', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[3] > 255],
+  ['path_open', '*', 'EXIST', 'CREAT with EXCL on a link', all(has('lastlink'), opens(OFLAGS.CREAT, OFLAGS.EXCL))],
+  ['path_open', '*', 'ISDIR', DIRECTORY, all(has('slash'), opens(OFLAGS.CREAT))],
+  ['path_rename', 'NOENT', 'NOTDIR', DIRECTORY, ({ call }) => /\/$/.test(call.args.at(-1).text)],
+  [/^path_/, 'NOENT', 'SUCCESS|EXIST|ISDIR|LOOP|NAMETOOLONG|NOTDIR|PERM', 'following a link, in a preopen whose guest name is relative', all(follows, has('lastlink'), ({ call }) => call.args[0] !== 3)],
+  // Both refuse, each for a reason that the call gives.
+  [/^path_/, REFUSED, 'NAMETOOLONG', FIRST, isTooLong],
+  [/^path_(link|rename)$/, REFUSED, REFUSED, FIRST, has('both')],
+  ['path_open', REFUSED, 'INVAL', FIRST, opens(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
+  [/^fd_p(read|write)$/, 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => BigInt.asIntN(64, call.args.at(-2)) < 0n],
+  ['fd_advise', 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => call.args[3] > 5],
+  ['fd_filestat_set_times', 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => call.args[3] > 15],
+  ['fd_seek', 'NOTCAPABLE', 'INVAL', FIRST, ({ call }) => call.args[2] > 2],
 ]
 
 const matches = (pattern, text) => (pattern instanceof RegExp ? pattern.test(text) : pattern === '*' || pattern.split('|').includes(text))

@@ -4,11 +4,15 @@
 // `{ fd: id }` the descriptor that path_open `id` gave, `{ text }` a pointer and a length, `{ iovs }` an array of
 // buffers (texts, or room for so many bytes) and its length, `{ polls }` subscriptions.
 
-import { RIGHTS } from '../../__test__/support/abi.mjs'
+import { FDFLAGS, RIGHTS } from '../../__test__/support/abi.mjs'
 
 /** Pages of the guest's memory, and where its end is. */
 export const PAGES = 2
 const END = PAGES * 65_536
+/** The length of a path, in bytes, that is too long for every system. */
+export const PATH_MAX = 4096
+/** Flags that are fixed when a file is opened. */
+export const SYNCS = FDFLAGS.SYNC | FDFLAGS.DSYNC | FDFLAGS.RSYNC
 
 const FILES = ['a.txt', 'empty', 'big', 'd/x.txt', 'd/e/y', 'new', 'new2', 'missing']
 const DIRECTORIES = ['d', 'd/e', 'hollow', '.', 'made']

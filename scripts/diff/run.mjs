@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { FILETYPE, FUNCTIONS, rawGuest } from '../../__test__/support/guest.mjs'
-import { PAGES } from './plan.mjs'
+import { PAGES, PATH_MAX, SYNCS } from './plan.mjs'
 
 const [specifier, work] = process.argv.slice(2)
 const { WASI } = await import(specifier)
@@ -67,6 +67,18 @@ function traits(root, path) {
   return [...new Set(words)]
 }
 
+/** Whether a path is refused whatever the other of the same call is: what is named has to be there, what is made to have a place. */
+function isRefused(root, path, made) {
+  if (!root || path === '' || path.startsWith('/') || path.includes('\0') || path.length >= PATH_MAX) return true
+  if (made && (path.endsWith('/') || path.split('/').some((name) => name.length > 255))) return true
+  try {
+    lstatSync(`${root}/${made ? `${dirname(path)}/.` : path}`)
+    return false
+  } catch {
+    return true
+  }
+}
+
 /** Where the directories are among the arguments, if not first. */
 const DIRECTORY_ARGUMENTS = { path_symlink: [2], path_link: [0, 4], path_rename: [0, 3] }
 
@@ -121,12 +133,14 @@ function round(calls, base) {
   )
   // Host paths of the directories by number, and the numbers by call.
   const [directories, numbers] = [new Map([[3, join(base, 'box')], [4, join(base, 'other')]]), new Map()]
+  // Where each descriptor is from, by number, as words.
+  const origins = new Map([0, 1, 2].map((fd) => [fd, ['lent']]))
   const progress = openSync(join(work, 'progress'), 'w')
   const outcomes = calls.map(({ id, name, args }) => {
     writeSync(progress, String(id).padEnd(8), 0)
     guest.bytes.fill(0)
     guest.top = 16_384
-    const [words, raw] = [[], []]
+    const [words, raw, refused] = [[], [], []]
     for (const arg of args) {
       if (arg?.fd !== undefined && !arg.type) raw.push(numbers.get(arg.fd) ?? 98)
       else if (arg?.text !== undefined) {
@@ -134,6 +148,7 @@ function round(calls, base) {
         const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
         const root = directories.get(raw[place])
         if (root) words.push(...traits(root, arg.text))
+        refused.push(isRefused(root, arg.text, refused.length > 0))
         raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))
       } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
       else if (arg?.polls) {
@@ -145,6 +160,8 @@ function round(calls, base) {
     const places = DIRECTORY_ARGUMENTS[name] ?? [0]
     if (name.startsWith('path_') && places.some((place) => !directories.has(raw[place]))) words.push('nodirectory')
     if (name === 'fd_renumber' && raw[0] === raw[1]) words.push('itself')
+    words.push(...places.flatMap((place) => origins.get(raw[place]) ?? []))
+    if (/^path_(link|rename)$/.test(name) && refused.length === 2 && refused.every(Boolean)) words.push('both')
     let errno
     try {
       errno = guest.call[name](...raw)
@@ -155,12 +172,14 @@ function round(calls, base) {
     const result = show ? show(guest, raw) : undefined
     if (name === 'fd_close' && errno === 0) directories.delete(raw[0])
     if (name === 'fd_renumber' && errno === 0 && raw[0] !== raw[1]) {
+      origins.set(raw[1], origins.get(raw[0]))
       directories.delete(raw[1])
       if (directories.has(raw[0])) directories.set(raw[1], directories.get(raw[0]))
       directories.delete(raw[0])
     }
     if (name === 'path_open' && errno === 0) {
       numbers.set(id, result)
+      origins.set(result, args.at(-2) & SYNCS ? ['opened', 'synced'] : ['opened'])
       const root = directories.get(raw[0])
       try {
         const path = realpathSync(join(root, args[2].text))
@@ -178,3 +197,4 @@ process.on('message', (calls) => {
   // Deep enough that whatever leaves the tree stays below `work`.
   process.send(round(calls, join(work, 'down', 'and', 'down')))
 })
+process.send('ready')

@@ -14,10 +14,10 @@ use std::sync::Arc;
 impl Wasi {
     /// Says how a range of a file will be used: `posix_fadvise`.
     pub fn fd_advise(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize, advice: Advice) -> Result {
+        fd.require(Rights::FD_ADVISE)?;
         if let Descriptor::Dir(_) = fd.descriptor {
             return Err(Errno::Badf.into());
         }
-        fd.require(Rights::FD_ADVISE)?;
         Ok(sys::advise(fd.descriptor.handle(), offset, len, advice)?)
     }
 

@@ -117,8 +117,10 @@ impl Wasi {
         let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
         let old_dir = old_fd.dir(Rights::PATH_LINK_SOURCE)?;
         let new_dir = new_fd.dir(Rights::PATH_LINK_TARGET)?;
-        let old_path = resolve(old_dir, old_buffer.read(memory, old_path)?, old_flags)?;
+        let old_path = old_buffer.read(memory, old_path)?;
         let new_path = new_buffer.read(memory, new_path)?;
+        let old_path = resolve(old_dir, old_path, old_flags)?;
+        refuse_slash(new_dir, new_path)?;
         Ok(old_dir.cap().hard_link(&old_path, new_dir.cap(), new_path)?)
     }
 
@@ -141,11 +143,11 @@ impl Wasi {
         needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(needed)?;
-        let path = buffer.read(memory, path)?;
         let inheriting = fd.inheriting();
         if !inheriting.contains(rights_base | rights_inheriting) {
             return Err(Errno::Notcapable.into());
         }
+        let path = buffer.read(memory, path)?;
         if oflags.contains(Oflags::CREAT | Oflags::DIRECTORY) {
             return Err(Errno::Inval.into());
         }
@@ -227,14 +229,21 @@ impl Wasi {
         if target.has_root() {
             return Err(Errno::Perm.into());
         }
-        Ok(sys::symlink(dir.cap(), target, new_buffer.read(memory, new_path)?)?)
+        let new_path = new_buffer.read(memory, new_path)?;
+        refuse_slash(dir, new_path)?;
+        Ok(sys::symlink(dir.cap(), target, new_path)?)
     }
 
     /// Removes a file or link: `unlinkat`.
     pub fn path_unlink_file(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_UNLINK_FILE)?;
-        Ok(sys::unlink(dir.cap(), buffer.read(memory, path)?)?)
+        let path = buffer.read(memory, path)?;
+        match slashed(dir, path)? {
+            None => Ok(sys::unlink(dir.cap(), path)?),
+            Some(Filetype::Directory) => Err(Errno::Isdir.into()),
+            Some(_) => Err(Errno::Notdir.into()),
+        }
     }
 }
 
@@ -250,6 +259,24 @@ fn resolve(dir: &Dir, path: &Path, flags: Lookupflags) -> Result<PathBuf> {
     }
     let resolved = dir.cap().canonicalize(path)?;
     Ok(if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved })
+}
+
+/// Kind of what a path names, if there are slashes after the name: a link is a link then too, wherever it leads,
+/// but cap-std would follow it.
+fn slashed(dir: &Dir, path: &Path) -> Result<Option<Filetype>> {
+    let name = sys::without_trailing_slashes(path);
+    if name.as_os_str() == path.as_os_str() {
+        return Ok(None);
+    }
+    Ok(Some(sys::stat_at(dir.cap(), name, false)?.filetype))
+}
+
+/// Refuses a slash after the name of a link to be made: `EXIST` if there is something of that name, else `NOENT`.
+fn refuse_slash(dir: &Dir, path: &Path) -> Result {
+    match slashed(dir, path)? {
+        None => Ok(()),
+        Some(_) => Err(Errno::Exist.into()),
+    }
 }
 
 /// Opens, and finds out what it has opened.
