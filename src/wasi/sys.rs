@@ -64,8 +64,14 @@ impl Buffers {
 
     /// None yet.
     #[must_use]
+    #[inline(always)]
     pub fn new() -> Self {
         Self { array: [const { MaybeUninit::uninit() }; Self::MAX], len: 0 }
+    }
+
+    /// Takes all out.
+    pub fn clear(&mut self) {
+        self.len = 0;
     }
 
     /// Whether there is no room for another.

@@ -21,10 +21,11 @@ pub(super) fn once(
     iovs: List<Iovec>,
     mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
 ) -> Result<Size> {
-    match Batches::new(memory, iovs, 0).next(0)? {
-        Some(buffers) => Ok(uninterrupted(|| io(buffers.as_slice()))? as Size),
-        None => Ok(0),
+    let mut buffers = sys::Buffers::new();
+    if !Batches::new(memory, iovs, 0).next(0, &mut buffers)? {
+        return Ok(0);
     }
+    Ok(uninterrupted(|| io(buffers.as_slice()))? as Size)
 }
 
 /// Makes system calls at growing offsets from `start` until all buffers are done or one comes up short.
@@ -34,9 +35,10 @@ pub(super) fn at(
     start: Filesize,
     mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
 ) -> Result<Size> {
+    let mut buffers = sys::Buffers::new();
     let mut batches = Batches::new(memory, iovs, 0);
     let mut done = 0;
-    while let Some(buffers) = batches.next(done)? {
+    while batches.next(done, &mut buffers)? {
         match uninterrupted(|| io(buffers.as_slice(), start.saturating_add(done as Filesize))) {
             Ok(moved) => done += moved,
             Err(_) if done > 0 => break,
@@ -60,8 +62,9 @@ pub(super) fn all(
     mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
 ) -> Result<Size> {
     let mut done = attempt.transferred as usize;
+    let mut buffers = sys::Buffers::new();
     let mut batches = Batches::new(memory, iovs, done);
-    while let Some(buffers) = batches.next(done)? {
+    while batches.next(done, &mut buffers)? {
         match uninterrupted(|| io(buffers.as_slice())) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
@@ -108,17 +111,18 @@ impl Batches {
         Self { memory, iovs, index: 0, skip, bytes: skip }
     }
 
-    /// The next batch, `None` when all are done or a call has moved as many bytes as it may. After the `done` bytes
-    /// it is too late for an error: only another thread can have made one, by changing what was checked.
-    fn next(&mut self, done: usize) -> Result<Option<sys::Buffers>> {
-        match self.gather() {
-            Err(_) if done > 0 => Ok(None),
-            batch => batch,
+    /// Puts the next batch into `buffers`, which are large and filled in place: false when all are done or a call has
+    /// moved as many bytes as it may. After the `done` bytes it is too late for an error: only another thread can
+    /// have made one, by changing what was checked.
+    fn next(&mut self, done: usize, buffers: &mut sys::Buffers) -> Result<bool> {
+        buffers.clear();
+        match self.gather(buffers) {
+            Err(_) if done > 0 => Ok(false),
+            gathered => gathered.map(|()| !buffers.as_slice().is_empty()),
         }
     }
 
-    fn gather(&mut self) -> Result<Option<sys::Buffers>> {
-        let mut buffers = sys::Buffers::new();
+    fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
         while self.index < self.iovs.len && !buffers.is_full() && self.bytes < MAX_BYTES {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
             let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
@@ -129,6 +133,6 @@ impl Batches {
             self.bytes += taken;
             self.index += 1;
         }
-        Ok((!buffers.as_slice().is_empty()).then_some(buffers))
+        Ok(())
     }
 }

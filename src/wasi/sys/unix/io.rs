@@ -56,23 +56,34 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
     (buffers.as_ptr().cast(), len as libc::c_int)
 }
 
-/// Reads at the system's own position.
+/// Reads at the system's own position. For a single buffer, here and below, the call without a vector is the quicker.
 pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    let (iov, len) = vector(buffers);
+    let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe { libc::readv(handle.as_raw_fd(), iov, len) })
+    count(unsafe {
+        match buffers {
+            [Buffer(one)] => libc::read(fd, one.iov_base, one.iov_len),
+            _ => libc::readv(fd, iov, len),
+        }
+    })
 }
 
 /// Writes at the system's own position.
 pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
-    let (iov, len) = vector(buffers);
+    let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe { libc::writev(handle.as_raw_fd(), iov, len) })
+    count(unsafe {
+        match buffers {
+            [Buffer(one)] => libc::write(fd, one.iov_base, one.iov_len),
+            _ => libc::writev(fd, iov, len),
+        }
+    })
 }
 
 /// As much of the buffers as a pipe that has room takes without waiting.
 fn atomic(buffers: &[Buffer]) -> Buffers {
-    let (mut atomic, mut room) = (Buffers::new(), libc::PIPE_BUF);
+    let mut atomic = Buffers::new();
+    let mut room = libc::PIPE_BUF;
     for Buffer(iov) in buffers {
         let len = iov.iov_len.min(room);
         atomic.push(Buffer::new(iov.iov_base.cast(), len));
@@ -91,16 +102,26 @@ pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
 
 /// Reads at `offset`.
 pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
-    let (iov, len) = vector(buffers);
+    let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe { libc::preadv(handle.as_raw_fd(), iov, len, offset.cast_signed()) })
+    count(unsafe {
+        match buffers {
+            [Buffer(one)] => libc::pread(fd, one.iov_base, one.iov_len, offset),
+            _ => libc::preadv(fd, iov, len, offset),
+        }
+    })
 }
 
 /// Writes at `offset`.
 pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
-    let (iov, len) = vector(buffers);
+    let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe { libc::pwritev(handle.as_raw_fd(), iov, len, offset.cast_signed()) })
+    count(unsafe {
+        match buffers {
+            [Buffer(one)] => libc::pwrite(fd, one.iov_base, one.iov_len, offset),
+            _ => libc::pwritev(fd, iov, len, offset),
+        }
+    })
 }
 
 /// Reads what there is now, `AGAIN` if there is nothing, without changing the descriptor that the host shares.
