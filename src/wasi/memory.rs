@@ -6,7 +6,7 @@
 use super::errno::{Errno, Result};
 use super::types::{Iovec, Load, Size, Store};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Offset of a `T` in guest memory: a number until [`Memory`] has checked it.
 #[derive(Debug)]
@@ -83,6 +83,7 @@ impl Memory {
 
     /// Whether `len` bytes from `offset` lie inside. As in node:wasi nothing lies at the very end, not even
     /// no bytes at all.
+    #[inline]
     pub fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
         if offset < size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow.into()) }
@@ -94,17 +95,46 @@ impl Memory {
     }
 
     /// Reads the `T` at `ptr`.
+    #[inline]
     pub fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
         let mut bytes = [0; LARGEST];
-        self.read(ptr.0, &mut bytes[..T::SIZE])?;
+        let guest = self.at(ptr.0, T::SIZE)?;
+        match word_size(guest, T::SIZE) {
+            8 => {
+                for (at, word) in (0..T::SIZE).step_by(8).zip(bytes.as_chunks_mut().0) {
+                    *word = word_at(guest, at).load(Relaxed).to_ne_bytes();
+                }
+            }
+            4 => {
+                for (at, half) in (0..T::SIZE).step_by(4).zip(bytes.as_chunks_mut().0) {
+                    *half = half_at(guest, at).load(Relaxed).to_ne_bytes();
+                }
+            }
+            _ => self.read(ptr.0, &mut bytes[..T::SIZE])?,
+        }
         Ok(T::load(&bytes))
     }
 
     /// Writes `value` at `ptr`.
+    #[inline]
     pub fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
         let mut bytes = [0; LARGEST];
         value.store(&mut bytes);
-        self.write(ptr.0, &bytes[..T::SIZE])
+        let guest = self.at(ptr.0, T::SIZE)?;
+        match word_size(guest, T::SIZE) {
+            8 => {
+                for (at, word) in (0..T::SIZE).step_by(8).zip(bytes.as_chunks().0) {
+                    word_at(guest, at).store(u64::from_ne_bytes(*word), Relaxed);
+                }
+            }
+            4 => {
+                for (at, half) in (0..T::SIZE).step_by(4).zip(bytes.as_chunks().0) {
+                    half_at(guest, at).store(u32::from_ne_bytes(*half), Relaxed);
+                }
+            }
+            _ => self.write(ptr.0, &bytes[..T::SIZE])?,
+        }
+        Ok(())
     }
 
     /// Reads the element at `index` of a list.
@@ -119,9 +149,7 @@ impl Memory {
 
     /// Copies guest memory from `offset` into `bytes`.
     pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
-        self.check(offset, bytes.len() as u64)?;
-        // SAFETY: checked to lie inside, which `new` promised to be valid for reads and writes.
-        let guest = unsafe { self.base.add(offset as usize) };
+        let guest = self.at(offset, bytes.len())?;
         let words = words(guest, bytes.len());
         let (head, rest) = bytes.split_at_mut(words.start);
         let (middle, tail) = rest.split_at_mut(words.len());
@@ -139,9 +167,7 @@ impl Memory {
 
     /// Copies `bytes` into guest memory at `offset`.
     pub fn write(self, offset: u32, bytes: &[u8]) -> Result {
-        self.check(offset, bytes.len() as u64)?;
-        // SAFETY: checked to lie inside, which `new` promised to be valid for reads and writes.
-        let guest = unsafe { self.base.add(offset as usize) };
+        let guest = self.at(offset, bytes.len())?;
         let words = words(guest, bytes.len());
         let (head, rest) = bytes.split_at(words.start);
         let (middle, tail) = rest.split_at(words.len());
@@ -162,9 +188,15 @@ impl Memory {
     /// The address of a region, for a system call that reads or writes it; the kernel, unlike Rust, does not
     /// mind who else does.
     pub fn address(self, region: Iovec) -> Result<*mut u8> {
-        self.check(region.buf, u64::from(region.buf_len))?;
-        // SAFETY: checked to lie inside.
-        Ok(unsafe { self.base.add(region.buf as usize) })
+        self.at(region.buf, region.buf_len as usize)
+    }
+
+    /// The address of `len` bytes from `offset`, checked to lie inside.
+    #[inline]
+    fn at(self, offset: u32, len: usize) -> Result<*mut u8> {
+        self.check(offset, len as u64)?;
+        // SAFETY: it lies inside, which `new` promised to be valid for reads and writes.
+        Ok(unsafe { self.base.add(offset as usize) })
     }
 }
 
@@ -180,15 +212,31 @@ fn words(guest: *mut u8, len: usize) -> std::ops::Range<usize> {
     start..start + (len - start) / 8 * 8
 }
 
+/// The largest words that `size` bytes at `guest` are made of and aligned to; 1 if neither 8 nor 4 bytes are.
+#[inline]
+fn word_size(guest: *mut u8, size: usize) -> usize {
+    match guest.addr() | size {
+        bits if bits.is_multiple_of(8) => 8,
+        bits if bits.is_multiple_of(4) => 4,
+        _ => 1,
+    }
+}
+
 /// The byte `at` from `guest`, within what was checked.
 fn byte_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU8 {
-    // SAFETY: `read` and `write` stay within the bytes they checked; an AtomicU8 is a byte, needs no
+    // SAFETY: all who use this stay within the bytes they checked; an AtomicU8 is a byte, needs no
     // alignment, and may be shared with whoever else writes.
     unsafe { AtomicU8::from_ptr(guest.add(at)) }
 }
 
 /// The aligned word `at` from `guest`, within what was checked.
 fn word_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU64 {
-    // SAFETY: as for `byte_at`; `words` gives aligned offsets only.
+    // SAFETY: as for `byte_at`; `words` and `word_size` see to it that it is aligned.
     unsafe { AtomicU64::from_ptr(guest.add(at).cast()) }
+}
+
+/// The aligned half of a word `at` from `guest`, within what was checked.
+fn half_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU32 {
+    // SAFETY: as for `word_at`.
+    unsafe { AtomicU32::from_ptr(guest.add(at).cast()) }
 }
