@@ -46,7 +46,7 @@ pub struct Instance {
 pub struct Context {
     /// The environment.
     pub env: Env,
-    /// Indexed by the number that each function of a `wasiImport` is bound to.
+    /// Indexed by the number that the functions of a `wasiImport` pass.
     instances: RefCell<Vec<Option<Rc<Instance>>>>,
     free: RefCell<Vec<u32>>,
     prelude: OnceCell<Prelude>,
@@ -60,7 +60,6 @@ pub struct Prelude {
     pub populate: StrongRef,
     pub buffer: StrongRef,
     pub bytes: StrongRef,
-    pub keep: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
     pub texts: StrongRef,
@@ -104,7 +103,6 @@ impl Context {
             populate: named("populate")?,
             buffer: named("buffer")?,
             bytes: named("bytes")?,
-            keep: named("keep")?,
             idle: named("idle")?,
             text: named("text")?,
             texts: named("texts")?,

@@ -1,7 +1,7 @@
 //! The hot path: the function a guest calls. One callback, made anew by the compiler for each host function, so
 //! that the number and types of its arguments are constants in it.
 
-use super::context::{Context, Instance, Symbol, call};
+use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::memory::MemoryView;
 use crate::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
@@ -9,8 +9,8 @@ use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::memory::Memory;
 use crate::wasi::poll::Wait;
 use crate::wasi::{Import, Visitor, preview1, unstable};
-use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Error, JsError, Property, PropertyAttributes, Result, Status, sys};
+use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
+use napi::{Env, Error, JsError, Result, Status, sys};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -22,113 +22,116 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// How long a guest that waits goes without looking whether its worker is to end.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Makes the functions that prelude.js binds for each WASI object: to the object, and to its number.
+/// What prelude.js makes the properties of WASI objects of: for each namespace a class of import objects, and
+/// functions.
 pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
-    let env = &context.env;
-    let mut functions = Object::new(env)?;
-    functions.set_named_property("preview1", table(context, preview1::visit)?)?;
-    functions.set_named_property("unstable", table(context, unstable::visit)?)?;
-    let exit = function(context, "wasiReturnOnProcExit", 1, return_on_proc_exit)?;
-    functions.set_named_property("wasiReturnOnProcExit", exit)?;
-    functions.set_named_property("setMemory", function(context, "setMemory", 1, set_memory)?)?;
+    let mut functions = Object::new(&context.env)?;
+    functions.set_named_property("wasi_snapshot_preview1", table(context, preview1::visit)?)?;
+    functions.set_named_property("wasi_unstable", table(context, unstable::visit)?)?;
+    functions.set_named_property("exit", function(context, "exit", exit)?)?;
+    functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
     Ok(functions)
 }
 
-/// Makes one function for each import of a table.
-fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Functions<'env>)) -> Result<Object<'env>> {
-    let mut functions = Functions { context, result: Object::new(&context.env) };
-    visit(&mut functions);
-    functions.result
+/// Makes the class of the import objects of one namespace, called WASI as node:wasi's. Its functions are JavaScript
+/// around native ones, to which they pass the number of the sandbox: so they have the names and the lengths that
+/// node:wasi's have, 46 of them are made in a tenth of the time that binding takes, and V8 calls the native function
+/// more directly than through a bound one.
+fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>)) -> Result<sys::napi_value> {
+    let env = &context.env;
+    let mut table = Table { context, natives: Object::new(env), names: Vec::new(), body: Vec::new() };
+    visit(&mut table);
+    // What `self` holds stays alive as long as there is one of the functions, which all share their scope.
+    let source = format!(
+        "'use strict'; ({{ {names} }}) => class WASI {{ constructor(id, self) {{ self.scope = () => self\n{body} }} }}",
+        names = table.names.join(", "),
+        body = table.body.join("\n"),
+    );
+    let make: Function<'_, Object<'_>, Unknown<'_>> = env.run_script(source)?;
+    Ok(make.call(table.natives?)?.raw())
 }
 
-struct Functions<'env> {
+struct Table<'env> {
     context: &'env Rc<Context>,
-    result: Result<Object<'env>>,
+    natives: Result<Object<'env>>,
+    names: Vec<&'static str>,
+    /// The body of the constructor.
+    body: Vec<String>,
 }
 
-impl Visitor for Functions<'_> {
+impl Visitor for Table<'_> {
     fn visit<I: Import>(&mut self) {
-        if let Ok(object) = &mut self.result {
-            let params = I::SIGNATURE.params().len();
-            let added = function(self.context, I::NAME, params, callback::<I>)
-                .and_then(|function| object.set_named_property(I::NAME, function));
-            if let Err(error) = added {
-                self.result = Err(error);
-            }
+        let Ok(natives) = &mut self.natives else { return };
+        let added = function(self.context, I::NAME, callback::<I>)
+            .and_then(|function| natives.set_named_property(I::NAME, function));
+        if let Err(error) = added {
+            self.natives = Err(error);
         }
+        let (name, inval) = (I::NAME, Errno::Inval as u16);
+        let params: Vec<_> = (0..I::SIGNATURE.params().len()).map(|at| format!("a{at}")).collect();
+        let (count, params) = (params.len(), params.join(", "));
+        let call = format!("arguments.length === {count} ? {name}(id, {params}) : {inval}");
+        self.names.push(name);
+        self.body.push(format!(
+            "this.{name} = {{ 'bound {name}'({params}) {{ return {call} }} }}['bound {name}']"
+        ));
     }
 }
 
-/// Makes a function of so many parameters, besides the number it is bound to.
-fn function(context: &Rc<Context>, name: &str, params: usize, callback: Callback) -> Result<sys::napi_value> {
-    let env = &context.env;
+/// Makes a native function.
+fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result<sys::napi_value> {
     let mut function = ptr::null_mut();
     let data = Rc::as_ptr(context).cast_mut().cast();
     // SAFETY: the environment owns the context as its instance data, so it is there whenever JavaScript runs.
     napi::check_status!(unsafe {
         let (name, len) = (name.as_ptr().cast(), name.len().cast_signed());
-        sys::napi_create_function(env.raw(), name, len, Some(callback), data, &raw mut function)
+        sys::napi_create_function(context.env.raw(), name, len, Some(callback), data, &raw mut function)
     })?;
-    let length = env.create_uint32(params as u32 + 1)?;
-    let length = Property::new().with_utf8_name("length")?.with_value(&length);
-    let length = length.with_property_attributes(PropertyAttributes::Configurable);
-    Object::from_raw(env.raw(), function).define_properties(&[length])?;
     Ok(function)
 }
 
-/// The arguments of a callback, and whose it is.
-struct Arguments<'a> {
-    context: &'a Context,
-    this: sys::napi_value,
-    /// The number it is bound to, then what the guest passed, as far as the function has parameters.
-    values: [sys::napi_value; MAX_PARAMS + 1],
-    /// How many the guest passed.
-    count: usize,
+/// What a callback is called with: the number of the sandbox, then what the guest passed.
+type Values = [sys::napi_value; MAX_PARAMS + 1];
+
+/// Reads the first so many values, in place, and tells whose callback it is.
+#[inline(always)]
+fn values<'a>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    values: &mut Values,
+    len: usize,
+) -> &'a Context {
+    let (mut len, mut data) = (len.min(values.len()), ptr::null_mut());
+    // SAFETY: `info` is that of the callback, which `function` gave the context as its data; what was not passed is
+    // undefined.
+    unsafe {
+        let (len, values) = (&raw mut len, values.as_mut_ptr());
+        sys::napi_get_cb_info(env, info, len, values, ptr::null_mut(), &raw mut data);
+    }
+    // SAFETY: see above; the context lives as long as its environment.
+    unsafe { &*data.cast::<Context>() }
 }
 
-impl Arguments<'_> {
-    /// Reads so many arguments and the number.
-    #[inline(always)]
-    fn read(env: sys::napi_env, info: sys::napi_callback_info, params: usize) -> Self {
-        let mut count = params + 1;
-        let mut values = [ptr::null_mut(); MAX_PARAMS + 1];
-        let (mut this, mut data) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: `info` is that of the callback, which `function` gave the context as its data.
-        unsafe {
-            let (count, values) = (&raw mut count, values.as_mut_ptr());
-            sys::napi_get_cb_info(env, info, count, values, &raw mut this, &raw mut data);
-        }
-        // SAFETY: see above; the context lives as long as its environment.
-        Self { context: unsafe { &*data.cast::<Context>() }, this, values, count: count.saturating_sub(1) }
-    }
+/// The sandbox whose number came first.
+#[inline(always)]
+fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
+    let mut id = 0;
+    // SAFETY: a value of this environment.
+    unsafe { sys::napi_get_value_uint32(context.env.raw(), values[0], &raw mut id) };
+    context.instance(id)
+}
 
-    /// The sandbox that the function is bound to.
-    #[inline]
-    fn instance(&self) -> Option<Rc<Instance>> {
-        let mut id = 0;
-        // SAFETY: the first value is there, if only as undefined.
-        unsafe { sys::napi_get_value_uint32(self.context.env.raw(), self.values[0], &raw mut id) };
-        self.context.instance(id)
+/// The core values of the arguments, `None` if one is of another type.
+#[inline(always)]
+fn core_arguments<I: Import>(env: &Env, values: &Values) -> Option<CoreArgs> {
+    let mut core = [0; MAX_PARAMS];
+    for (at, param) in I::SIGNATURE.params().iter().enumerate() {
+        core[at] = match param {
+            CoreType::I32 => u64::from(i32_argument(env, values[at + 1])?),
+            CoreType::I64 => i64_argument(env, values[at + 1])?,
+        };
     }
-
-    /// The core values, `None` if there are not as many as the function takes or one is of another type.
-    #[inline(always)]
-    fn core<I: Import>(&self) -> Option<CoreArgs> {
-        let params = I::SIGNATURE;
-        let params = params.params();
-        if self.count != params.len() {
-            return None;
-        }
-        let mut core = [0; MAX_PARAMS];
-        for (at, param) in params.iter().enumerate() {
-            let value = self.values[at + 1];
-            core[at] = match param {
-                CoreType::I32 => u64::from(i32_argument(&self.context.env, value)?),
-                CoreType::I64 => i64_argument(&self.context.env, value)?,
-            };
-        }
-        Some(core)
-    }
+    Some(core)
 }
 
 /// An i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one. -0, like
@@ -172,21 +175,18 @@ unsafe extern "C" fn callback<I: Import>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    guarded(env, info, I::SIGNATURE.params().len(), |arguments| {
-        Ok(number(env, answer::<I>(arguments)?.map_or(0, |errno| errno as u32)))
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        let context = values(env, info, &mut passed, I::SIGNATURE.params().len() + 1);
+        Ok(number(env, answer::<I>(context, &passed)?.map_or(0, |errno| errno as u32)))
     })
 }
 
 /// Runs a callback. An error becomes an exception, and so does a panic, which would be a mistake of ours and must
 /// not unwind into Node.
 #[inline(always)]
-fn guarded(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-    params: usize,
-    body: impl FnOnce(&Arguments<'_>) -> Result<sys::napi_value>,
-) -> sys::napi_value {
-    match catch_unwind(AssertUnwindSafe(|| body(&Arguments::read(env, info, params)))) {
+fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value>) -> sys::napi_value {
+    match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => rethrow(env, error),
         Err(_) => rethrow(env, panicked(env)),
@@ -196,15 +196,15 @@ fn guarded(
 /// Calls the host function and says what the guest is to be told: nothing went wrong, or an errno; an `Err`
 /// is for JavaScript.
 #[inline(always)]
-fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
-    let env = &arguments.context.env;
-    let Some(core) = arguments.core::<I>() else {
+fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>> {
+    let env = &context.env;
+    let Some(core) = core_arguments::<I>(env, values) else {
         return Ok(Some(Errno::Inval));
     };
-    let Some(instance) = arguments.instance() else {
+    let Some(instance) = instance(context, values) else {
         return Err(error::not_started(env));
     };
-    let memory = bound_memory(arguments, &instance)?;
+    let memory = bound_memory(context, &instance)?;
     let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::default() };
     loop {
         let failure = match I::call(&call, &core) {
@@ -212,15 +212,15 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
             Err(failure) => failure,
         };
         match failure {
-            Failure::Errno(Errno::Overflow) => match grown(arguments, &instance, call.memory)? {
+            Failure::Errno(Errno::Overflow) => match grown(context, &instance, call.memory)? {
                 Some(grown) => call.memory = grown,
                 None => return Ok(Some(Errno::Overflow)),
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
             Failure::Wait(wait) => {
-                wait_in_place(arguments.context, &wait)?;
+                wait_in_place(context, &wait)?;
                 call.attempt = wait.attempt;
-                call.memory = bound_memory(arguments, &instance)?;
+                call.memory = bound_memory(context, &instance)?;
             }
             Failure::Exit(status) => return exit_process(env, status),
         }
@@ -229,21 +229,19 @@ fn answer<I: Import>(arguments: &Arguments<'_>) -> Result<Option<Errno>> {
 
 /// The memory the guest is bound to, as it is now.
 #[inline(always)]
-fn bound_memory(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory> {
-    let env = &arguments.context.env;
-    let Some(memory) = instance.memory.borrow().as_ref().map(|view| view.get(env)) else {
-        return Err(error::not_started(env));
+fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
+    let Some(memory) = instance.memory.borrow().as_ref().map(|view| view.get(&context.env)) else {
+        return Err(error::not_started(&context.env));
     };
-    memory.map_or_else(|| renew(arguments, instance), Ok)
+    memory.map_or_else(|| renew(context, instance), Ok)
 }
 
 /// Looks at the memory anew: it has grown, or it is empty.
 #[cold]
-fn renew(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory> {
-    let env = &arguments.context.env;
+fn renew(context: &Context, instance: &Instance) -> Result<Memory> {
+    let env = &context.env;
     let memory = instance.memory.borrow().as_ref().map_or(ptr::null_mut(), |view| view.memory(env));
-    let view =
-        if memory.is_null() { None } else { MemoryView::new(arguments.context, memory, arguments.this)? };
+    let view = if memory.is_null() { None } else { MemoryView::new(context, memory)? };
     let now = view.as_ref().and_then(|view| view.get(env)).unwrap_or_default();
     bind(instance, env, view);
     Ok(now)
@@ -251,11 +249,11 @@ fn renew(arguments: &Arguments<'_>, instance: &Instance) -> Result<Memory> {
 
 /// What a shared memory has become, if it has grown since `known`, which another thread may have done.
 #[cold]
-fn grown(arguments: &Arguments<'_>, instance: &Instance, known: Memory) -> Result<Option<Memory>> {
+fn grown(context: &Context, instance: &Instance, known: Memory) -> Result<Option<Memory>> {
     if !instance.memory.borrow().as_ref().is_some_and(MemoryView::is_shared) {
         return Ok(None);
     }
-    let now = renew(arguments, instance)?;
+    let now = renew(context, instance)?;
     Ok((now.size() > known.size()).then_some(now))
 }
 
@@ -288,27 +286,23 @@ fn exit_process(env: &Env, status: u32) -> Result<Option<Errno>> {
     Ok(None)
 }
 
-/// `proc_exit` when `start` is to return: records what it was given, whatever that is, and ends the guest.
-unsafe extern "C" fn return_on_proc_exit(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> sys::napi_value {
-    guarded(env, info, 1, |arguments| {
-        let env = &arguments.context.env;
-        let code = arguments.values[1];
-        let key = arguments.context.symbol(Symbol::ExitCode)?;
-        // SAFETY: values of this environment; the function is bound to its WASI object.
-        napi::check_status!(unsafe { sys::napi_set_property(env.raw(), arguments.this, key, code) })?;
-        Err(error::throw_value(env, error::exit(env, code)?))
+/// Ends the guest of a sandbox whose `start` is to return.
+unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        let context = values(env, info, &mut passed, 1);
+        Err(error::throw_value(&context.env, error::exit(&context.env, passed[0])?))
     })
 }
 
-/// Binds a memory to a WASI object.
+/// Binds a memory to a sandbox.
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    guarded(env, info, 1, |arguments| {
-        let env = &arguments.context.env;
-        let instance = arguments.instance().ok_or_else(|| error::not_started(env))?;
-        let view = MemoryView::new(arguments.context, arguments.values[1], arguments.this)?;
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        let context = values(env, info, &mut passed, 2);
+        let env = &context.env;
+        let instance = instance(context, &passed).ok_or_else(|| error::not_started(env))?;
+        let view = MemoryView::new(context, passed[1])?;
         if view.is_none() {
             let message = "\"instance.exports.memory\" property must be a WebAssembly.Memory object";
             return Err(error::throw_plain(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));

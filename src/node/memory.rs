@@ -3,7 +3,6 @@
 use super::context::{Context, call};
 use crate::wasi::memory::Memory;
 use napi::{Env, Result, sys};
-use std::ffi::c_void;
 use std::ptr;
 
 /// A weak reference: what it refers to is kept alive by JavaScript, not by us. A strong one could only be let
@@ -41,15 +40,20 @@ impl WeakRef {
 pub struct MemoryView {
     /// The `WebAssembly.Memory`.
     memory: WeakRef,
-    /// Its `ArrayBuffer`; or, for a shared one, a `Uint8Array` over its `SharedArrayBuffer`, which some
-    /// runtimes do not let us look into otherwise.
-    view: WeakRef,
-    shared: bool,
+    view: View,
+}
+
+#[derive(Debug)]
+enum View {
+    /// The `ArrayBuffer` of a memory, which growth detaches.
+    Own(WeakRef),
+    /// Where a shared memory is, which it stays as long as it lives, and how large it was when it was looked at.
+    Shared(Memory),
 }
 
 impl MemoryView {
-    /// Looks at a memory; `None` if it is no `WebAssembly.Memory`. `owner` keeps the memory and the view alive.
-    pub fn new(context: &Context, memory: sys::napi_value, owner: sys::napi_value) -> Result<Option<Self>> {
+    /// Looks at a memory; `None` if it is no `WebAssembly.Memory`.
+    pub fn new(context: &Context, memory: sys::napi_value) -> Result<Option<Self>> {
         let (env, prelude) = (&context.env, context.prelude()?);
         let Ok(buffer) = call(env, prelude.buffer.get(env)?, None, &[memory]) else {
             let mut exception = ptr::null_mut();
@@ -59,37 +63,27 @@ impl MemoryView {
             })?;
             return Ok(None);
         };
-        let mut unshared = false;
+        let mut own = false;
         // SAFETY: a value of this environment.
-        napi::check_status!(unsafe { sys::napi_is_arraybuffer(env.raw(), buffer, &raw mut unshared) })?;
-        let view = if unshared { buffer } else { call(env, prelude.bytes.get(env)?, None, &[buffer])? };
-        call(env, prelude.keep.get(env)?, None, &[owner, memory, view])?;
-        Ok(Some(Self {
-            memory: WeakRef::new(env, memory)?,
-            view: WeakRef::new(env, view)?,
-            shared: !unshared,
-        }))
+        napi::check_status!(unsafe { sys::napi_is_arraybuffer(env.raw(), buffer, &raw mut own) })?;
+        let view = if own {
+            View::Own(WeakRef::new(env, buffer)?)
+        } else {
+            // Some runtimes do not let us look into a SharedArrayBuffer but through a typed array.
+            View::Shared(typed_array(env, call(env, prelude.bytes.get(env)?, None, &[buffer])?)?)
+        };
+        Ok(Some(Self { memory: WeakRef::new(env, memory)?, view }))
     }
 
     /// The memory as it is now. An `ArrayBuffer` that has been detached by growth has size 0, as has an empty
-    /// memory; a shared one never moves, and what lies past the size known here is not there until `renew`.
-    #[inline]
+    /// memory; of a shared one, what lies past the size known here is not there until it is looked at anew.
+    #[inline(always)]
     pub fn get(&self, env: &Env) -> Option<Memory> {
-        let view = self.view.get(env);
-        let (mut base, mut size) = (ptr::null_mut::<c_void>(), 0);
-        // SAFETY: `view` is null, which is refused, or what `new` made: a typed array or an ArrayBuffer.
-        let status = unsafe {
-            if self.shared {
-                let (none, unused) = (ptr::null_mut(), ptr::null_mut());
-                let (base, size) = (&raw mut base, &raw mut size);
-                sys::napi_get_typedarray_info(env.raw(), view, none, size, base, unused, ptr::null_mut())
-            } else {
-                sys::napi_get_arraybuffer_info(env.raw(), view, &raw mut base, &raw mut size)
-            }
+        let memory = match &self.view {
+            View::Own(buffer) => array_buffer(env, buffer.get(env))?,
+            View::Shared(memory) => *memory,
         };
-        // SAFETY: V8 keeps the buffer mapped as long as JavaScript cannot run, which it cannot during a call
-        // before `get` is called again; a shared one as long as it lives. Base and size are the engine's own.
-        (status == sys::Status::napi_ok && size != 0).then(|| unsafe { Memory::new(base.cast(), size) })
+        (memory.size() != 0).then_some(memory)
     }
 
     /// The `WebAssembly.Memory`, null once it is gone.
@@ -99,12 +93,39 @@ impl MemoryView {
 
     /// Whether other threads can grow it without our noticing.
     pub fn is_shared(&self) -> bool {
-        self.shared
+        matches!(self.view, View::Shared(_))
     }
 
     /// Lets go of it.
     pub fn delete(self, env: &Env) {
         self.memory.delete(env);
-        self.view.delete(env);
+        if let View::Own(buffer) = self.view {
+            buffer.delete(env);
+        }
     }
+}
+
+/// Where the engine has the bytes of an `ArrayBuffer`; `None` for null.
+#[inline(always)]
+fn array_buffer(env: &Env, buffer: sys::napi_value) -> Option<Memory> {
+    let (mut base, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: null, which is refused, or an ArrayBuffer of this environment.
+    let status = unsafe { sys::napi_get_arraybuffer_info(env.raw(), buffer, &raw mut base, &raw mut size) };
+    // SAFETY: the engine keeps the buffer mapped as long as JavaScript cannot run, which it cannot during a call
+    // before `MemoryView::get` is called again. Base and size are the engine's own.
+    (status == sys::Status::napi_ok).then(|| unsafe { Memory::new(base.cast(), size) })
+}
+
+/// Where the engine has the bytes of a typed array that covers a shared memory.
+fn typed_array(env: &Env, array: sys::napi_value) -> Result<Memory> {
+    let (mut base, mut size) = (ptr::null_mut(), 0);
+    let (kind, buffer, offset) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: a typed array of this environment; nulls for what is not asked.
+    napi::check_status!(unsafe {
+        let (base, size) = (&raw mut base, &raw mut size);
+        sys::napi_get_typedarray_info(env.raw(), array, kind, size, base, buffer, offset)
+    })?;
+    // SAFETY: a shared memory never moves nor shrinks, and prelude.js keeps it alive as long as the functions that
+    // reach it. Base and size are the engine's own.
+    Ok(unsafe { Memory::new(base.cast(), size) })
 }

@@ -1,8 +1,7 @@
-// What JavaScript makes best, for context.rs, which evaluates this once in each environment: bound functions,
-// symbols, and ties between the lifetimes of objects. None of it is on the path of a guest's call.
+// What JavaScript makes best, for context.rs, which evaluates this once in each environment: symbols, ties between
+// the lifetimes of objects, and what the class looks like.
 ;(native) => {
   'use strict'
-  const { bind } = Function.prototype
   const { get: buffer } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer')
   const { apply } = Reflect
   const { defineProperty, entries, keys } = Object
@@ -15,15 +14,6 @@
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
-  const kept = new WeakMap()
-
-  // The import object of node:wasi is of a class called WASI, too.
-  const Imports = class WASI {
-    constructor(functions, wasi, id) {
-      for (const name of keys(functions)) this[name] = apply(bind, functions[name], [wasi, id])
-    }
-  }
-
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
@@ -58,16 +48,28 @@
     }
   }
 
+  // `proc_exit` when `start` is to return: records what it was given, whatever that is, and ends the guest.
+  const returnOnProcExit = (wasi) => ({
+    'bound wasiReturnOnProcExit'(code) {
+      wasi[kExitCode] = code
+      native.exit(code)
+    },
+  })['bound wasiReturnOnProcExit']
+
   return {
     symbols,
 
-    // Gives a WASI object the properties it has in node:wasi.
+    // Gives a WASI object the properties it has in node:wasi. What its functions share keeps the object and its memory
+    // alive as long as there is one of them.
     populate(wasi, id, namespace, returnOnExit) {
-      const unstable = namespace === 'wasi_unstable'
-      const wasiImport = new Imports(unstable ? native.unstable : native.preview1, wasi, id)
-      if (returnOnExit) wasiImport.proc_exit = apply(bind, native.wasiReturnOnProcExit, [wasi, id])
+      const self = { wasi, memory: undefined, scope: undefined }
+      const wasiImport = new native[namespace](id, self)
+      if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
       wasi.wasiImport = wasiImport
-      const setMemory = apply(bind, native.setMemory, [wasi, id])
+      const setMemory = (memory) => {
+        native.setMemory(id, memory)
+        self.memory = memory
+      }
       mapSet(selves, setMemory, wasi)
       wasi[kSetMemory] = setMemory
       wasi[kStarted] = false
@@ -80,11 +82,6 @@
     buffer: (memory) => apply(buffer, memory, []),
 
     bytes: (buffer) => new Bytes(buffer),
-
-    // Keeps a memory and the view of it alive as long as the WASI object.
-    keep(wasi, memory, view) {
-      mapSet(kept, wasi, [memory, view])
-    },
 
     text: Text,
 
