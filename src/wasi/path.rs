@@ -63,7 +63,7 @@ impl Wasi {
     pub fn path_create_directory(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_CREATE_DIRECTORY)?;
-        Ok(dir.cap().create_dir(buffer.read(memory, path)?)?)
+        Ok(sys::create_dir(dir.cap(), buffer.read(memory, path)?)?)
     }
 
     /// Attributes of a file: `fstatat`.
@@ -121,7 +121,7 @@ impl Wasi {
         let new_path = new_buffer.read(memory, new_path)?;
         let old_path = resolve(old_dir, old_path, old_flags)?;
         refuse_slash(new_dir, new_path)?;
-        Ok(old_dir.cap().hard_link(&old_path, new_dir.cap(), new_path)?)
+        Ok(sys::hard_link(old_dir.cap(), &old_path, new_dir.cap(), new_path)?)
     }
 
     /// Opens a file or directory: `openat`. The rights asked for choose between reading and writing; what
@@ -171,11 +171,11 @@ impl Wasi {
     ) -> Result<Size> {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_READLINK)?;
-        let target = dir.cap().read_link_contents(buffer.read(memory, path)?)?;
-        let target = sys::path_bytes(&target)?;
-        let target = &target[..target.len().min(buf.len as usize)];
-        memory.write(buf.ptr.0, target)?;
-        Ok(target.len() as Size)
+        sys::read_link(dir.cap(), buffer.read(memory, path)?, |target| {
+            let target = &target[..target.len().min(buf.len as usize)];
+            memory.write(buf.ptr.0, target)?;
+            Ok(target.len() as Size)
+        })?
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
@@ -183,7 +183,7 @@ impl Wasi {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_REMOVE_DIRECTORY)?;
         let path = buffer.read(memory, path)?;
-        let removed = dir.cap().remove_dir(sys::without_trailing_slashes(path));
+        let removed = sys::remove_dir(dir.cap(), sys::without_trailing_slashes(path));
         // `INVAL` is for a path that ends in `.`; node:wasi says that the directory is not empty.
         Ok(removed.map_err(|error| match error.into() {
             Errno::Inval => Errno::Notempty,
@@ -211,7 +211,7 @@ impl Wasi {
         if asks_directory && sys::stat_at(old_dir.cap(), old_path, false)?.filetype != Filetype::Directory {
             return Err(Errno::Notdir.into());
         }
-        Ok(old_dir.cap().rename(old_path, new_dir.cap(), new_path)?)
+        Ok(sys::rename(old_dir.cap(), old_path, new_dir.cap(), new_path)?)
     }
 
     /// Makes a symbolic link: `symlinkat`. The target is stored as given; following it is what is checked.

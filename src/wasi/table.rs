@@ -196,8 +196,11 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
+        if self.filled {
+            return;
+        }
         let mut slots = self.table.write();
-        if !self.filled && (self.fd.0 as usize) < slots.entries.len() {
+        if (self.fd.0 as usize) < slots.entries.len() {
             slots.free.push(Reverse(self.fd.0));
         }
     }

@@ -22,7 +22,6 @@ use crate::wasi::fd::NewTime;
 use crate::wasi::types::{Advice, Fdflags, Filedelta, Filesize, Filestat, Filetype, Oflags, Whence};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
@@ -336,6 +335,33 @@ fn open_file(dir: &Dir, path: &Path, how: &How) -> Result<File> {
     Ok(dir.open_with(path, &options)?.into_std())
 }
 
+/// Creates a directory.
+pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
+    dir.create_dir(path)
+}
+
+/// Makes a hard link.
+pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+    old_dir.hard_link(old_path, new_dir, new_path)
+}
+
+/// Gives `then` what a symbolic link points at, in the guest's encoding.
+pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    let target = dir.read_link_contents(path)?;
+    let target = target.to_str().ok_or_else(|| error(ERROR_NO_UNICODE_TRANSLATION))?;
+    Ok(then(target.replace('\\', "/").as_bytes()))
+}
+
+/// Removes an empty directory.
+pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
+    dir.remove_dir(path)
+}
+
+/// Renames a file or directory.
+pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+    old_dir.rename(old_path, new_dir, new_path)
+}
+
 /// Makes a symbolic link. Windows has two sorts of them: which it is depends on what it points at now. Its
 /// own programs follow only backslashes.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
@@ -373,15 +399,6 @@ pub fn path(bytes: &[u8]) -> Result<&Path> {
         return Err(error(ERROR_INVALID_NAME));
     }
     Ok(Path::new(path))
-}
-
-/// A path in the guest's encoding.
-pub fn path_bytes(path: &Path) -> Result<Cow<'_, [u8]>> {
-    let path = path.to_str().ok_or_else(|| error(ERROR_NO_UNICODE_TRANSLATION))?;
-    Ok(match path.contains('\\') {
-        true => path.replace('\\', "/").into_bytes().into(),
-        false => path.as_bytes().into(),
-    })
 }
 
 /// A path less the slashes at its end, which name the same directory.

@@ -1,17 +1,25 @@
-//! Paths and attributes, through cap-std where a path has to be resolved.
+//! Paths and attributes. What has to be resolved, the kernel resolves beneath the directory (`openat2` on Linux), or
+//! cap-std does, component by component. A single name needs no resolving: it is one system call, none of which
+//! follows a link but to open it.
 
 use super::super::How;
 use super::{Handle, handle};
 use crate::wasi::fd::NewTime;
 use crate::wasi::types::{Fdflags, Filestat, Filetype, Oflags, Timestamp};
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, OFlags, Stat, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Result;
+use std::io::{ErrorKind, Result};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
+
+/// More than a link can hold.
+const PATH_MAX: usize = 4096;
 
 pub(in crate::wasi::sys) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
     match rustix::fs::FileType::from_raw_mode(mode) {
@@ -63,6 +71,11 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
 
 #[cfg(target_os = "linux")]
 fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
+    let mut flags = OFlags::PATH;
+    flags.set(OFlags::NOFOLLOW, !follows);
+    if let Some(opened) = open_beneath(dir, path, flags, Mode::empty())? {
+        return stat(handle(&opened));
+    }
     let mut options = OpenOptions::new();
     options.read(true).follow(follow(follows)).maybe_dir(true);
     options.custom_flags(OFlags::PATH.bits().cast_signed());
@@ -101,7 +114,7 @@ pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Re
     const FLAGS: OFlags = OFlags::RDONLY;
     let above = |dir: Handle<'_>| {
         let flags = FLAGS | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(dir, "..", flags, rustix::fs::Mode::empty())?;
+        let dir = rustix::fs::openat(dir, "..", flags, Mode::empty())?;
         stat(handle(&dir)).map(|stat| (dir, stat))
     };
     let (mut dir, parent) = above(dir)?;
@@ -174,51 +187,132 @@ fn follow(follows: bool) -> FollowSymlinks {
 /// Opens a path. It never waits, not for the other end of a FIFO either: a guest that has to wait does so
 /// when it reads or writes.
 pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
-    // cap-std follows links itself where the kernel does not do it for it, and with DIRECTORY it would not
-    // see them: then that is seen to afterwards.
-    let to_check = cfg!(not(target_os = "linux")) && how.oflags.contains(Oflags::DIRECTORY);
-    let mut flags = OFlags::NOCTTY;
+    #[cfg(target_os = "linux")]
+    if let Some(opened) = open_beneath(dir, path, flags(how), Mode::from_bits_retain(0o666))? {
+        return Ok(opened.into());
+    }
+    open_stepwise(dir, path, how)
+}
+
+/// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old, a
+/// filter forbids it, or something was renamed meanwhile.
+#[cfg(target_os = "linux")]
+fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<OwnedFd>> {
+    use rustix::fs::ResolveFlags;
+    let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, beneath) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => Ok(None),
+        // As cap-std says it.
+        Err(Errno::XDEV) => Err(ErrorKind::PermissionDenied.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn flags(how: &How) -> OFlags {
+    let mut flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+    flags |= match (how.reads, how.writes) {
+        (true, true) => OFlags::RDWR,
+        (false, true) => OFlags::WRONLY,
+        (_, false) => OFlags::RDONLY,
+    };
+    flags.set(OFlags::NOFOLLOW, !how.follows);
     flags.set(OFlags::CREATE, how.oflags.contains(Oflags::CREAT));
     flags.set(OFlags::EXCL, how.oflags.contains(Oflags::EXCL));
-    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC) && !to_check);
-    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY) && !to_check);
+    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC));
+    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY));
     flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
+    flags.set(OFlags::SYNC, how.fdflags.contains(Fdflags::SYNC));
+    flags.set(OFlags::DSYNC, how.fdflags.contains(Fdflags::DSYNC));
+    #[cfg(target_os = "linux")]
+    flags.set(OFlags::RSYNC, how.fdflags.contains(Fdflags::RSYNC));
+    flags
+}
+
+/// Opens a path as cap-std resolves it, which follows links itself and with `DIRECTORY` would not see them: that is
+/// seen to afterwards, and so is `TRUNC`, which must not strike what turns out to be no directory.
+fn open_stepwise(dir: &Dir, path: &Path, how: &How) -> Result<File> {
+    let directory = how.oflags.contains(Oflags::DIRECTORY);
+    let mut flags = flags(how);
+    if directory {
+        flags.remove(OFlags::DIRECTORY | OFlags::TRUNC);
+    }
     let mut options = OpenOptions::new();
     options
         .read(how.reads || !how.writes)
         .write(how.writes)
         .follow(follow(how.follows))
         .maybe_dir(true)
-        .nonblock(true)
-        .sync(how.fdflags.contains(Fdflags::SYNC))
-        .dsync(how.fdflags.contains(Fdflags::DSYNC))
-        .rsync(how.fdflags.contains(Fdflags::RSYNC))
         .custom_flags(flags.bits().cast_signed());
     let opened = dir.open_with(path, &options)?.into_std();
-    if to_check && stat(handle(&opened))?.filetype != Filetype::Directory {
-        return Err(rustix::io::Errno::NOTDIR.into());
+    if directory && stat(handle(&opened))?.filetype != Filetype::Directory {
+        return Err(Errno::NOTDIR.into());
     }
     Ok(opened)
 }
 
+/// Creates a directory.
+pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
+    if is_name(path) {
+        return Ok(rustix::fs::mkdirat(dir, path, Mode::from_bits_retain(0o777))?);
+    }
+    dir.create_dir(path)
+}
+
+/// Makes a hard link.
+pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+    if is_name(old_path) && is_name(new_path) {
+        return Ok(rustix::fs::linkat(old_dir, old_path, new_dir, new_path, AtFlags::empty())?);
+    }
+    old_dir.hard_link(old_path, new_dir, new_path)
+}
+
+/// Gives `then` what a symbolic link points at, in the guest's encoding.
+pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    if is_name(path) {
+        let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
+        let (target, _) = rustix::fs::readlinkat_raw(dir, path, &mut buffer)?;
+        return Ok(then(target));
+    }
+    Ok(then(dir.read_link_contents(path)?.as_os_str().as_bytes()))
+}
+
+/// Removes an empty directory.
+pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
+    if is_name(path) {
+        return Ok(rustix::fs::unlinkat(dir, path, AtFlags::REMOVEDIR)?);
+    }
+    dir.remove_dir(path)
+}
+
+/// Renames a file or directory.
+pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+    if is_name(old_path) && is_name(new_path) {
+        return Ok(rustix::fs::renameat(old_dir, old_path, new_dir, new_path)?);
+    }
+    old_dir.rename(old_path, new_dir, new_path)
+}
+
 /// Makes a symbolic link.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
+    if is_name(link) {
+        return Ok(rustix::fs::symlinkat(target, dir, link)?);
+    }
     dir.symlink_contents(target, link)
 }
 
 /// Removes a file or link.
 pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
+    if is_name(path) {
+        return Ok(rustix::fs::unlinkat(dir, path, AtFlags::empty())?);
+    }
     dir.remove_file(path)
 }
 
 /// A path in the guest's encoding, which here is the system's own.
 pub fn path(bytes: &[u8]) -> Result<&Path> {
     Ok(Path::new(OsStr::from_bytes(bytes)))
-}
-
-/// A path in the guest's encoding.
-pub fn path_bytes(path: &Path) -> Result<&[u8]> {
-    Ok(path.as_os_str().as_bytes())
 }
 
 /// Whether a path can only be that of a directory, since it ends in a slash, `.` or `..`.
@@ -254,5 +348,5 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
 /// paths, this one can be listed and synced.
 pub fn open_directory(path: &Path) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
