@@ -1,0 +1,210 @@
+//! What the rows of the benchmark cost in bare system calls, beneath a directory as a sandbox has to make them: the
+//! limit that no implementation of the calls can pass.
+//!
+//!     cargo bench --bench limit -- FOLDER
+//!
+//! It prints JSON: nanoseconds by row, the best of some rounds. Rows that need no system call are not in it.
+#![expect(unsafe_code, reason = "the calls are to be bare")]
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("{{}}");
+}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    let folder = std::env::args().skip(1).find(|arg| arg != "--bench").expect("a folder");
+    let limits: Vec<_> = linux::limits(&folder)
+        .iter()
+        .map(|(row, nanoseconds)| format!("\"{row}\":{nanoseconds:.1}"))
+        .collect();
+    println!("{{{}}}", limits.join(","));
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use libc::{c_char, c_int, c_long, c_void};
+    use std::ffi::{CStr, CString};
+    use std::time::Instant;
+
+    const ROUNDS: usize = 15;
+    const DEEP: &CStr = c"a/b/c/d/e/file";
+
+    #[repr(C)]
+    struct OpenHow {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+
+    /// `RESOLVE_BENEATH` and `RESOLVE_NO_MAGICLINKS`.
+    const BENEATH: u64 = 0x08 | 0x02;
+
+    /// Opens beneath a directory; the errors are negative.
+    fn open(dir: c_int, path: &CStr, flags: c_int) -> c_int {
+        let mode = if flags & libc::O_CREAT == 0 { 0 } else { 0o666 };
+        let how = OpenHow { flags: flags as u64 | libc::O_CLOEXEC as u64, mode, resolve: BENEATH };
+        // SAFETY: a path that ends in NUL and a structure of the size that is passed.
+        unsafe {
+            libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw const how, size_of::<OpenHow>())
+                as c_int
+        }
+    }
+
+    fn close(fd: c_int) {
+        // SAFETY: a descriptor that `open` gave, or an error that it gave, which is refused.
+        unsafe { libc::close(fd) };
+    }
+
+    /// Asserts that a system call succeeded, as each of the guest's is.
+    fn done(result: impl Into<i64>) {
+        assert!(result.into() >= 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// Nanoseconds for one of so many calls: the best round.
+    fn time(times: u32, mut call: impl FnMut()) -> f64 {
+        let round = |_| {
+            let began = Instant::now();
+            (0..times).for_each(|_| call());
+            began.elapsed().as_secs_f64() * 1e9 / f64::from(times)
+        };
+        (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min)
+    }
+
+    fn stat(fd: c_int) {
+        // SAFETY: zeroes are a stat, and the descriptor is open or refused.
+        let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
+        // SAFETY: a place for the attributes.
+        done(unsafe { libc::fstat(fd, &raw mut stat) });
+    }
+
+    /// Attributes of what a path leads to; of a single name with one call.
+    fn stat_path(dir: c_int, path: &CStr) {
+        let fd = open(dir, path, libc::O_PATH);
+        stat(fd);
+        close(fd);
+    }
+
+    fn stat_name(dir: c_int, name: &CStr) {
+        // SAFETY: as for `stat`.
+        let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
+        // SAFETY: a path that ends in NUL and a place for the attributes.
+        done(unsafe { libc::fstatat(dir, name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW) });
+    }
+
+    /// Reads a whole directory through 4 KiB.
+    fn readdir(dir: c_int, name: &CStr) {
+        let fd = open(dir, name, libc::O_RDONLY | libc::O_DIRECTORY);
+        let mut buffer = [0_u64; 512];
+        // SAFETY: the buffer has as many bytes.
+        while unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), 4096) } > 0 {}
+        close(fd);
+    }
+
+    fn open_file(dir: c_int, name: &CStr, flags: c_int) -> c_int {
+        let fd = open(dir, name, flags);
+        done(fd);
+        fd
+    }
+
+    pub fn limits(folder: &str) -> Vec<(String, f64)> {
+        let path = CString::new(folder).expect("a path");
+        // SAFETY: a path that ends in NUL.
+        let dir = unsafe { libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) };
+        done(dir);
+        let mut limits = clocks();
+        limits.extend(files(dir).map(|(row, time)| (row.to_owned(), time)));
+        limits.extend(paths(dir).map(|(row, time)| (row.to_owned(), time)));
+        for count in [1_000, 30_000, 200_000] {
+            let name = CString::new(count.to_string()).expect("no NUL");
+            let each = time(1, || readdir(dir, &name)) / f64::from(count);
+            limits.push((format!("fd_readdir of {count}"), each));
+        }
+        limits
+    }
+
+    fn clocks() -> Vec<(String, f64)> {
+        let mut time_now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: a place for the time.
+        let clock =
+            time(100_000, || done(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time_now) }));
+        // SAFETY: takes nothing.
+        let yielded = time(100_000, || done(unsafe { libc::sched_yield() }));
+        vec![("clock_time_get".to_owned(), clock), ("sched_yield".to_owned(), yielded)]
+    }
+
+    type Rows<const N: usize> = std::array::IntoIter<(&'static str, f64), N>;
+
+    fn files(dir: c_int) -> Rows<8> {
+        let mut buffer = vec![0_u8; 1 << 20];
+        let buffer: *mut c_void = buffer.as_mut_ptr().cast();
+        let (null, zero) = (c"/dev/null".as_ptr(), c"/dev/zero".as_ptr());
+        // SAFETY: paths that end in NUL.
+        let (null, zero) = unsafe { (libc::open(null, libc::O_WRONLY), libc::open(zero, libc::O_RDONLY)) };
+        let (file, large) =
+            (open_file(dir, c"file", libc::O_RDONLY), open_file(dir, c"large", libc::O_RDONLY));
+        let written = open_file(dir, c"written", libc::O_WRONLY);
+        // SAFETY: the buffer has as many bytes as the largest transfer.
+        let write = |len| time(100_000, || done(unsafe { libc::write(null, buffer, len) } as i64));
+        // SAFETY: as above.
+        let read = |len| time(100_000, || done(unsafe { libc::read(zero, buffer, len) } as i64));
+        // SAFETY: as above.
+        let pread = |fd, len, times| time(times, || done(unsafe { libc::pread(fd, buffer, len, 0) } as i64));
+        // SAFETY: as above.
+        let pwrite = time(50_000, || done(unsafe { libc::pwrite(written, buffer, 4096, 0) } as i64));
+        [
+            ("fd_filestat_get", time(100_000, || stat(file))),
+            ("fd_write 1 B", write(1)),
+            ("fd_write 4 KiB", write(4096)),
+            ("fd_read 1 B", read(1)),
+            ("fd_read 4 KiB", read(4096)),
+            ("fd_pread 16 B", pread(file, 16, 100_000)),
+            ("fd_pread 1 MiB", pread(large, 1 << 20, 500)),
+            ("fd_pwrite 4 KiB", pwrite),
+        ]
+        .into_iter()
+    }
+
+    fn paths(dir: c_int) -> Rows<10> {
+        let opened = |path: &'static CStr| time(20_000, || close(open_file(dir, path, libc::O_RDONLY)));
+        let mut target = [0 as c_char; 100];
+        let link = time(50_000, || {
+            // SAFETY: paths that end in NUL, and as many bytes as are passed.
+            done(unsafe { libc::readlinkat(dir, c"link".as_ptr(), target.as_mut_ptr(), 100) } as c_long);
+        });
+        [
+            ("path_open+fd_close", opened(c"file")),
+            ("path_open+fd_close deep", opened(DEEP)),
+            ("path_open+fd_close link", opened(c"link")),
+            ("path_open missing", time(20_000, || assert!(open(dir, c"missing", libc::O_RDONLY) < 0))),
+            ("path_filestat_get", time(50_000, || stat_name(dir, c"file"))),
+            ("path_filestat_get deep", time(20_000, || stat_path(dir, DEEP))),
+            ("path_filestat_get link", time(20_000, || stat_path(dir, c"link"))),
+            ("path_readlink", link),
+            ("mkdir+rmdir", time(5_000, || make_and_remove(dir))),
+            ("create+write+rename+unlink", time(5_000, || create_and_remove(dir))),
+        ]
+        .into_iter()
+    }
+
+    fn make_and_remove(dir: c_int) {
+        let name = c"made-bare".as_ptr();
+        // SAFETY: paths that end in NUL.
+        unsafe {
+            done(libc::mkdirat(dir, name, 0o777));
+            done(libc::unlinkat(dir, name, libc::AT_REMOVEDIR));
+        }
+    }
+
+    fn create_and_remove(dir: c_int) {
+        let (new, old) = (c"new-bare", c"old-bare".as_ptr());
+        let fd = open_file(dir, new, libc::O_CREAT | libc::O_WRONLY);
+        // SAFETY: paths that end in NUL, and 16 bytes.
+        unsafe {
+            done(libc::write(fd, [0_u8; 16].as_ptr().cast(), 16) as i64);
+            close(fd);
+            done(libc::renameat(dir, new.as_ptr(), dir, old));
+            done(libc::unlinkat(dir, old, 0));
+        }
+    }
+}

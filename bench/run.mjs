@@ -1,0 +1,88 @@
+// `npm run bench`: each call on capwasi, on node:wasi and in bare system calls, then whole programs on the first two.
+//
+//   npm run bench -- [--node PATH] [--wasmtime PATH]
+//
+//   --node PATH       run on that Node, and compare with its node:wasi; default: the one that runs this
+//   --wasmtime PATH   also run the same guest in the command line of wasmtime
+//
+// It prints tables, and writes all figures to bench/results.json. Times are nanoseconds but where it says otherwise;
+// each is the best of rounds that take turns.
+
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ready } from '../scripts/ready.mjs'
+import { programs } from './programs.mjs'
+import { guest, rows } from './rows.mjs'
+import { makeTree } from './tree.mjs'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const { node = process.execPath, wasmtime } = parseArgs({ options: { node: { type: 'string' }, wasmtime: { type: 'string' } } }).values
+
+ready()
+const folder = makeTree()
+const wasm = join(folder, 'guest.wasm')
+writeFileSync(wasm, guest)
+
+const output = (command, args, stdio = ['ignore', 'pipe', 'inherit']) =>
+  execFileSync(command, args, { cwd: here('..'), encoding: 'utf8', stdio, maxBuffer: 1 << 24 })
+
+/** What each row costs in wasmtime: the best of three runs, as its guest times them. */
+function inWasmtime({ name, times, units }) {
+  const [zero, null_] = [openSync('/dev/zero', 'r'), openSync('/dev/null', 'w')]
+  const run = () => output(wasmtime, ['run', `--dir=${folder}::/`, '--invoke', name, wasm, String(times)], [zero, 'pipe', null_])
+  try {
+    return Math.min(...[run(), run(), run()].map(Number)) / (times * units)
+  } catch {
+    return undefined // It cannot run this row.
+  } finally {
+    closeSync(zero)
+    closeSync(null_)
+  }
+}
+
+const limits = JSON.parse(output('cargo', ['bench', '--quiet', '--no-default-features', '--bench', 'limit', '--', folder]))
+const list = rows.map(({ name, times, units }) => ({ name, times, units }))
+const measured = JSON.parse(output(node, ['--no-warnings', here('rounds.mjs'), folder, wasm, JSON.stringify(list)]))
+for (const row of measured) {
+  row.limit = limits[row.name]
+  const timed = wasmtime && list.find(({ name }) => name === row.name)
+  if (timed) row.wasmtime = inWasmtime(timed)
+}
+
+const geometric = (numbers) => Math.exp(numbers.reduce((sum, number) => sum + Math.log(number), 0) / numbers.length)
+const mean = geometric(measured.map(({ capwasi, node }) => capwasi / node))
+
+const figure = (number) => (number === undefined ? '' : number.toLocaleString('en', { maximumFractionDigits: number < 10 ? 1 : 0 }))
+const ratio = (over, under) => (over === undefined || under === undefined ? '' : (over / under).toFixed(2))
+
+/** Prints a table as Markdown has it. */
+function print(headings, lines) {
+  const widths = headings.map((heading, column) => Math.max(heading.length, ...lines.map((line) => line[column].length)))
+  const text = (line) => `| ${line.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`
+  console.log([text(headings), `|${widths.map((width, column) => '-'.repeat(width + 1) + (column ? ':' : '-')).join('|')}|`, ...lines.map(text)].join('\n'))
+}
+
+const version = output(node, ['--version']).trim()
+const machine = `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${process.platform} ${release()}`
+const date = new Date().toISOString().slice(0, 10)
+console.log(`Node ${version} on ${machine}, ${date}\n`)
+const headings = ['call (ns)', 'capwasi', 'node:wasi', 'ratio', 'limit', 'ratio']
+print(
+  wasmtime ? [...headings, 'wasmtime'] : headings,
+  measured.map((row) => {
+    const cells = [row.name, figure(row.capwasi), figure(row.node), ratio(row.capwasi, row.node), figure(row.limit), ratio(row.capwasi, row.limit)]
+    return wasmtime ? [...cells, figure(row.wasmtime)] : cells
+  }),
+)
+console.log(`\nGeometric mean of the ratios to node:wasi: ${mean.toFixed(2)}\n`)
+
+const whole = programs(node)
+print(
+  ['program (ms)', 'capwasi', 'node:wasi', 'ratio'],
+  whole.map(({ name, capwasi, node }) => [name, figure(capwasi), node === undefined ? 'crashes' : figure(node), ratio(capwasi, node)]),
+)
+writeFileSync(here('results.json'), JSON.stringify({ date, machine, node: version, rows: measured, mean, programs: whole }, null, 2))

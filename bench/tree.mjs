@@ -1,0 +1,24 @@
+// The files that the benchmark works on.
+
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DEEP, DIRECTORIES } from './rows.mjs'
+
+/** A folder with the files of the rows in it. */
+export function makeTree() {
+  const root = mkdtempSync(join(tmpdir(), 'capwasi-bench-'))
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  mkdirSync(join(root, dirname(DEEP)), { recursive: true })
+  for (const name of ['file', DEEP, 'written']) writeFileSync(join(root, name), 'x'.repeat(8192))
+  writeFileSync(join(root, 'large'), Buffer.alloc(1 << 20))
+  symlinkSync('file', join(root, 'link'))
+  for (const count of DIRECTORIES) makeFiles(join(root, String(count)), count)
+  return root
+}
+
+/** A folder of so many files. */
+export function makeFiles(folder, count, content = '') {
+  mkdirSync(folder)
+  for (let index = 0; index < count; index++) writeFileSync(join(folder, `entry-${index}`), content)
+}
