@@ -118,8 +118,8 @@ export const rows = [
   row('path_filestat_get deep', 20_000, stat(DEEP)),
   row('path_filestat_get link', 20_000, stat('link')),
   row('path_readlink', 50_000, succeed('path_readlink', 3, ...path('link'), BUFFER, 100, RESULT)),
-  row('mkdir+rmdir', 5_000, succeed('path_create_directory', 3, ...path('made')) + succeed('path_remove_directory', 3, ...path('made'))),
-  row('create+write+rename+unlink', 5_000, open('new', WRITE, CREAT) + succeed('fd_write', opened, ...region(16), RESULT + 4) +
+  row('mkdir+rmdir', 1_000, succeed('path_create_directory', 3, ...path('made')) + succeed('path_remove_directory', 3, ...path('made'))),
+  row('create+write+rename+unlink', 1_000, open('new', WRITE, CREAT) + succeed('fd_write', opened, ...region(16), RESULT + 4) +
     succeed('fd_close', opened) + succeed('path_rename', 3, ...path('new'), 3, ...path('old')) + succeed('path_unlink_file', 3, ...path('old'))),
   ...DIRECTORIES.map((units) => row(`fd_readdir of ${units}`, 1, readdir(String(units)), { units })),
 ]

@@ -2,7 +2,7 @@
 //! under the same names; each is one system call, or as close to one as the system has.
 
 use super::types::{Fdflags, Filetype, Oflags};
-use std::mem::MaybeUninit;
+use smallvec::SmallVec;
 
 #[cfg(unix)]
 mod unix;
@@ -52,51 +52,8 @@ pub struct DirEntry<'a> {
     pub next: u64,
 }
 
-/// Regions of guest memory for one system call.
-pub struct Buffers {
-    array: [MaybeUninit<Buffer>; Buffers::MAX],
-    len: usize,
-}
+/// Regions of guest memory for one system call: few, more often than not, and at most [`MAX_BUFFERS`].
+pub type Buffers = SmallVec<[Buffer; 8]>;
 
-impl Buffers {
-    /// As many as every system takes at once.
-    const MAX: usize = 1024;
-
-    /// None yet.
-    #[must_use]
-    #[inline(always)]
-    pub fn new() -> Self {
-        Self { array: [const { MaybeUninit::uninit() }; Self::MAX], len: 0 }
-    }
-
-    /// Takes all out.
-    pub fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// Whether there is no room for another.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.len == Self::MAX
-    }
-
-    /// Adds one; there must be room.
-    pub fn push(&mut self, buffer: Buffer) {
-        self.array[self.len].write(buffer);
-        self.len += 1;
-    }
-
-    /// All of them.
-    #[must_use]
-    #[expect(unsafe_code, reason = "the array is filled as it grows")]
-    pub fn as_slice(&self) -> &[Buffer] {
-        // SAFETY: `push` has written the first `len`, and MaybeUninit<Buffer> is laid out as Buffer.
-        unsafe { std::slice::from_raw_parts(self.array.as_ptr().cast(), self.len) }
-    }
-}
-
-impl Default for Buffers {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// As many as every system takes at once.
+pub const MAX_BUFFERS: usize = 1024;

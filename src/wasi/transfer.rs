@@ -25,7 +25,7 @@ pub(super) fn once(
     if !Batches::new(memory, iovs, 0).next(0, &mut buffers)? {
         return Ok(0);
     }
-    Ok(uninterrupted(|| io(buffers.as_slice()))? as Size)
+    Ok(uninterrupted(|| io(&buffers))? as Size)
 }
 
 /// Makes system calls at growing offsets from `start` until all buffers are done or one comes up short.
@@ -39,7 +39,7 @@ pub(super) fn at(
     let mut batches = Batches::new(memory, iovs, 0);
     let mut done = 0;
     while batches.next(done, &mut buffers)? {
-        match uninterrupted(|| io(buffers.as_slice(), start.saturating_add(done as Filesize))) {
+        match uninterrupted(|| io(&buffers, start.saturating_add(done as Filesize))) {
             Ok(moved) => done += moved,
             Err(_) if done > 0 => break,
             Err(error) => return Err(error.into()),
@@ -65,7 +65,7 @@ pub(super) fn all(
     let mut buffers = sys::Buffers::new();
     let mut batches = Batches::new(memory, iovs, done);
     while batches.next(done, &mut buffers)? {
-        match uninterrupted(|| io(buffers.as_slice())) {
+        match uninterrupted(|| io(&buffers)) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
             Err(error)
@@ -111,19 +111,19 @@ impl Batches {
         Self { memory, iovs, index: 0, skip, bytes: skip }
     }
 
-    /// Puts the next batch into `buffers`, which are large and filled in place: false when all are done or a call has
+    /// Puts the next batch into `buffers`: false when all are done or a call has
     /// moved as many bytes as it may. After the `done` bytes it is too late for an error: only another thread can
     /// have made one, by changing what was checked.
     fn next(&mut self, done: usize, buffers: &mut sys::Buffers) -> Result<bool> {
         buffers.clear();
         match self.gather(buffers) {
             Err(_) if done > 0 => Ok(false),
-            gathered => gathered.map(|()| !buffers.as_slice().is_empty()),
+            gathered => gathered.map(|()| !buffers.is_empty()),
         }
     }
 
     fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
-        while self.index < self.iovs.len && !buffers.is_full() && self.bytes < MAX_BYTES {
+        while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < MAX_BYTES {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
             let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
             let skipped = self.skip.min(len);

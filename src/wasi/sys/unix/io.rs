@@ -165,7 +165,7 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
         }
     }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
-        writev(handle, atomic(buffers).as_slice())
+        writev(handle, &atomic(buffers))
     } else {
         Err(RustixErrno::AGAIN.into())
     }
