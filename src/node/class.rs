@@ -44,7 +44,7 @@ impl WasiClass {
         let id = context.add(Rc::clone(&instance));
         let class = Self { context, instance, id, version };
         if let Err(error) = class.populate(&object, return_on_exit) {
-            class.context.remove(id);
+            class.context.forget(id);
             return Err(error);
         }
         Ok(class)

@@ -136,7 +136,7 @@ impl Context {
         Ok(value)
     }
 
-    /// Gives a sandbox the number its functions are bound to.
+    /// Gives a sandbox the number that its functions pass.
     pub fn add(&self, instance: Rc<Instance>) -> u32 {
         let mut instances = self.instances.borrow_mut();
         if let Some(id) = self.free.borrow_mut().pop() {
@@ -153,12 +153,17 @@ impl Context {
         self.instances.borrow().get(id as usize)?.clone()
     }
 
-    /// Takes back a number, once nothing is bound to it any more.
-    pub fn remove(&self, id: u32) {
+    /// Lets go of a sandbox, whose functions may go on to pass its number.
+    pub fn forget(&self, id: u32) {
         let instance = self.instances.borrow_mut().get_mut(id as usize).and_then(Option::take);
         if let Some(view) = instance.and_then(|instance| instance.memory.take()) {
             view.delete(&self.env);
         }
+    }
+
+    /// Takes back a number, once no function passes it any more.
+    pub fn remove(&self, id: u32) {
+        self.forget(id);
         self.free.borrow_mut().push(id);
     }
 }

@@ -33,17 +33,21 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     Ok(functions)
 }
 
-/// Makes the class of the import objects of one namespace, called WASI as node:wasi's. Its functions are JavaScript
+/// Makes the class of the import objects of one namespace, called WASI as node:wasi's. Their functions are JavaScript
 /// around native ones, to which they pass the number of the sandbox: so they have the names and the lengths that
 /// node:wasi's have, 46 of them are made in a tenth of the time that binding takes, and V8 calls the native function
-/// more directly than through a bound one.
+/// more directly than through a bound one. Nobody else gets hold of the native functions, or of this class, and could
+/// pass another's number: what the objects show as their class is not it.
 fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>)) -> Result<sys::napi_value> {
     let env = &context.env;
     let mut table = Table { context, natives: Object::new(env), names: Vec::new(), body: Vec::new() };
     visit(&mut table);
-    // What `self` holds stays alive as long as there is one of the functions, which all share their scope.
+    // The number stays that of the sandbox for as long as there is one of the functions, which all share their scope.
     let source = format!(
-        "'use strict'; ({{ {names} }}) => class WASI {{ constructor(id, self) {{ self.scope = () => self\n{body} }} }}",
+        "'use strict'; ({{ {names} }}) => {{
+        const Imports = class WASI {{ constructor(id, self) {{ self.scope = () => self\n{body} }} }}
+        Imports.prototype.constructor = class WASI {{}}
+        return Imports }}",
         names = table.names.join(", "),
         body = table.body.join("\n"),
     );
@@ -94,21 +98,24 @@ fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result<sys
 type Values = [sys::napi_value; MAX_PARAMS + 1];
 
 /// Reads the first so many values, in place, and tells whose callback it is.
+///
+/// # Safety
+///
+/// `info` must be that of a callback that `function` made, which is running.
 #[inline(always)]
-fn values<'a>(
+unsafe fn values<'a>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     values: &mut Values,
     len: usize,
 ) -> &'a Context {
     let (mut len, mut data) = (len.min(values.len()), ptr::null_mut());
-    // SAFETY: `info` is that of the callback, which `function` gave the context as its data; what was not passed is
-    // undefined.
+    // SAFETY: as promised; what was not passed is undefined.
     unsafe {
         let (len, values) = (&raw mut len, values.as_mut_ptr());
         sys::napi_get_cb_info(env, info, len, values, ptr::null_mut(), &raw mut data);
     }
-    // SAFETY: see above; the context lives as long as its environment.
+    // SAFETY: `function` gave the context as the data, and it lives as long as its environment.
     unsafe { &*data.cast::<Context>() }
 }
 
@@ -177,7 +184,8 @@ unsafe extern "C" fn callback<I: Import>(
 ) -> sys::napi_value {
     guarded(env, || {
         let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
-        let context = values(env, info, &mut passed, I::SIGNATURE.params().len() + 1);
+        // SAFETY: this is the callback.
+        let context = unsafe { values(env, info, &mut passed, I::SIGNATURE.params().len() + 1) };
         Ok(number(env, answer::<I>(context, &passed)?.map_or(0, |errno| errno as u32)))
     })
 }
@@ -290,7 +298,8 @@ fn exit_process(env: &Env, status: u32) -> Result<Option<Errno>> {
 unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
         let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
-        let context = values(env, info, &mut passed, 1);
+        // SAFETY: this is the callback.
+        let context = unsafe { values(env, info, &mut passed, 1) };
         Err(error::throw_value(&context.env, error::exit(&context.env, passed[0])?))
     })
 }
@@ -299,7 +308,8 @@ unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> 
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
         let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
-        let context = values(env, info, &mut passed, 2);
+        // SAFETY: this is the callback.
+        let context = unsafe { values(env, info, &mut passed, 2) };
         let env = &context.env;
         let instance = instance(context, &passed).ok_or_else(|| error::not_started(env))?;
         let view = MemoryView::new(context, passed[1])?;

@@ -47,7 +47,7 @@ pub struct MemoryView {
 enum View {
     /// The `ArrayBuffer` of a memory, which growth detaches.
     Own(WeakRef),
-    /// Where a shared memory is, which it stays as long as it lives, and how large it was when it was looked at.
+    /// Where a shared memory is, as long as it lives, and how large it was when it was looked at.
     Shared(Memory),
 }
 
@@ -81,7 +81,8 @@ impl MemoryView {
     pub fn get(&self, env: &Env) -> Option<Memory> {
         let memory = match &self.view {
             View::Own(buffer) => array_buffer(env, buffer.get(env))?,
-            View::Shared(memory) => *memory,
+            // What the reference gives keeps the memory alive for the time of the call.
+            View::Shared(memory) => (!self.memory.get(env).is_null()).then_some(*memory)?,
         };
         (memory.size() != 0).then_some(memory)
     }
@@ -125,7 +126,7 @@ fn typed_array(env: &Env, array: sys::napi_value) -> Result<Memory> {
         let (base, size) = (&raw mut base, &raw mut size);
         sys::napi_get_typedarray_info(env.raw(), array, kind, size, base, buffer, offset)
     })?;
-    // SAFETY: a shared memory never moves nor shrinks, and prelude.js keeps it alive as long as the functions that
-    // reach it. Base and size are the engine's own.
+    // SAFETY: a shared memory never moves nor shrinks, and `MemoryView::get` sees to it that it is alive. Base and
+    // size are the engine's own.
     Ok(unsafe { Memory::new(base.cast(), size) })
 }

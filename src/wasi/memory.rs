@@ -1,4 +1,4 @@
-//! Guest memory: every bounds check and every access to it. There is never a Rust reference to it, since
+//! Guest memory: every bounds check and every access to it. There is never a Rust reference to it but to atomics, since
 //! another thread of the guest may write at any moment; it is copied, as relaxed atomics, so that a race
 //! gives the guest torn values and nothing worse.
 #![expect(unsafe_code, reason = "guest memory is reached by address; `Memory::new` carries the promise")]
@@ -97,6 +97,7 @@ impl Memory {
     /// Reads the `T` at `ptr`.
     #[inline]
     pub fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
+        const { assert!(T::SIZE <= LARGEST) };
         let mut bytes = [0; LARGEST];
         let guest = self.at(ptr.0, T::SIZE)?;
         match word_size(guest, T::SIZE) {
@@ -118,6 +119,7 @@ impl Memory {
     /// Writes `value` at `ptr`.
     #[inline]
     pub fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
+        const { assert!(T::SIZE <= LARGEST) };
         let mut bytes = [0; LARGEST];
         value.store(&mut bytes);
         let guest = self.at(ptr.0, T::SIZE)?;

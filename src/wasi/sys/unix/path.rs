@@ -12,9 +12,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Result};
+use std::io::Result;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -197,15 +196,25 @@ pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
 /// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old, a
 /// filter forbids it, or something was renamed meanwhile.
 #[cfg(target_os = "linux")]
-fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<OwnedFd>> {
+fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<std::os::fd::OwnedFd>> {
     use rustix::fs::ResolveFlags;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    /// Whether the kernel is too old, once that is known.
+    static IS_MISSING: AtomicBool = AtomicBool::new(false);
+    if IS_MISSING.load(Relaxed) {
+        return Ok(None);
+    }
     let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, beneath) {
         Ok(opened) => Ok(Some(opened)),
-        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => Ok(None),
+        Err(Errno::NOSYS) => {
+            IS_MISSING.store(true, Relaxed);
+            Ok(None)
+        }
+        Err(Errno::PERM | Errno::AGAIN) => Ok(None),
         // As cap-std says it.
-        Err(Errno::XDEV) => Err(ErrorKind::PermissionDenied.into()),
+        Err(Errno::XDEV) => Err(std::io::ErrorKind::PermissionDenied.into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -223,15 +232,16 @@ fn flags(how: &How) -> OFlags {
     flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC));
     flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY));
     flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
-    flags.set(OFlags::SYNC, how.fdflags.contains(Fdflags::SYNC));
-    flags.set(OFlags::DSYNC, how.fdflags.contains(Fdflags::DSYNC));
+    // These share bits: none may be taken away again.
+    let sync = |fdflags, flag| if how.fdflags.contains(fdflags) { flag } else { OFlags::empty() };
+    flags |= sync(Fdflags::SYNC, OFlags::SYNC) | sync(Fdflags::DSYNC, OFlags::DSYNC);
     #[cfg(target_os = "linux")]
-    flags.set(OFlags::RSYNC, how.fdflags.contains(Fdflags::RSYNC));
+    flags.insert(sync(Fdflags::RSYNC, OFlags::RSYNC));
     flags
 }
 
 /// Opens a path as cap-std resolves it, which follows links itself and with `DIRECTORY` would not see them: that is
-/// seen to afterwards, and so is `TRUNC`, which must not strike what turns out to be no directory.
+/// seen to afterwards. `TRUNC` must not strike what turns out to be no directory, and a directory refuses it.
 fn open_stepwise(dir: &Dir, path: &Path, how: &How) -> Result<File> {
     let directory = how.oflags.contains(Oflags::DIRECTORY);
     let mut flags = flags(how);
@@ -248,6 +258,9 @@ fn open_stepwise(dir: &Dir, path: &Path, how: &How) -> Result<File> {
     let opened = dir.open_with(path, &options)?.into_std();
     if directory && stat(handle(&opened))?.filetype != Filetype::Directory {
         return Err(Errno::NOTDIR.into());
+    }
+    if directory && how.oflags.contains(Oflags::TRUNC) {
+        return Err(Errno::ISDIR.into());
     }
     Ok(opened)
 }
