@@ -3,6 +3,12 @@
  * Node's `wasi` module (https://nodejs.org/api/wasi.html); where behaviour differs, it says so here.
  */
 
+/** Bytes for a guest; a string is UTF-8. */
+export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
+
+/** What becomes of what a guest writes. */
+export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
+
 /** Options of {@link WASI}. */
 export interface WASIOptions {
   /**
@@ -40,20 +46,33 @@ export interface WASIOptions {
    */
   returnOnExit?: boolean | undefined
   /**
-   * File descriptor of the process that is the guest's standard input.
+   * The guest's standard input:
+   * - a file descriptor of the process, which stays the process's own;
+   * - bytes, copied at this moment, or an iterable of bytes, of which the next are taken when the guest reads and has
+   *   none left (the string `'inherit'` is the process's own 0, and `'ignore'` has nothing to read);
+   * - a function that is called then, with how many bytes the guest wants, and returns some, as many as it likes, or
+   *   `null` or `undefined` for the end. What it throws comes out of `start()`; anything else that it returns is a
+   *   `TypeError` `ERR_INVALID_RETURN_VALUE`.
    * @default 0
    */
-  stdin?: number | undefined
+  stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
   /**
-   * File descriptor of the process that is the guest's standard output.
+   * The guest's standard output:
+   * - a file descriptor of the process, which stays the process's own; `'inherit'` is the process's own 1;
+   * - `'pipe'`: it is kept, and read as {@link WASI.stdout};
+   * - `'ignore'`: it is forgotten;
+   * - a function that is called with a copy of what the guest wrote, once for each `fd_write`, before the guest goes
+   *   on; what it throws comes out of `start()`. It may call the guest's exports;
+   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`; what
+   *   the stream cannot take at once it buffers, as streams do.
    * @default 1
    */
-  stdout?: number | undefined
+  stdout?: number | Sink | undefined
   /**
-   * File descriptor of the process that is the guest's standard error.
+   * The guest's standard error, like {@link WASIOptions.stdout}; `'inherit'` is the process's own 2.
    * @default 2
    */
-  stderr?: number | undefined
+  stderr?: number | Sink | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -111,6 +130,15 @@ export class WASI {
    * closed is when it is collected. Not in node:wasi.
    */
   close(): void
+
+  /**
+   * What the guest has written so far with the option `stdout: 'pipe'`, at most 256 MiB (then its writes are `DQUOT`);
+   * `undefined` with any other.
+   */
+  get stdout(): Buffer | undefined
+
+  /** The same for `stderr`. */
+  get stderr(): Buffer | undefined
 
   /** {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void

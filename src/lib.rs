@@ -8,6 +8,7 @@
 //! | `node/class.rs` | the JavaScript class `WASI` |
 //! | `node/options.rs`, `error.rs` | what it is given, and the errors it throws |
 //! | `node/context.rs`, `prelude.js` | what a JavaScript environment has: functions, symbols, sandboxes |
+//! | `node/embedder.rs`, `stdio.js` | the embedder's functions that serve a guest's stdin, stdout and stderr |
 //! | `node/imports.rs`, `memory.rs` | the hot path: a guest's call, and the view of its memory |
 //! | `node/termination.rs` | workers that end while a guest runs |
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |

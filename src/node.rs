@@ -4,6 +4,7 @@
 
 mod class;
 mod context;
+mod embedder;
 mod error;
 mod imports;
 mod memory;

@@ -12,6 +12,7 @@ pub mod fd;
 pub mod io;
 pub mod memory;
 pub mod path;
+pub mod pipe;
 pub mod poll;
 pub mod proc;
 pub mod random;
@@ -28,6 +29,7 @@ use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
 use once_cell::sync::Lazy;
+use pipe::{Kept, Pipe};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -43,6 +45,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
+    /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
+    pub kept: [Option<Arc<Kept>>; 3],
     /// The preopened directories.
     preopens: Vec<FileId>,
 }
@@ -53,6 +57,18 @@ impl Wasi {
         let stream = Stream::host(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
         self.add(Entry::new(Descriptor::Stream(stream), Rights::ALL, Rights::ALL, flags))
+    }
+
+    /// Gives the guest its end of a pipe as its next descriptor.
+    pub fn add_pipe(&mut self, pipe: Pipe) -> std::result::Result<(), Errno> {
+        self.add(Entry::new(Descriptor::Pipe(pipe), Rights::ALL, Rights::empty(), Fdflags::empty()))
+    }
+
+    /// Gives the guest as its next descriptor a device that has nothing to read and forgets what is written.
+    pub fn add_null(&mut self) -> std::result::Result<(), Errno> {
+        let null = std::fs::File::options().read(true).write(true).open(sys::NULL_DEVICE)?;
+        let stream = Descriptor::Stream(Stream::guest(null)?);
+        self.add(Entry::new(stream, Rights::ALL, Rights::ALL, Fdflags::empty()))
     }
 
     /// Gives the guest the directory at `path` as its next descriptor, under the name `name`.

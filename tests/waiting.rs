@@ -45,7 +45,7 @@ fn finish(guest: &mut Guest, name: &str, args: &[u64], mut attempt: Attempt) -> 
                 wait.block(Duration::from_millis(100)).unwrap();
                 attempt = wait.attempt;
             }
-            Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
+            Err(other) => panic!("{name}: {other:?}"),
         }
     }
     panic!("{name} does not end");

@@ -76,8 +76,9 @@ for (const option of ['env', 'preopens']) {
 }
 
 for (const option of ['stdin', 'stdout', 'stderr']) {
-  test(`${option} that is no number is refused with ERR_INVALID_ARG_TYPE`, (t) => {
-    for (const [value, received] of except(is(undefined), isA('number'))) {
+  test(`${option} that is neither a number nor what an embedder may give instead is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+    const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
+    for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
       const message = `The "options.${option}" property must be of type number. Received ${received}`
       refusedType(t, make({ [option]: value }), message)
     }

@@ -3,8 +3,9 @@
 
 use super::context::{Context, Instance, Symbol, call, undefined};
 use super::error::{self, Class, invalid_type, throw_value};
+use super::memory::WeakRef;
 use super::options::{self, Options, Version};
-use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::bindgen_prelude::{Buffer, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Result, ValueType, sys};
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -39,11 +40,14 @@ impl WasiClass {
             env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
             return Err(error::pending());
         }
-        let Options { version, wasi, return_on_exit } = Options::read(&env, options)?;
-        let instance = Rc::new(Instance { wasi: Arc::new(wasi), memory: RefCell::new(None) });
+        let Options { version, wasi, return_on_exit, functions } = Options::read(&env, options)?;
+        let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
+        let instance =
+            Instance { wasi: Arc::new(wasi), memory: RefCell::new(None), functions: RefCell::new(kept) };
+        let instance = Rc::new(instance);
         let id = context.add(Rc::clone(&instance));
         let class = Self { context, instance, id, version };
-        if let Err(error) = class.populate(&object, return_on_exit) {
+        if let Err(error) = class.populate(&object, return_on_exit, functions) {
             class.context.forget(id);
             return Err(error);
         }
@@ -51,13 +55,14 @@ impl WasiClass {
     }
 
     /// Gives a new object its properties.
-    fn populate(&self, wasi: &Value<'_>, return_on_exit: bool) -> Result<()> {
+    fn populate(&self, wasi: &Value<'_>, return_on_exit: bool, functions: Option<Object<'_>>) -> Result<()> {
         let env = wasi.env;
         let args = [
             wasi.raw,
             env.create_uint32(self.id)?.raw(),
             env.create_string(self.version.namespace())?.raw(),
             error::unknown(env, return_on_exit)?.raw(),
+            functions.map_or_else(|| undefined(env), |functions| Ok(functions.raw()))?,
         ];
         call(env, self.context.prelude()?.populate.get(env)?, None, &args)?;
         Ok(())
@@ -146,6 +151,13 @@ impl WasiClass {
     #[napi(enumerable = false, catch_unwind)]
     pub fn close(&self) {
         self.instance.wasi.table.clear();
+    }
+
+    /// `wasi.stdout` and `wasi.stderr`: what the guest has written to that descriptor, if it is kept.
+    #[napi(enumerable = false, catch_unwind)]
+    pub fn kept(&self, fd: u32) -> Option<Buffer> {
+        let kept = self.instance.wasi.kept.get(fd as usize)?.as_ref()?;
+        Some(Buffer::from(kept.bytes().as_slice()))
     }
 
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,

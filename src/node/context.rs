@@ -2,12 +2,13 @@
 //! made once, and the sandboxes that live in it.
 
 use super::imports;
-use super::memory::MemoryView;
+use super::memory::{MemoryView, WeakRef};
 use super::termination;
 use crate::wasi::Wasi;
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
-use std::cell::{OnceCell, RefCell};
+use once_cell::unsync::OnceCell;
+use std::cell::RefCell;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Instance {
     pub wasi: Arc<Wasi>,
     /// The memory bound last, `None` before `start`.
     pub memory: RefCell<Option<MemoryView>>,
+    /// An array of the embedder's functions, by [`End`](crate::wasi::pipe::End); prelude.js keeps it alive.
+    pub functions: RefCell<Option<WeakRef>>,
 }
 
 /// One environment's share.
@@ -50,6 +53,7 @@ pub struct Context {
     instances: RefCell<Vec<Option<Rc<Instance>>>>,
     free: RefCell<Vec<u32>>,
     prelude: OnceCell<Prelude>,
+    stdio: OnceCell<StrongRef>,
 }
 
 /// The class, and what prelude.js returned, under its names.
@@ -89,6 +93,7 @@ impl Context {
             instances: RefCell::default(),
             free: RefCell::default(),
             prelude: OnceCell::new(),
+            stdio: OnceCell::new(),
         });
         let prelude: Function<'_, Object<'_>, Object<'_>> = env.run_script(include_str!("prelude.js"))?;
         let prelude = prelude.call(imports::functions(&context)?)?;
@@ -125,6 +130,15 @@ impl Context {
         self.prelude.get().ok_or_else(|| Error::from_status(Status::GenericFailure))
     }
 
+    /// What stdio.js makes, evaluated when it is first needed.
+    pub fn stdio(&self) -> Result<Object<'_>> {
+        let stdio = self.stdio.get_or_try_init(|| {
+            let make: Function<'_, (), Object<'_>> = self.env.run_script(include_str!("stdio.js"))?;
+            StrongRef::new(&self.env, make.call(())?.raw())
+        })?;
+        Ok(Object::from_raw(self.env.raw(), stdio.get(&self.env)?))
+    }
+
     /// One of the own symbols of WASI objects.
     pub fn symbol(&self, symbol: Symbol) -> Result<sys::napi_value> {
         let symbols = self.prelude()?.symbols.get(&self.env)?;
@@ -156,8 +170,12 @@ impl Context {
     /// Lets go of a sandbox, whose functions may go on to pass its number.
     pub fn forget(&self, id: u32) {
         let instance = self.instances.borrow_mut().get_mut(id as usize).and_then(Option::take);
-        if let Some(view) = instance.and_then(|instance| instance.memory.take()) {
+        let Some(instance) = instance else { return };
+        if let Some(view) = instance.memory.take() {
             view.delete(&self.env);
+        }
+        if let Some(functions) = instance.functions.take() {
+            functions.delete(&self.env);
         }
     }
 

@@ -2,6 +2,7 @@
 //! that the number and types of its arguments are constants in it.
 
 use super::context::{Context, Instance, call};
+use super::embedder;
 use super::error::{self, Class};
 use super::memory::MemoryView;
 use crate::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
@@ -228,6 +229,11 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
             Failure::Wait(wait) => {
                 wait_in_place(context, &wait)?;
                 call.attempt = wait.attempt;
+                call.memory = bound_memory(context, &instance)?;
+            }
+            Failure::Ask(ask) => {
+                embedder::answer(context, &instance, &ask)?;
+                call.attempt = ask.attempt;
                 call.memory = bound_memory(context, &instance)?;
             }
             Failure::Exit(status) => return exit_process(env, status),

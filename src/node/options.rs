@@ -1,5 +1,8 @@
 //! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
 
+mod stdio;
+
+use self::stdio::Stdio;
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
@@ -29,17 +32,21 @@ impl Version {
     }
 }
 
+/// Bytes of stdout, and of stderr, that are kept at most.
+const OUTPUT: u64 = 256 << 20;
+
 /// What the options say.
-#[derive(Debug)]
-pub struct Options {
+pub struct Options<'env> {
     pub version: Version,
     pub wasi: Wasi,
     pub return_on_exit: bool,
+    /// The embedder's functions for its ends of pipes, if there are any.
+    pub functions: Option<Object<'env>>,
 }
 
-impl Options {
+impl<'env> Options<'env> {
     /// Reads them, and makes the guest's world.
-    pub fn read(env: &Env, options: Unknown<'_>) -> Result<Self> {
+    pub fn read(env: &'env Env, options: Unknown<'env>) -> Result<Self> {
         let options = match options.get_type()? {
             ValueType::Undefined => Object::new(env)?,
             _ => object(env, options, "The \"options\" argument")?,
@@ -55,12 +62,10 @@ impl Options {
             .into_iter()
             .map(|(name, path)| Ok((name, error::to_text(env, path)?)))
             .collect::<Result<Vec<_>>>()?;
-        let mut stdio = [0, 1, 2];
-        for (fd, name) in stdio.iter_mut().zip(STDIO) {
-            *fd = descriptor(env, get(&options, name)?, name, *fd)?;
-        }
+        let stdio =
+            [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
         permission(env)?;
-        let wasi = build(env, &args, &variables, &preopens, stdio)?;
+        let wasi = build(env, &args, &variables, &preopens, &stdio)?;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = match return_on_exit.get_type()? {
             ValueType::Undefined => version != Version::First,
@@ -70,11 +75,9 @@ impl Options {
                 return Err(invalid_type(env, subject, "of type boolean", return_on_exit));
             }
         };
-        Ok(Self { version, wasi, return_on_exit })
+        Ok(Self { version, wasi, return_on_exit, functions: stdio::functions(env, &stdio)? })
     }
 }
-
-const STDIO: [&str; 3] = ["stdin", "stdout", "stderr"];
 
 fn get<'env>(options: &Object<'env>, name: &str) -> Result<Unknown<'env>> {
     options.get_named_property_unchecked(name)
@@ -139,15 +142,8 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
 }
 
 /// A file descriptor of the host's.
-fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
-    let number = match value.get_type()? {
-        ValueType::Undefined => return Ok(default),
-        ValueType::Number => f64::from_unknown(value)?,
-        _ => {
-            let subject = format!("The \"options.{name}\" property");
-            return Err(invalid_type(env, &subject, "of type number", value));
-        }
-    };
+fn descriptor(env: &Env, value: Unknown<'_>, name: &str) -> Result<i32> {
+    let number = f64::from_unknown(value)?;
     let expected = if number.fract() != 0.0 || !number.is_finite() {
         "It must be an integer."
     } else if !(0.0..=f64::from(i32::MAX)).contains(&number) {
@@ -215,7 +211,7 @@ fn build(
     args: &[String],
     variables: &[(String, String)],
     preopens: &[(String, String)],
-    stdio: [i32; 3],
+    stdio: &[Stdio<'_>; 3],
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
     for (index, arg) in args.iter().enumerate() {
@@ -227,9 +223,9 @@ fn build(
         let property = || format!("options.env[{}]", quote(key));
         wasi.env.push(variable.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), &variable))?;
     }
-    for (fd, name) in stdio.into_iter().zip(STDIO) {
-        let subject = || format!("options.{name} is the descriptor {fd}");
-        wasi.add_stdio(fd).map_err(|errno| error::init(env, errno, &subject(), None))?;
+    for (end, stdio) in stdio.iter().enumerate() {
+        stdio::add(&mut wasi, stdio, end, OUTPUT)
+            .map_err(|errno| error::init(env, errno, &stdio.subject(end), None))?;
     }
     for (name, path) in preopens {
         let property = format!("options.preopens[{}]", quote(name));

@@ -1,5 +1,6 @@
 //! `errno`: what a call answers, and the one place where an `io::Error` becomes one.
 
+use super::pipe::Ask;
 use super::poll::Wait;
 use std::io;
 
@@ -13,6 +14,8 @@ pub enum Failure {
     Errno(Errno),
     /// It cannot go on before something happens; it is called again then.
     Wait(Box<Wait>),
+    /// The embedder has to do something first; it is called again then.
+    Ask(Box<Ask>),
     /// The guest exits, with this code.
     Exit(u32),
 }

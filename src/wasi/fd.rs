@@ -18,13 +18,13 @@ impl Wasi {
         if let Descriptor::Dir(_) = fd.descriptor {
             return Err(Errno::Badf.into());
         }
-        Ok(sys::advise(fd.descriptor.handle(), offset, len, advice)?)
+        Ok(sys::advise(fd.descriptor.handle()?, offset, len, advice)?)
     }
 
     /// Makes sure that a range of a file has room on the disk: `posix_fallocate`.
     pub fn fd_allocate(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
         fd.require(Rights::FD_ALLOCATE)?;
-        Ok(sys::allocate(fd.descriptor.handle(), offset, len)?)
+        Ok(sys::allocate(fd.descriptor.handle()?, offset, len)?)
     }
 
     /// Closes a descriptor: `close`. Of the host's stdio only the guest's entry goes.
@@ -36,7 +36,7 @@ impl Wasi {
     /// Stores the data of a file on the disk: `fdatasync`.
     pub fn fd_datasync(&self, fd: Arc<Entry>) -> Result {
         fd.require(Rights::FD_DATASYNC)?;
-        Ok(sys::datasync(fd.descriptor.handle())?)
+        Ok(sys::datasync(fd.descriptor.handle()?)?)
     }
 
     /// State of a descriptor.
@@ -57,7 +57,7 @@ impl Wasi {
                     file.set_append(flags.contains(Fdflags::APPEND), || fd.set_flags(flags))?;
                 }
                 Descriptor::Dir(_) => {}
-                Descriptor::Stream(_) => return Err(Errno::Notsup.into()),
+                Descriptor::Stream(_) | Descriptor::Pipe(_) => return Err(Errno::Notsup.into()),
             }
         }
         fd.set_flags(flags);
@@ -72,14 +72,18 @@ impl Wasi {
     /// Attributes of an open file: `fstat`.
     pub fn fd_filestat_get(&self, fd: Arc<Entry>) -> Result<Filestat> {
         fd.require(Rights::FD_FILESTAT_GET)?;
-        let stat = sys::stat(fd.descriptor.handle())?;
-        Ok(Filestat { filetype: fd.descriptor.filetype(), ..stat })
+        let filetype = fd.descriptor.filetype();
+        if let Descriptor::Pipe(_) = fd.descriptor {
+            return Ok(Filestat { dev: 0, ino: 0, filetype, nlink: 1, size: 0, atim: 0, mtim: 0, ctim: 0 });
+        }
+        let stat = sys::stat(fd.descriptor.handle()?)?;
+        Ok(Filestat { filetype, ..stat })
     }
 
     /// Cuts or extends an open file: `ftruncate`.
     pub fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> Result {
         fd.require(Rights::FD_FILESTAT_SET_SIZE)?;
-        Ok(sys::set_size(fd.descriptor.handle(), size)?)
+        Ok(sys::set_size(fd.descriptor.handle()?, size)?)
     }
 
     /// Sets the times of an open file: `futimens`.
@@ -92,7 +96,7 @@ impl Wasi {
     ) -> Result {
         fd.require(Rights::FD_FILESTAT_SET_TIMES)?;
         let (atim, mtim) = flags.times(atim, mtim)?;
-        Ok(sys::set_times(fd.descriptor.handle(), atim, mtim)?)
+        Ok(sys::set_times(fd.descriptor.handle()?, atim, mtim)?)
     }
 
     /// That a descriptor is a preopened directory, and the length of its name.
@@ -125,13 +129,14 @@ impl Wasi {
             Descriptor::File(file) => file.seek(offset, whence),
             Descriptor::Stream(stream) => Ok(sys::seek(stream.handle(), offset, whence)?),
             Descriptor::Dir(_) => Err(Errno::Notcapable.into()),
+            Descriptor::Pipe(_) => Err(Errno::Spipe.into()),
         }
     }
 
     /// Stores data and metadata of a file on the disk: `fsync`.
     pub fn fd_sync(&self, fd: Arc<Entry>) -> Result {
         fd.require(Rights::FD_SYNC)?;
-        Ok(sys::sync(fd.descriptor.handle())?)
+        Ok(sys::sync(fd.descriptor.handle()?)?)
     }
 
     /// The position: `lseek(0, SEEK_CUR)`.
@@ -143,7 +148,7 @@ impl Wasi {
 fn preopen_name(fd: &Entry) -> Option<&[u8]> {
     match &fd.descriptor {
         Descriptor::Dir(dir) => dir.preopen_name(),
-        Descriptor::File(_) | Descriptor::Stream(_) => None,
+        Descriptor::File(_) | Descriptor::Stream(_) | Descriptor::Pipe(_) => None,
     }
 }
 

@@ -181,6 +181,7 @@ impl Wasi {
                 let read = transfer::once(memory, iovs, |buffers| read(stream.handle(), buffers));
                 Wait::if_refused(read, &fd, Interest::Read)
             }
+            Descriptor::Pipe(pipe) => pipe.read(memory, &fd, iovs),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         }
     }
@@ -214,6 +215,7 @@ impl Wasi {
                 let write = |buffers: &[sys::Buffer]| write(stream.handle(), buffers);
                 transfer::all(memory, attempt, &fd, Interest::Write, iovs, write)
             }
+            Descriptor::Pipe(pipe) => pipe.write(memory, &attempt, &fd, iovs),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         }
     }
@@ -252,6 +254,7 @@ fn positioned(fd: &Entry, offset: Filesize) -> Result<sys::Handle<'_>> {
     }
     match &fd.descriptor {
         Descriptor::Dir(_) => Err(Errno::Isdir.into()),
-        other => Ok(other.handle()),
+        Descriptor::Pipe(_) => Err(Errno::Spipe.into()),
+        other => Ok(other.handle()?),
     }
 }

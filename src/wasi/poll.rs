@@ -59,7 +59,7 @@ impl Wait {
 
     /// Waits for a stream unless it is ready now.
     pub(super) fn unless_ready(fd: &Arc<Entry>, interest: Interest) -> Result {
-        let readiness = sys::poll(&[(fd.descriptor.handle(), interest)], Duration::ZERO)?;
+        let readiness = sys::poll(&[(fd.descriptor.handle()?, interest)], Duration::ZERO)?;
         if readiness[0].ready { Ok(()) } else { Err(Self::on(fd, interest, Attempt::default())) }
     }
 
@@ -75,8 +75,7 @@ impl Wait {
     /// Waits in place, `at_most` so long. Whether it is time to try the call again.
     pub fn block(&self, at_most: Duration) -> std::io::Result<bool> {
         let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
-        let streams: Vec<_> =
-            self.streams.iter().map(|(fd, interest)| (fd.descriptor.handle(), *interest)).collect();
+        let streams = self.handles().map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let readiness = sys::poll(&streams, left.map_or(at_most, |left| left.min(at_most)))?;
         Ok(left.is_some_and(|left| left <= at_most) || readiness.iter().any(|stream| stream.ready))
     }
@@ -174,6 +173,7 @@ impl Wasi {
             (Descriptor::Stream(stream), _) if stream.may_wait() => return Ok(Subject::Stream(fd, interest)),
             (Descriptor::File(file), Interest::Read) => file.remaining()?,
             (Descriptor::Stream(stream), Interest::Read) => sys::readable_bytes(stream.handle()),
+            (Descriptor::Pipe(pipe), Interest::Read) => pipe.available(),
             _ => 0,
         };
         Ok(Subject::Answered(Answer::Ready { nbytes, hangup: false }))
@@ -234,16 +234,18 @@ impl Wait {
         if self.streams.is_empty() {
             return Ok(Vec::new());
         }
-        let streams: Vec<_> =
-            self.streams.iter().map(|(fd, interest)| (fd.descriptor.handle(), *interest)).collect();
-        Ok(sys::poll(&streams, Duration::ZERO)?)
+        Ok(sys::poll(&self.handles()?, Duration::ZERO)?)
+    }
+
+    fn handles(&self) -> std::result::Result<Vec<(sys::Handle<'_>, Interest)>, Errno> {
+        self.streams.iter().map(|(fd, interest)| Ok((fd.descriptor.handle()?, *interest))).collect()
     }
 
     fn answer(&self, readiness: &[Readiness], place: (Fd, Interest)) -> Option<Answer> {
         let index = *self.places.get(&place)?;
         let (readiness, (entry, interest)) = (readiness.get(index)?, self.streams.get(index)?);
         let nbytes = match interest {
-            Interest::Read if readiness.ready => sys::readable_bytes(entry.descriptor.handle()),
+            Interest::Read if readiness.ready => sys::readable_bytes(entry.descriptor.handle().ok()?),
             _ => 0,
         };
         readiness.ready.then_some(Answer::Ready { nbytes, hangup: readiness.hangup })

@@ -3,6 +3,7 @@
 use super::dir::Dir;
 use super::errno::{Errno, Result};
 use super::io::{File, Stream};
+use super::pipe::Pipe;
 use super::sys;
 use super::types::{Fd, Fdflags, Fdstat, Filetype, Rights};
 use std::cmp::Reverse;
@@ -22,6 +23,8 @@ pub enum Descriptor {
     File(File),
     /// Bytes that come and go in an order the system keeps: stdio, pipes, sockets, terminals, devices.
     Stream(Stream),
+    /// A pipe to the embedder, which the system knows nothing of.
+    Pipe(Pipe),
 }
 
 /// What is behind a descriptor number.
@@ -131,6 +134,7 @@ impl Descriptor {
             Descriptor::Dir(_) => Filetype::Directory,
             Descriptor::File(_) => Filetype::RegularFile,
             Descriptor::Stream(stream) => stream.filetype(),
+            Descriptor::Pipe(_) => Filetype::Unknown,
         }
     }
 
@@ -138,13 +142,13 @@ impl Descriptor {
         matches!(self, Descriptor::Stream(stream) if stream.is_terminal())
     }
 
-    /// The system's own handle.
-    #[must_use]
-    pub fn handle(&self) -> sys::Handle<'_> {
+    /// The system's own handle; a pipe to the embedder has none, `INVAL`.
+    pub fn handle(&self) -> std::result::Result<sys::Handle<'_>, Errno> {
         match self {
-            Descriptor::Dir(dir) => dir.handle(),
-            Descriptor::File(file) => file.handle(),
-            Descriptor::Stream(stream) => stream.handle(),
+            Descriptor::Dir(dir) => Ok(dir.handle()),
+            Descriptor::File(file) => Ok(file.handle()),
+            Descriptor::Stream(stream) => Ok(stream.handle()),
+            Descriptor::Pipe(_) => Err(Errno::Inval),
         }
     }
 }

@@ -44,6 +44,9 @@ use windows_sys::Win32::Storage::FileSystem::{
     SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
 };
 
+/// A device that has nothing to read and forgets what is written.
+pub const NULL_DEVICE: &str = "NUL";
+
 /// The system's own handle of something open.
 pub type Handle<'a> = BorrowedHandle<'a>;
 

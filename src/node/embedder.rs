@@ -1,0 +1,103 @@
+//! Calling the functions that an embedder gave for the other ends of a guest's pipes.
+
+use super::context::{Context, Instance, call};
+use super::error::{self, Class};
+use crate::wasi::pipe::{Ask, End, Pipe, Request};
+use crate::wasi::table::Descriptor;
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, Result, sys};
+use std::ptr;
+
+/// Does what a call asks for. What the embedder's function throws stays thrown.
+#[cold]
+pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
+    let env = &context.env;
+    match &ask.request {
+        Request::Read(fd, size) => {
+            let size = env.create_uint32(*size)?;
+            let returned = call_end(context, instance, End::Stdin, napi::JsValue::raw(&size))?;
+            let given = bytes_of(env, returned)?;
+            if given.is_none() && !is_null(env, returned)? {
+                return Err(not_bytes(env, returned));
+            }
+            if let Descriptor::Pipe(Pipe::Input(input)) = &fd.descriptor {
+                input.supply(given);
+            }
+        }
+        Request::Write(end, bytes) => {
+            let mut buffer = ptr::null_mut();
+            // SAFETY: as many bytes as the length says, and a place for the Buffer that they are copied into.
+            napi::check_status!(unsafe {
+                let (bytes, len) = (bytes.as_ptr().cast(), bytes.len());
+                sys::napi_create_buffer_copy(env.raw(), len, bytes, ptr::null_mut(), &raw mut buffer)
+            })?;
+            call_end(context, instance, *end, buffer)?;
+        }
+    }
+    Ok(())
+}
+
+fn call_end(
+    context: &Context,
+    instance: &Instance,
+    end: End,
+    argument: sys::napi_value,
+) -> Result<sys::napi_value> {
+    let env = &context.env;
+    let functions =
+        instance.functions.borrow().as_ref().map_or(ptr::null_mut(), |functions| functions.get(env));
+    let mut function = ptr::null_mut();
+    // SAFETY: an array of this environment, or null, which is refused.
+    napi::check_status!(unsafe {
+        sys::napi_get_element(env.raw(), functions, end as u32, &raw mut function)
+    })?;
+    call(env, function, None, &[argument])
+}
+
+fn is_null(env: &Env, value: sys::napi_value) -> Result<bool> {
+    let mut kind = 0;
+    // SAFETY: a value of this environment.
+    napi::check_status!(unsafe { sys::napi_typeof(env.raw(), value, &raw mut kind) })?;
+    Ok(kind == sys::ValueType::napi_null)
+}
+
+/// A copy of the bytes of a `Uint8Array`; `None` of what is none.
+pub fn bytes_of(env: &Env, value: sys::napi_value) -> Result<Option<Vec<u8>>> {
+    let mut is_array = false;
+    // SAFETY: a value of this environment.
+    napi::check_status!(unsafe { sys::napi_is_typedarray(env.raw(), value, &raw mut is_array) })?;
+    if !is_array {
+        return Ok(None);
+    }
+    let (mut base, mut len, mut kind) = (ptr::null_mut(), 0, 0);
+    let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: a typed array of this environment.
+    napi::check_status!(unsafe {
+        let (kind, len, base) = (&raw mut kind, &raw mut len, &raw mut base);
+        sys::napi_get_typedarray_info(env.raw(), value, kind, len, base, buffer, offset)
+    })?;
+    if kind != sys::TypedarrayType::uint8_array {
+        return Ok(None);
+    }
+    let mut bytes = vec![0_u8; len];
+    if len > 0 {
+        // SAFETY: the array has as many bytes, which only JavaScript of this thread changes, and none runs; or, if
+        // they are shared, other threads, whose changes may be torn. The vector is new.
+        unsafe { ptr::copy(base.cast::<u8>(), bytes.as_mut_ptr(), len) };
+    }
+    Ok(Some(bytes))
+}
+
+/// As Node says that a function returned what it should not.
+fn not_bytes(env: &Env, value: sys::napi_value) -> napi::Error {
+    // SAFETY: a value of this environment.
+    let value = unsafe { Unknown::from_raw_unchecked(env.raw(), value) };
+    let received = match error::describe(env, value) {
+        Ok(received) => received,
+        Err(error) => return error,
+    };
+    let message = format!(
+        "Expected a string, an ArrayBuffer, a view of one, or null to be returned from \"options.stdin\" but got {received}."
+    );
+    error::throw(env, Class::TypeError, "ERR_INVALID_RETURN_VALUE", &message)
+}

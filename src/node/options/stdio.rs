@@ -1,0 +1,95 @@
+//! `stdin`, `stdout` and `stderr`: a descriptor of the host's, or what the embedder gives and takes itself.
+
+use super::descriptor;
+use crate::node::context::{Context, call};
+use crate::node::embedder::bytes_of;
+use crate::node::error::{self, invalid_type};
+use crate::wasi::Wasi;
+use crate::wasi::errno::Errno;
+use crate::wasi::pipe::{End, Input, Kept, Output, Pipe};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
+use napi::{Env, Result, ValueType};
+use std::sync::Arc;
+
+/// The options, in the order of the descriptors.
+pub const NAMES: [&str; 3] = ["stdin", "stdout", "stderr"];
+const ENDS: [End; 3] = [End::Stdin, End::Stdout, End::Stderr];
+
+/// What one of the three is.
+pub enum Stdio<'env> {
+    /// A descriptor of the host's.
+    Descriptor(i32),
+    /// Nothing.
+    Ignored,
+    /// All there is to read.
+    Data(Vec<u8>),
+    /// What is written is kept.
+    Kept,
+    /// A function that gives or takes bytes.
+    Function(Unknown<'env>),
+}
+
+/// Reads one of the three options.
+pub fn read<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<Stdio<'env>> {
+    let (name, own) = (NAMES[end], end as i32);
+    let value: Unknown<'env> = options.get_named_property_unchecked(name)?;
+    match value.get_type()? {
+        ValueType::Undefined => return Ok(Stdio::Descriptor(own)),
+        ValueType::Number => return Ok(Stdio::Descriptor(descriptor(env, value, name)?)),
+        _ => {}
+    }
+    let context = Context::of(*env)?;
+    let known = if end == 0 { "input" } else { "output" };
+    let known: Unknown<'_> = context.stdio()?.get_named_property_unchecked(known)?;
+    let meant = call(env, known.raw(), None, &[value.raw()])?;
+    // SAFETY: the function returned a value of this environment.
+    let meant = unsafe { Unknown::from_raw_unchecked(env.raw(), meant) };
+    match (meant.get_type()?, error::string(meant)?.as_deref()) {
+        (_, Some("inherit")) => Ok(Stdio::Descriptor(own)),
+        (_, Some("ignore")) => Ok(Stdio::Ignored),
+        (_, Some(_)) => Ok(Stdio::Kept),
+        (ValueType::Function, _) => Ok(Stdio::Function(meant)),
+        (ValueType::Object, _) => Ok(Stdio::Data(bytes_of(env, meant.raw())?.unwrap_or_default())),
+        _ => Err(invalid_type(env, &format!("The \"options.{name}\" property"), "of type number", value)),
+    }
+}
+
+impl Stdio<'_> {
+    /// What messages say of it.
+    pub fn subject(&self, end: usize) -> String {
+        match self {
+            Stdio::Descriptor(fd) => format!("options.{} is the descriptor {fd}", NAMES[end]),
+            _ => format!("options.{} cannot be had", NAMES[end]),
+        }
+    }
+}
+
+/// The functions among them, in an array by descriptor, if there are any.
+pub fn functions<'env>(env: &'env Env, stdio: &[Stdio<'env>; 3]) -> Result<Option<Object<'env>>> {
+    if !stdio.iter().any(|stdio| matches!(stdio, Stdio::Function(_))) {
+        return Ok(None);
+    }
+    let mut functions = env.create_array(3)?.coerce_to_object()?;
+    for (end, stdio) in (0..).zip(stdio) {
+        if let Stdio::Function(function) = stdio {
+            functions.set_element(end, *function)?;
+        }
+    }
+    Ok(Some(functions))
+}
+
+/// Gives a guest its stdin, stdout or stderr.
+pub fn add(wasi: &mut Wasi, stdio: &Stdio<'_>, end: usize, limit: u64) -> std::result::Result<(), Errno> {
+    match stdio {
+        Stdio::Descriptor(fd) => wasi.add_stdio(*fd),
+        Stdio::Ignored => wasi.add_null(),
+        Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::of(bytes.clone()))),
+        Stdio::Kept => {
+            let kept = Arc::new(Kept::at_most(limit));
+            wasi.kept[end] = Some(Arc::clone(&kept));
+            wasi.add_pipe(Pipe::Output(Output::Kept(kept)))
+        }
+        Stdio::Function(_) if end == 0 => wasi.add_pipe(Pipe::Input(Input::asked())),
+        Stdio::Function(_) => wasi.add_pipe(Pipe::Output(Output::Handed(ENDS[end]))),
+    }
+}

@@ -1,0 +1,51 @@
+// What an embedder may give for stdin, stdout and stderr besides a descriptor, for options/stdio.rs: told apart, and
+// made functions that take or return bytes.
+;() => {
+  'use strict'
+  const encoder = new TextEncoder()
+  const isData = (value) => typeof value === 'string' || value instanceof ArrayBuffer || ArrayBuffer.isView(value)
+
+  /** The bytes of data; anything else stays what it is. */
+  const bytes = (value) => {
+    if (typeof value === 'string') return encoder.encode(value)
+    if (value instanceof ArrayBuffer) return new Uint8Array(value)
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    return value ?? null
+  }
+
+  const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
+
+  return {
+    // A mode, bytes, a function that returns bytes or null for the end; undefined for anything else.
+    input(value) {
+      if (MODES.in.includes(value)) return value
+      if (isData(value)) return bytes(value)
+      if (typeof value === 'function') return (size) => bytes(value(size))
+      if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
+      let iterator
+      return () => {
+        iterator ??= value[Symbol.iterator]()
+        const { done, value: next } = iterator.next()
+        return done ? null : bytes(next)
+      }
+    },
+
+    // A mode, or a function that takes a Buffer; undefined for anything else.
+    output(value) {
+      if (MODES.out.includes(value)) return value
+      if (typeof value === 'function') return (chunk) => void value(chunk)
+      if (typeof value !== 'object' || typeof value?.write !== 'function') return undefined
+      return (chunk) => {
+        value.write(chunk)
+        if (value.errored) {
+          // It comes out of start(): the same error need not end the process as an event, too.
+          value.once?.('error', () => {})
+          throw value.errored
+        }
+        if (value.destroyed) {
+          throw Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' })
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,230 @@
+//! Pipes whose other end is the embedder's: bytes it gives the guest to read, and what becomes of those the guest
+//! writes. They are no files of the system's. Calling the embedder is the caller's business: a call that needs that
+//! says so with an [`Ask`], and is made again when it was done.
+
+use super::abi::Attempt;
+use super::errno::{Errno, Failure, Result};
+use super::memory::{List, Memory};
+use super::table::Entry;
+use super::types::{Filesize, Iovec, Size};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of one write at most: a guest that asks for more is told that so many were written.
+const MAX_WRITE: u64 = 16 << 20;
+
+/// The guest's end of a pipe.
+#[derive(Debug)]
+pub enum Pipe {
+    /// It reads.
+    Input(Input),
+    /// It writes.
+    Output(Output),
+}
+
+/// Which of the embedder's functions has the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Gives bytes to read.
+    Stdin = 0,
+    /// Takes what was written.
+    Stdout = 1,
+    /// Takes what was written.
+    Stderr = 2,
+}
+
+/// What the embedder is to do before a call can go on.
+#[derive(Debug)]
+pub struct Ask {
+    /// What it is.
+    pub request: Request,
+    /// For the call, when it is made again.
+    pub attempt: Attempt,
+}
+
+/// Something only the embedder can do.
+#[derive(Debug)]
+pub enum Request {
+    /// To give an input bytes, by [`Input::supply`]: the guest wants so many.
+    Read(Arc<Entry>, Size),
+    /// To take what the guest has written.
+    Write(End, Vec<u8>),
+}
+
+/// Bytes for the guest.
+#[derive(Debug)]
+pub struct Input(Mutex<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    bytes: Vec<u8>,
+    /// How many of them the guest has read.
+    read: usize,
+    /// Whether no more will come.
+    ended: bool,
+}
+
+impl Input {
+    /// All there is to read.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self(Mutex::new(Pending { bytes, read: 0, ended: true }))
+    }
+
+    /// What the embedder will give when it is asked.
+    #[must_use]
+    pub fn asked() -> Self {
+        Self(Mutex::new(Pending { bytes: Vec::new(), read: 0, ended: false }))
+    }
+
+    /// Gives the guest more, or, with `None`, no more.
+    pub fn supply(&self, bytes: Option<Vec<u8>>) {
+        let mut pending = self.pending();
+        match bytes {
+            Some(more) if pending.read == pending.bytes.len() => {
+                *pending = Pending { bytes: more, read: 0, ended: pending.ended };
+            }
+            Some(more) => pending.bytes.extend(more),
+            None => pending.ended = true,
+        }
+    }
+
+    fn read(&self, memory: Memory, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
+        let wanted = total(memory, iovs)?;
+        let mut pending = self.pending();
+        if pending.read == pending.bytes.len() && !pending.ended && wanted > 0 {
+            let request = Request::Read(Arc::clone(fd), wanted.min(MAX_WRITE) as Size);
+            let attempt = Attempt { fd: Some(Arc::clone(fd)), ..Attempt::default() };
+            return Err(Failure::Ask(Box::new(Ask { request, attempt })));
+        }
+        let mut done = 0;
+        for index in 0..iovs.len {
+            let rest = &pending.bytes[pending.read..];
+            if rest.is_empty() {
+                break;
+            }
+            let iov: Iovec = memory.load_at(iovs, index)?;
+            let part = &rest[..rest.len().min(iov.buf_len as usize)];
+            if !part.is_empty() {
+                memory.write(iov.buf, part)?;
+            }
+            done += part.len();
+            pending.read += part.len();
+        }
+        Ok(done as Size)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the guest's bytes go.
+#[derive(Debug)]
+pub enum Output {
+    /// They are kept for the embedder.
+    Kept(Arc<Kept>),
+    /// The embedder takes them as they come.
+    Handed(End),
+}
+
+/// What a guest has written.
+#[derive(Debug)]
+pub struct Kept {
+    bytes: Mutex<Vec<u8>>,
+    limit: u64,
+}
+
+impl Kept {
+    /// Nothing yet, and never more than `limit` bytes.
+    #[must_use]
+    pub fn at_most(limit: u64) -> Self {
+        Self { bytes: Mutex::default(), limit }
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps more; `DQUOT` if there is no room at all.
+    fn write(&self, memory: Memory, iovs: List<Iovec>) -> Result<Size> {
+        let mut bytes = self.bytes();
+        let room = self.limit.saturating_sub(bytes.len() as u64);
+        if room == 0 && total(memory, iovs)? > 0 {
+            return Err(Errno::Dquot.into());
+        }
+        gather(memory, iovs, room.min(MAX_WRITE), &mut bytes)
+    }
+}
+
+impl Pipe {
+    pub(super) fn read(&self, memory: Memory, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
+        match self {
+            Pipe::Input(input) => input.read(memory, fd, iovs),
+            Pipe::Output(_) => Err(Errno::Badf.into()),
+        }
+    }
+
+    pub(super) fn write(
+        &self,
+        memory: Memory,
+        attempt: &Attempt,
+        fd: &Arc<Entry>,
+        iovs: List<Iovec>,
+    ) -> Result<Size> {
+        match self {
+            Pipe::Input(_) => Err(Errno::Badf.into()),
+            Pipe::Output(Output::Kept(kept)) => kept.write(memory, iovs),
+            Pipe::Output(Output::Handed(_)) if attempt.transferred > 0 => Ok(attempt.transferred),
+            Pipe::Output(Output::Handed(end)) => {
+                let mut bytes = Vec::new();
+                let transferred = gather(memory, iovs, MAX_WRITE, &mut bytes)?;
+                if transferred == 0 {
+                    return Ok(0);
+                }
+                let attempt = Attempt { fd: Some(Arc::clone(fd)), transferred, ..Attempt::default() };
+                Err(Failure::Ask(Box::new(Ask { request: Request::Write(*end, bytes), attempt })))
+            }
+        }
+    }
+
+    /// Bytes that can be read without asking the embedder.
+    pub(super) fn available(&self) -> Filesize {
+        match self {
+            Pipe::Input(Input(pending)) => {
+                let pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+                (pending.bytes.len() - pending.read) as Filesize
+            }
+            Pipe::Output(_) => 0,
+        }
+    }
+}
+
+/// Bytes in all regions of a list together.
+fn total(memory: Memory, iovs: List<Iovec>) -> Result<u64> {
+    let mut total = 0;
+    for index in 0..iovs.len {
+        let iov: Iovec = memory.load_at(iovs, index)?;
+        total += u64::from(iov.buf_len);
+    }
+    Ok(total)
+}
+
+/// Appends the regions of a list to `bytes`, at most so many, and says how many. It makes room for a region after
+/// the memory was found to have it.
+fn gather(memory: Memory, iovs: List<Iovec>, at_most: u64, bytes: &mut Vec<u8>) -> Result<Size> {
+    let before = bytes.len();
+    for index in 0..iovs.len {
+        let (start, left) = (bytes.len(), at_most - (bytes.len() - before) as u64);
+        if left == 0 {
+            break;
+        }
+        let iov: Iovec = memory.load_at(iovs, index)?;
+        memory.address(iov)?;
+        bytes.resize(start + u64::from(iov.buf_len).min(left) as usize, 0);
+        if bytes.len() > start {
+            memory.read(iov.buf, &mut bytes[start..])?;
+        }
+    }
+    Ok((bytes.len() - before) as Size)
+}
