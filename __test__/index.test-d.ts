@@ -2,7 +2,7 @@
 
 import type * as node from 'node:wasi'
 import capwasi, { WASI } from 'capwasi'
-import type { FinalizeBindingsOptions, WASIOptions } from 'capwasi'
+import type { Data, FinalizeBindingsOptions, Sink, WASIOptions } from 'capwasi'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function is<T extends true>(): T
@@ -45,7 +45,13 @@ is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
 is<Equal<WASIOptions['preopens'], NodeJS.Dict<string> | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
-is<Equal<WASIOptions['stdin' | 'stdout' | 'stderr'], number | undefined>>()
+is<Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>>()
+is<Equal<WASIOptions['stdout' | 'stderr'], number | Sink | undefined>>()
+is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
+
+new WASI({ stdin: 'text', stdout: 'pipe', stderr: process.stderr })
+new WASI({ stdin: ['one', new Uint8Array(2), new ArrayBuffer(3)], stdout: (chunk) => chunk.readUInt8(0) })
+new WASI({ stdin: (size) => (size > 1 ? 'x' : null), stdout: 'ignore' })
 
 // @ts-expect-error There is no preview2.
 new WASI({ version: 'preview2' })
@@ -63,10 +69,10 @@ new WASI({ env: 'A=b' })
 new WASI({ preopens: { '/': 1 } })
 // @ts-expect-error The host's path is no URL.
 new WASI({ preopens: { '/': new URL('file:///') } })
-// @ts-expect-error A descriptor is a number.
-new WASI({ stdin: '0' })
-// @ts-expect-error A descriptor is no stream.
-new WASI({ stdout: process.stdout })
+// @ts-expect-error Nothing is read from a stream at once.
+new WASI({ stdin: process.stdin })
+// @ts-expect-error There is no such mode.
+new WASI({ stdout: 'pipes' })
 // @ts-expect-error There is no null.
 new WASI({ stderr: null })
 // @ts-expect-error It is a boolean.
