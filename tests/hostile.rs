@@ -7,6 +7,7 @@ use capwasi::wasi::Wasi;
 use capwasi::wasi::abi::{Attempt, Call, CoreType, MAX_PARAMS};
 use capwasi::wasi::errno::{Errno, Failure};
 use capwasi::wasi::memory::Memory;
+use capwasi::wasi::pipe::{End, Input, Kept, Output, Pipe};
 use common::{CREAT, FILE, Function, Functions, Guest, Tree};
 use std::path::Path;
 use std::sync::Arc;
@@ -128,7 +129,12 @@ fn world(path: &Path) -> (Wasi, Vec<Lent>) {
     let mut guest = Guest::new(wasi);
     guest.open("file", CREAT, FILE);
     guest.open("dir", 0, 0);
-    (Arc::into_inner(guest.wasi).unwrap(), lent)
+    let mut wasi = Arc::into_inner(guest.wasi).unwrap();
+    wasi.add_pipe(Pipe::Input(Input::of(b"input".to_vec()))).unwrap();
+    wasi.add_pipe(Pipe::Input(Input::asked())).unwrap();
+    wasi.add_pipe(Pipe::Output(Output::Kept(Arc::new(Kept::at_most(SIZE as u64))))).unwrap();
+    wasi.add_pipe(Pipe::Output(Output::Handed(End::Stdout))).unwrap();
+    (wasi, lent)
 }
 
 /// Lends pipes, sockets and a device.
@@ -182,7 +188,8 @@ fn attack(table: &Functions, seed: u64) {
         // Each parameter at each of its values, beside others that are mostly good.
         for (index, param) in params.iter().enumerate() {
             for value in if *param == CoreType::I32 { &words[..] } else { LONGS } {
-                let mut args = arguments(&mut random, params, &[0, 1, 2, 3, 4, 5, 6, 7, 64, 2000]);
+                let mut args =
+                    arguments(&mut random, params, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 64, 2000]);
                 args[index] = *value;
                 guarded.stir(&mut random, 32);
                 guarded.call(&wasi, name, *function, &args);
