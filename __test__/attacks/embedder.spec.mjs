@@ -1,4 +1,4 @@
-// JavaScript that is careless: options that throw or change, functions used too late, threads on one memory.
+// JavaScript that is careless: options that throw or change, functions used too late or by others, threads on one memory.
 
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -173,4 +173,97 @@ test('threads that use one shared memory for everything at once do each other no
     t.true(errnos.every((errno) => Number.isInteger(errno) && errno >= 0 && errno <= 76), String(errnos))
     t.true(errnos.includes(0) && errnos.includes(ERRNO.BADF))
   }
+})
+
+test('functions that are all that is left of their sandboxes go on to work on them and on their shared memories', async (t) => {
+  const { code, signal, stdout, stderr } = await node(`
+    const { setTimeout } = require('node:timers/promises')
+    const { WASI } = require('capwasi')
+    const memory = () => new WebAssembly.Memory({ initial: 100, maximum: 100, shared: true })
+    const one = (name, index) => {
+      const wasi = new WASI({ version: 'preview1', args: ['guest'] })
+      const exports = { memory: memory() }
+      wasi.finalizeBindings({ exports })
+      const text = Buffer.from('guest ' + index + ';')
+      text.copy(Buffer.from(exports.memory.buffer), 64)
+      new Uint32Array(exports.memory.buffer).set([64, text.length])
+      return wasi.wasiImport[name]
+    }
+    const kept = (name) => Array.from({ length: 30 }, (_, index) => one(name, index))
+    async function main() {
+      const [sizes, writes] = [kept('args_sizes_get'), kept('fd_write')]
+      for (let round = 0; round < 10; round++) {
+        gc()
+        await setTimeout(5)
+        for (let i = 0; i < 5; i++) memory()
+      }
+      const errnos = [...sizes.map((call) => call(0, 4)), ...writes.map((call) => call(1, 0, 1, 8))]
+      console.log([...new Set(errnos)].join())
+    }
+    main()`, { flags: ['--expose-gc'] })
+  const texts = Array.from({ length: 30 }, (_, index) => `guest ${index};`).join('')
+  t.deepEqual([code, signal, stdout], [0, null, `${texts}0\n`], stderr)
+})
+
+test('what a wasiImport shows as its class, or has in its prototypes, makes no functions for another sandbox', (t) => {
+  const secret = make({ env: { SECRET: 'secret' } })
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  secret.finalizeBindings({ exports: { memory } })
+  const { wasiImport } = make()
+  const shown = new Set()
+  for (let object = wasiImport; object !== null; object = Object.getPrototypeOf(object)) {
+    for (const key of ['constructor', ...Reflect.ownKeys(object)]) if (typeof object[key] === 'function') shown.add(object[key])
+  }
+  t.true(shown.size > Object.keys(FUNCTIONS).length)
+  for (const Shown of shown) {
+    for (let id = 0; id < 100; id++) {
+      let made
+      try {
+        made = new Shown(id, {})
+      } catch {
+        continue
+      }
+      t.deepEqual(Object.keys(FUNCTIONS).filter((name) => name in made), [], Shown.name)
+    }
+  }
+})
+
+test('the functions of a sandbox that was never made, since a setter of its class throws, reach no other', async (t) => {
+  const { stdout, stderr } = await node(`
+    const { setTimeout } = require('node:timers/promises')
+    const { WASI } = require('capwasi')
+    const leaked = []
+    class Careless extends WASI {
+      set wasiImport(functions) {
+        leaked.push(functions)
+        throw new Error('meant')
+      }
+    }
+    const make = () => {
+      const wasi = new WASI({ version: 'preview1', env: { SECRET: 'secret' } })
+      const memory = new WebAssembly.Memory({ initial: 1 })
+      wasi.finalizeBindings({ exports: { memory } })
+      return { wasi, memory }
+    }
+    const said = new Set()
+    const attempt = (call) => {
+      try {
+        said.add(call())
+      } catch (error) {
+        said.add(error.code ?? error.message)
+      }
+    }
+    async function main() {
+      for (let i = 0; i < 20; i++) attempt(() => new Careless({ version: 'preview1' }))
+      for (let round = 0; round < 3; round++) {
+        const others = Array.from({ length: 20 }, make)
+        for (const functions of leaked) attempt(() => functions.environ_get(0, 100))
+        for (const { memory } of others) said.add(Buffer.from(memory.buffer).includes('secret'))
+        gc()
+        await setTimeout(5)
+      }
+      console.log(leaked.length, [...said])
+    }
+    main()`, { flags: ['--expose-gc'] })
+  t.is(stdout, "20 [ 'meant', 'ERR_WASI_NOT_STARTED', false ]\n", stderr)
 })
