@@ -1,9 +1,10 @@
 // path_open.
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { RESOLVERS, missing, plan } from '../attacks/box.mjs'
 import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/guest.mjs'
 import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
 
@@ -177,3 +178,27 @@ test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
   t.is(guest.open('file'), 4)
 })
+
+for (const resolver of Object.keys(RESOLVERS)) {
+  const reason = missing(resolver)
+  if (reason !== null) console.log(`path_open is not tried ${resolver}: ${reason}`)
+  const resolved = reason === null ? test : test.skip
+
+  resolved(`what SYNC, DSYNC and RSYNC ask for is what the system opens with, resolved ${resolver}`, async (t) => {
+    const { opened } = await plan(t, resolver, '../calls/open.plan.mjs')
+    t.is(opened.length, 16)
+    for (const { asked, syncs, told } of opened) {
+      // Linux does no less for RSYNC than for SYNC, of which DSYNC is a part.
+      const least = asked.some((name) => name !== 'DSYNC') ? constants.O_SYNC : asked.length ? constants.O_DSYNC : 0
+      t.is(syncs & least, least, String(asked))
+      if (!asked.length) t.is(syncs, 0)
+      t.true(told, String(asked))
+    }
+  })
+
+  resolved(`TRUNC with DIRECTORY is ISDIR on a directory, and cuts no file, resolved ${resolver}`, async (t) => {
+    const { cuts, contents } = await plan(t, resolver, '../calls/open.plan.mjs')
+    t.deepEqual(cuts, { sub: ['ISDIR', 'ISDIR'], file: ['NOTDIR', 'NOTDIR'], inner: ['NOTDIR', 'NOTDIR'] })
+    t.deepEqual(contents, ['content', 'inner'])
+  })
+}
