@@ -1,7 +1,9 @@
 // Runs the rows on capwasi and on node:wasi by turns and prints nanoseconds, the best of all rounds, as JSON. A process
 // of its own, so that it can be another Node than that of run.mjs.
 //
-//   node rounds.mjs FOLDER
+//   node rounds.mjs FOLDER GUEST ROWS
+//
+// GUEST is the file of the guest, ROWS what to call in it, as JSON.
 
 import { openSync, readFileSync } from 'node:fs'
 import { WASI as NodeWASI } from 'node:wasi'
@@ -23,14 +25,13 @@ const exports = implementations.map(([, Class]) => {
   return instance.exports
 })
 
-/** Nanoseconds that `run` says one round took, per unit: the best of some rounds of each. */
+/** Nanoseconds that `run` says one round took, per unit: the best of some rounds of each, which take turns to be first. */
 function measure(runs, perRound) {
   const best = runs.map(() => Infinity)
   const began = performance.now()
   for (let round = 0; round < ROUNDS && (round === 0 || performance.now() - began < BUDGET * runs.length); round++) {
-    runs.forEach((run, index) => {
-      best[index] = Math.min(best[index], run() / perRound)
-    })
+    const order = [...runs.keys()]
+    for (const index of round % 2 ? order.reverse() : order) best[index] = Math.min(best[index], runs[index]() / perRound)
   }
   return Object.fromEntries(implementations.map(([name], index) => [name, best[index]]))
 }
