@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { errnoName } from '../__test__/support/abi.mjs'
-import { explain } from './diff/expected.mjs'
+import { escapes, explain } from './diff/expected.mjs'
 import { plan } from './diff/plan.mjs'
 
 const { values } = parseArgs({
@@ -87,7 +87,8 @@ async function differences(calls) {
       const none = { errno: 'nothing', words: [] }
       return [{ call, node: one ?? none, capwasi: other ?? none, before: calls.slice(0, index) }]
     }
-    if (one.errno === other.errno && isDeepStrictEqual(one.result, other.result)) continue
+    // What lets a guest out counts as different, as node:wasi may do the same.
+    if (one.errno === other.errno && isDeepStrictEqual(one.result, other.result) && !escapes(other)) continue
     found.push({ call, node: one, capwasi: other, before: calls.slice(0, index) })
     const bothFailed = one.errno !== 0 && other.errno !== 0
     if (!READS.test(call.name) && !bothFailed) return found

@@ -1,12 +1,15 @@
 // One side: runs rounds of calls on one implementation, each over a tree and in a sandbox of its own.
 
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync,
+} from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { FILETYPE, FUNCTIONS, rawGuest } from '../../__test__/support/guest.mjs'
+import { FDFLAGS, FILETYPE, LOOKUP, rawGuest } from '../../__test__/support/guest.mjs'
 import { PAGES, PATH_MAX, SYNCS } from './plan.mjs'
 
-const [specifier, work] = process.argv.slice(2)
+const [specifier, folder] = process.argv.slice(2)
+const work = realpathSync(folder)
 const { WASI } = await import(specifier)
 
 const TREE = {
@@ -28,21 +31,34 @@ function plant(base) {
 // A time that the guest set is long past; all others are those of this run.
 const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
 
-/** Every file below a directory as a line of text. */
-function census(base, directory = base) {
+/** Every file below a directory as a line of text, which tells of those with a serial number in `allocated`. */
+function census(base, allocated, directory = base) {
   return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' }).sort().flatMap((name) => {
     const path = Buffer.from(join(directory, name), 'latin1')
     const stat = lstatSync(path)
     const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
-    if (stat.isDirectory()) return [line, ...census(base, join(directory, name))]
+    if (stat.isDirectory()) return [line, ...census(base, allocated, join(directory, name))]
     if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
     const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
-    return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}`]
+    return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${allocated.has(stat.ino) ? ', allocated' : ''}`]
   })
 }
 
-/** What there is to know of a path before the call: words by which differences are explained. */
-function traits(root, path) {
+/** Where a path of the host's leads, as the system follows it; undefined if nowhere. */
+function real(path) {
+  try {
+    return realpathSync.native(path)
+  } catch {}
+}
+
+const isOutside = (root, path) => relative(root, path).split('/')[0] === '..'
+
+/**
+ * What there is to know of a path before the call: words by which differences are explained. `leaves`: its text, or that
+ * of a link in it, leads out of the directory; `outside`: it really does lead out, or through there, for a call that
+ * follows a last link or not.
+ */
+function traits(root, path, follows) {
   const words = []
   if (path === '') words.push('empty')
   if (path.startsWith('/')) words.push('absolute')
@@ -53,15 +69,20 @@ function traits(root, path) {
   const parts = path.split('/')
   if (parts.includes('..')) words.push('dotdot')
   let [here, down] = [root, 0]
+  // A directory that was opened may be somewhere else by now, and what is in its place says nothing of it.
+  const isThere = real(root) === root
   for (const [index, part] of parts.entries()) {
     if ((down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1) < 0) words.push('leaves')
     here = `${here}/${part}`
+    const isLast = parts.slice(index + 1).every((rest) => rest === '')
     try {
-      if (lstatSync(here).isSymbolicLink()) {
-        words.push(parts.slice(index + 1).every((rest) => rest === '') ? 'lastlink' : 'midlink')
-        if (relative(root, resolve(dirname(here), readlinkSync(here))).startsWith('..')) words.push('leaves')
+      const isLink = lstatSync(here).isSymbolicLink()
+      if (isLink) {
+        words.push(isLast ? 'lastlink' : 'midlink')
+        if (isOutside(root, resolve(dirname(here), readlinkSync(here)))) words.push('leaves')
       }
-      if (relative(root, realpathSync(here)).startsWith('..')) words.push('leaves')
+      const isFollowed = !isLink || !isLast || follows
+      if (isThere && isFollowed && isOutside(root, real(here) ?? root)) words.push('outside')
     } catch {}
   }
   return [...new Set(words)]
@@ -78,6 +99,9 @@ function isRefused(root, path, made) {
     return true
   }
 }
+
+/** Calls that follow the last link of their first path if they are told so. */
+const FOLLOWING = ['path_filestat_get', 'path_filestat_set_times', 'path_link', 'path_open']
 
 /** Where the directories are among the arguments, if not first. */
 const DIRECTORY_ARGUMENTS = { path_symlink: [2], path_link: [0, 4], path_rename: [0, 3] }
@@ -133,8 +157,12 @@ function round(calls, base) {
   )
   // Host paths of the directories by number, and the numbers by call.
   const [directories, numbers] = [new Map([[3, join(base, 'box')], [4, join(base, 'other')]]), new Map()]
-  // Where each descriptor is from, by number, as words.
-  const origins = new Map([0, 1, 2].map((fd) => [fd, ['lent']]))
+  // Where each descriptor is from, by number: as words, with the flags it was opened with and those of them that are
+  // fixed, and its file's serial number.
+  const lent = (fdflags) => ({ words: ['lent'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
+  const preopened = (...words) => ({ words, fdflags: 0, fixed: SYNCS })
+  const origins = new Map([lent(0), lent(0), lent(FDFLAGS.APPEND), preopened(), preopened('relative')].entries())
+  const allocated = new Set()
   const progress = openSync(join(work, 'progress'), 'w')
   const outcomes = calls.map(({ id, name, args }) => {
     writeSync(progress, String(id).padEnd(8), 0)
@@ -147,7 +175,8 @@ function round(calls, base) {
         // The target of a link belongs to no directory.
         const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
         const root = directories.get(raw[place])
-        if (root) words.push(...traits(root, arg.text))
+        const follows = place === 0 && FOLLOWING.includes(name) && (args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
+        if (root) words.push(...traits(root, arg.text, follows))
         refused.push(isRefused(root, arg.text, refused.length > 0))
         raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))
       } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
@@ -160,7 +189,9 @@ function round(calls, base) {
     const places = DIRECTORY_ARGUMENTS[name] ?? [0]
     if (name.startsWith('path_') && places.some((place) => !directories.has(raw[place]))) words.push('nodirectory')
     if (name === 'fd_renumber' && raw[0] === raw[1]) words.push('itself')
-    words.push(...places.flatMap((place) => origins.get(raw[place]) ?? []))
+    const origin = origins.get(raw[places[0]])
+    words.push(...places.flatMap((place) => origins.get(raw[place])?.words ?? []))
+    if (name === 'fd_fdstat_set_flags' && origin && ((origin.fdflags ^ args[1]) & origin.fixed) !== 0) words.push('fixed')
     if (/^path_(link|rename)$/.test(name) && refused.length === 2 && refused.every(Boolean)) words.push('both')
     let errno
     try {
@@ -170,6 +201,8 @@ function round(calls, base) {
     }
     const show = errno === 0 && RESULTS[name]
     const result = show ? show(guest, raw) : undefined
+    if (/filestat_get$/.test(name) && errno === 0 && allocated.has(Number(guest.record('FILESTAT', args.at(-1)).ino))) words.push('allocated')
+    if (name === 'fd_allocate' && errno === 0) allocated.add(origin.ino)
     if (name === 'fd_close' && errno === 0) directories.delete(raw[0])
     if (name === 'fd_renumber' && errno === 0 && raw[0] !== raw[1]) {
       origins.set(raw[1], origins.get(raw[0]))
@@ -179,17 +212,19 @@ function round(calls, base) {
     }
     if (name === 'path_open' && errno === 0) {
       numbers.set(id, result)
-      origins.set(result, args.at(-2) & SYNCS ? ['opened', 'synced'] : ['opened'])
-      const root = directories.get(raw[0])
+      const opened = { words: [...new Set([...origin.words, 'opened'])], fdflags: args.at(-2), fixed: SYNCS }
+      origins.set(result, opened)
       try {
-        const path = realpathSync(join(root, args[2].text))
-        if (lstatSync(path).isDirectory()) directories.set(result, path)
+        const path = realpathSync.native(`${directories.get(raw[0])}/${args[2].text}`)
+        const stat = statSync(path)
+        opened.ino = stat.ino
+        if (stat.isDirectory()) directories.set(result, path)
       } catch {}
     }
     return { errno, result, words: [...new Set(words)] }
   })
   guest.wasi.close?.()
-  return { outcomes, tree: census(base) }
+  return { outcomes, tree: census(base, allocated) }
 }
 
 process.on('message', (calls) => {
