@@ -8,7 +8,7 @@ use capwasi::wasi::errno::{Errno, Failure};
 use capwasi::wasi::memory::Memory;
 use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 
 const THREADS: usize = 8;
@@ -213,6 +213,13 @@ impl Shared {
         &self.0[Self::WORDS..2 * Self::WORDS]
     }
 
+    /// The number of 32 bits at an address.
+    fn half(&self, at: u64) -> &AtomicU32 {
+        let word = self.words()[at as usize / 8].as_ptr().cast::<u32>();
+        // SAFETY: one of the aligned halves of an atomic word, which lives as long as it.
+        unsafe { AtomicU32::from_ptr(word.add(at as usize % 8 / 4)) }
+    }
+
     fn call(&self, guest: &Guest, name: &str, args: &[u64]) -> Result<(), Failure> {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
@@ -234,7 +241,7 @@ impl Shared {
 fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
     const LIST: u64 = 1024;
     /// A buffer, inside of memory and then partly or wholly outside.
-    const REGIONS: [(u64, u64); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
+    const REGIONS: [(u32, u32); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
     let tree = Tree::new(&[("file", &"text".repeat(100))]);
     let mut guest = Guest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
@@ -245,7 +252,9 @@ fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
             let mut regions = REGIONS.iter().cycle();
             while Arc::strong_count(&guest.wasi) > 2 {
                 let (at, len) = regions.next().unwrap();
-                shared.words()[LIST as usize / 8].store(at | len << 32, Relaxed);
+                // One after the other, so that there are also pairs of one region's address and another's length.
+                shared.half(LIST).store(*at, Relaxed);
+                shared.half(LIST + 4).store(*len, Relaxed);
             }
         }
         for name in ["fd_pread", "fd_pwrite"].into_iter().cycle().take(3000) {
