@@ -19,15 +19,16 @@
 //!
 //! The life of one call, `fd_write` in a guest:
 //!
-//! 1. `node/imports.rs`: `callback::<fd_write>` reads its arguments as the method's own types demand; a wrong
-//!    count or type is `INVAL`.
-//! 2. `node/memory.rs`: the memory bound by `start` is looked up as it is now; without one,
+//! 1. `node/imports.rs`: a JavaScript function, made by `table`, passes on the arguments behind the number of its
+//!    sandbox; a wrong count is `INVAL`.
+//! 2. The native `callback::<fd_write>` reads them as the method's own types demand; a wrong type is `INVAL`.
+//! 3. `node/memory.rs`: the memory bound by `start` is looked up as it is now; without one,
 //!    `ERR_WASI_NOT_STARTED` is thrown.
-//! 3. `wasi/abi.rs`: every pointer is checked before anything happens, `OVERFLOW`; the descriptor is looked up,
+//! 4. `wasi/abi.rs`: every pointer is checked before anything happens, `OVERFLOW`; the descriptor is looked up,
 //!    `BADF`.
-//! 4. `wasi/io.rs`: `Wasi::fd_write` checks the rights; `wasi/transfer.rs` gathers the addresses of the buffers.
-//! 5. `wasi/sys/unix/io.rs`: one `pwritev`, straight from guest memory.
-//! 6. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
+//! 5. `wasi/io.rs`: `Wasi::fd_write` checks the rights; `wasi/transfer.rs` gathers the addresses of the buffers.
+//! 6. `wasi/sys/unix/io.rs`: one `pwrite`, or one `pwritev` of several buffers, straight from guest memory.
+//! 7. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
 //!
 //! A call that would have to wait says on what instead (`wasi/poll.rs`), and is made again afterwards.
 #![deny(unsafe_code)]

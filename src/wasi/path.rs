@@ -1,5 +1,5 @@
-//! `path_*`: every path is resolved by cap-std beneath the handle of a directory, component by component
-//! or by the kernel at once, and never as a string.
+//! `path_*`: every path is resolved beneath the handle of a directory, by the kernel at once or component by component
+//! (`sys` says by whom), and never as a string.
 
 use super::Wasi;
 use super::dir::Dir;

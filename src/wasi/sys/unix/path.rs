@@ -1,6 +1,6 @@
-//! Paths and attributes. What has to be resolved, the kernel resolves beneath the directory (`openat2` on Linux), or
-//! cap-std does, component by component. A single name needs no resolving: it is one system call, none of which
-//! follows a link but to open it.
+//! Paths and attributes. What is opened or looked at, the kernel resolves beneath the directory (`openat2` on Linux).
+//! Where it cannot, cap-std resolves component by component; it also finds the parents of paths of several names.
+//! A single name needs no resolving: it is one system call, none of which follows a link but to open it.
 
 use super::super::How;
 use super::{Handle, handle};
@@ -17,8 +17,8 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-/// More than a link can hold.
-const PATH_MAX: usize = 4096;
+/// More bytes than a link can hold.
+const LINK_MAX: usize = 4096;
 
 pub(in crate::wasi::sys) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
     match rustix::fs::FileType::from_raw_mode(mode) {
@@ -284,7 +284,7 @@ pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path)
 /// Gives `then` what a symbolic link points at, in the guest's encoding.
 pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
     if is_name(path) {
-        let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
+        let mut buffer = [MaybeUninit::uninit(); LINK_MAX];
         let (target, _) = rustix::fs::readlinkat_raw(dir, path, &mut buffer)?;
         return Ok(then(target));
     }
