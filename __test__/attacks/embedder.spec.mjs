@@ -182,11 +182,11 @@ test('functions that are all that is left of their sandboxes go on to work on th
     const memory = () => new WebAssembly.Memory({ initial: 100, maximum: 100, shared: true })
     const one = (name, index) => {
       const wasi = new WASI({ version: 'preview1', args: ['guest'] })
-      const exports = { memory: memory() }
-      wasi.finalizeBindings({ exports })
+      const bound = memory()
+      wasi.finalizeBindings({ exports: {} }, { memory: bound })
       const text = Buffer.from('guest ' + index + ';')
-      text.copy(Buffer.from(exports.memory.buffer), 64)
-      new Uint32Array(exports.memory.buffer).set([64, text.length])
+      text.copy(Buffer.from(bound.buffer), 64)
+      new Uint32Array(bound.buffer).set([64, text.length])
       return wasi.wasiImport[name]
     }
     const kept = (name) => Array.from({ length: 30 }, (_, index) => one(name, index))
