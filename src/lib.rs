@@ -30,7 +30,8 @@
 //! 6. `wasi/sys/unix/io.rs`: one `pwrite`, or one `pwritev` of several buffers, straight from guest memory.
 //! 7. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
 //!
-//! A call that would have to wait says on what instead (`wasi/poll.rs`), and is made again afterwards.
+//! A call that would have to wait says on what instead (`wasi/poll.rs`), and one that needs the embedder says what for
+//! (`wasi/pipe.rs`); it is made again afterwards.
 #![deny(unsafe_code)]
 
 #[cfg(feature = "node")]

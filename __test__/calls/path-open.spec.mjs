@@ -179,6 +179,16 @@ test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
   t.is(guest.open('file'), 4)
 })
 
+for (const [flag, right] of [['DSYNC', 'FD_DATASYNC'], ['SYNC', 'FD_SYNC'], ['RSYNC', 'FD_SYNC']]) {
+  test(`${flag} is NOTCAPABLE from a directory that does not pass on ${right}`, (t) => {
+    const { guest } = boxed(t, FILES)
+    const { base, inheriting } = guest.fdstat(3)
+    guest.must('fd_fdstat_set_rights', 3, base, inheriting & ~RIGHTS[right])
+    answers(t, guest, [['NOTCAPABLE', ...open('file', { fdflags: FDFLAGS[flag] })]])
+    t.is(guest.open('file'), 4)
+  })
+}
+
 for (const resolver of Object.keys(RESOLVERS)) {
   const reason = missing(resolver)
   if (reason !== null) console.log(`path_open is not tried ${resolver}: ${reason}`)

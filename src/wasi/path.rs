@@ -144,7 +144,14 @@ impl Wasi {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(needed)?;
         let inheriting = fd.inheriting();
-        if !inheriting.contains(rights_base | rights_inheriting) {
+        let mut asked = rights_base | rights_inheriting;
+        if fdflags.contains(Fdflags::DSYNC) {
+            asked |= Rights::FD_DATASYNC;
+        }
+        if fdflags.intersects(Fdflags::SYNC | Fdflags::RSYNC) {
+            asked |= Rights::FD_SYNC;
+        }
+        if !inheriting.contains(asked) {
             return Err(Errno::Notcapable.into());
         }
         let path = buffer.read(memory, path)?;
