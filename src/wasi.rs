@@ -10,6 +10,7 @@ pub mod env;
 pub mod errno;
 pub mod fd;
 pub mod io;
+pub mod limits;
 pub mod memory;
 pub mod path;
 pub mod poll;
@@ -27,11 +28,12 @@ use dir::Dir;
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
+use limits::{Limit, Limits};
 use once_cell::sync::Lazy;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use table::{Descriptor, Entry, Table};
+use table::{Descriptor, Entry, Reservation, Table};
 use types::{Fdflags, Rights};
 
 /// A guest's world: its arguments, its environment, its descriptors. Threads of a guest may share it.
@@ -43,6 +45,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
+    /// What it may use up.
+    pub limits: Limits,
     /// The preopened directories.
     preopens: Vec<FileId>,
 }
@@ -76,8 +80,13 @@ impl Wasi {
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {
-        self.table.reserve()?.fill(entry);
+        self.reserve()?.fill(entry);
         Ok(())
+    }
+
+    /// Sets a number aside for a descriptor, if the guest may have one more.
+    fn reserve(&self) -> std::result::Result<Reservation<'_>, Errno> {
+        self.table.reserve(self.limits.open_files).inspect_err(|_| self.limits.exceed(Limit::OpenFiles))
     }
 }
 

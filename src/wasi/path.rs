@@ -157,7 +157,7 @@ impl Wasi {
             return Err(Errno::Inval.into());
         }
         let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags };
-        let number = self.table.reserve()?;
+        let number = self.reserve()?;
         let descriptor = if fd.is_readonly() { find(dir, path, how)? } else { open(dir, path, &how)? };
         let mut rights = inheriting;
         rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);

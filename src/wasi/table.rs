@@ -10,9 +10,6 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Descriptors a guest may have open at once; one more is `MFILE`.
-const MAX_OPEN: usize = 4096;
-
 /// What a descriptor is.
 #[derive(Debug)]
 pub enum Descriptor {
@@ -259,13 +256,14 @@ impl Table {
         Ok(Arc::clone(entry.ok_or(Errno::Badf)?))
     }
 
-    /// Sets the lowest free number aside, before anything is opened for it that would then have no place.
-    pub fn reserve(&self) -> std::result::Result<Reservation<'_>, Errno> {
+    /// Sets the lowest free number aside, before anything is opened for it that would then have no place; `MFILE` if
+    /// `at_most` so many are open, or set aside.
+    pub fn reserve(&self, at_most: usize) -> std::result::Result<Reservation<'_>, Errno> {
         let mut slots = self.write();
         if let Some(Reverse(number)) = slots.free.pop() {
             return Ok(Reservation { table: self, fd: Fd(number), filled: false });
         }
-        if slots.entries.len() == MAX_OPEN {
+        if slots.entries.len() >= at_most {
             return Err(Errno::Mfile);
         }
         slots.entries.push(None);
