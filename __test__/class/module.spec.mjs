@@ -41,9 +41,9 @@ test('WASI cannot be called without new', (t) => {
   t.false('code' in error)
 })
 
-test('the prototype has the methods of Node in their order, then close', (t) => {
+test('the prototype has the methods of Node in their order, then what Node has not', (t) => {
   t.deepEqual(Object.getOwnPropertyNames(WASI.prototype), [
-    'constructor', 'finalizeBindings', 'start', 'initialize', 'getImportObject', 'close',
+    'constructor', 'finalizeBindings', 'start', 'initialize', 'getImportObject', 'close', 'exceeded',
   ])
   t.is(typeof WASI.prototype[Symbol.dispose], 'function')
 })

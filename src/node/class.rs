@@ -4,7 +4,7 @@
 use super::context::{Context, Instance, Symbol, call, undefined};
 use super::error::{self, Class, invalid_type, throw_value};
 use super::options::{self, Options, Version};
-use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::bindgen_prelude::{Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Result, ValueType, sys};
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -146,6 +146,15 @@ impl WasiClass {
     #[napi(enumerable = false, catch_unwind)]
     pub fn close(&self) {
         self.instance.wasi.table.clear();
+    }
+
+    /// `wasi.exceeded`: the limit that the guest met first.
+    #[napi(enumerable = false, catch_unwind)]
+    pub fn exceeded(&self) -> Either<&'static str, ()> {
+        match self.instance.wasi.limits.exceeded() {
+            Some(limit) => Either::A(limit.name()),
+            None => Either::B(()),
+        }
     }
 
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,

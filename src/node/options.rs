@@ -1,12 +1,16 @@
 //! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
 
+mod limits;
+mod preopens;
+
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
 use crate::wasi::errno::Errno;
+use crate::wasi::limits::Limits;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
-use std::path::Path;
+use preopens::Preopen;
 
 /// Which module a WASI object is like, told by `options.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,25 +55,16 @@ impl Options {
             .filter(|(_, value)| !matches!(value.get_type(), Ok(ValueType::Undefined)))
             .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
             .collect::<Result<Vec<_>>>()?;
-        let preopens = entries(env, &options, "preopens")?
-            .into_iter()
-            .map(|(name, path)| Ok((name, error::to_text(env, path)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let preopens = preopens::read(env, &options)?;
         let mut stdio = [0, 1, 2];
         for (fd, name) in stdio.iter_mut().zip(STDIO) {
             *fd = descriptor(env, get(&options, name)?, name, *fd)?;
         }
+        let limits = limits::read(env, &options)?;
         permission(env)?;
-        let wasi = build(env, &args, &variables, &preopens, stdio)?;
+        let wasi = build(env, &args, &variables, &preopens, stdio, limits)?;
         let return_on_exit = get(&options, "returnOnExit")?;
-        let return_on_exit = match return_on_exit.get_type()? {
-            ValueType::Undefined => version != Version::First,
-            ValueType::Boolean => bool::from_unknown(return_on_exit)?,
-            _ => {
-                let subject = "The \"options.returnOnExit\" property";
-                return Err(invalid_type(env, subject, "of type boolean", return_on_exit));
-            }
-        };
+        let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
         Ok(Self { version, wasi, return_on_exit })
     }
 }
@@ -140,30 +135,58 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
 
 /// A file descriptor of the host's.
 fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
-    let number = match value.get_type()? {
-        ValueType::Undefined => return Ok(default),
-        ValueType::Number => f64::from_unknown(value)?,
+    match value.get_type()? {
+        ValueType::Undefined => Ok(default),
+        _ => Ok(integer(env, value, name, 0, i32::MAX.into())? as i32),
+    }
+}
+
+/// An integer from `min` to `max`, each of which a number is exact for.
+fn integer(env: &Env, value: Unknown<'_>, name: &str, min: i64, max: i64) -> Result<i64> {
+    if value.get_type()? != ValueType::Number {
+        let subject = format!("The \"options.{name}\" property");
+        return Err(invalid_type(env, &subject, "of type number", value));
+    }
+    let number = f64::from_unknown(value)?;
+    if number.fract() != 0.0 || !number.is_finite() {
+        return Err(out_of_range(env, value, name, "It must be an integer."));
+    }
+    // What 64 bits do not hold becomes the nearest that they do, which is out of range, too.
+    let integer = number as i64;
+    if !(min..=max).contains(&integer) {
+        return Err(out_of_range(env, value, name, &format!("It must be >= {min} && <= {max}.")));
+    }
+    Ok(integer)
+}
+
+/// `ERR_OUT_OF_RANGE`
+fn out_of_range(env: &Env, value: Unknown<'_>, name: &str, expected: &str) -> napi::Error {
+    let received = match (error::to_text(env, value), value.get_type()) {
+        (Ok(text), Ok(ValueType::BigInt)) => format!("{}n", grouped(&text)),
+        (Ok(text), _) => grouped(&text),
+        (Err(error), _) => return error,
+    };
+    let message = format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
+    error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message)
+}
+
+/// A boolean.
+fn bool_or(env: &Env, value: Unknown<'_>, name: &str, default: bool) -> Result<bool> {
+    match value.get_type()? {
+        ValueType::Undefined => Ok(default),
+        ValueType::Boolean => bool::from_unknown(value),
         _ => {
             let subject = format!("The \"options.{name}\" property");
-            return Err(invalid_type(env, &subject, "of type number", value));
+            Err(invalid_type(env, &subject, "of type boolean", value))
         }
-    };
-    let expected = if number.fract() != 0.0 || !number.is_finite() {
-        "It must be an integer."
-    } else if !(0.0..=f64::from(i32::MAX)).contains(&number) {
-        "It must be >= 0 && <= 2147483647."
-    } else {
-        return Ok(number as i32);
-    };
-    let received = grouped(&error::to_text(env, value)?);
-    let message = format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
-    Err(error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message))
+    }
 }
 
 /// A large integer as Node writes it: `4_294_967_296`. Other numbers stay as they are.
 fn grouped(number: &str) -> String {
     let digits = number.trim_start_matches('-');
-    let large = digits.parse::<u64>().is_ok_and(|value| value > 1 << 32);
+    let is_integer = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let large = is_integer && digits.parse().is_ok_and(|value: f64| value > 2f64.powi(32));
     if !large {
         return number.to_owned();
     }
@@ -214,10 +237,12 @@ fn build(
     env: &Env,
     args: &[String],
     variables: &[(String, String)],
-    preopens: &[(String, String)],
+    preopens: &[Preopen],
     stdio: [i32; 3],
+    limits: Limits,
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
+    wasi.limits = limits;
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
         wasi.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;
@@ -231,16 +256,8 @@ fn build(
         let subject = || format!("options.{name} is the descriptor {fd}");
         wasi.add_stdio(fd).map_err(|errno| error::init(env, errno, &subject(), None))?;
     }
-    for (name, path) in preopens {
-        let property = format!("options.preopens[{}]", quote(name));
-        for text in [name, path] {
-            if text.contains('\0') {
-                return Err(null_byte(env, &property, text));
-            }
-        }
-        let subject = || format!("{property} is the path {}", quote(path));
-        wasi.add_preopen(name.as_bytes(), Path::new(path))
-            .map_err(|errno| error::init(env, errno, &subject(), Some(path)))?;
+    for preopen in preopens {
+        preopen.add(env, &mut wasi)?;
     }
     Ok(wasi)
 }

@@ -4,7 +4,7 @@
   'use strict'
   const { get: buffer } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer')
   const { apply } = Reflect
-  const { defineProperty, entries, keys } = Object
+  const { defineProperty, entries, getOwnPropertyDescriptors, keys } = Object
   const { get, set } = WeakMap.prototype
   const mapGet = (map, key) => apply(get, map, [key])
   const mapSet = (map, key, value) => apply(set, map, [key, value])
@@ -20,7 +20,7 @@
   // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
-  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close }) => {
+  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, exceeded }) => {
     const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
@@ -44,6 +44,9 @@
       },
       close() {
         call(close, this, [])
+      },
+      get exceeded() {
+        return call(exceeded, this, [])
       },
     }
   }
@@ -121,13 +124,13 @@
 
     // What node:wasi's class looks like where Node-API makes it otherwise.
     shape({ prototype }) {
-      const methods = shaped(prototype)
+      const methods = getOwnPropertyDescriptors(shaped(prototype))
       for (const name of keys(methods)) {
         delete prototype[name]
-        defineProperty(prototype, name, { value: methods[name], writable: true, configurable: true })
+        defineProperty(prototype, name, { ...methods[name], enumerable: false })
       }
       const { dispose } = Symbol
-      if (dispose) defineProperty(prototype, dispose, { value: methods.close, writable: true, configurable: true })
+      if (dispose) defineProperty(prototype, dispose, { ...methods.close, enumerable: false })
     },
   }
 }
