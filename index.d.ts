@@ -3,6 +3,48 @@
  * Node's `wasi` module (https://nodejs.org/api/wasi.html); where behaviour differs, it says so here.
  */
 
+/** A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. */
+export type Preopen = (PreopenPath | PreopenDescriptor) & {
+  /**
+   * Whether nothing in the directory, at any depth, can be created, changed, linked, renamed, truncated, removed or
+   * touched through this preopen: such a call is `EROFS` (69). Other preopens of the directory, or of one that it is
+   * in, are not affected, and neither is the access time that the system keeps of what is read.
+   * @default false
+   */
+  readonly?: boolean | undefined
+}
+
+/** A directory by its path. */
+export interface PreopenPath {
+  /** Its path on the host, relative to the working directory at this moment. */
+  path: string
+  fd?: undefined
+}
+
+/** A directory by a descriptor of the process; a `FileHandle` is one. */
+export interface PreopenDescriptor {
+  /** The descriptor. It is opened again: it may be closed afterwards, and is not closed with the guest's. */
+  fd: number
+  path?: undefined
+}
+
+/** What a guest may use up. */
+export interface Limits {
+  /**
+   * Descriptors open at once, stdio and preopens included, from 1 to 1,048,576; one more is `EMFILE` (33). If those
+   * of the options are more already, the constructor throws `UVWASI_EMFILE`.
+   * @default 4096
+   */
+  openFiles?: number | undefined
+  /**
+   * Bytes written in all: through `fd_write`, `fd_pwrite`, `sock_send`, and those that `fd_allocate` reserves, whether
+   * or not they were there before. A write is cut to what is left; with nothing left it is `EDQUOT` (19), and so is an
+   * allocation that is more than what is left. Names of files and holes in them are not counted.
+   * @default no limit
+   */
+  writtenBytes?: number | bigint | undefined
+}
+
 /** Options of {@link WASI}. */
 export interface WASIOptions {
   /**
@@ -30,9 +72,11 @@ export interface WASIOptions {
    * working directory at this moment. They become the guest's descriptors 3, 4, … in the order of
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
+   *
+   * An object with a `path` or an `fd` says more than a path: see {@link PreopenOptions}. Not in node:wasi.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string> | undefined
+  preopens?: NodeJS.Dict<string | Preopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends.
@@ -54,6 +98,11 @@ export interface WASIOptions {
    * @default 2
    */
   stderr?: number | undefined
+  /**
+   * What the guest may use up; {@link WASI.exceeded} tells whether it met a limit. Not in node:wasi.
+   * @default {}
+   */
+  limits?: Limits | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -111,6 +160,9 @@ export class WASI {
    * closed is when it is collected. Not in node:wasi.
    */
   close(): void
+
+  /** The first of its limits that the guest has met, if it has met one. Not in node:wasi. */
+  readonly exceeded: 'openFiles' | 'writtenBytes' | undefined
 
   /** {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void

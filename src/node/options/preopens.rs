@@ -55,20 +55,16 @@ fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
 fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Place, bool)> {
     let (path, fd) = (get(description, "path")?, get(description, "fd")?);
     let readonly = bool_or(env, get(description, "readonly")?, &format!("{property}.readonly"), false)?;
-    let is_given = |value: &Unknown<'_>| Ok::<_, napi::Error>(value.get_type()? != ValueType::Undefined);
-    let place = match (is_given(&path)?, is_given(&fd)?) {
-        (true, true) => {
+    let absent = [path.get_type()?, fd.get_type()?].map(|kind| kind == ValueType::Undefined);
+    let place = match absent {
+        [false, false] => {
             let message = format!("The property 'options.{property}' must have a path or an fd, not both");
             return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
         }
-        (false, true) => Place::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
-        (_, false) => match error::string(path)? {
-            Some(path) => Place::Path(path),
-            None => {
-                let subject = format!("The \"options.{property}.path\" property");
-                return Err(invalid_type(env, &subject, "of type string", path));
-            }
-        },
+        [true, false] => Place::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
+        [_, true] => Place::Path(error::string(path)?.ok_or_else(|| {
+            invalid_type(env, &format!("The \"options.{property}.path\" property"), "of type string", path)
+        })?),
     };
     Ok((place, readonly))
 }
