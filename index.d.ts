@@ -8,6 +8,53 @@ export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 
 /** What becomes of what a guest writes. */
 export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
+/** A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. */
+export type Preopen = (PreopenPath | PreopenDescriptor) & {
+  /**
+   * Whether nothing in the directory, at any depth, can be created, changed, linked, renamed, truncated, removed or
+   * touched through this preopen: such a call is `EROFS` (69). Other preopens of the directory, or of one that it is
+   * in, are not affected, and neither is the access time that the system keeps of what is read.
+   * @default false
+   */
+  readonly?: boolean | undefined
+}
+
+/** A directory by its path. */
+export interface PreopenPath {
+  /** Its path on the host, relative to the working directory at this moment. */
+  path: string
+  fd?: undefined
+}
+
+/** A directory by a descriptor of the process; a `FileHandle` is one. */
+export interface PreopenDescriptor {
+  /** The descriptor. It is opened again: it may be closed afterwards, and is not closed with the guest's. */
+  fd: number
+  path?: undefined
+}
+
+/** What a guest may use up. */
+export interface Limits {
+  /**
+   * Descriptors open at once, stdio and preopens included, from 1 to 1,048,576; one more is `EMFILE` (33). If those
+   * of the options are more already, the constructor throws `UVWASI_EMFILE`.
+   * @default 4096
+   */
+  openFiles?: number | undefined
+  /**
+   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`. A write is cut to what is left; with nothing
+   * left it is `EDQUOT` (19).
+   * @default 268435456 (256 MiB)
+   */
+  output?: number | bigint | undefined
+  /**
+   * Bytes written in all: through `fd_write`, `fd_pwrite`, `sock_send`, and those that `fd_allocate` reserves, whether
+   * or not they were there before. A write is cut to what is left; with nothing left it is `EDQUOT` (19), and so is an
+   * allocation that is more than what is left. Names of files and holes in them are not counted.
+   * @default no limit
+   */
+  writtenBytes?: number | bigint | undefined
+}
 
 /** Options of {@link WASI}. */
 export interface WASIOptions {
@@ -36,9 +83,11 @@ export interface WASIOptions {
    * working directory at this moment. They become the guest's descriptors 3, 4, … in the order of
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
+   *
+   * An object with a `path` or an `fd` says more than a path: see {@link PreopenOptions}. Not in node:wasi.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string> | undefined
+  preopens?: NodeJS.Dict<string | Preopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends.
@@ -73,6 +122,11 @@ export interface WASIOptions {
    * @default 2
    */
   stderr?: number | Sink | undefined
+  /**
+   * What the guest may use up; {@link WASI.exceeded} tells whether it met a limit. Not in node:wasi.
+   * @default {}
+   */
+  limits?: Limits | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -132,13 +186,16 @@ export class WASI {
   close(): void
 
   /**
-   * What the guest has written so far with the option `stdout: 'pipe'`, at most 256 MiB (then its writes are `DQUOT`);
-   * `undefined` with any other.
+   * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined`
+   * with any other. Not in node:wasi.
    */
   get stdout(): Buffer | undefined
 
   /** The same for `stderr`. */
   get stderr(): Buffer | undefined
+
+  /** The first of its limits that the guest has met, if it has met one. Not in node:wasi. */
+  readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | undefined
 
   /** {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void

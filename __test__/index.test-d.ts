@@ -2,7 +2,8 @@
 
 import type * as node from 'node:wasi'
 import capwasi, { WASI } from 'capwasi'
-import type { Data, FinalizeBindingsOptions, Sink, WASIOptions } from 'capwasi'
+import type { Data, FinalizeBindingsOptions, Limits, Preopen, Sink, WASIOptions } from 'capwasi'
+import type { FileHandle } from 'node:fs/promises'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function is<T extends true>(): T
@@ -40,10 +41,22 @@ new WASI({
   stdout: undefined,
   stderr: undefined,
 })
+declare const handle: FileHandle
+new WASI({
+  preopens: {
+    '/path': { path: '.', readonly: true },
+    '/fd': { fd: 3, readonly: undefined, path: undefined },
+    '/handle': handle,
+  },
+  limits: { openFiles: 10, writtenBytes: 2n ** 40n },
+})
+new WASI({ limits: { openFiles: undefined, writtenBytes: 1000 } })
+new WASI({ limits: undefined })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
-is<Equal<WASIOptions['preopens'], NodeJS.Dict<string> | undefined>>()
+is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | Preopen> | undefined>>()
+is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>>()
 is<Equal<WASIOptions['stdout' | 'stderr'], number | Sink | undefined>>()
@@ -69,6 +82,16 @@ new WASI({ env: 'A=b' })
 new WASI({ preopens: { '/': 1 } })
 // @ts-expect-error The host's path is no URL.
 new WASI({ preopens: { '/': new URL('file:///') } })
+// @ts-expect-error A preopen has a path or a descriptor.
+new WASI({ preopens: { '/': { readonly: true } } })
+// @ts-expect-error A preopen has one of them.
+new WASI({ preopens: { '/': { path: '.', fd: 3 } } })
+// @ts-expect-error A preopen is read-only or not.
+new WASI({ preopens: { '/': { path: '.', readonly: 1 } } })
+// @ts-expect-error There is no such limit.
+new WASI({ limits: { files: 1 } })
+// @ts-expect-error Descriptors are not that many.
+new WASI({ limits: { openFiles: 1n } })
 // @ts-expect-error Nothing is read from a stream at once.
 new WASI({ stdin: process.stdin })
 // @ts-expect-error There is no such mode.
@@ -104,6 +127,7 @@ wasi.wasiImport.proc_exit = (exitCode: number) => exitCode
 wasi.wasiImport['fd_write']?.(1, 0, 0, 0)
 wasi.close()
 wasi[Symbol.dispose]()
+is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | undefined>>()
 const disposable: Disposable = wasi
 
 // @ts-expect-error An instance is needed.
@@ -120,6 +144,8 @@ wasi.finalizeBindings(instance, { memories: instance })
 wasi.close(0)
 // @ts-expect-error wasiImport is replaced by nobody who is typed.
 wasi.wasiImport = {}
+// @ts-expect-error What was exceeded is told, not set.
+wasi.exceeded = undefined
 // @ts-expect-error There is no such method.
 wasi.run(instance)
 

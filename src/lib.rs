@@ -6,14 +6,14 @@
 //! | | |
 //! |---|---|
 //! | `node/class.rs` | the JavaScript class `WASI` |
-//! | `node/options.rs`, `error.rs` | what it is given, and the errors it throws |
+//! | `node/options.rs`, `options/`, `error.rs` | what it is given, and the errors it throws |
 //! | `node/context.rs`, `prelude.js` | what a JavaScript environment has: functions, symbols, sandboxes |
 //! | `node/embedder.rs`, `stdio.js` | the embedder's functions that serve a guest's stdin, stdout and stderr |
 //! | `node/imports.rs`, `memory.rs` | the hot path: a guest's call, and the view of its memory |
 //! | `node/termination.rs` | workers that end while a guest runs |
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |
 //! | `wasi/abi.rs`, `types.rs`, `layout.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
-//! | `wasi/memory.rs`, `errno.rs`, `table.rs` | guest memory, errors, descriptors |
+//! | `wasi/memory.rs`, `errno.rs`, `table.rs`, `limits.rs` | guest memory, errors, descriptors, what may be used up |
 //! | `wasi/env.rs`, `clock.rs`, `fd.rs`, … | the host functions, by the prefix of their names |
 //! | `wasi/sys.rs`, `sys/` | what differs between systems: one function, one system call |
 //!

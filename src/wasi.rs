@@ -10,6 +10,7 @@ pub mod env;
 pub mod errno;
 pub mod fd;
 pub mod io;
+pub mod limits;
 pub mod memory;
 pub mod path;
 pub mod pipe;
@@ -28,12 +29,13 @@ use dir::Dir;
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
+use limits::{Limit, Limits};
 use once_cell::sync::Lazy;
 use pipe::{Kept, Pipe};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use table::{Descriptor, Entry, Table};
+use table::{Descriptor, Entry, Reservation, Table};
 use types::{Fdflags, Rights};
 
 /// A guest's world: its arguments, its environment, its descriptors. Threads of a guest may share it.
@@ -47,6 +49,8 @@ pub struct Wasi {
     pub table: Table,
     /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
     pub kept: [Option<Arc<Kept>>; 3],
+    /// What it may use up.
+    pub limits: Limits,
     /// The preopened directories.
     preopens: Vec<FileId>,
 }
@@ -73,15 +77,32 @@ impl Wasi {
 
     /// Gives the guest the directory at `path` as its next descriptor, under the name `name`.
     pub fn add_preopen(&mut self, name: &[u8], path: &Path) -> std::result::Result<(), Errno> {
-        let (dir, id) = open_preopen(path)?;
+        self.add_directory(name, sys::open_directory(path)?, false)
+    }
+
+    /// Gives the guest an open directory as its next descriptor, under the name `name`. If it is `readonly`, nothing
+    /// in it can be changed through that descriptor; the same directory may be another preopen that is not.
+    pub fn add_directory(
+        &mut self,
+        name: &[u8],
+        directory: std::fs::File,
+        readonly: bool,
+    ) -> std::result::Result<(), Errno> {
+        let (dir, id) = share(directory)?;
         self.preopens.push(id);
         let dir = Descriptor::Dir(Dir::preopen(dir, name));
-        self.add(Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty()))
+        let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
+        self.add(entry.with_readonly(readonly))
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {
-        self.table.reserve()?.fill(entry);
+        self.reserve()?.fill(entry);
         Ok(())
+    }
+
+    /// Sets a number aside for a descriptor, if the guest may have one more.
+    fn reserve(&self) -> std::result::Result<Reservation<'_>, Errno> {
+        self.table.reserve(self.limits.open_files).inspect_err(|_| self.limits.exceed(Limit::OpenFiles))
     }
 }
 
@@ -94,8 +115,9 @@ type Directories = HashMap<(FileId, u64), Weak<cap_std::fs::Dir>>;
 /// Device and serial number, which tell one file from another.
 type FileId = (u64, u64);
 
-fn open_preopen(path: &Path) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
-    let dir = Arc::new(cap_std::fs::Dir::from_std_file(sys::open_directory(path)?));
+/// The handle that the process has of a directory just opened, or this one from now on.
+fn share(directory: std::fs::File) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
+    let dir = Arc::new(cap_std::fs::Dir::from_std_file(directory));
     let stat = sys::stat(sys::handle(&*dir))?;
     let id = (stat.dev, stat.ino);
     let Some(mount) = sys::mount_id(sys::handle(&*dir)) else {

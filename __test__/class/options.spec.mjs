@@ -138,6 +138,7 @@ const WRONG = [
   ['stdin', -1],
   ['stdout', -1],
   ['stderr', -1],
+  ['limits', 5],
   ['returnOnExit', 5],
 ]
 

@@ -5,7 +5,7 @@ use super::context::{Context, Instance, Symbol, call, undefined};
 use super::error::{self, Class, invalid_type, throw_value};
 use super::memory::WeakRef;
 use super::options::{self, Options, Version};
-use napi::bindgen_prelude::{Buffer, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::bindgen_prelude::{Buffer, Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Result, ValueType, sys};
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -158,6 +158,15 @@ impl WasiClass {
     pub fn kept(&self, fd: u32) -> Option<Buffer> {
         let kept = self.instance.wasi.kept.get(fd as usize)?.as_ref()?;
         Some(Buffer::from(kept.bytes().as_slice()))
+    }
+
+    /// `wasi.exceeded`: the limit that the guest met first.
+    #[napi(enumerable = false, catch_unwind)]
+    pub fn exceeded(&self) -> Either<&'static str, ()> {
+        match self.instance.wasi.limits.exceeded() {
+            Some(limit) => Either::A(limit.name()),
+            None => Either::B(()),
+        }
     }
 
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,

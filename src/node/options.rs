@@ -1,5 +1,7 @@
 //! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
 
+mod limits;
+mod preopens;
 mod stdio;
 
 use self::stdio::Stdio;
@@ -7,9 +9,10 @@ use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
 use crate::wasi::errno::Errno;
+use crate::wasi::limits::Limits;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
-use std::path::Path;
+use preopens::Preopen;
 
 /// Which module a WASI object is like, told by `options.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +34,6 @@ impl Version {
         }
     }
 }
-
-/// Bytes of stdout, and of stderr, that are kept at most.
-const OUTPUT: u64 = 256 << 20;
 
 /// What the options say.
 pub struct Options<'env> {
@@ -58,23 +58,14 @@ impl<'env> Options<'env> {
             .filter(|(_, value)| !matches!(value.get_type(), Ok(ValueType::Undefined)))
             .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
             .collect::<Result<Vec<_>>>()?;
-        let preopens = entries(env, &options, "preopens")?
-            .into_iter()
-            .map(|(name, path)| Ok((name, error::to_text(env, path)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let preopens = preopens::read(env, &options)?;
         let stdio =
             [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
+        let limits = limits::read(env, &options)?;
         permission(env)?;
-        let wasi = build(env, &args, &variables, &preopens, &stdio)?;
+        let wasi = build(env, &args, &variables, &preopens, &stdio, limits)?;
         let return_on_exit = get(&options, "returnOnExit")?;
-        let return_on_exit = match return_on_exit.get_type()? {
-            ValueType::Undefined => version != Version::First,
-            ValueType::Boolean => bool::from_unknown(return_on_exit)?,
-            _ => {
-                let subject = "The \"options.returnOnExit\" property";
-                return Err(invalid_type(env, subject, "of type boolean", return_on_exit));
-            }
-        };
+        let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
         Ok(Self { version, wasi, return_on_exit, functions: stdio::functions(env, &stdio)? })
     }
 }
@@ -142,24 +133,59 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
 }
 
 /// A file descriptor of the host's.
-fn descriptor(env: &Env, value: Unknown<'_>, name: &str) -> Result<i32> {
+fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
+    match value.get_type()? {
+        ValueType::Undefined => Ok(default),
+        _ => Ok(integer(env, value, name, 0, i32::MAX.into())? as i32),
+    }
+}
+
+/// An integer from `min` to `max`, each of which a number is exact for.
+fn integer(env: &Env, value: Unknown<'_>, name: &str, min: i64, max: i64) -> Result<i64> {
+    if value.get_type()? != ValueType::Number {
+        let subject = format!("The \"options.{name}\" property");
+        return Err(invalid_type(env, &subject, "of type number", value));
+    }
     let number = f64::from_unknown(value)?;
-    let expected = if number.fract() != 0.0 || !number.is_finite() {
-        "It must be an integer."
-    } else if !(0.0..=f64::from(i32::MAX)).contains(&number) {
-        "It must be >= 0 && <= 2147483647."
-    } else {
-        return Ok(number as i32);
+    if number.fract() != 0.0 || !number.is_finite() {
+        return Err(out_of_range(env, value, name, "It must be an integer."));
+    }
+    // What 64 bits do not hold becomes the nearest that they do, which is out of range, too.
+    let integer = number as i64;
+    if !(min..=max).contains(&integer) {
+        return Err(out_of_range(env, value, name, &format!("It must be >= {min} && <= {max}.")));
+    }
+    Ok(integer)
+}
+
+/// `ERR_OUT_OF_RANGE`
+fn out_of_range(env: &Env, value: Unknown<'_>, name: &str, expected: &str) -> napi::Error {
+    let received = match (error::to_text(env, value), value.get_type()) {
+        (Ok(text), Ok(ValueType::BigInt)) => format!("{}n", grouped(&text)),
+        (Ok(text), _) => grouped(&text),
+        (Err(error), _) => return error,
     };
-    let received = grouped(&error::to_text(env, value)?);
     let message = format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
-    Err(error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message))
+    error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message)
+}
+
+/// A boolean.
+fn bool_or(env: &Env, value: Unknown<'_>, name: &str, default: bool) -> Result<bool> {
+    match value.get_type()? {
+        ValueType::Undefined => Ok(default),
+        ValueType::Boolean => bool::from_unknown(value),
+        _ => {
+            let subject = format!("The \"options.{name}\" property");
+            Err(invalid_type(env, &subject, "of type boolean", value))
+        }
+    }
 }
 
 /// A large integer as Node writes it: `4_294_967_296`. Other numbers stay as they are.
 fn grouped(number: &str) -> String {
     let digits = number.trim_start_matches('-');
-    let large = digits.parse::<u64>().is_ok_and(|value| value > 1 << 32);
+    let is_integer = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let large = is_integer && digits.parse().is_ok_and(|value: f64| value > 2f64.powi(32));
     if !large {
         return number.to_owned();
     }
@@ -210,10 +236,12 @@ fn build(
     env: &Env,
     args: &[String],
     variables: &[(String, String)],
-    preopens: &[(String, String)],
+    preopens: &[Preopen],
     stdio: &[Stdio<'_>; 3],
+    limits: Limits,
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
+    wasi.limits = limits;
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
         wasi.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;
@@ -224,19 +252,11 @@ fn build(
         wasi.env.push(variable.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), &variable))?;
     }
     for (end, stdio) in stdio.iter().enumerate() {
-        stdio::add(&mut wasi, stdio, end, OUTPUT)
+        stdio::add(&mut wasi, stdio, end)
             .map_err(|errno| error::init(env, errno, &stdio.subject(end), None))?;
     }
-    for (name, path) in preopens {
-        let property = format!("options.preopens[{}]", quote(name));
-        for text in [name, path] {
-            if text.contains('\0') {
-                return Err(null_byte(env, &property, text));
-            }
-        }
-        let subject = || format!("{property} is the path {}", quote(path));
-        wasi.add_preopen(name.as_bytes(), Path::new(path))
-            .map_err(|errno| error::init(env, errno, &subject(), Some(path)))?;
+    for preopen in preopens {
+        preopen.add(env, &mut wasi)?;
     }
     Ok(wasi)
 }

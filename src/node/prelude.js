@@ -20,7 +20,7 @@
   // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
-  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept }) => {
+  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded }) => {
     const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
@@ -50,6 +50,9 @@
       },
       get stderr() {
         return call(kept, this, [2]) ?? undefined
+      },
+      get exceeded() {
+        return call(exceeded, this, [])
       },
     }
   }

@@ -134,6 +134,7 @@ impl From<io::Error> for Errno {
             io::ErrorKind::AlreadyExists => Errno::Exist,
             io::ErrorKind::InvalidInput => Errno::Inval,
             io::ErrorKind::Unsupported => Errno::Notsup,
+            io::ErrorKind::QuotaExceeded => Errno::Dquot,
             _ => Errno::Io,
         }
     }

@@ -24,7 +24,8 @@ impl Wasi {
     /// Makes sure that a range of a file has room on the disk: `posix_fallocate`.
     pub fn fd_allocate(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
         fd.require(Rights::FD_ALLOCATE)?;
-        Ok(sys::allocate(fd.descriptor.handle()?, offset, len)?)
+        let handle = fd.descriptor.handle()?;
+        Ok(self.limits.reserve(len, || sys::allocate(handle, offset, len))?)
     }
 
     /// Closes a descriptor: `close`. Of the host's stdio only the guest's entry goes.

@@ -199,23 +199,26 @@ impl Wasi {
             Descriptor::File(file) => {
                 let mut position = file.position();
                 if fd.flags().contains(Fdflags::APPEND) {
-                    let append = |buffers: &[sys::Buffer], _| sys::appendv(file.handle(), buffers);
+                    let append = |buffers: &[sys::Buffer], _| {
+                        self.limits.write(buffers, |buffers| sys::appendv(file.handle(), buffers))
+                    };
                     let written = transfer::at(memory, iovs, 0, append)?;
                     *position = sys::seek(file.handle(), 0, Whence::Cur)?;
                     return Ok(written);
                 }
                 let written = transfer::at(memory, iovs, *position, |buffers, at| {
-                    sys::pwritev(file.handle(), buffers, at)
+                    self.limits.write(buffers, |buffers| sys::pwritev(file.handle(), buffers, at))
                 })?;
                 *position += Filesize::from(written);
                 Ok(written)
             }
             Descriptor::Stream(stream) => {
                 let write = if stream.may_wait() { sys::writev_nowait } else { sys::writev };
-                let write = |buffers: &[sys::Buffer]| write(stream.handle(), buffers);
-                transfer::all(memory, attempt, &fd, Interest::Write, iovs, write)
+                transfer::all(memory, attempt, &fd, Interest::Write, iovs, |buffers| {
+                    self.limits.write(buffers, |buffers| write(stream.handle(), buffers))
+                })
             }
-            Descriptor::Pipe(pipe) => pipe.write(memory, &attempt, &fd, iovs),
+            Descriptor::Pipe(pipe) => pipe.write(memory, &self.limits, &attempt, &fd, iovs),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         }
     }
@@ -243,7 +246,9 @@ impl Wasi {
     ) -> Result<Size> {
         fd.require(Rights::FD_WRITE | Rights::FD_SEEK)?;
         let handle = positioned(&fd, offset)?;
-        transfer::at(memory, iovs, offset, |buffers, at| sys::pwritev(handle, buffers, at))
+        transfer::at(memory, iovs, offset, |buffers, at| {
+            self.limits.write(buffers, |buffers| sys::pwritev(handle, buffers, at))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Wasi;
 use super::dir::Dir;
-use super::errno::{Errno, Result};
+use super::errno::{Errno, Failure, Result};
 use super::io::{File, Stream};
 use super::memory::{List, Memory};
 use super::sys;
@@ -154,18 +154,22 @@ impl Wasi {
         if !inheriting.contains(asked) {
             return Err(Errno::Notcapable.into());
         }
+        let reads = rights_base.intersects(Rights::READING);
+        let writes = rights_base.intersects(Rights::WRITING);
+        if writes && fd.is_readonly() {
+            return Err(Errno::Rofs.into());
+        }
         let path = buffer.read(memory, path)?;
         if oflags.contains(Oflags::CREAT | Oflags::DIRECTORY) {
             return Err(Errno::Inval.into());
         }
-        let reads = rights_base.intersects(Rights::READING);
-        let writes = rights_base.intersects(Rights::WRITING);
         let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags };
-        let number = self.table.reserve()?;
-        let descriptor = open(dir, path, &how)?;
+        let number = self.reserve()?;
+        let descriptor = if fd.is_readonly() { find(dir, path, how)? } else { open(dir, path, &how)? };
         let mut rights = inheriting;
         rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);
-        Ok(number.fill(Entry::new(descriptor, rights, inheriting, fdflags)))
+        let entry = Entry::new(descriptor, rights, inheriting, fdflags);
+        Ok(number.fill(entry.with_readonly(fd.is_readonly())))
     }
 
     /// Reads what a symbolic link points at: `readlinkat`. It is cut to the buffer, and has no NUL.
@@ -294,4 +298,22 @@ fn open(dir: &Dir, path: &Path, how: &sys::How) -> Result<Descriptor> {
         Filetype::RegularFile => Descriptor::File(File::new(handle)),
         _ => Descriptor::Stream(Stream::guest(handle)?),
     })
+}
+
+/// Opens what is there, as on a file system that is mounted read-only: `CREAT` makes nothing, and is `ROFS` where it
+/// would.
+fn find(dir: &Dir, path: &Path, how: sys::How) -> Result<Descriptor> {
+    if !how.oflags.contains(Oflags::CREAT) {
+        return open(dir, path, &how);
+    }
+    let found = if how.oflags.contains(Oflags::EXCL) {
+        sys::stat_at(dir.cap(), path, false).map_err(Into::into).and(Err(Errno::Exist.into()))
+    } else {
+        open(dir, path, &sys::How { oflags: how.oflags - Oflags::CREAT, ..how })
+    };
+    match found {
+        Err(Failure::Errno(Errno::Noent)) => Err(Errno::Rofs.into()),
+        Ok(Descriptor::Dir(_)) => Err(Errno::Isdir.into()),
+        found => found,
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::abi::Attempt;
 use super::errno::{Errno, Failure, Result};
+use super::limits::{Limit, Limits};
 use super::memory::{List, Memory};
 use super::table::Entry;
 use super::types::{Filesize, Iovec, Size};
@@ -147,13 +148,17 @@ impl Kept {
     }
 
     /// Keeps more; `DQUOT` if there is no room at all.
-    fn write(&self, memory: Memory, iovs: List<Iovec>) -> Result<Size> {
+    fn write(&self, memory: Memory, limits: &Limits, iovs: List<Iovec>) -> Result<Size> {
         let mut bytes = self.bytes();
-        let room = self.limit.saturating_sub(bytes.len() as u64);
-        if room == 0 && total(memory, iovs)? > 0 {
+        let wanted = total(memory, iovs)?.min(MAX_WRITE);
+        let room = wanted.min(self.limit.saturating_sub(bytes.len() as u64));
+        if room < wanted {
+            limits.exceed(Limit::Output);
+        }
+        if room == 0 && wanted > 0 {
             return Err(Errno::Dquot.into());
         }
-        gather(memory, iovs, room.min(MAX_WRITE), &mut bytes)
+        gather(memory, iovs, limits.claim(room)?, &mut bytes)
     }
 }
 
@@ -168,17 +173,19 @@ impl Pipe {
     pub(super) fn write(
         &self,
         memory: Memory,
+        limits: &Limits,
         attempt: &Attempt,
         fd: &Arc<Entry>,
         iovs: List<Iovec>,
     ) -> Result<Size> {
         match self {
             Pipe::Input(_) => Err(Errno::Badf.into()),
-            Pipe::Output(Output::Kept(kept)) => kept.write(memory, iovs),
+            Pipe::Output(Output::Kept(kept)) => kept.write(memory, limits, iovs),
             Pipe::Output(Output::Handed(_)) if attempt.transferred > 0 => Ok(attempt.transferred),
             Pipe::Output(Output::Handed(end)) => {
                 let mut bytes = Vec::new();
-                let transferred = gather(memory, iovs, MAX_WRITE, &mut bytes)?;
+                let allowed = limits.claim(total(memory, iovs)?.min(MAX_WRITE))?;
+                let transferred = gather(memory, iovs, allowed, &mut bytes)?;
                 if transferred == 0 {
                     return Ok(0);
                 }

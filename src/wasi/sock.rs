@@ -20,7 +20,7 @@ impl Wasi {
         if sys::is_listening(socket.handle()) {
             Wait::unless_ready(&fd, Interest::Read)?;
         }
-        let number = self.table.reserve()?;
+        let number = self.reserve()?;
         let connection = sys::accept(socket.handle()).map_err(Into::into);
         let connection = Stream::guest(Wait::if_refused(connection, &fd, Interest::Read)?)?;
         let (rights, flags) = (Rights::ALL, flags & Fdflags::NONBLOCK);
@@ -63,7 +63,7 @@ impl Wasi {
     ) -> Result<Size> {
         let socket = socket(&fd, Rights::FD_WRITE)?;
         transfer::all(memory, attempt, &fd, Interest::Write, si_data, |buffers| {
-            sys::send(socket.handle(), buffers)
+            self.limits.write(buffers, |buffers| sys::send(socket.handle(), buffers))
         })
     }
 

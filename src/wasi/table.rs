@@ -11,9 +11,6 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Descriptors a guest may have open at once; one more is `MFILE`.
-const MAX_OPEN: usize = 4096;
-
 /// What a descriptor is.
 #[derive(Debug)]
 pub enum Descriptor {
@@ -37,6 +34,7 @@ pub struct Entry {
     rights: AtomicU64,
     inheriting: AtomicU64,
     flags: AtomicU16,
+    readonly: bool,
 }
 
 impl Entry {
@@ -57,7 +55,21 @@ impl Entry {
             rights: AtomicU64::new(rights.bits()),
             inheriting: AtomicU64::new(inheriting.bits()),
             flags: AtomicU16::new(flags.bits()),
+            readonly: false,
         }
+    }
+
+    /// The same, but if `readonly` nothing can be changed through it.
+    #[must_use]
+    pub fn with_readonly(self, readonly: bool) -> Self {
+        Self { readonly, ..self }
+    }
+
+    /// Whether nothing can be changed through it, nor through what is opened through it. Its rights do not tell:
+    /// programs ask for all that they see a directory pass on, also to read.
+    #[must_use]
+    pub fn is_readonly(&self) -> bool {
+        self.readonly
     }
 
     /// What may be done with it.
@@ -94,10 +106,11 @@ impl Entry {
     }
 
     /// `NOTCAPABLE` unless it has all these rights; `BADF`, as in POSIX, if it was never open for reading, or
-    /// writing, at all.
+    /// writing, at all; `ROFS` if it is read-only and one of them is to change something.
     pub fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
-            return Ok(());
+            let refused = self.readonly && rights.intersects(Rights::CHANGING);
+            return if refused { Err(Errno::Rofs.into()) } else { Ok(()) };
         }
         let directions = rights & (Rights::FD_READ | Rights::FD_WRITE);
         let never_open =
@@ -105,7 +118,7 @@ impl Entry {
         Err(if never_open { Errno::Badf } else { Errno::Notcapable }.into())
     }
 
-    /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights.
+    /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights, or `ROFS`.
     pub fn dir(&self, rights: Rights) -> Result<&Dir> {
         let Descriptor::Dir(dir) = &self.descriptor else {
             return Err(Errno::Notdir.into());
@@ -166,6 +179,21 @@ impl Rights {
     /// Any of these asks `path_open` for a descriptor to write to.
     pub(super) const WRITING: Self =
         Self::FD_WRITE.union(Self::FD_DATASYNC).union(Self::FD_ALLOCATE).union(Self::FD_FILESTAT_SET_SIZE);
+    /// What changes a file or a directory. `PATH_CREATE_FILE` is not among them: it may find what is there.
+    const CHANGING: Self = Self::FD_WRITE
+        .union(Self::FD_ALLOCATE)
+        .union(Self::FD_FILESTAT_SET_SIZE)
+        .union(Self::FD_FILESTAT_SET_TIMES)
+        .union(Self::PATH_CREATE_DIRECTORY)
+        .union(Self::PATH_LINK_SOURCE)
+        .union(Self::PATH_LINK_TARGET)
+        .union(Self::PATH_RENAME_SOURCE)
+        .union(Self::PATH_RENAME_TARGET)
+        .union(Self::PATH_FILESTAT_SET_SIZE)
+        .union(Self::PATH_FILESTAT_SET_TIMES)
+        .union(Self::PATH_SYMLINK)
+        .union(Self::PATH_REMOVE_DIRECTORY)
+        .union(Self::PATH_UNLINK_FILE);
     const PIPE: Self = Self::FD_READ
         .union(Self::FD_WRITE)
         .union(Self::FD_FDSTAT_SET_FLAGS)
@@ -232,13 +260,14 @@ impl Table {
         Ok(Arc::clone(entry.ok_or(Errno::Badf)?))
     }
 
-    /// Sets the lowest free number aside, before anything is opened for it that would then have no place.
-    pub fn reserve(&self) -> std::result::Result<Reservation<'_>, Errno> {
+    /// Sets the lowest free number aside, before anything is opened for it that would then have no place; `MFILE` if
+    /// `at_most` so many are open, or set aside.
+    pub fn reserve(&self, at_most: usize) -> std::result::Result<Reservation<'_>, Errno> {
         let mut slots = self.write();
         if let Some(Reverse(number)) = slots.free.pop() {
             return Ok(Reservation { table: self, fd: Fd(number), filled: false });
         }
-        if slots.entries.len() == MAX_OPEN {
+        if slots.entries.len() >= at_most {
             return Err(Errno::Mfile);
         }
         slots.entries.push(None);

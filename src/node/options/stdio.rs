@@ -35,7 +35,7 @@ pub fn read<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<
     let value: Unknown<'env> = options.get_named_property_unchecked(name)?;
     match value.get_type()? {
         ValueType::Undefined => return Ok(Stdio::Descriptor(own)),
-        ValueType::Number => return Ok(Stdio::Descriptor(descriptor(env, value, name)?)),
+        ValueType::Number => return Ok(Stdio::Descriptor(descriptor(env, value, name, own)?)),
         _ => {}
     }
     let context = Context::of(*env)?;
@@ -79,13 +79,13 @@ pub fn functions<'env>(env: &'env Env, stdio: &[Stdio<'env>; 3]) -> Result<Optio
 }
 
 /// Gives a guest its stdin, stdout or stderr.
-pub fn add(wasi: &mut Wasi, stdio: &Stdio<'_>, end: usize, limit: u64) -> std::result::Result<(), Errno> {
+pub fn add(wasi: &mut Wasi, stdio: &Stdio<'_>, end: usize) -> std::result::Result<(), Errno> {
     match stdio {
         Stdio::Descriptor(fd) => wasi.add_stdio(*fd),
         Stdio::Ignored => wasi.add_null(),
         Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::of(bytes.clone()))),
         Stdio::Kept => {
-            let kept = Arc::new(Kept::at_most(limit));
+            let kept = Arc::new(Kept::at_most(wasi.limits.output));
             wasi.kept[end] = Some(Arc::clone(&kept));
             wasi.add_pipe(Pipe::Output(Output::Kept(kept)))
         }

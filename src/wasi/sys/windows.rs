@@ -246,8 +246,7 @@ pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<
 }
 
 /// Opens again what is open, for other access.
-fn reopen(handle: Handle<'_>, access: u32) -> Result<File> {
-    let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+fn reopen(handle: Handle<'_>, access: u32, share: u32) -> Result<File> {
     // SAFETY: takes an open handle and flags.
     let opened = unsafe { ReOpenFile(handle.as_raw_handle(), access, share, FILE_FLAG_BACKUP_SEMANTICS) };
     if opened == INVALID_HANDLE_VALUE {
@@ -261,7 +260,8 @@ fn reopen(handle: Handle<'_>, access: u32) -> Result<File> {
 pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
     match set_file_times(handle, atim, mtim) {
         Err(error) if is(&error, ERROR_ACCESS_DENIED) => {
-            set_file_times(reopen(handle, FILE_WRITE_ATTRIBUTES)?.as_handle(), atim, mtim)
+            let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+            set_file_times(reopen(handle, FILE_WRITE_ATTRIBUTES, share)?.as_handle(), atim, mtim)
         }
         result => result,
     }
@@ -415,6 +415,16 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
 /// Opens the directory at a path of the host's, for reading, and so that it stays where it is.
 pub fn open_directory(path: &Path) -> Result<File> {
     Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
+}
+
+/// Opens the directory again that a descriptor of the host's is, so that it stays where it is: Node's own lets it be
+/// renamed.
+pub fn reopen_directory(fd: i32) -> Result<File> {
+    let given = host_stream(fd)?;
+    if stat(handle(&*given))?.filetype != Filetype::Directory {
+        return Err(error(ERROR_DIRECTORY));
+    }
+    reopen(handle(&*given), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE)
 }
 
 /// Serial number of the directory at a path, if there is one.

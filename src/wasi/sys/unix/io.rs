@@ -2,7 +2,7 @@
 //! libc, because their buffers are guest memory and must not become Rust slices.
 #![expect(unsafe_code, reason = "vectored transfers hand addresses in guest memory to the kernel")]
 
-use super::super::Buffers;
+use super::super::first_bytes;
 use super::Handle;
 use super::path::filetype;
 use crate::wasi::io::StreamKind;
@@ -28,6 +28,18 @@ impl Buffer {
     #[must_use]
     pub fn new(address: *mut u8, len: usize) -> Self {
         Self(libc::iovec { iov_base: address.cast(), iov_len: len.min(Self::MAX) })
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.iov_len
+    }
+
+    /// Its first so many bytes, or all it has.
+    #[must_use]
+    pub fn first(&self, len: usize) -> Self {
+        Self::new(self.0.iov_base.cast(), self.size().min(len))
     }
 }
 
@@ -78,21 +90,6 @@ pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
             _ => libc::writev(fd, iov, len),
         }
     })
-}
-
-/// As much of the buffers as a pipe that has room takes without waiting.
-fn atomic(buffers: &[Buffer]) -> Buffers {
-    let mut atomic = Buffers::new();
-    let mut room = libc::PIPE_BUF;
-    for Buffer(iov) in buffers {
-        let len = iov.iov_len.min(room);
-        atomic.push(Buffer::new(iov.iov_base.cast(), len));
-        room -= len;
-        if room == 0 {
-            break;
-        }
-    }
-    atomic
 }
 
 /// Writes at the end of a file that `set_append` was called for, or that was opened so.
@@ -165,7 +162,8 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
         }
     }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
-        writev(handle, &atomic(buffers))
+        // So much a pipe that has room takes without waiting.
+        writev(handle, &first_bytes(buffers, libc::PIPE_BUF))
     } else {
         Err(RustixErrno::AGAIN.into())
     }

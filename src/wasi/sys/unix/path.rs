@@ -360,6 +360,12 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
 /// Opens the directory at a path of the host's, for reading: unlike the handles that cap-std makes to resolve
 /// paths, this one can be listed and synced.
 pub fn open_directory(path: &Path) -> Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    Ok(rustix::fs::open(path, DIRECTORY, Mode::empty())?.into())
 }
+
+/// Opens the directory again that a descriptor of the host's is, whatever that was opened for.
+pub fn reopen_directory(fd: i32) -> Result<File> {
+    Ok(rustix::fs::openat(&*super::host_stream(fd)?, ".", DIRECTORY, Mode::empty())?.into())
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

@@ -25,6 +25,18 @@ impl Buffer {
     pub fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
     }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    /// Its first so many bytes, or all it has.
+    #[must_use]
+    pub fn first(&self, len: usize) -> Self {
+        Self::new(self.address, self.len.min(len))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

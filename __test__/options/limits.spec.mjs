@@ -1,0 +1,231 @@
+// What a guest may use up, and what it is told when it has.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { run } from '../guests/run.mjs'
+import { ERRNO, FDFLAGS, OFLAGS, RIGHTS, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+
+const make = (limits) => () => new WASI({ version: 'preview1', limits })
+const WRITE = { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE }
+
+/** A guest in a directory of its own, and its functions, which tell errnos by name. */
+function limited(t, limits, options = {}) {
+  const directory = tree(t, { file: 'text' })
+  const guest = rawGuest({ preopens: { '/': directory }, limits, ...options })
+  const ask = (name, ...args) => errnoName(guest.call[name](...args))
+  return { directory, guest, ask, text: (name) => readFileSync(join(directory, name), 'utf8') }
+}
+
+test('openFiles is how many descriptors may be open at once, stdio and preopens included', (t) => {
+  const { guest, ask } = limited(t, { openFiles: 6 })
+  t.deepEqual([guest.open('file'), guest.open('file')], [4, 5])
+  const another = () => ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out)
+  t.is(guest.wasi.exceeded, undefined)
+  t.is(another(), 'MFILE')
+  t.is(guest.wasi.exceeded, 'openFiles')
+  guest.must('fd_renumber', 5, 4)
+  t.is(another(), 'SUCCESS')
+  t.is(another(), 'MFILE')
+  guest.close(0)
+  t.is(another(), 'SUCCESS')
+  t.is(guest.u32(guest.out), 0)
+  t.is(another(), 'MFILE')
+})
+
+test('a call that fails for lack of descriptors has done nothing', (t) => {
+  const { guest, ask, text } = limited(t, { openFiles: 4 })
+  t.is(ask('path_open', 3, 0, ...guest.put('new'), OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
+  t.is(ask('path_open', 3, 0, ...guest.put('file'), OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
+  t.throws(() => text('new'), { code: 'ENOENT' })
+  t.is(text('file'), 'text')
+})
+
+test('without limits there are 4,096 descriptors and any number of bytes, and nothing is exceeded', (t) => {
+  const { guest, ask } = limited(t, undefined)
+  for (let fd = 4; fd < 4096; fd++) {
+    guest.reset()
+    guest.open('file')
+  }
+  t.is(guest.wasi.exceeded, undefined)
+  t.is(ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
+  t.is(guest.wasi.exceeded, 'openFiles')
+})
+
+test('stdio and preopens that are more than openFiles are refused', (t) => {
+  t.throws(make({ openFiles: 2 }), { code: 'UVWASI_EMFILE', message: 'UVWASI_EMFILE, uvwasi_init: options.stderr is the descriptor 2' })
+  t.notThrows(make({ openFiles: 3 }))
+  const preopens = { '/a': '.', '/b': '.' }
+  t.throws(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 4 } }), {
+    code: 'UVWASI_EMFILE', message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b'] is the path '.'",
+  })
+})
+
+test('more than 4,096 descriptors may be allowed', (t) => {
+  const preopens = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`/${index}`, '.']))
+  t.notThrows(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 5003 } }).close())
+})
+
+test('a write is cut to what is left of writtenBytes, and is DQUOT when nothing is', (t) => {
+  const { guest, ask, text } = limited(t, { writtenBytes: 10 })
+  const fd = guest.open('new', WRITE)
+  t.is(guest.write(fd, '1234', '56'), 6)
+  t.is(guest.wasi.exceeded, undefined)
+  t.is(guest.write(fd, '78', '', '9', 'abc'), 4)
+  t.is(guest.wasi.exceeded, 'writtenBytes')
+  t.is(ask('fd_write', fd, ...guest.iovs('more'), guest.out), 'DQUOT')
+  t.is(ask('fd_pwrite', fd, ...guest.iovs('more'), 0n, guest.out), 'DQUOT')
+  t.is(ask('fd_allocate', fd, 0n, 1n), 'DQUOT')
+  t.is(ask('fd_write', fd, ...guest.iovs('', ''), guest.out), 'SUCCESS')
+  t.is(ask('fd_write', fd, ...guest.iovs(), guest.out), 'SUCCESS')
+  t.is(guest.seek(fd, 0, 'CUR'), 10n)
+  t.is(text('new'), '123456789a')
+})
+
+test('exactly writtenBytes may be written, through whatever descriptors and calls', (t) => {
+  const out = hostFile(t)
+  const { guest, ask, text } = limited(t, { writtenBytes: 4n }, { stdout: out.fd })
+  guest.write(1, 'a')
+  guest.write(guest.open('new', { ...WRITE, fdflags: FDFLAGS.APPEND }), 'b')
+  const fd = guest.open('other', WRITE)
+  guest.must('fd_pwrite', fd, ...guest.iovs('c'), 3n, guest.out)
+  guest.must('fd_allocate', fd, 0n, 1n)
+  t.is(guest.wasi.exceeded, undefined)
+  for (const to of [1, fd]) t.is(ask('fd_write', to, ...guest.iovs('x'), guest.out), 'DQUOT')
+  t.is(guest.wasi.exceeded, 'writtenBytes')
+  t.deepEqual([out.text(), text('new'), text('other')], ['a', 'b', '\0\0\0c'])
+})
+
+test('what cannot be allocated whole is not, and nothing is taken for what fails', (t) => {
+  const { guest, ask } = limited(t, { writtenBytes: 5 })
+  const fd = guest.open('new', WRITE)
+  const reader = guest.open('file')
+  t.is(ask('fd_allocate', fd, 0n, 0n), 'INVAL')
+  t.is(ask('fd_write', reader, ...guest.iovs('text'), guest.out), 'BADF')
+  t.is(ask('fd_pwrite', fd, ...guest.iovs('text'), -1n, guest.out), 'INVAL')
+  t.is(ask('fd_write', fd, 0x7fff_fff0, 1, guest.out), 'OVERFLOW')
+  if (process.platform === 'linux') t.is(ask('fd_allocate', fd, 2n ** 63n - 2n, 5n), 'FBIG')
+  t.is(guest.wasi.exceeded, undefined)
+  t.is(ask('fd_allocate', fd, 0n, 6n), 'DQUOT')
+  t.is(guest.filestat(fd).size, 0n)
+  t.is(guest.write(fd, '12345'), 5)
+})
+
+test('with writtenBytes 0 nothing can be written, and everything read', (t) => {
+  for (const writtenBytes of [0, -0, 0n]) {
+    const { guest, ask } = limited(t, { writtenBytes })
+    t.is(guest.read(guest.open('file')), 'text')
+    t.is(ask('fd_write', guest.open('file', WRITE), ...guest.iovs('x'), guest.out), 'DQUOT')
+  }
+})
+
+test('the limit that was met first is the one that is told', (t) => {
+  const { guest, ask } = limited(t, { openFiles: 5, writtenBytes: 1 })
+  const fd = guest.open('new', WRITE)
+  t.is(ask('fd_write', fd, ...guest.iovs('xy'), guest.out), 'SUCCESS')
+  t.is(ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
+  t.is(guest.wasi.exceeded, 'writtenBytes')
+  guest.wasi.close()
+  t.is(guest.wasi.exceeded, 'writtenBytes')
+})
+
+test('exceeded is a getter of the prototype, which heirs and proxies have, too', (t) => {
+  const { set, get, ...attributes } = Object.getOwnPropertyDescriptor(WASI.prototype, 'exceeded')
+  t.deepEqual([set, typeof get, attributes], [undefined, 'function', { enumerable: false, configurable: true }])
+  class Sandbox extends WASI {}
+  const wasi = new Sandbox({ version: 'preview1' })
+  t.is(wasi.exceeded, undefined)
+  t.is(new Proxy(wasi, {}).exceeded, undefined)
+})
+
+test('through libc, a write past the limit is a short one', async (t) => {
+  const directory = tree(t, { 'in.txt': 'x'.repeat(10_000) })
+  const ran = await run('copy', ['/in.txt', '/out.txt'], { preopens: { '/': directory }, options: { limits: { writtenBytes: 1000 } } })
+  t.deepEqual([ran.code, ran.stdout], [1, ''])
+  t.is(readFileSync(join(directory, 'out.txt'), 'utf8').length, 1000)
+})
+
+for (const [what, limits, received] of [
+  ['a number', 5, 'type number (5)'], ['null', null, 'null'], ['an array', [], 'an instance of Array'],
+]) {
+  test(`limits that are ${what} are refused with ERR_INVALID_ARG_TYPE`, (t) => {
+    t.throws(make(limits), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: `The "options.limits" property must be of type object. Received ${received}` })
+  })
+}
+
+for (const [option, types, bad] of [
+  ['openFiles', 'of type number', ['5', null, true, 5n, {}]],
+  ['writtenBytes', 'one of type number or bigint', ['5', null, true, {}, Symbol('x')]],
+]) {
+  test(`${option} of another type is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+    for (const value of bad) {
+      const { message } = t.throws(make({ [option]: value }), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+      t.true(message.startsWith(`The "options.limits.${option}" property must be ${types}. Received `), message)
+    }
+  })
+}
+
+for (const [option, value, rest] of [
+  ['openFiles', 0, '>= 1 && <= 1048576. Received 0'],
+  ['openFiles', -1, '>= 1 && <= 1048576. Received -1'],
+  ['openFiles', 2 ** 20 + 1, '>= 1 && <= 1048576. Received 1048577'],
+  ['openFiles', 2 ** 40, '>= 1 && <= 1048576. Received 1_099_511_627_776'],
+  ['openFiles', 3.5, 'an integer. Received 3.5'],
+  ['openFiles', NaN, 'an integer. Received NaN'],
+  ['writtenBytes', -1, '>= 0 && <= 9007199254740991. Received -1'],
+  ['writtenBytes', 2 ** 53, '>= 0 && <= 9007199254740991. Received 9_007_199_254_740_992'],
+  ['writtenBytes', Infinity, 'an integer. Received Infinity'],
+  ['writtenBytes', 0.5, 'an integer. Received 0.5'],
+  ['writtenBytes', -1n, '>= 0n && <= 18446744073709551615n. Received -1n'],
+  ['writtenBytes', 2n ** 64n, '>= 0n && <= 18446744073709551615n. Received 18_446_744_073_709_551_616n'],
+]) {
+  test(`${option} ${typeof value === 'bigint' ? `${value}n` : value} is refused with ERR_OUT_OF_RANGE`, (t) => {
+    t.throws(make({ [option]: value }), {
+      name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: `The value of "options.limits.${option}" is out of range. It must be ${rest}`,
+    })
+  })
+}
+
+test('limits may be inherited, undefined or at their ends', (t) => {
+  for (const limits of [undefined, {}, Object.create({ openFiles: 3 }), { openFiles: undefined, writtenBytes: undefined },
+    { openFiles: 2 ** 20, writtenBytes: Number.MAX_SAFE_INTEGER }, { openFiles: 3, writtenBytes: 2n ** 64n - 1n }]) t.notThrows(make(limits))
+  t.throws(make(Object.create({ openFiles: 0 })), { code: 'ERR_OUT_OF_RANGE' })
+})
+
+test('limits are read after stdio and before returnOnExit, each once', (t) => {
+  const reads = []
+  const noting = (target) => new Proxy(target, {
+    get: (object, key) => {
+      reads.push(key)
+      return object[key]
+    },
+  })
+  new WASI(noting({ version: 'preview1', limits: noting({ openFiles: 10, writtenBytes: 5 }) }))
+  const from = reads.indexOf('stderr')
+  t.deepEqual(reads.slice(from).filter((key) => /stderr|limits|openFiles|writtenBytes|returnOnExit/.test(key)),
+    ['stderr', 'limits', 'openFiles', 'writtenBytes', 'returnOnExit'])
+})
+
+for (const limit of [5, 5n]) {
+  test(`what is kept ends at limits.output, a ${typeof limit}: the write is cut, the next one DQUOT`, (t) => {
+    const guest = rawGuest({ stdout: 'pipe', stderr: 'pipe', limits: { output: limit } })
+    t.is(guest.write(1, 'abc'), 3)
+    t.is(guest.wasi.exceeded, undefined)
+    t.is(guest.write(1, 'def'), 2)
+    t.is(guest.wasi.exceeded, 'output')
+    t.is(guest.call.fd_write(1, ...guest.iovs('g'), guest.out), ERRNO.DQUOT)
+    t.is(guest.write(1, ''), 0)
+    t.is(guest.write(2, 'other'), 5)
+    t.is(String(guest.wasi.stdout), 'abcde')
+  })
+}
+
+test('what goes to a pipe or a function counts as written', (t) => {
+  const written = []
+  const guest = rawGuest({ stdout: 'pipe', stderr: (chunk) => written.push(String(chunk)), limits: { writtenBytes: 5 } })
+  t.is(guest.write(1, 'ab'), 2)
+  t.is(guest.write(2, 'cdef'), 3)
+  t.is(guest.call.fd_write(1, ...guest.iovs('g'), guest.out), ERRNO.DQUOT)
+  t.deepEqual([String(guest.wasi.stdout), written, guest.wasi.exceeded], ['ab', ['cde'], 'writtenBytes'])
+})

@@ -1,0 +1,329 @@
+// Preopens that are told by more than a path: by a descriptor, and not to be changed.
+
+import { closeSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { open as openHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { prints } from '../guests/run.mjs'
+import { FDFLAGS, LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest, tree } from '../support/guest.mjs'
+
+const posix = process.platform === 'win32' ? test.skip : test
+const { SYMLINK_FOLLOW } = LOOKUP
+const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
+
+/** Calls a function, texts being put into memory: the name of its errno. */
+const asker = (guest) => (name, ...args) => {
+  guest.reset()
+  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+}
+const openDirectory = (t, path) => {
+  const fd = openSync(path, 'r')
+  t.teardown(() => closeSync(fd))
+  return fd
+}
+const files = { file: 'text', 'sub/inner': 'inside', 'empty/': null, link: { symlink: 'file' }, out: { symlink: '../rw/file' } }
+
+/** A read-only preopen 3, a writable one 4, and what there is of them: names, contents and times. */
+function mounts(t) {
+  const top = tree(t)
+  for (const name of ['ro', 'rw']) mkdirSync(join(top, name))
+  const [ro, rw] = [tree(t, files), tree(t, { file: 'other', 'sub/inner': 'inside', link: { symlink: `../ro/file` } })]
+  renameSync(ro, join(top, 'ro'))
+  renameSync(rw, join(top, 'rw'))
+  const preopens = { '/ro': { path: join(top, 'ro'), readonly: true }, '/rw': join(top, 'rw') }
+  const seen = (name) => ['', ...readdirSync(join(top, name), { recursive: true }).sort()].map((entry) => {
+    const path = join(top, name, entry)
+    const { ino, nlink, size, mtimeNs, ctimeNs, mode } = lstatSync(path, { bigint: true })
+    return [entry, ino, nlink, size, mtimeNs, ctimeNs, mode, lstatSync(path).isFile() ? readFileSync(path, 'utf8') : '']
+  })
+  const guest = rawGuest({ preopens })
+  return { top, preopens, guest, ask: asker(guest), seen }
+}
+
+/** Every call that changes something, through a directory that is read-only and one that is not. */
+const changes = (ro, rw) => [
+  ['path_create_directory', ro, 'new'],
+  ['path_create_directory', ro, 'sub/new'],
+  ['path_create_directory', ro, 'file'],
+  ['path_filestat_set_times', ro, 0, 'file', 1n, 1n, 5],
+  ['path_filestat_set_times', ro, SYMLINK_FOLLOW, 'link', 1n, 1n, 5],
+  ['path_filestat_set_times', ro, 0, 'file', 0n, 0n, 10],
+  ['path_link', ro, 0, 'file', ro, 'new'],
+  ['path_link', ro, 0, 'file', rw, 'new'],
+  ['path_link', ro, SYMLINK_FOLLOW, 'link', rw, 'new'],
+  ['path_link', rw, 0, 'file', ro, 'new'],
+  ['path_rename', ro, 'file', ro, 'new'],
+  ['path_rename', ro, 'file', rw, 'new'],
+  ['path_rename', ro, 'sub', rw, 'new'],
+  ['path_rename', rw, 'file', ro, 'new'],
+  ['path_rename', rw, 'file', ro, 'file'],
+  ['path_symlink', 'file', ro, 'new'],
+  ['path_remove_directory', ro, 'empty'],
+  ['path_unlink_file', ro, 'file'],
+  ['path_unlink_file', ro, 'link'],
+  ['path_unlink_file', ro, 'missing'],
+  ...[RIGHTS.FD_WRITE, RIGHTS.FD_READ | RIGHTS.FD_WRITE, RIGHTS.FD_ALLOCATE, RIGHTS.FD_DATASYNC, RIGHTS.FD_FILESTAT_SET_SIZE]
+    .flatMap((rights) => [0, CREAT, TRUNC, CREAT | TRUNC, CREAT | EXCL].flatMap((oflags) => ['file', 'new', 'link', 'sub/inner']
+      .map((path) => ['path_open', ro, SYMLINK_FOLLOW, path, oflags, rights, 0n, 0, 0]))),
+  ...[0n, RIGHTS.FD_READ, RIGHTS.FD_READDIR].flatMap((rights) => [
+    ['path_open', ro, 0, 'file', TRUNC, rights, 0n, 0, 0],
+    ['path_open', ro, 0, 'file', TRUNC | CREAT | EXCL, rights, 0n, 0, 0],
+    ['path_open', ro, SYMLINK_FOLLOW, 'link', TRUNC, rights, 0n, FDFLAGS.APPEND, 0],
+    ['path_open', ro, 0, 'sub', TRUNC | DIRECTORY, rights, 0n, 0, 0],
+    ['path_open', ro, 0, 'new', CREAT, rights, 0n, 0, 0],
+    ['path_open', ro, 0, 'sub/new', CREAT | EXCL, rights, 0n, 0, 0],
+  ]),
+]
+
+posix('no call changes anything in a read-only preopen, whatever the way to it', (t) => {
+  const { guest, ask, seen } = mounts(t)
+  const before = [seen('ro'), seen('rw')]
+  const again = guest.open('.', { rights: 0n })
+  const back = guest.open('sub/..', { rights: RIGHTS.FD_READDIR, inheriting: RIGHTS.FD_WRITE })
+  const moved = guest.open('.', { dirfd: 4, rights: 0n })
+  guest.must('fd_renumber', guest.open('.', { rights: 0n }), moved)
+  for (const fd of [3, again, back, moved]) {
+    for (const change of changes(fd, 4)) t.is(ask(...change), 'ROFS', change.join(' '))
+  }
+  t.deepEqual([seen('ro'), seen('rw')], before)
+})
+
+posix('what is opened in a read-only preopen is changed by no call either', (t) => {
+  const { guest, ask, seen } = mounts(t)
+  const before = seen('ro')
+  const other = guest.open('file', { dirfd: 4, rights: RIGHTS.FILE })
+  const all = RIGHTS.FILE & ~(RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_DATASYNC | RIGHTS.FD_FILESTAT_SET_SIZE)
+  for (const path of ['file', 'sub/inner', 'sub/../file']) {
+    const fd = guest.open(path, { rights: all, inheriting: RIGHTS.FD_WRITE })
+    const buffers = guest.iovs('changed')
+    guest.must('fd_renumber', fd, other)
+    for (const [expected, ...call] of [
+      ['BADF', 'fd_write', other, ...buffers, 0],
+      ['BADF', 'fd_pwrite', other, ...buffers, 0n, 0],
+      ['ROFS', 'fd_allocate', other, 0n, 100n],
+      ['ROFS', 'fd_filestat_set_size', other, 0n],
+      ['ROFS', 'fd_filestat_set_times', other, 1n, 1n, 5],
+      ['SUCCESS', 'fd_fdstat_set_flags', other, FDFLAGS.APPEND],
+      ['BADF', 'fd_write', other, ...buffers, 0],
+      ['SUCCESS', 'fd_sync', other],
+    ]) t.is(errnoName(guest.call[call[0]](...call.slice(1))), expected, `${path}: ${call[0]}`)
+    guest.reset()
+  }
+  const sub = guest.open('sub', { rights: 0n })
+  t.is(ask('fd_filestat_set_times', sub, 1n, 1n, 5), 'ROFS')
+  t.is(ask('fd_filestat_set_times', 3, 1n, 1n, 5), 'ROFS')
+  t.deepEqual(seen('ro'), before)
+})
+
+posix('no link leads from a writable preopen into a read-only one, nor back', (t) => {
+  const { guest, ask, seen } = mounts(t)
+  const before = seen('ro')
+  for (const [fd, path] of [[4, 'link'], [4, '../ro/file'], [3, 'out'], [3, '../rw/file']]) {
+    t.is(ask('path_open', fd, SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0), 'NOTCAPABLE', path)
+  }
+  for (const oflags of [0, CREAT, TRUNC]) {
+    t.is(ask('path_open', 4, SYMLINK_FOLLOW, 'link', oflags, RIGHTS.FD_WRITE, 0n, 0, 0), 'NOTCAPABLE')
+  }
+  t.is(ask('path_filestat_set_times', 4, SYMLINK_FOLLOW, 'link', 1n, 1n, 5), 'NOTCAPABLE')
+  t.is(ask('path_link', 4, SYMLINK_FOLLOW, 'link', 4, 'taken'), 'NOTCAPABLE')
+  t.is(guest.fdstat(3).base, guest.fdstat(4).base)
+  t.deepEqual(seen('ro'), before)
+})
+
+test('what is wrong with a call is told before that the preopen is read-only', (t) => {
+  const { guest, ask } = mounts(t)
+  const file = guest.open('file')
+  const dir = guest.open('sub', { rights: 0n })
+  const { base, inheriting } = guest.fdstat(dir)
+  guest.must('fd_fdstat_set_rights', dir, base & ~RIGHTS.PATH_CREATE_DIRECTORY, inheriting & ~RIGHTS.FD_WRITE)
+  for (const [expected, ...call] of [
+    ['OVERFLOW', 'path_create_directory', 3, 2 ** 31, 3],
+    ['BADF', 'path_create_directory', 99, 'new'],
+    ['NOTDIR', 'path_create_directory', file, 'new'],
+    ['NOTCAPABLE', 'path_create_directory', dir, 'new'],
+    ['NOTCAPABLE', 'path_open', dir, 0, 'inner', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['OVERFLOW', 'path_open', 3, 0, 'file', 0, RIGHTS.FD_WRITE, 0n, 0, 2 ** 31],
+    ['ROFS', 'path_open', 3, 0, 'missing', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['ROFS', 'path_unlink_file', 3, 'missing'],
+  ]) t.is(ask(...call), expected, call.join(' '))
+})
+
+posix('CREAT in a read-only preopen finds what is there', (t) => {
+  const { ask } = mounts(t)
+  for (const [expected, path, oflags] of [
+    ['SUCCESS', 'file', CREAT], ['SUCCESS', 'link', CREAT], ['SUCCESS', 'sub/inner', CREAT],
+    ['EXIST', 'file', CREAT | EXCL], ['EXIST', 'link', CREAT | EXCL], ['EXIST', 'sub', CREAT | EXCL],
+    ['ISDIR', 'sub', CREAT], ['NOTDIR', 'file/', CREAT], ['INVAL', 'sub', CREAT | DIRECTORY],
+    ['NOTCAPABLE', '../rw/file', CREAT], ['NOTCAPABLE', '../rw/file', CREAT | EXCL], ['NOTCAPABLE', 'out', CREAT],
+    ['ROFS', 'missing', CREAT], ['ROFS', 'missing', CREAT | EXCL],
+  ]) t.is(ask('path_open', 3, SYMLINK_FOLLOW, path, oflags, RIGHTS.FD_READ, 0n, 0, 0), expected, path)
+})
+
+posix('through libc, a read-only preopen is a read-only file system', async (t) => {
+  const { preopens, seen } = mounts(t)
+  const before = [seen('ro'), seen('rw')]
+  await prints(t, 'readonly', 'changing', `
+open("/ro/file", O_WRONLY): EROFS
+open("/ro/file", O_RDWR): EROFS
+open("/ro/file", O_RDONLY | O_TRUNC): EROFS
+open("/ro/new", O_WRONLY | O_CREAT, 0666): EROFS
+open("/ro/new", O_RDONLY | O_CREAT, 0666): EROFS
+open("/ro/file", O_RDONLY | O_CREAT | O_EXCL, 0666): EEXIST
+open("/ro/sub", O_RDONLY | O_CREAT, 0666): EISDIR
+mkdir("/ro/new", 0777): EROFS
+rmdir("/ro/empty"): EROFS
+unlink("/ro/file"): EROFS
+symlink("file", "/ro/new"): EROFS
+link("/ro/file", "/ro/new"): EROFS
+link("/ro/file", "/rw/new"): EROFS
+link("/rw/file", "/ro/new"): EROFS
+rename("/ro/file", "/ro/new"): EROFS
+rename("/ro/file", "/rw/new"): EROFS
+rename("/rw/file", "/ro/file"): EROFS
+utimensat(AT_FDCWD, "/ro/file", NULL, 0): EROFS
+fd = open("/ro/file", O_RDONLY): 5
+write(fd, "x", 1): EBADF
+ftruncate(fd, 0): EROFS
+futimens(fd, NULL): EROFS
+posix_fallocate(fd, 0, 100) == EROFS: 1
+fd = open("/ro/sub", O_RDONLY | O_DIRECTORY): 5
+openat(fd, "inner", O_WRONLY): EROFS
+unlinkat(fd, "inner", 0): EROFS
+renameat(fd, "inner", AT_FDCWD, "/rw/new"): EROFS
+mkdirat(fd, "../new", 0777): EROFS
+futimens(fd, NULL): EROFS
+`, { preopens })
+  t.deepEqual([seen('ro'), seen('rw')], before)
+})
+
+posix('through libc, a read-only preopen is read as any other', async (t) => {
+  const { preopens, seen } = mounts(t)
+  const before = seen('ro')
+  await prints(t, 'readonly', 'reading', `
+/ro/file: "text"
+/ro/link: "text"
+/ro/sub/inner: "inside"
+open("/ro/missing", O_RDONLY): ENOENT
+fd = open("/ro/file", O_RDONLY | O_CREAT, 0666): 5
+read(fd, buffer, sizeof buffer): "text"
+lseek(fd, 1, SEEK_SET): 1
+fcntl(fd, F_SETFL, O_APPEND): 0
+fsync(fd): 0
+stat("/ro/sub", &st): 0
+readlink("/ro/link", buffer, sizeof buffer): "file"
+count: 7
+!file && errno == EROFS: yes
+/rw/file: "new text"
+`, { preopens })
+  t.deepEqual(seen('ro'), before)
+})
+
+test('one directory may be a read-only and a writable preopen at once', (t) => {
+  const directory = tree(t, { file: 'text' })
+  const fd = openDirectory(t, directory)
+  const guest = rawGuest({ preopens: { '/r': { path: directory, readonly: true }, '/w': directory, '/f': { fd, readonly: true }, '/g': { fd } } })
+  const ask = asker(guest)
+  t.deepEqual([3, 4, 5, 6].map((fd) => ask('path_create_directory', fd, `new${fd}`)), ['ROFS', 'SUCCESS', 'ROFS', 'SUCCESS'])
+  t.deepEqual(readdirSync(directory).sort(), ['file', 'new4', 'new6'])
+  const later = asker(rawGuest({ preopens: { '/w': directory } }))
+  t.is(later('path_create_directory', 3, 'later'), 'SUCCESS')
+})
+
+for (const [what, preopen] of [
+  ['a path', (path) => path], ['{ path }', (path) => ({ path })], ['{ path, readonly: false }', (path) => ({ path, readonly: false })],
+  ['{ path, readonly: undefined, fd: undefined }', (path) => ({ path, readonly: undefined, fd: undefined })],
+  ['an inherited path', (path) => Object.create({ path })], ['{ fd }', (path, t) => ({ fd: openDirectory(t, path) })],
+  ['an object whose fd is a getter', (path, t) => ({ get fd() { return openDirectory(t, path) } })],
+]) {
+  test(`${what} is a directory that may be changed`, (t) => {
+    const directory = tree(t, { file: 'text' })
+    const guest = rawGuest({ preopens: { '/': preopen(directory, t) } })
+    t.is(guest.read(guest.open('file')), 'text')
+    guest.write(guest.open('new', { oflags: CREAT, rights: RIGHTS.FD_WRITE }), 'new')
+    t.is(readFileSync(join(directory, 'new'), 'utf8'), 'new')
+  })
+}
+
+test('a directory given as a descriptor is the guest\'s own: closing or using either leaves the other alone', async (t) => {
+  const directory = tree(t, { a: '', b: '', c: '' })
+  const handle = await openHandle(directory)
+  const guest = rawGuest({ preopens: { '/': handle } })
+  t.is(guest.readdir(3).length, 5)
+  guest.wasi.close()
+  t.true(fstatSync(handle.fd).isDirectory())
+  const other = rawGuest({ preopens: { '/': handle } })
+  await handle.close()
+  t.is(other.readdir(3).length, 5)
+})
+
+posix('a directory given as a descriptor stays that directory, whatever it is called', (t) => {
+  const top = tree(t, { 'box/file': 'text' })
+  const fd = openDirectory(t, join(top, 'box'))
+  renameSync(join(top, 'box'), join(top, 'moved'))
+  const guest = rawGuest({ preopens: { '/': { fd, readonly: true } } })
+  t.is(guest.read(guest.open('file')), 'text')
+  t.is(asker(guest)('path_open', 3, 0, '..', 0, 0n, 0n, 0, 0), 'NOTCAPABLE')
+})
+
+const make = (preopen) => () => new WASI({ version: 'preview1', preopens: { '/': preopen } })
+
+test('a descriptor that is no open directory is refused', (t) => {
+  const file = openSync(join(tree(t, { file: '' }), 'file'), 'r')
+  t.throws(make({ fd: file }), {
+    code: 'UVWASI_ENOTDIR', message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/'] is the descriptor ${file}`,
+  })
+  closeSync(file)
+  const error = t.throws(make({ fd: 99_999 }), {
+    code: 'UVWASI_EBADF', message: "UVWASI_EBADF, uvwasi_init: options.preopens['/'] is the descriptor 99999",
+  })
+  t.deepEqual([error.errno, error.syscall, 'path' in error], [8, 'uvwasi_init', false])
+})
+
+test('a path in an object is refused as any other', (t) => {
+  t.like(t.throws(make({ path: '/no/such/directory', readonly: true })), {
+    code: 'UVWASI_ENOENT', path: '/no/such/directory',
+    message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/'] is the path '/no/such/directory'",
+  })
+  t.throws(make({ path: 'a\0b' }), { code: 'ERR_INVALID_ARG_VALUE', message: /options\.preopens\['\/'\]/ })
+})
+
+for (const [what, preopen, name, code, message] of [
+  ['both a path and an fd', { path: '.', fd: 3 }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']' must have a path or an fd, not both"],
+  ['a path that is no string', { path: 5 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received type number (5)'],
+  ['a path that is a URL', { path: pathToFileURL('.') }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received an instance of URL'],
+  ['a path that is undefined', { path: undefined }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received undefined'],
+  ['an fd that is no number', { fd: '3' }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].fd" property must be of type number. Received type string (\'3\')'],
+  ['an fd that is no integer', { fd: 1.5 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be an integer. Received 1.5'],
+  ['a negative fd', { fd: -1 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1'],
+  ['a readonly that is no boolean', { path: '.', readonly: 1 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)'],
+]) {
+  test(`a preopen with ${what} is refused with ${code}`, (t) => {
+    t.throws(make(preopen), { name, code, message })
+  })
+}
+
+test('an object without a path or an fd is made a string', (t) => {
+  const directory = tree(t)
+  const named = (object) => Object.assign(object, { toString: () => directory })
+  for (const preopen of [named({ readonly: true }), named([]), new String(directory), named(() => {})]) t.notThrows(make(preopen))
+  for (const preopen of [null, {}, pathToFileURL(directory), true]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
+})
+
+test('each property of a preopen is read once, and what reading throws comes out unchanged', (t) => {
+  const reads = []
+  const noting = (target) => new Proxy(target, {
+    get: (object, key) => {
+      reads.push(key)
+      return object[key]
+    },
+  })
+  make(noting({ path: tree(t), readonly: true }))()
+  t.deepEqual(reads.sort(), ['fd', 'path', 'readonly'])
+  const thrown = { any: 'value' }
+  const fail = () => { throw thrown }
+  for (const preopen of [new Proxy({}, { has: fail }), new Proxy({ path: '.' }, { get: fail }), { fd: 3, get readonly() { return fail() } }]) {
+    t.is(t.throws(make(preopen), { any: true }), thrown)
+  }
+})

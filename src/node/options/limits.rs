@@ -1,0 +1,49 @@
+//! `options.limits`: what the guest may use up.
+
+use super::{get, integer, object, out_of_range};
+use crate::node::error::invalid_type;
+use crate::wasi::limits::Limits;
+use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
+use napi::{Env, Result, ValueType};
+use std::sync::atomic::AtomicU64;
+
+/// More descriptors than any system lets a process have by default.
+const MAX_OPEN_FILES: i64 = 1 << 20;
+/// The largest integer that a number is exact for.
+const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// Reads the option.
+pub fn read(env: &Env, options: &Object<'_>) -> Result<Limits> {
+    let mut limits = Limits::default();
+    let given = get(options, "limits")?;
+    if given.get_type()? == ValueType::Undefined {
+        return Ok(limits);
+    }
+    let given = object(env, given, "The \"options.limits\" property")?;
+    let open_files = get(&given, "openFiles")?;
+    if open_files.get_type()? != ValueType::Undefined {
+        limits.open_files = integer(env, open_files, "limits.openFiles", 1, MAX_OPEN_FILES)? as usize;
+    }
+    if let Some(output) = bytes(env, get(&given, "output")?, "limits.output")? {
+        limits.output = output;
+    }
+    let written_bytes = bytes(env, get(&given, "writtenBytes")?, "limits.writtenBytes")?;
+    limits.written_bytes = written_bytes.map(AtomicU64::new);
+    Ok(limits)
+}
+
+/// A number of bytes, `None` if it is undefined.
+fn bytes(env: &Env, value: Unknown<'_>, name: &str) -> Result<Option<u64>> {
+    match value.get_type()? {
+        ValueType::Undefined => Ok(None),
+        ValueType::Number => Ok(Some(integer(env, value, name, 0, MAX_SAFE_INTEGER)?.cast_unsigned())),
+        ValueType::BigInt => match BigInt::from_unknown(value)?.get_u64() {
+            (false, bytes, true) => Ok(Some(bytes)),
+            _ => Err(out_of_range(env, value, name, &format!("It must be >= 0n && <= {}n.", u64::MAX))),
+        },
+        _ => {
+            let subject = format!("The \"options.{name}\" property");
+            Err(invalid_type(env, &subject, "one of type number or bigint", value))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
+
+use super::{bool_or, descriptor, entries, get};
+use crate::node::error::{self, Class, invalid_type, null_byte, quote};
+use crate::wasi::Wasi;
+use crate::wasi::errno::Errno;
+use crate::wasi::sys;
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
+use napi::{Env, Result, ValueType};
+use std::path::Path;
+
+/// A directory for the guest.
+#[derive(Debug)]
+pub struct Preopen {
+    /// What the guest knows it by.
+    name: String,
+    place: Place,
+    readonly: bool,
+}
+
+/// Where it is on the host's side.
+#[derive(Debug)]
+enum Place {
+    Path(String),
+    Fd(i32),
+}
+
+/// Reads the option.
+pub fn read(env: &Env, options: &Object<'_>) -> Result<Vec<Preopen>> {
+    let preopen = |(name, value): (String, Unknown<'_>)| {
+        let (place, readonly) = match description(value)? {
+            Some(description) => described(env, &property(&name), &description)?,
+            None => (Place::Path(error::to_text(env, value)?), false),
+        };
+        Ok(Preopen { name, place, readonly })
+    };
+    entries(env, options, "preopens")?.into_iter().map(preopen).collect()
+}
+
+/// What a preopen is called in messages.
+fn property(name: &str) -> String {
+    format!("preopens[{}]", quote(name))
+}
+
+/// An object that has a path or a descriptor, and is not just to be made a string, as a `URL` is.
+fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
+    if value.get_type()? != ValueType::Object {
+        return Ok(None);
+    }
+    let object = Object::from_unknown(value)?;
+    let is_description = object.has_named_property("path")? || object.has_named_property("fd")?;
+    Ok(is_description.then_some(object))
+}
+
+fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Place, bool)> {
+    let (path, fd) = (get(description, "path")?, get(description, "fd")?);
+    let readonly = bool_or(env, get(description, "readonly")?, &format!("{property}.readonly"), false)?;
+    let absent = [path.get_type()?, fd.get_type()?].map(|kind| kind == ValueType::Undefined);
+    let place = match absent {
+        [false, false] => {
+            let message = format!("The property 'options.{property}' must have a path or an fd, not both");
+            return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
+        }
+        [true, false] => Place::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
+        [_, true] => Place::Path(error::string(path)?.ok_or_else(|| {
+            invalid_type(env, &format!("The \"options.{property}.path\" property"), "of type string", path)
+        })?),
+    };
+    Ok((place, readonly))
+}
+
+impl Preopen {
+    /// Gives it to the guest.
+    pub fn add(&self, env: &Env, wasi: &mut Wasi) -> Result<()> {
+        let property = format!("options.{}", property(&self.name));
+        let (subject, path) = match &self.place {
+            Place::Path(path) => (format!("{property} is the path {}", quote(path)), Some(path.as_str())),
+            Place::Fd(fd) => (format!("{property} is the descriptor {fd}"), None),
+        };
+        for text in [Some(self.name.as_str()), path].into_iter().flatten() {
+            if text.contains('\0') {
+                return Err(null_byte(env, &property, text));
+            }
+        }
+        let directory = match &self.place {
+            Place::Path(path) => sys::open_directory(Path::new(path)),
+            Place::Fd(fd) => sys::reopen_directory(*fd),
+        };
+        directory
+            .map_err(Errno::from)
+            .and_then(|directory| wasi.add_directory(self.name.as_bytes(), directory, self.readonly))
+            .map_err(|errno| error::init(env, errno, &subject, path))
+    }
+}

@@ -1,0 +1,165 @@
+//! What a guest may use up, and that threads together use up no more.
+
+mod common;
+
+use capwasi::wasi::Wasi;
+use capwasi::wasi::errno::Errno;
+use capwasi::wasi::limits::Limit;
+use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// A guest whose descriptor 0 is a directory, and that may write so many bytes.
+fn writer(tree: &Tree, bytes: u64) -> Guest {
+    let mut wasi = Wasi::default();
+    wasi.limits.written_bytes = Some(AtomicU64::new(bytes));
+    wasi.add_preopen(b"/", tree.path()).unwrap();
+    Guest::new(wasi)
+}
+
+#[test]
+fn descriptors_set_aside_count_as_open_and_those_closed_do_not() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut wasi = Wasi::default();
+    wasi.limits.open_files = 3;
+    wasi.add_preopen(b"/", tree.path()).unwrap();
+    let mut guest = Guest::new(wasi);
+    for _ in 0..100 {
+        guest.reset();
+        assert_eq!(guest.try_open(0, "missing", 0, FD_READ), Err(Errno::Noent));
+    }
+    assert_eq!([1, 2].map(|_| guest.open("file", 0, FD_READ)), [1, 2]);
+    assert_eq!(guest.wasi.limits.exceeded(), None);
+    assert_eq!(guest.try_open(0, "new", CREAT, FD_WRITE), Err(Errno::Mfile));
+    assert_eq!(guest.wasi.limits.exceeded(), Some(Limit::OpenFiles));
+    assert_eq!(tree.names(), ["file"]);
+    guest.must("fd_renumber", &[2, 1]);
+    assert_eq!(guest.open("file", 0, FD_READ), 2);
+    assert_eq!(guest.try_open(0, "file", 0, FD_READ), Err(Errno::Mfile));
+}
+
+#[test]
+fn threads_have_no_more_descriptors_open_together_than_the_limit() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut wasi = Wasi::default();
+    wasi.limits.open_files = 100;
+    wasi.add_preopen(b"/", tree.path()).unwrap();
+    let wasi = Arc::new(wasi);
+    let opened = at_once(&wasi, |_, mut guest| {
+        (0..100).filter(|_| guest.try_open(0, "file", 0, FD_READ).is_ok()).count()
+    });
+    assert_eq!(opened.into_iter().sum::<usize>(), 99);
+    assert_eq!(wasi.limits.exceeded(), Some(Limit::OpenFiles));
+}
+
+fn at_once<T: Send>(wasi: &Arc<Wasi>, part: impl Fn(usize, Guest) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let part = &part;
+        let start = |thread| scope.spawn(move || part(thread, Guest::new(Arc::clone(wasi))));
+        let threads: Vec<_> = (0..8).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn threads_write_together_as_many_bytes_as_the_limit_and_no_more() {
+    let tree = Tree::new(&[]);
+    let wasi = writer(&tree, 100_001).wasi;
+    let written = at_once(&wasi, |thread, mut guest| {
+        let fd = guest.open(&thread.to_string(), CREAT, FILE);
+        let text = guest.put("seventeen letters");
+        let iovs = guest.iovs(&[(text, 17), (text, 0), (text, 17)]);
+        let mut written = 0;
+        while guest.call("fd_write", &[fd, iovs, 3, OUT]) == Ok(()) {
+            written += guest.u32(OUT);
+        }
+        assert_eq!(guest.call("fd_write", &[fd, iovs, 3, OUT]), Err(Errno::Dquot));
+        written
+    });
+    assert_eq!(written.iter().sum::<u64>(), 100_001);
+    let sizes = tree.names().into_iter().map(|name| tree.text(&name).len() as u64);
+    assert_eq!(sizes.collect::<Vec<_>>(), written);
+    assert_eq!(wasi.limits.exceeded(), Some(Limit::WrittenBytes));
+}
+
+#[test]
+fn what_fd_allocate_reserves_is_counted_unless_it_fails() {
+    let tree = Tree::new(&[]);
+    let mut guest = writer(&tree, 10);
+    let fd = guest.open("file", CREAT, FILE);
+    assert_eq!(guest.call("fd_allocate", &[fd, 0, 0]), Err(Errno::Inval));
+    assert_eq!(guest.wasi.limits.exceeded(), None);
+    assert_eq!(guest.call("fd_allocate", &[fd, 0, 11]), Err(Errno::Dquot));
+    assert_eq!(guest.call("fd_allocate", &[fd, 0, u64::MAX]), Err(Errno::Dquot));
+    guest.must("fd_allocate", &[fd, 0, 4]);
+    assert_eq!(guest.write(fd, "123456789"), 6);
+    assert_eq!(guest.call("fd_allocate", &[fd, 0, 1]), Err(Errno::Dquot));
+    assert_eq!(tree.text("file"), "123456");
+}
+
+#[test]
+fn more_buffers_than_a_system_call_takes_are_cut_at_the_same_byte() {
+    let tree = Tree::new(&[]);
+    for limit in [0, 1, 1023, 1024, 1025, 2048, 2999, 3000] {
+        let mut guest = writer(&tree, limit);
+        let fd = guest.open("file", CREAT, FILE);
+        let text = guest.put("x");
+        let iovs = guest.iovs(&vec![(text, 1); 3000]);
+        let expected = if limit == 0 { Err(Errno::Dquot) } else { Ok(()) };
+        assert_eq!(guest.call("fd_pwrite", &[fd, iovs, 3000, 0, OUT]), expected);
+        assert_eq!(tree.text("file").len() as u64, limit);
+        assert_eq!(guest.wasi.limits.exceeded().is_some(), limit < 3000, "{limit}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_pipe_has_no_room_for_is_not_counted() {
+    use capwasi::wasi::abi::Attempt;
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    let (mut reader, pipe) = std::io::pipe().unwrap();
+    let mut wasi = Wasi::default();
+    wasi.limits.written_bytes = Some(AtomicU64::new(90_000));
+    wasi.add_stdio(pipe.as_raw_fd()).unwrap();
+    let mut guest = Guest::new(wasi);
+    let text = guest.alloc(100_000);
+    let iovs = guest.iovs(&[(text, 100_000)]);
+    let wait = guest.waits("fd_write", &[0, iovs, 1, OUT], Attempt::default());
+    let first = wait.attempt.transferred as usize;
+    assert!(first > 0 && first < 90_000);
+    assert_eq!(guest.wasi.limits.exceeded(), None);
+    guest.waits("fd_write", &[0, iovs, 1, OUT], wait.attempt.clone());
+    reader.read_exact(&mut vec![0; first]).unwrap();
+    guest.attempt("fd_write", &[0, iovs, 1, OUT], wait.attempt).unwrap();
+    assert_eq!(guest.u32(OUT), 90_000);
+    assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
+    assert_eq!(guest.wasi.limits.exceeded(), Some(Limit::WrittenBytes));
+    drop((guest, pipe));
+    let mut rest = vec![];
+    reader.read_to_end(&mut rest).unwrap();
+    assert_eq!(first + rest.len(), 90_000);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_sent_to_a_socket_is_counted() {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut wasi = Wasi::default();
+    wasi.limits.written_bytes = Some(AtomicU64::new(5));
+    wasi.add_stdio(ours.as_raw_fd()).unwrap();
+    let mut guest = Guest::new(wasi);
+    let text = guest.put("abc");
+    let iovs = guest.iovs(&[(text, 3)]);
+    for (expected, sent) in [(Ok(()), 3), (Ok(()), 2), (Err(Errno::Dquot), 2)] {
+        assert_eq!(guest.call("sock_send", &[0, iovs, 1, 0, OUT]), expected);
+        assert_eq!(guest.u32(OUT), sent);
+    }
+    assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
+    drop((guest, ours));
+    let mut received = String::new();
+    theirs.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "abcab");
+}
