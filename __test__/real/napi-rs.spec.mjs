@@ -1,0 +1,80 @@
+// Packages of napi-rs as they are, which fall back to WASI with threads and a shared memory: under capwasi/register,
+// every call of every thread is answered by capwasi.
+
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import test from 'ava'
+import { cached } from '../../scripts/cache.mjs'
+import { root, tree } from '../support/host.mjs'
+
+const here = (name) => join(root, '__test__/real', name)
+const PROGRAMS = {
+  tailwind: { binding: ['@tailwindcss/oxide-wasm32-wasi', '4.3.3'], prints: 'found\n' },
+  image: { binding: ['@napi-rs/image-wasm32-wasi', '1.15.0'], prints: 'encoded\n' },
+  oxc: { binding: ['@oxc-parser/binding-wasm32-wasi', '0.154.0'], prints: 'parsed\n' },
+}
+
+/** Runs a program, and gives what it prints and its threads: `{ 0: { asked: { fd_read: 2 }, served: …, made: … } }`. */
+function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] } = {}) {
+  const log = join(tree(t, { log: '' }), 'log')
+  const argv = ['--no-warnings', ...flags, '-r', here('count.cjs'), ...through, here(`programs/${name}.cjs`), PROGRAMS[name].home]
+  const options = { env: { ...process.env, CALLS_LOG: log }, timeout: 110_000 }
+  return new Promise((resolve) => {
+    execFile(process.execPath, argv, options, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })
+    })
+  })
+}
+
+function tally(log) {
+  const threads = {}
+  for (const line of log.split('\n').slice(0, -1)) {
+    const [id, what, name] = line.split(' ')
+    const counts = (threads[id] ??= { made: {}, asked: {}, served: {}, builtin: {} })[what]
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return threads
+}
+
+function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: PROGRAMS[name].prints, stderr: '' })
+  t.true(Object.keys(threads).length >= 2, 'there are threads')
+  for (const { asked, served, made, builtin } of Object.values(threads)) {
+    t.deepEqual(served, asked)
+    t.deepEqual({ made, builtin }, { made: { WASI: 1 }, builtin: {} })
+  }
+  t.true(Object.values(threads).some(({ asked }) => asked.random_get > 0), 'calls are counted')
+}
+
+test.before((t) => {
+  for (const program of Object.values(PROGRAMS)) {
+    try {
+      program.home = cached(...program.binding)
+    } catch (error) {
+      t.log(`${program.binding.join('@')} is not run: ${error.message}`)
+    }
+  }
+})
+
+for (const [name, program] of Object.entries(PROGRAMS)) {
+  const check = (title, implementation) => test.serial(title, async (t) => (program.home ? implementation(t) : t.pass('not installed')))
+  const [binding] = program.binding
+
+  check(`${binding} in the main thread is served by capwasi in each of its threads`, async (t) => {
+    servedByCapwasi(t, name, await run(t, name))
+  })
+
+  check(`${binding} in a worker is served by capwasi in each of its threads`, async (t) => {
+    servedByCapwasi(t, name, await run(t, name, { through: [here('in-worker.cjs')] }))
+  })
+}
+
+test.serial('without capwasi/register, the same count tells of node:wasi', async (t) => {
+  const [name, program] = Object.entries(PROGRAMS).find(([, { home }]) => home) ?? []
+  if (!program) return t.pass('not installed')
+  const { code, threads } = await run(t, name, { flags: [] })
+  t.is(code, 0)
+  for (const { builtin } of Object.values(threads)) t.deepEqual(builtin, { wasi: 1 })
+})
