@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
+/** What runs it: this Node, or the command that the variable has as JSON: `["bun"]`, `["deno", "run", "--allow-all"]`. */
+const runtime = JSON.parse(process.env.CAPWASI_RUNTIME ?? JSON.stringify([process.execPath]))
+
 /** Put before the child: its stdin and stdout are pipes of the kernel's, where Node itself makes sockets. */
 export const throughPipes = ['sh', '-c', 'cat | "$@" | cat', 'sh']
 
@@ -29,7 +32,7 @@ export function box(t) {
 export function launch(guest, args = [], settings = {}) {
   const { preopens, env, options, touch = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
   const job = { guest, touch, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
-  const [file, ...rest] = [...through, process.execPath, child, JSON.stringify(job)]
+  const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
   const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, 'pipe', ...more], timeout: 60_000 })
   const gather = (stream) => new Promise((resolve) => {
