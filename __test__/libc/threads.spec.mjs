@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import test from 'ava'
-import { box } from '../guests/run.mjs'
+import { box, runtime } from '../guests/run.mjs'
 
 function run(embedder, scenario, directory) {
   const program = fileURLToPath(new URL(`../guests/threads-${embedder}.cjs`, import.meta.url))
+  const [command, ...flags] = runtime
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, scenario, directory], { timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(command, [...flags, program, scenario, directory], { timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr })
     })
   })
