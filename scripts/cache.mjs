@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { root } from './ready.mjs'
 
 const cache = join(root, '.cache')
-const options = '--force --ignore-scripts --no-audit --no-fund --no-package-lock --fetch-retries=1'.split(' ')
+const options = (
+  '--force --ignore-scripts --no-audit --no-fund --no-package-lock --fetch-retries=1 --fetch-retry-mintimeout=1000'
+).split(' ')
 
 /** The folder of a package, which is installed if it is not there yet; throws what npm says if that fails. */
 export function cached(name, version) {
@@ -23,7 +25,7 @@ function install(specifier, home) {
     writeFileSync(join(unfinished, 'package.json'), '{}')
     const npm = { cwd: unfinished, encoding: 'utf8', shell: process.platform === 'win32' }
     const { status, stderr, error } = spawnSync('npm', ['install', ...options, specifier], npm)
-    if (status !== 0) throw error ?? new Error(`npm cannot install ${specifier}: ${/^npm error (?!code)(.*)$/m.exec(stderr)?.[1]}`)
+    if (status !== 0) throw error ?? new Error(`npm cannot install ${specifier}: ${/^npm error code (.*)$/m.exec(stderr)?.[1] ?? stderr}`)
     if (!existsSync(home)) renameSync(unfinished, home)
   } finally {
     rmSync(unfinished, { recursive: true, force: true })
