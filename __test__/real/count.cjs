@@ -1,10 +1,10 @@
 'use strict'
 
-// Preloaded after register.js, in each thread: writes to the file CALLS_LOG a line for each call that a guest makes
-// (`asked`), for each that a WASI object answers (`served`), for each WASI object (`made`), and when one is made in a
-// thread that has loaded node:wasi itself (`builtin`).
+// Preloaded after register.js, in each thread: writes to the file CALLS_LOG a line for each WASI object (`made`, and
+// whose its class is), for each call that a guest makes (`asked`), and for each that a WASI object answers (`served`).
 
 const { openSync, writeSync } = require('node:fs')
+const { syncBuiltinESMExports } = require('node:module')
 const { threadId } = require('node:worker_threads')
 
 const log = openSync(process.env.CALLS_LOG, 'a')
@@ -18,15 +18,16 @@ const telling = (what, functions) =>
   }]))
 
 const wasi = require('node:wasi')
+const whose = wasi.WASI === require('../..').WASI ? 'capwasi' : 'node:wasi'
 wasi.WASI = new Proxy(wasi.WASI, {
   construct(target, args) {
     const object = Reflect.construct(target, args)
     Object.assign(object.wasiImport, telling('served', object.wasiImport))
-    say('made', 'WASI')
-    if (process.moduleLoadList.includes('NativeModule wasi')) say('builtin', 'wasi')
+    say('made', whose)
     return object
   },
 })
+syncBuiltinESMExports()
 
 const asking = (imports) => ({
   ...imports,
