@@ -8,6 +8,10 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const [python, ...ziglang] = 'python3 -m ziglang'.split(' ')
 const options = 'cc -target wasm32-wasi -Os -s -Wall -Wextra'.split(' ')
+// For the guests that have threads: a memory that is shared, and what emnapi calls to start one.
+const threads =
+  '-pthread -mcpu=generic+atomics+bulk_memory -Wl,--import-memory,--export-memory,--shared-memory,' +
+  '--max-memory=16777216,-z,stack-size=65536,--export=malloc,--export=free'
 
 const here = new URL('./', import.meta.url)
 const sha256 = (name) => createHash('sha256').update(readFileSync(new URL(name, here))).digest('hex')
@@ -16,7 +20,8 @@ const names = readdirSync(here).sort()
 const sources = names.filter((name) => name.endsWith('.c'))
 const binary = (source) => source.replace(/c$/, 'wasm')
 for (const source of sources) {
-  execFileSync(python, [...ziglang, ...options, source, '-o', binary(source)], { cwd: here, stdio: 'inherit' })
+  const more = readFileSync(new URL(source, here), 'utf8').includes('"pthreads.h"') ? threads.split(' ') : []
+  execFileSync(python, [...ziglang, ...options, ...more, source, '-o', binary(source)], { cwd: here, stdio: 'inherit' })
   chmodSync(new URL(binary(source), here), 0o644)
 }
 
@@ -24,5 +29,5 @@ const hashes = {}
 for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)]) hashes[name] = sha256(name)
 const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
 const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
-const record = { compiler: `ziglang==${version}`, command, sha256: hashes }
+const record = { compiler: `ziglang==${version}`, command, threads, sha256: hashes }
 writeFileSync(new URL('hashes.json', here), JSON.stringify(record, null, 2) + '\n')

@@ -1,18 +1,18 @@
 'use strict'
 
 // Runs one guest in a process of its own, so that its standard descriptors are real ones. What became
-// of it goes to descriptor 3 as JSON, at exit.
+// of it is written to a file as JSON, at exit.
 
-const { readFileSync, writeSync } = require('node:fs')
+const { readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { WASI } = require('../..')
 
-const { guest, touch, options } = JSON.parse(process.argv[2])
+const { guest, touch, options, report: path } = JSON.parse(process.argv[2])
 const report = {}
 
 process.on('exit', (code) => {
   report.exit = code
-  writeSync(3, JSON.stringify(report))
+  writeFileSync(path, JSON.stringify(report))
 })
 
 // To read process.stdin is to let libuv make the descriptor non-blocking.

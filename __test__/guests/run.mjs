@@ -1,12 +1,15 @@
 // Runs the committed guests, each in a child process: see child.cjs.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
+
+/** What runs it: this Node, or the command that the variable has as JSON: `["bun"]`, `["deno", "run", "--allow-all"]`. */
+export const runtime = JSON.parse(process.env.CAPWASI_RUNTIME ?? JSON.stringify([process.execPath]))
 
 /** Put before the child: its stdin and stdout are pipes of the kernel's, where Node itself makes sockets. */
 export const throughPipes = ['sh', '-c', 'cat | "$@" | cat', 'sh']
@@ -28,10 +31,13 @@ export function box(t) {
  */
 export function launch(guest, args = [], settings = {}) {
   const { preopens, env, options, touch = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
-  const job = { guest, touch, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
-  const [file, ...rest] = [...through, process.execPath, child, JSON.stringify(job)]
+  const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
+  const report = join(directory, 'report')
+  writeFileSync(report, '{}')
+  const job = { guest, touch, report, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
+  const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
-  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, 'pipe', ...more], timeout: 60_000 })
+  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: 60_000 })
   const gather = (stream) => new Promise((resolve) => {
     if (!stream) return resolve(undefined)
     const chunks = []
@@ -45,10 +51,13 @@ export function launch(guest, args = [], settings = {}) {
       running.on('error', reject)
       running.on('close', (code, signal) => resolve({ code, signal }))
     })
-    const [out, err, report] = [running.stdout, running.stderr, running.stdio[3]]
-    const texts = Promise.all([settings.readStdout?.(out) ?? gather(out), gather(err), gather(report)])
-    const [ended, [stdoutText, stderrText, json]] = await Promise.all([closed, texts])
-    return { ...ended, stdout: stdoutText, stderr: stderrText, ...(json ? JSON.parse(json) : {}) }
+    const texts = [settings.readStdout?.(running.stdout) ?? gather(running.stdout), gather(running.stderr)]
+    try {
+      const [ended, stdoutText, stderrText] = await Promise.all([closed, ...texts])
+      return { ...ended, stdout: stdoutText, stderr: stderrText, ...JSON.parse(readFileSync(report, 'utf8')) }
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })()
   return running
 }

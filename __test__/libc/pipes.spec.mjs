@@ -138,10 +138,10 @@ test('any descriptor of the host can be the stdin, stdout and stderr of the gues
   const path = box(t)
   for (const name of ['in', 'out', 'err']) writeFileSync(join(path, name), name === 'in' ? '0123456789abcdef' : '')
   const files = ['in', 'out', 'err'].map((name) => openSync(join(path, name), 'r+'))
-  // In the child, 4 to 6.
+  // In the child, 3 to 5.
   const { code, stdout } = await run('pipes', ['shared'], {
     stdio: ['pipe', 'pipe', 'pipe', ...files],
-    options: { stdin: 4, stdout: 5, stderr: 6 },
+    options: { stdin: 3, stdout: 4, stderr: 5 },
   })
   files.forEach(closeSync)
   t.deepEqual({ code, stdout }, { code: 0, stdout: '' })

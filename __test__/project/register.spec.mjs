@@ -1,5 +1,5 @@
 import test from 'ava'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tree } from '../support/guest.mjs'
@@ -54,3 +54,21 @@ for (const flags of [['-r', register.pathname], ['--import', register.href], ['-
     t.is(run(t, flags, 'app.cjs', worker), 'true true\n')
   })
 }
+
+test('nothing is said of an experimental feature, and other warnings are', (t) => {
+  const program = 'require("wasi"); process.emitWarning("another")'
+  const { stdout, stderr } = spawnSync(process.execPath, ['-r', register.pathname, '-e', program], { encoding: 'utf8' })
+  t.is(stdout, '')
+  t.notRegex(stderr, /WASI/)
+  t.regex(stderr, /Warning: another/)
+})
+
+test('a program has no more threads than it would have without', (t) => {
+  const program = `
+    const { readdirSync } = require('node:fs')
+    const threads = () => readdirSync('/proc/self/task').length
+    console.log(threads())`
+  const count = (...flags) => Number(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' }))
+  if (process.platform !== 'linux') return t.pass('only Linux tells')
+  t.is(count('-r', register.pathname), count())
+})

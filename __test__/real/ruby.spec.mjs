@@ -48,6 +48,18 @@ test('Ruby sees and sets times to the nanosecond', async (t) => {
   t.is(run('File.atime("/box/f").nsec.to_s + " " + File.mtime("/box/f").nsec.to_s'), '234567891 123456789')
 })
 
+test('Ruby knows what a path is: its kind, size, links and mode', async (t) => {
+  const { box, eval: run } = await ruby(t)
+  writeFileSync(join(box, 'f'), '12345')
+  mkdirSync(join(box, 'd'))
+  symlinkSync('f', join(box, 'l'))
+  t.is(run('%w[f d l].map { File.stat("/box/#{_1}").ftype }.join(" ")'), 'file directory file')
+  t.is(run('File.lstat("/box/l").ftype + " " + File.readlink("/box/l")'), 'link f')
+  t.is(run('File.stat("/box/l").size.to_s + " " + File.stat("/box/f").nlink.to_s'), '5 1')
+  t.is(run('File.stat("/box/f").ino == File.stat("/box/l").ino'), 'true')
+  t.is(run('begin; File.stat("/box/none"); rescue Errno::ENOENT; "ENOENT"; end'), 'ENOENT')
+})
+
 test('Ruby sleeps for as long as it was told to', async (t) => {
   const { eval: run } = await ruby(t)
   t.is(run('t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05'), 'true')

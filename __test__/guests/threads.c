@@ -1,0 +1,117 @@
+// Threads that use files and wait for each other: a memory of all, and an instance for each.
+#include "guest.h"
+#include "pthreads.h"
+
+enum { THREADS = 4, ROUNDS = 25 };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int arrived, turn, counter;
+
+static void name_of(int thread, char name[16]) {
+  snprintf(name, 16, "thread-%d", thread);
+}
+
+static void together(int *results, void *(*run)(void *)) {
+  pthread_t threads[THREADS];
+  for (intptr_t i = 0; i < THREADS; i++) {
+    int error = pthread_create(&threads[i], NULL, run, (void *)i);
+    if (error) show_errno("pthread_create", error);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    void *result;
+    pthread_join(threads[i], &result);
+    results[i] = (int)(intptr_t)result;
+  }
+}
+
+// Opens, appends to and closes a file of its own, again and again; what failed is its result.
+static void *append(void *thread) {
+  char name[16];
+  name_of((intptr_t)thread, name);
+  for (int round = 0; round < ROUNDS; round++) {
+    int fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (fd == -1 || write(fd, "line\n", 5) != 5 || close(fd)) return (void *)(intptr_t)errno;
+  }
+  return NULL;
+}
+
+static void files(void) {
+  int results[THREADS];
+  together(results, append);
+  for (int i = 0; i < THREADS; i++) {
+    char name[16];
+    struct stat st;
+    name_of(i, name);
+    show_errno(name, results[i]);
+    SHOW(stat(name, &st) ? -1 : st.st_size);
+  }
+}
+
+// Waits until all are there, and then for its turn: the last goes first.
+static void *take_turns(void *thread) {
+  pthread_mutex_lock(&mutex);
+  arrived++;
+  pthread_cond_broadcast(&changed);
+  while (arrived < THREADS || turn != THREADS - 1 - (intptr_t)thread) pthread_cond_wait(&changed, &mutex);
+  int fd = open("turns", O_WRONLY | O_CREAT | O_APPEND, 0666);
+  char text[] = {'0' + (intptr_t)thread, '\n'};
+  ssize_t written = write(fd, text, 2);
+  close(fd);
+  turn++;
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&mutex);
+  return (void *)(intptr_t)written;
+}
+
+static void condition(void) {
+  int results[THREADS];
+  together(results, take_turns);
+  for (int i = 0; i < THREADS; i++) printf("%d", results[i]);
+  puts("");
+  show_file("turns");
+}
+
+// errno is each thread's own, and so is the time it sleeps.
+static void *fail(void *thread) {
+  bool odd = (intptr_t)thread % 2;
+  for (int round = 0; round < ROUNDS; round++) {
+    int fd = odd ? open("nothing", O_RDONLY) : open(".", O_WRONLY);
+    usleep(200);
+    if (fd != -1 || errno != (odd ? ENOENT : EISDIR)) return (void *)1;
+    pthread_mutex_lock(&mutex);
+    counter++;
+    pthread_mutex_unlock(&mutex);
+  }
+  return NULL;
+}
+
+static void errors(void) {
+  int results[THREADS];
+  together(results, fail);
+  for (int i = 0; i < THREADS; i++) printf("%d", results[i]);
+  printf("\n%d\n", counter);
+}
+
+// The first thread ends the program while the others wait for what never comes.
+static void *wait_for_ever(void *thread) {
+  (void)thread;
+  pthread_mutex_lock(&mutex);
+  arrived++;
+  pthread_cond_broadcast(&changed);
+  for (;;) pthread_cond_wait(&changed, &mutex);
+}
+
+static void ends(void) {
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, wait_for_ever, NULL);
+  pthread_mutex_lock(&mutex);
+  while (arrived < THREADS) pthread_cond_wait(&changed, &mutex);
+  exit(7);
+}
+
+int main(int argc, char **argv) {
+  return run_scenario((struct scenario[]){
+    {"files", files}, {"condition", condition}, {"errors", errors}, {"ends", ends}, {0},
+  }, argc, argv);
+}

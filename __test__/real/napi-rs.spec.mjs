@@ -1,0 +1,80 @@
+// Packages of napi-rs as they are, which fall back to WASI with threads and a shared memory: under capwasi/register,
+// every call of every thread is answered by capwasi.
+
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import test from 'ava'
+import { cached } from '../../scripts/cache.mjs'
+import { root, tree } from '../support/host.mjs'
+
+const here = (name) => join(root, '__test__/real', name)
+const PROGRAMS = {
+  tailwind: { binding: ['@tailwindcss/oxide-wasm32-wasi', '4.3.3'], prints: 'found\n' },
+  image: { binding: ['@napi-rs/image-wasm32-wasi', '1.15.0'], prints: 'encoded\n' },
+  oxc: { binding: ['@oxc-parser/binding-wasm32-wasi', '0.154.0'], prints: 'parsed\n' },
+}
+
+/** Runs a program, and gives what it prints and its threads: `{ 0: { asked: { fd_read: 2 }, served: …, made: … } }`. */
+function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] } = {}) {
+  const log = join(tree(t, { log: '' }), 'log')
+  const argv = ['--no-warnings', ...flags, '-r', here('count.cjs'), ...through, here(`programs/${name}.cjs`), PROGRAMS[name].home]
+  // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
+  const env = { ...process.env, CALLS_LOG: log, NAPI_RS_ASYNC_WORK_POOL_SIZE: '1' }
+  const options = { env, timeout: 110_000 }
+  return new Promise((resolve) => {
+    execFile(process.execPath, argv, options, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })
+    })
+  })
+}
+
+function tally(log) {
+  const threads = {}
+  for (const line of log.split('\n').slice(0, -1)) {
+    const [id, what, name] = line.split(' ')
+    const counts = (threads[id] ??= { made: {}, asked: {}, served: {} })[what]
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return threads
+}
+
+/** `test`, for a program that is installed; what makes a skipped test, with the reason, for one that cannot be. */
+function installed(program) {
+  try {
+    program.home = cached(...program.binding)
+    return test.serial
+  } catch ({ message }) {
+    return (title) => test.skip(`${title} (${message})`, () => {})
+  }
+}
+
+function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: PROGRAMS[name].prints, stderr: '' })
+  t.true(Object.keys(threads).length >= 2, 'there are threads')
+  for (const { asked, served, made } of Object.values(threads)) {
+    t.deepEqual(served, asked)
+    t.deepEqual(made, { capwasi: 1 })
+  }
+  t.true(Object.values(threads).some(({ asked }) => asked.random_get > 0), 'calls are counted')
+}
+
+for (const [name, program] of Object.entries(PROGRAMS)) {
+  const check = installed(program)
+  const [binding] = program.binding
+
+  check(`${binding} in the main thread is served by capwasi in each of its threads`, async (t) => {
+    servedByCapwasi(t, name, await run(t, name))
+  })
+
+  check(`${binding} in a worker is served by capwasi in each of its threads`, async (t) => {
+    servedByCapwasi(t, name, await run(t, name, { through: [here('in-worker.cjs')] }))
+  })
+}
+
+installed(PROGRAMS.oxc)('without capwasi/register, the same count tells of node:wasi', async (t) => {
+  const { code, threads } = await run(t, 'oxc', { flags: [] })
+  t.is(code, 0)
+  for (const { made } of Object.values(threads)) t.deepEqual(made, { 'node:wasi': 1 })
+})
