@@ -10,6 +10,7 @@ mod imports;
 mod memory;
 mod options;
 mod termination;
+mod trace;
 
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};

@@ -21,10 +21,11 @@ pub mod snapshot;
 pub mod sock;
 pub mod sys;
 pub mod table;
+pub mod trace;
 mod transfer;
 pub mod types;
 
-use abi::{Call, CoreArgs, HostFn, Signature, signature};
+use abi::{Call, CoreArgs, HostFn, Signature, shown, signature};
 use dir::Dir;
 use env::StringArray;
 use errno::{Errno, Result};
@@ -36,6 +37,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use table::{Descriptor, Entry, Reservation, Table};
+use trace::Shown;
 use types::{Fdflags, Rights};
 
 /// A guest's world: its arguments, its environment, its descriptors. Threads of a guest may share it.
@@ -154,7 +156,7 @@ macro_rules! imports {
         $(#[$doc])*
         #[expect(non_camel_case_types, missing_docs, reason = "these are the names of the witx")]
         pub mod $module {
-            use super::{Call, CoreArgs, HostFn, Import, Result, Signature, Visitor, Wasi, signature};
+            use super::{Call, CoreArgs, HostFn, Import, Result, Shown, Signature, Visitor, Wasi, shown, signature};
 
             $(
                 pub struct $name;
@@ -169,6 +171,9 @@ macro_rules! imports {
                     }
                 }
             )*
+
+            /// How the calls of each are shown, in the same order.
+            pub static SHOWN: &[Shown] = &[$(shown(stringify!($name), &imports!(@method $name $($method)?)),)*];
 
             /// Visits each function, in node:wasi's order.
             pub fn visit(visitor: &mut impl Visitor) {

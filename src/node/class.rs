@@ -40,14 +40,17 @@ impl WasiClass {
             env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
             return Err(error::pending());
         }
-        let Options { version, wasi, return_on_exit, functions } = Options::read(&env, options)?;
+        let Options { version, wasi, return_on_exit, functions, trace } = Options::read(&env, options)?;
         let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
-        let instance =
-            Instance { wasi: Arc::new(wasi), memory: RefCell::new(None), functions: RefCell::new(kept) };
-        let instance = Rc::new(instance);
+        let instance = Rc::new(Instance {
+            wasi: Arc::new(wasi),
+            memory: RefCell::new(None),
+            functions: RefCell::new(kept),
+            shown: version.shown(),
+        });
         let id = context.add(Rc::clone(&instance));
         let class = Self { context, instance, id, version };
-        if let Err(error) = class.populate(&object, return_on_exit, functions) {
+        if let Err(error) = class.populate(&object, return_on_exit, functions, trace) {
             class.context.forget(id);
             return Err(error);
         }
@@ -55,7 +58,13 @@ impl WasiClass {
     }
 
     /// Gives a new object its properties.
-    fn populate(&self, wasi: &Value<'_>, return_on_exit: bool, functions: Option<Object<'_>>) -> Result<()> {
+    fn populate(
+        &self,
+        wasi: &Value<'_>,
+        return_on_exit: bool,
+        functions: Option<Object<'_>>,
+        trace: sys::napi_value,
+    ) -> Result<()> {
         let env = wasi.env;
         let args = [
             wasi.raw,
@@ -63,6 +72,7 @@ impl WasiClass {
             env.create_string(self.version.namespace())?.raw(),
             error::unknown(env, return_on_exit)?.raw(),
             functions.map_or_else(|| undefined(env), |functions| Ok(functions.raw()))?,
+            trace,
         ];
         call(env, self.context.prelude()?.populate.get(env)?, None, &args)?;
         Ok(())

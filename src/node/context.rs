@@ -5,6 +5,7 @@ use super::imports;
 use super::memory::{MemoryView, WeakRef};
 use super::termination;
 use crate::wasi::Wasi;
+use crate::wasi::trace::Shown;
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
@@ -43,6 +44,8 @@ pub struct Instance {
     pub memory: RefCell<Option<MemoryView>>,
     /// An array of the embedder's functions, by [`End`](crate::wasi::pipe::End); prelude.js keeps it alive.
     pub functions: RefCell<Option<WeakRef>>,
+    /// How the calls of its functions are shown.
+    pub shown: &'static [Shown],
 }
 
 /// One environment's share.

@@ -173,9 +173,13 @@ pub fn to_text(env: &Env, value: Unknown<'_>) -> Result<String> {
 
 /// The string that a function makes of a value.
 fn text_from(env: &Env, function: sys::napi_value, value: Unknown<'_>) -> Result<String> {
-    let text = call(env, function, None, &[value.raw()])?;
-    // SAFETY: the function returned a value of this environment.
-    unsafe { String::from_napi_value(env.raw(), text) }
+    text(env, call(env, function, None, &[value.raw()])?)
+}
+
+/// The text of what is a JavaScript string.
+pub fn text(env: &Env, string: sys::napi_value) -> Result<String> {
+    // SAFETY: a value of this environment.
+    unsafe { String::from_napi_value(env.raw(), string) }
 }
 
 /// What is inspected as Node's messages show it: no more than 128 characters.

@@ -5,6 +5,7 @@ use super::context::{Context, Instance, call};
 use super::embedder;
 use super::error::{self, Class};
 use super::memory::MemoryView;
+use super::trace;
 use crate::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::memory::Memory;
@@ -18,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// A Node-API callback.
-type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+pub type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// How long a guest that waits goes without looking whether its worker is to end.
 const SLICE: Duration = Duration::from_millis(50);
@@ -31,6 +32,7 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     functions.set_named_property("wasi_unstable", table(context, unstable::visit)?)?;
     functions.set_named_property("exit", function(context, "exit", exit)?)?;
     functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
+    functions.set_named_property("trace", trace::functions(context)?)?;
     Ok(functions)
 }
 
@@ -84,7 +86,7 @@ impl Visitor for Table<'_> {
 }
 
 /// Makes a native function.
-fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result<sys::napi_value> {
+pub fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result<sys::napi_value> {
     let mut function = ptr::null_mut();
     let data = Rc::as_ptr(context).cast_mut().cast();
     // SAFETY: the environment owns the context as its instance data, so it is there whenever JavaScript runs.
@@ -96,7 +98,7 @@ fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result<sys
 }
 
 /// What a callback is called with: the number of the sandbox, then what the guest passed.
-type Values = [sys::napi_value; MAX_PARAMS + 1];
+pub type Values = [sys::napi_value; MAX_PARAMS + 1];
 
 /// Reads the first so many values, in place, and tells whose callback it is.
 ///
@@ -104,7 +106,7 @@ type Values = [sys::napi_value; MAX_PARAMS + 1];
 ///
 /// `info` must be that of a callback that `function` made, which is running.
 #[inline(always)]
-unsafe fn values<'a>(
+pub unsafe fn values<'a>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     values: &mut Values,
@@ -122,7 +124,7 @@ unsafe fn values<'a>(
 
 /// The sandbox whose number came first.
 #[inline(always)]
-fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
+pub fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
     let mut id = 0;
     // SAFETY: a value of this environment.
     unsafe { sys::napi_get_value_uint32(context.env.raw(), values[0], &raw mut id) };
@@ -131,9 +133,9 @@ fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
 
 /// The core values of the arguments, `None` if one is of another type.
 #[inline(always)]
-fn core_arguments<I: Import>(env: &Env, values: &Values) -> Option<CoreArgs> {
+pub fn core_arguments(env: &Env, params: &[CoreType], values: &Values) -> Option<CoreArgs> {
     let mut core = [0; MAX_PARAMS];
-    for (at, param) in I::SIGNATURE.params().iter().enumerate() {
+    for (at, param) in params.iter().enumerate() {
         core[at] = match param {
             CoreType::I32 => u64::from(i32_argument(env, values[at + 1])?),
             CoreType::I64 => i64_argument(env, values[at + 1])?,
@@ -145,7 +147,7 @@ fn core_arguments<I: Import>(env: &Env, values: &Values) -> Option<CoreArgs> {
 /// An i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one. -0, like
 /// a fraction, is none.
 #[inline]
-fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
+pub fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
     let mut number = 0.0;
     // SAFETY: a value of this environment.
     let status = unsafe { sys::napi_get_value_double(env.raw(), value, &raw mut number) };
@@ -161,7 +163,7 @@ fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
 
 /// An i64, which is a `BigInt` of any size, modulo 2^64.
 #[inline]
-fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
+pub fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
     let (mut number, mut lossless) = (0, false);
     // SAFETY: a value of this environment.
     let status =
@@ -194,7 +196,7 @@ unsafe extern "C" fn callback<I: Import>(
 /// Runs a callback. An error becomes an exception, and so does a panic, which would be a mistake of ours and must
 /// not unwind into Node.
 #[inline(always)]
-fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value>) -> sys::napi_value {
+pub fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value>) -> sys::napi_value {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => rethrow(env, error),
@@ -207,7 +209,7 @@ fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value>) -
 #[inline(always)]
 fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>> {
     let env = &context.env;
-    let Some(core) = core_arguments::<I>(env, values) else {
+    let Some(core) = core_arguments(env, I::SIGNATURE.params(), values) else {
         return Ok(Some(Errno::Inval));
     };
     let Some(instance) = instance(context, values) else {
@@ -243,7 +245,7 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
 
 /// The memory the guest is bound to, as it is now.
 #[inline(always)]
-fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
+pub fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
     let Some(memory) = instance.memory.borrow().as_ref().map(|view| view.get(&context.env)) else {
         return Err(error::not_started(&context.env));
     };

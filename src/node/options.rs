@@ -3,15 +3,17 @@
 mod limits;
 mod preopens;
 mod stdio;
+mod trace;
 
 use self::stdio::Stdio;
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
-use crate::wasi::Wasi;
 use crate::wasi::errno::Errno;
 use crate::wasi::limits::Limits;
+use crate::wasi::trace::Shown;
+use crate::wasi::{Wasi, preview1, unstable};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Result, ValueType};
+use napi::{Env, Result, ValueType, sys};
 use preopens::Preopen;
 
 /// Which module a WASI object is like, told by `options.version`.
@@ -26,6 +28,14 @@ pub enum Version {
 }
 
 impl Version {
+    /// How the calls of its functions are shown.
+    pub fn shown(self) -> &'static [Shown] {
+        match self {
+            Version::Unstable => unstable::SHOWN,
+            Version::First | Version::Preview1 => preview1::SHOWN,
+        }
+    }
+
     /// The module that its guests import from.
     pub fn namespace(self) -> &'static str {
         match self {
@@ -42,6 +52,8 @@ pub struct Options<'env> {
     pub return_on_exit: bool,
     /// The embedder's functions for its ends of pipes, if there are any.
     pub functions: Option<Object<'env>>,
+    /// `false`, `true`, or a function.
+    pub trace: sys::napi_value,
 }
 
 impl<'env> Options<'env> {
@@ -62,11 +74,13 @@ impl<'env> Options<'env> {
         let stdio =
             [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
         let limits = limits::read(env, &options)?;
+        let trace = trace::read(env, &options)?;
         permission(env)?;
         let wasi = build(env, &args, &variables, &preopens, &stdio, limits)?;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
-        Ok(Self { version, wasi, return_on_exit, functions: stdio::functions(env, &stdio)? })
+        let functions = stdio::functions(env, &stdio)?;
+        Ok(Self { version, wasi, return_on_exit, functions, trace })
     }
 }
 

@@ -65,15 +65,42 @@
     },
   })['bound wasiReturnOnProcExit']
 
+  // Has the functions of an import object say what they are called with, and what comes of it, in lines that `write`
+  // gets. What does not return is told before.
+  const trace = (wasiImport, id, write) => {
+    const { now } = performance
+    keys(wasiImport).forEach((name, at) => {
+      const host = wasiImport[name]
+      const traced = (...args) => {
+        const call = native.trace.call(id, at, args)
+        if (name === 'proc_exit') {
+          write(`${call} = ?`)
+          return host(...args)
+        }
+        const started = apply(now, performance, [])
+        let errno
+        try {
+          return (errno = host(...args))
+        } finally {
+          const elapsed = BigInt(Math.round((apply(now, performance, []) - started) * 1e6))
+          write(call + native.trace.result(id, at, args, errno, elapsed))
+        }
+      }
+      defineProperty(traced, 'name', { value: host.name })
+      wasiImport[name] = defineProperty(traced, 'length', { value: host.length })
+    })
+  }
+
   return {
     symbols,
 
     // Gives a WASI object the properties it has in node:wasi. What its functions share keeps the object and its memory
     // alive as long as there is one of them.
-    populate(wasi, id, namespace, returnOnExit, functions) {
+    populate(wasi, id, namespace, returnOnExit, functions, traced) {
       const self = { wasi, memory: undefined, functions, scope: undefined }
       const wasiImport = new native[namespace](id, self)
       if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
+      if (traced) trace(wasiImport, id, traced === true ? native.trace.write : traced)
       wasi.wasiImport = wasiImport
       const setMemory = (memory) => {
         native.setMemory(id, memory)

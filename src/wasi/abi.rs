@@ -3,8 +3,9 @@
 
 use super::Wasi;
 use super::errno::{Errno, Result};
-use super::memory::{List, Memory, Ptr};
+use super::memory::{List, Memory, Out, Ptr};
 use super::table::Entry;
+use super::trace::{Shape, Show, Shown};
 use super::types::{
     Advice, Clockid, Fd, Fdflags, Fdstat, Filestat, Fstflags, Iovec, Load, Lookupflags, Oflags, Prestat,
     Riflags, Rights, Roflags, Sdflags, Size, Store, Timestamp, Whence,
@@ -77,7 +78,7 @@ pub struct Attempt {
 }
 
 /// An argument of a host function, made of some core values, or of none.
-pub trait Arg: Sized {
+pub trait Arg: Show + Sized {
     /// The core values it is made of.
     const CORE: &'static [CoreType];
 
@@ -92,7 +93,7 @@ pub trait Arg: Sized {
 }
 
 /// What a host function returns besides its errno: written where the last core arguments point.
-pub trait Ret {
+pub trait Ret: Show {
     /// The pointers.
     const CORE: &'static [CoreType];
     /// Whether the function returns at all.
@@ -109,6 +110,10 @@ pub trait Ret {
 pub trait HostFn<Args> {
     /// Its core parameters.
     const SIGNATURE: Signature;
+    /// Its arguments, as they are shown: each with the core values it is made of.
+    const ARGS: &'static [(&'static [CoreType], Shape)];
+    /// Its result, as it is shown.
+    const RESULT: Shape;
 
     /// Calls it.
     fn call(self, call: &Call<'_>, core: &CoreArgs) -> Result;
@@ -124,6 +129,8 @@ macro_rules! host_fn {
                 returns: Returned::RETURNS,
                 ..Signature::EMPTY$(.with($arg::CORE))*.with(Returned::CORE)
             };
+            const ARGS: &'static [(&'static [CoreType], Shape)] = &[$(($arg::CORE, $arg::SHAPE),)*];
+            const RESULT: Shape = Returned::SHAPE;
 
             #[inline(always)]
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "the same for any number of arguments")]
@@ -154,6 +161,11 @@ host_fn!(A B C D E F G H);
 /// Signature of a host function that is at hand as a value, whose type has no name.
 pub(super) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
     F::SIGNATURE
+}
+
+/// How the calls of such a function are shown.
+pub(super) const fn shown<Args, F: HostFn<Args>>(name: &'static str, _: &F) -> Shown {
+    Shown { name, signature: F::SIGNATURE, args: F::ARGS, result: F::RESULT }
 }
 
 impl Arg for Memory {
@@ -256,7 +268,7 @@ fn list<T>(core: &[u64]) -> List<T> {
     List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 }
 }
 
-/// Bytes: a path, or a buffer that the host fills.
+/// Bytes: a path, or, as [`Out`], a buffer that the host fills.
 impl Arg for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -280,8 +292,24 @@ impl Arg for List<Iovec> {
     }
 }
 
+impl<T: Arg> Arg for Out<T>
+where
+    Self: Show,
+{
+    const CORE: &'static [CoreType] = T::CORE;
+    fn check(memory: Memory, core: &[u64]) -> Result {
+        T::check(memory, core)
+    }
+    fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
+        T::lift(call, core).map(Out)
+    }
+}
+
 /// A pointer that the function itself checks, since how much it points at is another argument.
-impl<T> Arg for Ptr<T> {
+impl<T> Arg for Ptr<T>
+where
+    Self: Show,
+{
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(Ptr::new(core[0] as u32))

@@ -2,7 +2,7 @@
 
 use super::Wasi;
 use super::errno::Result;
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::sys::{self, DirEntry, DirStream};
 use super::table::Entry;
 use super::types::{Dircookie, Dirent, Filetype, Rights, Size, Store};
@@ -60,7 +60,7 @@ impl Wasi {
         &self,
         memory: Memory,
         fd: Arc<Entry>,
-        buf: List<u8>,
+        Out(buf): Out<List<u8>>,
         cookie: Dircookie,
     ) -> Result<Size> {
         let dir = fd.dir(Rights::FD_READDIR)?;

@@ -2,7 +2,7 @@
 
 use super::Wasi;
 use super::errno::{Errno, Result};
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{
@@ -107,7 +107,7 @@ impl Wasi {
     }
 
     /// The name of a preopened directory, without a NUL; `NAMETOOLONG` if the buffer is too short.
-    pub fn fd_prestat_dir_name(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
+    pub fn fd_prestat_dir_name(&self, memory: Memory, fd: Arc<Entry>, Out(path): Out<List<u8>>) -> Result {
         let name = preopen_name(&fd).ok_or(Errno::Badf)?;
         if (path.len as usize) < name.len() {
             return Err(Errno::Nametoolong.into());

@@ -4,7 +4,7 @@
 use super::Wasi;
 use super::abi::Attempt;
 use super::errno::{Errno, Result};
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
@@ -162,7 +162,7 @@ impl Stream {
 
 impl Wasi {
     /// Reads at the position: `readv`.
-    pub fn fd_read(&self, memory: Memory, fd: Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
+    pub fn fd_read(&self, memory: Memory, fd: Arc<Entry>, Out(iovs): Out<List<Iovec>>) -> Result<Size> {
         fd.require(Rights::FD_READ)?;
         match &fd.descriptor {
             Descriptor::File(file) => {
@@ -228,7 +228,7 @@ impl Wasi {
         &self,
         memory: Memory,
         fd: Arc<Entry>,
-        iovs: List<Iovec>,
+        Out(iovs): Out<List<Iovec>>,
         offset: Filesize,
     ) -> Result<Size> {
         fd.require(Rights::FD_READ | Rights::FD_SEEK)?;

@@ -64,6 +64,13 @@ macro_rules! enumeration {
                 (*self as $repr).store(bytes);
             }
         }
+
+        impl trace::Show for $name {
+            const SHAPE: trace::Shape = trace::Shape::Enumeration(
+                size_of::<$repr>(),
+                &[$((stringify!($case), $value),)*],
+            );
+        }
     };
 }
 
@@ -82,6 +89,13 @@ macro_rules! flags {
                 self.bits().store(bytes);
             }
         }
+
+        impl trace::Show for $name {
+            const SHAPE: trace::Shape = trace::Shape::Flags(
+                size_of::<$repr>(),
+                &[$((stringify!($flag), $name::$flag.bits() as u64),)*],
+            );
+        }
     };
 }
 
@@ -95,6 +109,16 @@ macro_rules! record {
             fn store(&self, bytes: &mut [u8]) {
                 $(self.$field.store(&mut bytes[$offset..]);)*
             }
+        }
+
+        impl trace::Show for $name {
+            const SHAPE: trace::Shape = trace::Shape::Record(&[
+                $(trace::Field {
+                    name: stringify!($field),
+                    offset: $offset,
+                    shape: &<$type as trace::Show>::SHAPE,
+                },)*
+            ]);
         }
     };
     (in $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {

@@ -45,6 +45,10 @@ impl<T> Clone for List<T> {
 
 impl<T> Copy for List<T> {}
 
+/// What the host is to fill: nothing in it means anything yet.
+#[derive(Debug)]
+pub struct Out<T>(pub T);
+
 /// The memory of a guest during one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {

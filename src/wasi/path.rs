@@ -5,7 +5,7 @@ use super::Wasi;
 use super::dir::Dir;
 use super::errno::{Errno, Failure, Result};
 use super::io::{File, Stream};
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{Fd, Fdflags, Filestat, Filetype, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp};
@@ -178,7 +178,7 @@ impl Wasi {
         memory: Memory,
         fd: Arc<Entry>,
         path: List<u8>,
-        buf: List<u8>,
+        Out(buf): Out<List<u8>>,
     ) -> Result<Size> {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_READLINK)?;

@@ -3,7 +3,7 @@
 use super::Wasi;
 use super::abi::Attempt;
 use super::errno::Result;
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::poll::Wait;
 use super::types::Size;
 use rand::Rng;
@@ -13,7 +13,7 @@ const SLICE: Size = 16 << 20;
 
 impl Wasi {
     /// Fills a buffer with random bytes, from a generator of this thread that the system seeds and reseeds.
-    pub fn random_get(&self, memory: Memory, attempt: Attempt, buf: List<u8>) -> Result {
+    pub fn random_get(&self, memory: Memory, attempt: Attempt, Out(buf): Out<List<u8>>) -> Result {
         let mut random = rand::rng();
         let mut chunk = [0; 512];
         let mut done = attempt.transferred;

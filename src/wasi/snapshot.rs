@@ -7,6 +7,7 @@ use super::abi::{Arg, Attempt, Call, CoreType};
 use super::errno::{Errno, Result};
 use super::memory::{List, Memory, Ptr};
 use super::table::Entry;
+use super::trace::{self, Shape, Show};
 use super::types::{
     self, Event, Filedelta, Filesize, Filetype, Load, Lookupflags, Size, Store, Timestamp, Userdata,
 };
@@ -26,6 +27,10 @@ impl Arg for Whence {
             _ => Err(Errno::Inval.into()),
         }
     }
+}
+
+impl Show for Whence {
+    const SHAPE: Shape = Shape::Enumeration(1, &[("Cur", 0), ("End", 1), ("Set", 2)]);
 }
 
 record! {

@@ -4,7 +4,7 @@ use super::Wasi;
 use super::abi::Attempt;
 use super::errno::{Errno, Result};
 use super::io::Stream;
-use super::memory::{List, Memory};
+use super::memory::{List, Memory, Out};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
@@ -33,7 +33,7 @@ impl Wasi {
         memory: Memory,
         attempt: Attempt,
         fd: Arc<Entry>,
-        ri_data: List<Iovec>,
+        Out(ri_data): Out<List<Iovec>>,
         ri_flags: Riflags,
     ) -> Result<(Size, Roflags)> {
         let socket = socket(&fd, Rights::FD_READ)?;

@@ -2,6 +2,7 @@
 //! Nothing here knows what the values mean to a call.
 
 pub use super::layout::{Load, Store};
+use super::trace;
 use bitflags::bitflags;
 
 /// Number of bytes in guest memory.

@@ -1,0 +1,100 @@
+//! What a traced sandbox calls besides its host functions: prelude.js puts the lines together of what these say of a
+//! call before and after it.
+
+use super::context::{Context, Instance};
+use super::imports::{
+    Values, bound_memory, core_arguments, function, guarded, i32_argument, i64_argument, instance, values,
+};
+use crate::wasi::abi::{CoreArgs, MAX_PARAMS};
+use crate::wasi::memory::Memory;
+use crate::wasi::trace::Shown;
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
+use napi::{Error, Result, Status, sys};
+use std::io::{ErrorKind, Write};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The functions, for prelude.js.
+pub fn functions(context: &Rc<Context>) -> Result<sys::napi_value> {
+    let mut functions = Object::new(&context.env)?;
+    functions.set_named_property("call", function(context, "call", call)?)?;
+    functions.set_named_property("result", function(context, "result", result)?)?;
+    functions.set_named_property("write", function(context, "write", write)?)?;
+    Ok(functions.raw())
+}
+
+/// `call(id, at, args)`: the function at this place of the table, and what it is called with.
+unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        // SAFETY: the callback's own.
+        let context = unsafe { values(env, info, &mut passed, 3) };
+        let (shown, memory, core) = subject(context, &passed)?;
+        Ok(context.env.create_string(shown.call(memory, core.as_ref()))?.raw())
+    })
+}
+
+/// `result(id, at, args, outcome, nanoseconds)`: what came of the call, and how long it took.
+unsafe extern "C" fn result(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        // SAFETY: the callback's own.
+        let context = unsafe { values(env, info, &mut passed, 5) };
+        let (shown, memory, core) = subject(context, &passed)?;
+        let errno = i32_argument(&context.env, passed[3]);
+        let elapsed = Duration::from_nanos(i64_argument(&context.env, passed[4]).unwrap_or_default());
+        let result = shown.result(memory, core.as_ref(), errno, elapsed);
+        Ok(context.env.create_string(result)?.raw())
+    })
+}
+
+/// What is traced: of which sandbox, which of its functions, and the arguments, if they are what it takes.
+fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory, Option<CoreArgs>)> {
+    let env = &context.env;
+    let found = instance(context, passed).zip(i32_argument(env, passed[1]));
+    let shown = found.as_ref().and_then(|(instance, at)| instance.shown.get(*at as usize));
+    let (Some((instance, _)), Some(shown)) = (&found, shown) else {
+        return Err(Error::from_status(Status::InvalidArg));
+    };
+    let args = Object::from_raw(env.raw(), passed[2]);
+    let mut values = [ptr::null_mut(); MAX_PARAMS + 1];
+    for at in 0..shown.signature.params().len() {
+        values[at + 1] = args.get_element::<Unknown<'_>>(at as u32)?.raw();
+    }
+    Ok((shown, memory(context, instance)?, core_arguments(env, shown.signature.params(), &values)))
+}
+
+/// The memory that is bound; before that, one in which nothing lies.
+fn memory(context: &Context, instance: &Instance) -> Result<Memory> {
+    let bound = instance.memory.borrow().is_some();
+    if bound { bound_memory(context, instance) } else { Ok(Memory::default()) }
+}
+
+/// `write(line)`: writes a line to the process's stderr, at once.
+unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
+        // SAFETY: the callback's own.
+        let context = unsafe { values(env, info, &mut passed, 1) };
+        let line = super::error::text(&context.env, passed[0])?;
+        write_line(&line);
+        Ok(ptr::null_mut())
+    })
+}
+
+/// What reads it may have made it non-blocking, and be slow; what cannot be written nobody reads.
+fn write_line(line: &str) {
+    let line = format!("{line}\n");
+    let (mut rest, mut stderr) = (line.as_bytes(), std::io::stderr().lock());
+    while !rest.is_empty() {
+        match stderr.write(rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
