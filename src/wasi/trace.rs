@@ -259,7 +259,8 @@ impl Line {
     /// The first bytes of a string, quoted.
     fn string(&mut self, ptr: u32, len: u32, max: usize) {
         let mut bytes = vec![0; max.min(len as usize)];
-        if len > 0 && self.memory.read(ptr, &mut bytes).is_err() {
+        let there = self.memory.check(ptr, len.into()).and_then(|()| self.memory.read(ptr, &mut bytes));
+        if len > 0 && there.is_err() {
             return self.address(ptr.into());
         }
         self.text.push('"');

@@ -1,0 +1,158 @@
+// The option `trace` and CAPWASI_TRACE: a line for each call, and to whom.
+
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { command, instantiate, node, rawGuest, tree } from '../support/guest.mjs'
+
+/** The lines without the times, which are there all the same. */
+function timeless(t, lines) {
+  return lines.map((line) => {
+    if (!line.endsWith(' = ?')) t.regex(line, / <\d+\.\d{6}>$/)
+    return line.replace(/ <\d+\.\d{6}>$/, '')
+  })
+}
+
+function traced(t, options) {
+  const lines = []
+  const guest = rawGuest({ preopens: { '/': tree(t, { 'etc/hosts': 'localhost\n' }) }, trace: (line) => lines.push(line), ...options })
+  return { guest, told: () => timeless(t, lines.splice(0)) }
+}
+
+test('a function gets a line for each call of the guest', (t) => {
+  const { guest, told } = traced(t)
+  const fd = guest.open('etc/hosts', { lookup: 1, rights: 2n })
+  t.is(guest.read(fd), 'localhost\n')
+  guest.close(fd)
+  guest.call.fd_close(fd)
+  t.deepEqual(told(), [
+    'path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4',
+    'fd_read(4, [1024]) = 10',
+    'fd_close(4) = 0',
+    'fd_close(4) = EBADF',
+  ])
+})
+
+test('arguments are shown as they were before the call', (t) => {
+  const directory = tree(t, { link: { symlink: 'target' } })
+  const { guest, told } = traced(t, { preopens: { '/': directory } })
+  const [path, length] = guest.put('link')
+  guest.must('path_readlink', 3, path, length, path, 64, guest.out)
+  t.is(guest.text(path, 6), 'target')
+  t.deepEqual(told(), [`path_readlink(3, "link", 0x${path.toString(16)}, 64) = 6`])
+})
+
+test('a memory that has grown is read as it is now', (t) => {
+  const { guest, told } = traced(t)
+  const end = guest.memory.buffer.byteLength
+  guest.call.grow(1)
+  guest.bytes.set(Buffer.from('new'), end)
+  t.not(guest.call.path_unlink_file(3, end, 3), 0)
+  t.deepEqual(told(), ['path_unlink_file(3, "new") = ENOENT'])
+})
+
+test('pointers that lead nowhere are shown as they are', (t) => {
+  const { guest, told } = traced(t)
+  guest.call.path_unlink_file(3, -16, 100)
+  guest.call.fd_write(1, -16, 0x7fffffff, 0)
+  t.deepEqual(told(), ['path_unlink_file(3, 0xfffffff0) = EOVERFLOW', 'fd_write(1, 0xfffffff0) = EOVERFLOW'])
+})
+
+test('a guest of a shared memory is traced', (t) => {
+  const lines = []
+  const guest = rawGuest({ trace: (line) => lines.push(line) }, { memory: '2 4 shared' })
+  guest.call.fd_close(9)
+  t.deepEqual(timeless(t, lines), ['fd_close(9) = EBADF'])
+})
+
+test('wasi_unstable is shown in its own layouts', (t) => {
+  const { guest, told } = traced(t, { version: 'unstable' })
+  guest.seek(guest.open('etc/hosts'), 1, 'END')
+  t.is(told().at(-1), 'fd_seek(4, 1, END) = 11')
+})
+
+for (const returnOnExit of [true, false]) {
+  test(`proc_exit is told before it is called, with returnOnExit ${returnOnExit}`, async (t) => {
+    const text = command('i32.const 7 call $proc_exit')
+    const { code, stdout } = await node(`
+      import { instantiate } from './__test__/support/guest.mjs'
+      import { WASI } from 'capwasi'
+      import { writeSync } from 'node:fs'
+      const trace = (line) => writeSync(1, line)
+      const wasi = new WASI({ version: 'preview1', returnOnExit: ${returnOnExit}, trace })
+      process.exit(wasi.start(instantiate(wasi, ${JSON.stringify(text)})))`, { module: true })
+    t.deepEqual({ code, stdout }, { code: 7, stdout: 'proc_exit(7) = ?' })
+  })
+}
+
+test('a call that throws has no result', (t) => {
+  const lines = []
+  const wasi = new WASI({ version: 'preview1', trace: (line) => lines.push(line) })
+  t.throws(() => wasi.wasiImport.fd_close(1), { code: 'ERR_WASI_NOT_STARTED' })
+  t.deepEqual(timeless(t, lines), ['fd_close(1) = ?'])
+})
+
+test('arguments that are none of the function are not guessed at', (t) => {
+  const lines = []
+  const wasi = new WASI({ version: 'preview1', trace: (line) => lines.push(line) })
+  t.is(wasi.wasiImport.fd_close('1'), 28)
+  t.is(wasi.wasiImport.fd_close(), 28)
+  t.deepEqual(timeless(t, lines), ['fd_close(?) = EINVAL', 'fd_close(?) = EINVAL'])
+})
+
+test('what the function throws comes out of the call', (t) => {
+  const error = new Error('enough')
+  const trace = () => {
+    throw error
+  }
+  const wasi = new WASI({ version: 'preview1', trace })
+  const instance = instantiate(wasi, command('i32.const 0 call $proc_exit'))
+  t.is(t.throws(() => wasi.start(instance)), error)
+})
+
+test('the functions of a traced sandbox look like those of another', (t) => {
+  const plain = Object.entries(new WASI({ version: 'preview1' }).wasiImport)
+  const { wasiImport } = new WASI({ version: 'preview1', trace: () => {} })
+  t.deepEqual(Object.keys(wasiImport), plain.map(([name]) => name))
+  for (const [name, { name: own, length }] of plain) {
+    t.deepEqual({ own: wasiImport[name].name, length: wasiImport[name].length }, { own, length })
+    t.false('prototype' in wasiImport[name])
+  }
+})
+
+const child = (trace) => `
+  import { command, instantiate } from './__test__/support/guest.mjs'
+  import { WASI } from 'capwasi'
+  const wasi = new WASI({ version: 'preview1', ${trace} })
+  wasi.start(instantiate(wasi, ${JSON.stringify(command('i32.const 0 call $proc_exit'))}))`
+
+for (const [what, trace, value, expected] of [
+  ['true traces to stderr', 'trace: true', undefined, 'proc_exit(0) = ?\n'],
+  ['CAPWASI_TRACE=1 traces every sandbox', '', '1', 'proc_exit(0) = ?\n'],
+  ['false wins over CAPWASI_TRACE', 'trace: false', '1', ''],
+  ['any other value of CAPWASI_TRACE is off', '', '0', ''],
+  ['without either nothing is traced', '', undefined, ''],
+]) {
+  test(what, async (t) => {
+    const env = { ...process.env, CAPWASI_TRACE: value }
+    if (value === undefined) delete env.CAPWASI_TRACE
+    const { code, stdout, stderr } = await node(child(trace), { module: true, env })
+    t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: expected })
+  })
+}
+
+test('what is neither boolean nor function is refused', (t) => {
+  for (const [value, received] of [[null, 'null'], ['1', "type string ('1')"], [1, 'type number (1)'], [{}, 'an instance of Object']]) {
+    t.throws(() => new WASI({ version: 'preview1', trace: value }), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `The "options.trace" property must be one of type boolean or function. Received ${received}`,
+    })
+  }
+})
+
+test('trace is read after the descriptors and before returnOnExit', (t) => {
+  const read = []
+  const options = new Proxy({ version: 'preview1' }, { get: (target, name) => (read.push(name), target[name]) })
+  new WASI(options)
+  t.true(read.indexOf('trace') > read.indexOf('stderr') && read.indexOf('trace') < read.indexOf('returnOnExit'))
+})

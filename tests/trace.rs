@@ -1,0 +1,204 @@
+//! Calls as text: what each type shows, and that no guest can make a line long or have it read what is not there.
+
+use capwasi::wasi::abi::{CoreArgs, MAX_PARAMS};
+use capwasi::wasi::errno::Errno;
+use capwasi::wasi::memory::Memory;
+use capwasi::wasi::trace::{Shape, Shown};
+use capwasi::wasi::{Import, Visitor, preview1, unstable};
+use std::time::Duration;
+
+fn shown(table: &'static [Shown], name: &str) -> &'static Shown {
+    table.iter().find(|shown| shown.name == name).unwrap()
+}
+
+fn core(args: &[u64]) -> CoreArgs {
+    let mut core = [0; MAX_PARAMS];
+    core[..args.len()].copy_from_slice(args);
+    core
+}
+
+/// A memory with these bytes at these places.
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn new(parts: &[(usize, &[u8])]) -> Self {
+        let mut bytes = vec![0; 4096 * 4];
+        for (at, part) in parts {
+            bytes[*at..at + part.len()].copy_from_slice(part);
+        }
+        Self(bytes)
+    }
+
+    fn memory(&mut self) -> Memory {
+        // SAFETY: the vector outlives the memory, which is used up in the same statement.
+        unsafe { Memory::new(self.0.as_mut_ptr(), self.0.len()) }
+    }
+
+    fn call(&mut self, name: &str, args: &[u64]) -> String {
+        shown(preview1::SHOWN, name).call(self.memory(), Some(&core(args)))
+    }
+
+    fn result(&mut self, name: &str, args: &[u64], errno: u32) -> String {
+        let elapsed = Duration::from_micros(1_000_041);
+        let line =
+            shown(preview1::SHOWN, name).result(self.memory(), Some(&core(args)), Some(errno), elapsed);
+        line.strip_suffix(" <1.000041>").unwrap().to_owned()
+    }
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn every_function_is_shown_at_its_place_of_its_table() {
+    struct Names(Vec<&'static str>);
+    impl Visitor for Names {
+        fn visit<I: Import>(&mut self) {
+            self.0.push(I::NAME);
+        }
+    }
+    let (mut newer, mut older) = (Names(Vec::new()), Names(Vec::new()));
+    preview1::visit(&mut newer);
+    unstable::visit(&mut older);
+    assert_eq!(preview1::SHOWN.iter().map(|shown| shown.name).collect::<Vec<_>>(), newer.0);
+    assert_eq!(unstable::SHOWN.iter().map(|shown| shown.name).collect::<Vec<_>>(), older.0);
+}
+
+#[test]
+fn the_arguments_and_the_result_account_for_every_core_parameter() {
+    for shown in preview1::SHOWN.iter().chain(unstable::SHOWN) {
+        let args: usize = shown.args.iter().map(|(core, _)| core.len()).sum();
+        let results = match shown.result {
+            Shape::Nothing => 0,
+            Shape::Pair(..) => 2,
+            _ => 1,
+        };
+        assert_eq!(args + results, shown.signature.params().len(), "{}", shown.name);
+    }
+}
+
+#[test]
+fn path_open_names_its_flags_and_rights() {
+    let mut bytes = Bytes::new(&[(100, b"etc/hosts"), (200, &words(&[4]))]);
+    let args = [3, 1, 100, 9, 9, 0x42, 0, 0, 200];
+    assert_eq!(
+        bytes.call("path_open", &args),
+        r#"path_open(3, SYMLINK_FOLLOW, "etc/hosts", CREAT|TRUNC, FD_READ|FD_WRITE, 0, 0)"#
+    );
+    assert_eq!(bytes.result("path_open", &args, 0), " = 4");
+    assert_eq!(bytes.result("path_open", &args, Errno::Noent as u32), " = ENOENT");
+}
+
+#[test]
+fn rights_that_are_nearly_all_are_shown_by_those_that_miss() {
+    let mut bytes = Bytes::new(&[]);
+    let all = (1 << 30) - 1;
+    assert_eq!(
+        bytes.call("fd_fdstat_set_rights", &[4, all, all & !0x42]),
+        "fd_fdstat_set_rights(4, ~0, ~(FD_READ|FD_WRITE))"
+    );
+}
+
+#[test]
+fn bits_without_a_name_are_shown_as_a_number() {
+    let mut bytes = Bytes::new(&[]);
+    assert_eq!(bytes.call("fd_fdstat_set_flags", &[4, 0x101]), "fd_fdstat_set_flags(4, APPEND|0x100)");
+    assert_eq!(bytes.call("sock_shutdown", &[4, 0]), "sock_shutdown(4, 0)");
+}
+
+#[test]
+fn enumerations_have_names_and_their_strangers_numbers() {
+    let mut bytes = Bytes::new(&[]);
+    assert_eq!(bytes.call("clock_res_get", &[2, 0]), "clock_res_get(PROCESS_CPUTIME_ID)");
+    assert_eq!(bytes.call("clock_res_get", &[9, 0]), "clock_res_get(9)");
+    assert_eq!(bytes.call("fd_seek", &[4, u64::MAX, 2, 0]), "fd_seek(4, -1, END)");
+    let unstable = shown(unstable::SHOWN, "fd_seek");
+    assert_eq!(unstable.call(bytes.memory(), Some(&core(&[4, 0, 2, 0]))), "fd_seek(4, 0, SET)");
+}
+
+#[test]
+fn what_is_written_is_shown_and_what_is_read_into_is_measured() {
+    let mut bytes = Bytes::new(&[(100, &words(&[500, 6, 600, 0])), (500, b"hello\n")]);
+    assert_eq!(bytes.call("fd_write", &[1, 100, 2, 0]), r#"fd_write(1, ["hello\n", ""])"#);
+    assert_eq!(bytes.call("fd_read", &[0, 100, 2, 0]), "fd_read(0, [6, 0])");
+    assert_eq!(bytes.call("random_get", &[100, 16]), "random_get(0x64, 16)");
+}
+
+#[test]
+fn strings_are_escaped_as_strace_does() {
+    let text = b"\"\\\t\r\x0b\x0c\x00\x001\x1b[0m\xc3\xa9";
+    let mut bytes = Bytes::new(&[(100, &words(&[500, text.len() as u32])), (500, text)]);
+    assert_eq!(
+        bytes.call("fd_write", &[1, 100, 1, 0]),
+        r#"fd_write(1, ["\"\\\t\r\v\f\0\0001\33[0m\303\251"])"#
+    );
+}
+
+#[test]
+fn strings_are_cut_at_32_bytes_and_paths_are_not() {
+    let text = [b'x'; 33];
+    let mut bytes = Bytes::new(&[(100, &words(&[500, 33, 500, 32])), (500, &text)]);
+    let cut = "x".repeat(32);
+    assert_eq!(bytes.call("fd_write", &[1, 100, 2, 0]), format!(r#"fd_write(1, ["{cut}"..., "{cut}"])"#));
+    assert_eq!(bytes.call("path_unlink_file", &[3, 500, 33]), format!(r#"path_unlink_file(3, "{cut}x")"#));
+}
+
+#[test]
+fn a_line_is_short_whatever_numbers_the_guest_makes_up() {
+    let mut bytes = Bytes::new(&[(100, &words(&[500; 18]))]);
+    let eight = "[500, 500, 500, 500, 500, 500, 500, 500, ...]";
+    assert_eq!(bytes.call("fd_read", &[0, 100, 9, 0]), format!("fd_read(0, {eight})"));
+    assert_eq!(bytes.call("fd_read", &[0, 100, 0xffff_ffff, 0]), format!("fd_read(0, {eight})"));
+    bytes.0.fill(b'x');
+    assert!(bytes.call("path_unlink_file", &[3, 0, 16_000]).len() < 4200);
+}
+
+#[test]
+fn a_pointer_to_what_is_not_there_is_shown_as_itself() {
+    let mut bytes = Bytes::new(&[(100, &words(&[0xffff_0000, 10]))]);
+    assert_eq!(bytes.call("path_unlink_file", &[3, 0xffff_fff0, 100]), "path_unlink_file(3, 0xfffffff0)");
+    assert_eq!(bytes.call("path_unlink_file", &[3, 0, 0xffff_ffff]), "path_unlink_file(3, 0x0)");
+    assert_eq!(bytes.call("fd_write", &[1, 0xffff_fff0, 1, 0]), "fd_write(1, 0xfffffff0)");
+    assert_eq!(bytes.call("fd_write", &[1, 100, 1, 0]), "fd_write(1, [0xffff0000])");
+    assert_eq!(bytes.call("poll_oneoff", &[0xffff_fff0, 0, 1, 0]), "poll_oneoff(0xfffffff0, 0x0, 1)");
+}
+
+#[test]
+fn results_are_read_where_they_were_written() {
+    let mut stat = vec![0; 64];
+    stat[0] = 7;
+    stat[16] = 4;
+    stat[32] = 5;
+    let mut bytes = Bytes::new(&[(100, &stat), (200, &words(&[2, 30]))]);
+    assert_eq!(
+        bytes.result("fd_filestat_get", &[4, 100], 0),
+        " = {dev=7, ino=0, filetype=REGULAR_FILE, nlink=0, size=5, atim=0, mtim=0, ctim=0}"
+    );
+    assert_eq!(bytes.result("args_sizes_get", &[200, 204], 0), " = (2, 30)");
+    assert_eq!(bytes.result("fd_close", &[4], 0), " = 0");
+    assert_eq!(bytes.result("fd_close", &[4], Errno::TooBig as u32), " = E2BIG");
+}
+
+#[test]
+fn subscriptions_are_told_apart_in_both_layouts() {
+    let mut clock = vec![0; 48];
+    clock[0] = 7;
+    clock[16] = 1;
+    clock[24] = 9;
+    clock[40] = 1;
+    let mut read = vec![0; 48];
+    read[8] = 1;
+    let mut bytes = Bytes::new(&[(100, &clock), (148, &read)]);
+    let line =
+        "poll_oneoff([{userdata=7, CLOCK, MONOTONIC, 9, ABSTIME}, {userdata=0, FD_READ, 0}], 0x300, 2)";
+    assert_eq!(bytes.call("poll_oneoff", &[100, 0x300, 2, 0]), line);
+    let mut older = vec![0; 56];
+    older[24] = 1;
+    older[32] = 9;
+    let mut bytes = Bytes::new(&[(100, &older)]);
+    assert_eq!(
+        shown(unstable::SHOWN, "poll_oneoff").call(bytes.memory(), Some(&core(&[100, 0x300, 1, 0]))),
+        "poll_oneoff([{userdata=0, CLOCK, MONOTONIC, 9, 0}], 0x300, 1)"
+    );
+}
