@@ -1,0 +1,52 @@
+// Runs the command as a person would: from a shell's point of view, in a process of its own.
+
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import wabt from 'wabt'
+import { root, tree } from '../support/guest.mjs'
+
+const cli = join(root, 'cli.mjs')
+const { parseWat } = await wabt()
+
+/** One of the committed guests. */
+export const guest = (name) => join(root, '__test__/guests', `${name}.wasm`)
+
+/** The path of a file with these bytes, or with the module of this WAT text, in a directory of its own. */
+export function file(t, content, name = 'guest.wasm') {
+  const path = join(tree(t), name)
+  if (typeof content === 'string' && name.endsWith('.wasm')) {
+    const module = parseWat(name, content, { threads: true })
+    content = module.toBinary({}).buffer
+    module.destroy()
+  }
+  writeFileSync(path, content)
+  return path
+}
+
+/**
+ * Starts the command: its ChildProcess, with `finished` added, a promise of { code, signal, stdout, stderr }.
+ * `flags` are Node's; `through` is a command line that the command is added to.
+ */
+export function launch(args, { flags = [], through = [], stdin, ...options } = {}) {
+  const [command, ...rest] = [...through, process.execPath, ...flags, cli, ...args]
+  const child = spawn(command, rest, { timeout: 60_000, cwd: root, ...options })
+  const gather = async (stream) => Buffer.concat(await stream.toArray()).toString()
+  const closed = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })))
+  child.finished = Promise.all([closed, gather(child.stdout), gather(child.stderr)]).then(
+    ([ended, stdout, stderr]) => ({ ...ended, stdout, stderr }))
+  child.stdin.on('error', () => {}) // It may end before it has read all.
+  if (stdin !== undefined) child.stdin.end(stdin)
+  return child
+}
+
+/** Runs it to its end. */
+export const run = async (args, options) => {
+  const { code, stdout, stderr } = await launch(args, { stdin: '', ...options }).finished
+  return { code, stdout, stderr }
+}
+
+/** What it prints when all is well. */
+export async function prints(t, args, expected, options) {
+  t.deepEqual(await run(args, options), { code: 0, stdout: expected, stderr: '' })
+}

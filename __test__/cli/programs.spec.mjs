@@ -1,0 +1,160 @@
+// What a program that the command runs is given, and what becomes of how it ends.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { tree } from '../support/guest.mjs'
+import { file, guest, prints, run } from './cli.mjs'
+
+test('what follows the program is its own, even if it looks like an option', async (t) => {
+  const program = guest('arguments')
+  const expected = `<${program}>\n<--dir>\n<>\n<-x>\n<-->\n<a b>\nargv[argc] == NULL: yes\nUNSET: no\n`
+  const { code, stdout, stderr } = await run([program, '--dir', '', '-x', '--', 'a b'])
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  t.deepEqual(stdout.split('\n').slice(0, 6), expected.split('\n').slice(0, 6))
+})
+
+test('the program may come after --', async (t) => {
+  await prints(t, ['--argv0', 'name', '--', guest('arguments'), 'count'], '2 arguments, 0 variables, 9 bytes, last <count>\n')
+})
+
+test('--argv0 names it', async (t) => {
+  const { stdout } = await run(['--argv0', 'name', guest('arguments')])
+  t.regex(stdout, /^<name>\n/)
+})
+
+test('its environment is what --env says, and nothing else', async (t) => {
+  const env = { ...process.env, HERE: 'here', UNSET: undefined }
+  const args = ['--env', 'A=1=2', '--env', 'B=', '--env', 'HERE', '--env', 'NOWHERE']
+  const { stdout } = await run([...args, '--argv0', 'x', guest('arguments')], { env })
+  t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<A=1=2>', '<B=>', '<HERE=here>'])
+})
+
+test('--inherit-env gives it ours, which --env changes', async (t) => {
+  const env = { PATH: process.env.PATH, HERE: 'here', THERE: 'there' }
+  const { stdout } = await run(['--env', 'HERE=changed', '--inherit-env', '--argv0', 'x', guest('arguments')], { env })
+  t.deepEqual(stdout.match(/^<.*>$/gm).sort(), ['<HERE=changed>', `<PATH=${process.env.PATH}>`, '<THERE=there>', '<x>'])
+})
+
+test('--dir is a directory by the name it has here', async (t) => {
+  const directory = tree(t, { a: '12345', 'b/c': '67' })
+  await prints(t, ['--dir', directory, guest('walk'), directory], '2 files, 7 bytes\n')
+})
+
+test('--dir with :: is one by another name, and there can be several', async (t) => {
+  const [from, to] = [tree(t, { file: 'text' }), tree(t)]
+  await prints(t, ['--dir', `${from}::/from`, `--dir=${to}::to`, guest('copy'), '/from/file', 'to/file'], '4\n')
+  t.is(readFileSync(join(to, 'file'), 'utf8'), 'text')
+})
+
+test('without --dir there is none', async (t) => {
+  t.deepEqual(await run([guest('walk'), '.']), { code: 1, stdout: '', stderr: '' })
+})
+
+test('its standard streams are ours', async (t) => {
+  await prints(t, [guest('pipes'), 'copy'], 'some\ntext', { stdin: 'some\ntext' })
+})
+
+for (const code of [0, 7, 134, 255]) {
+  test(`its exit status ${code} is the process's`, async (t) => {
+    t.is((await run([guest('exits'), 'exit', `${code}`])).code, code)
+  })
+}
+
+test('a trap prints where, and the status is 134', async (t) => {
+  const { code, stdout, stderr } = await run([guest('exits'), 'trap'])
+  t.deepEqual({ code, stdout }, { code: 134, stdout: 'trap 0\n' })
+  const [first, ...frames] = stderr.trimEnd().split('\n')
+  t.is(first, 'capwasi: the program trapped: unreachable')
+  t.true(frames.length > 1)
+  for (const frame of frames) t.regex(frame, /^ +at .*wasm:\/\/wasm\/.*:0x[\da-f]+\)?$/)
+})
+
+test('names of functions are in the trace of a trap', async (t) => {
+  const text = '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
+  const wat = file(t, text)
+  const { code, stderr } = await run([wat])
+  t.is(code, 134)
+  t.regex(stderr, /unreachable\n.*wasm-function\[0\].*\n.*wasm-function\[1\]|broken/)
+})
+
+test('recursion without an end is a trap', async (t) => {
+  const { code, stderr } = await run([guest('exits'), 'recursion'])
+  t.is(code, 134)
+  t.regex(stderr, /^capwasi: the program trapped: Maximum call stack size exceeded\n +at .*wasm/)
+})
+
+const proc_exit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
+
+test('a reactor is initialized, and the status is 0', async (t) => {
+  const text = `(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\08\\00\\00\\00\\03\\00\\00\\00hi\\n")
+    (func (export "_initialize") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))`
+  await prints(t, [file(t, text)], 'hi\n')
+})
+
+test('a reactor that exits decides the status', async (t) => {
+  const text = `(module ${proc_exit} (memory (export "memory") 1) (func (export "_initialize") (call $exit (i32.const 5))))`
+  t.deepEqual(await run([file(t, text)]), { code: 5, stdout: '', stderr: '' })
+})
+
+test('a program that imports nothing runs', async (t) => {
+  await prints(t, [file(t, '(module (memory (export "memory") 0) (func (export "_start")))')], '')
+})
+
+test('a program of wasi_unstable has the numbers of wasi_unstable', async (t) => {
+  const text = `(module
+    (import "wasi_unstable" "proc_exit" (func $exit (param i32)))
+    (import "wasi_unstable" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+      (drop (call $seek (i32.const 0) (i64.const 4) (i32.const 2) (i32.const 0)))
+      (call $exit (i32.load (i32.const 0)))))`
+  const stdin = file(t, 'text of the file', 'input')
+  const through = ['sh', '-c', 'exec "$@" < "$0"', stdin]
+  t.is((await run([file(t, text)], { through })).code, 4)
+})
+
+test('--trace tells its calls on standard error', async (t) => {
+  const text = `(module ${proc_exit} (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 3))))`
+  t.deepEqual(await run(['--trace', file(t, text)]), { code: 3, stdout: '', stderr: 'proc_exit(3) = ?\n' })
+})
+
+test('who reads its output may go away: it gets EPIPE', async (t) => {
+  const through = ['sh', '-c', '"$@" | head -c 1; exit', 'sh']
+  t.deepEqual(await run([guest('pipes'), 'hung up'], { through }), { code: 0, stdout: 'x', stderr: 'EPIPE' })
+})
+
+// These need options of the class that it may be built without.
+
+test('--dir with :ro is for reading only', async (t) => {
+  const directory = tree(t, { file: 'text' })
+  await prints(t, ['--dir', `${directory}::/:ro`, guest('walk'), '/'], '1 files, 4 bytes\n')
+  t.is((await run(['--dir', `${directory}::/:ro`, guest('copy'), '/file', '/new'])).code, 1)
+})
+
+test('--seed makes every run the same', async (t) => {
+  const text = `(module
+    (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\10\\00\\00\\00\\20\\00\\00\\00")
+    (func (export "_start")
+      (drop (call $random (i32.const 16) (i32.const 16)))
+      (drop (call $time (i32.const 0) (i64.const 1) (i32.const 32)))
+      (drop (call $time (i32.const 1) (i64.const 1) (i32.const 40)))
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))`
+  const program = file(t, text)
+  const [first, again, other] = await Promise.all(['7', '0x7', '8'].map((seed) => run(['--seed', seed, program])))
+  t.deepEqual(again, first)
+  t.not(other.stdout, first.stdout)
+  t.is(first.stdout.slice(-16), '\0'.repeat(16))
+})
+
+test('--listen gives it a socket, and what listens there is told in LISTEN_FDS', async (t) => {
+  const { stdout } = await run(['--listen', '127.0.0.1:0', '--listen', '[::1]:0', '--argv0', 'x', guest('arguments')])
+  t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<LISTEN_FDS=2>'])
+})

@@ -1,0 +1,118 @@
+// What cannot be run: one line that says why, and the status 2.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { root, tree } from '../support/guest.mjs'
+import { file, guest, prints, run } from './cli.mjs'
+
+async function refuses(t, args, message) {
+  const { code, stdout, stderr } = await run(args)
+  t.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: `capwasi: ${message}\n` })
+}
+
+const program = guest('exits')
+
+for (const [args, message] of [
+  [[], 'no program; see capwasi --help'],
+  [['--nope', program], "Unknown option '--nope'; see capwasi --help"],
+  [['-x', program], "Unknown option '-x'; see capwasi --help"],
+  [['--dir'], "Option '--dir <value>' argument missing; see capwasi --help"],
+  [['--dir', '--trace', program], "Option '--dir' argument is ambiguous; see capwasi --help"],
+  [['--trace=1', program], "Option '--trace' does not take an argument; see capwasi --help"],
+  [['--dir', '::/a', program], '--dir ::/a: not HOST[::GUEST][:ro]'],
+  [['--dir', 'a::', program], '--dir a::: not HOST[::GUEST][:ro]'],
+  [['--dir', 'a::b::c', program], '--dir a::b::c: not HOST[::GUEST][:ro]'],
+  [['--dir', '.::/', '--dir', 'src::/', program], '--dir: two directories have the name /'],
+  [['--dir', 'no/such', program], '--dir no/such: ENOENT'],
+  [['--dir', 'README.md', program], '--dir README.md: ENOTDIR'],
+  [['--env', '=a', program], '--env =a: not NAME[=VALUE]'],
+  [['--env', '', program], '--env : not NAME[=VALUE]'],
+  [['--seed', 'x', program], '--seed x: not a number below 2^256'],
+  [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: not a number below 2^256`],
+  [['no/such.wasm'], 'no/such.wasm: no such file'],
+  [['README.md'], 'README.md is not WebAssembly'],
+]) {
+  test(`capwasi ${args.map((arg) => arg.replace(root, '')).join(' ')}`.slice(0, 80), (t) => refuses(t, args, message))
+}
+
+test('a directory is no program', async (t) => {
+  const { code, stderr } = await run(['src'])
+  t.is(code, 2)
+  t.regex(stderr, /^capwasi: src: EISDIR[^\n]*\n$/)
+})
+
+test('text is refused with a hint at what makes a program of it', async (t) => {
+  const hint = 'is WebAssembly as text: translate it first, with wat2wasm or wasm-tools parse'
+  for (const name of ['guest.wat', 'guest']) {
+    const path = file(t, '(module)', name)
+    await refuses(t, [path], `${path} ${hint}`)
+  }
+})
+
+test('a component is told from a module', async (t) => {
+  const path = file(t, Buffer.from('\0asm\r\0\x01\0', 'latin1'), 'component')
+  await refuses(t, [path],
+    `${path} is a component, for WASI preview2; this runs core modules. For components see jco: https://github.com/bytecodealliance/jco`)
+})
+
+test('a module that is damaged is refused with what is wrong with it', async (t) => {
+  const path = file(t, readFileSync(program).subarray(0, -1), 'damaged')
+  const { code, stdout, stderr } = await run([path])
+  t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
+  t.regex(stderr, /^capwasi: \S+damaged: WebAssembly\.compile\(\): [^\n]+\n$/)
+})
+
+const modules = {
+  'imports that are not there are listed with their modules': [
+    `(import "env" "log" (func)) (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32)))
+     (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32)) (import "constructor" "name" (func))`,
+    'needs what is not there: env.log, wasi_snapshot_preview1.fd_dup, env.base, constructor.name',
+  ],
+  'only one version of WASI can be imported': [
+    '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
+    'needs what is not there: wasi_snapshot_preview1.sock_accept',
+  ],
+  'threads are refused': [
+    '(import "env" "memory" (memory 1 2 shared)) (import "wasi" "thread-spawn" (func (param i32) (result i32)))',
+    'imports its memory (env.memory), as programs with threads do; this runs programs that have their own',
+  ],
+  'a module without a memory is no program': ['(func (export "_start"))', 'exports no memory'],
+  'a module without an entry is no program': [
+    '(memory (export "memory") 1)', 'exports neither _start nor _initialize: it is no program',
+  ],
+  'a module with both entries is none either': [
+    '(memory (export "memory") 1) (func (export "_start")) (func (export "_initialize"))',
+    'exports both _start and _initialize: it is a program or it is not',
+  ],
+}
+for (const [title, [text, message]] of Object.entries(modules)) {
+  test(title, async (t) => {
+    const path = file(t, `(module ${text})`)
+    await refuses(t, [path], `${path} ${message}`)
+  })
+}
+
+test('without an addon it says so', async (t) => {
+  const directory = tree(t, Object.fromEntries(
+    ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'platform.js'].map((name) => [name, readFileSync(join(root, name))])))
+  const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
+  t.is(code, 2)
+  t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)
+})
+
+test('--version is that of the package', async (t) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  await prints(t, ['--version'], `capwasi ${version}\n`)
+})
+
+test('--help tells every option, on lines that fit a terminal', async (t) => {
+  const { code, stdout, stderr } = await run(['--help'])
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  const lines = stdout.split('\n')
+  t.true(lines.length < 30)
+  for (const line of lines) t.true(line.length <= 100, line)
+  for (const option of ['dir', 'env', 'inherit-env', 'listen', 'argv0', 'seed', 'trace', 'version', 'help']) {
+    t.true(stdout.includes(`--${option}`), option)
+  }
+})

@@ -1,0 +1,80 @@
+// At a terminal: Ctrl-C, and what a person who waits is told.
+
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import test from 'ava'
+import { root } from '../support/guest.mjs'
+import { file, guest, launch, run } from './cli.mjs'
+
+function hasScript() {
+  try {
+    execFileSync('script', ['-qec', 'true', '/dev/null'])
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Put before the command: all of its stdio is one terminal, and its status is ours. */
+const terminal = ['sh', '-c', 'exec script -qec "$(printf "\'%s\' " "$@")" /dev/null', 'sh']
+const atTerminal = hasScript() ? test : test.skip
+const signalled = process.platform === 'win32' ? test.skip : test
+
+/** Guests that say "now" and then wait for good. */
+const waits = {
+  poll_oneoff: `
+    (i64.store (i32.const 40) (i64.const 0x7000000000000000))
+    (i32.store (i32.const 32) (i32.const 1))
+    (drop (call $poll (i32.const 16) (i32.const 200) (i32.const 1) (i32.const 100)))`,
+  fd_read: '(drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 100)))',
+  'a loop': '(loop (br 0))',
+}
+const waiting = (t, wait) => file(t, `(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\\08\\00\\00\\00\\03\\00\\00\\00now")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))
+    ${waits[wait]}))`)
+
+for (const wait of Object.keys(waits)) {
+  atTerminal(`Ctrl-C ends a program in ${wait}`, async (t) => {
+    const child = launch([waiting(t, wait)], { through: terminal })
+    await once(child.stdout, 'readable')
+    child.stdin.write('\x03')
+    const { code, signal } = await child.finished
+    t.deepEqual({ code, signal }, { code: 130, signal: null })
+  })
+
+  signalled(`SIGINT ends a program in ${wait}`, async (t) => {
+    const child = launch([waiting(t, wait)])
+    await once(child.stdout, 'readable')
+    child.kill('SIGINT')
+    t.like(await child.finished, { code: null, signal: 'SIGINT', stdout: 'now' })
+  })
+}
+
+atTerminal('a program finds its terminal', async (t) => {
+  const { code, stdout } = await launch([guest('isatty')], { through: terminal }).finished
+  t.is(code, 0)
+  t.notRegex(stdout, /\bno\b/)
+})
+
+// One task, and all of it at once: what a slow machine does with a large module. This one is compiled, and then wants
+// more than WASI.
+const slow = ['--no-wasm-lazy-compilation', '--wasm-num-compilation-tasks=1']
+const large = join(root, 'node_modules/@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
+
+atTerminal('a compilation that takes long is told at a terminal, and untold', async (t) => {
+  const { stdout } = await launch([large], { flags: slow, through: terminal }).finished
+  t.regex(stdout, /^compiling 31 MB …\r {17}\rcapwasi: [^\n]* needs what is not there: rb-js-abi-host\.[^\n]*\n$/)
+})
+
+test('where there is no terminal, nothing is told', async (t) => {
+  const { code, stdout, stderr } = await run([large], { flags: slow })
+  t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
+  t.regex(stderr, /^capwasi: [^\n]* needs what is not there: rb-js-abi-host\.[^\n]*\n$/)
+})
