@@ -127,6 +127,14 @@ export interface WASIOptions {
    * @default {}
    */
   limits?: Limits | undefined
+  /**
+   * Tells each call of the guest in the manner of strace, with its result and the seconds it took:
+   * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`; of a call that did not return the
+   * result is `?`. A function gets each line, without a newline, and what it throws comes out of the call; `true`
+   * writes each to the process's standard error, in one write.
+   * @default true if the environment had `CAPWASI_TRACE=1` when the first sandbox was made, else false
+   */
+  trace?: boolean | ((line: string) => void) | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */

@@ -65,6 +65,8 @@ is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
 new WASI({ stdin: 'text', stdout: 'pipe', stderr: process.stderr })
 new WASI({ stdin: ['one', new Uint8Array(2), new ArrayBuffer(3)], stdout: (chunk) => chunk.readUInt8(0) })
 new WASI({ stdin: (size) => (size > 1 ? 'x' : null), stdout: 'ignore' })
+new WASI({ trace: true })
+new WASI({ trace: (line) => line.length })
 
 // @ts-expect-error There is no preview2.
 new WASI({ version: 'preview2' })
@@ -100,6 +102,8 @@ new WASI({ stdout: 'pipes' })
 new WASI({ stderr: null })
 // @ts-expect-error It is a boolean.
 new WASI({ returnOnExit: 1 })
+// @ts-expect-error It is a boolean or a function.
+new WASI({ trace: process.stderr })
 // @ts-expect-error There is no such option.
 new WASI({ preopen: {} })
 // @ts-expect-error There is only one argument.

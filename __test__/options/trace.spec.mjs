@@ -149,10 +149,3 @@ test('what is neither boolean nor function is refused', (t) => {
     })
   }
 })
-
-test('trace is read after the descriptors and before returnOnExit', (t) => {
-  const read = []
-  const options = new Proxy({ version: 'preview1' }, { get: (target, name) => (read.push(name), target[name]) })
-  new WASI(options)
-  t.true(read.indexOf('trace') > read.indexOf('stderr') && read.indexOf('trace') < read.indexOf('returnOnExit'))
-})

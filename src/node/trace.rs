@@ -91,7 +91,7 @@ fn write_line(line: &str) {
         match stderr.write(rest) {
             Ok(written) => rest = &rest[written..],
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(1))
+                std::thread::sleep(Duration::from_millis(1));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return,

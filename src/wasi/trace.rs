@@ -239,9 +239,10 @@ impl Line {
         let known = names.iter().fold(0, |all, (_, bit)| all | bit);
         if names.len() > MAX_ELEMENTS as usize && set.len() > missing.len() && bits & !known == 0 {
             let missing: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-            match missing.is_empty() {
-                true => self.text.push_str("~0"),
-                false => self.put(format_args!("~({})", missing.join("|"))),
+            if missing.is_empty() {
+                self.text.push_str("~0");
+            } else {
+                self.put(format_args!("~({})", missing.join("|")));
             }
             return;
         }
