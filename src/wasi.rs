@@ -173,7 +173,7 @@ macro_rules! imports {
             )*
 
             /// How the calls of each are shown, in the same order.
-            pub static SHOWN: &[Shown] = &[$(shown(stringify!($name), &imports!(@method $name $($method)?)),)*];
+            pub static SHOWN: &[Shown] = &[$(shown(&imports!(@method $name $($method)?)),)*];
 
             /// Visits each function, in node:wasi's order.
             pub fn visit(visitor: &mut impl Visitor) {

@@ -133,9 +133,9 @@ pub fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
 
 /// The core values of the arguments, `None` if one is of another type.
 #[inline(always)]
-pub fn core_arguments(env: &Env, params: &[CoreType], values: &Values) -> Option<CoreArgs> {
+fn core_arguments<I: Import>(env: &Env, values: &Values) -> Option<CoreArgs> {
     let mut core = [0; MAX_PARAMS];
-    for (at, param) in params.iter().enumerate() {
+    for (at, param) in I::SIGNATURE.params().iter().enumerate() {
         core[at] = match param {
             CoreType::I32 => u64::from(i32_argument(env, values[at + 1])?),
             CoreType::I64 => i64_argument(env, values[at + 1])?,
@@ -209,7 +209,7 @@ pub fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value
 #[inline(always)]
 fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>> {
     let env = &context.env;
-    let Some(core) = core_arguments(env, I::SIGNATURE.params(), values) else {
+    let Some(core) = core_arguments::<I>(env, values) else {
         return Ok(Some(Errno::Inval));
     };
     let Some(instance) = instance(context, values) else {

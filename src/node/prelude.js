@@ -72,7 +72,7 @@
     keys(wasiImport).forEach((name, at) => {
       const host = wasiImport[name]
       const traced = (...args) => {
-        const call = native.trace.call(id, at, args)
+        const call = name + native.trace.call(id, at, args)
         if (name === 'proc_exit') {
           write(`${call} = ?`)
           return host(...args)

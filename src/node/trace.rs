@@ -2,12 +2,10 @@
 //! call before and after it.
 
 use super::context::{Context, Instance};
-use super::imports::{
-    Values, bound_memory, core_arguments, function, guarded, i32_argument, i64_argument, instance, values,
-};
+use super::imports::{Values, bound_memory, function, guarded, i32_argument, i64_argument, instance, values};
 use crate::wasi::abi::{CoreArgs, MAX_PARAMS};
 use crate::wasi::memory::Memory;
-use crate::wasi::trace::Shown;
+use crate::wasi::trace::{Shape, Shown};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Error, Result, Status, sys};
 use std::io::{ErrorKind, Write};
@@ -24,7 +22,7 @@ pub fn functions(context: &Rc<Context>) -> Result<sys::napi_value> {
     Ok(functions.raw())
 }
 
-/// `call(id, at, args)`: the function at this place of the table, and what it is called with.
+/// `call(id, at, args)`: what the function at this place of the table is called with.
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
         let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
@@ -49,7 +47,8 @@ unsafe extern "C" fn result(env: sys::napi_env, info: sys::napi_callback_info) -
     })
 }
 
-/// What is traced: of which sandbox, which of its functions, and the arguments, if they are what it takes.
+/// What is traced: of which sandbox, which of its functions, and the arguments, if they are numbers.
+#[cold]
 fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory, Option<CoreArgs>)> {
     let env = &context.env;
     let found = instance(context, passed).zip(i32_argument(env, passed[1]));
@@ -58,11 +57,16 @@ fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory
         return Err(Error::from_status(Status::InvalidArg));
     };
     let args = Object::from_raw(env.raw(), passed[2]);
-    let mut values = [ptr::null_mut(); MAX_PARAMS + 1];
-    for at in 0..shown.signature.params().len() {
-        values[at + 1] = args.get_element::<Unknown<'_>>(at as u32)?.raw();
+    let width: usize = shown.args.iter().map(Shape::width).sum::<usize>() + shown.result.pointers();
+    let mut core = [0; MAX_PARAMS];
+    let mut known = true;
+    for (at, value) in (0..).zip(&mut core[..width]) {
+        let argument = args.get_element::<Unknown<'_>>(at)?.raw();
+        let number = i32_argument(env, argument).map(u64::from).or_else(|| i64_argument(env, argument));
+        known &= number.is_some();
+        *value = number.unwrap_or_default();
     }
-    Ok((shown, memory(context, instance)?, core_arguments(env, shown.signature.params(), &values)))
+    Ok((shown, memory(context, instance)?, known.then_some(core)))
 }
 
 /// The memory that is bound; before that, one in which nothing lies.

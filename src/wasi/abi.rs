@@ -5,7 +5,7 @@ use super::Wasi;
 use super::errno::{Errno, Result};
 use super::memory::{List, Memory, Out, Ptr};
 use super::table::Entry;
-use super::trace::{Shape, Show, Shown};
+use super::trace::{Show, Shown};
 use super::types::{
     Advice, Clockid, Fd, Fdflags, Fdstat, Filestat, Fstflags, Iovec, Load, Lookupflags, Oflags, Prestat,
     Riflags, Rights, Roflags, Sdflags, Size, Store, Timestamp, Whence,
@@ -110,10 +110,8 @@ pub trait Ret: Show {
 pub trait HostFn<Args> {
     /// Its core parameters.
     const SIGNATURE: Signature;
-    /// Its arguments, as they are shown: each with the core values it is made of.
-    const ARGS: &'static [(&'static [CoreType], Shape)];
-    /// Its result, as it is shown.
-    const RESULT: Shape;
+    /// How its calls are shown.
+    const SHOWN: Shown;
 
     /// Calls it.
     fn call(self, call: &Call<'_>, core: &CoreArgs) -> Result;
@@ -129,8 +127,7 @@ macro_rules! host_fn {
                 returns: Returned::RETURNS,
                 ..Signature::EMPTY$(.with($arg::CORE))*.with(Returned::CORE)
             };
-            const ARGS: &'static [(&'static [CoreType], Shape)] = &[$(($arg::CORE, $arg::SHAPE),)*];
-            const RESULT: Shape = Returned::SHAPE;
+            const SHOWN: Shown = Shown { args: &[$($arg::SHAPE,)*], result: Returned::SHAPE };
 
             #[inline(always)]
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "the same for any number of arguments")]
@@ -164,8 +161,8 @@ pub(super) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
 }
 
 /// How the calls of such a function are shown.
-pub(super) const fn shown<Args, F: HostFn<Args>>(name: &'static str, _: &F) -> Shown {
-    Shown { name, signature: F::SIGNATURE, args: F::ARGS, result: F::RESULT }
+pub(super) const fn shown<Args, F: HostFn<Args>>(_: &F) -> Shown {
+    F::SHOWN
 }
 
 impl Arg for Memory {

@@ -67,8 +67,9 @@ macro_rules! enumeration {
 
         impl trace::Show for $name {
             const SHAPE: trace::Shape = trace::Shape::Enumeration(
-                size_of::<$repr>(),
-                &[$((stringify!($case), $value),)*],
+                size_of::<$repr>() as u8,
+                trace::first_of(&[$($value),*]),
+                concat!($(stringify!($case), " "),*),
             );
         }
     };
@@ -92,8 +93,9 @@ macro_rules! flags {
 
         impl trace::Show for $name {
             const SHAPE: trace::Shape = trace::Shape::Flags(
-                size_of::<$repr>(),
-                &[$((stringify!($flag), $name::$flag.bits() as u64),)*],
+                size_of::<$repr>() as u8,
+                trace::first_of(&[$($name::$flag.bits().trailing_zeros()),*]),
+                concat!($(stringify!($flag), " "),*),
             );
         }
     };

@@ -30,7 +30,7 @@ impl Arg for Whence {
 }
 
 impl Show for Whence {
-    const SHAPE: Shape = Shape::Enumeration(1, &[("Cur", 0), ("End", 1), ("Set", 2)]);
+    const SHAPE: Shape = Shape::Enumeration(1, 0, "Cur End Set");
 }
 
 record! {

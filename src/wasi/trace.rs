@@ -2,7 +2,7 @@
 //! result says how it is shown, once, as a [`Shape`]; one formatter reads the shapes of all functions. Nothing here
 //! changes anything, and whatever the guest passed, a line stays short.
 
-use super::abi::{Attempt, CoreArgs, CoreType, Never, Signature};
+use super::abi::{Attempt, CoreArgs, Never};
 use super::errno::{Errno, Result};
 use super::layout::Load;
 use super::memory::{List, Memory, Out, Ptr};
@@ -13,24 +13,22 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Names, each with its number or bit.
-pub type Names = &'static [(&'static str, u64)];
-
-/// How a value is shown. A size is that in guest memory, where results are read.
+/// How a value is shown. A size is that in guest memory, where results are read; names are one after the other, as are
+/// the numbers or bits that they stand for, from the first on.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// Not at all: it is none of the guest's.
     Nothing,
     /// A number of so many bytes.
-    Unsigned(usize),
+    Unsigned(u8),
     /// A number of 8 bytes, with its sign.
     Signed,
     /// An address.
     Pointer,
     /// The name that a number stands for.
-    Enumeration(usize, Names),
+    Enumeration(u8, u8, &'static str),
     /// The names of the bits that are set.
-    Flags(usize, Names),
+    Flags(u8, u8, &'static str),
     /// The fields that lie one after the other.
     Record(&'static [Field]),
     /// Two results, through two pointers.
@@ -67,14 +65,42 @@ pub trait Show {
 /// How the calls of one function are shown.
 #[derive(Debug)]
 pub struct Shown {
-    /// Its name.
-    pub name: &'static str,
-    /// Its core parameters.
-    pub signature: Signature,
-    /// Its arguments, each with the core values it is made of.
-    pub args: &'static [(&'static [CoreType], Shape)],
+    /// Its arguments.
+    pub args: &'static [Shape],
     /// What it returns besides an errno.
     pub result: Shape,
+}
+
+impl Shape {
+    /// How many core values an argument is made of.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        match self {
+            Shape::Nothing => 0,
+            Shape::Path | Shape::Room | Shape::Data | Shape::Buffers => 2,
+            _ => 1,
+        }
+    }
+
+    /// How many pointers lead to a result.
+    #[must_use]
+    pub const fn pointers(&self) -> usize {
+        match self {
+            Shape::Nothing => 0,
+            Shape::Pair(..) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// The first of some numbers, which must be one after the other.
+pub(super) const fn first_of(numbers: &[u32]) -> u8 {
+    let mut at = 0;
+    while at < numbers.len() {
+        assert!(numbers[at] == numbers[0] + at as u32);
+        at += 1;
+    }
+    numbers[0] as u8
 }
 
 /// Bytes of a string that are shown.
@@ -85,10 +111,10 @@ const MAX_PATH: usize = 4096;
 const MAX_ELEMENTS: u32 = 8;
 
 impl Shown {
-    /// `fd_write(1, ["hello\n"])`; without core values, because one was no number, nothing is known.
+    /// `(1, ["hello\n"])`; without core values, because one was no number, nothing is known.
     #[must_use]
     pub fn call(&self, memory: Memory, core: Option<&CoreArgs>) -> String {
-        let mut line = Line { text: format!("{}(", self.name), memory };
+        let mut line = Line { text: "(".to_owned(), memory };
         match core {
             Some(core) => line.arguments(self.args, core),
             None => line.text.push('?'),
@@ -109,7 +135,7 @@ impl Shown {
         let mut line = Line { text: " = ".to_owned(), memory };
         match (errno, core) {
             (Some(0), Some(core)) => {
-                let taken: usize = self.args.iter().map(|(core, _)| core.len()).sum();
+                let taken: usize = self.args.iter().map(Shape::width).sum();
                 line.result(&self.result, &core[taken..]);
             }
             (Some(errno), _) => match Errno::from_number(errno.into()) {
@@ -143,10 +169,10 @@ impl Line {
         self.put(format_args!("{address:#x}"));
     }
 
-    fn arguments(&mut self, args: &[(&[CoreType], Shape)], core: &CoreArgs) {
+    fn arguments(&mut self, args: &[Shape], core: &CoreArgs) {
         let (mut rest, mut separator) = (&core[..], "");
-        for (types, shape) in args {
-            let (own, others) = rest.split_at(types.len());
+        for shape in args {
+            let (own, others) = rest.split_at(shape.width());
             if !own.is_empty() {
                 self.text.push_str(separator);
                 self.argument(shape, own, others);
@@ -192,11 +218,11 @@ impl Line {
     fn stored(&mut self, shape: &Shape, ptr: u32) {
         let size = match *shape {
             Shape::Record(fields) => return self.record(fields, ptr),
-            Shape::Unsigned(size) | Shape::Enumeration(size, _) | Shape::Flags(size, _) => size,
+            Shape::Unsigned(size) | Shape::Enumeration(size, ..) | Shape::Flags(size, ..) => size,
             _ => 8,
         };
         let mut bytes = [0; 8];
-        match self.memory.read(ptr, &mut bytes[..size]) {
+        match self.memory.read(ptr, &mut bytes[..size.into()]) {
             Ok(()) => self.value(shape, u64::from_le_bytes(bytes)),
             Err(_) => self.address(ptr.into()),
         }
@@ -214,11 +240,14 @@ impl Line {
         match *shape {
             Shape::Signed => self.put(format_args!("{}", value.cast_signed())),
             Shape::Pointer => self.address(value),
-            Shape::Enumeration(_, names) => match names.iter().find(|(_, number)| *number == value) {
-                Some((name, _)) => self.name(name),
-                None => self.number(value),
-            },
-            Shape::Flags(_, names) => self.flags(names, value),
+            Shape::Enumeration(_, first, names) => {
+                let at = value.checked_sub(first.into()).and_then(|at| usize::try_from(at).ok());
+                match at.and_then(|at| names.split_whitespace().nth(at)) {
+                    Some(name) => self.name(name),
+                    None => self.number(value),
+                }
+            }
+            Shape::Flags(_, first, names) => self.flags(first, names, value),
             _ => self.number(value),
         }
     }
@@ -234,26 +263,33 @@ impl Line {
     }
 
     /// `CREAT|TRUNC`. Of a large set that is nearly full, what is missing: `~(FD_WRITE|FD_ALLOCATE)`.
-    fn flags(&mut self, names: Names, bits: u64) {
-        let (set, missing): (Vec<_>, Vec<_>) = names.iter().partition(|(_, bit)| bits & bit != 0);
-        let known = names.iter().fold(0, |all, (_, bit)| all | bit);
-        if names.len() > MAX_ELEMENTS as usize && set.len() > missing.len() && bits & !known == 0 {
-            let missing: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-            if missing.is_empty() {
-                self.text.push_str("~0");
-            } else {
-                self.put(format_args!("~({})", missing.join("|")));
-            }
-            return;
+    fn flags(&mut self, first: u8, names: &str, bits: u64) {
+        let count = names.split_whitespace().count() as u32;
+        let known = ((1 << count) - 1) << first;
+        let missing = known & !bits;
+        if count > 8 && bits & !known == 0 && missing.count_ones() < count / 2 {
+            self.text.push_str(if missing == 0 { "~" } else { "~(" });
+            self.bits(first, names, missing);
+            self.text.push_str(if missing == 0 { "" } else { ")" });
+        } else {
+            self.bits(first, names, bits);
         }
+    }
+
+    fn bits(&mut self, first: u8, names: &str, mut bits: u64) {
         let mut separator = "";
-        for (name, _) in set {
-            self.put(format_args!("{separator}{name}"));
-            separator = "|";
+        for (at, name) in (first..).zip(names.split_whitespace()) {
+            if bits & 1 << at != 0 {
+                bits ^= 1 << at;
+                self.text.push_str(separator);
+                self.text.push_str(name);
+                separator = "|";
+            }
         }
-        if bits & !known != 0 || separator.is_empty() {
-            self.text.push_str(separator);
-            if bits == 0 { self.number(0) } else { self.address(bits & !known) }
+        match bits {
+            0 if separator.is_empty() => self.text.push('0'),
+            0 => {}
+            _ => self.put(format_args!("{separator}{bits:#x}")),
         }
     }
 
