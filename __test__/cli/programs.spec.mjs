@@ -8,10 +8,9 @@ import { file, guest, prints, run } from './cli.mjs'
 
 test('what follows the program is its own, even if it looks like an option', async (t) => {
   const program = guest('arguments')
-  const expected = `<${program}>\n<--dir>\n<>\n<-x>\n<-->\n<a b>\nargv[argc] == NULL: yes\nUNSET: no\n`
   const { code, stdout, stderr } = await run([program, '--dir', '', '-x', '--', 'a b'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-  t.deepEqual(stdout.split('\n').slice(0, 6), expected.split('\n').slice(0, 6))
+  t.deepEqual(stdout.match(/^<.*>$/gm), [`<${program}>`, '<--dir>', '<>', '<-x>', '<-->', '<a b>'])
 })
 
 test('the program may come after --', async (t) => {
@@ -70,12 +69,12 @@ test('a trap prints where, and the status is 134', async (t) => {
   for (const frame of frames) t.regex(frame, /^ +at .*wasm:\/\/wasm\/.*:0x[\da-f]+\)?$/)
 })
 
-test('names of functions are in the trace of a trap', async (t) => {
+test('the trace of a trap goes from the function that trapped to the entry', async (t) => {
   const text = '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
   const wat = file(t, text)
   const { code, stderr } = await run([wat])
   t.is(code, 134)
-  t.regex(stderr, /unreachable\n.*wasm-function\[0\].*\n.*wasm-function\[1\]|broken/)
+  t.regex(stderr, /unreachable\n.*wasm-function\[0\].*\n.*wasm-function\[1\]/)
 })
 
 test('recursion without an end is a trap', async (t) => {
@@ -126,8 +125,6 @@ test('who reads its output may go away: it gets EPIPE', async (t) => {
   const through = ['sh', '-c', '"$@" | head -c 1; exit', 'sh']
   t.deepEqual(await run([guest('pipes'), 'hung up'], { through }), { code: 0, stdout: 'x', stderr: 'EPIPE' })
 })
-
-// These need options of the class that it may be built without.
 
 test('--dir with :ro is for reading only', async (t) => {
   const directory = tree(t, { file: 'text' })
