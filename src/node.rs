@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps to its rules")]
 
 mod class;
+mod clocks;
 mod context;
 mod error;
 mod imports;

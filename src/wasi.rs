@@ -29,6 +29,7 @@ use errno::{Errno, Result};
 use io::Stream;
 use once_cell::sync::Lazy;
 use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use table::{Descriptor, Entry, Table};
@@ -43,6 +44,12 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
+    /// Clocks.
+    pub clocks: clock::Clocks,
+    /// What its random bytes come from, if not from the system.
+    pub random: Option<random::Seeded>,
+    /// The addresses of the sockets it was given.
+    pub addresses: Vec<SocketAddr>,
     /// The preopened directories.
     preopens: Vec<FileId>,
 }
@@ -61,6 +68,24 @@ impl Wasi {
         self.preopens.push(id);
         let dir = Descriptor::Dir(Dir::preopen(dir, name));
         self.add(Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty()))
+    }
+
+    /// Gives the guest a socket that listens on `address`, as its next descriptor.
+    pub fn add_socket(&mut self, address: SocketAddr) -> std::result::Result<(), Errno> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        self.add_listener(listener)
+    }
+
+    /// Gives the guest a socket that listens for the host, as its next descriptor; the host keeps its own.
+    pub fn add_host_socket(&mut self, fd: i32) -> std::result::Result<(), Errno> {
+        self.add_listener(sys::host_listener(fd)?)
+    }
+
+    fn add_listener(&mut self, listener: TcpListener) -> std::result::Result<(), Errno> {
+        self.addresses.push(listener.local_addr()?);
+        let listener = Descriptor::Stream(Stream::listener(listener));
+        self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::empty()))
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {

@@ -45,6 +45,7 @@ fn finish(guest: &mut Guest, name: &str, args: &[u64], mut attempt: Attempt) -> 
                 wait.block(Duration::from_millis(100)).unwrap();
                 attempt = wait.attempt;
             }
+            Err(Failure::Ask(clock)) => panic!("{name} asks for {clock:?}"),
             Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
         }
     }

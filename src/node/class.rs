@@ -1,6 +1,7 @@
 //! The class `WASI`. What it does with JavaScript values it does in the order of Node's lib/wasi.js, through
 //! the same properties, so that programs that patch or subclass it find what they know.
 
+use super::clocks::Functions;
 use super::context::{Context, Instance, Symbol, call, undefined};
 use super::error::{self, Class, invalid_type, throw_value};
 use super::options::{self, Options, Version};
@@ -39,11 +40,16 @@ impl WasiClass {
             env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
             return Err(error::pending());
         }
-        let Options { version, wasi, return_on_exit } = Options::read(&env, options)?;
-        let instance = Rc::new(Instance { wasi: Arc::new(wasi), memory: RefCell::new(None) });
+        let Options { version, wasi, return_on_exit, clocks } = Options::read(&env, options)?;
+        let instance = Instance {
+            wasi: Arc::new(wasi),
+            memory: RefCell::new(None),
+            clocks: RefCell::new(Functions::new(&env, clocks)?),
+        };
+        let instance = Rc::new(instance);
         let id = context.add(Rc::clone(&instance));
         let class = Self { context, instance, id, version };
-        if let Err(error) = class.populate(&object, return_on_exit) {
+        if let Err(error) = class.populate(&object, return_on_exit, clocks) {
             class.context.remove(id);
             return Err(error);
         }
@@ -51,13 +57,20 @@ impl WasiClass {
     }
 
     /// Gives a new object its properties.
-    fn populate(&self, wasi: &Value<'_>, return_on_exit: bool) -> Result<()> {
+    fn populate(
+        &self,
+        wasi: &Value<'_>,
+        return_on_exit: bool,
+        [realtime, monotonic]: [Unknown<'_>; 2],
+    ) -> Result<()> {
         let env = wasi.env;
         let args = [
             wasi.raw,
             env.create_uint32(self.id)?.raw(),
             env.create_string(self.version.namespace())?.raw(),
             error::unknown(env, return_on_exit)?.raw(),
+            realtime.raw(),
+            monotonic.raw(),
         ];
         call(env, self.context.prelude()?.populate.get(env)?, None, &args)?;
         Ok(())
@@ -146,6 +159,12 @@ impl WasiClass {
     #[napi(enumerable = false, catch_unwind)]
     pub fn close(&self) {
         self.instance.wasi.table.clear();
+    }
+
+    /// `wasi.addresses`: those of its sockets.
+    #[napi(enumerable = false, catch_unwind)]
+    pub fn addresses(&self) -> Vec<String> {
+        self.instance.wasi.addresses.iter().map(ToString::to_string).collect()
     }
 
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,

@@ -1,6 +1,7 @@
 //! What one JavaScript environment (the main thread's, or a worker's) has of capwasi: functions and symbols
 //! made once, and the sandboxes that live in it.
 
+use super::clocks::Functions;
 use super::imports;
 use super::memory::MemoryView;
 use super::termination;
@@ -40,6 +41,8 @@ pub struct Instance {
     pub wasi: Arc<Wasi>,
     /// The memory bound last, `None` before `start`.
     pub memory: RefCell<Option<MemoryView>>,
+    /// What tells the time, for clocks that are the embedder's.
+    pub clocks: RefCell<Functions>,
 }
 
 /// One environment's share.
@@ -156,8 +159,11 @@ impl Context {
     /// Takes back a number, once nothing is bound to it any more.
     pub fn remove(&self, id: u32) {
         let instance = self.instances.borrow_mut().get_mut(id as usize).and_then(Option::take);
-        if let Some(view) = instance.and_then(|instance| instance.memory.take()) {
-            view.delete(&self.env);
+        if let Some(instance) = instance {
+            if let Some(view) = instance.memory.take() {
+                view.delete(&self.env);
+            }
+            instance.clocks.take().delete(&self.env);
         }
         self.free.borrow_mut().push(id);
     }

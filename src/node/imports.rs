@@ -1,6 +1,7 @@
 //! The hot path: the function a guest calls. One callback, made anew by the compiler for each host function, so
 //! that the number and types of its arguments are constants in it.
 
+use super::clocks;
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::memory::MemoryView;
@@ -220,6 +221,10 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
             Failure::Wait(wait) => {
                 wait_in_place(context, &wait)?;
                 call.attempt = wait.attempt;
+                call.memory = bound_memory(context, &instance)?;
+            }
+            Failure::Ask(clock) => {
+                call.attempt.told.tell(clock, clocks::time(env, &instance.clocks, clock)?);
                 call.memory = bound_memory(context, &instance)?;
             }
             Failure::Exit(status) => return exit_process(env, status),

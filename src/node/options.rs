@@ -1,11 +1,17 @@
 //! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
 
+pub mod clock;
+mod random;
+mod sockets;
+
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
+use crate::wasi::clock::Clocks;
 use crate::wasi::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Result, ValueType};
+use napi::{Env, Error, Result, ValueType};
+use sockets::Socket;
 use std::path::Path;
 
 /// Which module a WASI object is like, told by `options.version`.
@@ -30,16 +36,17 @@ impl Version {
 }
 
 /// What the options say.
-#[derive(Debug)]
-pub struct Options {
+pub struct Options<'env> {
     pub version: Version,
     pub wasi: Wasi,
     pub return_on_exit: bool,
+    /// What was given for the clocks, the realtime one first.
+    pub clocks: [Unknown<'env>; 2],
 }
 
-impl Options {
+impl<'env> Options<'env> {
     /// Reads them, and makes the guest's world.
-    pub fn read(env: &Env, options: Unknown<'_>) -> Result<Self> {
+    pub fn read(env: &'env Env, options: Unknown<'env>) -> Result<Self> {
         let options = match options.get_type()? {
             ValueType::Undefined => Object::new(env)?,
             _ => object(env, options, "The \"options\" argument")?,
@@ -59,8 +66,13 @@ impl Options {
         for (fd, name) in stdio.iter_mut().zip(STDIO) {
             *fd = descriptor(env, get(&options, name)?, name, *fd)?;
         }
+        let sockets = sockets::read(env, &options)?;
+        let ([realtime, monotonic], clocks) = clock::read(env, &options)?;
+        let random = random::read(env, &options)?;
         permission(env)?;
-        let wasi = build(env, &args, &variables, &preopens, stdio)?;
+        let mut wasi = build(env, &args, &variables, &preopens, stdio, &sockets)?;
+        wasi.clocks = Clocks::new(realtime, monotonic);
+        wasi.random = random;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = match return_on_exit.get_type()? {
             ValueType::Undefined => version != Version::First,
@@ -70,7 +82,7 @@ impl Options {
                 return Err(invalid_type(env, subject, "of type boolean", return_on_exit));
             }
         };
-        Ok(Self { version, wasi, return_on_exit })
+        Ok(Self { version, wasi, return_on_exit, clocks })
     }
 }
 
@@ -138,16 +150,21 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// A file descriptor of the host's.
+/// A file descriptor of the host's, `default` unless one is given.
 fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
-    let number = match value.get_type()? {
-        ValueType::Undefined => return Ok(default),
-        ValueType::Number => f64::from_unknown(value)?,
-        _ => {
-            let subject = format!("The \"options.{name}\" property");
-            return Err(invalid_type(env, &subject, "of type number", value));
-        }
-    };
+    match value.get_type()? {
+        ValueType::Undefined => Ok(default),
+        _ => descriptor_number(env, value, name),
+    }
+}
+
+/// A file descriptor of the host's.
+fn descriptor_number(env: &Env, value: Unknown<'_>, name: &str) -> Result<i32> {
+    if value.get_type()? != ValueType::Number {
+        let subject = format!("The \"options.{name}\" property");
+        return Err(invalid_type(env, &subject, "of type number", value));
+    }
+    let number = f64::from_unknown(value)?;
     let expected = if number.fract() != 0.0 || !number.is_finite() {
         "It must be an integer."
     } else if !(0.0..=f64::from(i32::MAX)).contains(&number) {
@@ -155,16 +172,31 @@ fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result
     } else {
         return Ok(number as i32);
     };
-    let received = grouped(&error::to_text(env, value)?);
-    let message = format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
-    Err(error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message))
+    Err(out_of_range(env, name, expected, value))
+}
+
+/// `ERR_OUT_OF_RANGE` for a number or a bigint.
+fn out_of_range(env: &Env, name: &str, expected: &str, value: Unknown<'_>) -> Error {
+    let received = error::to_text(env, value).and_then(|text| match value.get_type()? {
+        ValueType::BigInt => Ok(grouped(&text) + "n"),
+        _ => Ok(grouped(&text)),
+    });
+    match received {
+        Ok(received) => {
+            let message =
+                format!("The value of \"options.{name}\" is out of range. {expected} Received {received}");
+            error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message)
+        }
+        Err(error) => error,
+    }
 }
 
 /// A large integer as Node writes it: `4_294_967_296`. Other numbers stay as they are.
 fn grouped(number: &str) -> String {
     let digits = number.trim_start_matches('-');
-    let large = digits.parse::<u64>().is_ok_and(|value| value > 1 << 32);
-    if !large {
+    // What is too large to be parsed is large.
+    let large = digits.parse::<u64>().map_or(true, |value| value > 1 << 32);
+    if !large || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return number.to_owned();
     }
     let mut grouped = number[..number.len() - digits.len()].to_owned();
@@ -216,6 +248,7 @@ fn build(
     variables: &[(String, String)],
     preopens: &[(String, String)],
     stdio: [i32; 3],
+    sockets: &[Socket],
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
     for (index, arg) in args.iter().enumerate() {
@@ -231,6 +264,7 @@ fn build(
         let subject = || format!("options.{name} is the descriptor {fd}");
         wasi.add_stdio(fd).map_err(|errno| error::init(env, errno, &subject(), None))?;
     }
+    sockets::add(env, &mut wasi, sockets, variables)?;
     for (name, path) in preopens {
         let property = format!("options.preopens[{}]", quote(name));
         for text in [name, path] {

@@ -4,7 +4,7 @@
   'use strict'
   const { get: buffer } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer')
   const { apply } = Reflect
-  const { defineProperty, entries, keys } = Object
+  const { defineProperty, entries, getOwnPropertyDescriptor, keys } = Object
   const { get, set } = WeakMap.prototype
   const mapGet = (map, key) => apply(get, map, [key])
   const mapSet = (map, key, value) => apply(set, map, [key, value])
@@ -20,7 +20,7 @@
   // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
-  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close }) => {
+  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, addresses }) => {
     const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
@@ -45,6 +45,9 @@
       close() {
         call(close, this, [])
       },
+      get addresses() {
+        return call(addresses, this, [])
+      },
     }
   }
 
@@ -61,8 +64,8 @@
 
     // Gives a WASI object the properties it has in node:wasi. What its functions share keeps the object and its memory
     // alive as long as there is one of them.
-    populate(wasi, id, namespace, returnOnExit) {
-      const self = { wasi, memory: undefined, scope: undefined }
+    populate(wasi, id, namespace, returnOnExit, ...clocks) {
+      const self = { wasi, clocks, memory: undefined, scope: undefined }
       const wasiImport = new native[namespace](id, self)
       if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
       wasi.wasiImport = wasiImport
@@ -124,7 +127,7 @@
       const methods = shaped(prototype)
       for (const name of keys(methods)) {
         delete prototype[name]
-        defineProperty(prototype, name, { value: methods[name], writable: true, configurable: true })
+        defineProperty(prototype, name, { ...getOwnPropertyDescriptor(methods, name), enumerable: false })
       }
       const { dispose } = Symbol
       if (dispose) defineProperty(prototype, dispose, { value: methods.close, writable: true, configurable: true })

@@ -1,6 +1,7 @@
 //! `errno`: what a call answers, and the one place where an `io::Error` becomes one.
 
 use super::poll::Wait;
+use super::types::Clockid;
 use std::io;
 
 /// What a host function returns.
@@ -13,6 +14,8 @@ pub enum Failure {
     Errno(Errno),
     /// It cannot go on before something happens; it is called again then.
     Wait(Box<Wait>),
+    /// The caller is to tell the time of this clock, the realtime or the monotonic one, and to call again.
+    Ask(Clockid),
     /// The guest exits, with this code.
     Exit(u32),
 }

@@ -151,6 +151,7 @@ impl Guest {
             Ok(()) => Ok(()),
             Err(Failure::Errno(errno)) => Err(errno),
             Err(Failure::Wait(wait)) => panic!("{name} waits: {wait:?}"),
+            Err(Failure::Ask(clock)) => panic!("{name} asks for {clock:?}"),
             Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
         }
     }
