@@ -41,9 +41,10 @@ test('WASI cannot be called without new', (t) => {
   t.false('code' in error)
 })
 
-test('the prototype has the methods of Node in their order, then close', (t) => {
+test('the prototype has the methods of Node in their order, then what is not in it', (t) => {
   t.deepEqual(Object.getOwnPropertyNames(WASI.prototype), [
     'constructor', 'finalizeBindings', 'start', 'initialize', 'getImportObject', 'close',
+    'addresses',
   ])
   t.is(typeof WASI.prototype[Symbol.dispose], 'function')
 })

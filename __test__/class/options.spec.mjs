@@ -137,6 +137,9 @@ const WRONG = [
   ['stdin', -1],
   ['stdout', -1],
   ['stderr', -1],
+  ['sockets', 5],
+  ['clock', 5],
+  ['random', 5],
   ['returnOnExit', 5],
 ]
 
