@@ -29,6 +29,9 @@ new WASI({
   stdin: 0,
   stdout: 1,
   stderr: 2,
+  sockets: ['127.0.0.1:0', { fd: 3 }],
+  clock: { realtime: 0n, monotonic: () => 0n },
+  random: { seed: 1 },
 })
 new WASI({
   version: undefined,
@@ -39,6 +42,9 @@ new WASI({
   stdin: undefined,
   stdout: undefined,
   stderr: undefined,
+  sockets: undefined,
+  clock: undefined,
+  random: undefined,
 })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
@@ -47,6 +53,18 @@ is<Equal<WASIOptions['preopens'], NodeJS.Dict<string> | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<Equal<WASIOptions['stdin' | 'stdout' | 'stderr'], number | undefined>>()
 
+new WASI({ clock: {}, random: { seed: 1n }, sockets: [] as const })
+new WASI({ clock: { realtime: undefined, monotonic: undefined }, random: { seed: undefined } })
+is<Equal<typeof WASI.prototype.addresses, string[]>>()
+
+// @ts-expect-error Times are bigints.
+new WASI({ clock: { realtime: 0 } })
+// @ts-expect-error Times that are told are bigints.
+new WASI({ clock: { monotonic: () => 0 } })
+// @ts-expect-error A seed is a number.
+new WASI({ random: { seed: 'seed' } })
+// @ts-expect-error A socket is an address or has a descriptor.
+new WASI({ sockets: [8080] })
 // @ts-expect-error There is no preview2.
 new WASI({ version: 'preview2' })
 // @ts-expect-error A version is no number.

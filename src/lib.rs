@@ -6,9 +6,10 @@
 //! | | |
 //! |---|---|
 //! | `node/class.rs` | the JavaScript class `WASI` |
-//! | `node/options.rs`, `error.rs` | what it is given, and the errors it throws |
+//! | `node/options.rs`, `options/`, `error.rs` | what it is given, and the errors it throws |
 //! | `node/context.rs`, `prelude.js` | what a JavaScript environment has: functions, symbols, sandboxes |
 //! | `node/imports.rs`, `memory.rs` | the hot path: a guest's call, and the view of its memory |
+//! | `node/clocks.rs` | clocks that are JavaScript functions |
 //! | `node/termination.rs` | workers that end while a guest runs |
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |
 //! | `wasi/abi.rs`, `types.rs`, `layout.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
@@ -28,7 +29,8 @@
 //! 5. `wasi/sys/unix/io.rs`: one `pwritev`, straight from guest memory.
 //! 6. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
 //!
-//! A call that would have to wait says on what instead (`wasi/poll.rs`), and is made again afterwards.
+//! A call that would have to wait says on what instead (`wasi/poll.rs`), and is made again afterwards. One
+//! that needs the time of a JavaScript function says so in the same way.
 #![deny(unsafe_code)]
 
 #[cfg(feature = "node")]
