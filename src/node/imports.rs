@@ -9,6 +9,7 @@ use crate::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::memory::Memory;
 use crate::wasi::poll::Wait;
+use crate::wasi::types::Clockid;
 use crate::wasi::{Import, Visitor, preview1, unstable};
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, JsError, Result, Status, sys};
@@ -218,15 +219,8 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
                 None => return Ok(Some(Errno::Overflow)),
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
-            Failure::Wait(wait) => {
-                wait_in_place(context, &wait)?;
-                call.attempt = wait.attempt;
-                call.memory = bound_memory(context, &instance)?;
-            }
-            Failure::Ask(clock) => {
-                call.attempt.told.tell(clock, clocks::time(env, &instance.clocks, clock)?);
-                call.memory = bound_memory(context, &instance)?;
-            }
+            Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
+            Failure::Ask(clock) => tell_time(context, &instance, &mut call, clock)?,
             Failure::Exit(status) => return exit_process(env, status),
         }
     }
@@ -270,15 +264,27 @@ fn bind(instance: &Instance, env: &Env, view: Option<MemoryView>) {
 
 /// Waits until the call can be tried again; an exception if the worker is to end meanwhile.
 #[cold]
-fn wait_in_place(context: &Context, wait: &Wait) -> Result<()> {
+fn wait_in_place(context: &Context, instance: &Instance, waiting: &mut Call<'_>, wait: Wait) -> Result<()> {
     let idle = context.prelude()?.idle.get(&context.env)?;
     loop {
         call(&context.env, idle, None, &[])?;
         // What the system has against the wait it will tell the call, too.
         if wait.block(SLICE).unwrap_or(true) {
-            return Ok(());
+            break;
         }
     }
+    waiting.attempt = wait.attempt;
+    waiting.memory = bound_memory(context, instance)?;
+    Ok(())
+}
+
+/// Tells a call the time of a clock that is the embedder's.
+#[cold]
+fn tell_time(context: &Context, instance: &Instance, asking: &mut Call<'_>, clock: Clockid) -> Result<()> {
+    let time = clocks::time(&context.env, &instance.clocks, clock)?;
+    asking.attempt.told.tell(clock, time);
+    asking.memory = bound_memory(context, instance)?;
+    Ok(())
 }
 
 /// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written.
