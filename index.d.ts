@@ -8,6 +8,7 @@ export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 
 /** What becomes of what a guest writes. */
 export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
+
 /** A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. */
 export type Preopen = (PreopenPath | PreopenDescriptor) & {
   /**
@@ -54,6 +55,37 @@ export interface Limits {
    * @default no limit
    */
   writtenBytes?: number | bigint | undefined
+}
+
+/** A clock of the guest's: nanoseconds at which it stands still, or a function that tells them. */
+export type Clock = bigint | (() => bigint)
+
+/** Where a guest's time comes from; the system's where nothing is given. */
+export interface ClockOptions {
+  /** The time of day, since the Unix epoch. */
+  realtime?: Clock | undefined
+  /**
+   * The time that never goes back. With one of its own, the guest's clocks of processor time follow it, too: they
+   * tell the time since it began, or, if it is a function, since it was first asked.
+   */
+  monotonic?: Clock | undefined
+}
+
+/** Where a guest's random bytes come from. */
+export interface RandomOptions {
+  /**
+   * A safe integer from 0, or a bigint below 2^256. The bytes are the key stream of ChaCha20 (RFC 8439) with this
+   * number, lowest byte first, as the key, and a nonce and a counter of 0. Each `random_get` goes on at the next
+   * multiple of four bytes. They are the same in every version, and no secret.
+   * @default the system's, different each time
+   */
+  seed?: number | bigint | undefined
+}
+
+/** A socket of the process that listens. */
+export interface SocketOptions {
+  /** Its file descriptor, which is duplicated: the guest's is another, and either may be closed. */
+  fd: number
 }
 
 /** Options of {@link WASI}. */
@@ -135,6 +167,32 @@ export interface WASIOptions {
    * @default true if the environment had `CAPWASI_TRACE=1` when the first sandbox was made, else false
    */
   trace?: boolean | ((line: string) => void) | undefined
+  /**
+   * TCP sockets on which the guest may accept connections: the address of a new one, an IP address and a port such as
+   * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
+   * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
+   * how many there are, unless `env` says something else. A guest that waits for a connection waits as in every call:
+   * run it in a worker if the thread has something else to do. What cannot be had is an `Error` with the `code`
+   * `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a TCP socket that listens), ….
+   * Not in node:wasi.
+   * @default [], and the guest has no network
+   */
+  sockets?: readonly (string | SocketOptions)[] | undefined
+  /**
+   * Clocks of the guest's own. One that is fixed goes on only by what the guest sleeps: `poll_oneoff` that waits for
+   * such a clock, and finds nothing else ready, returns at once, and both fixed clocks go on to the earliest time
+   * that it waits for. A fixed `realtime` is also what files get whose times are set to the present. Of a function the
+   * time is asked each time that the guest asks; what it throws comes out of `start()`, and what is no bigint from 0
+   * to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. How long to wait until an absolute time is asked of it when the call
+   * is made, and the wait is real time. Not in node:wasi.
+   * @default the system's
+   */
+  clock?: ClockOptions | undefined
+  /**
+   * The guest's random bytes. Not in node:wasi.
+   * @default the system's
+   */
+  random?: RandomOptions | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -204,6 +262,11 @@ export class WASI {
 
   /** The first of its limits that the guest has met, if it has met one. Not in node:wasi. */
   readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | undefined
+
+  /**
+   * The addresses of `sockets`, in order: `['127.0.0.1:41207']`. Not in node:wasi.
+   */
+  readonly addresses: string[]
 
   /** {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void

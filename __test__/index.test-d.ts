@@ -30,6 +30,9 @@ new WASI({
   stdin: 0,
   stdout: 1,
   stderr: 2,
+  sockets: ['127.0.0.1:0', { fd: 3 }],
+  clock: { realtime: 0n, monotonic: () => 0n },
+  random: { seed: 1 },
 })
 new WASI({
   version: undefined,
@@ -40,6 +43,9 @@ new WASI({
   stdin: undefined,
   stdout: undefined,
   stderr: undefined,
+  sockets: undefined,
+  clock: undefined,
+  random: undefined,
 })
 declare const handle: FileHandle
 new WASI({
@@ -68,6 +74,18 @@ new WASI({ stdin: (size) => (size > 1 ? 'x' : null), stdout: 'ignore' })
 new WASI({ trace: true })
 new WASI({ trace: (line) => line.length })
 
+new WASI({ clock: {}, random: { seed: 1n }, sockets: [] as const })
+new WASI({ clock: { realtime: undefined, monotonic: undefined }, random: { seed: undefined } })
+is<Equal<typeof WASI.prototype.addresses, string[]>>()
+
+// @ts-expect-error Times are bigints.
+new WASI({ clock: { realtime: 0 } })
+// @ts-expect-error Times that are told are bigints.
+new WASI({ clock: { monotonic: () => 0 } })
+// @ts-expect-error A seed is a number.
+new WASI({ random: { seed: 'seed' } })
+// @ts-expect-error A socket is an address or has a descriptor.
+new WASI({ sockets: [8080] })
 // @ts-expect-error There is no preview2.
 new WASI({ version: 'preview2' })
 // @ts-expect-error A version is no number.

@@ -8,7 +8,7 @@
 //! | `node/class.rs` | the JavaScript class `WASI` |
 //! | `node/options.rs`, `options/`, `error.rs` | what it is given, and the errors it throws |
 //! | `node/context.rs`, `prelude.js` | what a JavaScript environment has: functions, symbols, sandboxes |
-//! | `node/embedder.rs`, `stdio.js` | the embedder's functions that serve a guest's stdin, stdout and stderr |
+//! | `node/embedder.rs`, `stdio.js` | the embedder's functions that serve a guest's stdio and clocks |
 //! | `node/imports.rs`, `memory.rs` | the hot path: a guest's call, and the view of its memory |
 //! | `node/termination.rs` | workers that end while a guest runs |
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |
@@ -32,7 +32,7 @@
 //! 7. Back in `abi.rs` the count is written where the guest wants it, and `imports.rs` returns the errno.
 //!
 //! A call that would have to wait says on what instead (`wasi/poll.rs`), and one that needs the embedder says what for
-//! (`wasi/pipe.rs`); it is made again afterwards.
+//! (`wasi/pipe.rs`, `wasi/clock.rs`); it is made again afterwards.
 #![deny(unsafe_code)]
 
 #[cfg(feature = "node")]

@@ -34,6 +34,7 @@ use limits::{Limit, Limits};
 use once_cell::sync::Lazy;
 use pipe::{Kept, Pipe};
 use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use table::{Descriptor, Entry, Reservation, Table};
@@ -53,6 +54,12 @@ pub struct Wasi {
     pub kept: [Option<Arc<Kept>>; 3],
     /// What it may use up.
     pub limits: Limits,
+    /// Clocks.
+    pub clocks: clock::Clocks,
+    /// What its random bytes come from, if not from the system.
+    pub random: Option<random::Seeded>,
+    /// The addresses of the sockets it was given.
+    pub addresses: Vec<SocketAddr>,
     /// The preopened directories.
     preopens: Vec<FileId>,
 }
@@ -95,6 +102,24 @@ impl Wasi {
         let dir = Descriptor::Dir(Dir::preopen(dir, name));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_readonly(readonly))
+    }
+
+    /// Gives the guest a socket that listens on `address`, as its next descriptor.
+    pub fn add_socket(&mut self, address: SocketAddr) -> std::result::Result<(), Errno> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        self.add_listener(listener)
+    }
+
+    /// Gives the guest a socket that listens for the host, as its next descriptor; the host keeps its own.
+    pub fn add_host_socket(&mut self, fd: i32) -> std::result::Result<(), Errno> {
+        self.add_listener(sys::host_listener(fd)?)
+    }
+
+    fn add_listener(&mut self, listener: TcpListener) -> std::result::Result<(), Errno> {
+        self.addresses.push(listener.local_addr()?);
+        let listener = Descriptor::Stream(Stream::listener(listener));
+        self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::empty()))
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {

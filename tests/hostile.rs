@@ -104,6 +104,7 @@ impl Guarded {
         let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| function(&call, &core)));
         match answer.unwrap_or_else(|_| panic!("{name} {args:?} panicked")) {
             Ok(()) | Err(Failure::Errno(_) | Failure::Wait(_) | Failure::Ask(_)) => {}
+            Err(Failure::Time(_)) => panic!("{name} asks for the time"),
             Err(Failure::Exit(_)) => assert_eq!(name, "proc_exit"),
         }
         let guards = [&self.0[..GUARD], &self.0[GUARD + SIZE..]];
@@ -234,7 +235,7 @@ fn a_guest_without_a_descriptor_or_a_byte_of_memory_is_answered() {
             Err(Failure::Errno(errno)) => {
                 assert!(matches!(errno, Errno::Badf | Errno::Notsup), "{name} {errno:?}");
             }
-            Err(Failure::Wait(_) | Failure::Ask(_)) => panic!("{name} waits"),
+            Err(Failure::Wait(_) | Failure::Ask(_) | Failure::Time(_)) => panic!("{name} waits"),
         }
     }
 }

@@ -68,6 +68,14 @@ for (const [clock, name] of ['the time of day', 'the monotonic clock', "the proc
   }
 }
 
+test.serial('a worker ends whose guest sleeps by a fixed clock again and again', async (t) => {
+  await compare(t, poll(1, 1_000_000_000, 0), { clock: { monotonic: 0n } })
+})
+
+test.serial('a worker ends whose guest accepts on a socket of its own where nobody connects', async (t) => {
+  await compare(t, looping('sock_accept', 'i32 i32 i32', [3, 0, 16]), { sockets: ['127.0.0.1:0'] })
+})
+
 /** A FIFO that is open in both directions, so that neither end is missing. */
 function fifo(t) {
   const path = join(tree(t), 'fifo')

@@ -44,6 +44,7 @@ test('WASI cannot be called without new', (t) => {
 test('the prototype has the methods of Node in their order, then what capwasi adds', (t) => {
   t.deepEqual(Object.getOwnPropertyNames(WASI.prototype), [
     'constructor', 'finalizeBindings', 'start', 'initialize', 'getImportObject', 'close', 'stdout', 'stderr', 'exceeded',
+    'addresses',
   ])
   t.is(typeof WASI.prototype[Symbol.dispose], 'function')
 })

@@ -138,7 +138,11 @@ const WRONG = [
   ['stdin', -1],
   ['stdout', -1],
   ['stderr', -1],
+  ['sockets', 5],
+  ['clock', 5],
+  ['random', 5],
   ['limits', 5],
+  ['trace', 5],
   ['returnOnExit', 5],
 ]
 

@@ -292,6 +292,7 @@ impl Guarded {
         assert!(self.bytes[end..] == before[end..], "{name} {core:x?} wrote beyond memory");
         match &answer {
             Ok(()) | Err(Failure::Wait(_) | Failure::Ask(_)) => {}
+            Err(Failure::Time(clock)) => panic!("{name} asks for {clock:?}"),
             Err(Failure::Exit(_)) => assert_eq!(name, "proc_exit"),
             Err(Failure::Errno(errno)) => {
                 assert!((1..=76).contains(&(*errno as u16)), "{name} {core:x?} {errno:?}");

@@ -179,6 +179,12 @@ impl WasiClass {
         }
     }
 
+    /// `wasi.addresses`: those of its sockets.
+    #[napi(enumerable = false, catch_unwind)]
+    pub fn addresses(&self) -> Vec<String> {
+        self.instance.wasi.addresses.iter().map(ToString::to_string).collect()
+    }
+
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,
     /// and gives the instance's exports.
     fn bind<'env>(&self, wasi: &Value<'env>, instance: Unknown<'env>) -> Result<Value<'env>> {

@@ -1,9 +1,11 @@
-//! Calling the functions that an embedder gave for the other ends of a guest's pipes.
+//! Calling the functions that an embedder gave for the other ends of a guest's pipes, and for its clocks.
 
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
+use super::options::nanoseconds;
 use crate::wasi::pipe::{Ask, End, Pipe, Request};
 use crate::wasi::table::Descriptor;
+use crate::wasi::types::{Clockid, Timestamp};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;
@@ -15,7 +17,7 @@ pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
     match &ask.request {
         Request::Read(fd, size) => {
             let size = env.create_uint32(*size)?;
-            let returned = call_end(context, instance, End::Stdin, napi::JsValue::raw(&size))?;
+            let returned = call_end(context, instance, End::Stdin, &[napi::JsValue::raw(&size)])?;
             let given = bytes_of(env, returned)?;
             if given.is_none() && !is_null(env, returned)? {
                 return Err(not_bytes(env, returned));
@@ -31,17 +33,37 @@ pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
                 let (bytes, len) = (bytes.as_ptr().cast(), bytes.len());
                 sys::napi_create_buffer_copy(env.raw(), len, bytes, ptr::null_mut(), &raw mut buffer)
             })?;
-            call_end(context, instance, *end, buffer)?;
+            call_end(context, instance, *end, &[buffer])?;
         }
     }
     Ok(())
+}
+
+/// Asks for the time of a clock. What the function throws stays thrown.
+#[cold]
+pub fn time(context: &Context, instance: &Instance, clock: Clockid) -> Result<Timestamp> {
+    let env = &context.env;
+    let (end, name) = match clock {
+        Clockid::Realtime => (End::Realtime, "realtime"),
+        _ => (End::Monotonic, "monotonic"),
+    };
+    let time = error::unknown(env, call_end(context, instance, end, &[])?)?;
+    if let Some(time) = nanoseconds(time)? {
+        return Ok(time);
+    }
+    let received = error::describe(env, time)?;
+    let message = format!(
+        "Expected a bigint from 0n to 2n ** 64n - 1n to be returned from the \"options.clock.{name}\" function but \
+         got {received}."
+    );
+    Err(error::throw(env, Class::TypeError, "ERR_INVALID_RETURN_VALUE", &message))
 }
 
 fn call_end(
     context: &Context,
     instance: &Instance,
     end: End,
-    argument: sys::napi_value,
+    arguments: &[sys::napi_value],
 ) -> Result<sys::napi_value> {
     let env = &context.env;
     let functions =
@@ -51,7 +73,7 @@ fn call_end(
     napi::check_status!(unsafe {
         sys::napi_get_element(env.raw(), functions, end as u32, &raw mut function)
     })?;
-    call(env, function, None, &[argument])
+    call(env, function, None, arguments)
 }
 
 fn is_null(env: &Env, value: sys::napi_value) -> Result<bool> {

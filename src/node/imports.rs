@@ -228,15 +228,16 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
                 None => return Ok(Some(Errno::Overflow)),
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
-            Failure::Wait(wait) => {
-                wait_in_place(context, &wait)?;
-                call.attempt = wait.attempt;
-                call.memory = bound_memory(context, &instance)?;
-            }
+            Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
             Failure::Ask(ask) => {
                 embedder::answer(context, &instance, &ask)?;
-                call.attempt = ask.attempt;
-                call.memory = bound_memory(context, &instance)?;
+                go_on(context, &instance, &mut call, ask.attempt)?;
+            }
+            Failure::Time(clock) => {
+                let time = embedder::time(context, &instance, clock)?;
+                let mut attempt = std::mem::take(&mut call.attempt);
+                attempt.told.tell(clock, time);
+                go_on(context, &instance, &mut call, attempt)?;
             }
             Failure::Exit(status) => return exit_process(env, status),
         }
@@ -281,15 +282,24 @@ fn bind(instance: &Instance, env: &Env, view: Option<MemoryView>) {
 
 /// Waits until the call can be tried again; an exception if the worker is to end meanwhile.
 #[cold]
-fn wait_in_place(context: &Context, wait: &Wait) -> Result<()> {
+fn wait_in_place(context: &Context, instance: &Instance, waiting: &mut Call<'_>, wait: Wait) -> Result<()> {
     let idle = context.prelude()?.idle.get(&context.env)?;
     loop {
         call(&context.env, idle, None, &[])?;
         // What the system has against the wait it will tell the call, too.
         if wait.block(SLICE).unwrap_or(true) {
-            return Ok(());
+            break;
         }
     }
+    go_on(context, instance, waiting, wait.attempt)
+}
+
+/// Prepares a call to be made again, in the memory as it is now.
+#[cold]
+fn go_on(context: &Context, instance: &Instance, call: &mut Call<'_>, attempt: Attempt) -> Result<()> {
+    call.attempt = attempt;
+    call.memory = bound_memory(context, instance)?;
+    Ok(())
 }
 
 /// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written.

@@ -1,20 +1,26 @@
 //! The options of `new WASI()`: read and checked one by one, in node:wasi's order.
 
+mod clock;
 mod limits;
 mod preopens;
+mod random;
+mod sockets;
 mod stdio;
 mod trace;
 
+pub use self::clock::nanoseconds;
+use self::preopens::Preopen;
+use self::sockets::Socket;
 use self::stdio::Stdio;
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
+use crate::wasi::clock::Clocks;
 use crate::wasi::errno::Errno;
 use crate::wasi::limits::Limits;
 use crate::wasi::trace::Shown;
 use crate::wasi::{Wasi, preview1, unstable};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType, sys};
-use preopens::Preopen;
 
 /// Which module a WASI object is like, told by `options.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +56,7 @@ pub struct Options<'env> {
     pub version: Version,
     pub wasi: Wasi,
     pub return_on_exit: bool,
-    /// The embedder's functions for its ends of pipes, if there are any.
+    /// The embedder's functions by [`End`](crate::wasi::pipe::End), if there are any.
     pub functions: Option<Object<'env>>,
     /// `false`, `true`, or a function.
     pub trace: sys::napi_value,
@@ -73,13 +79,18 @@ impl<'env> Options<'env> {
         let preopens = preopens::read(env, &options)?;
         let stdio =
             [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
+        let sockets = sockets::read(env, &options)?;
+        let ([realtime, monotonic], clocks) = clock::read(env, &options)?;
+        let random = random::read(env, &options)?;
         let limits = limits::read(env, &options)?;
         let trace = trace::read(env, &options)?;
         permission(env)?;
-        let wasi = build(env, &args, &variables, &preopens, &stdio, limits)?;
+        let mut wasi = build(env, &args, &variables, &preopens, &stdio, &sockets, limits)?;
+        wasi.clocks = Clocks::new(realtime, monotonic);
+        wasi.random = random;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
-        let functions = stdio::functions(env, &stdio)?;
+        let functions = functions(env, &stdio, clocks)?;
         Ok(Self { version, wasi, return_on_exit, functions, trace })
     }
 }
@@ -146,7 +157,10 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// A file descriptor of the host's.
+/// The largest integer that a number is exact for.
+const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// A file descriptor of the host's, `default` unless one is given.
 fn descriptor(env: &Env, value: Unknown<'_>, name: &str, default: i32) -> Result<i32> {
     match value.get_type()? {
         ValueType::Undefined => Ok(default),
@@ -237,6 +251,28 @@ fn permission(env: &Env) -> Result<()> {
     Err(error::throw_value(env, error.raw()))
 }
 
+/// The embedder's functions, in an array by [`End`](crate::wasi::pipe::End), if there are any.
+fn functions<'env>(
+    env: &'env Env,
+    stdio: &[Stdio<'env>; 3],
+    clocks: [Unknown<'env>; 2],
+) -> Result<Option<Object<'env>>> {
+    let mut functions = None;
+    let values = stdio.iter().map(Stdio::function).chain(clocks.map(Some));
+    for (end, value) in (0..).zip(values) {
+        let Some(function) = value.filter(|value| matches!(value.get_type(), Ok(ValueType::Function))) else {
+            continue;
+        };
+        if functions.is_none() {
+            functions = Some(env.create_array(5)?.coerce_to_object()?);
+        }
+        if let Some(functions) = &mut functions {
+            functions.set_element(end, function)?;
+        }
+    }
+    Ok(functions)
+}
+
 /// What a guest cannot be given: a string with a NUL in it, or more than it can address.
 fn bad_string(env: &Env, errno: Errno, property: &str, text: &str) -> napi::Error {
     match errno {
@@ -252,6 +288,7 @@ fn build(
     variables: &[(String, String)],
     preopens: &[Preopen],
     stdio: &[Stdio<'_>; 3],
+    sockets: &[Socket],
     limits: Limits,
 ) -> Result<Wasi> {
     let mut wasi = Wasi::default();
@@ -269,6 +306,7 @@ fn build(
         stdio::add(&mut wasi, stdio, end)
             .map_err(|errno| error::init(env, errno, &stdio.subject(end), None))?;
     }
+    sockets::add(env, &mut wasi, sockets, variables)?;
     for preopen in preopens {
         preopen.add(env, &mut wasi)?;
     }

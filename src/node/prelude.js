@@ -20,7 +20,7 @@
   // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
-  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded }) => {
+  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded, addresses }) => {
     const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
@@ -53,6 +53,9 @@
       },
       get exceeded() {
         return call(exceeded, this, [])
+      },
+      get addresses() {
+        return call(addresses, this, [])
       },
     }
   }

@@ -2,6 +2,7 @@
 //! [`Wasi`]; its signature is read off its type, so it is written nowhere else.
 
 use super::Wasi;
+use super::clock::Told;
 use super::errno::{Errno, Result};
 use super::memory::{List, Memory, Out, Ptr};
 use super::table::Entry;
@@ -75,6 +76,10 @@ pub struct Attempt {
     pub started: Option<Timestamp>,
     /// Bytes it has already moved.
     pub transferred: Size,
+    /// What it was told of clocks.
+    pub told: Told,
+    /// How long it has slept against clocks that are fixed.
+    pub slept: Timestamp,
 }
 
 /// An argument of a host function, made of some core values, or of none.
@@ -176,6 +181,13 @@ impl Arg for Attempt {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
         Ok(call.attempt.clone())
+    }
+}
+
+impl Arg for Told {
+    const CORE: &'static [CoreType] = &[];
+    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
+        Ok(call.attempt.told)
     }
 }
 

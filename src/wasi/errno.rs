@@ -4,6 +4,7 @@ use super::layout::Store;
 use super::pipe::Ask;
 use super::poll::Wait;
 use super::trace;
+use super::types::Clockid;
 use std::io;
 
 /// What a host function returns.
@@ -18,6 +19,8 @@ pub enum Failure {
     Wait(Box<Wait>),
     /// The embedder has to do something first; it is called again then.
     Ask(Box<Ask>),
+    /// The caller is to tell the time of this clock, the realtime or the monotonic one, and to call again.
+    Time(Clockid),
     /// The guest exits, with this code.
     Exit(u32),
 }

@@ -96,12 +96,17 @@ impl Wasi {
         flags: Fstflags,
     ) -> Result {
         fd.require(Rights::FD_FILESTAT_SET_TIMES)?;
-        let (atim, mtim) = flags.times(atim, mtim)?;
+        let (atim, mtim) = flags.times(atim, mtim, self.clocks.file_time())?;
         Ok(sys::set_times(fd.descriptor.handle()?, atim, mtim)?)
     }
 
-    /// That a descriptor is a preopened directory, and the length of its name.
+    /// That a descriptor is a preopened directory, and the length of its name. A socket that the guest was given at
+    /// its start has a tag of its own, that nobody knows: an error would be the end of all for programs (wasi-libc's
+    /// among them) that look for their directories here.
     pub fn fd_prestat_get(&self, fd: Arc<Entry>) -> Result<Prestat> {
+        if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_listener()) {
+            return Ok(Prestat { tag: 1, pr_name_len: 0 });
+        }
         let name = preopen_name(&fd).ok_or(Errno::Inval)?;
         Ok(Prestat { tag: 0, pr_name_len: name.len() as Size })
     }
@@ -163,16 +168,17 @@ pub enum NewTime {
 }
 
 impl Fstflags {
-    /// The times to set; `INVAL` if one is to be two things at once.
+    /// The times to set, the present being `present`; `INVAL` if one is to be two things at once.
     pub(super) fn times(
         self,
         atim: Timestamp,
         mtim: Timestamp,
+        present: NewTime,
     ) -> Result<(Option<NewTime>, Option<NewTime>)> {
         let one = |at: Fstflags, now: Fstflags, time| match (self.contains(at), self.contains(now)) {
             (true, true) => Err(Errno::Inval),
             (true, false) => Ok(Some(NewTime::At(time))),
-            (false, true) => Ok(Some(NewTime::Now)),
+            (false, true) => Ok(Some(present)),
             (false, false) => Ok(None),
         };
         Ok((one(Fstflags::ATIM, Fstflags::ATIM_NOW, atim)?, one(Fstflags::MTIM, Fstflags::MTIM_NOW, mtim)?))

@@ -11,6 +11,7 @@ use super::table::{Descriptor, Entry};
 use super::transfer;
 use super::types::{Fdflags, Filedelta, Filesize, Filetype, Iovec, Rights, Size, Whence};
 use std::mem::ManuallyDrop;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A regular file that the guest opened. The position is kept here and not by the system, since nobody else
@@ -88,6 +89,8 @@ enum StreamHandle {
     Guest(std::fs::File),
     /// The host's, lent to the guest: never closed here.
     Host(ManuallyDrop<std::fs::File>),
+    /// A socket of the guest's, which not every system closes as it does a file.
+    Socket(sys::Socket),
 }
 
 /// What a stream is, as far as it matters to reading and writing.
@@ -97,6 +100,8 @@ pub enum StreamKind {
     Pipe,
     /// A socket, `SocketStream` or `SocketDgram`.
     Socket(Filetype),
+    /// A socket that listens, which the guest was given at its start.
+    Listener,
     /// A terminal.
     Terminal,
     /// What never makes a reader wait: devices like /dev/null, and the host's files and directories.
@@ -116,12 +121,25 @@ impl Stream {
         Ok(Self { handle: StreamHandle::Host(handle), kind })
     }
 
+    /// A socket that listens.
+    #[must_use]
+    pub fn listener(socket: TcpListener) -> Self {
+        Self { handle: StreamHandle::Socket(socket.into()), kind: StreamKind::Listener }
+    }
+
+    /// A connection that the guest has accepted.
+    pub fn connection(socket: sys::Socket) -> std::io::Result<Self> {
+        let kind = sys::stream_kind(sys::socket_handle(&socket))?;
+        Ok(Self { handle: StreamHandle::Socket(socket), kind })
+    }
+
     /// The system's own handle.
     #[must_use]
     pub fn handle(&self) -> sys::Handle<'_> {
         match &self.handle {
             StreamHandle::Guest(handle) => sys::handle(handle),
             StreamHandle::Host(handle) => sys::handle(&**handle),
+            StreamHandle::Socket(handle) => sys::socket_handle(handle),
         }
     }
 
@@ -130,6 +148,7 @@ impl Stream {
     pub fn filetype(&self) -> Filetype {
         match self.kind {
             StreamKind::Pipe => Filetype::Unknown,
+            StreamKind::Listener => Filetype::SocketStream,
             StreamKind::Terminal => Filetype::CharacterDevice,
             StreamKind::Socket(filetype) | StreamKind::Ready(filetype) => filetype,
         }
@@ -144,7 +163,13 @@ impl Stream {
     /// Whether it is a socket.
     #[must_use]
     pub fn is_socket(&self) -> bool {
-        matches!(self.kind, StreamKind::Socket(_))
+        matches!(self.kind, StreamKind::Socket(_) | StreamKind::Listener)
+    }
+
+    /// Whether it is a socket that the guest was given to accept connections from.
+    #[must_use]
+    pub fn is_listener(&self) -> bool {
+        self.kind == StreamKind::Listener
     }
 
     /// Whether the guest has opened a FIFO: as that did not wait for another end, reading does, instead of finding

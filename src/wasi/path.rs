@@ -94,7 +94,7 @@ impl Wasi {
         let mut buffer = PathBuffer::new();
         let dir = fd.dir(Rights::PATH_FILESTAT_SET_TIMES)?;
         let path = buffer.read(memory, path)?;
-        let (atim, mtim) = fst_flags.times(atim, mtim)?;
+        let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
         if atim.is_none() && mtim.is_none() {
             // The system would not even look whether there is such a file.
             sys::stat_at(dir.cap(), path, follows(flags))?;

@@ -22,7 +22,7 @@ pub enum Pipe {
     Output(Output),
 }
 
-/// Which of the embedder's functions has the other end.
+/// Which of the embedder's functions: what is at the other end of a pipe, or a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Gives bytes to read.
@@ -31,6 +31,10 @@ pub enum End {
     Stdout = 1,
     /// Takes what was written.
     Stderr = 2,
+    /// Tells the time of day.
+    Realtime = 3,
+    /// Tells the time that never goes back.
+    Monotonic = 4,
 }
 
 /// What the embedder is to do before a call can go on.

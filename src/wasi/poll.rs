@@ -4,7 +4,7 @@
 
 use super::Wasi;
 use super::abi::Attempt;
-use super::clock;
+use super::clock::Source;
 use super::errno::{Errno, Failure, Result};
 use super::memory::{List, Memory, Ptr};
 use super::sys;
@@ -34,6 +34,8 @@ pub struct Wait {
     places: BTreeMap<(Fd, Interest), usize>,
     /// On the monotonic clock.
     deadline: Option<Timestamp>,
+    /// How long it is to be slept against clocks that are fixed, which takes no time.
+    sleep: Option<Timestamp>,
     /// For the call, when it is tried again.
     pub attempt: Attempt,
 }
@@ -136,14 +138,22 @@ impl Wasi {
             let answer = match self.subject(&subscription)? {
                 Subject::Answered(answer) => Some(answer),
                 Subject::Stream(_, interest) => wait.answer(&readiness, (Fd(subscription.fd), interest)),
-                Subject::Clock(clock) => clock.answer(&subscription, started, &mut wait.deadline)?,
+                Subject::Clock(clock) => self.clock_answer(clock, &subscription, started, &mut wait)?,
             };
             if let Some(answer) = answer {
                 memory.store_at(events, answered, &answer.event(&subscription))?;
                 answered += 1;
             }
         }
-        if answered == 0 { Err(Failure::Wait(Box::new(wait))) } else { Ok(answered) }
+        if answered > 0 {
+            return Ok(answered);
+        }
+        if let Some(time) = wait.sleep {
+            self.clocks.sleep(time);
+            wait.attempt.slept = wait.attempt.slept.saturating_add(time);
+            wait.deadline = Some(0);
+        }
+        Err(Failure::Wait(Box::new(wait)))
     }
 
     /// What a subscription is about. An unknown kind is `INVAL` for the whole call.
@@ -252,29 +262,38 @@ impl Wait {
     }
 }
 
-impl Clockid {
-    /// Whether the time of a clock subscription has come, by that clock itself. If not, `deadline` is moved
-    /// no later than when to look again. A processor clock stands still while the guest waits: `NOTSUP`.
-    fn answer(
-        self,
+impl Wasi {
+    /// Whether the time of a clock subscription has come, by that clock itself. If not, `wait` is made to end no
+    /// later than when to look again. A processor clock stands still while the guest waits: `NOTSUP`.
+    fn clock_answer(
+        &self,
+        clock: Clockid,
         subscription: &Subscription,
         started: Timestamp,
-        deadline: &mut Option<Timestamp>,
+        wait: &mut Wait,
     ) -> Result<Option<Answer>> {
         let flags = Subclockflags::from_bits_truncate(subscription.flags);
-        let left = if flags.contains(Subclockflags::ABSTIME) {
-            subscription.timeout.saturating_sub(clock::now(self)?)
-        } else {
-            subscription.timeout.saturating_sub(sys::monotonic_now().saturating_sub(started))
+        let (attempt, source) = (&wait.attempt, self.clocks.source(clock));
+        let waited = || sys::monotonic_now().saturating_sub(started);
+        let reached = match (flags.contains(Subclockflags::ABSTIME), source) {
+            (false, Source::Fixed(_)) => attempt.slept,
+            (false, Source::System | Source::Asked) => waited(),
+            (true, Source::System | Source::Fixed(_)) => self.clocks.now(clock, attempt.told)?,
+            // It was asked when the call was made; from then on time is the system's.
+            (true, Source::Asked) => self.clocks.now(clock, attempt.told)?.saturating_add(waited()),
         };
+        let left = subscription.timeout.saturating_sub(reached);
         if left == 0 {
             return Ok(Some(Answer::Due));
         }
-        if matches!(self, Clockid::ProcessCputimeId | Clockid::ThreadCputimeId) {
+        if clock.is_of_processor() {
             return Ok(Some(Answer::Error(Errno::Notsup)));
         }
-        let at = sys::monotonic_now().saturating_add(left);
-        *deadline = Some(deadline.map_or(at, |earlier| earlier.min(at)));
+        let (at, earliest) = match source {
+            Source::Fixed(_) => (left, &mut wait.sleep),
+            Source::System | Source::Asked => (sys::monotonic_now().saturating_add(left), &mut wait.deadline),
+        };
+        *earliest = Some(earliest.map_or(at, |earlier| earlier.min(at)));
         Ok(None)
     }
 }

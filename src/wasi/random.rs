@@ -6,24 +6,48 @@ use super::errno::Result;
 use super::memory::{List, Memory, Out};
 use super::poll::Wait;
 use super::types::Size;
-use rand::Rng;
+use rand::rngs::ChaCha20Rng;
+use rand::{Rng, SeedableRng};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes after which a call is interrupted, so that a worker can be ended in a long one.
 const SLICE: Size = 16 << 20;
 
-impl Wasi {
-    /// Fills a buffer with random bytes, from a generator of this thread that the system seeds and reseeds.
-    pub fn random_get(&self, memory: Memory, attempt: Attempt, Out(buf): Out<List<u8>>) -> Result {
-        let mut random = rand::rng();
-        let mut chunk = [0; 512];
-        let mut done = attempt.transferred;
-        let until = buf.len.min(done.saturating_add(SLICE));
-        while done < until {
-            let bytes = &mut chunk[..512.min(until - done) as usize];
-            random.fill_bytes(bytes);
-            memory.write(buf.ptr.0 + done, bytes)?;
-            done += bytes.len() as Size;
-        }
-        if done < buf.len { Err(Wait::for_nothing(Attempt { transferred: done, ..attempt })) } else { Ok(()) }
+/// Bytes that a seed determines: the key stream of `ChaCha20` with the seed as the key, and nonce and counter 0. Each
+/// call goes on at the next multiple of four bytes.
+#[derive(Debug)]
+pub struct Seeded(Mutex<ChaCha20Rng>);
+
+impl Seeded {
+    /// A generator at its start.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self(Mutex::new(ChaCha20Rng::from_seed(seed)))
     }
+}
+
+impl Wasi {
+    /// Fills a buffer with random bytes, from a generator of this thread that the system seeds and reseeds, unless
+    /// the guest has one of its own.
+    pub fn random_get(&self, memory: Memory, attempt: Attempt, Out(buf): Out<List<u8>>) -> Result {
+        match &self.random {
+            None => fill(rand::rng(), memory, attempt, buf),
+            Some(Seeded(random)) => {
+                fill(&mut *random.lock().unwrap_or_else(PoisonError::into_inner), memory, attempt, buf)
+            }
+        }
+    }
+}
+
+fn fill(mut random: impl Rng, memory: Memory, attempt: Attempt, buf: List<u8>) -> Result {
+    let mut chunk = [0; 512];
+    let mut done = attempt.transferred;
+    let until = buf.len.min(done.saturating_add(SLICE));
+    while done < until {
+        let bytes = &mut chunk[..512.min(until - done) as usize];
+        random.fill_bytes(bytes);
+        memory.write(buf.ptr.0 + done, bytes)?;
+        done += bytes.len() as Size;
+    }
+    if done < buf.len { Err(Wait::for_nothing(Attempt { transferred: done, ..attempt })) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! `sock_*`: on a socket that the host handed to the guest as stdio, or that the guest accepted from one.
+//! `sock_*`: on a socket that the host handed to the guest, or that the guest accepted from one.
 
 use super::Wasi;
 use super::abi::Attempt;
@@ -22,7 +22,7 @@ impl Wasi {
         }
         let number = self.reserve()?;
         let connection = sys::accept(socket.handle()).map_err(Into::into);
-        let connection = Stream::guest(Wait::if_refused(connection, &fd, Interest::Read)?)?;
+        let connection = Stream::connection(Wait::if_refused(connection, &fd, Interest::Read)?)?;
         let (rights, flags) = (Rights::ALL, flags & Fdflags::NONBLOCK);
         Ok(number.fill(Entry::new(Descriptor::Stream(connection), rights, Rights::empty(), flags)))
     }

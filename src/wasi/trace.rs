@@ -3,6 +3,7 @@
 //! changes anything, and whatever the guest passed, a line stays short.
 
 use super::abi::{Attempt, CoreArgs, Never};
+use super::clock::Told;
 use super::errno::{Errno, Result};
 use super::layout::Load;
 use super::memory::{List, Memory, Out, Ptr};
@@ -374,6 +375,7 @@ shown! {
     Never: Shape::Nothing;
     Memory: Shape::Nothing;
     Attempt: Shape::Nothing;
+    Told: Shape::Nothing;
     u8: Shape::Unsigned(1);
     u16: Shape::Unsigned(2);
     u32: Shape::Unsigned(4);

@@ -152,6 +152,7 @@ impl Guest {
             Err(Failure::Errno(errno)) => Err(errno),
             Err(Failure::Wait(wait)) => panic!("{name} waits: {wait:?}"),
             Err(Failure::Ask(ask)) => panic!("{name} asks: {ask:?}"),
+            Err(Failure::Time(clock)) => panic!("{name} asks for {clock:?}"),
             Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
         }
     }

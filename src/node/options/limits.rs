@@ -1,6 +1,6 @@
 //! `options.limits`: what the guest may use up.
 
-use super::{get, integer, object, out_of_range};
+use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range};
 use crate::node::error::invalid_type;
 use crate::wasi::limits::Limits;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
@@ -9,8 +9,6 @@ use std::sync::atomic::AtomicU64;
 
 /// More descriptors than any system lets a process have by default.
 const MAX_OPEN_FILES: i64 = 1 << 20;
-/// The largest integer that a number is exact for.
-const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 /// Reads the option.
 pub fn read(env: &Env, options: &Object<'_>) -> Result<Limits> {

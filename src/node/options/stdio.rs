@@ -54,7 +54,15 @@ pub fn read<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<
     }
 }
 
-impl Stdio<'_> {
+impl<'env> Stdio<'env> {
+    /// The function it is, if it is one.
+    pub fn function(&self) -> Option<Unknown<'env>> {
+        match self {
+            Stdio::Function(function) => Some(*function),
+            _ => None,
+        }
+    }
+
     /// What messages say of it.
     pub fn subject(&self, end: usize) -> String {
         match self {
@@ -62,20 +70,6 @@ impl Stdio<'_> {
             _ => format!("options.{} cannot be had", NAMES[end]),
         }
     }
-}
-
-/// The functions among them, in an array by descriptor, if there are any.
-pub fn functions<'env>(env: &'env Env, stdio: &[Stdio<'env>; 3]) -> Result<Option<Object<'env>>> {
-    if !stdio.iter().any(|stdio| matches!(stdio, Stdio::Function(_))) {
-        return Ok(None);
-    }
-    let mut functions = env.create_array(3)?.coerce_to_object()?;
-    for (end, stdio) in (0..).zip(stdio) {
-        if let Stdio::Function(function) = stdio {
-            functions.set_element(end, *function)?;
-        }
-    }
-    Ok(Some(functions))
 }
 
 /// Gives a guest its stdin, stdout or stderr.

@@ -9,7 +9,7 @@ mod path;
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub use errno::errno;
 pub use io::*;
-pub use net::{accept, is_listening, receive, send, shutdown};
+pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use path::*;
 
 use std::os::fd::{AsFd, BorrowedFd};

@@ -5,16 +5,15 @@ mod clock;
 mod console;
 mod entries;
 mod errno;
+mod net;
 mod stream;
 mod transfer;
 
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(super) use entries::entries;
 pub use errno::errno;
-pub use stream::{
-    accept, host_stream, is_listening, poll, readable_bytes, receive, send, shutdown, stream_flags,
-    stream_kind,
-};
+pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
+pub use stream::{host_stream, poll, readable_bytes, stream_flags, stream_kind};
 pub use transfer::{Buffer, appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};
 
 use super::How;
@@ -188,7 +187,12 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
             stat.filetype = Filetype::CharacterDevice;
             return Ok(stat);
         }
-        _ => return Ok(stat),
+        _ => {
+            if net::is_socket(handle) {
+                stat.filetype = Filetype::SocketStream;
+            }
+            return Ok(stat);
+        }
     }
     let mut info = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: an open handle and a place for the answer.

@@ -4,12 +4,28 @@
     reason = "guest memory is received into and sent from; rustix lacks SO_ACCEPTCONN on macOS"
 )]
 
-use super::Handle;
-use super::io::{Buffer, count};
+use super::io::{Buffer, count, host_stream};
+use super::{Handle, handle};
 use crate::wasi::types::{Riflags, Sdflags};
-use std::fs::File;
 use std::io::Result;
-use std::os::fd::AsRawFd;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// A socket.
+pub type Socket = OwnedFd;
+
+/// The handle of a socket.
+pub fn socket_handle(socket: &Socket) -> Handle<'_> {
+    socket.as_fd()
+}
+
+/// A socket of the host's that listens, with a descriptor of its own. What is no socket is `NOTSOCK`, and what does
+/// not listen `INVAL`.
+pub fn host_listener(fd: i32) -> Result<TcpListener> {
+    let socket = handle(&*host_stream(fd)?).try_clone_to_owned()?;
+    rustix::net::sockopt::socket_type(&socket)?;
+    if is_listening(socket.as_fd()) { Ok(socket.into()) } else { Err(rustix::io::Errno::INVAL.into()) }
+}
 
 /// Whether a socket listens for connections.
 pub fn is_listening(handle: Handle<'_>) -> bool {
@@ -23,7 +39,7 @@ pub fn is_listening(handle: Handle<'_>) -> bool {
 }
 
 /// Accepts a connection, `AGAIN` if there is none.
-pub fn accept(handle: Handle<'_>) -> Result<File> {
+pub fn accept(handle: Handle<'_>) -> Result<Socket> {
     #[cfg(target_os = "linux")]
     let socket = {
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
@@ -36,7 +52,7 @@ pub fn accept(handle: Handle<'_>) -> Result<File> {
         rustix::io::ioctl_fionbio(&socket, true)?;
         socket
     };
-    Ok(File::from(socket))
+    Ok(socket)
 }
 
 /// A message header for these buffers.

@@ -1,19 +1,17 @@
-//! Streams: what of the host's a guest is lent, and whether there is something to read. None is a socket: no
-//! descriptor of Node's can be one on Windows, so that what is asked of sockets has one answer.
+//! Streams: what of the host's a guest is lent, and whether there is something to read.
 
-use super::transfer::{Buffer, is_end};
-use super::{Handle, check, console, error, file_type, seek, stat};
+use super::transfer::is_end;
+use super::{Handle, check, console, error, file_type, net, seek, stat};
 use crate::wasi::io::StreamKind;
 use crate::wasi::poll::{Interest, Readiness};
-use crate::wasi::types::{Fdflags, Filesize, Riflags, Sdflags, Whence};
+use crate::wasi::types::{Fdflags, Filesize, Filetype, Whence};
 use std::fs::File;
-use std::io::{Error, Result};
+use std::io::Result;
 use std::mem::ManuallyDrop;
 use std::os::windows::io::{AsRawHandle, FromRawHandle};
 use std::ptr;
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE, INVALID_HANDLE_VALUE};
-use windows_sys::Win32::Networking::WinSock::WSAENOTSOCK;
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE};
 use windows_sys::Win32::System::Console::{
     GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
@@ -57,6 +55,7 @@ fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
 /// What kind of stream something open is.
 pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     Ok(match file_type(handle)? {
+        FILE_TYPE_PIPE if net::is_socket(handle) => StreamKind::Socket(Filetype::SocketStream),
         FILE_TYPE_PIPE => StreamKind::Pipe,
         FILE_TYPE_CHAR if console::is_console(handle) => StreamKind::Terminal,
         _ => StreamKind::Ready(stat(handle)?.filetype),
@@ -72,6 +71,7 @@ pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
 /// Bytes that can be read now, 0 where the system cannot tell.
 pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
     match file_type(handle) {
+        Ok(FILE_TYPE_PIPE) if net::is_socket(handle) => net::readable_bytes(handle),
         Ok(FILE_TYPE_PIPE) => peek(handle).map_or(0, Filesize::from),
         Ok(FILE_TYPE_DISK) => {
             let size = stat(handle).map_or(0, |stat| stat.size);
@@ -91,7 +91,7 @@ fn peek(handle: Handle<'_>) -> Result<u32> {
 }
 
 /// Asks of each stream whether it is ready, and waits `at_most` so long until one is. Neither pipes nor what
-/// counts as input of a console can be waited for, so they are asked again and again.
+/// counts as input of a console can be waited for, so all are asked again and again.
 pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
     const LONGEST: Duration = Duration::from_millis(16);
     let started = Instant::now();
@@ -110,6 +110,7 @@ pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec
 /// Whether a stream is ready. What cannot be asked is: reading says why.
 fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
     let ready = match (interest, file_type(handle)) {
+        (_, Ok(FILE_TYPE_PIPE)) if net::is_socket(handle) => return net::ready(handle, interest),
         (Interest::Read, Ok(FILE_TYPE_PIPE)) => match peek(handle) {
             Ok(available) => available > 0,
             Err(error) => return Readiness { ready: true, hangup: is_end(&error) },
@@ -118,33 +119,4 @@ fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
         _ => true,
     };
     Readiness { ready, hangup: false }
-}
-
-fn no_socket() -> Error {
-    Error::from_raw_os_error(WSAENOTSOCK)
-}
-
-/// Whether a socket listens for connections: none can be had.
-pub fn is_listening(_: Handle<'_>) -> bool {
-    false
-}
-
-/// Accepts a connection.
-pub fn accept(_: Handle<'_>) -> Result<File> {
-    Err(no_socket())
-}
-
-/// Receives a message: how many bytes, and whether it had more.
-pub fn receive(_: Handle<'_>, _: &[Buffer], _: Riflags) -> Result<(usize, bool)> {
-    Err(no_socket())
-}
-
-/// Sends what there is room for now.
-pub fn send(_: Handle<'_>, _: &[Buffer]) -> Result<usize> {
-    Err(no_socket())
-}
-
-/// Shuts down a socket in one or both directions.
-pub fn shutdown(_: Handle<'_>, _: Sdflags) -> Result<()> {
-    Err(no_socket())
 }

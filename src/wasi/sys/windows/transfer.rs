@@ -1,8 +1,8 @@
 //! Moving bytes between open files and guest memory. The system takes no lists of buffers for a file, so each
 //! is a call; its address is handed over as it is.
 
-use super::{Handle, check, console, file_type, is, require_disk, stream};
-use crate::wasi::types::Filesize;
+use super::{Handle, check, console, file_type, is, net, require_disk, stream};
+use crate::wasi::types::{Filesize, Riflags};
 use std::io::{Error, Result};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
@@ -172,6 +172,9 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
 
 /// Reads what there is now, `AGAIN` if there is nothing. Another reader may be quicker, and then it waits.
 pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if net::is_socket(handle) {
+        return Ok(net::receive(handle, buffers, Riflags::empty())?.0);
+    }
     if super::poll(&[(handle, crate::wasi::poll::Interest::Read)], std::time::Duration::ZERO)?[0].ready {
         readv(handle, buffers)
     } else {
@@ -182,5 +185,8 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
 /// Writes all, waiting in the kernel for room: only a pipe's own mode, which the host shares, could make that
 /// otherwise. The room that a pipe can be asked for does not count what its reader already waits for.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
+    if net::is_socket(handle) {
+        return net::send(handle, buffers);
+    }
     writev(handle, buffers)
 }

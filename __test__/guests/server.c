@@ -1,0 +1,93 @@
+// A program that is given sockets to listen on, as systemd gives them: from descriptor 3, LISTEN_FDS of them.
+#include "guest.h"
+#include <poll.h>
+#include <sys/socket.h>
+
+static char buffer[65536];
+
+static void say(int fd, const char *text) {
+  if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) show("write", -1);
+}
+
+// Answers requests, the last of which is for /last.
+static void http(void) {
+  for (bool last = false; !last;) {
+    int fd = accept(3, NULL, NULL);
+    size_t used = 0;
+    ssize_t n;
+    while ((n = recv(fd, buffer + used, sizeof buffer - 1 - used, 0)) > 0) {
+      buffer[used += n] = 0;
+      if (strstr(buffer, "\r\n\r\n")) break;
+    }
+    char path[256] = "", answer[512], body[300];
+    sscanf(buffer, "GET %255s", path);
+    last = !strcmp(path, "/last");
+    int length = snprintf(body, sizeof body, "you asked for %s", path);
+    snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", length, body);
+    send(fd, answer, strlen(answer), 0);
+    close(fd);
+  }
+}
+
+// Waits for all sockets at once; tells each client which one it has come to, and ends after as many as there are.
+static void several(void) {
+  int count = atoi(getenv("LISTEN_FDS"));
+  struct pollfd fds[8];
+  for (int i = 0; i < count; i++) fds[i] = (struct pollfd){.fd = 3 + i, .events = POLLIN};
+  printf("nobody yet: %d\n", poll(fds, count, 10));
+  for (int served = 0; served < count;) {
+    poll(fds, count, -1);
+    for (int i = 0; i < count; i++) {
+      if (!(fds[i].revents & POLLIN)) continue;
+      int fd = accept(fds[i].fd, NULL, NULL);
+      snprintf(buffer, sizeof buffer, "socket %d", i);
+      say(fd, buffer);
+      close(fd);
+      served++;
+    }
+  }
+}
+
+// Reads to the end that the client has put, then answers.
+static void half_closed(void) {
+  int fd = accept(3, NULL, NULL);
+  size_t total = 0;
+  ssize_t n;
+  while ((n = read(fd, buffer, sizeof buffer)) > 0) total += n;
+  snprintf(buffer, sizeof buffer, "%zu bytes", total);
+  say(fd, buffer);
+  SHOW(shutdown(fd, SHUT_WR));
+  SHOW(send(fd, "x", 1, 0));
+  SHOW(read(fd, buffer, 1));
+  SHOW(close(fd));
+}
+
+// The client is gone without a word.
+static void closed_peer(void) {
+  int fd = accept(3, NULL, NULL);
+  struct pollfd hang_up = {.fd = fd, .events = POLLIN};
+  SHOW(poll(&hang_up, 1, -1));
+  SHOW(read(fd, buffer, 1));
+  while (write(fd, buffer, sizeof buffer) > 0) {}
+  SHOW_BOOL(errno == EPIPE || errno == ECONNRESET);
+  SHOW(read(fd, buffer, 1) <= 0);
+}
+
+// A descriptor that is no directory must not keep a program from finding those that are.
+static void files(void) {
+  show_file("file");
+  SHOW(accept(0, NULL, NULL));
+  SHOW(lseek(3, 0, SEEK_CUR));
+  struct stat st;
+  SHOW(fstat(3, &st));
+  int type;
+  socklen_t size = sizeof type;
+  SHOW(getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &size));
+  SHOW_BOOL(type == SOCK_STREAM);
+}
+
+int main(int argc, char **argv) {
+  return run_scenario((struct scenario[]){
+    {"http", http}, {"several", several}, {"half closed", half_closed}, {"closed peer", closed_peer}, {"files", files}, {0},
+  }, argc, argv);
+}

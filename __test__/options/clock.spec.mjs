@@ -1,0 +1,250 @@
+// `clock`: clocks that stand still, and clocks that are functions.
+
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { CLOCK, EVENTTYPE, command, hostFile, instantiate, rawGuest, tree } from '../support/guest.mjs'
+
+const HOUR = 3_600_000_000_000n
+const ABSTIME = 1
+
+const time = (guest, id) => {
+  guest.must('clock_time_get', id, 0n, guest.out)
+  return guest.u64(guest.out)
+}
+const times = (guest) => Object.values(CLOCK).map((id) => time(guest, id))
+const resolution = (guest, id) => {
+  guest.must('clock_res_get', id, guest.out)
+  return guest.u64(guest.out)
+}
+const timer = (userdata, id, timeout, flags = 0) => ({ userdata, type: EVENTTYPE.CLOCK, id, timeout, flags })
+const answered = (guest, ...subscriptions) => guest.poll(...subscriptions).map(({ userdata, error }) => [Number(userdata), error])
+
+for (const version of ['preview1', 'unstable']) {
+  test(`${version}: fixed clocks stand still, to the nanosecond, and those of the processor at zero`, (t) => {
+    const guest = rawGuest({ version, clock: { realtime: 5n, monotonic: 7n } })
+    for (let i = 0; i < 3; i++) t.deepEqual(times(guest), [5n, 7n, 0n, 0n])
+    for (const id of Object.values(CLOCK)) t.is(resolution(guest, id), 1n)
+  })
+
+  test(`${version}: a sleep by a fixed clock returns at once, and both go on by it`, (t) => {
+    const guest = rawGuest({ version, clock: { realtime: 100n, monotonic: 7n } })
+    t.deepEqual(answered(guest, timer(1, CLOCK.MONOTONIC, HOUR)), [[1, 0]])
+    t.deepEqual(times(guest), [HOUR + 100n, HOUR + 7n, HOUR, HOUR])
+    t.deepEqual(answered(guest, timer(2, CLOCK.REALTIME, 2n * HOUR, ABSTIME)), [[2, 0]])
+    t.deepEqual(times(guest), [2n * HOUR, 2n * HOUR - 93n, 2n * HOUR - 100n, 2n * HOUR - 100n])
+  })
+}
+
+test('of several timers by fixed clocks the earliest are answered, and time goes on no further', (t) => {
+  const guest = rawGuest({ clock: { realtime: 1_000n, monotonic: 0n } })
+  const timers = [timer(1, 0, 50n), timer(2, 1, 30n), timer(3, 0, 1_030n, ABSTIME), timer(4, 1, 31n, ABSTIME)]
+  t.deepEqual(answered(guest, ...timers), [[2, 0], [3, 0]])
+  t.deepEqual(times(guest), [1_030n, 30n, 30n, 30n])
+})
+
+test('a deadline that a fixed clock has reached takes no time of it', (t) => {
+  const guest = rawGuest({ clock: { realtime: 10n, monotonic: 10n } })
+  t.deepEqual(answered(guest, timer(1, 0, 10n, ABSTIME), timer(2, 1, 0n), timer(3, 1, 5n)), [[1, 0], [2, 0]])
+  t.deepEqual(times(guest), [10n, 10n, 0n, 0n])
+})
+
+test('what is ready is answered before anything is slept by a fixed clock', (t) => {
+  const guest = rawGuest({ clock: { monotonic: 10n }, stdin: hostFile(t, 'input').fd })
+  t.deepEqual(answered(guest, timer(1, 1, HOUR), { userdata: 2, type: EVENTTYPE.FD_READ, fd: 0 }), [[2, 0]])
+  t.is(time(guest, CLOCK.MONOTONIC), 10n)
+})
+
+test('fixed clocks end at the last nanosecond there is', (t) => {
+  const last = 2n ** 64n - 1n
+  const guest = rawGuest({ clock: { realtime: last, monotonic: last - 1n } })
+  t.deepEqual(answered(guest, timer(1, 1, last)), [[1, 0]])
+  t.deepEqual(answered(guest, timer(2, 0, last)), [[2, 0]])
+  t.deepEqual(times(guest), [last, last, last, last])
+})
+
+test('a clock that is left out is the system\'s', (t) => {
+  const before = BigInt(Date.now() - 1) * 1_000_000n
+  for (const clock of [{}, { monotonic: 0n }, { realtime: undefined, monotonic: () => 0n }]) {
+    const now = time(rawGuest({ clock }), CLOCK.REALTIME)
+    t.true(now >= before && now <= BigInt(Date.now() + 1) * 1_000_000n)
+  }
+  const guest = rawGuest({ clock: { realtime: 0n } })
+  t.true(time(guest, CLOCK.MONOTONIC) >= before - BigInt(Date.now()) * 1_000_000n)
+  t.true(time(guest, CLOCK.PROCESS_CPUTIME) > 0n)
+  t.deepEqual(answered(guest, timer(1, CLOCK.MONOTONIC, 1_000_000n)), [[1, 0]])
+  t.is(time(guest, CLOCK.REALTIME), 0n)
+})
+
+test('a file whose times are set to the present gets those of a fixed clock, as they are then', (t) => {
+  const directory = tree(t, { open: '', path: '' })
+  const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
+  const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
+  guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
+  guest.poll(timer(0, CLOCK.MONOTONIC, 5n))
+  guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 7n, 0n, 1 | MTIM_NOW)
+  const stat = (name) => {
+    const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
+    return [atimeNs, mtimeNs]
+  }
+  t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
+  t.deepEqual(stat('path'), [7n, 1_000_000_005n])
+})
+
+for (const version of ['preview1', 'unstable']) {
+  test(`${version}: a function is called each time the guest asks, and not before`, (t) => {
+    const asked = []
+    const clock = {
+      realtime: (...args) => (asked.push(['realtime', ...args]), 2n ** 64n - 1n),
+      monotonic: (...args) => (asked.push(['monotonic', ...args]), BigInt(asked.length) * 10n),
+    }
+    const guest = rawGuest({ version, clock })
+    t.deepEqual(asked, [])
+    t.is(time(guest, CLOCK.REALTIME), 2n ** 64n - 1n)
+    t.deepEqual([1, 2, 3].map(() => time(guest, CLOCK.MONOTONIC)), [20n, 30n, 40n])
+    t.deepEqual(asked, [['realtime'], ['monotonic'], ['monotonic'], ['monotonic']])
+    for (const id of Object.values(CLOCK)) t.is(resolution(guest, id), 1n)
+    t.is(asked.length, 4)
+  })
+}
+
+test('by a function, the clocks of the processor tell the time since it was first asked', (t) => {
+  let now = 1_000n
+  const guest = rawGuest({ clock: { monotonic: () => now } })
+  t.is(time(guest, CLOCK.PROCESS_CPUTIME), 0n)
+  now = 1_500n
+  t.deepEqual(times(guest).slice(1), [1_500n, 500n, 500n])
+  now = 0n
+  t.is(time(guest, CLOCK.THREAD_CPUTIME), 0n)
+})
+
+test('deadlines are measured by a function once, and waited for in real time', (t) => {
+  const asked = []
+  const clock = { realtime: () => (asked.push('realtime'), 500n), monotonic: () => (asked.push('monotonic'), 0n) }
+  const guest = rawGuest({ clock })
+  const started = process.hrtime.bigint()
+  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 100_000_500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)), [[1, 0]])
+  t.true(process.hrtime.bigint() - started >= 100_000_000n)
+  t.deepEqual(asked, ['realtime', 'monotonic'])
+  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)), [[1, 0]])
+  asked.length = 0
+  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 1_000_000n), timer(2, CLOCK.MONOTONIC, HOUR)), [[1, 0]])
+  t.deepEqual(asked, [])
+})
+
+test('a file whose times are set to the present gets the system\'s, whatever a function tells', (t) => {
+  const directory = tree(t, { file: '' })
+  const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: () => t.fail() } })
+  const before = BigInt(Date.now() - 1000) * 1_000_000n
+  guest.must('path_filestat_set_times', 3, 0, ...guest.put('file'), 0n, 0n, 2 | 8)
+  t.true(statSync(join(directory, 'file'), { bigint: true }).mtimeNs >= before)
+})
+
+test('a function may grow the memory that its answer goes to', (t) => {
+  const guest = rawGuest({ clock: { realtime: () => (guest.call.grow(1), 0x1122334455667788n) } })
+  t.is(time(guest, CLOCK.REALTIME), 0x1122334455667788n)
+})
+
+test('a function may call the guest, which may ask it again', (t) => {
+  let depth = 0
+  const guest = rawGuest({ clock: { realtime: () => (depth++ < 5 ? time(guest, CLOCK.REALTIME) + 1n : 0n) } })
+  t.is(time(guest, CLOCK.REALTIME), 5n)
+})
+
+const asking = `(call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 0)) drop`
+const importing = '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))'
+const text = `(module ${importing} (memory (export "memory") 1) (func (export "_start") ${asking}))`
+
+test('what a function throws comes out of start, as it is', (t) => {
+  for (const thrown of [new RangeError('no time'), undefined, 'text']) {
+    const wasi = new WASI({ version: 'preview1', clock: { monotonic: () => { throw thrown } } })
+    const instance = instantiate(wasi, text)
+    let caught = 'nothing'
+    try {
+      wasi.start(instance)
+    } catch (error) {
+      caught = error
+    }
+    t.is(caught, thrown)
+  }
+})
+
+test('a function that returns no time is ERR_INVALID_RETURN_VALUE', (t) => {
+  for (const [value, received] of [
+    [5, 'type number (5)'],
+    [undefined, 'undefined'],
+    [-1n, 'type bigint (-1n)'],
+    [2n ** 64n, 'type bigint (18446744073709551616n)'],
+    ['5', "type string ('5')"],
+    [Promise.resolve(5n), 'an instance of Promise'],
+  ]) {
+    const wasi = new WASI({ version: 'preview1', clock: { monotonic: () => value } })
+    t.throws(() => wasi.start(instantiate(wasi, text)), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_RETURN_VALUE',
+      message: 'Expected a bigint from 0n to 2n ** 64n - 1n to be returned from the "options.clock.monotonic" function ' +
+        `but got ${received}.`,
+    })
+  }
+})
+
+test('a guest that only exits asks no clock', (t) => {
+  const never = () => t.fail()
+  const wasi = new WASI({ version: 'preview1', clock: { realtime: never, monotonic: never } })
+  t.is(wasi.start(instantiate(wasi, command('(call $proc_exit (i32.const 6))'))), 6)
+})
+
+const make = (clock) => () => new WASI({ version: 'preview1', clock })
+
+test('a clock that is neither bigint nor function is ERR_INVALID_ARG_TYPE', (t) => {
+  for (const [clock, message] of [
+    [5, 'The "options.clock" property must be of type object. Received type number (5)'],
+    [[], 'The "options.clock" property must be of type object. Received an instance of Array'],
+    [{ realtime: 5 }, 'The "options.clock.realtime" property must be one of type bigint or function. Received type number (5)'],
+    [{ monotonic: null }, 'The "options.clock.monotonic" property must be one of type bigint or function. Received null'],
+  ]) t.throws(make(clock), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
+})
+
+test('a time that does not fit in 64 bits is ERR_OUT_OF_RANGE', (t) => {
+  for (const [value, received] of [[-1n, '-1n'], [2n ** 64n, '18_446_744_073_709_551_616n'], [-(2n ** 40n), '-1_099_511_627_776n']]) {
+    t.throws(make({ monotonic: value }), {
+      instanceOf: RangeError,
+      code: 'ERR_OUT_OF_RANGE',
+      message: `The value of "options.clock.monotonic" is out of range. It must be >= 0n && < 2n ** 64n. Received ${received}`,
+    })
+  }
+})
+
+test('each property is read once', (t) => {
+  const reads = []
+  const clock = new Proxy({ realtime: 1n, monotonic: () => 2n }, { get: (target, key) => (reads.push(key), target[key]) })
+  const guest = rawGuest({ clock })
+  times(guest)
+  t.deepEqual(reads, ['realtime', 'monotonic'])
+})
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc')
+
+test('functions live as long as the guest can ask them, and no longer', async (t) => {
+  const seen = new Set()
+  const registry = new FinalizationRegistry((name) => seen.add(name))
+  const make = (name) => {
+    const realtime = () => 1n
+    registry.register(realtime, name)
+    return rawGuest({ clock: { realtime } })
+  }
+  const kept = make('kept').call
+  const lost = () => time(make('lost'), CLOCK.REALTIME)
+  lost()
+  for (let i = 0; i < 100 && !seen.has('lost'); i++) {
+    gc()
+    await setTimeout(10)
+  }
+  t.deepEqual([...seen], ['lost'])
+  t.is(kept.clock_time_get(CLOCK.REALTIME, 0n, 0), 0)
+})

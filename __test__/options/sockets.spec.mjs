@@ -1,0 +1,286 @@
+// `sockets`: sockets that listen, given to the guest. It runs in a worker, and its clients here.
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { createRequire } from 'node:module'
+import { connect, createServer } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { EVENTTYPE, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+
+const main = createRequire(import.meta.url).resolve('capwasi')
+const server = new WebAssembly.Module(readFileSync(new URL('../guests/server.wasm', import.meta.url)))
+const posix = process.platform === 'win32' ? test.skip : test
+const v6 = await new Promise((resolve) => {
+  const probe = createServer().on('error', () => resolve(false))
+  probe.listen(0, '::1', () => probe.close(() => resolve(true)))
+})
+
+/**
+ * Runs a scenario of the server in a worker: its addresses, what it prints, and a promise of its exit code.
+ */
+async function serve(t, scenario, options = {}) {
+  const output = hostFile(t)
+  const script = `
+    const { parentPort, workerData: { main, server, options } } = require('node:worker_threads')
+    const { WASI } = require(main)
+    const wasi = new WASI(options)
+    const instance = new WebAssembly.Instance(server, wasi.getImportObject())
+    parentPort.postMessage(wasi.addresses)
+    parentPort.postMessage(wasi.start(instance))`
+  const worker = new Worker(script, {
+    eval: true,
+    workerData: {
+      main, server,
+      options: { version: 'preview1', args: ['server', scenario], stdout: output.fd, sockets: ['127.0.0.1:0'], ...options },
+    },
+  })
+  t.teardown(() => worker.terminate())
+  const [addresses] = await once(worker, 'message')
+  const code = once(worker, 'message').then(([status]) => status)
+  return { worker, addresses, code, output }
+}
+
+const portOf = (address) => Number(/:(\d+)$/.exec(address)[1])
+const hostOf = (address) => /^\[?(.*?)\]?:\d+$/.exec(address)[1]
+
+/** A connection to an address; what is wrong with it later on is not its test's business. */
+async function client(t, address, options = {}) {
+  const socket = connect({ port: portOf(address), host: hostOf(address), ...options })
+  t.teardown(() => socket.destroy())
+  await once(socket, 'connect')
+  socket.on('error', () => {})
+  return socket
+}
+
+const refused = async (t, address) => {
+  const socket = connect(portOf(address), hostOf(address))
+  t.teardown(() => socket.destroy())
+  const [error] = await once(socket, 'error')
+  return error.code === 'ECONNREFUSED'
+}
+
+test('a guest answers requests that Node makes over HTTP', async (t) => {
+  const { addresses, code } = await serve(t, 'http')
+  t.regex(addresses[0], /^127\.0\.0\.1:[1-9]\d*$/)
+  const ask = async (path) => {
+    const [response] = await once(get(`http://${addresses[0]}${path}`, { agent: new Agent() }), 'response')
+    return [response.statusCode, await text(response)]
+  }
+  t.deepEqual(await ask('/one'), [200, 'you asked for /one'])
+  t.deepEqual(await Promise.all([ask('/two'), ask('/three')]), [[200, 'you asked for /two'], [200, 'you asked for /three']])
+  t.deepEqual(await ask('/last'), [200, 'you asked for /last'])
+  t.is(await code, 0)
+})
+
+test('a guest polls several sockets, and accepts where somebody comes', async (t) => {
+  const sockets = ['127.0.0.1:0', v6 ? '[::1]:0' : '127.0.0.1:0', '127.0.0.1:0']
+  const { addresses, code, output } = await serve(t, 'several', { sockets })
+  t.is(addresses.length, 3)
+  t.is(new Set(addresses).size, 3)
+  if (v6) t.regex(addresses[1], /^\[::1\]:\d+$/)
+  const told = []
+  for (const index of [2, 0, 1]) told.push(await text(await client(t, addresses[index])))
+  t.deepEqual(told, ['socket 2', 'socket 0', 'socket 1'])
+  t.is(await code, 0)
+  t.is(output.text(), 'nobody yet: 0\n')
+})
+
+test('a client that has ended its side is still answered', async (t) => {
+  const { addresses: [address], code, output } = await serve(t, 'half closed')
+  const socket = await client(t, address, { allowHalfOpen: true })
+  socket.end(Buffer.alloc(1_000_000))
+  t.is(await text(socket), '1000000 bytes')
+  t.is(await code, 0)
+  t.is(output.text(), 'shutdown(fd, SHUT_WR): 0\nsend(fd, "x", 1, 0): EPIPE\nread(fd, buffer, 1): 0\nclose(fd): 0\n')
+})
+
+test('a client that is gone is an end to the reader and an error to the writer', async (t) => {
+  const { addresses: [address], code, output } = await serve(t, 'closed peer')
+  const socket = await client(t, address)
+  socket.destroy()
+  t.is(await code, 0)
+  t.is(output.text(), [
+    'poll(&hang_up, 1, -1): 1', 'read(fd, buffer, 1): 0', 'errno == EPIPE || errno == ECONNRESET: yes',
+    'read(fd, buffer, 1) <= 0: 1\n',
+  ].join('\n'))
+})
+
+test('a guest with sockets finds its directories behind them', async (t) => {
+  const { code, output } = await serve(t, 'files', { preopens: { '/': tree(t, { file: 'found' }) } })
+  t.is(await code, 0)
+  t.is(output.text(), `file: "found"
+accept(0, NULL, NULL): ENOTSOCK
+lseek(3, 0, SEEK_CUR): ESPIPE
+fstat(3, &st): 0
+getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &size): 0
+type == SOCK_STREAM: yes
+`)
+})
+
+test('a worker whose guest waits to accept ends, and its address is free again', async (t) => {
+  const { worker, addresses: [address] } = await serve(t, 'http')
+  await setTimeout(100)
+  await worker.terminate()
+  t.true(await refused(t, address))
+  const wasi = new WASI({ version: 'preview1', sockets: [address] })
+  t.deepEqual(wasi.addresses, [address])
+  wasi.close()
+})
+
+test('close() closes the sockets, and `addresses` still says which they were', async (t) => {
+  const { wasi } = rawGuest({ sockets: ['127.0.0.1:0'] })
+  const [address] = wasi.addresses
+  await client(t, address)
+  wasi.close()
+  t.true(await refused(t, address))
+  t.deepEqual(wasi.addresses, [address])
+})
+
+test('fd_close closes a socket', async (t) => {
+  const guest = rawGuest({ sockets: ['127.0.0.1:0'] })
+  guest.close(3)
+  t.true(await refused(t, guest.wasi.addresses[0]))
+  t.is(errnoName(guest.call.sock_accept(3, 0, 0)), 'BADF')
+})
+
+test('sockets come before directories, and LISTEN_FDS counts them', (t) => {
+  const guest = rawGuest({ env: { A: '1' }, sockets: ['127.0.0.1:0', '127.0.0.1:0'], preopens: { '/': '.' } })
+  t.deepEqual(guest.strings('environ'), ['A=1', 'LISTEN_FDS=2'])
+  t.deepEqual([3, 4, 5].map((fd) => guest.fdstat(fd).filetype), [6, 6, 3])
+  t.is(errnoName(guest.call.fd_prestat_get(6, 0)), 'BADF')
+})
+
+test('an environment with LISTEN_FDS keeps its own', (t) => {
+  const guest = rawGuest({ env: { LISTEN_FDS: '7' }, sockets: ['127.0.0.1:0'] })
+  t.deepEqual(guest.strings('environ'), ['LISTEN_FDS=7'])
+})
+
+test('without sockets there is no LISTEN_FDS, and there are no addresses', (t) => {
+  for (const sockets of [undefined, []]) {
+    const guest = rawGuest({ sockets })
+    t.deepEqual(guest.strings('environ'), [])
+    t.deepEqual(guest.wasi.addresses, [])
+    t.deepEqual(Object.keys(guest.wasi), ['wasiImport'])
+  }
+})
+
+test('`addresses` is an accessor of the prototype, which proxies and heirs find', (t) => {
+  const { get: getter, set, enumerable, configurable } = Object.getOwnPropertyDescriptor(WASI.prototype, 'addresses')
+  t.deepEqual([getter.name, set, enumerable, configurable], ['get addresses', undefined, false, true])
+  const wasi = new (class extends WASI {})({ version: 'preview1', sockets: ['127.0.0.1:0'] })
+  t.is(new Proxy(wasi, {}).addresses.length, 1)
+  t.not(wasi.addresses, wasi.addresses)
+  wasi.close()
+})
+
+test('a socket without a client is AGAIN with NONBLOCK, and no connection to read from', (t) => {
+  const guest = rawGuest({ sockets: ['127.0.0.1:0'] })
+  t.deepEqual(guest.poll(
+    { userdata: 1n, type: EVENTTYPE.FD_READ, fd: 3 }, { userdata: 2n, type: EVENTTYPE.CLOCK, id: 1, timeout: 1n },
+  ).map(({ userdata }) => userdata), [2n])
+  guest.must('fd_fdstat_set_flags', 3, 4)
+  t.is(errnoName(guest.call.sock_accept(3, 0, 0)), 'AGAIN')
+  t.true(['NOTCONN', 'PIPE'].includes(errnoName(guest.call.sock_send(3, ...guest.iovs('x'), 0, 0))))
+  t.is(errnoName(guest.call.sock_recv(3, ...guest.iovs(1), 0, 0, 4)), 'NOTCONN')
+  for (const [name, ...args] of [
+    ['fd_seek', 3, 0n, 0, 0], ['fd_pread', 3, ...guest.iovs(1), 0n, 0], ['fd_readdir', 3, 0, 24, 0n, 64],
+    ['path_create_directory', 3, ...guest.put('x')],
+  ]) t.not(errnoName(guest.call[name](...args)), 'SUCCESS', name)
+})
+
+posix('a socket of the host\'s is duplicated', async (t) => {
+  const host = createServer().listen(0, '127.0.0.1')
+  await once(host, 'listening')
+  const { port } = host.address()
+  const guest = rawGuest({ sockets: [{ fd: host._handle.fd }] })
+  t.deepEqual(guest.wasi.addresses, [`127.0.0.1:${port}`])
+  host.close()
+  // The host has none any more, the guest still has.
+  const socket = await client(t, `127.0.0.1:${port}`)
+  guest.must('sock_accept', 3, 0, guest.out)
+  t.is(guest.write(guest.u32(guest.out), 'hello'), 5)
+  guest.wasi.close()
+  t.is(await text(socket), 'hello')
+  t.true(await refused(t, `127.0.0.1:${port}`))
+})
+
+posix('closing its duplicate leaves the host\'s socket as it was', async (t) => {
+  const host = createServer((socket) => socket.end('from the host')).listen(0, '127.0.0.1')
+  await once(host, 'listening')
+  t.teardown(() => host.close())
+  const { wasi } = rawGuest({ sockets: [{ fd: host._handle.fd }] })
+  wasi.close()
+  t.is(await text(await client(t, `127.0.0.1:${host.address().port}`)), 'from the host')
+})
+
+const make = (sockets) => () => new WASI({ version: 'preview1', sockets })
+
+test('what is no array of addresses and descriptors is ERR_INVALID_ARG_TYPE', (t) => {
+  const either = 'must be one of type string or object'
+  for (const [sockets, message] of [
+    ['127.0.0.1:0', 'The "options.sockets" property must be an instance of Array. Received type string (\'127.0.0.1:0\')'],
+    [{}, 'The "options.sockets" property must be an instance of Array. Received an instance of Object'],
+    [[8080], `The "options.sockets[0]" property ${either}. Received type number (8080)`],
+    [['127.0.0.1:0', null], `The "options.sockets[1]" property ${either}. Received null`],
+    [[,], `The "options.sockets[0]" property ${either}. Received undefined`],
+    [[[]], `The "options.sockets[0]" property ${either}. Received an instance of Array`],
+    [[{}], 'The "options.sockets[0].fd" property must be of type number. Received undefined'],
+    [[{ fd: '3' }], 'The "options.sockets[0].fd" property must be of type number. Received type string (\'3\')'],
+  ]) t.throws(make(sockets), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
+})
+
+test('what is no IP address with a port is ERR_INVALID_ARG_VALUE', (t) => {
+  for (const address of ['', 'localhost:80', '127.0.0.1', '127.0.0.1:', ':80', '127.0.0.1:65536', '::1:80', ' 127.0.0.1:80', '127.1:80']) {
+    t.throws(make([address]), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: `The property 'options.sockets[0]' must be an IP address and a port, such as '127.0.0.1:8080'. Received '${address}'`,
+    })
+  }
+})
+
+test('a descriptor that is no number of one is ERR_OUT_OF_RANGE', (t) => {
+  t.throws(make([{ fd: -1 }]), {
+    instanceOf: RangeError,
+    code: 'ERR_OUT_OF_RANGE',
+    message: 'The value of "options.sockets[0].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1',
+  })
+})
+
+test('an address that cannot be had is an error that names it, and no socket stays open', async (t) => {
+  const host = createServer().listen(0, '127.0.0.1')
+  await once(host, 'listening')
+  t.teardown(() => host.close())
+  const taken = `127.0.0.1:${host.address().port}`
+  t.throws(make(['127.0.0.1:0', taken]), {
+    code: 'UVWASI_EADDRINUSE',
+    message: `UVWASI_EADDRINUSE, uvwasi_init: options.sockets[1] is the address '${taken}'`,
+  })
+  t.throws(make(['192.0.2.1:0']), { code: 'UVWASI_EADDRNOTAVAIL' })
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const address = `127.0.0.1:${free.address().port}`
+  await new Promise((resolve) => free.close(resolve))
+  t.throws(make([address, taken]), { code: 'UVWASI_EADDRINUSE' })
+  t.true(await refused(t, address))
+})
+
+posix('a descriptor that does not listen is an error that names it', async (t) => {
+  const { fd } = hostFile(t)
+  t.throws(make([{ fd }]), { code: 'UVWASI_ENOTSOCK', message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0] is the descriptor ${fd}` })
+  t.throws(make([{ fd: 1_000_000 }]), { code: 'UVWASI_EBADF' })
+  const listening = createServer().listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  t.teardown(() => listening.close())
+  const connected = await client(t, `127.0.0.1:${listening.address().port}`)
+  t.throws(make([{ fd: connected._handle.fd }]), { code: 'UVWASI_EINVAL' })
+  const local = createServer().listen(`${tree(t)}/socket`)
+  await once(local, 'listening')
+  t.teardown(() => local.close())
+  t.throws(make([{ fd: local._handle.fd }]), { code: 'UVWASI_EINVAL' })
+})

@@ -1,0 +1,119 @@
+//! Clocks that are not the system's: they stand still, or their time is told by whoever calls.
+
+mod common;
+
+use capwasi::wasi::Wasi;
+use capwasi::wasi::abi::Attempt;
+use capwasi::wasi::clock::{Clocks, Source};
+use capwasi::wasi::errno::Failure;
+use capwasi::wasi::types::Clockid;
+use common::{Guest, OUT, Tree};
+use std::time::Duration;
+
+const REALTIME: u64 = 0;
+const MONOTONIC: u64 = 1;
+const CLOCK: u8 = 0;
+const ABSTIME: u16 = 1;
+
+fn with(realtime: Source, monotonic: Source) -> Guest {
+    Guest::new(world(realtime, monotonic))
+}
+
+fn world(realtime: Source, monotonic: Source) -> Wasi {
+    let mut wasi = Wasi::default();
+    wasi.clocks = Clocks::new(realtime, monotonic);
+    wasi
+}
+
+fn time(guest: &mut Guest, clock: u64) -> u64 {
+    guest.must("clock_time_get", &[clock, 0, OUT]);
+    guest.u64(OUT)
+}
+
+/// Which clock a call asks for.
+fn asks(guest: &mut Guest, name: &str, args: &[u64], attempt: &Attempt) -> Clockid {
+    match guest.attempt(name, args, attempt.clone()) {
+        Err(Failure::Time(clock)) => clock,
+        other => panic!("{name} does not ask: {other:?}"),
+    }
+}
+
+#[test]
+fn a_sleep_by_a_fixed_clock_is_over_when_it_is_tried_again() {
+    let mut guest = with(Source::Fixed(10), Source::Fixed(20));
+    let at = guest.subscription(7, CLOCK, MONOTONIC as u32, 1 << 40, 0);
+    let args = [at, 4096, 1, OUT];
+    let wait = guest.waits("poll_oneoff", &args, Attempt::default());
+    assert!(wait.block(Duration::ZERO).unwrap());
+    guest.attempt("poll_oneoff", &args, wait.attempt).unwrap();
+    assert_eq!((guest.u32(OUT), guest.u64(4096)), (1, 7));
+    assert_eq!(time(&mut guest, REALTIME), 10 + (1 << 40));
+    assert_eq!(time(&mut guest, MONOTONIC), 20 + (1 << 40));
+}
+
+#[test]
+fn a_bad_pointer_or_subscription_sleeps_nothing() {
+    let mut guest = with(Source::Fixed(10), Source::Fixed(20));
+    let at = guest.subscription(7, CLOCK, MONOTONIC as u32, 1 << 40, 0);
+    let end = guest.end();
+    assert!(guest.call("poll_oneoff", &[at, end - 31, 1, OUT]).is_err());
+    assert!(guest.call("poll_oneoff", &[at, 4096, 1, end - 3]).is_err());
+    guest.set(at + 8, &[3]);
+    assert!(guest.call("poll_oneoff", &[at, 4096, 1, OUT]).is_err());
+    assert_eq!(time(&mut guest, MONOTONIC), 20);
+}
+
+#[test]
+fn a_clock_that_is_asked_is_asked_again_by_each_call() {
+    let mut guest = with(Source::Asked, Source::System);
+    for told in [5, 3, u64::MAX] {
+        let mut attempt = Attempt::default();
+        let args = [REALTIME, 0, OUT];
+        assert_eq!(asks(&mut guest, "clock_time_get", &args, &attempt), Clockid::Realtime);
+        attempt.told.tell(Clockid::Realtime, told);
+        guest.attempt("clock_time_get", &args, attempt).unwrap();
+        assert_eq!(guest.u64(OUT), told);
+    }
+    assert!(time(&mut guest, MONOTONIC) > 0);
+}
+
+#[test]
+fn a_bad_pointer_asks_nothing() {
+    let mut guest = with(Source::Asked, Source::Asked);
+    let end = guest.end();
+    assert!(guest.call("clock_time_get", &[REALTIME, 0, end - 7]).is_err());
+}
+
+#[test]
+fn a_deadline_by_a_clock_that_is_asked_is_measured_once() {
+    let mut guest = with(Source::System, Source::Asked);
+    let at = guest.subscription(7, CLOCK, MONOTONIC as u32, 1_000, ABSTIME);
+    let args = [at, 4096, 1, OUT];
+    let mut attempt = Attempt::default();
+    assert_eq!(asks(&mut guest, "poll_oneoff", &args, &attempt), Clockid::Monotonic);
+    attempt.told.tell(Clockid::Monotonic, 400);
+    // 600 ns from then on, whether or not they are over by now.
+    let mut result = guest.attempt("poll_oneoff", &args, attempt);
+    while let Err(Failure::Wait(wait)) = result {
+        wait.block(Duration::from_millis(1)).unwrap();
+        result = guest.attempt("poll_oneoff", &args, wait.attempt);
+    }
+    result.unwrap();
+    assert_eq!((guest.u32(OUT), guest.u64(4096)), (1, 7));
+}
+
+#[test]
+fn files_are_touched_by_a_fixed_clock_only() {
+    const NOW: u64 = 1 << 1 | 1 << 3;
+    let tree = Tree::new(&[("file", "")]);
+    for (realtime, set) in [(Source::Fixed(5_000_000_000), true), (Source::Asked, false)] {
+        let mut wasi = world(realtime, Source::System);
+        wasi.add_preopen(b"/", tree.path()).unwrap();
+        let mut guest = Guest::new(wasi);
+        let at = guest.put("file");
+        guest.must("path_filestat_set_times", &[0, 0, at, 4, 0, 0, NOW]);
+        let modified = std::fs::metadata(tree.path().join("file")).unwrap().modified().unwrap();
+        let at_five = modified == std::time::UNIX_EPOCH + Duration::from_secs(5);
+        assert_eq!(at_five, set, "{realtime:?}");
+    }
+}
