@@ -24,7 +24,7 @@ mod transfer;
 pub mod types;
 
 use abi::{Call, CoreArgs, HostFn, Signature, signature};
-use dir::Dir;
+use dir::{Dir, Streams};
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
@@ -45,6 +45,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
+    /// Directories that are being read.
+    streams: Streams,
     /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
     pub kept: [Option<Arc<Kept>>; 3],
     /// The preopened directories.
