@@ -122,7 +122,8 @@ export interface WASIOptions {
   preopens?: NodeJS.Dict<string | Preopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
-   * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends.
+   * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. Should that return, as
+   * a mock does, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode` is thrown, also out of `start()`.
    * @default true, or false without `version`
    */
   returnOnExit?: boolean | undefined

@@ -26,7 +26,7 @@ mod transfer;
 pub mod types;
 
 use abi::{Call, CoreArgs, HostFn, Signature, shown, signature};
-use dir::Dir;
+use dir::{Dir, Streams};
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
@@ -35,7 +35,7 @@ use once_cell::sync::Lazy;
 use pipe::{Kept, Pipe};
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use table::{Descriptor, Entry, Reservation, Table};
 use trace::Shown;
@@ -50,6 +50,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
+    /// Directories that are being read.
+    streams: Streams,
     /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
     pub kept: [Option<Arc<Kept>>; 3],
     /// What it may use up.
@@ -133,29 +135,40 @@ impl Wasi {
     }
 }
 
-/// Preopened directories of the process: however many guests there are, each needs one handle.
-static PREOPENS: Lazy<Mutex<Directories>> = Lazy::new(Mutex::default);
+/// Preopened directories of the process, by the path they were last seen at: however many guests there are, each needs
+/// one handle.
+static PREOPENS: Lazy<Mutex<HashMap<PathBuf, Shared>>> = Lazy::new(Mutex::default);
 
-/// By file and mount: the same directory may be mounted twice, and be writable through one mount only.
-type Directories = HashMap<(FileId, u64), Weak<cap_std::fs::Dir>>;
+/// A handle that guests share.
+struct Shared {
+    dir: Weak<cap_std::fs::Dir>,
+    id: FileId,
+    /// The same directory may be mounted twice, and be writable through one mount only.
+    mount: u64,
+}
 
-/// Device and serial number, which tell one file from another.
+/// Device and serial number. They tell one file from another where file systems keep to it; not all do.
 type FileId = (u64, u64);
 
-/// The handle that the process has of a directory just opened, or this one from now on.
+/// The handle there is of a directory just opened, or this one from now on. It is the same only if the system says that
+/// both are at the same path at this moment, and their numbers do not differ either.
 fn share(directory: std::fs::File) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
     let dir = Arc::new(cap_std::fs::Dir::from_std_file(directory));
-    let stat = sys::stat(sys::handle(&*dir))?;
+    let handle = sys::handle(&*dir);
+    let stat = sys::stat(handle)?;
     let id = (stat.dev, stat.ino);
-    let Some(mount) = sys::mount_id(sys::handle(&*dir)) else {
+    let (Some(mount), Some(path)) = (sys::mount_id(handle), sys::path_of(handle)) else {
         return Ok((dir, id));
     };
     let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(shared) = preopens.get(&(id, mount)).and_then(Weak::upgrade) {
+    let known = preopens.get(&path).filter(|known| known.id == id && known.mount == mount);
+    if let Some(shared) = known.and_then(|known| known.dir.upgrade())
+        && sys::path_of(sys::handle(&*shared)).is_some_and(|now| now == path)
+    {
         return Ok((shared, id));
     }
-    preopens.retain(|_, dir| dir.strong_count() > 0);
-    preopens.insert((id, mount), Arc::downgrade(&dir));
+    preopens.retain(|_, known| known.dir.strong_count() > 0);
+    preopens.insert(path, Shared { dir: Arc::downgrade(&dir), id, mount });
     Ok((dir, id))
 }
 

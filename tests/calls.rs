@@ -137,6 +137,43 @@ fn a_transfer_of_thousands_of_buffers_is_whole() {
 }
 
 #[test]
+fn of_buffers_1048576_are_transferred_and_one_more_is_inval_unless_out_of_memory() {
+    const MOST: u64 = 1 << 20;
+    let tree = Tree::new(&[]);
+    let mut guest = Guest::in_tree(&tree);
+    guest.bytes.resize(4096 + 8 * (MOST as usize + 1), 0);
+    let fd = guest.open("file", CREAT, FILE);
+    let (iovs, last) = (4096, 4096 + 8 * (MOST - 1));
+    guest.set(512, b"the last");
+    guest.set(last, &[0, 2, 0, 0, 8, 0, 0, 0]);
+    guest.must("fd_write", &[fd, iovs, MOST, OUT]);
+    assert_eq!((guest.u32(OUT), tree.text("file").as_str()), (8, "the last"));
+    let calls: &[(&str, &[u64])] =
+        &[("fd_pread", &[0]), ("fd_pwrite", &[0]), ("fd_read", &[]), ("fd_write", &[])];
+    for (name, offset) in calls {
+        for (count, errno) in [(MOST + 1, Errno::Inval), (MOST + 2, Errno::Overflow)] {
+            let args = [&[fd, iovs, count], *offset, &[OUT]].concat();
+            assert_eq!(guest.call(name, &args), Err(errno), "{name} of {count}");
+        }
+    }
+    assert_eq!(tree.text("file"), "the last");
+}
+
+#[test]
+fn of_subscriptions_65536_are_answered_and_one_more_is_inval_unless_out_of_memory() {
+    const MOST: u64 = 1 << 16;
+    for (mut guest, size) in [(Guest::new(Wasi::default()), 48), (Guest::new(Wasi::default()).unstable(), 56)]
+    {
+        let events = 4096 + size * (MOST + 1);
+        guest.bytes.resize((events + 32 * (MOST + 1)) as usize, 0);
+        guest.must("poll_oneoff", &[4096, events, MOST, OUT]);
+        assert_eq!(guest.u32(OUT), MOST);
+        assert_eq!(guest.call("poll_oneoff", &[4096, events, MOST + 1, OUT]), Err(Errno::Inval));
+        assert_eq!(guest.call("poll_oneoff", &[4096, events, MOST + 2, OUT]), Err(Errno::Overflow));
+    }
+}
+
+#[test]
 fn sizes_times_and_space_of_a_file_are_set_and_seen() {
     let tree = Tree::new(&[("file", "12345")]);
     let mut guest = Guest::in_tree(&tree);

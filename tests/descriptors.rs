@@ -119,6 +119,45 @@ fn one_descriptor_more_than_4096_is_mfile_until_one_is_closed() {
     assert_eq!(guest.slice(2000, 4), b"4094");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before() {
+    let tree = Tree::new(&[("dir/first", "")]);
+    let (dir, moved) = (tree.path().join("dir"), tree.path().join("moved"));
+    let mut wasi = Wasi::default();
+    wasi.add_preopen(b"/", &dir).unwrap();
+    std::fs::rename(&dir, &moved).unwrap();
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(dir.join("second"), "").unwrap();
+    wasi.add_preopen(b"/", &dir).unwrap();
+    std::fs::remove_file(dir.join("second")).unwrap();
+    std::fs::remove_dir(&dir).unwrap();
+    std::fs::rename(&moved, &dir).unwrap();
+    wasi.add_preopen(b"/", &dir).unwrap();
+    std::fs::write(dir.join("third"), "").unwrap();
+    let mut guest = Guest::new(wasi);
+    for (fd, name, errno) in
+        [(0, "first", None), (0, "third", None), (1, "third", Some(Errno::Noent)), (2, "third", None)]
+    {
+        assert_eq!(guest.try_open(fd, name, 0, FD_READ).err(), errno, "{name} in {fd}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn preopens_of_one_directory_share_a_handle_by_whatever_path_they_are_given() {
+    let tree = Tree::new(&[("dir/file", "")]);
+    std::os::unix::fs::symlink("dir", tree.path().join("link")).unwrap();
+    let mut wasi = Wasi::default();
+    for path in ["dir", "link", "dir/../dir/.", "dir"] {
+        wasi.add_preopen(b"/", &tree.path().join(path)).unwrap();
+    }
+    let dir = tree.path().join("dir").canonicalize().unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let links = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    assert_eq!(links.filter(|to| *to == dir).count(), 1);
+}
+
 #[test]
 fn a_preopen_more_than_4096_is_refused() {
     let tree = Tree::new(&[]);

@@ -48,7 +48,8 @@ export function run(command, args, options = {}) {
   })
 }
 
-const works = (command, ...args) => {
+/** Whether a command ends well. */
+export const works = (command, ...args) => {
   try {
     execFileSync(command, args, { stdio: 'ignore' })
     return true

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, errnoName, node, rawGuest, tree } from '../support/guest.mjs'
-import { fixture, linux, run } from './box.mjs'
+import { fixture, linux, run, works } from './box.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
 const { SYMLINK_FOLLOW } = LOOKUP
@@ -142,3 +142,13 @@ else {
     t.is(readFileSync(join(top, 'box/file'), 'utf8'), 'inside')
   })
 }
+
+const fuse = linux && works('unshare', '-rm', 'sh', '-c', `exec 3<>/dev/fuse && d=$(mktemp -d) &&
+  mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none "$d"; made=$?; umount -l "$d"; rmdir "$d"; exit $made`)
+if (!fuse) console.log('directories with one serial number are not attacked: no FUSE file system can be mounted here')
+;(fuse ? test : test.skip)('directories that have one serial number are two preopens, and each is opened once', async (t) => {
+  const script = fileURLToPath(new URL('serials.plan.mjs', import.meta.url))
+  const ran = await run('unshare', ['-rm', process.execPath, script, tree(t, {})])
+  t.is(ran.code, 0, ran.stderr)
+  t.deepEqual(JSON.parse(ran.stdout), { seen: [['secret', 'NOENT'], ['NOENT', 'public']], opened: 0, guests: 5 })
+})

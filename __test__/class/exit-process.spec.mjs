@@ -32,6 +32,29 @@ test('proc_exit calls process.exit as it is at that time', async (t) => {
   t.is(stdout, 'exit 5\n')
 })
 
+for (const [title, exit] of [
+  ['that returns, as a mock does', "(code) => console.log('exit', code)"], ['that is no function', '7'], ['that is not there', 'undefined'],
+]) {
+  test(`with a process.exit ${title}, the guest does not go on: ERR_WASI_EXIT is thrown`, async (t) => {
+    const { stdout } = await node(`
+      const { WASI } = require('capwasi')
+      for (const version of ['preview1', 'unstable', undefined]) {
+        const wasi = new WASI({ version, returnOnExit: false })
+        const run = () => {
+          wasi.wasiImport.proc_exit(5)
+          console.log('not reached')
+        }
+        const { exit } = process
+        process.exit = ${exit}
+        for (const enter of [() => wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start: run } }), run]) {
+          try { enter() } catch ({ code, exitCode }) { console.log(code, exitCode) }
+        }
+        process.exit = exit
+      }`)
+    t.is(stdout, ((exit.startsWith('(') ? 'exit 5\n' : '') + 'ERR_WASI_EXIT 5\n').repeat(6))
+  })
+}
+
 test('a call that is no proc_exit(code) returns EINVAL and does not end the process', async (t) => {
   const { stdout } = await node(`
     const { WASI } = require('capwasi')

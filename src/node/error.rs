@@ -125,20 +125,26 @@ pub fn not_started(env: &Env) -> Error {
 static EXIT: sys::napi_type_tag =
     sys::napi_type_tag { lower: 0x6361_7077_6173_6900, upper: 0x7072_6f63_5f65_7869 };
 
-/// What `proc_exit` throws: `start` catches it, and whoever else calls into the guest sees it.
-pub fn exit(env: &Env, code: sys::napi_value) -> Result<sys::napi_value> {
+/// What `proc_exit` throws when the process should have ended and has not: whoever called into the guest sees it.
+pub fn exit(env: &Env, code: sys::napi_value) -> Result<Object<'_>> {
     let error = create(env, Class::Error, "ERR_WASI_EXIT", "The guest has exited")?;
     // SAFETY: values of this environment.
     napi::check_status!(unsafe {
         let name = c"exitCode".as_ptr();
         sys::napi_set_named_property(env.raw(), error.raw(), name, code)
     })?;
+    Ok(error)
+}
+
+/// What `proc_exit` throws when `start` is to return: that catches it, and whoever else calls into the guest sees it.
+pub fn caught_exit(env: &Env, code: sys::napi_value) -> Result<sys::napi_value> {
+    let error = exit(env, code)?;
     // SAFETY: an object just made, that has no tag yet.
     napi::check_status!(unsafe { sys::napi_type_tag_object(env.raw(), error.raw(), &raw const EXIT) })?;
     Ok(error.raw())
 }
 
-/// Whether a value that was thrown is one of [`exit`].
+/// Whether a value that was thrown is one of [`caught_exit`].
 pub fn is_exit(env: &Env, thrown: sys::napi_value) -> bool {
     let (mut is_error, mut is_exit) = (false, false);
     // SAFETY: a value of this environment; only of an object is a tag asked.

@@ -12,7 +12,7 @@ use crate::wasi::memory::Memory;
 use crate::wasi::poll::Wait;
 use crate::wasi::{Import, Visitor, preview1, unstable};
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Error, JsError, Result, Status, sys};
+use napi::{Env, Error, JsError, Result, Status, ValueType, sys};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -239,7 +239,7 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
                 attempt.told.tell(clock, time);
                 go_on(context, &instance, &mut call, attempt)?;
             }
-            Failure::Exit(status) => return exit_process(env, status),
+            Failure::Exit(status) => return Err(exit_process(env, status)),
         }
     }
 }
@@ -302,14 +302,20 @@ fn go_on(context: &Context, instance: &Instance, call: &mut Call<'_>, attempt: A
     Ok(())
 }
 
-/// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written.
+/// Ends the process, or the worker, as JavaScript does: with its `exit` event and what is still to be written. If
+/// `process.exit` has been replaced by what returns, or by no function, the guest does not go on all the same.
 #[cold]
-fn exit_process(env: &Env, status: u32) -> Result<Option<Errno>> {
-    let process: Object<'_> = env.get_global()?.get_named_property_unchecked("process")?;
-    let exit: Unknown<'_> = process.get_named_property_unchecked("exit")?;
-    let status = env.create_int32(status.cast_signed())?;
-    call(env, exit.raw(), Some(process.raw()), &[status.raw()])?;
-    Ok(None)
+fn exit_process(env: &Env, status: u32) -> Error {
+    let end = || -> Result<Error> {
+        let process: Object<'_> = env.get_global()?.get_named_property_unchecked("process")?;
+        let exit: Unknown<'_> = process.get_named_property_unchecked("exit")?;
+        let status = env.create_int32(status.cast_signed())?;
+        if exit.get_type()? == ValueType::Function {
+            call(env, exit.raw(), Some(process.raw()), &[status.raw()])?;
+        }
+        Ok(error::throw_value(env, error::exit(env, status.raw())?.raw()))
+    };
+    end().unwrap_or_else(|error| error)
 }
 
 /// Ends the guest of a sandbox whose `start` is to return.
@@ -318,7 +324,7 @@ unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: this is the callback.
         let context = unsafe { values(env, info, &mut passed, 1) };
-        Err(error::throw_value(&context.env, error::exit(&context.env, passed[0])?))
+        Err(error::throw_value(&context.env, error::caught_exit(&context.env, passed[0])?))
     })
 }
 

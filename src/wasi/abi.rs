@@ -288,16 +288,21 @@ impl Arg for List<u8> {
     }
 }
 
-/// Buffers of a vectored transfer, each checked.
+/// Buffers of a vectored transfer at most: a call with more would take long, and its caller cannot end it meanwhile.
+pub const MAX_IOVECS: Size = 1 << 20;
+
+/// Buffers of a vectored transfer, each checked; more than [`MAX_IOVECS`] are `INVAL`.
 impl Arg for List<Iovec> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
         let iovs = list::<Iovec>(core);
         memory.check_list(iovs, <Iovec as Load>::SIZE)?;
-        (0..iovs.len).try_for_each(|index| memory.address(memory.load_at(iovs, index)?).map(drop))
+        let mut checked = 0..iovs.len.min(MAX_IOVECS);
+        checked.try_for_each(|index| memory.address(memory.load_at(iovs, index)?).map(drop))
     }
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
-        Ok(list(core))
+        let iovs = list::<Iovec>(core);
+        if iovs.len > MAX_IOVECS { Err(Errno::Inval.into()) } else { Ok(iovs) }
     }
 }
 

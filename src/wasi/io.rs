@@ -186,7 +186,8 @@ impl Stream {
 }
 
 impl Wasi {
-    /// Reads at the position: `readv`.
+    /// Reads at the position: `readv`. Of more than [`MAX_IOVECS`](super::abi::MAX_IOVECS) buffers this and all
+    /// calls that take buffers say `INVAL`.
     pub fn fd_read(&self, memory: Memory, fd: Arc<Entry>, Out(iovs): Out<List<Iovec>>) -> Result<Size> {
         fd.require(Rights::FD_READ)?;
         match &fd.descriptor {

@@ -92,8 +92,12 @@ pub struct Readiness {
     pub hangup: bool,
 }
 
+/// Subscriptions of one call at most: it asks about each, and nobody can end it meanwhile.
+pub const MAX_SUBSCRIPTIONS: Size = 1 << 16;
+
 impl Wasi {
-    /// Waits until one of the subscriptions has an answer, and answers each that has: `poll`.
+    /// Waits until one of the subscriptions has an answer, and answers each that has: `poll`. None at all are
+    /// `INVAL`, and so are more than [`MAX_SUBSCRIPTIONS`].
     pub fn poll_oneoff(
         &self,
         memory: Memory,
@@ -119,7 +123,7 @@ impl Wasi {
     ) -> Result<Size> {
         let events = List { ptr: events, len: nsubscriptions };
         memory.check_list(events, <Event as Store>::SIZE)?;
-        if nsubscriptions == 0 {
+        if !(1..=MAX_SUBSCRIPTIONS).contains(&nsubscriptions) {
             return Err(Errno::Inval.into());
         }
         let started = attempt.started.unwrap_or_else(sys::monotonic_now);

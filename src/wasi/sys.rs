@@ -17,12 +17,12 @@ pub use windows::*;
 #[cfg(target_os = "linux")]
 mod getdents;
 #[cfg(target_os = "linux")]
-pub use getdents::DirStream;
+pub use getdents::{DirPosition, DirStream};
 
 #[cfg(not(target_os = "linux"))]
 mod readdir;
 #[cfg(not(target_os = "linux"))]
-pub use readdir::DirStream;
+pub use readdir::{DirPosition, DirStream};
 
 /// How a path is opened.
 #[derive(Clone, Copy, Debug)]

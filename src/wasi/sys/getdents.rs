@@ -16,11 +16,21 @@ pub struct DirStream {
     buffer: Box<[u8]>,
     /// Part of the buffer that holds records not yet passed.
     records: std::ops::Range<usize>,
-    /// The kernel's offset of each entry met so far. The offsets themselves, often hashes of 63 bits, are no
-    /// positions for a guest, whose `telldir` has 32.
+    /// The kernel's offset of each entry met since the one of index `first`. The offsets themselves, often hashes of
+    /// 63 bits, are no positions for a guest, whose `telldir` has 32.
     offsets: Vec<u64>,
+    /// What comes before this index is read again from the start if it is asked for.
+    first: usize,
     /// Index of the entry that is next.
     position: usize,
+}
+
+/// Where a stream is.
+#[derive(Clone, Debug, Default)]
+pub struct DirPosition {
+    index: usize,
+    /// The kernel's.
+    offset: u64,
 }
 
 /// Offsets in a `linux_dirent64`.
@@ -32,29 +42,53 @@ const NAME: usize = 19;
 
 impl DirStream {
     const BUFFER: usize = 32 * 1024;
+    /// Offsets kept at most: half a megabyte.
+    const MAX_OFFSETS: usize = 64 * 1024;
 
-    /// Opens a directory again, to read it without moving anybody else's position.
-    pub fn open(dir: &Dir) -> Result<Self> {
+    /// Opens a directory again, to read it from a position on without moving anybody else's.
+    pub fn open(dir: &Dir, from: &DirPosition) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
-        Ok(Self { dir, buffer: vec![0; Self::BUFFER].into(), records: 0..0, offsets: vec![0], position: 0 })
+        if from.index > 0 {
+            rustix::fs::seek(&dir, SeekFrom::Start(from.offset))?;
+        }
+        Ok(Self {
+            dir,
+            buffer: vec![0; Self::BUFFER].into(),
+            records: 0..0,
+            offsets: vec![from.offset],
+            first: from.index,
+            position: from.index,
+        })
+    }
+
+    /// Where it is.
+    pub fn position(&self) -> DirPosition {
+        DirPosition { index: self.position, offset: self.offsets[self.position - self.first] }
     }
 
     /// Goes to a position that an entry gave as its `next`, or to 0, the start, which also shows what has been
     /// created since.
     pub fn seek(&mut self, position: u64) -> Result<()> {
         let position = usize::try_from(position).unwrap_or(usize::MAX);
-        if position == 0 {
-            self.offsets.truncate(1);
-        }
-        if position == 0 || position != self.position {
-            self.position = position.min(self.offsets.len() - 1);
-            rustix::fs::seek(&self.dir, SeekFrom::Start(self.offsets[self.position]))?;
-            self.records = 0..0;
+        if position == 0 || position < self.first {
+            self.go_to(0, 0)?;
+            self.first = 0;
+            self.offsets.splice(.., [0]);
+        } else if position != self.position {
+            let known = (position - self.first).min(self.offsets.len() - 1);
+            self.go_to(self.first + known, self.offsets[known])?;
         }
         while self.position < position && self.peek()?.is_some() {
             self.advance();
         }
+        Ok(())
+    }
+
+    fn go_to(&mut self, position: usize, offset: u64) -> Result<()> {
+        rustix::fs::seek(&self.dir, SeekFrom::Start(offset))?;
+        self.position = position;
+        self.records = 0..0;
         Ok(())
     }
 
@@ -95,7 +129,11 @@ impl DirStream {
         let (len, offset) = (record.len(), u64::from_ne_bytes(field(record, OFF)));
         self.records.start += len;
         self.position += 1;
-        if self.position == self.offsets.len() {
+        if self.position - self.first == self.offsets.len() {
+            if self.offsets.len() == Self::MAX_OFFSETS {
+                self.first = self.position;
+                self.offsets.clear();
+            }
             self.offsets.push(offset);
         }
     }

@@ -10,9 +10,18 @@ use std::io::Result;
 #[derive(Debug)]
 pub struct DirStream {
     dir: Dir,
-    /// As they were last read, `None` before that.
+    /// As they were last read, from that of index `first` on; `None` before that.
     entries: Option<Vec<Entry>>,
+    first: usize,
     position: usize,
+}
+
+/// Where a stream is.
+#[derive(Clone, Debug, Default)]
+pub struct DirPosition {
+    index: usize,
+    /// Name of the entry there, which may have another index when the directory is read again.
+    name: Option<Vec<u8>>,
 }
 
 /// An entry, as the system gave it.
@@ -24,29 +33,57 @@ pub(super) struct Entry {
 }
 
 impl DirStream {
-    /// Opens a directory.
-    pub fn open(dir: &Dir) -> Result<Self> {
-        Ok(Self { dir: dir.try_clone()?, entries: None, position: 0 })
+    /// Opens a directory, to read it from a position on.
+    pub fn open(dir: &Dir, from: &DirPosition) -> Result<Self> {
+        let mut stream =
+            Self { dir: dir.try_clone()?, entries: None, first: from.index, position: from.index };
+        if from.index > 0 {
+            let mut entries = stream.read()?;
+            let at = entries.iter().position(|entry| from.name.as_ref() == Some(&entry.name));
+            entries.drain(..at.unwrap_or(from.index).min(entries.len()));
+            stream.entries = Some(entries);
+        }
+        Ok(stream)
+    }
+
+    /// Where it is.
+    pub fn position(&self) -> DirPosition {
+        DirPosition { index: self.position, name: self.entry().map(|entry| entry.name.clone()) }
     }
 
     /// Goes to a position that an entry gave as its `next`, or to 0, the start, which also shows what has been
     /// created since.
     pub fn seek(&mut self, position: u64) -> Result<()> {
-        if position == 0 || self.entries.is_none() {
-            let mut entries = super::entries(&self.dir)?;
-            entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
-            self.entries = Some(entries);
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        if position == 0 || position < self.first || self.entries.is_none() {
+            self.entries = Some(self.read()?);
+            self.first = 0;
         }
-        self.position = usize::try_from(position).unwrap_or(usize::MAX);
+        self.position = position;
         Ok(())
+    }
+
+    /// Reads the whole directory.
+    fn read(&self) -> Result<Vec<Entry>> {
+        let mut entries = super::entries(&self.dir)?;
+        entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
+        Ok(entries)
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        self.entries.as_ref()?.get(self.position - self.first)
     }
 
     /// The entry at the position, `None` at the end. The entries for the directory itself and the one above it
     /// are left out.
     pub fn peek(&mut self) -> Result<Option<DirEntry<'_>>> {
         let next = self.position.saturating_add(1) as u64;
-        let entry = self.entries.as_ref().and_then(|entries| entries.get(self.position));
-        Ok(entry.map(|entry| DirEntry { name: &entry.name, ino: entry.ino, filetype: entry.filetype, next }))
+        Ok(self.entry().map(|entry| DirEntry {
+            name: &entry.name,
+            ino: entry.ino,
+            filetype: entry.filetype,
+            next,
+        }))
     }
 
     /// Passes the entry at the position.

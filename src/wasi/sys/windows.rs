@@ -235,14 +235,7 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
 /// Serial number of the directory above a directory, which is found by name: nothing open can be renamed or
 /// moved here, nor what it is in.
 pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
-    let mut name = vec![0; 32 * 1024];
-    let room = name.len() as u32;
-    // SAFETY: an open handle, and room for as many characters as said.
-    let len = unsafe { GetFinalPathNameByHandleW(handle.as_raw_handle(), name.as_mut_ptr(), room, 0) };
-    if len == 0 || len > room {
-        return Err(Error::last_os_error());
-    }
-    let path = PathBuf::from(OsString::from_wide(&name[..len as usize]));
+    let path = path_of(handle).ok_or_else(Error::last_os_error)?;
     match path.parent().and_then(directory_ino) {
         Some(ino) => Ok(Some(ino)),
         None => Ok(Some(stat(handle)?.ino)),
@@ -414,6 +407,15 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
         None | Some("") => path,
         Some(path) => Path::new(path),
     }
+}
+
+/// Where something open is at this moment, if the system can tell.
+pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
+    let mut path = vec![0; 32 * 1024];
+    let room = path.len() as u32;
+    // SAFETY: an open handle, and room for as many characters as said.
+    let len = unsafe { GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), room, 0) };
+    (len > 0 && len <= room).then(|| OsString::from_wide(&path[..len as usize]).into())
 }
 
 /// Opens the directory at a path of the host's, for reading, and so that it stays where it is.

@@ -10,12 +10,12 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Result;
 use std::mem::MaybeUninit;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
 
 /// More bytes than a link can hold.
 const LINK_MAX: usize = 4096;
@@ -354,6 +354,30 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
     {
         let _ = handle;
         Some(0)
+    }
+}
+
+/// Where something open is at this moment, if the system can tell.
+pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    {
+        // It makes sure that this is the kernel's own /proc.
+        let links = rustix_linux_procfs::proc_self_fd().ok()?;
+        let number = rustix::path::DecInt::from_fd(handle);
+        let path = rustix::fs::readlinkat(links, number, Vec::new()).ok()?.into_bytes();
+        // Of what is no longer anywhere, or out of reach, it says so.
+        let is_there = path.starts_with(b"/") && !path.ends_with(b" (deleted)");
+        is_there.then(|| OsString::from_vec(path).into())
+    }
+    #[cfg(target_vendor = "apple")]
+    {
+        let path = rustix::fs::getpath(handle).ok()?.into_bytes();
+        Some(OsString::from_vec(path).into())
+    }
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    {
+        let _ = handle;
+        None
     }
 }
 
