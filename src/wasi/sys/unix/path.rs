@@ -12,9 +12,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Result};
+use std::io::Result;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -33,7 +32,7 @@ pub(in crate::wasi::sys) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
     }
 }
 
-#[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
 fn filestat(stat: &Stat) -> Filestat {
     Filestat {
         dev: stat.st_dev as u64,
@@ -197,7 +196,7 @@ pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
 /// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old, a
 /// filter forbids it, or something was renamed meanwhile.
 #[cfg(target_os = "linux")]
-fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<OwnedFd>> {
+fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<std::os::fd::OwnedFd>> {
     use rustix::fs::ResolveFlags;
     let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -205,7 +204,7 @@ fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Opt
         Ok(opened) => Ok(Some(opened)),
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => Ok(None),
         // As cap-std says it.
-        Err(Errno::XDEV) => Err(ErrorKind::PermissionDenied.into()),
+        Err(Errno::XDEV) => Err(std::io::ErrorKind::PermissionDenied.into()),
         Err(error) => Err(error.into()),
     }
 }
