@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { ADDON, LIBRARY, RELEASE } from './cargo.mjs'
+import { ADDON, LIBRARY, OLDEST_MACOS, RELEASE } from './cargo.mjs'
 import { chosen } from './platforms.mjs'
 import { root } from './ready.mjs'
 
@@ -62,7 +62,8 @@ function build({ os, file, fromLinux }) {
   const [triple] = fromLinux.split('.')
   const { args, env } = toolchain(triple, os)
   const options = [...ADDON, ...RELEASE, '--target', fromLinux, ...args]
-  run(join(venv, 'bin/cargo-zigbuild'), ['rustc', ...options], { ...env, LIBNODE_PATH: libnode })
+  const environment = { ...env, LIBNODE_PATH: libnode, MACOSX_DEPLOYMENT_TARGET: OLDEST_MACOS }
+  run(join(venv, 'bin/cargo-zigbuild'), ['rustc', ...options], environment)
   rmSync(join(root, file), { force: true })
   copyFileSync(join(target, triple, 'release', LIBRARY[os]), join(root, file))
 }

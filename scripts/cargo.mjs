@@ -13,3 +13,6 @@ export const ADDON = ['--lib', '--crate-type', 'cdylib']
 const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
 const flags = JSON.stringify([`--remap-path-prefix=${cargoHome}=cargo`])
 export const RELEASE = ['--release', '--config', `target.'cfg(all())'.rustflags=${flags}`]
+
+/** The macOS that .cargo/config.toml asks for; cargo-zigbuild looks for it in its own environment only. */
+export const OLDEST_MACOS = '11.0'

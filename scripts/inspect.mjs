@@ -4,11 +4,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { OLDEST_MACOS } from './cargo.mjs'
 import { root } from './ready.mjs'
 
 const LIMIT = 1024 * 1024
 const OLDEST_GLIBC = 28 // 2.28: Debian 10, RHEL 8
-const OLDEST_MACOS = '11.0'
 
 const MACHINE = {
   linux: { x64: 'elf64-x86-64', arm64: 'elf64-littleaarch64' },

