@@ -5,7 +5,7 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
-const platform = require('./platform.js')
+const { platform, PLATFORMS } = require('./platform.js')
 
 function load() {
   const beside = join(__dirname, `capwasi.${platform}.node`)
@@ -14,9 +14,13 @@ function load() {
     return require(`capwasi-${platform}`)
   } catch (cause) {
     if (cause.code !== 'MODULE_NOT_FOUND') throw cause
+    const remedy = PLATFORMS.includes(platform)
+      ? 'Install the package: it is an optional dependency, which npm leaves out with --omit=optional, and when ' +
+        'node_modules or the lock file come from another platform.'
+      : `There are packages for ${PLATFORMS.join(', ')}.`
     const message =
       `capwasi has no native addon for ${platform}: there is neither ${beside} nor the package capwasi-${platform}. ` +
-      'Install that package, or build the addon with `npm run build`, which needs Rust.'
+      `${remedy} To build the addon from source, run \`npm run build\` in a clone of capwasi, which needs Rust.`
     throw Object.assign(new Error(message, { cause }), { code: 'ERR_CAPWASI_NO_ADDON' })
   }
 }

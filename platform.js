@@ -1,14 +1,25 @@
 'use strict'
 
-// The name of this platform, as its addon and its package bear it: linux-x64-gnu, darwin-arm64, win32-x64-msvc …
+// The name of this platform, as its addon and its package bear it, and the names of those that have a package.
 
 const { readFileSync } = require('node:fs')
 
+const PLATFORMS = [
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+  'win32-arm64-msvc',
+]
+
+/** Whether this Node runs on musl: its dynamic linker is among what the process has mapped. */
 function usesMusl() {
   try {
-    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl')
+    return /\/ld-musl-|-linux-musl\/libc\.so/.test(readFileSync('/proc/self/maps', 'latin1'))
   } catch {
-    process.report.excludeNetwork = true
     return !process.report.getReport().header.glibcVersionRuntime
   }
 }
@@ -16,4 +27,5 @@ function usesMusl() {
 const { platform, arch } = process
 const abi = { linux: () => (usesMusl() ? '-musl' : '-gnu'), win32: () => '-msvc' }
 
-module.exports = `${platform}-${arch}${abi[platform]?.() ?? ''}`
+exports.platform = `${platform}-${arch}${abi[platform]?.() ?? ''}`
+exports.PLATFORMS = PLATFORMS

@@ -2,14 +2,14 @@
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import platform from '../platform.js'
+import { platform } from '../platform.js'
+import { ADDON, LIBRARY, RELEASE } from './cargo.mjs'
 import { root, run } from './ready.mjs'
 
 const debug = process.argv.includes('--debug')
-const library = { darwin: 'libcapwasi.dylib', win32: 'capwasi.dll' }[process.platform] ?? 'libcapwasi.so'
 
-run('cargo', 'build', ...(debug ? [] : ['--release']))
-const built = join(process.env.CARGO_TARGET_DIR ?? 'target', debug ? 'debug' : 'release', library)
+run('cargo', 'rustc', ...ADDON, ...(debug ? [] : RELEASE))
+const built = join(process.env.CARGO_TARGET_DIR ?? 'target', debug ? 'debug' : 'release', LIBRARY[process.platform])
 const addon = join(root, `capwasi.${platform}.node`)
 rmSync(addon, { force: true }) // Not overwritten: a program may be running with it.
 copyFileSync(resolve(root, built), addon)

@@ -4,11 +4,12 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { platform } from '../platform.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-// On Windows npm, npx and the like are scripts, which only a shell runs.
-const isScript = (command) => process.platform === 'win32' && command !== process.execPath
+// On Windows npm and npx are scripts, which only a shell runs.
+const isScript = (command) => process.platform === 'win32' && ['npm', 'npx'].includes(command)
 
 /** Runs a command in the project's root with its output shown; ends this process if it fails. */
 export function run(command, ...args) {
@@ -29,9 +30,8 @@ export function ready() {
     console.log('Installing dependencies …')
     run('npm', 'ci', '--no-audit', '--no-fund')
   }
-  const addons = readdirSync(root).filter((name) => /^capwasi\..*\.node$/.test(name))
   const sources = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
-  if (Math.max(0, ...addons.map(changed)) < Math.max(...sources.map(changed))) {
+  if (changed(`capwasi.${platform}.node`) < Math.max(...sources.map(changed))) {
     if (spawnSync('cargo', ['--version']).status !== 0) {
       console.error('capwasi is built with Rust, which is not installed: see https://rustup.rs')
       process.exit(1)

@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { assemble, tree } from '../support/guest.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
+const posix = process.platform === 'win32' ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
 const SLOWEST = 2000
 const NOTHING = new Int32Array(new SharedArrayBuffer(4))
@@ -85,11 +85,11 @@ function fifo(t) {
   return { fd, path }
 }
 
-posix.serial('a worker ends whose guest reads an empty pipe', async (t) => {
+posix('a worker ends whose guest reads an empty pipe', async (t) => {
   await compare(t, looping('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: fifo(t).fd })
 })
 
-posix.serial('a worker ends whose guest writes to a full pipe', async (t) => {
+posix('a worker ends whose guest writes to a full pipe', async (t) => {
   const { fd, path } = fifo(t)
   const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   t.throws(() => { for (;;) writeSync(filler, Buffer.alloc(4096)) }, { code: 'EAGAIN' })
@@ -97,12 +97,12 @@ posix.serial('a worker ends whose guest writes to a full pipe', async (t) => {
   await compare(t, looping('fd_write', 'i32 i32 i32 i32', [1, 0, 1, 16], iovec), { stdout: fd })
 })
 
-posix.serial('a worker ends whose guest polls an empty pipe', async (t) => {
+posix('a worker ends whose guest polls an empty pipe', async (t) => {
   const subscription = '(i32.store8 (i32.const 8) (i32.const 1))'
   await compare(t, looping('poll_oneoff', 'i32 i32 i32 i32', [0, 512, 1, 1024], subscription), { stdin: fifo(t).fd })
 })
 
-posix.serial('a worker ends whose guest accepts where nobody connects', async (t) => {
+posix('a worker ends whose guest accepts where nobody connects', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())

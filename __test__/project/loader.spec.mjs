@@ -1,12 +1,11 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tree } from '../support/guest.mjs'
+import { PLATFORMS, platform } from '../../platform.js'
+import { root, tree } from '../support/guest.mjs'
 
-const root = new URL('../../', import.meta.url).pathname
-const addon = readdirSync(root).find((name) => /^capwasi\..*\.node$/.test(name))
-const platform = /^capwasi\.(.*)\.node$/.exec(addon)[1]
+const addon = `capwasi.${platform}.node`
 
 /** A copy of the package as it is installed, without an addon. */
 function installed(t) {
@@ -43,7 +42,16 @@ test('where there is neither, the error names both', (t) => {
   t.is(code, 'ERR_CAPWASI_NO_ADDON')
   t.true(message.includes(join(home, addon)), message)
   t.true(message.includes(`the package capwasi-${platform}`), message)
+  t.true(message.includes('optional dependency'), message)
   t.true(message.includes('npm run build'), message)
+})
+
+test('on a platform without a package, the error says which have one', (t) => {
+  const { app, home } = installed(t)
+  writeFileSync(join(home, 'platform.js'), "Object.defineProperty(process, 'arch', { value: 's390x' })\n" + readFileSync(join(root, 'platform.js')))
+  const message = print(app, "try { require('capwasi') } catch ({ message }) { console.log(message) }")
+  t.regex(message, /no native addon for \w+-s390x/)
+  t.true(message.includes(PLATFORMS.join(', ')), message)
 })
 
 test('an addon that cannot be loaded is an error of its own', (t) => {

@@ -2,17 +2,17 @@ import test from 'ava'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tree } from '../support/guest.mjs'
+import { pathToFileURL } from 'node:url'
+import { root, tree } from '../support/guest.mjs'
 
-const root = new URL('../../', import.meta.url)
-const register = new URL('register.js', root)
-const capwasi = JSON.stringify(new URL('index.js', root).pathname)
+const register = join(root, 'register.js')
+const capwasi = JSON.stringify(join(root, 'index.js'))
 
 /** Runs a program under a flag, and gives what it prints. */
 function run(t, flags, name, source) {
   const file = join(tree(t), name)
   writeFileSync(file, source)
-  return execFileSync(process.execPath, [...flags, file], { encoding: 'utf8', cwd: root.pathname })
+  return execFileSync(process.execPath, [...flags, file], { encoding: 'utf8', cwd: root })
 }
 
 const commonJs = `
@@ -39,8 +39,8 @@ const worker = `
     import('node:wasi').then(({ WASI }) => console.log(require('wasi').WASI === ours, WASI === ours))
   }`
 
-for (const flags of [['-r', register.pathname], ['--import', register.href], ['-r', 'capwasi/register'], ['--import', 'capwasi/register']]) {
-  const under = `node ${flags[0]} ${flags[1].includes('file:') || flags[1].startsWith('/') ? 'register.js' : flags[1]}`
+for (const flags of [['-r', register], ['--import', pathToFileURL(register).href], ['-r', 'capwasi/register'], ['--import', 'capwasi/register']]) {
+  const under = `node ${flags[0]} ${flags[1].endsWith('register.js') ? 'register.js' : flags[1]}`
 
   test(`${under}: require and process.getBuiltinModule give capwasi`, (t) => {
     t.is(run(t, flags, 'app.cjs', commonJs), 'true true\ntrue\ntrue\ntrue true\n')

@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RubyVM } from '@ruby/wasm-wasi'
 import { WASI } from 'capwasi'
-import { tree } from '../support/guest.mjs'
+import { root, tree } from '../support/guest.mjs'
 
-const root = new URL('../../', import.meta.url).pathname
 const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
 const module = WebAssembly.compile(readFileSync(wasm))
 

@@ -11,13 +11,22 @@ import { fileURLToPath } from 'node:url'
 /** The root of the package under test. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Removes a directory. Windows keeps those that a sandbox nobody has closed still has open. */
+function remove(directory) {
+  try {
+    rmSync(directory, { recursive: true, force: true })
+  } catch (error) {
+    if (process.platform !== 'win32' || error.code !== 'EBUSY') throw error
+  }
+}
+
 /**
  * A directory with the given files, removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
  * link: { symlink: 'a/b.txt' } })`. `t` is anything with a `teardown`.
  */
 export function tree(t, files = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  t.teardown(() => remove(directory))
   for (const [name, content] of Object.entries(files)) {
     const path = join(directory, name)
     mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true })

@@ -68,15 +68,21 @@ struct Table<'env> {
 
 impl Visitor for Table<'_> {
     fn visit<I: Import>(&mut self) {
+        self.add(I::NAME, callback::<I>, I::SIGNATURE.params().len());
+    }
+}
+
+impl Table<'_> {
+    /// Adds a function. One of it, while the compiler makes a `visit` for each function.
+    fn add(&mut self, name: &'static str, callback: Callback, params: usize) {
         let Ok(natives) = &mut self.natives else { return };
-        let added = function(self.context, I::NAME, callback::<I>)
-            .and_then(|function| natives.set_named_property(I::NAME, function));
+        let added = function(self.context, name, callback)
+            .and_then(|function| natives.set_named_property(name, function));
         if let Err(error) = added {
             self.natives = Err(error);
         }
-        let (name, inval) = (I::NAME, Errno::Inval as u16);
-        let params: Vec<_> = (0..I::SIGNATURE.params().len()).map(|at| format!("a{at}")).collect();
-        let (count, params) = (params.len(), params.join(", "));
+        let (count, inval) = (params, Errno::Inval as u16);
+        let params = (0..count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(", ");
         let call = format!("arguments.length === {count} ? {name}(id, {params}) : {inval}");
         self.names.push(name);
         self.body.push(format!(

@@ -5,6 +5,8 @@
 
 use super::error::pending;
 use napi::{Env, Error, Status, sys};
+use once_cell::sync::Lazy;
+use std::ffi::{CStr, c_void};
 use std::ptr;
 
 /// The error to return after a call of JavaScript has failed: what was thrown is still on its way, or else
@@ -25,29 +27,48 @@ pub fn failed(env: &Env, status: sys::napi_status) -> Error {
     pending()
 }
 
-#[cfg(unix)]
-fn terminate() {
-    use once_cell::sync::Lazy;
-    use std::ffi::c_void;
+/// `static Isolate* v8::Isolate::GetCurrent()`, as compilers there name it.
+#[cfg(not(windows))]
+const GET_CURRENT: &CStr = c"_ZN2v87Isolate10GetCurrentEv";
+#[cfg(windows)]
+const GET_CURRENT: &CStr = c"?GetCurrent@Isolate@v8@@SAPEAV12@XZ";
 
+/// `void v8::Isolate::TerminateExecution()`.
+#[cfg(not(windows))]
+const TERMINATE_EXECUTION: &CStr = c"_ZN2v87Isolate18TerminateExecutionEv";
+#[cfg(windows)]
+const TERMINATE_EXECUTION: &CStr = c"?TerminateExecution@Isolate@v8@@QEAAXXZ";
+
+/// The address of a function that the program exports, null if there is none.
+#[cfg(not(windows))]
+fn exported(name: &CStr) -> *const c_void {
+    // SAFETY: a look-up by name in the process, which changes nothing.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+/// The address of a function that the program exports, null if there is none.
+#[cfg(windows)]
+fn exported(name: &CStr) -> *const c_void {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+    // SAFETY: a look-up by name in the program's own module, which is never unloaded.
+    let function = unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), name.as_ptr().cast()) };
+    function.map_or(ptr::null(), |function| function as *const c_void)
+}
+
+fn terminate() {
     type GetCurrent = unsafe extern "C" fn() -> *mut c_void;
     type TerminateExecution = unsafe extern "C" fn(*mut c_void);
 
     static FUNCTIONS: Lazy<Option<(GetCurrent, TerminateExecution)>> = Lazy::new(|| {
-        // SAFETY: a look-up by name in the process, which changes nothing.
-        let (get_current, terminate) = unsafe {
-            let find = |name: &std::ffi::CStr| libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-            (find(c"_ZN2v87Isolate10GetCurrentEv"), find(c"_ZN2v87Isolate18TerminateExecutionEv"))
-        };
+        let (get_current, terminate) = (exported(GET_CURRENT), exported(TERMINATE_EXECUTION));
         if get_current.is_null() || terminate.is_null() {
             return None;
         }
-        // SAFETY: these are `static Isolate* v8::Isolate::GetCurrent()` and `void v8::Isolate::TerminateExecution()`,
-        // whose mangled names hold their signatures; `this` is passed as the first argument.
+        // SAFETY: the mangled names hold the signatures; `this` is passed as the first argument.
         unsafe {
             Some((
-                std::mem::transmute::<*mut c_void, GetCurrent>(get_current),
-                std::mem::transmute::<*mut c_void, TerminateExecution>(terminate),
+                std::mem::transmute::<*const c_void, GetCurrent>(get_current),
+                std::mem::transmute::<*const c_void, TerminateExecution>(terminate),
             ))
         }
     });
@@ -56,7 +77,3 @@ fn terminate() {
         unsafe { terminate(get_current()) };
     }
 }
-
-/// The names differ on Windows, where a worker's JavaScript goes on until it next calls Node.
-#[cfg(not(unix))]
-fn terminate() {}

@@ -352,8 +352,11 @@ pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Re
     Ok(then(target.replace('\\', "/").as_bytes()))
 }
 
-/// Removes an empty directory.
+/// Removes an empty directory. Windows would take a link to one for it.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
+    if stat_at(dir, path, false)?.filetype == Filetype::SymbolicLink {
+        return Err(error(ERROR_DIRECTORY));
+    }
     dir.remove_dir(path)
 }
 

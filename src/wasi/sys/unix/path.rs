@@ -32,7 +32,7 @@ pub(in crate::wasi::sys) fn filetype(mode: rustix::fs::RawMode) -> Filetype {
     }
 }
 
-#[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the widths differ between systems")]
 fn filestat(stat: &Stat) -> Filestat {
     Filestat {
         dev: stat.st_dev as u64,

@@ -5,6 +5,7 @@ use windows_sys::Win32::Foundation as win;
 use windows_sys::Win32::Networking::WinSock as wsa;
 
 /// The errno that a number of the system stands for.
+#[expect(clippy::match_same_arms, reason = "a line for each sort of cause, though some are one errno")]
 pub fn errno(code: i32) -> Errno {
     match code.cast_unsigned() {
         win::ERROR_BAD_ENVIRONMENT => Errno::TooBig,

@@ -1,0 +1,113 @@
+// Installs what release.mjs has packed, from a registry of its own on this machine, in empty projects, with npm, pnpm and
+// yarn and without Rust; and uses it there as the README says. Once without the package of this platform, which is to say so.
+
+import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { platform } from '../platform.js'
+import { root } from './ready.mjs'
+
+const packages = join(root, 'target/packages')
+const windows = process.platform === 'win32'
+const work = mkdtempSync(join(tmpdir(), 'capwasi-install-'))
+
+/** What a registry tells of a package. */
+function packument(name, registry) {
+  const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'))
+  const { version } = manifest
+  const tarball = `${name}-${version}.tgz`
+  const hash = createHash('sha512').update(readFileSync(join(packages, tarball))).digest('base64')
+  const dist = { tarball: `${registry}/${tarball}`, integrity: `sha512-${hash}` }
+  return { name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, dist } } }
+}
+
+const server = createServer(({ url }, response) => {
+  const name = url.slice(1)
+  const packed = readdirSync(packages)
+  if (!packed.includes(name)) return response.writeHead(404).end('{}')
+  response.end(name.endsWith('.tgz') ? readFileSync(join(packages, name)) : JSON.stringify(packument(name, registry)))
+})
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const registry = `http://127.0.0.1:${server.address().port}`
+
+/** A PATH with nothing on it but Node and a shell. */
+function path() {
+  if (windows) return [dirname(process.execPath), process.env.SystemRoot, join(process.env.SystemRoot, 'System32')].join(delimiter)
+  const bin = join(work, 'bin')
+  mkdirSync(bin)
+  symlinkSync(process.execPath, join(bin, 'node'))
+  for (const command of ['npm', 'npx', 'sh', 'env']) {
+    symlinkSync(execFileSync('which', [command], { encoding: 'utf8' }).trim(), join(bin, command))
+  }
+  return bin
+}
+const env = { ...process.env, PATH: path() }
+
+async function run(cwd, command, ...args) {
+  const shell = windows && command !== process.execPath
+  const { stdout } = await promisify(execFile)(command, args, { cwd, encoding: 'utf8', shell, env })
+  return stdout
+}
+
+const INSTALLERS = {
+  npm: ['npm', 'install', '--no-audit', '--no-fund', '--registry', registry],
+  pnpm: ['npx', '--yes', 'pnpm@10', 'install', '--ignore-workspace', '--registry', registry],
+  yarn: ['npx', '--yes', 'yarn@1', 'install', '--registry', registry],
+}
+
+/** An empty project that depends on capwasi, with that installed. */
+async function project(name, install) {
+  const folder = join(work, name)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: { capwasi: '*' } }))
+  await run(folder, ...install)
+  return folder
+}
+
+const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext']
+const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
+
+/** Programs, the arguments they are started with, and what they print. */
+const USES = {
+  'app.cjs': ["console.log(require('capwasi').WASI.name)", [], 'WASI\n'],
+  'app.mjs': ["import { WASI } from 'capwasi'\nconsole.log(WASI.name)", [], 'WASI\n'],
+  'registered.mjs': [
+    "import { WASI } from 'node:wasi'\nimport capwasi from 'capwasi'\nconsole.log(WASI === capwasi.WASI)",
+    ['--no-warnings', '--import', 'capwasi/register'], 'true\n',
+  ],
+  'app.mts': [
+    "import { WASI } from 'capwasi'\nexport const names: string[] = Object.keys(new WASI({ version: 'preview1' }).wasiImport)",
+    [...tsc, ...types], '',
+  ],
+  'wrong.mts': ["import { WASI } from 'capwasi'\nnew WASI({ version: 1 })", [...tsc, ...types], /error TS2322/],
+}
+
+async function use(folder) {
+  for (const [file, [source, args, wanted]] of Object.entries(USES)) {
+    writeFileSync(join(folder, file), source)
+    const printed = await run(folder, process.execPath, ...args, file).catch(({ stdout }) => stdout)
+    const fine = wanted instanceof RegExp ? wanted.test(printed) : printed === wanted
+    if (!fine) throw new Error(`${file} in ${folder} prints ${JSON.stringify(printed)}`)
+  }
+}
+
+try {
+  for (const [name, install] of Object.entries(INSTALLERS)) {
+    const folder = await project(name, install)
+    await use(folder)
+    const there = readdirSync(join(folder, 'node_modules')).filter((each) => each.startsWith('capwasi'))
+    console.log(`${name}: installed and used on Node ${process.version}; in node_modules: ${there.join(', ')}`)
+  }
+  const folder = await project('without', [...INSTALLERS.npm, '--omit=optional'])
+  const program = "try { require('capwasi') } catch ({ code, message }) { console.log(code, message) }"
+  const said = await run(folder, process.execPath, '-e', program)
+  if (!said.includes('ERR_CAPWASI_NO_ADDON') || !said.includes(`capwasi-${platform}`)) throw new Error(said)
+  console.log(`without a platform's package: ${said}`)
+} finally {
+  server.close()
+  rmSync(work, { recursive: true, force: true })
+}
