@@ -168,8 +168,11 @@ test('threads that use one shared memory for everything at once do each other no
   const functions = Object.entries(FUNCTIONS).filter(([name]) => !/^(proc_exit|poll_oneoff|sock_|fd_allocate|fd_filestat_set_size)/.test(name))
   const workers = [1, 2, 3].map((seed) => new Worker(script, { eval: true, workerData: { main, memory, directory, functions, seed } }))
   for (const worker of workers) t.teardown(() => worker.terminate())
-  await Promise.all(workers.map((worker) => once(worker, 'message')))
-  for (const [errnos] of await Promise.all(workers.map((worker) => once(worker, 'message')))) {
+  const second = async (worker) => {
+    await once(worker, 'message')
+    return once(worker, 'message')
+  }
+  for (const [errnos] of await Promise.all(workers.map(second))) {
     t.true(errnos.every((errno) => Number.isInteger(errno) && errno >= 0 && errno <= 76), String(errnos))
     t.true(errnos.includes(0) && errnos.includes(ERRNO.BADF))
   }

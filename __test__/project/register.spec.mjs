@@ -57,7 +57,7 @@ for (const flags of [['-r', register], ['--import', pathToFileURL(register).href
 
 test('nothing is said of an experimental feature, and other warnings are', (t) => {
   const program = 'require("wasi"); process.emitWarning("another")'
-  const { stdout, stderr } = spawnSync(process.execPath, ['-r', register.pathname, '-e', program], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['-r', register, '-e', program], { encoding: 'utf8' })
   t.is(stdout, '')
   t.notRegex(stderr, /WASI/)
   t.regex(stderr, /Warning: another/)
@@ -70,5 +70,5 @@ test('a program has no more threads than it would have without', (t) => {
     console.log(threads())`
   const count = (...flags) => Number(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' }))
   if (process.platform !== 'linux') return t.pass('only Linux tells')
-  t.is(count('-r', register.pathname), count())
+  t.is(count('-r', register), count())
 })
