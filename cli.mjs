@@ -136,12 +136,15 @@ async function compile(path, bytes) {
     told = true
   }
   const timer = isatty(2) && setTimeout(tell, 500)
+  // A compilation in another thread does not keep every Node from ending.
+  const alive = setInterval(() => {}, 1 << 30)
   try {
     return await WebAssembly.compile(bytes)
   } catch (error) {
     return refuse(`${path}: ${error.message}`)
   } finally {
     clearTimeout(timer)
+    clearInterval(alive)
     if (told) writeSync(2, `\r${' '.repeat(notice.length)}\r`)
   }
 }

@@ -35,6 +35,7 @@ static void several(void) {
   struct pollfd fds[8];
   for (int i = 0; i < count; i++) fds[i] = (struct pollfd){.fd = 3 + i, .events = POLLIN};
   printf("nobody yet: %d\n", poll(fds, count, 10));
+  fflush(stdout);
   for (int served = 0; served < count;) {
     poll(fds, count, -1);
     for (int i = 0; i < count; i++) {

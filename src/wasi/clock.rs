@@ -80,22 +80,29 @@ impl Clocks {
     }
 
     /// Time of a clock.
+    #[inline]
     pub(super) fn now(&self, clock: Clockid, told: Told) -> Result<Timestamp> {
         match self.source(clock) {
             Source::System => Ok(sys::clock_time(clock)?),
-            Source::Fixed(start) => {
-                let slept = self.slept.load(Relaxed);
-                Ok(if clock.is_of_processor() { slept } else { start.saturating_add(slept) })
-            }
-            Source::Asked if clock == Clockid::Realtime => {
-                told.realtime.ok_or(Failure::Time(Clockid::Realtime))
-            }
-            Source::Asked => {
-                let now = told.monotonic.ok_or(Failure::Time(Clockid::Monotonic))?;
-                let began = *self.began.get_or_init(|| now);
-                Ok(if clock.is_of_processor() { now.saturating_sub(began) } else { now })
-            }
+            Source::Fixed(start) => Ok(self.fixed(clock, start)),
+            Source::Asked => self.told(clock, told),
         }
+    }
+
+    #[cold]
+    fn fixed(&self, clock: Clockid, start: Timestamp) -> Timestamp {
+        let slept = self.slept.load(Relaxed);
+        if clock.is_of_processor() { slept } else { start.saturating_add(slept) }
+    }
+
+    #[cold]
+    fn told(&self, clock: Clockid, told: Told) -> Result<Timestamp> {
+        if clock == Clockid::Realtime {
+            return told.realtime.ok_or(Failure::Time(clock));
+        }
+        let now = told.monotonic.ok_or(Failure::Time(Clockid::Monotonic))?;
+        let began = *self.began.get_or_init(|| now);
+        Ok(if clock.is_of_processor() { now.saturating_sub(began) } else { now })
     }
 
     /// Lets the clocks that are fixed go on.
