@@ -116,7 +116,7 @@ export interface WASIOptions {
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
    *
-   * An object with a `path` or an `fd` says more than a path: see {@link PreopenOptions}. Not in node:wasi.
+   * An object with a `path` or an `fd` says more than a path: see {@link Preopen}. Not in node:wasi.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | Preopen> | undefined
@@ -156,19 +156,6 @@ export interface WASIOptions {
    */
   stderr?: number | Sink | undefined
   /**
-   * What the guest may use up; {@link WASI.exceeded} tells whether it met a limit. Not in node:wasi.
-   * @default {}
-   */
-  limits?: Limits | undefined
-  /**
-   * Tells each call of the guest in the manner of strace, with its result and the seconds it took:
-   * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`; of a call that did not return the
-   * result is `?`. A function gets each line, without a newline, and what it throws comes out of the call; `true`
-   * writes each to the process's standard error, in one write.
-   * @default true if the environment had `CAPWASI_TRACE=1` when the first sandbox was made, else false
-   */
-  trace?: boolean | ((line: string) => void) | undefined
-  /**
    * TCP sockets on which the guest may accept connections: the address of a new one, an IP address and a port such as
    * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
    * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
@@ -194,6 +181,19 @@ export interface WASIOptions {
    * @default the system's
    */
   random?: RandomOptions | undefined
+  /**
+   * What the guest may use up; {@link WASI.exceeded} tells whether it met a limit. Not in node:wasi.
+   * @default {}
+   */
+  limits?: Limits | undefined
+  /**
+   * Tells each call of the guest in the manner of strace, with its result and the seconds it took:
+   * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`; of a call that did not return the
+   * result is `?`. A function gets each line, without a newline, and what it throws comes out of the call; `true`
+   * writes each to the process's standard error, in one write.
+   * @default true if the environment had `CAPWASI_TRACE=1` when the first sandbox was made, else false
+   */
+  trace?: boolean | ((line: string) => void) | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */

@@ -9,8 +9,12 @@ const { WASI } = require('./index.js')
 // To load Node's module is to be warned that it is experimental, which what takes its place is not.
 const { emitWarning } = process
 process.emitWarning = () => {}
-const wasi = require('node:wasi')
-process.emitWarning = emitWarning
+let wasi
+try {
+  wasi = require('node:wasi')
+} finally {
+  process.emitWarning = emitWarning
+}
 
 // In place, not by hooks of the loader: before Node 22.15 those take a thread of their own for each thread.
 wasi.WASI = WASI

@@ -14,6 +14,7 @@
 //! | `wasi.rs` | a guest's world, and the tables of what it can import |
 //! | `wasi/abi.rs`, `types.rs`, `layout.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
 //! | `wasi/trace.rs`, `node/trace.rs` | calls as text, for the option `trace` |
+//! | `wasi/pipe.rs`, `transfer.rs` | pipes to the embedder; buffers handed to the system |
 //! | `wasi/memory.rs`, `errno.rs`, `table.rs`, `limits.rs` | guest memory, errors, descriptors, what may be used up |
 //! | `wasi/env.rs`, `clock.rs`, `fd.rs`, … | the host functions, by the prefix of their names |
 //! | `wasi/sys.rs`, `sys/` | what differs between systems: one function, one system call |

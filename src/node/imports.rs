@@ -222,7 +222,7 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
         return Err(error::not_started(env));
     };
     let memory = bound_memory(context, &instance)?;
-    let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::default() };
+    let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::FIRST };
     loop {
         let failure = match I::call(&call, &core) {
             Ok(()) => return Ok(None),

@@ -11,6 +11,7 @@
   const Bytes = Uint8Array
   const Text = String
   const { isArray } = Array
+  const now = process.hrtime.bigint
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
@@ -71,7 +72,6 @@
   // Has the functions of an import object say what they are called with, and what comes of it, in lines that `write`
   // gets. What does not return is told before.
   const trace = (wasiImport, id, write) => {
-    const { now } = performance
     keys(wasiImport).forEach((name, at) => {
       const host = wasiImport[name]
       const traced = (...args) => {
@@ -80,12 +80,12 @@
           write(`${call} = ?`)
           return host(...args)
         }
-        const started = apply(now, performance, [])
+        const started = now()
         let errno
         try {
           return (errno = host(...args))
         } finally {
-          const elapsed = BigInt(Math.round((apply(now, performance, []) - started) * 1e6))
+          const elapsed = now() - started
           write(call + native.trace.result(id, at, args, errno, elapsed))
         }
       }
@@ -93,6 +93,11 @@
       wasiImport[name] = defineProperty(traced, 'length', { value: host.length })
     })
   }
+
+  const own = (name) =>
+    function (value) {
+      defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+    }
 
   return {
     symbols,
@@ -163,8 +168,11 @@
       const members = getOwnPropertyDescriptors(shaped(prototype))
       delete prototype.kept
       for (const name of keys(members)) {
+        const member = members[name]
+        // As what is not there in node:wasi, an heir may have a property of its own of that name.
+        if (member.get) member.set = own(name)
         delete prototype[name]
-        defineProperty(prototype, name, { ...members[name], enumerable: false })
+        defineProperty(prototype, name, { ...member, enumerable: false })
       }
       const { dispose } = Symbol
       if (dispose) defineProperty(prototype, dispose, { ...members.close, enumerable: false })

@@ -82,6 +82,11 @@ pub struct Attempt {
     pub slept: Timestamp,
 }
 
+impl Attempt {
+    /// That of a call that has not been tried yet. A constant is stored where it is to be, and not copied there.
+    pub const FIRST: Self = Self { fd: None, started: None, transferred: 0, told: Told::NOTHING, slept: 0 };
+}
+
 /// An argument of a host function, made of some core values, or of none.
 pub trait Arg: Show + Sized {
     /// The core values it is made of.

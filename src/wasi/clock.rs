@@ -40,6 +40,9 @@ pub struct Told {
 }
 
 impl Told {
+    /// Nothing yet.
+    pub(super) const NOTHING: Self = Self { realtime: None, monotonic: None };
+
     /// Tells the time of a clock.
     pub fn tell(&mut self, clock: Clockid, time: Timestamp) {
         match clock {
@@ -86,6 +89,14 @@ impl Clocks {
             Source::System => Ok(sys::clock_time(clock)?),
             Source::Fixed(start) => Ok(self.fixed(clock, start)),
             Source::Asked => self.told(clock, told),
+        }
+    }
+
+    /// Asks for the time of a clock, if it is one that is asked and has not told it yet.
+    pub(super) fn ask(&self, clock: Clockid, told: Told) -> Result {
+        match self.source(clock) {
+            Source::Asked => self.told(clock, told).map(drop),
+            Source::System | Source::Fixed(_) => Ok(()),
         }
     }
 

@@ -10,8 +10,8 @@ use super::table::Entry;
 use super::types::{Filesize, Iovec, Size};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of one write at most: a guest that asks for more is told that so many were written.
-const MAX_WRITE: u64 = 16 << 20;
+/// Bytes of one read or write at most: a guest that asks for more is told that so many were moved.
+const MAX_TRANSFER: u64 = 16 << 20;
 
 /// The guest's end of a pipe.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Input {
         let wanted = total(memory, iovs)?;
         let mut pending = self.pending();
         if pending.read == pending.bytes.len() && !pending.ended && wanted > 0 {
-            let request = Request::Read(Arc::clone(fd), wanted.min(MAX_WRITE) as Size);
+            let request = Request::Read(Arc::clone(fd), wanted.min(MAX_TRANSFER) as Size);
             let attempt = Attempt { fd: Some(Arc::clone(fd)), ..Attempt::default() };
             return Err(Failure::Ask(Box::new(Ask { request, attempt })));
         }
@@ -154,7 +154,7 @@ impl Kept {
     /// Keeps more; `DQUOT` if there is no room at all.
     fn write(&self, memory: Memory, limits: &Limits, iovs: List<Iovec>) -> Result<Size> {
         let mut bytes = self.bytes();
-        let wanted = total(memory, iovs)?.min(MAX_WRITE);
+        let wanted = total(memory, iovs)?.min(MAX_TRANSFER);
         let room = wanted.min(self.limit.saturating_sub(bytes.len() as u64));
         if room < wanted {
             limits.exceed(Limit::Output);
@@ -188,7 +188,7 @@ impl Pipe {
             Pipe::Output(Output::Handed(_)) if attempt.transferred > 0 => Ok(attempt.transferred),
             Pipe::Output(Output::Handed(end)) => {
                 let mut bytes = Vec::new();
-                let allowed = limits.claim(total(memory, iovs)?.min(MAX_WRITE))?;
+                let allowed = limits.claim(total(memory, iovs)?.min(MAX_TRANSFER))?;
                 let transferred = gather(memory, iovs, allowed, &mut bytes)?;
                 if transferred == 0 {
                     return Ok(0);
@@ -221,9 +221,18 @@ fn total(memory: Memory, iovs: List<Iovec>) -> Result<u64> {
     Ok(total)
 }
 
-/// Appends the regions of a list to `bytes`, at most so many, and says how many. It makes room for a region after
-/// the memory was found to have it.
+/// Appends the regions of a list to `bytes`, at most so many, and says how many; nothing if that fails.
 fn gather(memory: Memory, iovs: List<Iovec>, at_most: u64, bytes: &mut Vec<u8>) -> Result<Size> {
+    let before = bytes.len();
+    let gathered = append(memory, iovs, at_most, bytes);
+    if gathered.is_err() {
+        bytes.truncate(before);
+    }
+    gathered
+}
+
+/// Makes room for a region after the memory was found to have it.
+fn append(memory: Memory, iovs: List<Iovec>, at_most: u64, bytes: &mut Vec<u8>) -> Result<Size> {
     let before = bytes.len();
     for index in 0..iovs.len {
         let (start, left) = (bytes.len(), at_most - (bytes.len() - before) as u64);

@@ -128,11 +128,13 @@ impl Wasi {
         }
         let started = attempt.started.unwrap_or_else(sys::monotonic_now);
         let mut wait = Wait { attempt: Attempt { started: Some(started), ..attempt }, ..Wait::default() };
-        // What is to be asked of the system, before what is answered from that: one question for all.
+        // What is to be asked of the system and of the embedder, before what is answered from that: one question for all.
         for index in 0..nsubscriptions {
             let subscription = load(index)?;
-            if let Subject::Stream(entry, interest) = self.subject(&subscription)? {
-                wait.add((Fd(subscription.fd), interest), entry);
+            match self.subject(&subscription)? {
+                Subject::Stream(entry, interest) => wait.add((Fd(subscription.fd), interest), entry),
+                Subject::Clock(clock) => self.clocks.ask(clock, wait.attempt.told)?,
+                Subject::Answered(_) => {}
             }
         }
         let readiness = wait.ask()?;

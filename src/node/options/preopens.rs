@@ -42,14 +42,18 @@ fn property(name: &str) -> String {
     format!("preopens[{}]", quote(name))
 }
 
-/// An object that has a path or a descriptor, and is not just to be made a string, as a `URL` is.
+/// An object that describes a directory, and is not just to be made a string, as a `URL` is.
 fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
     if value.get_type()? != ValueType::Object {
         return Ok(None);
     }
     let object = Object::from_unknown(value)?;
-    let is_description = object.has_named_property("path")? || object.has_named_property("fd")?;
-    Ok(is_description.then_some(object))
+    for name in ["path", "fd", "readonly"] {
+        if object.has_named_property(name)? {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
 }
 
 fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Place, bool)> {
