@@ -187,10 +187,14 @@ function sandbox(options) {
   }
 }
 
+/** A line of text without what a terminal would obey: a module names its functions and imports as it likes. */
+const visible = (text) => text.replace(/\p{Cc}/gu, (control) => `\\x${control.codePointAt(0).toString(16).padStart(2, '0')}`)
+
 /** Prints what a guest died of, as far as it is the guest's. */
 function trapped(error) {
   const frames = `${error?.stack}`.split('\n').filter((line) => line.includes('wasm://'))
-  console.error([`capwasi: the program trapped: ${error?.message ?? error}`, ...frames].join('\n'))
+  const lines = [`capwasi: the program trapped: ${error?.message ?? error}`, ...frames]
+  console.error(lines.map(visible).join('\n'))
   return 134
 }
 
@@ -221,6 +225,6 @@ try {
   process.exitCode = await run(process.argv.slice(2))
 } catch (error) {
   if (!(error instanceof Refusal)) throw error
-  console.error(`capwasi: ${error.message}`)
+  console.error(visible(`capwasi: ${error.message}`))
   process.exitCode = 2
 }

@@ -69,6 +69,9 @@ const modules = {
      (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32)) (import "constructor" "name" (func))`,
     'needs what is not there: env.log, wasi_snapshot_preview1.fd_dup, env.base, constructor.name',
   ],
+  'what a terminal would obey is told, not obeyed': [
+    '(import "env" "\\1b[31mred\\07" (func))', 'needs what is not there: env.\\x1b[31mred\\x07',
+  ],
   'only one version of WASI can be imported': [
     '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
     'needs what is not there: wasi_snapshot_preview1.sock_accept',

@@ -65,7 +65,7 @@ atTerminal('a program finds its terminal', async (t) => {
 
 // One task, and all of it at once: what a slow machine does with a large module. This one is compiled, and then wants
 // more than WASI.
-const slow = ['--no-wasm-lazy-compilation', '--wasm-num-compilation-tasks=1']
+const slow = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
 const large = join(root, 'node_modules/@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
 
 atTerminal('a compilation that takes long is told at a terminal, and untold', async (t) => {

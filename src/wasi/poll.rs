@@ -133,8 +133,10 @@ impl Wasi {
             let subscription = load(index)?;
             match self.subject(&subscription)? {
                 Subject::Stream(entry, interest) => wait.add((Fd(subscription.fd), interest), entry),
-                Subject::Clock(clock) => self.clocks.ask(clock, wait.attempt.told)?,
-                Subject::Answered(_) => {}
+                Subject::Clock(clock) if is_absolute(&subscription) => {
+                    self.clocks.ask(clock, wait.attempt.told)?;
+                }
+                Subject::Clock(_) | Subject::Answered(_) => {}
             }
         }
         let readiness = wait.ask()?;
@@ -194,6 +196,11 @@ impl Wasi {
         };
         Ok(Subject::Answered(Answer::Ready { nbytes, hangup: false }))
     }
+}
+
+/// Whether the timeout of a clock is a time of it.
+fn is_absolute(subscription: &Subscription) -> bool {
+    Subclockflags::from_bits_truncate(subscription.flags).contains(Subclockflags::ABSTIME)
 }
 
 /// What a subscription asks about.
@@ -278,10 +285,9 @@ impl Wasi {
         started: Timestamp,
         wait: &mut Wait,
     ) -> Result<Option<Answer>> {
-        let flags = Subclockflags::from_bits_truncate(subscription.flags);
         let (attempt, source) = (&wait.attempt, self.clocks.source(clock));
         let waited = || sys::monotonic_now().saturating_sub(started);
-        let reached = match (flags.contains(Subclockflags::ABSTIME), source) {
+        let reached = match (is_absolute(subscription), source) {
             (false, Source::Fixed(_)) => attempt.slept,
             (false, Source::System | Source::Asked) => waited(),
             (true, Source::System | Source::Fixed(_)) => self.clocks.now(clock, attempt.told)?,
