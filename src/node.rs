@@ -6,6 +6,7 @@ mod class;
 mod context;
 mod embedder;
 mod error;
+mod frame;
 mod imports;
 mod memory;
 mod options;

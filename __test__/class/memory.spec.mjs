@@ -103,6 +103,18 @@ test('growing by no page at all is seen too', (t) => {
   t.deepEqual(words(guest.memory, 8), [1, 4])
 })
 
+test('a buffer that is resized with its memory is seen at its new size, where the host has such', (t) => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 3 })
+  const call = bind(memory)
+  const buffer = memory.toResizableBuffer?.() ?? memory.buffer
+  t.is(call.args_sizes_get(0, 4), 0)
+  t.is(call.args_sizes_get(PAGE, PAGE + 4), ERRNO.OVERFLOW)
+  if (buffer.resizable) buffer.resize(2 * PAGE)
+  else memory.grow(1)
+  t.is(call.args_sizes_get(PAGE, PAGE + 4), 0)
+  t.deepEqual(words(memory, PAGE), [1, 4])
+})
+
 test('a result may end where memory ends, and not a byte later', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(PAGE - 4, PAGE - 8), 0)

@@ -1,6 +1,7 @@
 //! What one JavaScript environment (the main thread's, or a worker's) has of capwasi: functions and symbols
 //! made once, and the sandboxes that live in it.
 
+use super::frame::Frame;
 use super::imports;
 use super::memory::{MemoryView, WeakRef};
 use super::termination;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 pub struct StrongRef(sys::napi_ref);
 
 impl StrongRef {
-    fn new(env: &Env, object: sys::napi_value) -> Result<Self> {
+    /// Refers to an object.
+    pub fn new(env: &Env, object: sys::napi_value) -> Result<Self> {
         let mut reference = ptr::null_mut();
         // SAFETY: an object of this environment.
         napi::check_status!(unsafe { sys::napi_create_reference(env.raw(), object, 1, &raw mut reference) })?;
@@ -55,6 +57,8 @@ pub struct Context {
     /// Indexed by the number that the functions of a `wasiImport` pass.
     instances: RefCell<Vec<Option<Rc<Instance>>>>,
     free: RefCell<Vec<u32>>,
+    /// What their functions are called with.
+    pub frame: Frame,
     prelude: OnceCell<Prelude>,
     stdio: OnceCell<StrongRef>,
 }
@@ -65,7 +69,6 @@ pub struct Prelude {
     symbols: StrongRef,
     pub class: StrongRef,
     pub populate: StrongRef,
-    pub buffer: StrongRef,
     pub bytes: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
@@ -95,6 +98,7 @@ impl Context {
             env,
             instances: RefCell::default(),
             free: RefCell::default(),
+            frame: Frame::new(&env)?,
             prelude: OnceCell::new(),
             stdio: OnceCell::new(),
         });
@@ -109,7 +113,6 @@ impl Context {
             symbols: named("symbols")?,
             class: StrongRef::new(&env, class.raw())?,
             populate: named("populate")?,
-            buffer: named("buffer")?,
             bytes: named("bytes")?,
             idle: named("idle")?,
             text: named("text")?,

@@ -6,12 +6,12 @@ use super::embedder;
 use super::error::{self, Class};
 use super::memory::MemoryView;
 use super::trace;
-use crate::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
+use crate::wasi::abi::{Attempt, Call, CoreType};
 use crate::wasi::errno::{Errno, Failure};
 use crate::wasi::memory::Memory;
 use crate::wasi::poll::Wait;
 use crate::wasi::{Import, Visitor, preview1, unstable};
-use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, JsError, Result, Status, ValueType, sys};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -37,25 +37,34 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
 }
 
 /// Makes the class of the import objects of one namespace, called WASI as node:wasi's. Their functions are JavaScript
-/// around native ones, to which they pass the number of the sandbox: so they have the names and the lengths that
-/// node:wasi's have, 46 of them are made in a tenth of the time that binding takes, and V8 calls the native function
-/// more directly than through a bound one. Nobody else gets hold of the native functions, or of this class, and could
-/// pass another's number: what the objects show as their class is not it.
+/// around native ones, with the names and the lengths that node:wasi's have; 46 of them are made in a tenth of the time
+/// that binding takes. What they do, V8 compiles into them: they check the count and the types of the arguments, put
+/// them into the frame, and see whether the buffer of the memory is still there, which growth detaches. Nobody else
+/// gets hold of the native functions, or of this class, and could pass another's number: what the objects show as
+/// their class is not it.
 fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>)) -> Result<sys::napi_value> {
     let env = &context.env;
     let mut table = Table { context, natives: Object::new(env), names: Vec::new(), body: Vec::new() };
     visit(&mut table);
-    // The number stays that of the sandbox for as long as there is one of the functions, which all share their scope.
+    // As WebAssembly passes it an i32 is a signed number, JavaScript may pass an unsigned one; -0, like a fraction, is
+    // none. An i64 is a BigInt of any size, modulo 2^64.
+    //
+    // `self` stays for as long as there is one of the functions, and with it the sandbox that has the number.
     let source = format!(
-        "'use strict'; ({{ {names} }}) => {{
-        const Imports = class WASI {{ constructor(id, self) {{ self.scope = () => self\n{body} }} }}
+        "'use strict'; (frame, {{ {names} }}) => {{
+        const {{ is }} = Object
+        const [ints, uints, longs] = [new Int32Array(frame), new Uint32Array(frame), new BigInt64Array(frame)]
+        const i32 = (at, value) => typeof value === 'number' &&
+          (ints[2 * at] = value, is(ints[2 * at], value) || is(uints[2 * at], value))
+        const i64 = (at, value) => typeof value === 'bigint' && (longs[at] = value, true)
+        const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}
         return Imports }}",
         names = table.names.join(", "),
         body = table.body.join("\n"),
     );
-    let make: Function<'_, Object<'_>, Unknown<'_>> = env.run_script(source)?;
-    Ok(make.call(table.natives?)?.raw())
+    let make: Unknown<'_> = env.run_script(source)?;
+    call(env, make.raw(), None, &[context.frame.buffer(env)?, table.natives?.raw()])
 }
 
 struct Table<'env> {
@@ -68,25 +77,35 @@ struct Table<'env> {
 
 impl Visitor for Table<'_> {
     fn visit<I: Import>(&mut self) {
-        self.add(I::NAME, callback::<I>, I::SIGNATURE.params().len());
+        self.add(I::NAME, callback::<I>, I::SIGNATURE.params());
     }
 }
 
 impl Table<'_> {
     /// Adds a function. One of it, while the compiler makes a `visit` for each function.
-    fn add(&mut self, name: &'static str, callback: Callback, params: usize) {
+    fn add(&mut self, name: &'static str, callback: Callback, params: &[CoreType]) {
         let Ok(natives) = &mut self.natives else { return };
         let added = function(self.context, name, callback)
             .and_then(|function| natives.set_named_property(name, function));
         if let Err(error) = added {
             self.natives = Err(error);
         }
-        let (count, inval) = (params, Errno::Inval as u16);
-        let params = (0..count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(", ");
-        let call = format!("arguments.length === {count} ? {name}(id, {params}) : {inval}");
+        let (count, inval) = (params.len(), Errno::Inval as u16);
+        let names = (1..=count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(", ");
+        let check = |(at, param): (usize, &CoreType)| match param {
+            CoreType::I32 => format!(" && i32({at}, a{at})"),
+            CoreType::I64 => format!(" && i64({at}, a{at})"),
+        };
+        let checks = (1..).zip(params).map(check).collect::<String>();
         self.names.push(name);
         self.body.push(format!(
-            "this.{name} = {{ 'bound {name}'({params}) {{ return {call} }} }}['bound {name}']"
+            "this.{name} = {{ 'bound {name}'({names}) {{
+                if (!(arguments.length === {count}{checks})) return {inval}
+                if (self.bytes[0] === undefined) self.look()
+                ints[0] = id
+                const ending = {name}()
+                return ending === undefined ? ints[0] : ending
+            }} }}['bound {name}']"
         ));
     }
 }
@@ -103,29 +122,37 @@ pub fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result
     Ok(function)
 }
 
-/// What a callback is called with: the number of the sandbox, then what the guest passed.
-pub type Values = [sys::napi_value; MAX_PARAMS + 1];
+/// What a callback that is no guest's is called with, at most.
+pub type Values = [sys::napi_value; 5];
 
-/// Reads the first so many values, in place, and tells whose callback it is.
+/// Whose callback it is.
 ///
 /// # Safety
 ///
 /// `info` must be that of a callback that `function` made, which is running.
 #[inline(always)]
-pub unsafe fn values<'a>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-    values: &mut Values,
-    len: usize,
-) -> &'a Context {
-    let (mut len, mut data) = (len.min(values.len()), ptr::null_mut());
-    // SAFETY: as promised; what was not passed is undefined.
-    unsafe {
-        let (len, values) = (&raw mut len, values.as_mut_ptr());
-        sys::napi_get_cb_info(env, info, len, values, ptr::null_mut(), &raw mut data);
-    }
+unsafe fn context<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> &'a Context {
+    let mut data = ptr::null_mut();
+    let (len, values, this) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as promised; nulls for what is not asked.
+    unsafe { sys::napi_get_cb_info(env, info, len, values, this, &raw mut data) };
     // SAFETY: `function` gave the context as the data, and it lives as long as its environment.
     unsafe { &*data.cast::<Context>() }
+}
+
+/// What a callback is called with, what was not passed being undefined, and whose it is.
+///
+/// # Safety
+///
+/// As for `context`.
+pub unsafe fn values<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> (&'a Context, Values) {
+    let mut values: Values = [ptr::null_mut(); _];
+    let (mut len, this, data) = (values.len(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as promised; room for as many values as `len` says.
+    unsafe {
+        sys::napi_get_cb_info(env, info, &raw mut len, values.as_mut_ptr(), this, data);
+        (context(env, info), values)
+    }
 }
 
 /// The sandbox whose number came first.
@@ -137,65 +164,17 @@ pub fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
     context.instance(id)
 }
 
-/// The core values of the arguments, `None` if one is of another type.
-#[inline(always)]
-fn core_arguments<I: Import>(env: &Env, values: &Values) -> Option<CoreArgs> {
-    let mut core = [0; MAX_PARAMS];
-    for (at, param) in I::SIGNATURE.params().iter().enumerate() {
-        core[at] = match param {
-            CoreType::I32 => u64::from(i32_argument(env, values[at + 1])?),
-            CoreType::I64 => i64_argument(env, values[at + 1])?,
-        };
-    }
-    Some(core)
-}
-
-/// An i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one. -0, like
-/// a fraction, is none.
-#[inline]
-pub fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
-    let mut number = 0.0;
-    // SAFETY: a value of this environment.
-    let status = unsafe { sys::napi_get_value_double(env.raw(), value, &raw mut number) };
-    let integer = number as i64;
-    let (low, high) = (i64::from(i32::MIN), i64::from(u32::MAX));
-    if status != sys::Status::napi_ok || integer < low || integer > high {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "33 bits fit in a double")]
-    let exact = (integer as f64).to_bits() == number.to_bits();
-    exact.then_some(integer as u32)
-}
-
-/// An i64, which is a `BigInt` of any size, modulo 2^64.
-#[inline]
-pub fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
-    let (mut number, mut lossless) = (0, false);
-    // SAFETY: a value of this environment.
-    let status =
-        unsafe { sys::napi_get_value_bigint_int64(env.raw(), value, &raw mut number, &raw mut lossless) };
-    (status == sys::Status::napi_ok).then_some(number.cast_unsigned())
-}
-
-/// An errno, or 0, as a number; null, which is undefined, if the environment is being torn down.
-#[inline]
-fn number(env: sys::napi_env, errno: u32) -> sys::napi_value {
-    let mut value = ptr::null_mut();
-    // SAFETY: a place for the value.
-    unsafe { sys::napi_create_uint32(env, errno, &raw mut value) };
-    value
-}
-
-/// What a guest calls.
+/// What a guest calls: all of it is in the frame.
 unsafe extern "C" fn callback<I: Import>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: this is the callback.
-        let context = unsafe { values(env, info, &mut passed, I::SIGNATURE.params().len() + 1) };
-        Ok(number(env, answer::<I>(context, &passed)?.map_or(0, |errno| errno as u32)))
+        let context = unsafe { context(env, info) };
+        let answer = answer::<I>(context)?;
+        context.frame.answer(answer.map_or(0, |errno| errno as u32));
+        Ok(ptr::null_mut())
     })
 }
 
@@ -213,12 +192,10 @@ pub fn guarded(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value
 /// Calls the host function and says what the guest is to be told: nothing went wrong, or an errno; an `Err`
 /// is for JavaScript.
 #[inline(always)]
-fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>> {
+fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
     let env = &context.env;
-    let Some(core) = core_arguments::<I>(env, values) else {
-        return Ok(Some(Errno::Inval));
-    };
-    let Some(instance) = instance(context, values) else {
+    let core = context.frame.arguments(I::SIGNATURE.params());
+    let Some(instance) = context.instance(context.frame.id()) else {
         return Err(error::not_started(env));
     };
     let memory = bound_memory(context, &instance)?;
@@ -250,32 +227,27 @@ fn answer<I: Import>(context: &Context, values: &Values) -> Result<Option<Errno>
     }
 }
 
-/// The memory the guest is bound to, as it is now.
+/// The memory the guest is bound to, as it was when it was last looked at.
 #[inline(always)]
 pub fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
-    let Some(memory) = instance.memory.borrow().as_ref().map(|view| view.get(&context.env)) else {
-        return Err(error::not_started(&context.env));
-    };
-    memory.map_or_else(|| renew(context, instance), Ok)
+    let bytes = instance.memory.borrow().as_ref().map(|view| view.bytes);
+    bytes.ok_or_else(|| error::not_started(&context.env))
 }
 
-/// Looks at the memory anew: it has grown, or it is empty.
+/// Looks at the memory anew: it may have grown.
 #[cold]
-fn renew(context: &Context, instance: &Instance) -> Result<Memory> {
+pub fn renew(context: &Context, instance: &Instance) -> Result<Memory> {
     let env = &context.env;
-    let memory = instance.memory.borrow().as_ref().map_or(ptr::null_mut(), |view| view.memory(env));
+    let memory = instance.memory.borrow().as_ref().map_or(ptr::null_mut(), |view| view.memory.get(env));
     let view = if memory.is_null() { None } else { MemoryView::new(context, memory)? };
-    let now = view.as_ref().and_then(|view| view.get(env)).unwrap_or_default();
+    let now = view.as_ref().map_or(Memory::default(), |view| view.bytes);
     bind(instance, env, view);
     Ok(now)
 }
 
-/// What a shared memory has become, if it has grown since `known`, which another thread may have done.
+/// What the memory has become, if it has grown since `known`: another thread may have done that, if it is shared.
 #[cold]
 fn grown(context: &Context, instance: &Instance, known: Memory) -> Result<Option<Memory>> {
-    if !instance.memory.borrow().as_ref().is_some_and(MemoryView::is_shared) {
-        return Ok(None);
-    }
     let now = renew(context, instance)?;
     Ok((now.size() > known.size()).then_some(now))
 }
@@ -304,7 +276,7 @@ fn wait_in_place(context: &Context, instance: &Instance, waiting: &mut Call<'_>,
 #[cold]
 fn go_on(context: &Context, instance: &Instance, call: &mut Call<'_>, attempt: Attempt) -> Result<()> {
     call.attempt = attempt;
-    call.memory = bound_memory(context, instance)?;
+    call.memory = renew(context, instance)?;
     Ok(())
 }
 
@@ -327,9 +299,8 @@ fn exit_process(env: &Env, status: u32) -> Error {
 /// Ends the guest of a sandbox whose `start` is to return.
 unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: this is the callback.
-        let context = unsafe { values(env, info, &mut passed, 1) };
+        let (context, passed) = unsafe { values(env, info) };
         Err(error::throw_value(&context.env, error::caught_exit(&context.env, passed[0])?))
     })
 }
@@ -337,9 +308,8 @@ unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> 
 /// Binds a memory to a sandbox.
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: this is the callback.
-        let context = unsafe { values(env, info, &mut passed, 2) };
+        let (context, passed) = unsafe { values(env, info) };
         let env = &context.env;
         let instance = instance(context, &passed).ok_or_else(|| error::not_started(env))?;
         let view = MemoryView::new(context, passed[1])?;

@@ -1,4 +1,5 @@
-//! The view of a guest's `WebAssembly.Memory`: found once, looked at on each call, renewed after growth.
+//! The view of a guest's `WebAssembly.Memory`: found when it is bound, and again when it has grown. That it is still
+//! there, the functions that the guest calls see by themselves (imports.rs, prelude.js), for next to nothing.
 
 use super::context::{Context, call};
 use crate::wasi::memory::Memory;
@@ -35,27 +36,21 @@ impl WeakRef {
     }
 }
 
-/// A guest's memory, as JavaScript has it.
+/// A guest's memory.
 #[derive(Debug)]
 pub struct MemoryView {
     /// The `WebAssembly.Memory`.
-    memory: WeakRef,
-    view: View,
-}
-
-#[derive(Debug)]
-enum View {
-    /// The `ArrayBuffer` of a memory, which growth detaches.
-    Own(WeakRef),
-    /// Where a shared memory is, as long as it lives, and how large it was when it was looked at.
-    Shared(Memory),
+    pub memory: WeakRef,
+    /// Where its bytes were when it was looked at, and how many. Of a memory that other threads have grown since, what
+    /// lies past them is not there until it is looked at anew.
+    pub bytes: Memory,
 }
 
 impl MemoryView {
     /// Looks at a memory; `None` if it is no `WebAssembly.Memory`.
     pub fn new(context: &Context, memory: sys::napi_value) -> Result<Option<Self>> {
-        let (env, prelude) = (&context.env, context.prelude()?);
-        let Ok(buffer) = call(env, prelude.buffer.get(env)?, None, &[memory]) else {
+        let env = &context.env;
+        let Ok(bytes) = call(env, context.prelude()?.bytes.get(env)?, None, &[memory]) else {
             let mut exception = ptr::null_mut();
             // SAFETY: a place for what was thrown: that this is no Memory.
             napi::check_status!(unsafe {
@@ -63,61 +58,17 @@ impl MemoryView {
             })?;
             return Ok(None);
         };
-        let mut own = false;
-        // SAFETY: a value of this environment.
-        napi::check_status!(unsafe { sys::napi_is_arraybuffer(env.raw(), buffer, &raw mut own) })?;
-        let view = if own {
-            View::Own(WeakRef::new(env, buffer)?)
-        } else {
-            // Some runtimes do not let us look into a SharedArrayBuffer but through a typed array.
-            View::Shared(typed_array(env, call(env, prelude.bytes.get(env)?, None, &[buffer])?)?)
-        };
-        Ok(Some(Self { memory: WeakRef::new(env, memory)?, view }))
-    }
-
-    /// The memory as it is now. An `ArrayBuffer` that has been detached by growth has size 0, as has an empty
-    /// memory; of a shared one, what lies past the size known here is not there until it is looked at anew.
-    #[inline(always)]
-    pub fn get(&self, env: &Env) -> Option<Memory> {
-        let memory = match &self.view {
-            View::Own(buffer) => array_buffer(env, buffer.get(env))?,
-            // What the reference gives keeps the memory alive for the time of the call.
-            View::Shared(memory) => (!self.memory.get(env).is_null()).then_some(*memory)?,
-        };
-        (memory.size() != 0).then_some(memory)
-    }
-
-    /// The `WebAssembly.Memory`, null once it is gone.
-    pub fn memory(&self, env: &Env) -> sys::napi_value {
-        self.memory.get(env)
-    }
-
-    /// Whether other threads can grow it without our noticing.
-    pub fn is_shared(&self) -> bool {
-        matches!(self.view, View::Shared(_))
+        Ok(Some(Self { memory: WeakRef::new(env, memory)?, bytes: typed_array(env, bytes)? }))
     }
 
     /// Lets go of it.
     pub fn delete(self, env: &Env) {
         self.memory.delete(env);
-        if let View::Own(buffer) = self.view {
-            buffer.delete(env);
-        }
     }
 }
 
-/// Where the engine has the bytes of an `ArrayBuffer`; `None` for null.
-#[inline(always)]
-fn array_buffer(env: &Env, buffer: sys::napi_value) -> Option<Memory> {
-    let (mut base, mut size) = (ptr::null_mut(), 0);
-    // SAFETY: null, which is refused, or an ArrayBuffer of this environment.
-    let status = unsafe { sys::napi_get_arraybuffer_info(env.raw(), buffer, &raw mut base, &raw mut size) };
-    // SAFETY: the engine keeps the buffer mapped as long as JavaScript cannot run, which it cannot during a call
-    // before `MemoryView::get` is called again. Base and size are the engine's own.
-    (status == sys::Status::napi_ok).then(|| unsafe { Memory::new(base.cast(), size) })
-}
-
-/// Where the engine has the bytes of a typed array that covers a shared memory.
+/// Where the engine has the bytes of a typed array that covers a memory. Some engines do not let us look into a
+/// `SharedArrayBuffer` but through one.
 fn typed_array(env: &Env, array: sys::napi_value) -> Result<Memory> {
     let (mut base, mut size) = (ptr::null_mut(), 0);
     let (kind, buffer, offset) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
@@ -126,7 +77,8 @@ fn typed_array(env: &Env, array: sys::napi_value) -> Result<Memory> {
         let (base, size) = (&raw mut base, &raw mut size);
         sys::napi_get_typedarray_info(env.raw(), array, kind, size, base, buffer, offset)
     })?;
-    // SAFETY: a shared memory never moves nor shrinks, and `MemoryView::get` sees to it that it is alive. Base and
-    // size are the engine's own.
+    // SAFETY: base and size are the engine's own. It keeps the bytes mapped as long as the memory lives and its buffer is
+    // not detached. Whoever calls native code for a guest has that memory, and has made sure that the buffer is not;
+    // after JavaScript has run in between, native code itself looks at the memory anew.
     Ok(unsafe { Memory::new(base.cast(), size) })
 }

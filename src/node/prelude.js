@@ -6,9 +6,11 @@
   const { apply } = Reflect
   const { defineProperty, entries, getOwnPropertyDescriptors, keys } = Object
   const { get, set } = WeakMap.prototype
+  const bufferOf = (memory) => apply(buffer, memory, [])
   const mapGet = (map, key) => apply(get, map, [key])
   const mapSet = (map, key, value) => apply(set, map, [key, value])
   const Bytes = Uint8Array
+  const nothing = new Bytes(0)
   const Text = String
   const { isArray } = Array
   const now = process.hrtime.bigint
@@ -105,15 +107,27 @@
     // Gives a WASI object the properties it has in node:wasi. What its functions share keeps the object and its memory
     // alive as long as there is one of them.
     populate(wasi, id, namespace, returnOnExit, functions, traced) {
-      const self = { wasi, memory: undefined, functions, scope: undefined }
+      const setMemory = (memory) => {
+        native.setMemory(id, memory)
+        const buffer = bufferOf(memory)
+        self.memory = memory
+        self.bytes = buffer.resizable ? nothing : new Bytes(buffer)
+      }
+      const self = {
+        wasi,
+        functions,
+        memory: undefined,
+        // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
+        // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.
+        bytes: nothing,
+        look() {
+          if (self.memory !== undefined) setMemory(self.memory)
+        },
+      }
       const wasiImport = new native[namespace](id, self)
       if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
       if (traced) trace(wasiImport, id, traced === true ? native.trace.write : traced)
       wasi.wasiImport = wasiImport
-      const setMemory = (memory) => {
-        native.setMemory(id, memory)
-        self.memory = memory
-      }
       mapSet(selves, setMemory, wasi)
       wasi[kSetMemory] = setMemory
       wasi[kStarted] = false
@@ -122,10 +136,8 @@
       wasi[kBindingName] = namespace
     },
 
-    // Throws if `memory` is no WebAssembly.Memory.
-    buffer: (memory) => apply(buffer, memory, []),
-
-    bytes: (buffer) => new Bytes(buffer),
+    // The bytes of a memory. Throws if it is no WebAssembly.Memory.
+    bytes: (memory) => new Bytes(bufferOf(memory)),
 
     text: Text,
 

@@ -2,12 +2,12 @@
 //! call before and after it.
 
 use super::context::{Context, Instance};
-use super::imports::{Values, bound_memory, function, guarded, i32_argument, i64_argument, instance, values};
+use super::imports::{Values, function, guarded, instance, renew, values};
 use crate::wasi::abi::{CoreArgs, MAX_PARAMS};
 use crate::wasi::memory::Memory;
 use crate::wasi::trace::{Shape, Shown};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
-use napi::{Error, Result, Status, sys};
+use napi::{Env, Error, Result, Status, sys};
 use std::io::{ErrorKind, Write};
 use std::ptr;
 use std::rc::Rc;
@@ -25,9 +25,8 @@ pub fn functions(context: &Rc<Context>) -> Result<sys::napi_value> {
 /// `call(id, at, args)`: what the function at this place of the table is called with.
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: the callback's own.
-        let context = unsafe { values(env, info, &mut passed, 3) };
+        let (context, passed) = unsafe { values(env, info) };
         let (shown, memory, core) = subject(context, &passed)?;
         Ok(context.env.create_string(shown.call(memory, core.as_ref()))?.raw())
     })
@@ -36,9 +35,8 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 /// `result(id, at, args, outcome, nanoseconds)`: what came of the call, and how long it took.
 unsafe extern "C" fn result(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: the callback's own.
-        let context = unsafe { values(env, info, &mut passed, 5) };
+        let (context, passed) = unsafe { values(env, info) };
         let (shown, memory, core) = subject(context, &passed)?;
         let errno = i32_argument(&context.env, passed[3]);
         let elapsed = Duration::from_nanos(i64_argument(&context.env, passed[4]).unwrap_or_default());
@@ -69,18 +67,42 @@ fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory
     Ok((shown, memory(context, instance)?, known.then_some(core)))
 }
 
+/// An i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one. -0, like
+/// a fraction, is none.
+fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
+    let mut number = 0.0;
+    // SAFETY: a value of this environment.
+    let status = unsafe { sys::napi_get_value_double(env.raw(), value, &raw mut number) };
+    let integer = number as i64;
+    let (low, high) = (i64::from(i32::MIN), i64::from(u32::MAX));
+    if status != sys::Status::napi_ok || integer < low || integer > high {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "33 bits fit in a double")]
+    let exact = (integer as f64).to_bits() == number.to_bits();
+    exact.then_some(integer as u32)
+}
+
+/// An i64, which is a `BigInt` of any size, modulo 2^64.
+fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
+    let (mut number, mut lossless) = (0, false);
+    // SAFETY: a value of this environment.
+    let status =
+        unsafe { sys::napi_get_value_bigint_int64(env.raw(), value, &raw mut number, &raw mut lossless) };
+    (status == sys::Status::napi_ok).then_some(number.cast_unsigned())
+}
+
 /// The memory that is bound; before that, one in which nothing lies.
 fn memory(context: &Context, instance: &Instance) -> Result<Memory> {
     let bound = instance.memory.borrow().is_some();
-    if bound { bound_memory(context, instance) } else { Ok(Memory::default()) }
+    if bound { renew(context, instance) } else { Ok(Memory::default()) }
 }
 
 /// `write(line)`: writes a line to the process's stderr, at once.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
-        let mut passed = [ptr::null_mut(); MAX_PARAMS + 1];
         // SAFETY: the callback's own.
-        let context = unsafe { values(env, info, &mut passed, 1) };
+        let (context, passed) = unsafe { values(env, info) };
         let line = super::error::text(&context.env, passed[0])?;
         write_line(&line);
         Ok(ptr::null_mut())
