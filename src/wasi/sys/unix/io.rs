@@ -68,28 +68,40 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
     (buffers.as_ptr().cast(), len as libc::c_int)
 }
 
+/// Makes a system call that moves bytes, whose name and number are given. On Linux it is made as such: libc's function is
+/// a point where the thread can be cancelled, for which it pays before and after, as much as a short call costs.
+macro_rules! transfer {
+    ($name:ident, $number:ident, $fd:expr, $($argument:expr),+) => {{
+        #[cfg(target_os = "linux")]
+        let moved = libc::syscall(libc::$number, $fd, $($argument),+) as isize;
+        #[cfg(not(target_os = "linux"))]
+        let moved = libc::$name($fd, $($argument),+);
+        count(moved)
+    }};
+}
+
 /// Reads at the system's own position. For a single buffer, here and below, the call without a vector is the quicker.
 pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe {
+    unsafe {
         match buffers {
-            [Buffer(one)] => libc::read(fd, one.iov_base, one.iov_len),
-            _ => libc::readv(fd, iov, len),
+            [Buffer(one)] => transfer!(read, SYS_read, fd, one.iov_base, one.iov_len),
+            _ => transfer!(readv, SYS_readv, fd, iov, len),
         }
-    })
+    }
 }
 
 /// Writes at the system's own position.
 pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe {
+    unsafe {
         match buffers {
-            [Buffer(one)] => libc::write(fd, one.iov_base, one.iov_len),
-            _ => libc::writev(fd, iov, len),
+            [Buffer(one)] => transfer!(write, SYS_write, fd, one.iov_base, one.iov_len),
+            _ => transfer!(writev, SYS_writev, fd, iov, len),
         }
-    })
+    }
 }
 
 /// Writes at the end of a file that `set_append` was called for, or that was opened so.
@@ -101,24 +113,24 @@ pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
 pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe {
+    unsafe {
         match buffers {
-            [Buffer(one)] => libc::pread(fd, one.iov_base, one.iov_len, offset),
-            _ => libc::preadv(fd, iov, len, offset),
+            [Buffer(one)] => transfer!(pread, SYS_pread64, fd, one.iov_base, one.iov_len, offset),
+            _ => count(libc::preadv(fd, iov, len, offset)),
         }
-    })
+    }
 }
 
 /// Writes at `offset`.
 pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
-    count(unsafe {
+    unsafe {
         match buffers {
-            [Buffer(one)] => libc::pwrite(fd, one.iov_base, one.iov_len, offset),
-            _ => libc::pwritev(fd, iov, len, offset),
+            [Buffer(one)] => transfer!(pwrite, SYS_pwrite64, fd, one.iov_base, one.iov_len, offset),
+            _ => count(libc::pwritev(fd, iov, len, offset)),
         }
-    })
+    }
 }
 
 /// Reads what there is now, `AGAIN` if there is nothing, without changing the descriptor that the host shares.
