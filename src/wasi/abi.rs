@@ -189,6 +189,24 @@ impl Arg for Attempt {
     }
 }
 
+/// Bytes that earlier attempts at the same call have moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Transferred(pub Size);
+
+impl Transferred {
+    /// What an attempt leaves that has moved so many bytes.
+    pub(super) fn attempt(bytes: Size) -> Attempt {
+        Attempt { transferred: bytes, ..Attempt::default() }
+    }
+}
+
+impl Arg for Transferred {
+    const CORE: &'static [CoreType] = &[];
+    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
+        Ok(Transferred(call.attempt.transferred))
+    }
+}
+
 impl Arg for Told {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {

@@ -41,8 +41,8 @@ impl Wasi {
     }
 
     /// State of a descriptor.
-    pub fn fd_fdstat_get(&self, fd: Arc<Entry>) -> Result<Fdstat> {
-        Ok(fd.fdstat())
+    pub fn fd_fdstat_get(&self, fd: Fd) -> Result<Fdstat> {
+        self.table.look(fd, |fd| fd.fdstat())
     }
 
     /// Sets `APPEND` or `NONBLOCK`: `fcntl(F_SETFL)`. The others are fixed when the file is opened, `NOTSUP`.
@@ -103,12 +103,12 @@ impl Wasi {
     /// That a descriptor is a preopened directory, and the length of its name. A socket that the guest was given at
     /// its start has a tag of its own, that nobody knows: an error would be the end of all for programs (wasi-libc's
     /// among them) that look for their directories here.
-    pub fn fd_prestat_get(&self, fd: Arc<Entry>) -> Result<Prestat> {
-        if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_listener()) {
-            return Ok(Prestat { tag: 1, pr_name_len: 0 });
-        }
-        let name = preopen_name(&fd).ok_or(Errno::Inval)?;
-        Ok(Prestat { tag: 0, pr_name_len: name.len() as Size })
+    pub fn fd_prestat_get(&self, fd: Fd) -> Result<Prestat> {
+        self.table.look(fd, |fd| match (&fd.descriptor, preopen_name(fd)) {
+            (Descriptor::Stream(stream), _) if stream.is_listener() => Ok(Prestat { tag: 1, pr_name_len: 0 }),
+            (_, Some(name)) => Ok(Prestat { tag: 0, pr_name_len: name.len() as Size }),
+            (_, None) => Err(Errno::Inval.into()),
+        })?
     }
 
     /// The name of a preopened directory, without a NUL; `NAMETOOLONG` if the buffer is too short.

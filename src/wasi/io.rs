@@ -2,7 +2,7 @@
 //! The system reads and writes guest memory itself; nothing is copied on the way.
 
 use super::Wasi;
-use super::abi::Attempt;
+use super::abi::Transferred;
 use super::errno::{Errno, Result};
 use super::memory::{List, Memory, Out};
 use super::poll::{Interest, Wait};
@@ -216,7 +216,7 @@ impl Wasi {
     pub fn fd_write(
         &self,
         memory: Memory,
-        attempt: Attempt,
+        transferred: Transferred,
         fd: Arc<Entry>,
         iovs: List<Iovec>,
     ) -> Result<Size> {
@@ -240,11 +240,11 @@ impl Wasi {
             }
             Descriptor::Stream(stream) => {
                 let write = if stream.may_wait() { sys::writev_nowait } else { sys::writev };
-                transfer::all(memory, attempt, &fd, Interest::Write, iovs, |buffers| {
+                transfer::all(memory, transferred, &fd, Interest::Write, iovs, |buffers| {
                     self.limits.write(buffers, |buffers| write(stream.handle(), buffers))
                 })
             }
-            Descriptor::Pipe(pipe) => pipe.write(memory, &self.limits, &attempt, &fd, iovs),
+            Descriptor::Pipe(pipe) => pipe.write(memory, &self.limits, transferred, &fd, iovs),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
         }
     }

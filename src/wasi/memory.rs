@@ -144,6 +144,7 @@ impl Memory {
     }
 
     /// Reads the element at `index` of a list.
+    #[inline]
     pub fn load_at<T: Load>(self, list: List<T>, index: Size) -> Result<T> {
         self.load(Ptr::new(element(list.ptr.0, index, T::SIZE)?))
     }
@@ -193,6 +194,7 @@ impl Memory {
 
     /// The address of a region, for a system call that reads or writes it; the kernel, unlike Rust, does not
     /// mind who else does.
+    #[inline]
     pub fn address(self, region: Iovec) -> Result<*mut u8> {
         self.at(region.buf, region.buf_len as usize)
     }

@@ -2,7 +2,7 @@
 //! writes. They are no files of the system's. Calling the embedder is the caller's business: a call that needs that
 //! says so with an [`Ask`], and is made again when it was done.
 
-use super::abi::Attempt;
+use super::abi::{Attempt, Transferred};
 use super::errno::{Errno, Failure, Result};
 use super::limits::{Limit, Limits};
 use super::memory::{List, Memory};
@@ -178,14 +178,14 @@ impl Pipe {
         &self,
         memory: Memory,
         limits: &Limits,
-        attempt: &Attempt,
+        Transferred(transferred): Transferred,
         fd: &Arc<Entry>,
         iovs: List<Iovec>,
     ) -> Result<Size> {
         match self {
             Pipe::Input(_) => Err(Errno::Badf.into()),
             Pipe::Output(Output::Kept(kept)) => kept.write(memory, limits, iovs),
-            Pipe::Output(Output::Handed(_)) if attempt.transferred > 0 => Ok(attempt.transferred),
+            Pipe::Output(Output::Handed(_)) if transferred > 0 => Ok(transferred),
             Pipe::Output(Output::Handed(end)) => {
                 let mut bytes = Vec::new();
                 let allowed = limits.claim(total(memory, iovs)?.min(MAX_TRANSFER))?;

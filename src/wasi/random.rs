@@ -1,7 +1,7 @@
 //! `random_get`.
 
 use super::Wasi;
-use super::abi::Attempt;
+use super::abi::Transferred;
 use super::errno::Result;
 use super::memory::{List, Memory, Out};
 use super::poll::Wait;
@@ -29,19 +29,18 @@ impl Seeded {
 impl Wasi {
     /// Fills a buffer with random bytes, from a generator of this thread that the system seeds and reseeds, unless
     /// the guest has one of its own.
-    pub fn random_get(&self, memory: Memory, attempt: Attempt, Out(buf): Out<List<u8>>) -> Result {
+    pub fn random_get(&self, memory: Memory, transferred: Transferred, Out(buf): Out<List<u8>>) -> Result {
         match &self.random {
-            None => fill(rand::rng(), memory, attempt, buf),
+            None => fill(rand::rng(), memory, transferred, buf),
             Some(Seeded(random)) => {
-                fill(&mut *random.lock().unwrap_or_else(PoisonError::into_inner), memory, attempt, buf)
+                fill(&mut *random.lock().unwrap_or_else(PoisonError::into_inner), memory, transferred, buf)
             }
         }
     }
 }
 
-fn fill(mut random: impl Rng, memory: Memory, attempt: Attempt, buf: List<u8>) -> Result {
+fn fill(mut random: impl Rng, memory: Memory, Transferred(mut done): Transferred, buf: List<u8>) -> Result {
     let mut chunk = [0; 512];
-    let mut done = attempt.transferred;
     let until = buf.len.min(done.saturating_add(SLICE));
     while done < until {
         let bytes = &mut chunk[..512.min(until - done) as usize];
@@ -49,5 +48,5 @@ fn fill(mut random: impl Rng, memory: Memory, attempt: Attempt, buf: List<u8>) -
         memory.write(buf.ptr.0 + done, bytes)?;
         done += bytes.len() as Size;
     }
-    if done < buf.len { Err(Wait::for_nothing(Attempt { transferred: done, ..attempt })) } else { Ok(()) }
+    if done < buf.len { Err(Wait::for_nothing(Transferred::attempt(done))) } else { Ok(()) }
 }

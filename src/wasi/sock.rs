@@ -1,7 +1,7 @@
 //! `sock_*`: on a socket that the host handed to the guest, or that the guest accepted from one.
 
 use super::Wasi;
-use super::abi::Attempt;
+use super::abi::Transferred;
 use super::errno::{Errno, Result};
 use super::io::Stream;
 use super::memory::{List, Memory, Out};
@@ -31,7 +31,7 @@ impl Wasi {
     pub fn sock_recv(
         &self,
         memory: Memory,
-        attempt: Attempt,
+        transferred: Transferred,
         fd: Arc<Entry>,
         Out(ri_data): Out<List<Iovec>>,
         ri_flags: Riflags,
@@ -45,7 +45,7 @@ impl Wasi {
         };
         let whole = ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK);
         let received = if whole && socket.filetype() == Filetype::SocketStream {
-            transfer::all(memory, attempt, &fd, Interest::Read, ri_data, receive)?
+            transfer::all(memory, transferred, &fd, Interest::Read, ri_data, receive)?
         } else {
             Wait::if_refused(transfer::once(memory, ri_data, receive), &fd, Interest::Read)?
         };
@@ -56,13 +56,13 @@ impl Wasi {
     pub fn sock_send(
         &self,
         memory: Memory,
-        attempt: Attempt,
+        transferred: Transferred,
         fd: Arc<Entry>,
         si_data: List<Iovec>,
         _si_flags: u32,
     ) -> Result<Size> {
         let socket = socket(&fd, Rights::FD_WRITE)?;
-        transfer::all(memory, attempt, &fd, Interest::Write, si_data, |buffers| {
+        transfer::all(memory, transferred, &fd, Interest::Write, si_data, |buffers| {
             self.limits.write(buffers, |buffers| sys::send(socket.handle(), buffers))
         })
     }

@@ -253,11 +253,17 @@ impl Slots {
 }
 
 impl Table {
-    /// What `fd` stands for. The entry lives on while a call uses it, whatever happens to the number.
-    pub fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
+    /// Looks at what `fd` stands for, while nothing is opened or closed: for what neither waits nor opens anything.
+    #[inline]
+    pub fn look<T>(&self, fd: Fd, at: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         let slots = self.read();
         let entry = slots.entries.get(fd.0 as usize).and_then(Option::as_ref);
-        Ok(Arc::clone(entry.ok_or(Errno::Badf)?))
+        Ok(at(entry.ok_or(Errno::Badf)?))
+    }
+
+    /// What `fd` stands for. The entry lives on while a call uses it, whatever happens to the number.
+    pub fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
+        self.look(fd, Arc::clone)
     }
 
     /// Sets the lowest free number aside, before anything is opened for it that would then have no place; `MFILE` if

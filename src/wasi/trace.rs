@@ -2,7 +2,7 @@
 //! result says how it is shown, once, as a [`Shape`]; one formatter reads the shapes of all functions. Nothing here
 //! changes anything, and whatever the guest passed, a line stays short.
 
-use super::abi::{Attempt, CoreArgs, Never};
+use super::abi::{Attempt, CoreArgs, Never, Transferred};
 use super::clock::Told;
 use super::errno::{Errno, Result};
 use super::layout::Load;
@@ -375,6 +375,7 @@ shown! {
     Never: Shape::Nothing;
     Memory: Shape::Nothing;
     Attempt: Shape::Nothing;
+    Transferred: Shape::Nothing;
     Told: Shape::Nothing;
     u8: Shape::Unsigned(1);
     u16: Shape::Unsigned(2);

@@ -1,7 +1,7 @@
 //! Handing the buffers of a vectored call, which are regions of guest memory, to the system: at most so many
 //! and so many bytes at once as it takes.
 
-use super::abi::Attempt;
+use super::abi::Transferred;
 use super::errno::Result;
 use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
@@ -55,13 +55,13 @@ pub(super) fn at(
 /// for `NONBLOCK`.
 pub(super) fn all(
     memory: Memory,
-    attempt: Attempt,
+    Transferred(transferred): Transferred,
     fd: &Arc<Entry>,
     interest: Interest,
     iovs: List<Iovec>,
     mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
 ) -> Result<Size> {
-    let mut done = attempt.transferred as usize;
+    let mut done = transferred as usize;
     let mut buffers = sys::Buffers::new();
     let mut batches = Batches::new(memory, iovs, done);
     while batches.next(done, &mut buffers)? {
@@ -71,7 +71,7 @@ pub(super) fn all(
             Err(error)
                 if error.kind() == ErrorKind::WouldBlock && !fd.flags().contains(Fdflags::NONBLOCK) =>
             {
-                return Err(Wait::on(fd, interest, Attempt { transferred: done as Size, ..attempt }));
+                return Err(Wait::on(fd, interest, Transferred::attempt(done as Size)));
             }
             Err(_) if done > 0 => break,
             Err(error) => return Err(error.into()),
@@ -114,6 +114,7 @@ impl Batches {
     /// Puts the next batch into `buffers`: false when all are done or a call has
     /// moved as many bytes as it may. After the `done` bytes it is too late for an error: only another thread can
     /// have made one, by changing what was checked.
+    #[inline]
     fn next(&mut self, done: usize, buffers: &mut sys::Buffers) -> Result<bool> {
         buffers.clear();
         match self.gather(buffers) {
@@ -122,6 +123,7 @@ impl Batches {
         }
     }
 
+    #[inline]
     fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
         while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < MAX_BYTES {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
