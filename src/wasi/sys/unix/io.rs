@@ -85,9 +85,10 @@ pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
     unsafe {
-        match buffers {
-            [Buffer(one)] => transfer!(read, SYS_read, fd, one.iov_base, one.iov_len),
-            _ => transfer!(readv, SYS_readv, fd, iov, len),
+        if let [Buffer(one)] = buffers {
+            transfer!(read, SYS_read, fd, one.iov_base, one.iov_len)
+        } else {
+            transfer!(readv, SYS_readv, fd, iov, len)
         }
     }
 }
@@ -97,9 +98,10 @@ pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
     unsafe {
-        match buffers {
-            [Buffer(one)] => transfer!(write, SYS_write, fd, one.iov_base, one.iov_len),
-            _ => transfer!(writev, SYS_writev, fd, iov, len),
+        if let [Buffer(one)] = buffers {
+            transfer!(write, SYS_write, fd, one.iov_base, one.iov_len)
+        } else {
+            transfer!(writev, SYS_writev, fd, iov, len)
         }
     }
 }
@@ -114,9 +116,10 @@ pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resul
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
     unsafe {
-        match buffers {
-            [Buffer(one)] => transfer!(pread, SYS_pread64, fd, one.iov_base, one.iov_len, offset),
-            _ => count(libc::preadv(fd, iov, len, offset)),
+        if let [Buffer(one)] = buffers {
+            transfer!(pread, SYS_pread64, fd, one.iov_base, one.iov_len, offset)
+        } else {
+            count(libc::preadv(fd, iov, len, offset))
         }
     }
 }
@@ -126,9 +129,10 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
     // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
     unsafe {
-        match buffers {
-            [Buffer(one)] => transfer!(pwrite, SYS_pwrite64, fd, one.iov_base, one.iov_len, offset),
-            _ => count(libc::pwritev(fd, iov, len, offset)),
+        if let [Buffer(one)] = buffers {
+            transfer!(pwrite, SYS_pwrite64, fd, one.iov_base, one.iov_len, offset)
+        } else {
+            count(libc::pwritev(fd, iov, len, offset))
         }
     }
 }
