@@ -55,7 +55,7 @@ fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>))
         const {{ is }} = Object
         const [ints, uints, longs] = [new Int32Array(frame), new Uint32Array(frame), new BigInt64Array(frame)]
         const i32 = (at, value) => typeof value === 'number' &&
-          (ints[2 * at] = value, is(ints[2 * at], value) || is(uints[2 * at], value))
+          (ints[2 * at] = value, (ints[2 * at] === value || uints[2 * at] === value) && !is(value, -0))
         const i64 = (at, value) => typeof value === 'bigint' && (longs[at] = value, true)
         const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}

@@ -108,6 +108,8 @@
     // alive as long as there is one of them.
     populate(wasi, id, namespace, returnOnExit, functions, traced) {
       const setMemory = (memory) => {
+        // Whatever fails in between, native code is not called for a memory that nobody watches or keeps.
+        self.bytes = nothing
         native.setMemory(id, memory)
         const buffer = bufferOf(memory)
         self.memory = memory
