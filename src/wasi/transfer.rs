@@ -114,8 +114,11 @@ impl Batches {
     /// Puts the next batch into `buffers`: false when all are done or a call has
     /// moved as many bytes as it may. After the `done` bytes it is too late for an error: only another thread can
     /// have made one, by changing what was checked.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, done: usize, buffers: &mut sys::Buffers) -> Result<bool> {
+        if self.index == self.iovs.len {
+            return Ok(false);
+        }
         buffers.clear();
         match self.gather(buffers) {
             Err(_) if done > 0 => Ok(false),
@@ -123,7 +126,7 @@ impl Batches {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
         while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < MAX_BYTES {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
