@@ -122,8 +122,11 @@ pub fn function(context: &Rc<Context>, name: &str, callback: Callback) -> Result
     Ok(function)
 }
 
-/// What a callback that is no guest's is called with, at most.
-pub type Values = [sys::napi_value; 5];
+/// How many values a callback that is no guest's is called with, at most.
+const MAX_VALUES: usize = 5;
+
+/// What such a callback is called with.
+pub type Values = [sys::napi_value; MAX_VALUES];
 
 /// Whose callback it is.
 ///
@@ -146,7 +149,7 @@ unsafe fn context<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> &'a 
 ///
 /// As for `context`.
 pub unsafe fn values<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> (&'a Context, Values) {
-    let mut values: Values = [ptr::null_mut(); _];
+    let mut values = [ptr::null_mut(); MAX_VALUES];
     let (mut len, this, data) = (values.len(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: as promised; room for as many values as `len` says.
     unsafe {
