@@ -73,6 +73,21 @@ for (const property of ['exports', 'memory', '_start', '_initialize']) {
   })
 }
 
+test('a guest that overflows the stack in a call that fails goes on afterwards', (t) => {
+  // Each level calls what makes the host look at the memory anew.
+  const wasi = new WASI({ version: 'preview1', args: ['one'] })
+  const { exports } = instantiate(wasi, `(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func $deep (export "deep") (drop (call $args_sizes_get (i32.const -8) (i32.const -8))) (call $deep))
+    (func (export "sizes") (result i32) (call $args_sizes_get (i32.const 0) (i32.const 4))))`)
+  wasi.finalizeBindings({ exports })
+  for (let time = 0; time < 20; time++) {
+    t.throws(exports.deep, { instanceOf: RangeError, message: 'Maximum call stack size exceeded' })
+    t.is(exports.sizes(), 0)
+  }
+})
+
 test('a guest that threw has started, and its functions still work', (t) => {
   const wasi = make()
   t.throws(() => wasi.start(instantiate(wasi, command('unreachable'))))

@@ -1,12 +1,16 @@
 //! Where a guest's call is handed over: a buffer that JavaScript and native code both see. To read an argument from it,
 //! or to leave an errno in it, costs nothing, while each value of Node-API's costs a call. The functions that imports.rs
-//! makes write to it right before they call native code, which reads it before any JavaScript can run again.
+//! makes write to it right before they call native code, which reads it before any JavaScript can run again. Those who
+//! have put other things in the place of `ArrayBuffer` and its like before this was loaded have what goes through it.
 
 use super::context::StrongRef;
 use crate::wasi::abi::{CoreArgs, CoreType, MAX_PARAMS};
 use napi::{Env, Result, sys};
 use std::cell::Cell;
 use std::ptr;
+
+// JavaScript sees the lower half of a word as the first of two numbers.
+const _: () = assert!(cfg!(target_endian = "little"));
 
 /// Words of the buffer: the first is the number of the sandbox, and then the errno; the others are the arguments.
 const WORDS: usize = 1 + MAX_PARAMS;

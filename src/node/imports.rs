@@ -4,7 +4,7 @@
 use super::context::{Context, Instance, call};
 use super::embedder;
 use super::error::{self, Class};
-use super::memory::MemoryView;
+use super::memory::{self, MemoryView};
 use super::trace;
 use crate::wasi::abi::{Attempt, Call, CoreType};
 use crate::wasi::errno::{Errno, Failure};
@@ -53,10 +53,11 @@ fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>))
     let source = format!(
         "'use strict'; (frame, {{ {names} }}) => {{
         const {{ is }} = Object
-        const [ints, uints, longs] = [new Int32Array(frame), new Uint32Array(frame), new BigInt64Array(frame)]
-        const i32 = (at, value) => typeof value === 'number' &&
-          (ints[2 * at] = value, (ints[2 * at] === value || uints[2 * at] === value) && !is(value, -0))
-        const i64 = (at, value) => typeof value === 'bigint' && (longs[at] = value, true)
+        const ints = new Int32Array(frame)
+        const longs = new BigInt64Array(frame)
+        const i32 = (value) => typeof value === 'number' &&
+          ((value | 0) === value || value >>> 0 === value) && !is(value, -0)
+        const i64 = (value) => typeof value === 'bigint'
         const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}
         return Imports }}",
@@ -93,16 +94,24 @@ impl Table<'_> {
         let (count, inval) = (params.len(), Errno::Inval as u16);
         let names = (1..=count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(", ");
         let check = |(at, param): (usize, &CoreType)| match param {
-            CoreType::I32 => format!(" && i32({at}, a{at})"),
-            CoreType::I64 => format!(" && i64({at}, a{at})"),
+            CoreType::I32 => format!(" && i32(a{at})"),
+            CoreType::I64 => format!(" && i64(a{at})"),
+        };
+        let write = |(at, param): (usize, &CoreType)| match param {
+            CoreType::I32 => format!("ints[{}] = a{at}; ", 2 * at),
+            CoreType::I64 => format!("longs[{at}] = a{at}; "),
         };
         let checks = (1..).zip(params).map(check).collect::<String>();
+        let writes = (1..).zip(params).map(write).collect::<String>();
         self.names.push(name);
+        // From where the memory is seen to be there, nothing is called but native code: an engine lets other JavaScript
+        // run (a debugger's, for one) where a function begins. What the native function returns is no errno, but what
+        // `rethrow` has for a worker that is to end.
         self.body.push(format!(
             "this.{name} = {{ 'bound {name}'({names}) {{
                 if (!(arguments.length === {count}{checks})) return {inval}
                 if (self.bytes[0] === undefined) self.look()
-                ints[0] = id
+                {writes}ints[0] = id
                 const ending = {name}()
                 return ending === undefined ? ints[0] : ending
             }} }}['bound {name}']"
@@ -159,7 +168,6 @@ pub unsafe fn values<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> (
 }
 
 /// The sandbox whose number came first.
-#[inline(always)]
 pub fn instance(context: &Context, values: &Values) -> Option<Rc<Instance>> {
     let mut id = 0;
     // SAFETY: a value of this environment.
@@ -232,7 +240,7 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
 
 /// The memory the guest is bound to, as it was when it was last looked at.
 #[inline(always)]
-pub fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
+fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
     let bytes = instance.memory.borrow().as_ref().map(|view| view.bytes);
     bytes.ok_or_else(|| error::not_started(&context.env))
 }
@@ -242,10 +250,10 @@ pub fn bound_memory(context: &Context, instance: &Instance) -> Result<Memory> {
 pub fn renew(context: &Context, instance: &Instance) -> Result<Memory> {
     let env = &context.env;
     let memory = instance.memory.borrow().as_ref().map_or(ptr::null_mut(), |view| view.memory.get(env));
-    let view = if memory.is_null() { None } else { MemoryView::new(context, memory)? };
-    let now = view.as_ref().map_or(Memory::default(), |view| view.bytes);
-    bind(instance, env, view);
-    Ok(now)
+    let Some(array) = memory::array(context, memory)? else {
+        return Err(error::not_started(env));
+    };
+    Ok(bind(instance, env, MemoryView::new(env, memory, array)?))
 }
 
 /// What the memory has become, if it has grown since `known`: another thread may have done that, if it is shared.
@@ -255,10 +263,12 @@ fn grown(context: &Context, instance: &Instance, known: Memory) -> Result<Option
     Ok((now.size() > known.size()).then_some(now))
 }
 
-fn bind(instance: &Instance, env: &Env, view: Option<MemoryView>) {
-    if let Some(old) = instance.memory.replace(view) {
+fn bind(instance: &Instance, env: &Env, view: MemoryView) -> Memory {
+    let bytes = view.bytes;
+    if let Some(old) = instance.memory.replace(Some(view)) {
         old.delete(env);
     }
+    bytes
 }
 
 /// Waits until the call can be tried again; an exception if the worker is to end meanwhile.
@@ -308,20 +318,19 @@ unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> 
     })
 }
 
-/// Binds a memory to a sandbox.
+/// Binds a memory to a sandbox, and returns the array through which its bytes were found.
 unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
         // SAFETY: this is the callback.
         let (context, passed) = unsafe { values(env, info) };
         let env = &context.env;
         let instance = instance(context, &passed).ok_or_else(|| error::not_started(env))?;
-        let view = MemoryView::new(context, passed[1])?;
-        if view.is_none() {
+        let Some(array) = memory::array(context, passed[1])? else {
             let message = "\"instance.exports.memory\" property must be a WebAssembly.Memory object";
             return Err(error::throw_plain(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", message));
-        }
-        bind(&instance, env, view);
-        Ok(ptr::null_mut())
+        };
+        bind(&instance, env, MemoryView::new(env, passed[1], array)?);
+        Ok(array)
     })
 }
 

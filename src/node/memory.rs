@@ -47,18 +47,10 @@ pub struct MemoryView {
 }
 
 impl MemoryView {
-    /// Looks at a memory; `None` if it is no `WebAssembly.Memory`.
-    pub fn new(context: &Context, memory: sys::napi_value) -> Result<Option<Self>> {
-        let env = &context.env;
-        let Ok(bytes) = call(env, context.prelude()?.bytes.get(env)?, None, &[memory]) else {
-            let mut exception = ptr::null_mut();
-            // SAFETY: a place for what was thrown: that this is no Memory.
-            napi::check_status!(unsafe {
-                sys::napi_get_and_clear_last_exception(env.raw(), &raw mut exception)
-            })?;
-            return Ok(None);
-        };
-        Ok(Some(Self { memory: WeakRef::new(env, memory)?, bytes: typed_array(env, bytes)? }))
+    /// That of a memory which such an array covers.
+    pub fn new(env: &Env, memory: sys::napi_value, array: sys::napi_value) -> Result<Self> {
+        let bytes = bytes(env, array)?;
+        Ok(Self { memory: WeakRef::new(env, memory)?, bytes })
     }
 
     /// Lets go of it.
@@ -67,9 +59,19 @@ impl MemoryView {
     }
 }
 
-/// Where the engine has the bytes of a typed array that covers a memory. Some engines do not let us look into a
-/// `SharedArrayBuffer` but through one.
-fn typed_array(env: &Env, array: sys::napi_value) -> Result<Memory> {
+/// A typed array that covers a memory as it is now, since some engines do not let us look into a `SharedArrayBuffer` but
+/// through one; `None` if it is no `WebAssembly.Memory`.
+pub fn array(context: &Context, memory: sys::napi_value) -> Result<Option<sys::napi_value>> {
+    let env = &context.env;
+    let array = call(env, context.prelude()?.bytes.get(env)?, None, &[memory])?;
+    let mut kind = 0;
+    // SAFETY: a value of this environment.
+    napi::check_status!(unsafe { sys::napi_typeof(env.raw(), array, &raw mut kind) })?;
+    Ok((kind != sys::ValueType::napi_undefined).then_some(array))
+}
+
+/// Where the engine has the bytes that a typed array covers.
+fn bytes(env: &Env, array: sys::napi_value) -> Result<Memory> {
     let (mut base, mut size) = (ptr::null_mut(), 0);
     let (kind, buffer, offset) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: a typed array of this environment; nulls for what is not asked.

@@ -2,21 +2,32 @@
 // the lifetimes of objects, and what the class looks like.
 ;(native) => {
   'use strict'
-  const { get: buffer } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer')
   const { apply } = Reflect
-  const { defineProperty, entries, getOwnPropertyDescriptors, keys } = Object
+  const { defineProperty, entries, getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf, keys } = Object
   const { get, set } = WeakMap.prototype
-  const bufferOf = (memory) => apply(buffer, memory, [])
   const mapGet = (map, key) => apply(get, map, [key])
   const mapSet = (map, key, value) => apply(set, map, [key, value])
   const Bytes = Uint8Array
   const nothing = new Bytes(0)
+  const WrongType = TypeError
   const Text = String
   const { isArray } = Array
   const now = process.hrtime.bigint
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
+  const getter = (prototype, name) => getOwnPropertyDescriptor(prototype, name)?.get
+  const buffer = getter(WebAssembly.Memory.prototype, 'buffer')
+  const bufferOfBytes = getter(getPrototypeOf(Bytes.prototype), 'buffer')
+  const resizable = getter(ArrayBuffer.prototype, 'resizable')
+  const isResizable = (bytes) => {
+    try {
+      return apply(resizable, apply(bufferOfBytes, bytes, []), [])
+    } catch {
+      return false // What is shared has no such property, and never moves.
+    }
+  }
+
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
@@ -110,10 +121,9 @@
       const setMemory = (memory) => {
         // Whatever fails in between, native code is not called for a memory that nobody watches or keeps.
         self.bytes = nothing
-        native.setMemory(id, memory)
-        const buffer = bufferOf(memory)
+        const bytes = native.setMemory(id, memory)
         self.memory = memory
-        self.bytes = buffer.resizable ? nothing : new Bytes(buffer)
+        if (!isResizable(bytes)) self.bytes = bytes
       }
       const self = {
         wasi,
@@ -138,8 +148,16 @@
       wasi[kBindingName] = namespace
     },
 
-    // The bytes of a memory. Throws if it is no WebAssembly.Memory.
-    bytes: (memory) => new Bytes(bufferOf(memory)),
+    // The bytes of a memory; undefined if it is no WebAssembly.Memory. What else is thrown, when the stack is full, says
+    // nothing of it.
+    bytes(memory) {
+      try {
+        return new Bytes(apply(buffer, memory, []))
+      } catch (error) {
+        if (error instanceof WrongType) return undefined
+        throw error
+      }
+    },
 
     text: Text,
 

@@ -50,14 +50,14 @@ pub(super) fn count(returned: isize) -> Result<usize> {
 
 /// The arguments that vectored calls share.
 #[cfg(target_os = "linux")]
-fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
-    (buffers.as_ptr().cast(), buffers.len() as libc::c_int)
+fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
+    (buffers.as_ptr().cast(), buffers.len())
 }
 
 /// The arguments that vectored calls share. More than 31 bits at once macOS refuses, where Linux does a part:
 /// so it is given a part.
 #[cfg(not(target_os = "linux"))]
-fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
+fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     let mut room = Buffer::MAX;
     let fits = |buffer: &&Buffer| {
         let left = room.checked_sub(buffer.0.iov_len);
@@ -65,17 +65,18 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, libc::c_int) {
         left.is_some()
     };
     let len = buffers.iter().take_while(fits).count();
-    (buffers.as_ptr().cast(), len as libc::c_int)
+    (buffers.as_ptr().cast(), len)
 }
 
 /// Makes a system call that moves bytes, whose name and number are given. On Linux it is made as such: libc's function is
-/// a point where the thread can be cancelled, for which it pays before and after, as much as a short call costs.
+/// a point where the thread can be cancelled, for which it pays before and after, as much as a short call costs. Where
+/// an offset is handed over in parts, libc knows how.
 macro_rules! transfer {
     ($name:ident, $number:ident, $fd:expr, $($argument:expr),+) => {{
-        #[cfg(target_os = "linux")]
-        let moved = libc::syscall(libc::$number, $fd, $($argument),+) as isize;
-        #[cfg(not(target_os = "linux"))]
-        let moved = libc::$name($fd, $($argument),+);
+        #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+        let moved = libc::syscall(libc::$number, libc::c_long::from($fd), $($argument),+) as isize;
+        #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+        let moved = libc::$name($fd, $($argument as _),+);
         count(moved)
     }};
 }
@@ -119,7 +120,7 @@ pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resul
         if let [Buffer(one)] = buffers {
             transfer!(pread, SYS_pread64, fd, one.iov_base, one.iov_len, offset)
         } else {
-            count(libc::preadv(fd, iov, len, offset))
+            count(libc::preadv(fd, iov, len as libc::c_int, offset))
         }
     }
 }
@@ -132,7 +133,7 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
         if let [Buffer(one)] = buffers {
             transfer!(pwrite, SYS_pwrite64, fd, one.iov_base, one.iov_len, offset)
         } else {
-            count(libc::pwritev(fd, iov, len, offset))
+            count(libc::pwritev(fd, iov, len as libc::c_int, offset))
         }
     }
 }
@@ -145,7 +146,9 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
         let (iov, len) = vector(buffers);
         // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call. The
         // offset -1 stands for the system's own position.
-        let read = count(unsafe { libc::preadv2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
+        let read = count(unsafe {
+            libc::preadv2(handle.as_raw_fd(), iov, len as libc::c_int, -1, libc::RWF_NOWAIT)
+        });
         if !is_unsupported(&read) {
             return read;
         }
@@ -172,7 +175,9 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     {
         let (iov, len) = vector(buffers);
         // SAFETY: as in `readv_nowait`.
-        let written = count(unsafe { libc::pwritev2(handle.as_raw_fd(), iov, len, -1, libc::RWF_NOWAIT) });
+        let written = count(unsafe {
+            libc::pwritev2(handle.as_raw_fd(), iov, len as libc::c_int, -1, libc::RWF_NOWAIT)
+        });
         if !is_unsupported(&written) {
             return written;
         }

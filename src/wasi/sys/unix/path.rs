@@ -79,10 +79,14 @@ fn stat_name(dir: &Dir, name: &Path) -> Result<Filestat> {
 /// Attributes of what a link leads to that is a name in its own directory, as most links are, if that is no link again.
 /// It takes two short calls, where to resolve it takes three long ones.
 fn stat_neighbour(dir: &Dir, link: &Path) -> Option<Filestat> {
+    // Room for the longest name and a byte: what fills it may have been cut.
     let mut buffer = [MaybeUninit::uninit(); 256];
     let (target, rest) = rustix::fs::readlinkat_raw(dir, link, &mut buffer).ok()?;
     let target = Path::new(OsStr::from_bytes(target));
-    let stat = (!rest.is_empty() && is_name(target)).then(|| stat_name(dir, target).ok())??;
+    if rest.is_empty() || !is_name(target) {
+        return None;
+    }
+    let stat = stat_name(dir, target).ok()?;
     (stat.filetype != Filetype::SymbolicLink).then_some(stat)
 }
 
