@@ -9,7 +9,11 @@ export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 /** What becomes of what a guest writes. */
 export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
 
-/** A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. */
+/**
+ * A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. An own
+ * property of another name, such as `readOnly`, is `ERR_INVALID_ARG_VALUE`; of what inherits its `fd`, as a `FileHandle`
+ * does, others are passed over.
+ */
 export type Preopen = (PreopenPath | PreopenDescriptor) & {
   /**
    * Whether nothing in the directory, at any depth, can be created, changed, linked, renamed, truncated, removed or
@@ -34,7 +38,7 @@ export interface PreopenDescriptor {
   path?: undefined
 }
 
-/** What a guest may use up. */
+/** What a guest may use up. An own property of another name is `ERR_INVALID_ARG_VALUE`. */
 export interface Limits {
   /**
    * Descriptors open at once, stdio and preopens included, from 1 to 1,048,576; one more is `EMFILE` (33). If those

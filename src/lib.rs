@@ -16,6 +16,7 @@
 //! | `wasi/trace.rs`, `node/trace.rs` | calls as text, for the option `trace` |
 //! | `wasi/pipe.rs`, `transfer.rs` | pipes to the embedder; buffers handed to the system |
 //! | `wasi/memory.rs`, `errno.rs`, `table.rs`, `limits.rs` | guest memory, errors, descriptors, what may be used up |
+//! | `wasi/place.rs` | directories that paths start from, and what may be changed in them |
 //! | `wasi/env.rs`, `clock.rs`, `fd.rs`, … | the host functions, by the prefix of their names |
 //! | `wasi/sys.rs`, `sys/` | what differs between systems: one function, one system call |
 //!

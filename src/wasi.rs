@@ -14,6 +14,7 @@ pub mod limits;
 pub mod memory;
 pub mod path;
 pub mod pipe;
+pub mod place;
 pub mod poll;
 pub mod proc;
 pub mod random;

@@ -4,7 +4,7 @@ mod common;
 
 use capwasi::wasi::errno::Errno;
 use capwasi::wasi::{Wasi, sys};
-use common::{CREAT, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
+use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
 
 const FILES: &[(&str, &str)] = &[("file", "text"), ("empty/", ""), ("sub/inner", "inside")];
 /// A path, at an address that `guest` puts it at.
@@ -140,15 +140,125 @@ fn creat_in_a_read_only_directory_opens_what_is_there_and_makes_nothing() {
         ("file", CREAT | EXCL, Errno::Exist),
         ("sub", CREAT | EXCL, Errno::Exist),
         ("sub", CREAT, Errno::Isdir),
+        ("sub/", CREAT, Errno::Isdir),
+        ("file/", CREAT, Errno::Isdir),
+        ("missing/", CREAT, Errno::Isdir),
         ("missing", CREAT, Errno::Rofs),
         ("missing", CREAT | EXCL, Errno::Rofs),
         ("missing", 0, Errno::Noent),
+        ("missing/x", CREAT, Errno::Noent),
+        ("missing/x/", CREAT, Errno::Noent),
+        ("file/x", CREAT, Errno::Notdir),
         ("../x", CREAT, Errno::Notcapable),
         ("../x", CREAT | EXCL, Errno::Notcapable),
     ] {
         assert_eq!(guest.try_open(0, path, oflags, FD_READ), Err(expected), "{path} {oflags}");
     }
     assert_eq!(tree.names(), ["empty", "file", "sub"]);
+}
+
+#[test]
+fn what_cannot_be_opened_to_be_changed_is_told_before_rofs() {
+    let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
+    let mut guest = guest(&tree, &other, true);
+    for (path, oflags, expected) in [
+        ("file", 0, Errno::Rofs),
+        ("file", CREAT, Errno::Rofs),
+        ("file", CREAT | EXCL, Errno::Exist),
+        ("file", DIRECTORY, Errno::Notdir),
+        ("file/", 0, Errno::Notdir),
+        ("sub", 0, Errno::Isdir),
+        ("sub", DIRECTORY, Errno::Isdir),
+        ("sub", TRUNC, Errno::Isdir),
+        ("missing", 0, Errno::Noent),
+        ("missing", TRUNC, Errno::Noent),
+        ("missing", CREAT, Errno::Rofs),
+        ("missing/x", CREAT, Errno::Noent),
+        ("../x", 0, Errno::Notcapable),
+    ] {
+        assert_eq!(guest.try_open(0, path, oflags, FD_WRITE), Err(expected), "{path} {oflags}");
+    }
+}
+
+/// Paths that a call which makes, touches or removes something finds something wrong with, also where it may.
+#[test]
+fn what_is_wrong_with_a_path_is_told_before_rofs() {
+    let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
+    let mut guest = guest(&tree, &other, true);
+    let before = (seen(&tree), seen(&other));
+    let make: fn(&[u64]) -> Vec<Change> = |path| {
+        vec![
+            change("path_create_directory", &[&[IT], path]),
+            #[cfg(unix)]
+            change("path_symlink", &[&FILE_PATH, &[IT], path]),
+            change("path_link", &[&[WRITABLE, 0], &FILE_PATH, &[IT], path]),
+        ]
+    };
+    let touch: fn(&[u64]) -> Vec<Change> = |path| {
+        vec![
+            change("path_filestat_set_times", &[&[IT, 0], path, &[0, 0, 5]]),
+            change("path_link", &[&[IT, 0], path, &[WRITABLE], &NEW]),
+        ]
+    };
+    let unlink: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_unlink_file", &[&[IT], path])];
+    let rmdir: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_remove_directory", &[&[IT], path])];
+    let rename: fn(&[u64]) -> Vec<Change> = |path| {
+        vec![
+            change("path_rename", &[&[IT], path, &[WRITABLE], &NEW]),
+            change("path_rename", &[&[WRITABLE], &FILE_PATH, &[IT], path]),
+        ]
+    };
+    for (changes, path, expected) in [
+        (make, "file", Errno::Exist),
+        (make, "sub/", Errno::Exist),
+        (make, "sub/inner", Errno::Exist),
+        (make, "sub/..", Errno::Exist),
+        (make, "new", Errno::Rofs),
+        (make, "sub/new", Errno::Rofs),
+        (make, "missing/x", Errno::Noent),
+        (make, "file/x", Errno::Notdir),
+        (make, "../x", Errno::Notcapable),
+        (touch, "file", Errno::Rofs),
+        (touch, "missing", Errno::Noent),
+        (touch, "file/x", Errno::Notdir),
+        (touch, "..", Errno::Notcapable),
+        (unlink, "missing", Errno::Rofs),
+        (unlink, "sub", Errno::Rofs),
+        (unlink, "missing/x", Errno::Noent),
+        (unlink, "file/x", Errno::Notdir),
+        (unlink, "sub/..", Errno::Isdir),
+        (unlink, "../x", Errno::Notcapable),
+        (rmdir, "missing", Errno::Rofs),
+        (rmdir, "sub", Errno::Rofs),
+        (rmdir, "missing/x", Errno::Noent),
+        (rmdir, ".", Errno::Notempty),
+        (rmdir, "sub/..", Errno::Notempty),
+        (rmdir, "..", Errno::Notcapable),
+        (rename, "missing", Errno::Rofs),
+        (rename, "missing/x", Errno::Noent),
+        (rename, "sub/.", Errno::Busy),
+        (rename, "sub/../", Errno::Busy),
+        (rename, "../x", Errno::Notcapable),
+    ] {
+        let at = guest.put(path);
+        for (name, args) in changes(&[at, path.len() as u64]) {
+            let args: Vec<_> = args.iter().map(|arg| if *arg == IT { 0 } else { *arg }).collect();
+            assert_eq!(guest.call(name, &args), Err(expected), "{name} {path}");
+        }
+        guest.reset();
+    }
+    assert_eq!((seen(&tree), seen(&other)), before);
+}
+
+#[test]
+fn times_that_are_left_as_they_are_change_nothing() {
+    let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
+    let mut guest = guest(&tree, &other, true);
+    guest.must("path_filestat_set_times", &[&[0, 0][..], &FILE_PATH, &[5, 5, 0]].concat());
+    let fd = guest.open("file", 0, FD_READ);
+    guest.must("fd_filestat_set_times", &[fd, 5, 5, 0]);
+    let missing = [&[0, 0][..], &NEW, &[5, 5, 0]].concat();
+    assert_eq!(guest.call("path_filestat_set_times", &missing), Err(Errno::Noent));
 }
 
 #[test]

@@ -1,35 +1,100 @@
-// Run as a process with a directory on a read-only mount and one that can be written: prints what each call answered.
+// Run as a process with a directory that cannot be written, on a read-only mount or (with `readonly` as the third
+// argument) by that option, and one that can: prints what each call answered, and what it should have.
 
-import { OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
+import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
 
-const [mounted, writable] = process.argv.slice(2)
-const guest = rawGuest({ preopens: { '/ro': mounted, '/rw': writable } })
-const answers = []
-for (const [expected, name, ...args] of [
-  ['ROFS', 'path_create_directory', 3, 'new'],
-  ['ROFS', 'path_filestat_set_times', 3, 0, 'file', 1n, 1n, 5],
-  ['ROFS', 'path_filestat_set_times', 3, 1, 'file', 1n, 1n, 5],
-  ['ROFS', 'path_open', 3, 0, 'file', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
-  ['ROFS', 'path_open', 3, 0, 'file', OFLAGS.TRUNC, RIGHTS.FD_READ, 0n, 0, 0],
-  ['ROFS', 'path_open', 3, 0, 'new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
-  ['ROFS', 'path_symlink', 'x', 3, 'new'],
-  ['ROFS', 'path_link', 3, 0, 'file', 3, 'new'],
-  ['ROFS XDEV', 'path_rename', 3, 'file', 3, 'new'],
-  ['ROFS XDEV', 'path_rename', 3, 'file', 4, 'new'],
-  ['ROFS XDEV', 'path_link', 3, 0, 'file', 4, 'new'],
-  ['ROFS XDEV', 'path_link', 3, 1, 'file', 4, 'new'],
-  ['ROFS XDEV', 'path_rename', 4, 'secret', 3, 'new'],
-  ['ROFS XDEV', 'path_link', 4, 0, 'secret', 3, 'new'],
-  ['ROFS', 'path_unlink_file', 3, 'file'],
-  ['ROFS', 'path_remove_directory', 3, 'sub'],
-  ['NOTCAPABLE', 'path_open', 3, 0, '../outside/secret', 0, RIGHTS.FD_READ, 0n, 0, 0],
-  ['SUCCESS', 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, 0],
-  ['BADF INVAL', 'fd_filestat_set_size', 5, 0n],
-  ['BADF', 'fd_allocate', 5, 0n, 100n],
+const [path, writable, readonly] = process.argv.slice(2)
+const guest = rawGuest({ preopens: { '/ro': readonly ? { path, readonly: true } : path, '/rw': writable } })
+const { SYMLINK_FOLLOW } = LOOKUP
+const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
+const { FD_READ, FD_WRITE } = RIGHTS
+
+/** Calls that open: what is expected with these oflags, to read and to write. */
+const opens = [
+  ['file', 0, 'SUCCESS', 'ROFS'], ['file', CREAT, 'SUCCESS', 'ROFS'], ['file', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['file', TRUNC, 'ROFS', 'ROFS'], ['file', TRUNC | CREAT, 'ROFS', 'ROFS'], ['file', DIRECTORY, 'NOTDIR', 'NOTDIR'],
+  ['file/', 0, 'NOTDIR', 'NOTDIR'], ['file/', CREAT, 'ISDIR', 'ISDIR'], ['file/x', CREAT, 'NOTDIR', 'NOTDIR'],
+  ['sub', 0, 'SUCCESS', 'ISDIR'], ['sub', DIRECTORY, 'SUCCESS', 'ISDIR'], ['sub', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub', CREAT | EXCL, 'EXIST', 'EXIST'], ['sub', TRUNC, 'ISDIR', 'ISDIR'], ['sub/', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub/..', CREAT, 'ISDIR', 'ISDIR'], ['sub/x', 0, 'SUCCESS', 'ROFS'], ['sub/../file', TRUNC, 'ROFS', 'ROFS'],
+  ['new', 0, 'NOENT', 'NOENT'], ['new', CREAT, 'ROFS', 'ROFS'], ['new', CREAT | EXCL, 'ROFS', 'ROFS'], ['new', TRUNC, 'NOENT', 'NOENT'],
+  ['new/', CREAT, 'ISDIR', 'ISDIR'], ['new/x', CREAT, 'NOENT', 'NOENT'], ['new/x/', CREAT, 'NOENT', 'NOENT'], ['sub/new', CREAT, 'ROFS', 'ROFS'],
+  ['link', 0, 'LOOP', 'LOOP'], ['link', CREAT, 'LOOP', 'LOOP'], ['link', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['dangling', CREAT, 'LOOP', 'LOOP'], ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['../outside/secret', 0, 'NOTCAPABLE', 'NOTCAPABLE'], ['../outside/new', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['../outside/new', CREAT | EXCL, 'NOTCAPABLE', 'NOTCAPABLE'],
+]
+/** The same with the last link followed. */
+const follows = [
+  ['link', 0, 'SUCCESS', 'ROFS'], ['link', CREAT, 'SUCCESS', 'ROFS'], ['link', CREAT | EXCL, 'EXIST', 'EXIST'], ['link', TRUNC, 'ROFS', 'ROFS'],
+  ['dangling', 0, 'NOENT', 'NOENT'], ['dangling', CREAT, 'ROFS', 'ROFS'], ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['loop', CREAT, 'LOOP', 'LOOP'], ['out', 0, 'NOTCAPABLE', 'NOTCAPABLE'], ['out', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['out', CREAT | EXCL, 'EXIST', 'EXIST'], ['out', TRUNC, 'NOTCAPABLE', 'NOTCAPABLE'],
+]
+const opening = (lookup) => ([name, oflags, reading, writing]) => [[reading, FD_READ], [writing, FD_WRITE], [writing, FD_READ | FD_WRITE]].map(
+  ([expected, rights]) => [expected, 'path_open', 3, lookup, name, oflags, rights, 0n, 0, 0])
+
+/** Paths of something to be made, and what is wrong with them. */
+const makes = { file: 'EXIST', sub: 'EXIST', 'sub/x': 'EXIST', 'sub/..': 'EXIST', link: 'EXIST', dangling: 'EXIST', new: 'ROFS', 'sub/new': 'ROFS',
+  'new/x': 'NOENT', 'file/x': 'NOTDIR', '../outside/new': 'NOTCAPABLE', 'out/new': 'NOTCAPABLE' }
+const making = ([name, expected]) => [
+  [expected, 'path_create_directory', 3, name],
+  [expected, 'path_symlink', 'x', 3, name],
+  [expected, 'path_link', 3, 0, 'file', 3, name],
+  [expected, 'path_link', 4, 0, 'secret', 3, name],
+]
+
+/** Paths of something to be removed or renamed, whether it is there or not. */
+const removes = { file: 'ROFS', sub: 'ROFS', 'sub/x': 'ROFS', link: 'ROFS', new: 'ROFS', 'new/x': 'NOENT', 'file/x': 'NOTDIR', '../outside/secret': 'NOTCAPABLE' }
+const removing = ([name, expected]) => [
+  [expected, 'path_unlink_file', 3, name],
+  [expected, 'path_remove_directory', 3, name],
+  [expected, 'path_rename', 3, name, 3, 'new'],
+  [expected, 'path_rename', 3, 'file', 3, name],
+]
+
+/** What Linux says of two mounts, and capwasi of two preopens. */
+const BETWEEN = 'XDEV ROFS'
+
+const calls = [
+  ...opens.flatMap(opening(0)),
+  ...follows.flatMap(opening(SYMLINK_FOLLOW)),
+  ...Object.entries(makes).flatMap(making),
+  ...Object.entries(removes).flatMap(removing),
+  ['ROFS', 'path_create_directory', 3, 'new/'],
+  ['NOENT', 'path_symlink', 'x', 3, 'new/'],
+  ['NOENT', 'path_link', 3, 0, 'new', 3, 'other'],
+  ['ISDIR', 'path_unlink_file', 3, 'sub/..'],
+  ['NOTEMPTY', 'path_remove_directory', 3, '.'],
+  ['NOTEMPTY', 'path_remove_directory', 3, 'sub/..'],
+  ['BUSY', 'path_rename', 3, 'sub/..', 3, 'new'],
+  ['BUSY', 'path_rename', 3, 'file', 3, '.'],
+  [BETWEEN, 'path_rename', 3, 'file', 4, 'new'],
+  [BETWEEN, 'path_rename', 3, 'sub', 4, 'new'],
+  [BETWEEN, 'path_rename', 4, 'secret', 3, 'new'],
+  [BETWEEN, 'path_link', 3, 0, 'file', 4, 'new'],
+  [BETWEEN, 'path_link', 3, SYMLINK_FOLLOW, 'link', 4, 'new'],
+  ...[0, SYMLINK_FOLLOW].flatMap((lookup) => [
+    ['ROFS', 'path_filestat_set_times', 3, lookup, 'file', 1n, 1n, 5],
+    ['ROFS', 'path_filestat_set_times', 3, lookup, 'sub/x', 0n, 0n, 10],
+    ['ROFS', 'path_filestat_set_times', 3, lookup, 'link', 1n, 1n, 5],
+    ['NOENT', 'path_filestat_set_times', 3, lookup, 'new', 1n, 1n, 5],
+    ['SUCCESS', 'path_filestat_set_times', 3, lookup, 'file', 1n, 1n, 0],
+    ['NOTCAPABLE', 'path_filestat_set_times', 3, lookup, '../outside/secret', 1n, 1n, 5],
+  ]),
+  ['SUCCESS', 'path_open', 3, 0, 'file', 0, FD_READ, 0n, 0, 0],
+  ['INVAL ROFS', 'fd_filestat_set_size', 5, 0n],
+  ['BADF ROFS', 'fd_allocate', 5, 0n, 100n],
+  ['BADF', 'fd_write', 5, 0, 0, 0],
   ['ROFS', 'fd_filestat_set_times', 5, 1n, 1n, 5],
-]) {
+  ['SUCCESS', 'fd_filestat_set_times', 5, 1n, 1n, 0],
+]
+
+const answers = calls.map(([expected, name, ...args]) => {
   guest.reset()
   const errno = guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg])))
-  answers.push([expected, errnoName(errno), `${name}(${args.join(', ')})`])
-}
+  if (name === 'path_open' && errno === 0 && guest.u32(0) !== 5) guest.close(guest.u32(0))
+  const [ofMount, ofOption = ofMount] = expected.split(' ')
+  return [`${name}(${args.join(', ')}) = ${errnoName(errno)}`, `${name}(${args.join(', ')}) = ${readonly ? ofOption : ofMount}`]
+})
 console.log(JSON.stringify(answers))

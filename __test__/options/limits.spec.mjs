@@ -187,6 +187,15 @@ for (const [option, value, rest] of [
   })
 }
 
+test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
+  for (const name of ['openfiles', 'writtenbytes', 'memory', '__proto']) {
+    t.throws(make({ openFiles: 5, [name]: 1 }), {
+      name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE',
+      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'`,
+    })
+  }
+})
+
 test('limits may be inherited, undefined or at their ends', (t) => {
   for (const limits of [undefined, {}, Object.create({ openFiles: 3 }), { openFiles: undefined, writtenBytes: undefined },
     { openFiles: 2 ** 20, writtenBytes: Number.MAX_SAFE_INTEGER }, { openFiles: 3, writtenBytes: 2n ** 64n - 1n }]) t.notThrows(make(limits))

@@ -46,7 +46,6 @@ function mounts(t) {
 const changes = (ro, rw) => [
   ['path_create_directory', ro, 'new'],
   ['path_create_directory', ro, 'sub/new'],
-  ['path_create_directory', ro, 'file'],
   ['path_filestat_set_times', ro, 0, 'file', 1n, 1n, 5],
   ['path_filestat_set_times', ro, SYMLINK_FOLLOW, 'link', 1n, 1n, 5],
   ['path_filestat_set_times', ro, 0, 'file', 0n, 0n, 10],
@@ -65,13 +64,14 @@ const changes = (ro, rw) => [
   ['path_unlink_file', ro, 'link'],
   ['path_unlink_file', ro, 'missing'],
   ...[RIGHTS.FD_WRITE, RIGHTS.FD_READ | RIGHTS.FD_WRITE, RIGHTS.FD_ALLOCATE, RIGHTS.FD_DATASYNC, RIGHTS.FD_FILESTAT_SET_SIZE]
-    .flatMap((rights) => [0, CREAT, TRUNC, CREAT | TRUNC, CREAT | EXCL].flatMap((oflags) => ['file', 'new', 'link', 'sub/inner']
-      .map((path) => ['path_open', ro, SYMLINK_FOLLOW, path, oflags, rights, 0n, 0, 0]))),
+    .flatMap((rights) => [
+      ...[0, CREAT, TRUNC, CREAT | TRUNC].flatMap((oflags) => ['file', 'link', 'sub/inner'].map((path) => [path, oflags])),
+      ...[CREAT, CREAT | TRUNC, CREAT | EXCL].map((oflags) => ['new', oflags]),
+    ].map(([path, oflags]) => ['path_open', ro, SYMLINK_FOLLOW, path, oflags, rights, 0n, 0, 0])),
   ...[0n, RIGHTS.FD_READ, RIGHTS.FD_READDIR].flatMap((rights) => [
     ['path_open', ro, 0, 'file', TRUNC, rights, 0n, 0, 0],
-    ['path_open', ro, 0, 'file', TRUNC | CREAT | EXCL, rights, 0n, 0, 0],
+    ['path_open', ro, 0, 'file', TRUNC | CREAT, rights, 0n, 0, 0],
     ['path_open', ro, SYMLINK_FOLLOW, 'link', TRUNC, rights, 0n, FDFLAGS.APPEND, 0],
-    ['path_open', ro, 0, 'sub', TRUNC | DIRECTORY, rights, 0n, 0, 0],
     ['path_open', ro, 0, 'new', CREAT, rights, 0n, 0, 0],
     ['path_open', ro, 0, 'sub/new', CREAT | EXCL, rights, 0n, 0, 0],
   ]),
@@ -145,8 +145,14 @@ test('what is wrong with a call is told before that the preopen is read-only', (
     ['NOTCAPABLE', 'path_create_directory', dir, 'new'],
     ['NOTCAPABLE', 'path_open', dir, 0, 'inner', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
     ['OVERFLOW', 'path_open', 3, 0, 'file', 0, RIGHTS.FD_WRITE, 0n, 0, 2 ** 31],
-    ['ROFS', 'path_open', 3, 0, 'missing', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['NOENT', 'path_open', 3, 0, 'missing', 0, RIGHTS.FD_WRITE, 0n, 0, 0],
+    ['ISDIR', 'path_open', 3, 0, 'sub', TRUNC | DIRECTORY, 0n, 0n, 0, 0],
+    ['EXIST', 'path_open', 3, 0, 'file', TRUNC | CREAT | EXCL, 0n, 0n, 0, 0],
+    ['EXIST', 'path_create_directory', 3, 'file'],
+    ['NOENT', 'path_create_directory', 3, 'missing/new'],
+    ['NOENT', 'path_unlink_file', 3, 'missing/file'],
     ['ROFS', 'path_unlink_file', 3, 'missing'],
+    ['NOTCAPABLE', 'path_unlink_file', 3, '../rw/file'],
   ]) t.is(ask(...call), expected, call.join(' '))
 })
 
@@ -155,9 +161,9 @@ posix('CREAT in a read-only preopen finds what is there', (t) => {
   for (const [expected, path, oflags] of [
     ['SUCCESS', 'file', CREAT], ['SUCCESS', 'link', CREAT], ['SUCCESS', 'sub/inner', CREAT],
     ['EXIST', 'file', CREAT | EXCL], ['EXIST', 'link', CREAT | EXCL], ['EXIST', 'sub', CREAT | EXCL],
-    ['ISDIR', 'sub', CREAT], ['NOTDIR', 'file/', CREAT], ['INVAL', 'sub', CREAT | DIRECTORY],
+    ['ISDIR', 'sub', CREAT], ['ISDIR', 'file/', CREAT], ['INVAL', 'sub', CREAT | DIRECTORY],
     ['NOTCAPABLE', '../rw/file', CREAT], ['NOTCAPABLE', '../rw/file', CREAT | EXCL], ['NOTCAPABLE', 'out', CREAT],
-    ['ROFS', 'missing', CREAT], ['ROFS', 'missing', CREAT | EXCL],
+    ['ROFS', 'missing', CREAT], ['ROFS', 'missing', CREAT | EXCL], ['NOENT', 'missing/x', CREAT],
   ]) t.is(ask('path_open', 3, SYMLINK_FOLLOW, path, oflags, RIGHTS.FD_READ, 0n, 0, 0), expected, path)
 })
 
@@ -192,7 +198,7 @@ fd = open("/ro/sub", O_RDONLY | O_DIRECTORY): 5
 openat(fd, "inner", O_WRONLY): EROFS
 unlinkat(fd, "inner", 0): EROFS
 renameat(fd, "inner", AT_FDCWD, "/rw/new"): EROFS
-mkdirat(fd, "../new", 0777): EROFS
+mkdirat(fd, "../new", 0777): ENOTCAPABLE
 futimens(fd, NULL): EROFS
 `, { preopens })
   t.deepEqual([seen('ro'), seen('rw')], before)
@@ -297,6 +303,9 @@ for (const [what, preopen, name, code, message] of [
   ['an fd that is no number', { fd: '3' }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].fd" property must be of type number. Received type string (\'3\')'],
   ['an fd that is no integer', { fd: 1.5 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be an integer. Received 1.5'],
   ['a negative fd', { fd: -1 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1'],
+  ['a property of another name', { path: '.', readOnly: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
+  ['a descriptor and a property of another name', { fd: 3, ro: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
+  ['a property of another name that is undefined', { path: '.', 5: undefined }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
   ['a readonly that is no boolean', { path: '.', readonly: 1 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)'],
 ]) {
   test(`a preopen with ${what} is refused with ${code}`, (t) => {
@@ -311,6 +320,12 @@ test('an object without a path or an fd is made a string', (t) => {
   for (const preopen of [null, {}, pathToFileURL(directory), true]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
 })
 
+test('a preopen may have symbols, and properties that cannot be enumerated or are inherited', (t) => {
+  const inherits = Object.create({ label: 'inherited' })
+  const preopen = Object.defineProperty(Object.assign(inherits, { path: tree(t), [Symbol('tag')]: 1 }), 'hidden', { value: 1 })
+  t.notThrows(make(preopen))
+})
+
 test('each property of a preopen is read once, and what reading throws comes out unchanged', (t) => {
   const reads = []
   const noting = (target) => new Proxy(target, {
@@ -323,7 +338,7 @@ test('each property of a preopen is read once, and what reading throws comes out
   t.deepEqual(reads.sort(), ['fd', 'path', 'readonly'])
   const thrown = { any: 'value' }
   const fail = () => { throw thrown }
-  for (const preopen of [new Proxy({}, { has: fail }), new Proxy({ path: '.' }, { get: fail }), { fd: 3, get readonly() { return fail() } }]) {
+  for (const preopen of [new Proxy({}, { has: fail }), new Proxy({ path: '.' }, { ownKeys: fail }), new Proxy({ path: '.' }, { get: fail }), { fd: 3, get readonly() { return fail() } }]) {
     t.is(t.throws(make(preopen), { any: true }), thrown)
   }
 })

@@ -20,7 +20,7 @@ use crate::wasi::limits::Limits;
 use crate::wasi::trace::Shown;
 use crate::wasi::{Wasi, preview1, unstable};
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Result, ValueType, sys};
+use napi::{Env, KeyCollectionMode, KeyConversion, KeyFilter, Result, ValueType, sys};
 
 /// Which module a WASI object is like, told by `options.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +155,24 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
         Ok((entry.get_element(0)?, entry.get_element(1)?))
     };
     (0..entries.get_array_length()?).map(entry).collect()
+}
+
+/// Refuses an own property that has none of these names, where passing one over would leave a guest freer than meant.
+fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
+    let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
+    let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;
+    for index in 0..keys.get_array_length()? {
+        let Some(key) = error::string(keys.get_element(index)?)? else {
+            continue; // A symbol.
+        };
+        if !known.contains(&key.as_str()) {
+            let property = format!("options.{name}[{}]", quote(&key));
+            let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+            let message = format!("The property '{property}' is unknown, must be one of: {known}");
+            return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
+        }
+    }
+    Ok(())
 }
 
 /// The largest integer that a number is exact for.

@@ -97,6 +97,9 @@ impl Wasi {
     ) -> Result {
         fd.require(Rights::FD_FILESTAT_SET_TIMES)?;
         let (atim, mtim) = flags.times(atim, mtim, self.clocks.file_time())?;
+        if fd.is_readonly() && (atim.is_some() || mtim.is_some()) {
+            return Err(Errno::Rofs.into());
+        }
         Ok(sys::set_times(fd.descriptor.handle()?, atim, mtim)?)
     }
 

@@ -3,9 +3,10 @@
 
 use super::Wasi;
 use super::dir::Dir;
-use super::errno::{Errno, Failure, Result};
+use super::errno::{Errno, Result};
 use super::io::{File, Stream};
 use super::memory::{List, Memory, Out};
+use super::place::Place;
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{Fd, Fdflags, Filestat, Filetype, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp};
@@ -62,8 +63,9 @@ impl Wasi {
     /// Creates a directory: `mkdirat`.
     pub fn path_create_directory(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_CREATE_DIRECTORY)?;
-        Ok(sys::create_dir(dir.cap(), buffer.read(memory, path)?)?)
+        let dir = Place::of(&fd, Rights::PATH_CREATE_DIRECTORY)?;
+        let path = buffer.read(memory, path)?;
+        Ok(sys::create_dir(dir.to_make(path)?, path)?)
     }
 
     /// Attributes of a file: `fstatat`.
@@ -75,8 +77,8 @@ impl Wasi {
         path: List<u8>,
     ) -> Result<Filestat> {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_FILESTAT_GET)?;
-        Ok(sys::stat_at(dir.cap(), buffer.read(memory, path)?, follows(flags))?)
+        let dir = Place::of(&fd, Rights::PATH_FILESTAT_GET)?;
+        Ok(sys::stat_at(dir.to_look(), buffer.read(memory, path)?, follows(flags))?)
     }
 
     /// Sets the times of a file: `utimensat`.
@@ -92,16 +94,16 @@ impl Wasi {
         fst_flags: Fstflags,
     ) -> Result {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_FILESTAT_SET_TIMES)?;
+        let dir = Place::of(&fd, Rights::PATH_FILESTAT_SET_TIMES)?;
         let path = buffer.read(memory, path)?;
         let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
         if atim.is_none() && mtim.is_none() {
             // The system would not even look whether there is such a file.
-            sys::stat_at(dir.cap(), path, follows(flags))?;
+            sys::stat_at(dir.to_look(), path, follows(flags))?;
             return Ok(());
         }
-        let path = resolve(dir, path, flags)?;
-        Ok(sys::set_times_at(dir.cap(), &path, atim, mtim)?)
+        let handle = dir.to_touch(path, follows(flags))?;
+        Ok(sys::set_times_at(handle, &resolve(handle, path, flags)?, atim, mtim)?)
     }
 
     /// Makes a hard link: `linkat`.
@@ -115,13 +117,14 @@ impl Wasi {
         new_path: List<u8>,
     ) -> Result {
         let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-        let old_dir = old_fd.dir(Rights::PATH_LINK_SOURCE)?;
-        let new_dir = new_fd.dir(Rights::PATH_LINK_TARGET)?;
+        let old_dir = Place::of(&old_fd, Rights::PATH_LINK_SOURCE)?;
+        let new_dir = Place::of(&new_fd, Rights::PATH_LINK_TARGET)?;
         let old_path = old_buffer.read(memory, old_path)?;
         let new_path = new_buffer.read(memory, new_path)?;
-        let old_path = resolve(old_dir, old_path, old_flags)?;
         refuse_slash(new_dir, new_path)?;
-        Ok(sys::hard_link(old_dir.cap(), &old_path, new_dir.cap(), new_path)?)
+        let [old_dir, new_dir] = old_dir.to_link(old_path, follows(old_flags), new_dir, new_path)?;
+        let old_path = resolve(old_dir, old_path, old_flags)?;
+        Ok(sys::hard_link(old_dir, &old_path, new_dir, new_path)?)
     }
 
     /// Opens a file or directory: `openat`. The rights asked for choose between reading and writing; what
@@ -142,7 +145,7 @@ impl Wasi {
         needed.set(Rights::PATH_CREATE_FILE, oflags.contains(Oflags::CREAT));
         needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(needed)?;
+        let dir = Place::of(&fd, needed)?;
         let inheriting = fd.inheriting();
         let mut asked = rights_base | rights_inheriting;
         if fdflags.contains(Fdflags::DSYNC) {
@@ -156,16 +159,14 @@ impl Wasi {
         }
         let reads = rights_base.intersects(Rights::READING);
         let writes = rights_base.intersects(Rights::WRITING);
-        if writes && fd.is_readonly() {
-            return Err(Errno::Rofs.into());
-        }
         let path = buffer.read(memory, path)?;
         if oflags.contains(Oflags::CREAT | Oflags::DIRECTORY) {
             return Err(Errno::Inval.into());
         }
         let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags };
         let number = self.reserve()?;
-        let descriptor = if fd.is_readonly() { find(dir, path, how)? } else { open(dir, path, &how)? };
+        let (handle, how) = dir.to_open(path, how)?;
+        let descriptor = open(handle, path, &how)?;
         let mut rights = inheriting;
         rights &= rights_base | !(Rights::FD_READ | Rights::FD_WRITE);
         let entry = Entry::new(descriptor, rights, inheriting, fdflags);
@@ -181,8 +182,8 @@ impl Wasi {
         Out(buf): Out<List<u8>>,
     ) -> Result<Size> {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_READLINK)?;
-        sys::read_link(dir.cap(), buffer.read(memory, path)?, |target| {
+        let dir = Place::of(&fd, Rights::PATH_READLINK)?;
+        sys::read_link(dir.to_look(), buffer.read(memory, path)?, |target| {
             let target = &target[..target.len().min(buf.len as usize)];
             memory.write(buf.ptr.0, target)?;
             Ok(target.len() as Size)
@@ -192,9 +193,10 @@ impl Wasi {
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub fn path_remove_directory(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_REMOVE_DIRECTORY)?;
+        let dir = Place::of(&fd, Rights::PATH_REMOVE_DIRECTORY)?;
         let path = buffer.read(memory, path)?;
-        let removed = sys::remove_dir(dir.cap(), sys::without_trailing_slashes(path));
+        let handle = dir.to_remove(path, Errno::Notempty)?;
+        let removed = sys::remove_dir(handle, sys::without_trailing_slashes(path));
         // `INVAL` is for a path that ends in `.`; node:wasi says that the directory is not empty.
         Ok(removed.map_err(|error| match error.into() {
             Errno::Inval => Errno::Notempty,
@@ -212,17 +214,18 @@ impl Wasi {
         new_path: List<u8>,
     ) -> Result {
         let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-        let old_dir = fd.dir(Rights::PATH_RENAME_SOURCE)?;
-        let new_dir = new_fd.dir(Rights::PATH_RENAME_TARGET)?;
+        let old_dir = Place::of(&fd, Rights::PATH_RENAME_SOURCE)?;
+        let new_dir = Place::of(&new_fd, Rights::PATH_RENAME_TARGET)?;
         let old_path = old_buffer.read(memory, old_path)?;
         let new_path = new_buffer.read(memory, new_path)?;
+        let [old_dir, new_dir] = old_dir.to_rename(old_path, new_dir, new_path)?;
         // A slash after a name asks for a directory; cap-std passes it over.
         let asks_directory = sys::without_trailing_slashes(new_path).as_os_str() != new_path.as_os_str()
             && new_path.file_name().is_some();
-        if asks_directory && sys::stat_at(old_dir.cap(), old_path, false)?.filetype != Filetype::Directory {
+        if asks_directory && sys::stat_at(old_dir, old_path, false)?.filetype != Filetype::Directory {
             return Err(Errno::Notdir.into());
         }
-        Ok(sys::rename(old_dir.cap(), old_path, new_dir.cap(), new_path)?)
+        Ok(sys::rename(old_dir, old_path, new_dir, new_path)?)
     }
 
     /// Makes a symbolic link: `symlinkat`. The target is stored as given; following it is what is checked.
@@ -235,23 +238,24 @@ impl Wasi {
         new_path: List<u8>,
     ) -> Result {
         let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-        let dir = fd.dir(Rights::PATH_SYMLINK)?;
+        let dir = Place::of(&fd, Rights::PATH_SYMLINK)?;
         let target = sys::path(old_buffer.copy(memory, old_path)?)?;
         if target.has_root() {
             return Err(Errno::Perm.into());
         }
         let new_path = new_buffer.read(memory, new_path)?;
         refuse_slash(dir, new_path)?;
-        Ok(sys::symlink(dir.cap(), target, new_path)?)
+        Ok(sys::symlink(dir.to_make(new_path)?, target, new_path)?)
     }
 
     /// Removes a file or link: `unlinkat`.
     pub fn path_unlink_file(&self, memory: Memory, fd: Arc<Entry>, path: List<u8>) -> Result {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir(Rights::PATH_UNLINK_FILE)?;
+        let dir = Place::of(&fd, Rights::PATH_UNLINK_FILE)?;
         let path = buffer.read(memory, path)?;
+        let handle = dir.to_remove(path, Errno::Isdir)?;
         match slashed(dir, path)? {
-            None => Ok(sys::unlink(dir.cap(), path)?),
+            None => Ok(sys::unlink(handle, path)?),
             Some(Filetype::Directory) => Err(Errno::Isdir.into()),
             Some(_) => Err(Errno::Notdir.into()),
         }
@@ -264,26 +268,26 @@ fn follows(flags: Lookupflags) -> bool {
 
 /// The path itself, or what it leads to if links are to be followed. Should that become a link before it is
 /// used, the link is taken: the calls that use this never follow one.
-fn resolve(dir: &Dir, path: &Path, flags: Lookupflags) -> Result<PathBuf> {
+fn resolve(dir: &cap_std::fs::Dir, path: &Path, flags: Lookupflags) -> Result<PathBuf> {
     if !follows(flags) {
         return Ok(path.to_owned());
     }
-    let resolved = dir.cap().canonicalize(path)?;
+    let resolved = dir.canonicalize(path)?;
     Ok(if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved })
 }
 
 /// Kind of what a path names, if there are slashes after the name: a link is a link then too, wherever it leads,
 /// but cap-std would follow it.
-fn slashed(dir: &Dir, path: &Path) -> Result<Option<Filetype>> {
+fn slashed(dir: Place<'_>, path: &Path) -> Result<Option<Filetype>> {
     let name = sys::without_trailing_slashes(path);
     if name.as_os_str() == path.as_os_str() {
         return Ok(None);
     }
-    Ok(Some(sys::stat_at(dir.cap(), name, false)?.filetype))
+    Ok(Some(sys::stat_at(dir.to_look(), name, false)?.filetype))
 }
 
 /// Refuses a slash after the name of a link to be made: `EXIST` if there is something of that name, else `NOENT`.
-fn refuse_slash(dir: &Dir, path: &Path) -> Result {
+fn refuse_slash(dir: Place<'_>, path: &Path) -> Result {
     match slashed(dir, path)? {
         None => Ok(()),
         Some(_) => Err(Errno::Exist.into()),
@@ -291,29 +295,11 @@ fn refuse_slash(dir: &Dir, path: &Path) -> Result {
 }
 
 /// Opens, and finds out what it has opened.
-fn open(dir: &Dir, path: &Path, how: &sys::How) -> Result<Descriptor> {
-    let handle = sys::open(dir.cap(), path, how)?;
+fn open(dir: &cap_std::fs::Dir, path: &Path, how: &sys::How) -> Result<Descriptor> {
+    let handle = sys::open(dir, path, how)?;
     Ok(match sys::stat(sys::handle(&handle))?.filetype {
         Filetype::Directory => Descriptor::Dir(Dir::new(cap_std::fs::Dir::from_std_file(handle))),
         Filetype::RegularFile => Descriptor::File(File::new(handle)),
         _ => Descriptor::Stream(Stream::guest(handle)?),
     })
-}
-
-/// Opens what is there, as on a file system that is mounted read-only: `CREAT` makes nothing, and is `ROFS` where it
-/// would.
-fn find(dir: &Dir, path: &Path, how: sys::How) -> Result<Descriptor> {
-    if !how.oflags.contains(Oflags::CREAT) {
-        return open(dir, path, &how);
-    }
-    let found = if how.oflags.contains(Oflags::EXCL) {
-        sys::stat_at(dir.cap(), path, false).map_err(Into::into).and(Err(Errno::Exist.into()))
-    } else {
-        open(dir, path, &sys::How { oflags: how.oflags - Oflags::CREAT, ..how })
-    };
-    match found {
-        Err(Failure::Errno(Errno::Noent)) => Err(Errno::Rofs.into()),
-        Ok(Descriptor::Dir(_)) => Err(Errno::Isdir.into()),
-        found => found,
-    }
 }

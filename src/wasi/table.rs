@@ -118,7 +118,7 @@ impl Entry {
         Err(if never_open { Errno::Badf } else { Errno::Notcapable }.into())
     }
 
-    /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights, or `ROFS`.
+    /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights.
     pub fn dir(&self, rights: Rights) -> Result<&Dir> {
         let Descriptor::Dir(dir) = &self.descriptor else {
             return Err(Errno::Notdir.into());
@@ -179,21 +179,8 @@ impl Rights {
     /// Any of these asks `path_open` for a descriptor to write to.
     pub(super) const WRITING: Self =
         Self::FD_WRITE.union(Self::FD_DATASYNC).union(Self::FD_ALLOCATE).union(Self::FD_FILESTAT_SET_SIZE);
-    /// What changes a file or a directory. `PATH_CREATE_FILE` is not among them: it may find what is there.
-    const CHANGING: Self = Self::FD_WRITE
-        .union(Self::FD_ALLOCATE)
-        .union(Self::FD_FILESTAT_SET_SIZE)
-        .union(Self::FD_FILESTAT_SET_TIMES)
-        .union(Self::PATH_CREATE_DIRECTORY)
-        .union(Self::PATH_LINK_SOURCE)
-        .union(Self::PATH_LINK_TARGET)
-        .union(Self::PATH_RENAME_SOURCE)
-        .union(Self::PATH_RENAME_TARGET)
-        .union(Self::PATH_FILESTAT_SET_SIZE)
-        .union(Self::PATH_FILESTAT_SET_TIMES)
-        .union(Self::PATH_SYMLINK)
-        .union(Self::PATH_REMOVE_DIRECTORY)
-        .union(Self::PATH_UNLINK_FILE);
+    /// What changes something open. Of what changes something by its path, `Place` decides.
+    const CHANGING: Self = Self::FD_WRITE.union(Self::FD_ALLOCATE).union(Self::FD_FILESTAT_SET_SIZE);
     const PIPE: Self = Self::FD_READ
         .union(Self::FD_WRITE)
         .union(Self::FD_FDSTAT_SET_FLAGS)

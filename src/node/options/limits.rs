@@ -1,6 +1,6 @@
 //! `options.limits`: what the guest may use up.
 
-use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range};
+use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
 use crate::node::error::invalid_type;
 use crate::wasi::limits::Limits;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
@@ -18,6 +18,7 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Limits> {
         return Ok(limits);
     }
     let given = object(env, given, "The \"options.limits\" property")?;
+    refuse_others(env, &given, "limits", &["openFiles", "output", "writtenBytes"])?;
     let open_files = get(&given, "openFiles")?;
     if open_files.get_type()? != ValueType::Undefined {
         limits.open_files = integer(env, open_files, "limits.openFiles", 1, MAX_OPEN_FILES)? as usize;

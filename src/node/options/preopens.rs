@@ -1,6 +1,6 @@
 //! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
 
-use super::{bool_or, descriptor, entries, get};
+use super::{bool_or, descriptor, entries, get, refuse_others};
 use crate::node::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
 use crate::wasi::errno::Errno;
@@ -42,13 +42,16 @@ fn property(name: &str) -> String {
     format!("preopens[{}]", quote(name))
 }
 
+/// What describes a directory.
+const NAMES: [&str; 3] = ["path", "fd", "readonly"];
+
 /// An object that describes a directory, and is not just to be made a string, as a `URL` is.
 fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
     if value.get_type()? != ValueType::Object {
         return Ok(None);
     }
     let object = Object::from_unknown(value)?;
-    for name in ["path", "fd", "readonly"] {
+    for name in NAMES {
         if object.has_named_property(name)? {
             return Ok(Some(object));
         }
@@ -57,6 +60,10 @@ fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
 }
 
 fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Place, bool)> {
+    // Not of what inherits its descriptor, as a `FileHandle` does, which has properties of its own for other things.
+    if description.has_own_property("fd")? || !description.has_named_property("fd")? {
+        refuse_others(env, description, property, &NAMES)?;
+    }
     let (path, fd) = (get(description, "path")?, get(description, "fd")?);
     let readonly = bool_or(env, get(description, "readonly")?, &format!("{property}.readonly"), false)?;
     let absent = [path.get_type()?, fd.get_type()?].map(|kind| kind == ValueType::Undefined);
