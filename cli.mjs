@@ -183,7 +183,10 @@ function sandbox(options) {
     return new WASI(options)
   } catch (error) {
     if (error.code === undefined) throw error
-    return refuse(error.path === undefined ? error.message : `--dir ${error.path}: ${error.code.replace('UVWASI_', '')}`)
+    const why = error.code.startsWith('UVWASI_') ? error.code.replace('UVWASI_', '') : 'not an IP address and a port'
+    const [, socket] = /options\.sockets\[(\d+)\]/.exec(error.message) ?? []
+    if (socket !== undefined) refuse(`--listen ${options.sockets[socket]}: ${why}`)
+    return refuse(error.path === undefined ? error.message : `--dir ${error.path}: ${why}`)
   }
 }
 

@@ -213,7 +213,7 @@ export interface FinalizeBindingsOptions {
 export class WASI {
   /**
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad
-   * option, which the message names; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
+   * option, which the message names, in node:wasi's words where it has some; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
    * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`.
    */
   constructor(options?: WASIOptions)
@@ -251,8 +251,9 @@ export class WASI {
   readonly wasiImport: NodeJS.Dict<any>
 
   /**
-   * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. A sandbox that is not
-   * closed is when it is collected. Not in node:wasi.
+   * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. An iterable that is `stdin`,
+   * and of which something was read, but not all, is let go as by `break` in a loop: its `return()` is called. A sandbox
+   * that is not closed is when it is collected, but for that. Not in node:wasi.
    */
   close(): void
 

@@ -90,6 +90,69 @@ test('an iterable is not touched before the guest reads', (t) => {
   t.true(touched)
 })
 
+/** A generator that notes its end, and what it is asked for in between. */
+function noting(noted, body = function* () { yield 'one'; yield 'two' }) {
+  return (function* () {
+    try {
+      yield* body()
+    } finally {
+      noted.push('end')
+    }
+  })()
+}
+
+test('close() ends a generator of which the guest has not read all, once', (t) => {
+  const noted = []
+  const guest = rawGuest({ stdin: noting(noted) })
+  t.is(guest.read(0), 'one')
+  t.deepEqual(noted, [])
+  guest.wasi.close()
+  t.deepEqual(noted, ['end'])
+  guest.wasi.close()
+  t.deepEqual(noted, ['end'])
+})
+
+test('close() leaves a generator alone of which nothing was read, or all, or that threw', (t) => {
+  const [unread, read, threw] = [[], [], []]
+  rawGuest({ stdin: noting(unread) }).wasi.close()
+  t.deepEqual(unread, [])
+  const { wasi } = run({ stdin: noting(read), stdout: 'ignore' })
+  t.deepEqual(read, ['end'])
+  wasi.close()
+  t.deepEqual(read, ['end'])
+  const guest = rawGuest({ stdin: { [Symbol.iterator]: () => ({ next: () => { throw new Error('mine') }, return: () => threw.push('end') }) } })
+  t.throws(() => guest.read(0), { message: 'mine' })
+  guest.wasi.close()
+  t.deepEqual(threw, [])
+})
+
+test('a generator may close its own sandbox, and ends then', (t) => {
+  const noted = []
+  const guest = rawGuest({ stdin: noting(noted, function* () { guest.wasi.close(); yield 'last'; yield 'more' }) })
+  t.is(guest.read(0), 'last')
+  t.deepEqual(noted, ['end'])
+})
+
+test('what ending an iterable throws comes out of close(), after the descriptors are closed', (t) => {
+  const error = new Error('mine')
+  const iterator = { next: () => ({ done: false, value: 'x' }), return: () => { throw error } }
+  const guest = rawGuest({ stdin: { [Symbol.iterator]: () => iterator } })
+  t.is(guest.read(0), 'x')
+  t.is(t.throws(() => guest.wasi.close()), error)
+  t.is(guest.call.fd_close(0), ERRNO.BADF)
+  t.notThrows(() => guest.wasi.close())
+})
+
+test('close() takes iterators that have no return, and functions that have an end', (t) => {
+  const guest = rawGuest({ stdin: { [Symbol.iterator]: () => ({ next: () => ({ value: 'x' }) }) } })
+  t.is(guest.read(0), 'x')
+  t.notThrows(() => guest.wasi.close())
+  const stdin = Object.assign(() => 'x', { end: () => t.fail() })
+  const other = rawGuest({ stdin })
+  t.is(other.read(0), 'x')
+  other.wasi.close()
+})
+
 test('chunks are what the guest wrote, one for each fd_write that wrote something', (t) => {
   const written = []
   const guest = rawGuest({ stdout: (chunk) => written.push(['out', chunk]), stderr: (chunk) => written.push(['err', chunk]) })

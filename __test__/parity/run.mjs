@@ -15,10 +15,12 @@ function outcome(act) {
     return act()
   } catch (thrown) {
     if (!(thrown instanceof Error)) return { threw: String(thrown) }
-    const { name, code, errno, syscall, message } = thrown
+    const { name, code, errno, syscall } = thrown
     // The message and the path of a failure to open is what capwasi adds to.
     if (syscall !== undefined) return { threw: name, code, errno, syscall }
-    return { threw: name, code, message, header: thrown.stack.split('\n')[0], keys: Object.keys(thrown) }
+    // After node:wasi's own words capwasi says what else it takes for stdin, stdout and stderr.
+    const message = thrown.message.replace(/(?<="options\.std(in|out|err)" .*)\. It may also be .*$/s, '')
+    return { threw: name, code, message, header: thrown.stack.split('\n')[0].replace(/\. It may also be .*$/, ''), keys: Object.keys(thrown) }
   }
 }
 

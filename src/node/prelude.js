@@ -35,7 +35,8 @@
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
   const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded, addresses }) => {
-    const call = (method, wasi, args) => apply(method, mapGet(selves, wasi[kSetMemory]) ?? wasi, args)
+    const selfOf = (wasi) => mapGet(selves, wasi[kSetMemory])
+    const call = (method, wasi, args) => apply(method, selfOf(wasi)?.wasi ?? wasi, args)
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
     const run = (method, wasi, instance) => {
@@ -58,6 +59,8 @@
       },
       close() {
         call(close, this, [])
+        // What is read of an iterable is not read to its end any more.
+        selfOf(this)?.functions?.[0]?.end?.()
       },
       get stdout() {
         return call(kept, this, [1]) ?? undefined
@@ -140,7 +143,7 @@
       if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
       if (traced) trace(wasiImport, id, traced === true ? native.trace.write : traced)
       wasi.wasiImport = wasiImport
-      mapSet(selves, setMemory, wasi)
+      mapSet(selves, setMemory, self)
       wasi[kSetMemory] = setMemory
       wasi[kStarted] = false
       wasi[kExitCode] = 0

@@ -13,6 +13,28 @@
     return value ?? null
   }
 
+  /** A function that gives the bytes of an iterable, one of them at a time, and `end`, which lets the rest go. */
+  const reader = (iterable) => {
+    let iterator
+    let open = false // Begun, not running, and not at its end.
+    let ended = false
+    const end = () => {
+      ended = true
+      if (!open) return
+      open = false
+      iterator.return?.()
+    }
+    const read = () => {
+      iterator ??= iterable[Symbol.iterator]()
+      open = false
+      const { done, value } = iterator.next()
+      open = !done
+      if (ended) end() // Meanwhile.
+      return done ? null : bytes(value)
+    }
+    return Object.assign(read, { end })
+  }
+
   const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
 
   return {
@@ -22,12 +44,7 @@
       if (isData(value)) return bytes(value)
       if (typeof value === 'function') return (size) => bytes(value(size))
       if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
-      let iterator
-      return () => {
-        iterator ??= value[Symbol.iterator]()
-        const { done, value: next } = iterator.next()
-        return done ? null : bytes(next)
-      }
+      return reader(value)
     },
 
     // A mode, or a function that takes a Buffer; undefined for anything else.

@@ -3,7 +3,7 @@
 use super::descriptor;
 use crate::node::context::{Context, call};
 use crate::node::embedder::bytes_of;
-use crate::node::error::{self, invalid_type};
+use crate::node::error::{self, Class};
 use crate::wasi::Wasi;
 use crate::wasi::errno::Errno;
 use crate::wasi::pipe::{End, Input, Kept, Output, Pipe};
@@ -50,8 +50,26 @@ pub fn read<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<
         (_, Some(_)) => Ok(Stdio::Kept),
         (ValueType::Function, _) => Ok(Stdio::Function(meant)),
         (ValueType::Object, _) => Ok(Stdio::Data(bytes_of(env, meant.raw())?.unwrap_or_default())),
-        _ => Err(invalid_type(env, &format!("The \"options.{name}\" property"), "of type number", value)),
+        _ => Err(refuse(env, value, end)),
     }
+}
+
+/// What node:wasi says of what is no number, and then what else may be given here.
+fn refuse(env: &Env, value: Unknown<'_>, end: usize) -> napi::Error {
+    let received = match error::describe(env, value) {
+        Ok(received) => received,
+        Err(error) => return error,
+    };
+    let others = if end == 0 {
+        "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
+    } else {
+        "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
+    };
+    let message = format!(
+        "The \"options.{}\" property must be of type number. Received {received}. It may also be {others}",
+        NAMES[end],
+    );
+    error::throw(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", &message)
 }
 
 impl<'env> Stdio<'env> {
