@@ -90,11 +90,50 @@ fn what_fd_allocate_reserves_is_counted_unless_it_fails() {
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 0]), Err(Errno::Inval));
     assert_eq!(guest.wasi.limits.exceeded(), None);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 11]), Err(Errno::Dquot));
-    assert_eq!(guest.call("fd_allocate", &[fd, 0, u64::MAX]), Err(Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 4]);
     assert_eq!(guest.write(fd, "123456789"), 6);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 1]), Err(Errno::Dquot));
     assert_eq!(tree.text("file"), "123456");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_wrong_with_an_allocation_is_told_before_dquot() {
+    use std::os::fd::AsRawFd;
+    const MAX: u64 = i64::MAX as u64;
+    let tree = Tree::new(&[("file", "text")]);
+    let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
+    let mut guests = [Some(AtomicU64::new(3)), None].map(|limit| {
+        let mut wasi = Wasi::default();
+        wasi.limits.written_bytes = limit;
+        wasi.add_preopen(b"/", tree.path()).unwrap();
+        wasi.add_stdio(null.as_raw_fd()).unwrap();
+        let mut guest = Guest::new(wasi);
+        assert_eq!((guest.open("file", 0, FD_READ), guest.open("file", 0, FILE)), (2, 3));
+        guest
+    });
+    // How long a file can be at most depends on its file system.
+    let too_long = guests[1].call("fd_allocate", &[3, MAX / 2, 4]);
+    for (fd, offset, len, expected) in [
+        (1, 0, 4, Err(Errno::Nodev)),
+        (2, 0, 4, Err(Errno::Badf)),
+        (2, 0, 0, Err(Errno::Inval)),
+        (3, 0, 0, Err(Errno::Inval)),
+        (3, MAX + 1, 4, Err(Errno::Inval)),
+        (3, 0, u64::MAX, Err(Errno::Inval)),
+        (3, MAX, MAX, Err(Errno::Fbig)),
+        (3, MAX - 2, 4, Err(Errno::Fbig)),
+        (3, MAX / 2, 4, if too_long == Err(Errno::Fbig) { too_long } else { Err(Errno::Dquot) }),
+        (3, 0, 4, Err(Errno::Dquot)),
+    ] {
+        let [limited, free] = &mut guests;
+        assert_eq!(limited.call("fd_allocate", &[fd, offset, len]), expected, "{fd} {offset} {len}");
+        let is_quota = expected == Err(Errno::Dquot);
+        assert_eq!(limited.wasi.limits.exceeded().is_some(), is_quota);
+        assert!(is_quota || free.call("fd_allocate", &[fd, offset, len]) == expected, "{fd} {offset} {len}");
+    }
+    assert_eq!(guests[0].write(3, "abcd"), 3);
+    assert_eq!(tree.text("file"), "abct");
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl From<io::Error> for Errno {
             io::ErrorKind::InvalidInput => Errno::Inval,
             io::ErrorKind::Unsupported => Errno::Notsup,
             io::ErrorKind::QuotaExceeded => Errno::Dquot,
+            io::ErrorKind::FileTooLarge => Errno::Fbig,
             _ => Errno::Io,
         }
     }

@@ -25,7 +25,11 @@ impl Wasi {
     pub fn fd_allocate(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
         fd.require(Rights::FD_ALLOCATE)?;
         let handle = fd.descriptor.handle()?;
-        Ok(self.limits.reserve(len, || sys::allocate(handle, offset, len))?)
+        let check = || {
+            sys::check_allocate(handle, offset, len)?;
+            if let Descriptor::File(file) = &fd.descriptor { file.check_size(offset + len) } else { Ok(()) }
+        };
+        Ok(self.limits.reserve(len, || sys::allocate(handle, offset, len), check)?)
     }
 
     /// Closes a descriptor: `close`. Of the host's stdio only the guest's entry goes.

@@ -54,6 +54,13 @@ impl File {
         Ok(to)
     }
 
+    /// Whether it can have so many bytes, which only its file system knows; `FBIG` if it cannot.
+    pub fn check_size(&self, size: Filesize) -> std::io::Result<()> {
+        let _position = self.position();
+        let reached = sys::seek(self.handle(), size.cast_signed(), Whence::Set);
+        reached.map(drop).map_err(|_| std::io::ErrorKind::FileTooLarge.into())
+    }
+
     /// Bytes from the position to the end.
     pub fn remaining(&self) -> Result<Filesize> {
         Ok(self.size()?.saturating_sub(*self.position()))

@@ -106,12 +106,19 @@ impl Limits {
         if taken == 0 && wanted > 0 { Err(Errno::Dquot.into()) } else { Ok(taken) }
     }
 
-    /// Makes a system call that reserves `len` bytes of a file; if as many may not be written, it is `DQUOT`.
-    pub(super) fn reserve(&self, len: Filesize, io: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Makes a system call that reserves `len` bytes of a file; if as many may not be written, it is `DQUOT`, unless
+    /// `check` finds something else that keeps it from being made.
+    pub(super) fn reserve(
+        &self,
+        len: Filesize,
+        io: impl FnOnce() -> Result<()>,
+        check: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let Some(left) = &self.written_bytes else {
             return io();
         };
         if take(left, |left| if left < len { 0 } else { len }) < len {
+            check()?;
             return Err(self.written_too_much());
         }
         let reserved = io();

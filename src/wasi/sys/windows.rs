@@ -130,8 +130,15 @@ pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
 
 /// Makes room for a range of a file: Windows can only extend it, which does allocate.
 pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
-    let end = offset.checked_add(len).filter(|_| len > 0).ok_or_else(|| error(ERROR_INVALID_PARAMETER))?;
+    check_allocate(handle, offset, len)?;
+    let end = offset + len;
     if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+}
+
+/// What keeps room from being made for a range, besides that there is none.
+pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    let end = offset.checked_add(len).filter(|_| len > 0);
+    end.ok_or_else(|| error(ERROR_INVALID_PARAMETER)).and_then(|_| require_disk(handle, ERROR_INVALID_PARAMETER))
 }
 
 /// Says how a range will be used: advice that Windows takes only when a file is opened, and that may be

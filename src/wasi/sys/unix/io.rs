@@ -238,11 +238,25 @@ pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<(
 /// Makes room for a range of a file: macOS can only extend it.
 #[cfg(not(target_os = "linux"))]
 pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
-    let end = offset.checked_add(len).ok_or(RustixErrno::FBIG)?;
-    if len == 0 {
+    check_allocate(handle, offset, len)?;
+    let end = offset + len;
+    if super::stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+}
+
+/// What keeps room from being made for a range, besides that there is none.
+pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    const MAX: Filesize = Filedelta::MAX.cast_unsigned();
+    if len == 0 || offset > MAX || len > MAX {
         return Err(RustixErrno::INVAL.into());
     }
-    if super::stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+    if !rustix::fs::fcntl_getfl(handle)?.intersects(OFlags::WRONLY | OFlags::RDWR) {
+        return Err(RustixErrno::BADF.into());
+    }
+    match rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(handle)?.st_mode) {
+        rustix::fs::FileType::RegularFile if offset + len > MAX => Err(RustixErrno::FBIG.into()),
+        rustix::fs::FileType::RegularFile => Ok(()),
+        _ => Err(RustixErrno::NODEV.into()),
+    }
 }
 
 /// Says how a range will be used.
