@@ -1,6 +1,6 @@
 // Workers that are terminated while their guest waits end as soon as one that waits in Atomics.wait.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync, constants } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
-import { assemble, tree } from '../support/guest.mjs'
+import { assemble, root, tree } from '../support/guest.mjs'
 
 const posix = process.platform === 'win32' ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
@@ -89,12 +89,42 @@ posix('a worker ends whose guest reads an empty pipe', async (t) => {
   await compare(t, looping('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: fifo(t).fd })
 })
 
-posix('a worker ends whose guest writes to a full pipe', async (t) => {
+/** A FIFO that has room for nothing. */
+function full(t) {
   const { fd, path } = fifo(t)
   const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   t.throws(() => { for (;;) writeSync(filler, Buffer.alloc(4096)) }, { code: 'EAGAIN' })
   closeSync(filler)
-  await compare(t, looping('fd_write', 'i32 i32 i32 i32', [1, 0, 1, 16], iovec), { stdout: fd })
+  return fd
+}
+
+posix('a worker ends whose guest writes to a full pipe', async (t) => {
+  await compare(t, looping('fd_write', 'i32 i32 i32 i32', [1, 0, 1, 16], iovec), { stdout: full(t) })
+})
+
+// In a process of its own, whose standard error it is.
+posix('a worker ends whose guest is traced to a full pipe', async (t) => {
+  const text = looping('fd_close', 'i32', [99])
+  const child = spawn(process.execPath, ['--eval', `
+    const { once } = require('node:events')
+    const { Worker } = require('node:worker_threads')
+    const run = async () => {
+      const { assemble } = await import('./__test__/support/guest.mjs')
+      const worker = new Worker(\`
+        const { parentPort, workerData: { main, module } } = require('node:worker_threads')
+        const { WASI } = require(main)
+        const wasi = new WASI({ version: 'preview1', trace: true })
+        const instance = new WebAssembly.Instance(module, wasi.getImportObject())
+        parentPort.postMessage('running')
+        wasi.start(instance)\`, { eval: true, workerData: { main: ${JSON.stringify(main)}, module: assemble(${JSON.stringify(text)}) } })
+      await once(worker, 'message')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      await worker.terminate()
+      console.log('ended')
+    }
+    run()`], { cwd: root, stdio: ['ignore', 'pipe', full(t)] })
+  t.teardown(() => child.kill('SIGKILL'))
+  t.is((await child.stdout.toArray()).join(''), 'ended\n')
 })
 
 posix('a worker ends whose guest polls an empty pipe', async (t) => {

@@ -274,15 +274,23 @@ fn bind(instance: &Instance, env: &Env, view: MemoryView) -> Memory {
 /// Waits until the call can be tried again; an exception if the worker is to end meanwhile.
 #[cold]
 fn wait_in_place(context: &Context, instance: &Instance, waiting: &mut Call<'_>, wait: Wait) -> Result<()> {
+    wait_until(context, |slice| wait.block(slice))?;
+    go_on(context, instance, waiting, wait.attempt)
+}
+
+/// Waits slice by slice until `is_over`, which waits for one; an exception if the worker is to end meanwhile.
+pub fn wait_until(
+    context: &Context,
+    mut is_over: impl FnMut(Duration) -> std::io::Result<bool>,
+) -> Result<()> {
     let idle = context.prelude()?.idle.get(&context.env)?;
     loop {
         call(&context.env, idle, None, &[])?;
-        // What the system has against the wait it will tell the call, too.
-        if wait.block(SLICE).unwrap_or(true) {
-            break;
+        // What the system has against the wait it will tell who tries again, too.
+        if is_over(SLICE).unwrap_or(true) {
+            return Ok(());
         }
     }
-    go_on(context, instance, waiting, wait.attempt)
 }
 
 /// Prepares a call to be made again, in the memory as it is now.

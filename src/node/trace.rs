@@ -2,13 +2,16 @@
 //! call before and after it.
 
 use super::context::{Context, Instance};
-use super::imports::{Values, function, guarded, instance, renew, values};
+use super::imports::{Values, function, guarded, instance, renew, values, wait_until};
 use crate::wasi::abi::{CoreArgs, MAX_PARAMS};
+use crate::wasi::io::Stream;
 use crate::wasi::memory::Memory;
+use crate::wasi::poll::Interest;
+use crate::wasi::sys::{Buffer, host_stream, poll, writev, writev_nowait};
 use crate::wasi::trace::{Shape, Shown};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -98,29 +101,36 @@ fn memory(context: &Context, instance: &Instance) -> Result<Memory> {
     if bound { renew(context, instance) } else { Ok(Memory::default()) }
 }
 
-/// `write(line)`: writes a line to the process's stderr, at once.
+/// `write(line)`: writes a line to the process's stderr, at once. What cannot be written nobody reads.
 unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     guarded(env, || {
         // SAFETY: the callback's own.
         let (context, passed) = unsafe { values(env, info) };
-        let line = super::error::text(&context.env, passed[0])?;
-        write_line(&line);
+        let line = super::error::text(&context.env, passed[0])? + "\n";
+        if let Ok(stderr) = host_stream(2).and_then(Stream::host) {
+            write_all(context, &stderr, line.into_bytes())?;
+        }
         Ok(ptr::null_mut())
     })
 }
 
-/// What reads it may have made it non-blocking, and be slow; what cannot be written nobody reads.
-fn write_line(line: &str) {
-    let line = format!("{line}\n");
-    let (mut rest, mut stderr) = (line.as_bytes(), std::io::stderr().lock());
-    while !rest.is_empty() {
-        match stderr.write(rest) {
-            Ok(written) => rest = &rest[written..],
+/// Writes to what may have no room for a while. Lines of threads do not mix: a pipe takes 4,096 bytes as one.
+fn write_all(context: &Context, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
+    let write = if stderr.may_wait() { writev_nowait } else { writev };
+    let mut written = 0;
+    while written < line.len() {
+        let rest = &mut line[written..];
+        match write(stderr.handle(), &[Buffer::new(rest.as_mut_ptr(), rest.len())]) {
+            Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(1));
+                wait_until(
+                    context,
+                    |slice| Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready),
+                )?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    Ok(())
 }

@@ -138,7 +138,8 @@ pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<(
 /// What keeps room from being made for a range, besides that there is none.
 pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     let end = offset.checked_add(len).filter(|_| len > 0);
-    end.ok_or_else(|| error(ERROR_INVALID_PARAMETER)).and_then(|_| require_disk(handle, ERROR_INVALID_PARAMETER))
+    end.ok_or_else(|| error(ERROR_INVALID_PARAMETER))
+        .and_then(|_| require_disk(handle, ERROR_INVALID_PARAMETER))
 }
 
 /// Says how a range will be used: advice that Windows takes only when a file is opened, and that may be
