@@ -258,8 +258,8 @@ export class WASI {
   close(): void
 
   /**
-   * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined`
-   * with any other. Not in node:wasi.
+   * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined` with any
+   * other. It is one Buffer until the guest has written more: what is done to its bytes stays. Not in node:wasi.
    */
   get stdout(): Buffer | undefined
 

@@ -82,7 +82,36 @@ fn what_is_kept_ends_at_its_limit_with_dquot() {
     assert_eq!(guest.u32(OUT), 2);
     assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
     guest.call("fd_write", &[0, iovs, 0, OUT]).unwrap();
-    assert_eq!(*kept.bytes(), b"abcab");
+    assert_eq!(kept.take(), b"abcab");
+    assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
+    assert_eq!(kept.take(), b"");
+}
+
+#[test]
+fn what_is_kept_is_taken_once_and_goes_on() {
+    let kept = Arc::new(Kept::at_most(u64::MAX));
+    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    // Regions of any length from any address, as whole words and parts of them.
+    let text: Vec<u8> = (0..=255).collect();
+    let at = guest.put(&text);
+    for start in 0..17 {
+        for len in 0..33 {
+            let iovs = guest.iovs(&[(at + start, len), (at + 100, 1)]);
+            guest.call("fd_write", &[0, iovs, 2, OUT]).unwrap();
+            let (start, len) = (start as usize, len as usize);
+            assert_eq!(kept.take(), [&text[start..start + len], &text[100..101]].concat());
+        }
+    }
+}
+
+#[test]
+fn of_a_write_that_fails_nothing_is_kept() {
+    let kept = Arc::new(Kept::at_most(u64::MAX));
+    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    let text = guest.put("text");
+    let iovs = guest.iovs(&[(text, 4), (guest.end() - 1, 2)]);
+    assert_eq!(guest.call("fd_write", &[0, iovs, 2, OUT]), Err(Errno::Overflow));
+    assert_eq!(kept.take(), b"");
 }
 
 #[test]
@@ -94,5 +123,5 @@ fn a_write_of_more_than_16_mib_by_overlapping_buffers_is_cut() {
     let iovs = guest.iovs(&regions);
     guest.call("fd_write", &[0, iovs, 600, OUT]).unwrap();
     assert_eq!(guest.u32(OUT), 16 << 20);
-    assert_eq!(kept.bytes().len(), 16 << 20);
+    assert_eq!(kept.take().len(), 16 << 20);
 }

@@ -260,6 +260,31 @@ test('what is kept can be looked at at any time, also after the guest closed it'
   t.is(String(guest.wasi.stdout), 'onetwo')
 })
 
+test('what is kept is the same Buffer until there is more, and keeps what came before', (t) => {
+  const guest = rawGuest({ stdout: 'pipe' })
+  guest.write(1, 'one')
+  const one = guest.wasi.stdout
+  t.is(guest.wasi.stdout, one)
+  guest.write(1, '')
+  t.is(guest.wasi.stdout, one)
+  for (let count = 2; count < 100; count++) {
+    guest.reset()
+    guest.write(1, `${count}`)
+    if (count % 3 === 0) t.is(guest.wasi.stdout.length, guest.wasi.stdout.toString().length)
+  }
+  t.is(String(guest.wasi.stdout), `one${Array.from({ length: 98 }, (_, index) => index + 2).join('')}`)
+  t.is(String(one), 'one')
+})
+
+test('what was looked at counts for limits.output, too', (t) => {
+  const guest = rawGuest({ stdout: 'pipe', limits: { output: 5 } })
+  guest.write(1, 'abc')
+  t.is(String(guest.wasi.stdout), 'abc')
+  t.is(guest.write(1, 'def'), 2)
+  t.is(String(guest.wasi.stdout), 'abcde')
+  t.is(guest.call.fd_write(1, ...guest.iovs('g'), guest.out), ERRNO.DQUOT)
+})
+
 test('without a pipe stdout and stderr are undefined, and not the own properties of an object', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   t.is(wasi.stdout, undefined)

@@ -2,6 +2,7 @@
 //! the same properties, so that programs that patch or subclass it find what they know.
 
 use super::context::{Context, Instance, Symbol, call, undefined};
+use super::embedder::bytes_of;
 use super::error::{self, Class, invalid_type, throw_value};
 use super::memory::WeakRef;
 use super::options::{self, Options, Version};
@@ -163,11 +164,22 @@ impl WasiClass {
         self.instance.wasi.table.clear();
     }
 
-    /// `wasi.stdout` and `wasi.stderr`: what the guest has written to that descriptor, if it is kept.
+    /// `wasi.stdout` and `wasi.stderr`: what the guest has written to that descriptor, if it is kept. `known` is what
+    /// this has returned last, to which is added what came since; what is all there is is not copied.
     #[napi(enumerable = false, catch_unwind)]
-    pub fn kept(&self, fd: u32) -> Option<Buffer> {
-        let kept = self.instance.wasi.kept.get(fd as usize)?.as_ref()?;
-        Some(Buffer::from(kept.bytes().as_slice()))
+    pub fn kept(&self, env: Env, fd: u32, known: Unknown<'_>) -> Result<sys::napi_value> {
+        let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
+            return undefined(&env);
+        };
+        let (more, is_first) = (kept.take(), known.get_type()? == ValueType::Undefined);
+        if more.is_empty() && !is_first {
+            return Ok(known.raw());
+        }
+        let bytes = match bytes_of(&env, known.raw())? {
+            Some(known) => [known, more].concat(),
+            None => more,
+        };
+        Ok(error::unknown(&env, Buffer::from(bytes))?.raw())
     }
 
     /// `wasi.exceeded`: the limit that the guest met first.

@@ -77,7 +77,7 @@ impl<'env> Options<'env> {
             .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
             .collect::<Result<Vec<_>>>()?;
         let preopens = preopens::read(env, &options)?;
-        let stdio =
+        let mut stdio =
             [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
         let sockets = sockets::read(env, &options)?;
         let ([realtime, monotonic], clocks) = clock::read(env, &options)?;
@@ -85,7 +85,7 @@ impl<'env> Options<'env> {
         let limits = limits::read(env, &options)?;
         let trace = trace::read(env, &options)?;
         permission(env)?;
-        let mut wasi = build(env, &args, &variables, &preopens, &stdio, &sockets, limits)?;
+        let mut wasi = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         wasi.clocks = Clocks::new(realtime, monotonic);
         wasi.random = random;
         let return_on_exit = get(&options, "returnOnExit")?;
@@ -305,7 +305,7 @@ fn build(
     args: &[String],
     variables: &[(String, String)],
     preopens: &[Preopen],
-    stdio: &[Stdio<'_>; 3],
+    stdio: &mut [Stdio<'_>; 3],
     sockets: &[Socket],
     limits: Limits,
 ) -> Result<Wasi> {
@@ -320,7 +320,7 @@ fn build(
         let property = || format!("options.env[{}]", quote(key));
         wasi.env.push(variable.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), &variable))?;
     }
-    for (end, stdio) in stdio.iter().enumerate() {
+    for (end, stdio) in stdio.iter_mut().enumerate() {
         stdio::add(&mut wasi, stdio, end)
             .map_err(|errno| error::init(env, errno, &stdio.subject(end), None))?;
     }

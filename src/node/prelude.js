@@ -37,6 +37,10 @@
   const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded, addresses }) => {
     const selfOf = (wasi) => mapGet(selves, wasi[kSetMemory])
     const call = (method, wasi, args) => apply(method, selfOf(wasi)?.wasi ?? wasi, args)
+    const keptOf = (wasi, fd) => {
+      const known = selfOf(wasi)?.kept ?? []
+      return (known[fd] = call(kept, wasi, [fd, known[fd]]))
+    }
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
     // strikes at the next call of JavaScript: at once.
     const run = (method, wasi, instance) => {
@@ -63,10 +67,10 @@
         selfOf(this)?.functions?.[0]?.end?.()
       },
       get stdout() {
-        return call(kept, this, [1]) ?? undefined
+        return keptOf(this, 1)
       },
       get stderr() {
-        return call(kept, this, [2]) ?? undefined
+        return keptOf(this, 2)
       },
       get exceeded() {
         return call(exceeded, this, [])
@@ -131,6 +135,7 @@
       const self = {
         wasi,
         functions,
+        kept: [],
         memory: undefined,
         // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
         // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.

@@ -6,6 +6,7 @@
 use super::errno::{Errno, Result};
 use super::types::{Iovec, Load, Size, Store};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Offset of a `T` in guest memory: a number until [`Memory`] has checked it.
@@ -157,18 +158,18 @@ impl Memory {
     /// Copies guest memory from `offset` into `bytes`.
     pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
         let guest = self.at(offset, bytes.len())?;
-        let words = words(guest, bytes.len());
-        let (head, rest) = bytes.split_at_mut(words.start);
-        let (middle, tail) = rest.split_at_mut(words.len());
-        for (at, byte) in head.iter_mut().enumerate() {
-            *byte = byte_at(guest, at).load(Relaxed);
-        }
-        for (at, word) in middle.chunks_exact_mut(8).enumerate() {
-            word.copy_from_slice(&word_at(guest, words.start + at * 8).load(Relaxed).to_ne_bytes());
-        }
-        for (at, byte) in tail.iter_mut().enumerate() {
-            *byte = byte_at(guest, words.end + at).load(Relaxed);
-        }
+        // SAFETY: the same bytes, which `copy` leaves initialized.
+        copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
+        Ok(())
+    }
+
+    /// Appends a copy of a region to `bytes`, for which room is made once the memory was found to have it.
+    pub fn append(self, region: Iovec, bytes: &mut Vec<u8>) -> Result {
+        let (guest, len) = (self.address(region)?, region.buf_len as usize);
+        bytes.reserve(len);
+        copy(guest, &mut bytes.spare_capacity_mut()[..len]);
+        // SAFETY: as many more were reserved, and `copy` has written to each of them.
+        unsafe { bytes.set_len(bytes.len() + len) };
         Ok(())
     }
 
@@ -205,6 +206,23 @@ impl Memory {
         self.check(offset, len as u64)?;
         // SAFETY: it lies inside, which `new` promised to be valid for reads and writes.
         Ok(unsafe { self.base.add(offset as usize) })
+    }
+}
+
+/// Copies as many bytes as there is room for from `guest`, where so many were checked.
+fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
+    let words = words(guest, to.len());
+    let (head, rest) = to.split_at_mut(words.start);
+    let (middle, tail) = rest.split_at_mut(words.len());
+    for (at, byte) in head.iter_mut().enumerate() {
+        byte.write(byte_at(guest, at).load(Relaxed));
+    }
+    for (at, word) in middle.chunks_exact_mut(8).enumerate() {
+        let bytes = word_at(guest, words.start + at * 8).load(Relaxed).to_ne_bytes();
+        word.copy_from_slice(&bytes.map(MaybeUninit::new));
+    }
+    for (at, byte) in tail.iter_mut().enumerate() {
+        byte.write(byte_at(guest, words.end + at).load(Relaxed));
     }
 }
 

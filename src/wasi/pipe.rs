@@ -132,37 +132,50 @@ pub enum Output {
     Handed(End),
 }
 
-/// What a guest has written.
+/// What a guest has written and nobody has taken yet.
 #[derive(Debug)]
 pub struct Kept {
-    bytes: Mutex<Vec<u8>>,
+    written: Mutex<Written>,
     limit: u64,
 }
 
+#[derive(Debug, Default)]
+struct Written {
+    bytes: Vec<u8>,
+    /// How many were taken before.
+    taken: u64,
+}
+
 impl Kept {
-    /// Nothing yet, and never more than `limit` bytes.
+    /// Nothing yet, and never more than `limit` bytes, with those that are taken.
     #[must_use]
     pub fn at_most(limit: u64) -> Self {
-        Self { bytes: Mutex::default(), limit }
+        Self { written: Mutex::default(), limit }
     }
 
-    /// All of it.
-    pub fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What came since it was taken last.
+    pub fn take(&self) -> Vec<u8> {
+        let mut written = self.written();
+        written.taken += written.bytes.len() as u64;
+        std::mem::take(&mut written.bytes)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps more; `DQUOT` if there is no room at all.
     fn write(&self, memory: Memory, limits: &Limits, iovs: List<Iovec>) -> Result<Size> {
-        let mut bytes = self.bytes();
+        let mut written = self.written();
         let wanted = total(memory, iovs)?.min(MAX_TRANSFER);
-        let room = wanted.min(self.limit.saturating_sub(bytes.len() as u64));
+        let room = wanted.min(self.limit.saturating_sub(written.taken + written.bytes.len() as u64));
         if room < wanted {
             limits.exceed(Limit::Output);
         }
         if room == 0 && wanted > 0 {
             return Err(Errno::Dquot.into());
         }
-        gather(memory, iovs, limits.claim(room)?, &mut bytes)
+        gather(memory, iovs, limits.claim(room)?, &mut written.bytes)
     }
 }
 
@@ -231,20 +244,18 @@ fn gather(memory: Memory, iovs: List<Iovec>, at_most: u64, bytes: &mut Vec<u8>) 
     gathered
 }
 
-/// Makes room for a region after the memory was found to have it.
 fn append(memory: Memory, iovs: List<Iovec>, at_most: u64, bytes: &mut Vec<u8>) -> Result<Size> {
-    let before = bytes.len();
+    let mut left = at_most as Size;
     for index in 0..iovs.len {
-        let (start, left) = (bytes.len(), at_most - (bytes.len() - before) as u64);
         if left == 0 {
             break;
         }
         let iov: Iovec = memory.load_at(iovs, index)?;
-        memory.address(iov)?;
-        bytes.resize(start + u64::from(iov.buf_len).min(left) as usize, 0);
-        if bytes.len() > start {
-            memory.read(iov.buf, &mut bytes[start..])?;
+        let buf_len = iov.buf_len.min(left);
+        if buf_len > 0 {
+            memory.append(Iovec { buf_len, ..iov }, bytes)?;
         }
+        left -= buf_len;
     }
-    Ok((bytes.len() - before) as Size)
+    Ok(at_most as Size - left)
 }

@@ -91,11 +91,11 @@ impl<'env> Stdio<'env> {
 }
 
 /// Gives a guest its stdin, stdout or stderr.
-pub fn add(wasi: &mut Wasi, stdio: &Stdio<'_>, end: usize) -> std::result::Result<(), Errno> {
+pub fn add(wasi: &mut Wasi, stdio: &mut Stdio<'_>, end: usize) -> std::result::Result<(), Errno> {
     match stdio {
         Stdio::Descriptor(fd) => wasi.add_stdio(*fd),
         Stdio::Ignored => wasi.add_null(),
-        Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::of(bytes.clone()))),
+        Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::of(std::mem::take(bytes)))),
         Stdio::Kept => {
             let kept = Arc::new(Kept::at_most(wasi.limits.output));
             wasi.kept[end] = Some(Arc::clone(&kept));
