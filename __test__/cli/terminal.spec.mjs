@@ -63,6 +63,24 @@ atTerminal('a program finds its terminal', async (t) => {
   t.notRegex(stdout, /\bno\b/)
 })
 
+atTerminal('a program and a person talk line by line, until Ctrl-D', async (t) => {
+  const child = launch([guest('pipes'), 'lines'], { through: terminal })
+  let shown = ''
+  child.stdout.on('data', (chunk) => (shown += chunk))
+  const shows = async (text) => {
+    while (!shown.includes(text)) await once(child.stdout, 'data')
+  }
+  for (const line of ['one', 'zwei – ß', '']) {
+    child.stdin.write(`${line}\r`)
+    await shows(`got ${line}\r\n`)
+  }
+  child.stdin.write('\x04')
+  const { code, stdout } = await child.finished
+  t.is(code, 0)
+  // The terminal echoes what is typed.
+  t.is(stdout.replace('^D\b\b', ''), 'one\r\ngot one\r\nzwei – ß\r\ngot zwei – ß\r\n\r\ngot \r\nend: yes\r\n')
+})
+
 // One task, and all of it at once: what a slow machine does with a large module. This one is compiled, and then wants
 // more than WASI.
 const slow = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']

@@ -1,8 +1,10 @@
 // stdin, stdout and stderr as data: what the embedder gives and takes itself.
 
 import test from 'ava'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { PassThrough, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { WASI } from 'capwasi'
 import { ERRNO, rawGuest } from '../support/guest.mjs'
 
@@ -49,6 +51,22 @@ test('64 MiB go through both ways, whole', (t) => {
   const pieces = []
   run({ stdin: (size) => (at < data.length ? data.subarray(at, (at += size)) : null), stdout: (chunk) => pieces.push(chunk) })
   t.true(Buffer.concat(pieces).equals(data))
+})
+
+test('64 MiB go from an iterable to a Writable that takes its time, whole', async (t) => {
+  const data = Buffer.alloc(64 << 20)
+  for (let at = 0; at < data.length; at += 1024) data.writeUInt32LE(at * 31, at)
+  const stdin = (function* () {
+    for (let at = 0, size = 1; at < data.length; at += size, size = (size * 5) % 1_000_003) yield data.subarray(at, at + size)
+  })()
+  const hash = createHash('sha256')
+  const stdout = new Writable({ write: (chunk, _, done) => (hash.update(chunk), setImmediate(done)) })
+  const { code, stderr } = run({ stdin, stdout })
+  t.deepEqual([code, stderr], [0, `${data.length} bytes\n`])
+  t.true(stdout.writableLength > 60 << 20)
+  stdout.end()
+  await finished(stdout)
+  t.is(hash.digest('hex'), createHash('sha256').update(data).digest('hex'))
 })
 
 test('stdin is copied when the sandbox is made', (t) => {

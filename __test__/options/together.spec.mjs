@@ -1,0 +1,123 @@
+// The options do not get in each other's way: a C program that uses all of them gets each alone, each with each other
+// one, and all; guests of every kind get all.
+
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import test from 'ava'
+import { WASI } from 'capwasi'
+import { ERRNO, OFLAGS, RIGHTS, hostFile, rawGuest, tree } from '../support/guest.mjs'
+
+const together = new WebAssembly.Module(readFileSync(new URL('../guests/together.wasm', import.meta.url)))
+const input = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index * 7))
+const LIMIT = 70_000
+
+/** For each option what it is given; without it the program has a file of the host's, or the system's. */
+const OPTIONS = {
+  stdin: () => ({ stdin: (function* () { for (let at = 0; at < input.length; at += 3000) yield input.subarray(at, at + 3000) })() }),
+  stdout: () => ({ stdout: 'pipe' }),
+  stderr: ({ told }) => ({ stderr: (chunk) => told.stderr.push(chunk) }),
+  preopens: ({ library, fd }) => ({ preopens: { '/library': { path: library, readonly: true }, '/work': { fd } } }),
+  sockets: () => ({ sockets: ['127.0.0.1:0'] }),
+  clock: () => ({ clock: { realtime: 1_234_567_890_000_000_001n } }),
+  random: () => ({ random: { seed: 7 } }),
+  limits: () => ({ limits: { openFiles: 20, output: 1000, writtenBytes: LIMIT } }),
+  trace: ({ told }) => ({ trace: (line) => told.trace.push(line) }),
+}
+
+/** Runs the program with some of the options: what there is to see of it afterwards. */
+async function run(t, names) {
+  const [library, work] = [tree(t, { words: 'one two' }), tree(t)]
+  const fd = openSync(work, 'r')
+  const files = { stdin: hostFile(t, input), stdout: hostFile(t), stderr: hostFile(t) }
+  const told = { stderr: [], trace: [] }
+  const given = names.map((name) => OPTIONS[name]({ library, fd, told }))
+  const wasi = new WASI(Object.assign({
+    version: 'preview1', preopens: { '/library': library, '/work': work },
+    stdin: files.stdin.fd, stdout: files.stdout.fd, stderr: files.stderr.fd,
+  }, ...given))
+  closeSync(fd)
+  let answer
+  for (const address of wasi.addresses) {
+    const client = connect(Number(address.split(':')[1]), '127.0.0.1')
+    await once(client, 'connect')
+    client.write('hello')
+    answer = text(client)
+  }
+  const code = wasi.start(new WebAssembly.Instance(together, wasi.getImportObject()))
+  const seen = {
+    code, exceeded: wasi.exceeded, answer: await answer,
+    stdout: wasi.stdout?.toString() ?? files.stdout.text(), stderr: Buffer.concat(told.stderr).toString() + files.stderr.text(),
+    copied: readFileSync(join(work, 'copy')), made: existsSync(join(library, 'new')), traced: told.trace.length > 0,
+  }
+  wasi.close()
+  return seen
+}
+
+/** What the program prints before it copies: the first line is the one that libc writes to find out what stdout is. */
+const FIRST = '/library/words: "one two"\n'
+
+/** How much of the input the program may copy: what it has printed and sent counts, too. */
+const allowed = (names) => LIMIT - FIRST.length - (names.includes('sockets') ? 5 : 0)
+
+async function holds(t, names) {
+  const has = (name) => names.includes(name)
+  const seen = await run(t, names)
+  const copied = has('limits') ? input.subarray(0, allowed(names)) : input
+  const lines = [
+    `mkdir("/library/new", 0777): ${has('preopens') ? 'EROFS' : 0}`,
+    has('clock') ? 'realtime: 1234567890.000000001' : seen.stdout.match(/^realtime: \d+\.\d{9}$/m)?.[0],
+    has('random') ? 'random: f19ee3b965429844' : seen.stdout.match(/^random: [\da-f]{16}$/m)?.[0],
+    ...(has('sockets') ? ['send(fd, buffer, n, 0): 5'] : []),
+    'done', '',
+  ]
+  t.deepEqual({ ...seen, copied: seen.copied.length, same: seen.copied.equals(copied) }, {
+    code: 7, exceeded: has('limits') ? 'writtenBytes' : undefined, answer: has('sockets') ? 'HELLO' : undefined,
+    stdout: FIRST + (has('limits') ? '' : lines.join('\n')), stderr: has('limits') ? '' : `${input.length} bytes\n`,
+    copied: copied.length, same: true, made: !has('preopens'), traced: has('trace'),
+  }, names.join(', '))
+}
+
+const names = Object.keys(OPTIONS)
+for (const name of names) {
+  test(`${name} alone, and with each other option`, async (t) => {
+    await holds(t, [name])
+    for (const other of names.slice(names.indexOf(name) + 1)) await holds(t, [name, other])
+  })
+}
+
+test('no option at all, and all of them', async (t) => {
+  await holds(t, [])
+  await holds(t, names)
+})
+
+for (const [kind, options, more] of [
+  ['of preview1', {}, {}], ['of wasi_unstable', { version: 'unstable' }, {}], ['as first documented', { version: undefined }, {}],
+  ['with a shared memory', {}, { memory: '2 4 shared' }],
+]) {
+  test(`a guest ${kind} gets all options`, (t) => {
+    const [library, told] = [tree(t, { words: 'one two' }), { stderr: [], trace: [] }]
+    const fd = openSync(tree(t), 'r')
+    const given = Object.assign({}, ...Object.values(OPTIONS).map((option) => option({ library, fd, told })), options)
+    const guest = rawGuest(given, more)
+    closeSync(fd)
+    t.is(guest.read(0, 65536).length, 3000)
+    t.is(guest.write(1, 'out'), 3)
+    t.is(guest.write(2, 'err'), 3)
+    t.is(guest.fdstat(3).filetype, 6)
+    t.is(guest.read(guest.open('words', { dirfd: 4 })), 'one two')
+    t.is(guest.call.path_create_directory(4, ...guest.put('new')), ERRNO.ROFS)
+    const copy = guest.open('copy', { dirfd: 5, oflags: OFLAGS.CREAT, rights: RIGHTS.FILE })
+    t.is(guest.write(copy, 'copy'), 4)
+    guest.must('clock_time_get', 0, 1n, guest.out)
+    t.is(guest.u64(guest.out), 1_234_567_890_000_000_001n)
+    guest.must('random_get', guest.out, 8)
+    t.is(Buffer.from(guest.bytes.slice(0, 8)).toString('hex'), 'f19ee3b965429844')
+    t.deepEqual([String(guest.wasi.stdout), String(Buffer.concat(told.stderr)), guest.wasi.exceeded], ['out', 'err', undefined])
+    t.true(told.trace.some((line) => line.startsWith('path_create_directory(4, "new") = EROFS ')))
+    guest.wasi.close()
+    t.is(guest.call.fd_close(copy), ERRNO.BADF)
+  })
+}
