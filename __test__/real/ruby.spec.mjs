@@ -73,6 +73,45 @@ test('Ruby cannot leave its directory', async (t) => {
   }
 })
 
+/** Runs a program from stdin, with a library that it may read and a directory that it may change: what comes of it. */
+async function program(t, source, options = {}) {
+  const preopens = { '/library': { path: tree(t, { 'greet.rb': 'def greet(name) = "hello, #{name}"\n' }), readonly: true }, '/work': tree(t) }
+  const wasi = new WASI({ version: 'preview1', stdin: source, stdout: 'pipe', stderr: 'pipe', preopens, ...options })
+  const { vm } = await RubyVM.instantiateModule({ module: await module, wasip1: wasi })
+  vm.eval('$stdout.sync = true; eval($stdin.read)')
+  const { stdout, stderr } = wasi
+  wasi.close()
+  return { stdout: `${stdout}`, stderr: `${stderr}` }
+}
+
+test('Ruby runs a program from stdin with a library, and what it prints is collected', async (t) => {
+  const source = '$:.unshift "/library"; require "greet"; puts greet("Ruby"); warn "and goodbye"; print [0, 255].pack("C*")'
+  t.deepEqual(await program(t, source), { stdout: 'hello, Ruby\n\0\ufffd', stderr: 'and goodbye\n' })
+})
+
+test('Ruby cannot change a read-only library, and goes on where nothing needs to be changed', async (t) => {
+  const { stdout } = await program(t, `require 'fileutils'
+    { write: -> { File.write('/library/new', 'x') }, append: -> { File.open('/library/greet.rb', 'a') }, delete: -> { File.delete('/library/greet.rb') },
+      mkdir: -> { Dir.mkdir('/library/new') }, move: -> { File.rename('/library/greet.rb', '/work/greet.rb') }, link: -> { File.link('/library/greet.rb', '/work/link') },
+      symlink: -> { File.symlink('x', '/library/link') }, touch: -> { File.utime(0, 0, '/library/greet.rb') }, cut: -> { File.truncate('/library/greet.rb', 0) },
+      below: -> { File.write('/library/no/such', '') }, mkdir_p: -> { FileUtils.mkdir_p('/library') }, copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
+    }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`)
+  t.deepEqual(stdout.trimEnd().split('\n'), [
+    ...['write', 'append', 'delete', 'mkdir', 'move', 'link', 'symlink', 'touch', 'cut'].map((name) => `${name} Errno::EROFS`),
+    'below Errno::ENOENT', 'mkdir_p', 'copy',
+  ])
+})
+
+test('Ruby does the same twice by fixed clocks and a seed, however long it sleeps', async (t) => {
+  const source = `require 'securerandom'; sleep 3600
+    puts rand, SecureRandom.hex, 'a'.hash, Time.now.to_r, Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond)`
+  const options = { clock: { realtime: 1_700_000_000_000_000_000n, monotonic: 0n }, random: { seed: 42 } }
+  const [first, second] = [await program(t, source, options), await program(t, source, options)]
+  t.deepEqual(first, second)
+  t.regex(first.stdout, /\n17000036\d\d\d*\/\d+\n3600\d+\n$/)
+  t.notDeepEqual(await program(t, source, { ...options, random: { seed: 43 } }), first)
+})
+
 test("npm start's example prints its table and is refused three times", async (t) => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', 'examples/ruby.mjs'], { cwd: root })
   t.regex(stdout, /^Ruby 3\.4\.\d+ on wasm32-wasi/m)

@@ -36,6 +36,8 @@ pub struct Wait {
     deadline: Option<Timestamp>,
     /// How long it is to be slept against clocks that are fixed, which takes no time.
     sleep: Option<Timestamp>,
+    /// Whether such a clock has come as far as the guest waits for.
+    due: bool,
     /// For the call, when it is tried again.
     pub attempt: Attempt,
 }
@@ -154,6 +156,10 @@ impl Wasi {
             }
         }
         if answered > 0 {
+            if wait.due && wait.attempt.slept == 0 {
+                // Who waits for a time to be past, and not only come, would wait for ever.
+                self.clocks.sleep(1);
+            }
             return Ok(answered);
         }
         if let Some(time) = wait.sleep {
@@ -296,6 +302,7 @@ impl Wasi {
         };
         let left = subscription.timeout.saturating_sub(reached);
         if left == 0 {
+            wait.due |= matches!(source, Source::Fixed(_));
             return Ok(Some(Answer::Due));
         }
         if clock.is_of_processor() {
