@@ -211,4 +211,13 @@ for (const resolver of Object.keys(RESOLVERS)) {
     t.deepEqual(cuts, { sub: ['ISDIR', 'ISDIR'], file: ['NOTDIR', 'NOTDIR'], inner: ['NOTDIR', 'NOTDIR'] })
     t.deepEqual(contents, ['content', 'inner'])
   })
+
+  if (resolver === 'by the kernel') continue
+  resolved(`every path is answered as the kernel answers it, ${resolver}`, async (t) => {
+    const [kernel, answered] = await Promise.all(['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')))
+    const titles = Object.keys(kernel)
+    t.true(titles.length > 10_000)
+    const differing = titles.filter((title) => answered[title] !== kernel[title])
+    t.deepEqual(differing.map((title) => [title, answered[title]]), differing.map((title) => [title, kernel[title]]))
+  })
 }

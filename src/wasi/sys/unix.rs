@@ -4,12 +4,14 @@ mod clock;
 mod errno;
 mod io;
 mod net;
+mod open;
 mod path;
 
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub use errno::errno;
 pub use io::*;
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
+pub use open::open;
 pub use path::*;
 
 use std::os::fd::{AsFd, BorrowedFd};

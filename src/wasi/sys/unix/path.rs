@@ -1,15 +1,11 @@
-//! Paths and attributes. What is opened or looked at, the kernel resolves beneath the directory (`openat2` on Linux).
-//! Where it cannot, cap-std resolves component by component; it also finds the parents of paths of several names.
-//! A single name needs no resolving: it is one system call, none of which follows a link but to open it.
+//! Paths and attributes. Of paths of several names, cap-std finds the parents. A single name needs no resolving: it is
+//! one system call, none of which follows a link but to open it.
 
-use super::super::How;
 use super::{Handle, handle};
 use crate::wasi::fd::NewTime;
-use crate::wasi::types::{Fdflags, Filestat, Filetype, Oflags, Timestamp};
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use crate::wasi::types::{Filestat, Filetype, Timestamp};
+use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
-use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Result;
@@ -92,15 +88,7 @@ fn stat_neighbour(dir: &Dir, link: &Path) -> Option<Filestat> {
 
 #[cfg(target_os = "linux")]
 fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    let mut flags = OFlags::PATH;
-    flags.set(OFlags::NOFOLLOW, !follows);
-    if let Some(opened) = open_beneath(dir, path, flags, Mode::empty())? {
-        return stat(handle(&opened));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).follow(follow(follows)).maybe_dir(true);
-    options.custom_flags(OFlags::PATH.bits().cast_signed());
-    stat(handle(&dir.open_with(path, &options)?))
+    stat(handle(&super::open::find(dir, path, follows)?))
 }
 
 /// Without `O_PATH` nothing is opened: that would follow links, wait for FIFOs, and ask for permission to read.
@@ -201,92 +189,6 @@ pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<
     Ok(rustix::fs::utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-fn follow(follows: bool) -> FollowSymlinks {
-    if follows { FollowSymlinks::Yes } else { FollowSymlinks::No }
-}
-
-/// Opens a path. It never waits, not for the other end of a FIFO either: a guest that has to wait does so
-/// when it reads or writes.
-pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
-    #[cfg(target_os = "linux")]
-    if let Some(opened) = open_beneath(dir, path, flags(how), Mode::from_bits_retain(0o666))? {
-        return Ok(opened.into());
-    }
-    open_stepwise(dir, path, how)
-}
-
-/// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old, a
-/// filter forbids it, or something was renamed meanwhile.
-#[cfg(target_os = "linux")]
-fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<std::os::fd::OwnedFd>> {
-    use rustix::fs::ResolveFlags;
-    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-    /// Whether the kernel is too old, once that is known.
-    static IS_MISSING: AtomicBool = AtomicBool::new(false);
-    if IS_MISSING.load(Relaxed) {
-        return Ok(None);
-    }
-    let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, beneath) {
-        Ok(opened) => Ok(Some(opened)),
-        Err(Errno::NOSYS) => {
-            IS_MISSING.store(true, Relaxed);
-            Ok(None)
-        }
-        Err(Errno::PERM | Errno::AGAIN) => Ok(None),
-        // As cap-std says it.
-        Err(Errno::XDEV) => Err(std::io::ErrorKind::PermissionDenied.into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn flags(how: &How) -> OFlags {
-    let mut flags = OFlags::NOCTTY | OFlags::NONBLOCK;
-    flags |= match (how.reads, how.writes) {
-        (true, true) => OFlags::RDWR,
-        (false, true) => OFlags::WRONLY,
-        (_, false) => OFlags::RDONLY,
-    };
-    flags.set(OFlags::NOFOLLOW, !how.follows);
-    flags.set(OFlags::CREATE, how.oflags.contains(Oflags::CREAT));
-    flags.set(OFlags::EXCL, how.oflags.contains(Oflags::EXCL));
-    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC));
-    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY));
-    flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
-    // These share bits: none may be taken away again.
-    let sync = |fdflags, flag| if how.fdflags.contains(fdflags) { flag } else { OFlags::empty() };
-    flags |= sync(Fdflags::SYNC, OFlags::SYNC) | sync(Fdflags::DSYNC, OFlags::DSYNC);
-    #[cfg(target_os = "linux")]
-    flags.insert(sync(Fdflags::RSYNC, OFlags::RSYNC));
-    flags
-}
-
-/// Opens a path as cap-std resolves it, which follows links itself and with `DIRECTORY` would not see them: that is
-/// seen to afterwards. `TRUNC` must not strike what turns out to be no directory, and a directory refuses it.
-fn open_stepwise(dir: &Dir, path: &Path, how: &How) -> Result<File> {
-    let directory = how.oflags.contains(Oflags::DIRECTORY);
-    let mut flags = flags(how);
-    if directory {
-        flags.remove(OFlags::DIRECTORY | OFlags::TRUNC);
-    }
-    let mut options = OpenOptions::new();
-    options
-        .read(how.reads || !how.writes)
-        .write(how.writes)
-        .follow(follow(how.follows))
-        .maybe_dir(true)
-        .custom_flags(flags.bits().cast_signed());
-    let opened = dir.open_with(path, &options)?.into_std();
-    if directory && stat(handle(&opened))?.filetype != Filetype::Directory {
-        return Err(Errno::NOTDIR.into());
-    }
-    if directory && how.oflags.contains(Oflags::TRUNC) {
-        return Err(Errno::ISDIR.into());
-    }
-    Ok(opened)
-}
-
 /// Creates a directory.
 pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
     if is_name(path) {
@@ -351,7 +253,7 @@ pub fn path(bytes: &[u8]) -> Result<&Path> {
 }
 
 /// Whether a path can only be that of a directory, since it ends in a slash, `.` or `..`.
-fn names_directory(path: &Path) -> bool {
+pub(super) fn names_directory(path: &Path) -> bool {
     let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
     matches!(last, Some(b"" | b"." | b".."))
 }

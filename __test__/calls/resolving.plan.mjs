@@ -1,0 +1,60 @@
+// Run as a process: what path_open does with paths of every kind, however it is to open them. Prints it as JSON:
+// `{ "path, flags, …": "the errno, or the type of what was opened, and the directory if it is another one then" }`.
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FILETYPE, LOOKUP, OFLAGS, RIGHTS, errnoName } from '../support/guest.mjs'
+import { boxed } from './ask.mjs'
+
+const teardowns = []
+const t = { teardown: (action) => teardowns.push(action) }
+const { guest, directory } = boxed(t, {
+  file: 'content', 'sub/inner': 'inner', link: { symlink: 'file' }, dirlink: { symlink: 'sub' }, slashed: { symlink: 'sub/' },
+  dangling: { symlink: 'made' }, deep: { symlink: 'sub/made' }, loop: { symlink: 'loop' }, out: { symlink: '..' },
+  up: { symlink: 'sub/..' }, absolute: { symlink: '/' }, dot: { symlink: '.' },
+})
+const PATHS = [
+  ...['file', 'sub', 'link', 'dirlink', 'slashed', 'dangling', 'deep', 'loop', 'out', 'up', 'absolute', 'dot', 'made', '.', '..']
+    .flatMap((path) => [path, `${path}/`, `${path}/.`, `${path}/..`, `${path}/inner`, `${path}/made`, `${path}/made/`]),
+  'sub/../file', 'sub/./inner', 'sub//inner', 'dirlink/../link', 'sub/../../x', './file', './/made', 'n'.repeat(256), `${'n'.repeat(256)}/`,
+]
+const HOW = { reading: RIGHTS.FD_READ, writing: RIGHTS.FD_WRITE, both: RIGHTS.FILE }
+const flagsOf = (bits) => Object.keys(OFLAGS).filter((name) => bits & OFLAGS[name]).join('|')
+const kindOf = (value) => Object.keys(FILETYPE).find((name) => FILETYPE[name] === value)
+
+/** What is in the directory: not what links lead to. */
+const names = () => ['.', 'sub'].flatMap((path) => readdirSync(join(directory, path)).map((name) => join(path, name)))
+const state = () => JSON.stringify([names(), ...['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))])
+const before = state()
+const known = new Set(names())
+
+function restore() {
+  for (const name of names()) if (!known.has(name)) rmSync(join(directory, name), { recursive: true })
+  writeFileSync(join(directory, 'file'), 'content')
+  writeFileSync(join(directory, 'sub/inner'), 'inner')
+}
+
+/** Opens a path and closes it again: what came of it. */
+function outcome(path, oflags, lookup, rights) {
+  guest.reset()
+  const errno = errnoName(guest.call.path_open(3, lookup, ...guest.put(path), oflags, rights, 0n, 0, 0))
+  const opened = errno === 'SUCCESS' ? kindOf(guest.fdstat(4).filetype) : errno
+  if (errno === 'SUCCESS') guest.close(4)
+  const after = state()
+  if (after === before) return opened
+  restore()
+  return `${opened}, ${after}`
+}
+
+const answers = {}
+for (const path of PATHS) {
+  for (let oflags = 0; oflags < 16; oflags++) {
+    for (const [lookup, links] of [[0, ''], [LOOKUP.SYMLINK_FOLLOW, 'through links']]) {
+      for (const [how, rights] of Object.entries(HOW)) {
+        answers[[path, flagsOf(oflags), links, how].join(', ')] = outcome(path, oflags, lookup, rights)
+      }
+    }
+  }
+}
+console.log(JSON.stringify(answers))
+for (const teardown of teardowns) teardown()
