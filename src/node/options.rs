@@ -227,12 +227,13 @@ fn bool_or(env: &Env, value: Unknown<'_>, name: &str, default: bool) -> Result<b
     }
 }
 
-/// A large integer as Node writes it: `4_294_967_296`. Other numbers stay as they are.
+/// An integer beyond 2^32 as Node writes it: `4_294_967_297`. Other numbers stay as they are.
 fn grouped(number: &str) -> String {
+    const LIMIT: &str = "4294967296";
     let digits = number.trim_start_matches('-');
     let is_integer = digits.bytes().all(|digit| digit.is_ascii_digit());
-    let large = is_integer && digits.parse().is_ok_and(|value: f64| value > 2f64.powi(32));
-    if !large {
+    // JavaScript puts no zeros before a number: the longer one is the larger.
+    if !is_integer || (digits.len(), digits) <= (LIMIT.len(), LIMIT) {
         return number.to_owned();
     }
     let mut grouped = number[..number.len() - digits.len()].to_owned();
