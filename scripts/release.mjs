@@ -1,6 +1,6 @@
 // `npm run release:dry`: all of a release but the publishing. Packs the addons beside index.js into target/packages, each
 // into the package of its platform, and the package that depends on them; lists what is in each; and installs them in empty
-// projects. With `--publish`, which is for .github/workflows/release.yml, it publishes them.
+// projects. .github/workflows/release.yml publishes what this has packed.
 
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ function checkVersion() {
 const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env
 const repository = GITHUB_REPOSITORY && { type: 'git', url: `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` }
 
-/** Packs files of the project, by their names in the package: the tarball, and a line for each file. */
+/** Packs files of the project, by their names in the package, and prints a line for each. */
 function pack(manifest, files) {
   const folder = join(packages, manifest.name)
   mkdirSync(folder, { recursive: true })
@@ -34,7 +34,6 @@ function pack(manifest, files) {
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', packages], options))
   console.log(`\n${packed.filename}  ${packed.size} bytes, unpacked ${packed.unpackedSize}`)
   for (const { path, size } of packed.files) console.log(`${String(size).padStart(10)}  ${path}`)
-  return join(packages, packed.filename)
 }
 
 function packPlatform(platform) {
@@ -42,7 +41,7 @@ function packPlatform(platform) {
   if (wrong.length > 0) throw new Error(`${platform.file}: ${wrong.join('; ')}`)
   const folder = `npm/${platform.name}`
   const files = { [platform.file]: platform.file, 'README.md': `${folder}/README.md` }
-  return pack(JSON.parse(read(`${folder}/package.json`)), files)
+  pack(JSON.parse(read(`${folder}/package.json`)), files)
 }
 
 /**
@@ -52,13 +51,11 @@ function packPlatform(platform) {
 function packMain() {
   const { scripts, devDependencies, ava, ...manifest } = main
   manifest.optionalDependencies = Object.fromEntries(platforms.map((platform) => [platform.package, version]))
-  return pack(manifest, Object.fromEntries([...main.files, 'README.md'].map((file) => [file, file])))
+  pack(manifest, Object.fromEntries([...main.files, 'README.md'].map((file) => [file, file])))
 }
 
 checkVersion()
 rmSync(packages, { recursive: true, force: true })
-const tarballs = [...platforms.map(packPlatform), packMain()]
+platforms.forEach(packPlatform)
+packMain()
 run(process.execPath, 'scripts/test-install.mjs')
-if (process.argv.includes('--publish')) {
-  for (const tarball of tarballs) run('npm', 'publish', tarball, '--provenance', '--access', 'public')
-}

@@ -4,7 +4,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { root, tree } from '../support/host.mjs'
+import { PATIENCE, root, tree } from '../support/host.mjs'
 
 export const linux = process.platform === 'linux'
 
@@ -44,7 +44,7 @@ export function run(command, args, options = {}) {
     const done = (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     }
-    execFile(command, args, { cwd: root, timeout: 60_000, maxBuffer: 1 << 26, ...options }, done)
+    execFile(command, args, { cwd: root, timeout: PATIENCE, maxBuffer: 1 << 26, ...options }, done)
   })
 }
 

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import test from 'ava'
-import { hostFile, root } from '../support/guest.mjs'
+import { PATIENCE, hostFile, root } from '../support/guest.mjs'
 import { BAD, answers, boxed, overflows } from './ask.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
@@ -59,7 +59,7 @@ async function run(t, { listening = false, script, talk }) {
   `
   const start = (stdin) => {
     const argv = ['--no-warnings', '--input-type=module', '--eval', `${prologue}${script}\nprocess.exit()`]
-    const child = spawn(process.execPath, argv, { cwd: root, stdio: [stdin, 'pipe', 'pipe'], timeout: 60_000 })
+    const child = spawn(process.execPath, argv, { cwd: root, stdio: [stdin, 'pipe', 'pipe'], timeout: PATIENCE })
     t.teardown(() => child.kill())
     return child
   }

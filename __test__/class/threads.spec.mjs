@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
-import { assemble, command, node, tree } from '../support/guest.mjs'
+import { PATIENCE, assemble, command, node, tree } from '../support/guest.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
 
@@ -159,6 +159,6 @@ test('a guest that exits with returnOnExit false does not go on in its worker', 
   const worker = run(t, `
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })
     wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`, { module })
-  const code = await Promise.race([once(worker, 'exit'), new Promise((resolve) => setTimeout(resolve, 5000, ['it went on']))])
+  const code = await Promise.race([once(worker, 'exit'), new Promise((resolve) => setTimeout(resolve, PATIENCE, ['it went on']))])
   t.deepEqual(code, [7])
 })

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { PATIENCE } from '../support/host.mjs'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
@@ -37,7 +38,7 @@ export function launch(guest, args = [], settings = {}) {
   const job = { guest, touch, report, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
   const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
-  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: 60_000 })
+  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: PATIENCE })
   const gather = (stream) => new Promise((resolve) => {
     if (!stream) return resolve(undefined)
     const chunks = []

@@ -6,11 +6,12 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import test from 'ava'
+import { PATIENCE } from '../support/host.mjs'
 
 const runner = fileURLToPath(new URL('run.mjs', import.meta.url))
 
 async function run(specifier, path) {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], { timeout: 60_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], { timeout: PATIENCE })
   return JSON.parse(stdout)
 }
 

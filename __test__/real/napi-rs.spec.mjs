@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import test from 'ava'
 import { cached } from '../../scripts/cache.mjs'
-import { root, tree } from '../support/host.mjs'
+import { PATIENCE, root, tree } from '../support/host.mjs'
 
 const here = (name) => join(root, '__test__/real', name)
 const PROGRAMS = {
@@ -22,7 +22,7 @@ function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] 
   const argv = ['--no-warnings', ...flags, '-r', here('count.cjs'), ...through, here(`programs/${name}.cjs`), PROGRAMS[name].home]
   // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
   const env = { ...process.env, CALLS_LOG: log, NAPI_RS_ASYNC_WORK_POOL_SIZE: '1' }
-  const options = { env, timeout: 110_000 }
+  const options = { env, timeout: 2 * PATIENCE }
   return new Promise((resolve) => {
     execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })

@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url'
 /** The root of the package under test. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Milliseconds after which what another process or thread has not done is taken never to be: more on slow machines. */
+export const PATIENCE = Number(process.env.CAPWASI_PATIENCE ?? 60_000)
+
 /** Removes a directory. Windows keeps those that a sandbox nobody has closed still has open. */
 function remove(directory) {
   try {
@@ -53,7 +56,7 @@ export function node(script, { flags = [], args = [], module = false, ...options
   const type = module ? ['--input-type=module'] : []
   const argv = [...flags, ...type, '--eval', script, ...(args.length ? ['--', ...args] : [])]
   return new Promise((resolve) => {
-    execFile(process.execPath, argv, { cwd: root, timeout: 60_000, ...options }, (error, stdout, stderr) => {
+    execFile(process.execPath, argv, { cwd: root, timeout: PATIENCE, ...options }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })

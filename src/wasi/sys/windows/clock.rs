@@ -1,6 +1,7 @@
 //! Clocks, and times of files: Windows counts in steps of 100 ns, and from 1601.
 
 use super::check;
+use super::file::wide;
 use crate::wasi::types::{Clockid, Timestamp};
 use std::io::Result;
 use windows_sys::Win32::Foundation::FILETIME;
@@ -16,7 +17,7 @@ const STEP: u64 = 100;
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
 fn steps(time: FILETIME) -> u64 {
-    super::wide(time.dwHighDateTime, time.dwLowDateTime)
+    wide(time.dwHighDateTime, time.dwLowDateTime)
 }
 
 /// Nanoseconds since the Unix epoch, 0 for what was before.

@@ -1,6 +1,7 @@
 //! The entries of a directory, many with one call and without opening any of them.
 
-use super::{check, error, filetype, is};
+use super::file::filetype;
+use super::{check, error, is};
 use crate::wasi::sys::readdir::Entry;
 use cap_std::fs::Dir;
 use std::io::Result;
