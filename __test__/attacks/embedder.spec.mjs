@@ -30,7 +30,7 @@ for (const [what, options] of Object.entries({
 test('a sandbox that is not made since an option throws keeps nothing open', async (t) => {
   const { stdout, stderr } = await node(`
     const { WASI } = require('capwasi')
-    const count = () => { try { return require('node:fs').readdirSync('/proc/self/fd').length } catch { return 0 } }
+    const count = () => process.platform === 'linux' ? require('node:fs').readdirSync('/proc/self/fd').length : 0
     const make = () => {
       try { new WASI({ version: 'preview1', preopens: { '/': '.', '/src': 'src' }, get returnOnExit() { throw 1 } }) } catch {}
       try { new WASI({ version: 'preview1', preopens: { '/': '.', get '/src'() { throw 1 } } }) } catch {}

@@ -6,6 +6,8 @@ import test from 'ava'
 import { FILETYPE, RIGHTS, hostFile } from '../support/guest.mjs'
 import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
 
+// Windows lets nobody move or remove what is open.
+const posix = process.platform === 'win32' ? test.skip : test
 const FILES = { 'a.txt': 'a', 'sub/inner': 'x', 'sub/deeper/': null, link: { symlink: 'a.txt' }, dangling: { symlink: 'nothing' } }
 const byName = (entries) => Object.fromEntries(entries.map((entry) => [entry.name, entry]))
 
@@ -36,7 +38,7 @@ test('.. of a preopen is the preopen itself, and elsewhere the directory above',
   t.deepEqual(dots('sub/deeper'), [ino('sub/deeper'), ino('sub')])
 })
 
-test('a directory opened through another is listed as itself, wherever it is moved meanwhile', (t) => {
+posix('a directory opened through another is listed as itself, wherever it is moved meanwhile', (t) => {
   const { guest } = boxed(t, FILES)
   const fd = guest.open('sub')
   guest.must('path_rename', 3, ...guest.put('sub'), 3, ...guest.put('moved'))
@@ -90,7 +92,7 @@ test('an empty directory has its two entries', (t) => {
   t.deepEqual(guest.readdir(guest.open('empty')).map(({ name }) => name), ['.', '..'])
 })
 
-test('a directory that was removed while it was open has no more entries', (t) => {
+posix('a directory that was removed while it was open has no more entries', (t) => {
   const { guest } = boxed(t, { 'empty/': null })
   const fd = guest.open('empty')
   guest.must('path_remove_directory', 3, ...guest.put('empty'))

@@ -1,13 +1,14 @@
 //! Moving bytes between open files and guest memory. The system takes no lists of buffers for a file, so each
 //! is a call; its address is handed over as it is.
 
-use super::{Handle, check, console, file_type, is, net, require_disk, stream};
+use super::{Handle, check, console, error, file_type, is, net, require_disk, stream};
 use crate::wasi::types::{Filesize, Riflags};
 use std::io::{Error, Result};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, ERROR_HANDLE_EOF, ERROR_IO_PENDING, ERROR_MORE_DATA, ERROR_SEEK_ON_DEVICE,
+    ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_HANDLE_EOF, ERROR_INVALID_HANDLE, ERROR_IO_PENDING,
+    ERROR_MORE_DATA, ERROR_SEEK_ON_DEVICE,
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_PIPE, ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{GetOverlappedResult, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
@@ -117,6 +118,8 @@ fn transfer_one(
         // A message longer than the buffer: the rest comes next.
         Err(error) if direction == Direction::Read && is(&error, ERROR_MORE_DATA) => {}
         Err(error) if direction == Direction::Read && is_end(&error) => moved = 0,
+        // It is open, but not for this.
+        Err(refused) if is(&refused, ERROR_ACCESS_DENIED) => return Err(error(ERROR_INVALID_HANDLE)),
         other => other?,
     }
     Ok(moved as usize)
