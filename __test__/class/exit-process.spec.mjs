@@ -12,7 +12,9 @@ const script = (code, before = '') => `
   wasi.start({ exports })
   console.log('not reached')`
 
-for (const [code, status] of [[0, 0], [1, 1], [7, 7], [255, 255], [256, 0], [257, 1]]) {
+for (const code of [0, 1, 7, 255, 256, 257]) {
+  // Windows keeps all of it.
+  const status = process.platform === 'win32' ? code : code & 255
   test(`proc_exit(${code}) ends the process with status ${status}`, async (t) => {
     t.deepEqual(await node(script(code)), { code: status, signal: null, stdout: '', stderr: '' })
   })

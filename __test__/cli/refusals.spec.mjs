@@ -6,6 +6,9 @@ import test from 'ava'
 import { root, tree } from '../support/guest.mjs'
 import { file, guest, prints, run } from './cli.mjs'
 
+// These are started through a shell.
+const posix = process.platform === 'win32' ? test.skip : test
+
 async function refuses(t, args, message) {
   const { code, stdout, stderr } = await run(args)
   t.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: `capwasi: ${message}\n` })
@@ -99,7 +102,7 @@ for (const [title, [text, message]] of Object.entries(modules)) {
   })
 }
 
-test('without an addon it says so', async (t) => {
+posix('without an addon it says so', async (t) => {
   const directory = tree(t, Object.fromEntries(
     ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'platform.js'].map((name) => [name, readFileSync(join(root, name))])))
   const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
