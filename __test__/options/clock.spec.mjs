@@ -90,14 +90,14 @@ test('a file whose times are set to the present gets those of a fixed clock, as 
   const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
   const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
   guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
-  guest.poll(timer(0, CLOCK.MONOTONIC, 5n))
-  guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 7n, 0n, 1 | MTIM_NOW)
+  guest.poll(timer(0, CLOCK.MONOTONIC, 500n))
+  guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 700n, 0n, 1 | MTIM_NOW)
   const stat = (name) => {
     const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
     return [atimeNs, mtimeNs]
   }
   t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
-  t.deepEqual(stat('path'), [7n, 1_000_000_005n])
+  t.deepEqual(stat('path'), [700n, 1_000_000_500n])
 })
 
 for (const version of ['preview1', 'unstable']) {
