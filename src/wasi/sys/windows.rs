@@ -15,7 +15,9 @@ mod transfer;
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(super) use entries::entries;
 pub use errno::errno;
-pub use file::{advise, allocate, datasync, seek, set_append, set_size, set_times, stat, sync};
+pub use file::{
+    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+};
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use open::open;
 pub use path::*;
