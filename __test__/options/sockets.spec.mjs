@@ -115,7 +115,7 @@ test('a client that is gone is an end to the reader and an error to the writer',
 })
 
 test('a guest with sockets finds its directories behind them', async (t) => {
-  const { code, output } = await serve(t, 'files', { preopens: { '/': tree(t, { file: 'found' }) } })
+  const { code, output } = await serve(t, 'files', { stdin: 'ignore', preopens: { '/': tree(t, { file: 'found' }) } })
   t.is(await code, 0)
   t.is(output.text(), `file: "found"
 accept(0, NULL, NULL): ENOTSOCK

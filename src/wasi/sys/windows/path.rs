@@ -67,8 +67,18 @@ pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     dir.remove_dir(path)
 }
 
-/// Renames a file or directory.
+/// Renames a file or directory. Windows would let a directory take the place of a file, and takes that of none itself,
+/// not even of an empty one.
 pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+    if let Ok(new) = stat_at(new_dir, new_path, false) {
+        let old = stat_at(old_dir, old_path, false)?;
+        match [old, new].map(|stat| stat.filetype == Filetype::Directory) {
+            [true, false] => return Err(error(ERROR_DIRECTORY)),
+            [false, true] => return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED)),
+            [true, true] if (old.dev, old.ino) != (new.dev, new.ino) => new_dir.remove_dir(new_path)?,
+            _ => {}
+        }
+    }
     old_dir.rename(old_path, new_dir, new_path)
 }
 
