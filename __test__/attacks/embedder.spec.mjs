@@ -232,6 +232,36 @@ test('what a wasiImport shows as its class, or has in its prototypes, makes no f
   }
 })
 
+test('what is put in the place of built-ins after loading gets hold of no native function, nor of what they are called with', async (t) => {
+  const { stdout, stderr } = await node(`
+    const { WASI } = require('capwasi')
+    const seen = new Set()
+    const see = (value) => {
+      if (typeof value === 'function' && !value.name.startsWith('bound ')) seen.add(value.name || 'a function')
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) seen.add('a buffer')
+    }
+    const spy = (original) => function (...args) {
+      args.forEach(see)
+      return new.target ? Reflect.construct(original, args) : Reflect.apply(original, this, args)
+    }
+    const { functions } = ${JSON.stringify({ functions: Object.keys(FUNCTIONS) })}
+    for (const name of [...functions, '0', '1', 'ints', 'longs', 'i32', 'i64', 'imports', 'frame', 'self']) {
+      Object.defineProperty(Object.prototype, name, { set: see, get: () => undefined, configurable: true })
+      Object.defineProperty(Array.prototype, name, { set: see, get: () => undefined, configurable: true })
+    }
+    Object.is = spy(Object.is)
+    for (const name of ['Int32Array', 'BigInt64Array', 'Uint8Array', 'ArrayBuffer']) globalThis[name] = spy(globalThis[name])
+    Array.prototype[Symbol.iterator] = spy(Array.prototype[Symbol.iterator])
+    Reflect.apply = spy(Reflect.apply)
+    for (const version of ['preview1', 'unstable']) {
+      const wasi = new WASI({ version })
+      const memory = new WebAssembly.Memory({ initial: 1 })
+      wasi.finalizeBindings({ exports: { memory } })
+    }
+    process.stdout.write([...seen].join())`)
+  t.is(stdout, '', stderr)
+})
+
 test('the functions of a sandbox that was never made, since a setter of its class throws, reach no other', async (t) => {
   const { stdout, stderr } = await node(`
     const { setTimeout } = require('node:timers/promises')

@@ -24,16 +24,29 @@ pub type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info)
 /// How long a guest that waits goes without looking whether its worker is to end.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What prelude.js makes the properties of WASI objects of: for each namespace a class of import objects, and
-/// functions.
+/// What prelude.js makes the properties of WASI objects of.
 pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     let mut functions = Object::new(&context.env)?;
-    functions.set_named_property("wasi_snapshot_preview1", table(context, preview1::visit)?)?;
-    functions.set_named_property("wasi_unstable", table(context, unstable::visit)?)?;
+    functions.set_named_property("frame", context.frame.buffer(&context.env)?)?;
+    functions.set_named_property("imports", function(context, "imports", imports)?)?;
     functions.set_named_property("exit", function(context, "exit", exit)?)?;
     functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
     functions.set_named_property("trace", trace::functions(context)?)?;
     Ok(functions)
+}
+
+/// `imports(namespace, tools)`: makes the class of the import objects of a namespace, when it is first needed, as that
+/// takes a while. prelude.js has the tools from the start, when nobody can have put others in their place.
+unsafe extern "C" fn imports(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        // SAFETY: this is the callback.
+        let (context, passed) = unsafe { values(env, info) };
+        let context = Context::of(context.env)?;
+        match error::text(&context.env, passed[0])?.as_str() {
+            "wasi_unstable" => table(&context, passed[1], unstable::visit),
+            _ => table(&context, passed[1], preview1::visit),
+        }
+    })
 }
 
 /// Makes the class of the import objects of one namespace, called WASI as node:wasi's. Their functions are JavaScript
@@ -42,22 +55,17 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
 /// them into the frame, and see whether the buffer of the memory is still there, which growth detaches. Nobody else
 /// gets hold of the native functions, or of this class, and could pass another's number: what the objects show as
 /// their class is not it.
-fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>)) -> Result<sys::napi_value> {
+fn table<'env>(
+    context: &'env Rc<Context>,
+    tools: sys::napi_value,
+    visit: impl FnOnce(&mut Table<'env>),
+) -> Result<sys::napi_value> {
     let env = &context.env;
-    let mut table = Table { context, natives: Object::new(env), names: Vec::new(), body: Vec::new() };
+    let mut table = Table { context, passed: Ok(vec![tools]), names: Vec::new(), body: Vec::new() };
     visit(&mut table);
-    // As WebAssembly passes it an i32 is a signed number, JavaScript may pass an unsigned one; -0, like a fraction, is
-    // none. An i64 is a BigInt of any size, modulo 2^64.
-    //
     // `self` stays for as long as there is one of the functions, and with it the sandbox that has the number.
     let source = format!(
-        "'use strict'; (frame, {{ {names} }}) => {{
-        const {{ is }} = Object
-        const ints = new Int32Array(frame)
-        const longs = new BigInt64Array(frame)
-        const i32 = (value) => typeof value === 'number' &&
-          ((value | 0) === value || value >>> 0 === value) && !is(value, -0)
-        const i64 = (value) => typeof value === 'bigint'
+        "'use strict'; ({{ ints, longs, i32, i64 }}, {names}) => {{
         const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}
         return Imports }}",
@@ -65,12 +73,13 @@ fn table<'env>(context: &'env Rc<Context>, visit: impl FnOnce(&mut Table<'env>))
         body = table.body.join("\n"),
     );
     let make: Unknown<'_> = env.run_script(source)?;
-    call(env, make.raw(), None, &[context.frame.buffer(env)?, table.natives?.raw()])
+    call(env, make.raw(), None, &table.passed?)
 }
 
 struct Table<'env> {
     context: &'env Rc<Context>,
-    natives: Result<Object<'env>>,
+    /// The tools, then the native functions: not in an object, where somebody may have put a setter.
+    passed: Result<Vec<sys::napi_value>>,
     names: Vec<&'static str>,
     /// The body of the constructor.
     body: Vec<String>,
@@ -85,11 +94,10 @@ impl Visitor for Table<'_> {
 impl Table<'_> {
     /// Adds a function. One of it, while the compiler makes a `visit` for each function.
     fn add(&mut self, name: &'static str, callback: Callback, params: &[CoreType]) {
-        let Ok(natives) = &mut self.natives else { return };
-        let added = function(self.context, name, callback)
-            .and_then(|function| natives.set_named_property(name, function));
-        if let Err(error) = added {
-            self.natives = Err(error);
+        let Ok(passed) = &mut self.passed else { return };
+        match function(self.context, name, callback) {
+            Ok(function) => passed.push(function),
+            Err(error) => self.passed = Err(error),
         }
         let (count, inval) = (params.len(), Errno::Inval as u16);
         let names = (1..=count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(", ");

@@ -31,6 +31,21 @@
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
+  // What the functions of import objects check arguments with, and where they write them: in the frame each has a word,
+  // of which an i32 is the lower half.
+  const { is } = Object
+  const tools = {
+    ints: new Int32Array(native.frame),
+    longs: new BigInt64Array(native.frame),
+    // As WebAssembly passes it a signed number, JavaScript may pass an unsigned one; -0, like a fraction, is none.
+    i32: (value) => typeof value === 'number' && ((value | 0) === value || value >>> 0 === value) && !is(value, -0),
+    // Of any size: what is written is it modulo 2^64.
+    i64: (value) => typeof value === 'bigint',
+  }
+
+  // The classes of import objects, by namespace.
+  const classes = { __proto__: null }
+
   // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
   // through whatever proxy or heir of it is at hand.
   const selves = new WeakMap()
@@ -144,7 +159,8 @@
           if (self.memory !== undefined) setMemory(self.memory)
         },
       }
-      const wasiImport = new native[namespace](id, self)
+      const Imports = (classes[namespace] ??= native.imports(namespace, tools))
+      const wasiImport = new Imports(id, self)
       if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
       if (traced) trace(wasiImport, id, traced === true ? native.trace.write : traced)
       wasi.wasiImport = wasiImport
