@@ -27,11 +27,10 @@ How it runs:
                             only move when it sleeps: the same run every time
   --trace                   each of its calls, on standard error
 
-  --version, --help
+  --version, --help (-h)
 
 --dir, --env and --listen can be given more than once. The exit status is the program's; 134 if it
-trapped, 2 if it could not be run.
-`
+trapped, 2 if it could not be run.`
 
 const OPTIONS = {
   dir: { type: 'string', multiple: true, default: [] },
@@ -42,7 +41,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   trace: { type: 'boolean' },
   version: { type: 'boolean' },
-  help: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 }
 
 /** What keeps a program from being run: one line for the person who asked for it. */
@@ -205,7 +204,7 @@ function trapped(error) {
 async function run(argv) {
   const { values, program, args } = readCommandLine(argv)
   if (values.help || values.version) {
-    process.stdout.write(values.help ? HELP : `capwasi ${version}\n`)
+    console.log(values.help ? HELP : `capwasi ${version}`)
     return 0
   }
   if (program === undefined) refuse('no program; see capwasi --help')
@@ -213,6 +212,9 @@ async function run(argv) {
   const module = await compile(program, readProgram(program))
   const wasi = sandbox({ version: versionOf(WebAssembly.Module.imports(module)), ...options })
   check(program, module, wasi.getImportObject())
+  // Which port was free, nobody could know otherwise.
+  const free = wasi.addresses.filter((_, index) => values.listen[index].endsWith(':0'))
+  for (const address of free) console.error(`capwasi: listening on ${address}`)
   Error.stackTraceLimit = 100
   try {
     const instance = new WebAssembly.Instance(module, wasi.getImportObject())

@@ -1,10 +1,13 @@
 // What a program that the command runs is given, and what becomes of how it ends.
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { tree } from '../support/guest.mjs'
-import { file, guest, prints, run } from './cli.mjs'
+import { file, guest, launch, prints, run } from './cli.mjs'
 
 // These are started through a shell.
 const posix = process.platform === 'win32' ? test.skip : test
@@ -73,8 +76,8 @@ test('a trap prints where, and the status is 134', async (t) => {
 })
 
 test('the trace of a trap goes from the function that trapped to the entry', async (t) => {
-  const text = '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
-  const wat = file(t, text)
+  const module = '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
+  const wat = file(t, module)
   const { code, stderr } = await run([wat])
   t.is(code, 134)
   t.regex(stderr, /unreachable\n.*wasm-function\[0\].*\n.*wasm-function\[1\]/)
@@ -155,6 +158,18 @@ test('--seed makes every run the same', async (t) => {
 })
 
 test('--listen gives it a socket, and what listens there is told in LISTEN_FDS', async (t) => {
-  const { stdout } = await run(['--listen', '127.0.0.1:0', '--listen', '[::1]:0', '--argv0', 'x', guest('arguments')])
+  const { stdout, stderr } = await run(['--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0', '--argv0', 'x', guest('arguments')])
   t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<LISTEN_FDS=2>'])
+  t.regex(stderr, /^capwasi: listening on 127\.0\.0\.1:\d+\ncapwasi: listening on 127\.0\.0\.1:\d+\n$/)
+})
+
+test('a program answers a request that Node makes over HTTP, and ends', async (t) => {
+  const child = launch(['--listen', '127.0.0.1:0', guest('server'), 'http'])
+  let told = ''
+  child.stderr.on('data', (chunk) => (told += chunk))
+  while (!told.includes('\n')) await once(child.stderr, 'data')
+  const [, address] = /listening on (.*)\n/.exec(told)
+  const [response] = await once(get(`http://${address}/last`), 'response')
+  t.is(await text(response), 'you asked for /last')
+  t.is((await child.finished).code, 0)
 })

@@ -115,6 +115,15 @@ test('--version is that of the package', async (t) => {
   await prints(t, ['--version'], `capwasi ${version}\n`)
 })
 
+test('who reads the help may go away', async (t) => {
+  const through = ['sh', '-c', '"$@" | true; exit', 'sh']
+  t.deepEqual(await run(['--help'], { through }), { code: 0, stdout: '', stderr: '' })
+})
+
+test('-h is --help', async (t) => {
+  t.is((await run(['-h'])).stdout, (await run(['--help'])).stdout)
+})
+
 test('--help tells every option, on lines that fit a terminal', async (t) => {
   const { code, stdout, stderr } = await run(['--help'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })

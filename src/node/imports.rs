@@ -232,7 +232,7 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
             Failure::Errno(errno) => return Ok(Some(errno)),
             Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
             Failure::Ask(ask) => {
-                embedder::answer(context, &instance, &ask)?;
+                env.run_in_scope(|| embedder::answer(context, &instance, &ask))?;
                 go_on(context, &instance, &mut call, ask.attempt)?;
             }
             Failure::Time(clock) => {
@@ -293,7 +293,7 @@ pub fn wait_until(
 ) -> Result<()> {
     let idle = context.prelude()?.idle.get(&context.env)?;
     loop {
-        call(&context.env, idle, None, &[])?;
+        context.env.run_in_scope(|| call(&context.env, idle, None, &[]).map(drop))?;
         // What the system has against the wait it will tell who tries again, too.
         if is_over(SLICE).unwrap_or(true) {
             return Ok(());

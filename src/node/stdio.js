@@ -51,7 +51,8 @@
     output(value) {
       if (MODES.out.includes(value)) return value
       if (typeof value === 'function') return (chunk) => void value(chunk)
-      if (typeof value !== 'object' || typeof value?.write !== 'function') return undefined
+      // A Buffer has a `write`, too, but is no stream.
+      if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
       return (chunk) => {
         value.write(chunk)
         if (value.errored) {
