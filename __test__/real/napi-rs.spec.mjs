@@ -22,7 +22,7 @@ function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] 
   const argv = ['--no-warnings', ...flags, '-r', here('count.cjs'), ...through, here(`programs/${name}.cjs`), PROGRAMS[name].home]
   // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
   const env = { ...process.env, CALLS_LOG: log, NAPI_RS_ASYNC_WORK_POOL_SIZE: '1' }
-  const options = { env, timeout: 2 * PATIENCE }
+  const options = { env, timeout: PATIENCE }
   return new Promise((resolve) => {
     execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Milliseconds after which what another process or thread has not done is taken never to be: more on slow machines. */
-export const PATIENCE = Number(process.env.CAPWASI_PATIENCE ?? 60_000)
+export const PATIENCE = Number(process.env.CAPWASI_PATIENCE ?? 110_000)
 
 /** Removes a directory. Windows keeps those that a sandbox nobody has closed still has open. */
 function remove(directory) {
