@@ -1,6 +1,7 @@
 // Threads that use files and wait for each other: a memory of all, and an instance for each.
 #include "guest.h"
 #include "pthreads.h"
+#include <time.h>
 
 enum { THREADS = 4, ROUNDS = 25 };
 
@@ -72,13 +73,20 @@ static void condition(void) {
   show_file("turns");
 }
 
+static bool sleeps(useconds_t time) {
+  struct timespec from, to;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  usleep(time);
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec >= time * 1000LL;
+}
+
 // errno is each thread's own, and so is the time it sleeps.
 static void *fail(void *thread) {
   bool odd = (intptr_t)thread % 2;
   for (int round = 0; round < ROUNDS; round++) {
     int fd = odd ? open("nothing", O_RDONLY) : open(".", O_WRONLY);
-    usleep(200);
-    if (fd != -1 || errno != (odd ? ENOENT : EISDIR)) return (void *)1;
+    if (!sleeps(200) || fd != -1 || errno != (odd ? ENOENT : EISDIR)) return (void *)1;
     pthread_mutex_lock(&mutex);
     counter++;
     pthread_mutex_unlock(&mutex);
