@@ -8,6 +8,9 @@ import { isDeepStrictEqual, promisify } from 'node:util'
 import test from 'ava'
 import { PATIENCE } from '../support/host.mjs'
 
+// On Windows node:wasi has no fd_readdir and no fd_fdstat_set_flags, and opens what is no file.
+const compared = process.platform === 'win32' ? test.skip : test
+
 const runner = fileURLToPath(new URL('run.mjs', import.meta.url))
 
 async function run(specifier, path) {
@@ -16,7 +19,7 @@ async function run(specifier, path) {
 }
 
 for (const file of readdirSync(new URL('cases/', import.meta.url))) {
-  test(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
+  compared(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
     const [node, capwasi] = await Promise.all(['node:wasi', 'capwasi'].map((specifier) => run(specifier, `cases/${file}`)))
     t.true(Object.keys(node).length > 0)
     t.deepEqual(Object.keys(capwasi), Object.keys(node))
