@@ -17,8 +17,10 @@ export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chu
 export type Preopen = (PreopenPath | PreopenDescriptor) & {
   /**
    * Whether nothing in the directory, at any depth, can be created, changed, linked, renamed, truncated, removed or
-   * touched through this preopen: such a call is `EROFS` (69). Other preopens of the directory, or of one that it is
-   * in, are not affected, and neither is the access time that the system keeps of what is read.
+   * touched through this preopen: such a call is `EROFS` (69), unless Linux finds something else wrong before, such as
+   * that a name to be made is there (`EEXIST`, 20), or that the directory to make it in is not. Other preopens of the
+   * directory, or of one that it is in, are not affected, and neither is the access time that the system keeps of what
+   * is read.
    * @default false
    */
   readonly?: boolean | undefined
