@@ -14,13 +14,16 @@ use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use windows_sys::Win32::Foundation::{
-    ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_INVALID_NAME, ERROR_NO_UNICODE_TRANSLATION,
-    ERROR_PRIVILEGE_NOT_HELD, GENERIC_READ,
+    ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_FILENAME_EXCED_RANGE, ERROR_INVALID_NAME,
+    ERROR_NO_UNICODE_TRANSLATION, ERROR_PRIVILEGE_NOT_HELD, GENERIC_READ,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_BACKUP_SEMANTICS, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES,
     GetFinalPathNameByHandleW,
 };
+
+/// Longest name of a file, in UTF-16.
+const NAME_MAX: usize = 255;
 
 /// Attributes of what a path leads to.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
@@ -47,9 +50,14 @@ pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
     dir.create_dir(path)
 }
 
-/// Makes a hard link.
+/// Makes a hard link, of no directory.
 pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
-    old_dir.hard_link(old_path, new_dir, new_path)
+    old_dir.hard_link(old_path, new_dir, new_path).map_err(|refused| {
+        match stat_at(old_dir, old_path, false) {
+            Ok(Filestat { filetype: Filetype::Directory, .. }) => error(ERROR_PRIVILEGE_NOT_HELD),
+            _ => refused,
+        }
+    })
 }
 
 /// Gives `then` what a symbolic link points at, in the guest's encoding.
@@ -113,6 +121,10 @@ pub fn path(bytes: &[u8]) -> Result<&Path> {
     let path = str::from_utf8(bytes).map_err(|_| error(ERROR_NO_UNICODE_TRANSLATION))?;
     if path.contains(':') {
         return Err(ErrorKind::PermissionDenied.into());
+    }
+    // Windows says of them that they are not there.
+    if path.split(['/', '\\']).any(|name| name.len() > NAME_MAX && name.encode_utf16().count() > NAME_MAX) {
+        return Err(error(ERROR_FILENAME_EXCED_RANGE));
     }
     let is_ambiguous = |name: &str| name.ends_with(['.', ' ']) && !matches!(name, "." | "..");
     if path.split(['/', '\\']).any(is_ambiguous) {
