@@ -53,7 +53,7 @@
     const selfOf = (wasi) => mapGet(selves, wasi[kSetMemory])
     const call = (method, wasi, args) => apply(method, selfOf(wasi)?.wasi ?? wasi, args)
     const keptOf = (wasi, fd) => {
-      const known = selfOf(wasi)?.kept ?? []
+      const known = selfOf(wasi)?.kept ?? {}
       return (known[fd] = call(kept, wasi, [fd, known[fd]]))
     }
     // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
@@ -150,7 +150,7 @@
       const self = {
         wasi,
         functions,
-        kept: [],
+        kept: { __proto__: null },
         memory: undefined,
         // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
         // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.
