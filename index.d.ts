@@ -261,7 +261,8 @@ export class WASI {
 
   /**
    * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined` with any
-   * other. It is one Buffer until the guest has written more: what is done to its bytes stays. Not in node:wasi.
+   * other. It is one Buffer until the guest has written more, which is copied into a new one behind what
+   * there was: what is done to its bytes stays, and if its memory is transferred they are gone. Not in node:wasi.
    */
   get stdout(): Buffer | undefined
 

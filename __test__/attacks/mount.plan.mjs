@@ -18,6 +18,9 @@ const opens = [
   ['sub', CREAT | EXCL, 'EXIST', 'EXIST'], ['sub', TRUNC, 'ISDIR', 'ISDIR'], ['sub/', CREAT, 'ISDIR', 'ISDIR'],
   ['sub/..', CREAT, 'ISDIR', 'ISDIR'], ['sub/x', 0, 'SUCCESS', 'ROFS'], ['sub/../file', TRUNC, 'ROFS', 'ROFS'],
   ['new', 0, 'NOENT', 'NOENT'], ['new', CREAT, 'ROFS', 'ROFS'], ['new', CREAT | EXCL, 'ROFS', 'ROFS'], ['new', TRUNC, 'NOENT', 'NOENT'],
+  ['sub/./', CREAT, 'ISDIR', 'ISDIR'], ['sub/./', CREAT | EXCL, 'EXIST', 'EXIST'], ['file/./', CREAT, 'NOTDIR', 'NOTDIR'],
+  ['new/.', CREAT, 'NOENT', 'NOENT'], ['new/./', CREAT, 'NOENT', 'NOENT'], ['dangling/.', CREAT, 'NOENT', 'NOENT'],
+  ['out/./', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'], ['link', DIRECTORY, 'NOTDIR', 'NOTDIR'],
   ['new/', CREAT, 'ISDIR', 'ISDIR'], ['new/x', CREAT, 'NOENT', 'NOENT'], ['new/x/', CREAT, 'NOENT', 'NOENT'], ['sub/new', CREAT, 'ROFS', 'ROFS'],
   ['link', 0, 'LOOP', 'LOOP'], ['link', CREAT, 'LOOP', 'LOOP'], ['link', CREAT | EXCL, 'EXIST', 'EXIST'],
   ['dangling', CREAT, 'LOOP', 'LOOP'], ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
@@ -36,7 +39,7 @@ const opening = (lookup) => ([name, oflags, reading, writing]) => [[reading, FD_
 
 /** Paths of something to be made, and what is wrong with them. */
 const makes = { file: 'EXIST', sub: 'EXIST', 'sub/x': 'EXIST', 'sub/..': 'EXIST', link: 'EXIST', dangling: 'EXIST', new: 'ROFS', 'sub/new': 'ROFS',
-  'new/x': 'NOENT', 'file/x': 'NOTDIR', '../outside/new': 'NOTCAPABLE', 'out/new': 'NOTCAPABLE' }
+  'new/x': 'NOENT', 'new/.': 'NOENT', 'dangling/.': 'NOENT', 'file/x': 'NOTDIR', '../outside/new': 'NOTCAPABLE', 'out/new': 'NOTCAPABLE' }
 const making = ([name, expected]) => [
   [expected, 'path_create_directory', 3, name],
   [expected, 'path_symlink', 'x', 3, name],

@@ -6,7 +6,9 @@ use super::embedder::bytes_of;
 use super::error::{self, Class, invalid_type, throw_value};
 use super::memory::WeakRef;
 use super::options::{self, Options, Version};
-use napi::bindgen_prelude::{Buffer, Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::bindgen_prelude::{
+    Buffer, BufferSlice, Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown,
+};
 use napi::{Env, Result, ValueType, sys};
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -165,7 +167,8 @@ impl WasiClass {
     }
 
     /// `wasi.stdout` and `wasi.stderr`: what the guest has written to that descriptor, if it is kept. `known` is what
-    /// this has returned last, to which is added what came since; what is all there is is not copied.
+    /// this has returned last, to which is added what came since. What is all there is is not copied; what is, is memory
+    /// of the engine's, which goes with the Buffer, as foreign memory does only when JavaScript pauses.
     #[napi(enumerable = false, catch_unwind)]
     pub fn kept(&self, env: Env, fd: u32, known: Unknown<'_>) -> Result<sys::napi_value> {
         let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
@@ -175,11 +178,11 @@ impl WasiClass {
         if more.is_empty() && !is_first {
             return Ok(known.raw());
         }
-        let bytes = match bytes_of(&env, known.raw())? {
-            Some(known) => [known, more].concat(),
-            None => more,
+        let buffer = match bytes_of(&env, known.raw())? {
+            Some(known) => error::unknown(&env, BufferSlice::copy_from(&env, [known, more].concat())?)?,
+            None => error::unknown(&env, Buffer::from(more))?,
         };
-        Ok(error::unknown(&env, Buffer::from(bytes))?.raw())
+        Ok(buffer.raw())
     }
 
     /// `wasi.exceeded`: the limit that the guest met first.

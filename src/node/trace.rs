@@ -114,7 +114,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
     })
 }
 
-/// Writes to what may have no room for a while. Lines of threads do not mix: a pipe takes 4,096 bytes as one.
+/// Writes to what may have no room for a while. Lines of threads do not mix, up to the 4,096 bytes that a pipe takes as one.
 fn write_all(context: &Context, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
     let write = if stderr.may_wait() { writev_nowait } else { writev };
     let mut written = 0;

@@ -7,7 +7,7 @@ use super::sys::{self, How};
 use super::table::Entry;
 use super::types::{Filetype, Oflags, Rights};
 use cap_std::fs::Dir;
-use std::path::Path;
+use std::path::{Path, is_separator};
 
 /// A directory that a path starts from.
 #[derive(Clone, Copy, Debug)]
@@ -82,16 +82,17 @@ impl<'a> Place<'a> {
             return Ok((self.dir, how));
         }
         let exclusive = creates && how.oflags.contains(Oflags::EXCL);
-        if creates && sys::without_trailing_slashes(path).as_os_str() != path.as_os_str() {
+        let is_slashed = sys::without_trailing_slashes(path).as_os_str() != path.as_os_str();
+        if creates && is_slashed && !ends_in_dots(path) {
             return self.require_parent(path).and(Err(Errno::Isdir.into()));
         }
         match self.filetype(path, how.follows && !exclusive)? {
             None if creates => Err(Errno::Rofs.into()),
             None => Err(Errno::Noent.into()),
             Some(_) if exclusive => Err(Errno::Exist.into()),
-            Some(Filetype::SymbolicLink) => Err(Errno::Loop.into()),
             Some(Filetype::Directory) => Err(Errno::Isdir.into()),
             Some(_) if how.oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir.into()),
+            Some(Filetype::SymbolicLink) => Err(Errno::Loop.into()),
             Some(_) if changes => Err(Errno::Rofs.into()),
             Some(_) => Ok((self.dir, How { oflags: how.oflags - Oflags::CREAT, ..how })),
         }
@@ -127,10 +128,10 @@ impl<'a> Place<'a> {
     }
 
     fn require_parent(self, path: &Path) -> Result {
-        let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        let Some((parent, _)) = split(path) else {
             return Ok(());
         };
-        match sys::stat_at(self.dir, parent, true)?.filetype {
+        match sys::stat_at(self.dir, sys::path(parent)?, true)?.filetype {
             Filetype::Directory => Ok(()),
             _ => Err(Errno::Notdir.into()),
         }
@@ -138,6 +139,14 @@ impl<'a> Place<'a> {
 }
 
 fn ends_in_dots(path: &Path) -> bool {
+    let path = sys::without_trailing_slashes(path);
+    let last = split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last);
+    matches!(last, b"." | b"..")
+}
+
+/// What is before the last name, and that name: also if it is `.`, which [`Path`] passes over.
+fn split(path: &Path) -> Option<(&[u8], &[u8])> {
     let path = sys::without_trailing_slashes(path).as_os_str().as_encoded_bytes();
-    matches!(path.rsplit(|byte| *byte == b'/').next(), Some(b"." | b".."))
+    let at = path.iter().rposition(|byte| is_separator(char::from(*byte)))?;
+    Some((&path[..at], &path[at + 1..]))
 }

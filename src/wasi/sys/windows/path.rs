@@ -83,7 +83,13 @@ pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) ->
         match [old, new].map(|stat| stat.filetype == Filetype::Directory) {
             [true, false] => return Err(error(ERROR_DIRECTORY)),
             [false, true] => return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED)),
-            [true, true] if (old.dev, old.ino) != (new.dev, new.ino) => new_dir.remove_dir(new_path)?,
+            [true, true] if (old.dev, old.ino) != (new.dev, new.ino) => {
+                new_dir.remove_dir(new_path)?;
+                // What cannot be moved there leaves it as it was, empty.
+                return old_dir.rename(old_path, new_dir, new_path).inspect_err(|_| {
+                    let _ = new_dir.create_dir(new_path);
+                });
+            }
             _ => {}
         }
     }
