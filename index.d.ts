@@ -175,15 +175,16 @@ export interface WASIOptions {
   /**
    * Clocks of the guest's own. One that is fixed goes on only by what the guest sleeps: `poll_oneoff` that waits for
    * such a clock, and finds nothing else ready, returns at once, and both fixed clocks go on to the earliest time
-   * that it waits for, by a nanosecond if that has come already. A fixed `realtime` is also what files get whose times are set to the present. Of a function the
-   * time is asked each time that the guest asks; what it throws comes out of `start()`, and what is no bigint from 0
-   * to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. How long to wait until an absolute time is asked of it when the call
-   * is made, and the wait is real time. Not in node:wasi.
+   * that it waits for, by a nanosecond if that has come already. A fixed `realtime` is also what files get whose times
+   * are set to the present. Of a function the time is asked each time that the guest asks; what it throws comes out of
+   * `start()`, and what is no bigint from 0 to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. How long to wait until an
+   * absolute time is asked of it when the call
+   * is made, and the wait is real time. An own property of another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
    * @default the system's
    */
   clock?: ClockOptions | undefined
   /**
-   * The guest's random bytes. Not in node:wasi.
+   * The guest's random bytes. An own property of another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
    * @default the system's
    */
   random?: RandomOptions | undefined

@@ -30,17 +30,20 @@ const folder = makeTree()
 const wasm = join(folder, 'guest.wasm')
 writeFileSync(wasm, guest)
 
-const output = (command, args, stdio = ['ignore', 'pipe', 'inherit']) =>
-  execFileSync(command, args, { cwd: here('..'), encoding: 'utf8', stdio, maxBuffer: 1 << 24 })
+const output = (command, args, { stdio = ['ignore', 'pipe', 'inherit'], timeout } = {}) =>
+  execFileSync(command, args, { cwd: here('..'), encoding: 'utf8', stdio, timeout, maxBuffer: 1 << 24 })
 
 /** What each row costs in wasmtime: the best of three runs, as its guest times them. */
 function inWasmtime({ name, times, units }) {
   const [zero, null_] = [openSync('/dev/zero', 'r'), openSync('/dev/null', 'w')]
-  const run = () => output(wasmtime, ['run', `--dir=${folder}::/`, '--invoke', name, wasm, String(times)], [zero, 'pipe', null_])
+  const run = () => output(wasmtime, ['run', `--dir=${folder}::/`, '--invoke', name, wasm, String(times)], {
+    stdio: [zero, 'pipe', null_],
+    timeout: 60_000,
+  })
   try {
     return Math.min(...[run(), run(), run()].map(Number)) / (times * units)
   } catch {
-    return undefined // It cannot run this row.
+    return undefined // It cannot run this row, or not within a minute.
   } finally {
     closeSync(zero)
     closeSync(null_)

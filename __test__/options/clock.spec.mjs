@@ -253,3 +253,11 @@ test('functions live as long as the guest can ask them, and no longer', async (t
   t.deepEqual([...seen], ['lost'])
   t.is(kept.clock_time_get(CLOCK.REALTIME, 0n, 0), 0)
 })
+
+test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be the same twice', (t) => {
+  t.throws(() => new WASI({ version: 'preview1', clock: { realTime: 0n } }), {
+    instanceOf: TypeError,
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'",
+  })
+})

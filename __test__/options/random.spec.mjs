@@ -135,3 +135,11 @@ test('a seed that is no key is ERR_OUT_OF_RANGE', (t) => {
     })
   }
 })
+
+test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be the same twice', (t) => {
+  t.throws(make({ Seed: 1 }), {
+    instanceOf: TypeError,
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: "The property 'options.random['Seed']' is unknown, must be one of: 'seed'",
+  })
+})

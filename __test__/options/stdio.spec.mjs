@@ -126,6 +126,15 @@ test('an iterable is not touched before the guest reads', (t) => {
   t.true(touched)
 })
 
+test('what an iterable has that is no data is an error, and not its end', (t) => {
+  for (const value of [null, undefined, 5]) {
+    const guest = rawGuest({ stdin: ['one', value, 'two'] })
+    t.is(guest.read(0), 'one')
+    t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
+    t.is(guest.read(0), 'two')
+  }
+})
+
 /** A generator that notes its end, and what it is asked for in between. */
 function noting(noted, body = function* () { yield 'one'; yield 'two' }) {
   return (function* () {

@@ -157,7 +157,7 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// Refuses an own property that has none of these names, where passing one over would leave a guest freer than meant.
+/// Refuses an own property that has none of these names, where passing one over would leave a guest freer, or a run less repeatable, than meant.
 fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
     let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
     let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;

@@ -30,7 +30,8 @@
       const { done, value } = iterator.next()
       open = !done
       if (ended) end() // Meanwhile.
-      return done ? null : bytes(value)
+      // Its end it tells by `done`: what is no data, such as a hole in an array, is a mistake.
+      return done ? null : (bytes(value) ?? undefined)
     }
     return Object.assign(read, { end })
   }

@@ -1,6 +1,6 @@
 //! `options.clock`: clocks of the embedder's.
 
-use super::{get, object, out_of_range};
+use super::{get, object, out_of_range, refuse_others};
 use crate::node::error::invalid_type;
 use crate::wasi::clock::Source;
 use crate::wasi::types::Timestamp;
@@ -17,6 +17,7 @@ pub fn read<'env>(env: &Env, options: &Object<'env>) -> Result<Clocks<'env>> {
         return Ok(([Source::System; 2], [clock; 2]));
     }
     let clock = object(env, clock, "The \"options.clock\" property")?;
+    refuse_others(env, &clock, "clock", &["realtime", "monotonic"])?;
     let (realtime, monotonic) = (get(&clock, "realtime")?, get(&clock, "monotonic")?);
     let sources = [source(env, realtime, "clock.realtime")?, source(env, monotonic, "clock.monotonic")?];
     Ok((sources, [realtime, monotonic]))

@@ -1,6 +1,6 @@
 //! `options.random`: random bytes that a seed determines.
 
-use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range};
+use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
 use crate::node::error::invalid_type;
 use crate::wasi::random::Seeded;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
@@ -13,6 +13,7 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Option<Seeded>> {
         return Ok(None);
     }
     let random = object(env, random, "The \"options.random\" property")?;
+    refuse_others(env, &random, "random", &["seed"])?;
     let seed = get(&random, "seed")?;
     match seed.get_type()? {
         ValueType::Undefined => Ok(None),
