@@ -160,6 +160,7 @@ test('a guest that exits with returnOnExit false does not go on in its worker', 
   const worker = run(t, `
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })
     wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`, { module })
-  const code = await Promise.race([once(worker, 'exit'), new Promise((resolve) => setTimeout(resolve, PATIENCE, ['it went on']))])
+  const tooLong = new Promise((resolve) => setTimeout(resolve, PATIENCE, ['it went on']).unref())
+  const code = await Promise.race([once(worker, 'exit'), tooLong])
   t.deepEqual(code, [7])
 })
