@@ -69,7 +69,8 @@ test('what a subscription cannot have is the error of its own event', (t) => {
   t.deepEqual(
     guest.poll(
       onFd(1n, FD_READ, 77), onFd(2n, FD_WRITE, 2 ** 32 - 1), onFd(3n, FD_READ, fd), clock(4n, 0n, { id: 9 }),
-      clock(5n, MS, { id: CLOCK.PROCESS_CPUTIME }), clock(6n, MS, { id: CLOCK.THREAD_CPUTIME }), clock(7n, 0n), clock(8n, FOREVER),
+      clock(5n, 60_000n * MS, { id: CLOCK.PROCESS_CPUTIME }), clock(6n, 60_000n * MS, { id: CLOCK.THREAD_CPUTIME }),
+      clock(7n, 0n), clock(8n, FOREVER),
     ),
     [
       event(1, FD_READ, { error: ERRNO.BADF }), event(2, FD_WRITE, { error: ERRNO.BADF }), event(3, FD_READ, { error: ERRNO.NOTCAPABLE }),
