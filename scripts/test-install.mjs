@@ -56,7 +56,8 @@ async function run(cwd, command, ...args) {
 const INSTALLERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund', '--registry', registry],
   pnpm: ['npx', '--yes', 'pnpm@10', 'install', '--ignore-workspace', '--registry', registry],
-  yarn: ['npx', '--yes', 'yarn@1', 'install', '--registry', registry],
+  // With a cache of its own: that of yarn has what the same version was before.
+  yarn: ['npx', '--yes', 'yarn@1', 'install', '--cache-folder', join(work, 'yarn'), '--registry', registry],
 }
 
 /** An empty project that depends on capwasi, with that installed. */
