@@ -27,7 +27,7 @@ mod transfer;
 pub mod types;
 
 use abi::{Call, CoreArgs, HostFn, Signature, shown, signature};
-use dir::{Dir, Streams};
+use dir::{Dir, DirHandle};
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
@@ -51,8 +51,8 @@ pub struct Wasi {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
-    /// Directories that are being read.
-    streams: Streams,
+    /// For the directories that it reads.
+    positions: sys::PositionBudget,
     /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
     pub kept: [Option<Arc<Kept>>; 3],
     /// What it may use up.
@@ -68,28 +68,30 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    /// Gives the guest a stream of the host's as its next descriptor.
+    /// Lends the guest a stream of the host's as its next descriptor: to read and write, as far as the host can.
     pub fn add_stdio(&mut self, fd: i32) -> std::result::Result<(), Errno> {
-        let stream = Stream::host(sys::host_stream(fd)?)?;
+        let stream = Stream::stdio(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
-        self.add(Entry::new(Descriptor::Stream(stream), Rights::ALL, Rights::ALL, flags))
+        let rights = Rights::STDIO & (sys::stream_directions(stream.handle())? | !Rights::DIRECTIONS);
+        self.add(Entry::new(Descriptor::Stream(stream), rights, Rights::empty(), flags))
     }
 
     /// Gives the guest its end of a pipe as its next descriptor.
     pub fn add_pipe(&mut self, pipe: Pipe) -> std::result::Result<(), Errno> {
-        self.add(Entry::new(Descriptor::Pipe(pipe), Rights::ALL, Rights::empty(), Fdflags::empty()))
+        let rights = Rights::ALL - if pipe.is_input() { Rights::FD_WRITE } else { Rights::FD_READ };
+        self.add(Entry::new(Descriptor::Pipe(pipe), rights, Rights::empty(), Fdflags::empty()))
     }
 
     /// Gives the guest as its next descriptor a device that has nothing to read and forgets what is written.
     pub fn add_null(&mut self) -> std::result::Result<(), Errno> {
         let null = std::fs::File::options().read(true).write(true).open(sys::NULL_DEVICE)?;
-        let stream = Descriptor::Stream(Stream::guest(null)?);
+        let stream = Descriptor::Stream(Stream::guest(null, Fdflags::empty())?);
         self.add(Entry::new(stream, Rights::ALL, Rights::ALL, Fdflags::empty()))
     }
 
     /// Gives the guest the directory at `path` as its next descriptor, under the name `name`.
     pub fn add_preopen(&mut self, name: &[u8], path: &Path) -> std::result::Result<(), Errno> {
-        self.add_directory(name, sys::open_directory(path)?, false)
+        self.add_directory(name, sys::open_directory(path, false)?, false)
     }
 
     /// Gives the guest an open directory as its next descriptor, under the name `name`. If it is `readonly`, nothing
@@ -100,9 +102,9 @@ impl Wasi {
         directory: std::fs::File,
         readonly: bool,
     ) -> std::result::Result<(), Errno> {
-        let (dir, id) = share(directory)?;
+        let (dir, id) = share(directory, readonly)?;
         self.preopens.push(id);
-        let dir = Descriptor::Dir(Dir::preopen(dir, name));
+        let dir = Descriptor::Dir(Dir::preopen(dir, name, self.positions.share()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_readonly(readonly))
     }
@@ -111,17 +113,17 @@ impl Wasi {
     pub fn add_socket(&mut self, address: SocketAddr) -> std::result::Result<(), Errno> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        self.add_listener(listener)
+        self.add_listener(listener, false)
     }
 
     /// Gives the guest a socket that listens for the host, as its next descriptor; the host keeps its own.
     pub fn add_host_socket(&mut self, fd: i32) -> std::result::Result<(), Errno> {
-        self.add_listener(sys::host_listener(fd)?)
+        self.add_listener(sys::host_listener(fd)?, true)
     }
 
-    fn add_listener(&mut self, listener: TcpListener) -> std::result::Result<(), Errno> {
+    fn add_listener(&mut self, listener: TcpListener, is_lent: bool) -> std::result::Result<(), Errno> {
         self.addresses.push(listener.local_addr()?);
-        let listener = Descriptor::Stream(Stream::listener(listener));
+        let listener = Descriptor::Stream(Stream::listener(listener, is_lent));
         self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::empty()))
     }
 
@@ -136,13 +138,13 @@ impl Wasi {
     }
 }
 
-/// Preopened directories of the process, by the path they were last seen at: however many guests there are, each needs
-/// one handle.
-static PREOPENS: Lazy<Mutex<HashMap<PathBuf, Shared>>> = Lazy::new(Mutex::default);
+/// Preopened directories of the process, by the path they were last seen at, and whether they are read-only: however
+/// many guests there are, each needs one handle.
+static PREOPENS: Lazy<Mutex<HashMap<(PathBuf, bool), Shared>>> = Lazy::new(Mutex::default);
 
 /// A handle that guests share.
 struct Shared {
-    dir: Weak<cap_std::fs::Dir>,
+    dir: Weak<DirHandle>,
     id: FileId,
     /// The same directory may be mounted twice, and be writable through one mount only.
     mount: u64,
@@ -152,24 +154,25 @@ struct Shared {
 type FileId = (u64, u64);
 
 /// The handle there is of a directory just opened, or this one from now on. It is the same only if the system says that
-/// both are at the same path at this moment, and their numbers do not differ either.
-fn share(directory: std::fs::File) -> std::io::Result<(Arc<cap_std::fs::Dir>, FileId)> {
-    let dir = Arc::new(cap_std::fs::Dir::from_std_file(directory));
-    let handle = sys::handle(&*dir);
-    let stat = sys::stat(handle)?;
+/// both are at the same path at this moment, and their numbers do not differ either. Read-only ones are opened in
+/// another way, so that reading them leaves the times of the last access.
+fn share(directory: std::fs::File, readonly: bool) -> std::io::Result<(Arc<DirHandle>, FileId)> {
+    let dir = Arc::new(DirHandle::new(directory));
+    let stat = sys::stat(dir.handle())?;
     let id = (stat.dev, stat.ino);
-    let (Some(mount), Some(path)) = (sys::mount_id(handle), sys::path_of(handle)) else {
+    let (Some(mount), Some(path)) = (sys::mount_id(dir.handle()), sys::path_of(dir.handle())) else {
         return Ok((dir, id));
     };
     let mut preopens = PREOPENS.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = preopens.get(&path).filter(|known| known.id == id && known.mount == mount);
+    let key = (path, readonly);
+    let known = preopens.get(&key).filter(|known| known.id == id && known.mount == mount);
     if let Some(shared) = known.and_then(|known| known.dir.upgrade())
-        && sys::path_of(sys::handle(&*shared)).is_some_and(|now| now == path)
+        && sys::path_of(shared.handle()).is_some_and(|now| now == key.0)
     {
         return Ok((shared, id));
     }
     preopens.retain(|_, known| known.dir.strong_count() > 0);
-    preopens.insert(path, Shared { dir: Arc::downgrade(&dir), id, mount });
+    preopens.insert(key, Shared { dir: Arc::downgrade(&dir), id, mount });
     Ok((dir, id))
 }
 

@@ -134,9 +134,15 @@ fn a_length_that_leaves_memory_is_overflow_however_large() {
 fn one_buffer_out_of_memory_stops_the_whole_transfer() {
     let (tree, mut guest) = fixture();
     let end = guest.end();
-    for bad in
-        [(end - 3, 4), (end, 0), (0, end + 1), (0xffff_ffff, 1), (0xffff_fffc, 8), (0x8000_0000, 0x8000_0000)]
-    {
+    for bad in [
+        (end - 3, 4),
+        (end, 1),
+        (end + 1, 0),
+        (0, end + 1),
+        (0xffff_ffff, 1),
+        (0xffff_fffc, 8),
+        (0x8000_0000, 0x8000_0000),
+    ] {
         for regions in [vec![bad], vec![(2200, 4), bad], vec![bad, (2200, 4)]] {
             guest.reset();
             let iovs = guest.iovs(&regions);

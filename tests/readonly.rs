@@ -18,7 +18,7 @@ const WRITABLE: u64 = 1;
 /// A guest with one tree as descriptor 0, read-only or not, and another as 1, which it may write.
 fn guest(tree: &Tree, other: &Tree, readonly: bool) -> Guest {
     let mut wasi = Wasi::default();
-    wasi.add_directory(b"/it", sys::open_directory(tree.path()).unwrap(), readonly).unwrap();
+    wasi.add_directory(b"/it", sys::open_directory(tree.path(), readonly).unwrap(), readonly).unwrap();
     wasi.add_preopen(b"/rw", other.path()).unwrap();
     let mut guest = Guest::new(wasi);
     for ([at, _], path) in [(FILE_PATH, "file"), (NEW, "new"), (EMPTY, "empty")] {
@@ -231,7 +231,8 @@ fn what_is_wrong_with_a_path_is_told_before_rofs() {
         (rmdir, "missing", Errno::Rofs),
         (rmdir, "sub", Errno::Rofs),
         (rmdir, "missing/x", Errno::Noent),
-        (rmdir, ".", Errno::Notempty),
+        (rmdir, ".", Errno::Inval),
+        (rmdir, "sub/./", Errno::Inval),
         (rmdir, "sub/..", Errno::Notempty),
         (rmdir, "..", Errno::Notcapable),
         (rename, "missing", Errno::Rofs),
@@ -279,11 +280,11 @@ fn a_preopen_may_be_a_descriptor_which_stays_the_hosts() {
     let tree = Tree::new(FILES);
     let open = std::fs::File::open(tree.path()).unwrap();
     let mut wasi = Wasi::default();
-    wasi.add_directory(b"/", sys::reopen_directory(open.as_raw_fd()).unwrap(), true).unwrap();
+    wasi.add_directory(b"/", sys::reopen_directory(open.as_raw_fd(), true).unwrap(), true).unwrap();
     let mut guest = Guest::new(wasi);
     guest.must("fd_close", &[0]);
     assert!(open.metadata().unwrap().is_dir());
-    let errno = |fd| Errno::from(sys::reopen_directory(fd).unwrap_err());
+    let errno = |fd| Errno::from(sys::reopen_directory(fd, true).unwrap_err());
     let file = std::fs::File::open(tree.path().join("file")).unwrap();
     assert_eq!(errno(file.as_raw_fd()), Errno::Notdir);
     let (reader, _writer) = std::io::pipe().unwrap();

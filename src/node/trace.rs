@@ -107,7 +107,7 @@ unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) ->
         // SAFETY: the callback's own.
         let (context, passed) = unsafe { values(env, info) };
         let line = super::error::text(&context.env, passed[0])? + "\n";
-        if let Ok(stderr) = host_stream(2).and_then(Stream::host) {
+        if let Ok(stderr) = host_stream(2).and_then(Stream::stdio) {
             write_all(context, &stderr, line.into_bytes())?;
         }
         Ok(ptr::null_mut())

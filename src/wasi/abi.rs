@@ -8,8 +8,8 @@ use super::memory::{List, Memory, Out, Ptr};
 use super::table::Entry;
 use super::trace::{Show, Shown};
 use super::types::{
-    Advice, Clockid, Fd, Fdflags, Fdstat, Filestat, Fstflags, Iovec, Load, Lookupflags, Oflags, Prestat,
-    Riflags, Rights, Roflags, Sdflags, Size, Store, Timestamp, Whence,
+    Advice, Clockid, Dircookie, Fd, Fdflags, Fdstat, Filesize, Filestat, Fstflags, Iovec, Load, Lookupflags,
+    Oflags, Prestat, Riflags, Rights, Roflags, Sdflags, Size, Store, Timestamp, Whence,
 };
 use std::sync::Arc;
 
@@ -74,8 +74,10 @@ pub struct Attempt {
     pub fd: Option<Arc<Entry>>,
     /// When the call was made, on the monotonic clock.
     pub started: Option<Timestamp>,
-    /// Bytes it has already moved.
-    pub transferred: Size,
+    /// Bytes it has already moved, or how often it was tried.
+    pub transferred: u64,
+    /// The directory entry that is next.
+    pub cookie: Option<Dircookie>,
     /// What it was told of clocks.
     pub told: Told,
     /// How long it has slept against clocks that are fixed.
@@ -84,7 +86,8 @@ pub struct Attempt {
 
 impl Attempt {
     /// That of a call that has not been tried yet. A constant is stored where it is to be, and not copied there.
-    pub const FIRST: Self = Self { fd: None, started: None, transferred: 0, told: Told::NOTHING, slept: 0 };
+    pub const FIRST: Self =
+        Self { fd: None, started: None, transferred: 0, cookie: None, told: Told::NOTHING, slept: 0 };
 }
 
 /// An argument of a host function, made of some core values, or of none.
@@ -164,6 +167,7 @@ host_fn!(A B C D E);
 host_fn!(A B C D E F);
 host_fn!(A B C D E F G);
 host_fn!(A B C D E F G H);
+host_fn!(A B C D E F G H I);
 
 /// Signature of a host function that is at hand as a value, whose type has no name.
 pub(super) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
@@ -194,16 +198,21 @@ impl Arg for Attempt {
 pub struct Transferred(pub Size);
 
 impl Transferred {
+    /// The offset behind them, of a call that started at `offset`.
+    pub(super) fn behind(self, offset: Filesize) -> Filesize {
+        offset.saturating_add(self.0.into())
+    }
+
     /// What an attempt leaves that has moved so many bytes.
     pub(super) fn attempt(bytes: Size) -> Attempt {
-        Attempt { transferred: bytes, ..Attempt::default() }
+        Attempt { transferred: bytes.into(), ..Attempt::default() }
     }
 }
 
 impl Arg for Transferred {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(Transferred(call.attempt.transferred))
+        Ok(Transferred(call.attempt.transferred as Size))
     }
 }
 
@@ -265,30 +274,20 @@ macro_rules! enumeration_args {
 }
 enumeration_args!(Advice Clockid Whence);
 
-/// Flags drop the bits that have no name, as node:wasi does.
+/// A bit that the witx does not define is `EINVAL`, in the flags of every call.
 macro_rules! flags_args {
-    ($($core:ident: $($name:ident: $repr:ty),*;)*) => {$($(
+    ($($name:ident: $repr:ty)*) => {$(
         impl Arg for $name {
-            const CORE: &'static [CoreType] = &[CoreType::$core];
+            const CORE: &'static [CoreType] = &[CoreType::I32];
             fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
-                Ok($name::from_bits_truncate(core[0] as $repr))
+                Ok(<$repr>::try_from(core[0]).ok().and_then($name::from_bits).ok_or(Errno::Inval)?)
             }
         }
-    )*)*};
+    )*};
 }
-flags_args! {
-    I32: Fdflags: u16, Lookupflags: u32, Oflags: u16, Riflags: u16, Sdflags: u8;
-}
+flags_args!(Fdflags: u16 Fstflags: u16 Lookupflags: u32 Oflags: u16 Riflags: u16 Sdflags: u8);
 
-/// Times are set by what is known of them only.
-impl Arg for Fstflags {
-    const CORE: &'static [CoreType] = &[CoreType::I32];
-    fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
-        Ok(u16::try_from(core[0]).ok().and_then(Fstflags::from_bits).ok_or(Errno::Inval)?)
-    }
-}
-
-/// Unlike other flags, rights keep the bits that have no name: nobody has those.
+/// Rights are no flags: an undefined bit is kept, and requesting it is `ENOTCAPABLE`, since no descriptor has it.
 impl Arg for Rights {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {

@@ -1,33 +1,45 @@
-//! Directories: what a directory descriptor is, `fd_readdir`, and how many directories can be in the middle of being
-//! read at the cost of a descriptor and a buffer of the host's.
+//! Directories: what a directory descriptor is, and `fd_readdir`.
 
 use super::Wasi;
+use super::abi::Attempt;
 use super::errno::Result;
 use super::memory::{List, Memory, Out};
-use super::sys::{self, DirEntry, DirPosition, DirStream};
-use super::table::{Descriptor, Entry};
+use super::poll::Wait;
+use super::sys::{self, DirEntry, DirStream, PositionBudget, Progress};
+use super::table::Entry;
 use super::types::{Dircookie, Dirent, Filetype, Rights, Size, Store};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An open directory. It is a handle, never a path: it stays the same directory whatever it is called.
 #[derive(Debug)]
 pub struct Dir {
-    handle: Arc<cap_std::fs::Dir>,
+    handle: Arc<DirHandle>,
     /// For a preopen, what the guest knows it by.
     name: Option<Box<[u8]>>,
-    reading: Mutex<Reading>,
-    /// When it was last read, by the clock of [`Streams`]; 0 if it has no stream.
-    used: AtomicU64,
+    /// How far it has been read.
+    stream: Mutex<DirStream>,
 }
 
-/// How far a directory has been read.
-#[derive(Debug, Default)]
-struct Reading {
-    /// Opened when it is first read.
-    stream: Option<DirStream>,
-    /// Where to open it.
-    from: DirPosition,
+/// A directory of the system's, which guests share that have the same preopen.
+#[derive(Debug)]
+pub struct DirHandle {
+    dir: cap_std::fs::Dir,
+    /// Held by who reads entries: their position belongs to the handle, and is set before each reading.
+    reading: Mutex<()>,
+}
+
+impl DirHandle {
+    /// A directory that is open for reading.
+    #[must_use]
+    pub fn new(dir: std::fs::File) -> Self {
+        Self { dir: cap_std::fs::Dir::from_std_file(dir), reading: Mutex::default() }
+    }
+
+    /// The system's own handle.
+    #[must_use]
+    pub fn handle(&self) -> sys::Handle<'_> {
+        sys::handle(&self.dir)
+    }
 }
 
 /// The two entries every directory starts with. The system has them in any place, and the stream leaves them out.
@@ -36,14 +48,15 @@ const DOTS: [&[u8]; 2] = [b".", b".."];
 impl Dir {
     /// A directory that the guest opened.
     #[must_use]
-    pub fn new(dir: cap_std::fs::Dir) -> Self {
-        Self { handle: Arc::new(dir), name: None, reading: Mutex::default(), used: AtomicU64::default() }
+    pub fn new(dir: std::fs::File, budget: PositionBudget) -> Self {
+        let stream = Mutex::new(DirStream::new(budget));
+        Self { handle: Arc::new(DirHandle::new(dir)), name: None, stream }
     }
 
     /// A preopened directory, under the name the guest knows it by.
     #[must_use]
-    pub fn preopen(handle: Arc<cap_std::fs::Dir>, name: &[u8]) -> Self {
-        Self { handle, name: Some(name.into()), reading: Mutex::default(), used: AtomicU64::default() }
+    pub fn preopen(handle: Arc<DirHandle>, name: &[u8], budget: PositionBudget) -> Self {
+        Self { handle, name: Some(name.into()), stream: Mutex::new(DirStream::new(budget)) }
     }
 
     /// What the guest knows a preopen by.
@@ -55,14 +68,18 @@ impl Dir {
     /// The system's own handle.
     #[must_use]
     pub fn handle(&self) -> sys::Handle<'_> {
-        sys::handle(&*self.handle)
+        self.handle.handle()
     }
 
     /// The directory as cap-std has it, for whatever takes a path.
     #[must_use]
     pub fn cap(&self) -> &cap_std::fs::Dir {
-        &self.handle
+        &self.handle.dir
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Wasi {
@@ -71,12 +88,14 @@ impl Wasi {
     pub fn fd_readdir(
         &self,
         memory: Memory,
+        attempt: Attempt,
         fd: Arc<Entry>,
         Out(buf): Out<List<u8>>,
         cookie: Dircookie,
     ) -> Result<Size> {
         let dir = fd.dir(Rights::FD_READDIR)?;
-        let mut out = DirentWriter { memory, buf, used: 0 };
+        let cookie = attempt.cookie.unwrap_or(cookie);
+        let mut out = DirentWriter { memory, buf, used: attempt.transferred as Size };
         for (at, name) in (0..).zip(DOTS).skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
             let ino = if at == 0 { sys::stat(dir.handle())?.ino } else { self.parent_ino(dir)? };
             let entry = DirEntry { name, ino, filetype: Filetype::Directory, next: at + 1 };
@@ -84,20 +103,32 @@ impl Wasi {
                 return Ok(out.used);
             }
         }
-        let mut reading = dir.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let stream = self.streams.of(&fd, dir, &mut reading)?;
-        stream.seek(cookie.saturating_sub(DOTS.len() as u64))?;
-        while let Some(entry) = stream.peek()? {
+        let from = cookie.saturating_sub(DOTS.len() as u64);
+        let (mut cookie, mut failed) = (cookie.max(DOTS.len() as u64), None);
+        let mut stream = lock(&dir.stream);
+        let reading = lock(&dir.handle.reading);
+        let progress = stream.read(dir.cap(), from, out.room(), |entry| {
             let next = entry.next + DOTS.len() as u64;
-            if !out.write(&DirEntry { next, ..entry })? {
-                return Ok(out.used);
+            match out.write(&DirEntry { next, ..*entry }) {
+                Ok(true) => cookie = next,
+                Ok(false) => return false,
+                Err(failure) => {
+                    failed = Some(failure);
+                    return false;
+                }
             }
-            stream.advance();
+            true
+        })?;
+        drop(reading);
+        match (failed, progress) {
+            (Some(failure), _) => Err(failure),
+            (None, Progress::End | Progress::Stopped) => Ok(out.used),
+            (None, Progress::Paused) => {
+                let transferred = u64::from(out.used);
+                let attempt = Attempt { transferred, cookie: Some(cookie), ..attempt };
+                Err(Wait::for_nothing(Attempt { fd: Some(Arc::clone(&fd)), ..attempt }))
+            }
         }
-        // Nobody reads on past the end: its descriptor and buffer are not kept.
-        *reading = Reading::default();
-        dir.used.store(0, Relaxed);
-        Ok(out.used)
     }
 
     /// Serial number of the directory above. Above a preopen there is, for the guest, the preopen itself; and
@@ -112,78 +143,6 @@ impl Wasi {
     }
 }
 
-/// The streams of a guest: so many are open at most. To open another, the one that was used longest ago is closed,
-/// to be opened again where it was.
-#[derive(Debug, Default)]
-pub struct Streams {
-    clock: AtomicU64,
-    /// The directories that have one, and some that have none any more.
-    open: Mutex<Vec<Weak<Entry>>>,
-}
-
-impl Streams {
-    const MOST: usize = 64;
-
-    /// The stream of a directory whose `reading` is locked.
-    fn of<'a>(&self, fd: &Arc<Entry>, dir: &Dir, reading: &'a mut Reading) -> Result<&'a mut DirStream> {
-        dir.used.store(self.clock.fetch_add(1, Relaxed) + 1, Relaxed);
-        match &mut reading.stream {
-            Some(stream) => Ok(stream),
-            none => {
-                self.make_room(fd);
-                let opened = DirStream::open(dir.cap(), &reading.from);
-                Ok(none.insert(opened.inspect_err(|_| dir.used.store(0, Relaxed))?))
-            }
-        }
-    }
-
-    /// Closes as many streams as there are too many with that of `newcomer`, which has `used` set already so that
-    /// nobody forgets it meanwhile.
-    fn make_room(&self, newcomer: &Arc<Entry>) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|entry| entry.strong_count() > 0 && !std::ptr::eq(entry.as_ptr(), Arc::as_ptr(newcomer)));
-        if open.len() >= Self::MOST {
-            let mut entries: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
-            entries.retain(|entry| last_use(entry) > 0);
-            entries.sort_by_cached_key(|entry| last_use(entry));
-            let mut excess = (entries.len() + 1).saturating_sub(Self::MOST);
-            entries.retain(|entry| {
-                let closes = excess > 0 && park(entry);
-                excess -= usize::from(closes);
-                !closes
-            });
-            *open = entries.iter().map(Arc::downgrade).collect();
-        }
-        open.push(Arc::downgrade(newcomer));
-    }
-}
-
-/// When the stream of a directory was last used, 0 if it has none.
-fn last_use(entry: &Entry) -> u64 {
-    match &entry.descriptor {
-        Descriptor::Dir(dir) => dir.used.load(Relaxed),
-        Descriptor::File(_) | Descriptor::Stream(_) | Descriptor::Pipe(_) => 0,
-    }
-}
-
-/// Closes the stream of a directory and keeps its position; false if a thread is reading it. Nobody is waited for,
-/// who may be waiting for room as well.
-fn park(entry: &Entry) -> bool {
-    let Descriptor::Dir(dir) = &entry.descriptor else {
-        return true;
-    };
-    let mut reading = match dir.reading.try_lock() {
-        Ok(reading) => reading,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        Err(TryLockError::WouldBlock) => return false,
-    };
-    if let Some(stream) = reading.stream.take() {
-        reading.from = stream.position();
-    }
-    dir.used.store(0, Relaxed);
-    true
-}
-
 /// Writes entries into the guest's buffer.
 struct DirentWriter {
     memory: Memory,
@@ -192,6 +151,11 @@ struct DirentWriter {
 }
 
 impl DirentWriter {
+    /// Bytes that are left.
+    fn room(&self) -> usize {
+        (self.buf.len - self.used) as usize
+    }
+
     /// Writes an entry. Whether it fitted; if not, the buffer is full now: a name is cut, and a head that
     /// does not fit is left out, as node:wasi does.
     fn write(&mut self, entry: &DirEntry<'_>) -> Result<bool> {
@@ -202,7 +166,7 @@ impl DirentWriter {
             d_type: entry.filetype,
         };
         let head_size = <Dirent as Store>::SIZE;
-        let room = (self.buf.len - self.used) as usize;
+        let room = self.room();
         if room < head_size {
             self.used = self.buf.len;
             return Ok(false);

@@ -15,10 +15,11 @@ impl Wasi {
     /// Says how a range of a file will be used: `posix_fadvise`.
     pub fn fd_advise(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         fd.require(Rights::FD_ADVISE)?;
-        if let Descriptor::Dir(_) = fd.descriptor {
-            return Err(Errno::Badf.into());
+        match &fd.descriptor {
+            // Advice is kept in the open file description, which is the host's.
+            Descriptor::Stream(stream) if stream.is_stdio() => Ok(()),
+            descriptor => Ok(sys::advise(descriptor.handle()?, offset, len, advice)?),
         }
-        Ok(sys::advise(fd.descriptor.handle()?, offset, len, advice)?)
     }
 
     /// Makes sure that a range of a file has room on the disk: `posix_fallocate`.
@@ -38,9 +39,13 @@ impl Wasi {
         Ok(())
     }
 
-    /// Stores the data of a file on the disk: `fdatasync`.
+    /// Stores the data of a file on the disk: `fdatasync`. A directory needs the right to `fd_sync` instead: it never has
+    /// the other.
     pub fn fd_datasync(&self, fd: Arc<Entry>) -> Result {
-        fd.require(Rights::FD_DATASYNC)?;
+        fd.require(match fd.descriptor {
+            Descriptor::Dir(_) => Rights::FD_SYNC,
+            _ => Rights::FD_DATASYNC,
+        })?;
         Ok(sys::datasync(fd.descriptor.handle()?)?)
     }
 
@@ -107,14 +112,14 @@ impl Wasi {
         Ok(sys::set_times(fd.descriptor.handle()?, atim, mtim)?)
     }
 
-    /// That a descriptor is a preopened directory, and the length of its name. A socket that the guest was given at
-    /// its start has a tag of its own, that nobody knows: an error would be the end of all for programs (wasi-libc's
-    /// among them) that look for their directories here.
+    /// Returns that a descriptor is a preopened directory, and the length of its name. A listening socket of the option
+    /// `sockets` gets a tag of its own, so that the search of programs goes on to the directories behind it. Anything
+    /// else is `EBADF`: wasi-libc exits at any other errno.
     pub fn fd_prestat_get(&self, fd: Fd) -> Result<Prestat> {
         self.table.look(fd, |fd| match (&fd.descriptor, preopen_name(fd)) {
             (Descriptor::Stream(stream), _) if stream.is_listener() => Ok(Prestat { tag: 1, pr_name_len: 0 }),
             (_, Some(name)) => Ok(Prestat { tag: 0, pr_name_len: name.len() as Size }),
-            (_, None) => Err(Errno::Inval.into()),
+            (_, None) => Err(Errno::Badf.into()),
         })?
     }
 

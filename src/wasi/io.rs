@@ -2,16 +2,17 @@
 //! The system reads and writes guest memory itself; nothing is copied on the way.
 
 use super::Wasi;
-use super::abi::Transferred;
-use super::errno::{Errno, Result};
+use super::abi::{Attempt, Transferred};
+use super::errno::{Errno, Failure, Result};
 use super::memory::{List, Memory, Out};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::transfer;
-use super::types::{Fdflags, Filedelta, Filesize, Filetype, Iovec, Rights, Size, Whence};
+use super::types::{Fdflags, Filedelta, Filesize, Filetype, Iovec, Rights, Sdflags, Size, Timestamp, Whence};
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A regular file that the guest opened. The position is kept here and not by the system, since nobody else
@@ -88,16 +89,22 @@ impl File {
 pub struct Stream {
     handle: StreamHandle,
     kind: StreamKind,
+    /// Whether it is a FIFO that the guest has opened to be read, without NONBLOCK, and that no writer has been seen of:
+    /// as opening it did not wait for one, reading it does.
+    awaits_writer: AtomicBool,
 }
 
 #[derive(Debug)]
 enum StreamHandle {
     /// The guest's: closed with its entry.
     Guest(std::fs::File),
-    /// The host's, lent to the guest: never closed here.
-    Host(ManuallyDrop<std::fs::File>),
+    /// The host's, lent to the guest as stdin, stdout or stderr: never closed here.
+    Stdio(ManuallyDrop<std::fs::File>),
     /// A socket of the guest's, which not every system closes as it does a file.
     Socket(sys::Socket),
+    /// A duplicate of a listening socket of the host's, and whether the guest has shut it down. The socket itself stays
+    /// the host's.
+    LentListener(sys::Socket, AtomicBool),
 }
 
 /// What a stream is, as far as it matters to reading and writing.
@@ -111,33 +118,45 @@ pub enum StreamKind {
     Listener,
     /// A terminal.
     Terminal,
-    /// What never makes a reader wait: devices like /dev/null, and the host's files and directories.
+    /// What never makes a reader wait: the host's files and directories, block devices, and devices like /dev/null.
     Ready(Filetype),
+    /// Any other device, or what else a descriptor can be.
+    Device(Filetype),
 }
 
 impl Stream {
     /// A stream that the guest opened.
-    pub fn guest(handle: std::fs::File) -> std::io::Result<Self> {
+    pub fn guest(handle: std::fs::File, flags: Fdflags) -> std::io::Result<Self> {
         let kind = sys::stream_kind(sys::handle(&handle))?;
-        Ok(Self { handle: StreamHandle::Guest(handle), kind })
+        let awaits_writer = kind == StreamKind::Pipe && !flags.contains(Fdflags::NONBLOCK);
+        Ok(Self { awaits_writer: awaits_writer.into(), ..Self::new(StreamHandle::Guest(handle), kind) })
+    }
+
+    fn new(handle: StreamHandle, kind: StreamKind) -> Self {
+        Self { handle, kind, awaits_writer: AtomicBool::new(false) }
     }
 
     /// A stream of the host's that the guest may use. It stays the host's: it is not closed here.
-    pub fn host(handle: ManuallyDrop<std::fs::File>) -> std::io::Result<Self> {
+    pub fn stdio(handle: ManuallyDrop<std::fs::File>) -> std::io::Result<Self> {
         let kind = sys::stream_kind(sys::handle(&*handle))?;
-        Ok(Self { handle: StreamHandle::Host(handle), kind })
+        Ok(Self::new(StreamHandle::Stdio(handle), kind))
     }
 
-    /// A socket that listens.
+    /// A socket that listens, the guest's own or a duplicate of the host's.
     #[must_use]
-    pub fn listener(socket: TcpListener) -> Self {
-        Self { handle: StreamHandle::Socket(socket.into()), kind: StreamKind::Listener }
+    pub fn listener(socket: TcpListener, is_lent: bool) -> Self {
+        let handle = if is_lent {
+            StreamHandle::LentListener(socket.into(), AtomicBool::new(false))
+        } else {
+            StreamHandle::Socket(socket.into())
+        };
+        Self::new(handle, StreamKind::Listener)
     }
 
     /// A connection that the guest has accepted.
     pub fn connection(socket: sys::Socket) -> std::io::Result<Self> {
         let kind = sys::stream_kind(sys::socket_handle(&socket))?;
-        Ok(Self { handle: StreamHandle::Socket(socket), kind })
+        Ok(Self::new(StreamHandle::Socket(socket), kind))
     }
 
     /// The system's own handle.
@@ -145,8 +164,10 @@ impl Stream {
     pub fn handle(&self) -> sys::Handle<'_> {
         match &self.handle {
             StreamHandle::Guest(handle) => sys::handle(handle),
-            StreamHandle::Host(handle) => sys::handle(&**handle),
-            StreamHandle::Socket(handle) => sys::socket_handle(handle),
+            StreamHandle::Stdio(handle) => sys::handle(&**handle),
+            StreamHandle::Socket(socket) | StreamHandle::LentListener(socket, _) => {
+                sys::socket_handle(socket)
+            }
         }
     }
 
@@ -157,7 +178,9 @@ impl Stream {
             StreamKind::Pipe => Filetype::Unknown,
             StreamKind::Listener => Filetype::SocketStream,
             StreamKind::Terminal => Filetype::CharacterDevice,
-            StreamKind::Socket(filetype) | StreamKind::Ready(filetype) => filetype,
+            StreamKind::Socket(filetype) | StreamKind::Ready(filetype) | StreamKind::Device(filetype) => {
+                filetype
+            }
         }
     }
 
@@ -179,10 +202,71 @@ impl Stream {
         self.kind == StreamKind::Listener
     }
 
-    /// Whether the guest has opened a FIFO: as that did not wait for another end, reading does, instead of finding
-    /// the end of a stream that has not begun.
-    fn is_fifo(&self) -> bool {
-        self.kind == StreamKind::Pipe && matches!(self.handle, StreamHandle::Guest(_))
+    /// Whether it is lent by the host as stdin, stdout or stderr.
+    #[must_use]
+    pub fn is_stdio(&self) -> bool {
+        matches!(self.handle, StreamHandle::Stdio(_))
+    }
+
+    /// Whether it has a position that can be moved, as files, and devices of their own kind, have.
+    #[must_use]
+    pub fn is_seekable(&self) -> bool {
+        matches!(self.kind, StreamKind::Ready(_) | StreamKind::Device(_))
+    }
+
+    /// Whether the guest has shut down a listener that stays the host's.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        matches!(&self.handle, StreamHandle::LentListener(_, is_shut_down) if is_shut_down.load(Relaxed))
+    }
+
+    /// Shuts down a socket; of a lent listener only the guest's entry, which then behaves as Linux has it: `accept` is
+    /// `EINVAL`, and a second shutdown `ENOTCONN`.
+    pub fn shutdown(&self, how: Sdflags) -> std::result::Result<(), Errno> {
+        match &self.handle {
+            StreamHandle::LentListener(_, is_shut_down) => {
+                let was_shut_down = is_shut_down.fetch_or(how.contains(Sdflags::RD), Relaxed);
+                if was_shut_down { Err(Errno::Notconn) } else { Ok(()) }
+            }
+            _ => Ok(sys::shutdown(self.handle(), how)?),
+        }
+    }
+
+    /// Reads what there is. The system's own read says whether there is nothing yet or an end; that something can be
+    /// read only says when to try again.
+    fn read(&self, memory: Memory, attempt: &Attempt, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
+        let read = transfer::once(memory, iovs, |buffers| sys::readv_nowait(self.handle(), buffers));
+        match read {
+            Ok(0)
+                if self.awaits_writer.load(Relaxed)
+                    && !fd.flags().contains(Fdflags::NONBLOCK)
+                    && transfer::total(memory, iovs)? > 0 =>
+            {
+                // No byte, and no writer that has been and gone: the end of a stream that has not begun.
+                Wait::unless_ready(fd, Interest::Read)?;
+            }
+            Err(Failure::Errno(Errno::Again)) => return self.wait_to_read(attempt, fd),
+            _ => {}
+        }
+        self.awaits_writer.store(false, Relaxed);
+        read
+    }
+
+    /// Waits for something to read; at a terminal that is set to give up (VMIN 0), no longer than that does.
+    #[cold]
+    fn wait_to_read(&self, attempt: &Attempt, fd: &Arc<Entry>) -> Result<Size> {
+        self.awaits_writer.store(false, Relaxed);
+        let Some(patience) = self.is_terminal().then(|| sys::read_timeout(self.handle())).flatten() else {
+            return Err(Wait::on(fd, Interest::Read, Attempt::default()));
+        };
+        let (started, now) = (attempt.started, sys::monotonic_now());
+        let started = started.unwrap_or(now);
+        let deadline = started.saturating_add(patience.as_nanos() as Timestamp);
+        if now >= deadline {
+            return Ok(0);
+        }
+        let attempt = Attempt { started: Some(started), ..Attempt::default() };
+        Err(Wait::on_until(fd, Interest::Read, deadline, attempt))
     }
 
     /// Whether reading or writing may have to wait.
@@ -195,24 +279,28 @@ impl Stream {
 impl Wasi {
     /// Reads at the position: `readv`. Of more than [`MAX_IOVECS`](super::abi::MAX_IOVECS) buffers this and all
     /// calls that take buffers say `INVAL`.
-    pub fn fd_read(&self, memory: Memory, fd: Arc<Entry>, Out(iovs): Out<List<Iovec>>) -> Result<Size> {
+    pub fn fd_read(
+        &self,
+        memory: Memory,
+        attempt: Attempt,
+        fd: Arc<Entry>,
+        Out(iovs): Out<List<Iovec>>,
+    ) -> Result<Size> {
         fd.require(Rights::FD_READ)?;
+        let transferred = Transferred(attempt.transferred as Size);
         match &fd.descriptor {
             Descriptor::File(file) => {
                 let mut position = file.position();
-                let read = transfer::at(memory, iovs, *position, |buffers, at| {
+                let read = transfer::at(memory, transferred, iovs, *position, |buffers, at| {
                     sys::preadv(file.handle(), buffers, at)
                 })?;
-                *position += Filesize::from(read);
-                Ok(read)
+                *position += read.moved;
+                read.finish(&fd)
             }
+            Descriptor::Stream(stream) if stream.may_wait() => stream.read(memory, &attempt, &fd, iovs),
             Descriptor::Stream(stream) => {
-                if stream.is_fifo() && iovs.len > 0 {
-                    Wait::unless_ready(&fd, Interest::Read)?;
-                }
-                let read = if stream.may_wait() { sys::readv_nowait } else { sys::readv };
-                let read = transfer::once(memory, iovs, |buffers| read(stream.handle(), buffers));
-                Wait::if_refused(read, &fd, Interest::Read)
+                let read = |buffers: &[sys::Buffer], _| sys::readv(stream.handle(), buffers);
+                transfer::at(memory, transferred, iovs, 0, read)?.finish(&fd)
             }
             Descriptor::Pipe(pipe) => pipe.read(memory, &fd, iovs),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
@@ -235,15 +323,15 @@ impl Wasi {
                     let append = |buffers: &[sys::Buffer], _| {
                         self.limits.write(buffers, |buffers| sys::appendv(file.handle(), buffers))
                     };
-                    let written = transfer::at(memory, iovs, 0, append)?;
+                    let written = transfer::at(memory, transferred, iovs, 0, append)?;
                     *position = sys::seek(file.handle(), 0, Whence::Cur)?;
-                    return Ok(written);
+                    return written.finish(&fd);
                 }
-                let written = transfer::at(memory, iovs, *position, |buffers, at| {
+                let written = transfer::at(memory, transferred, iovs, *position, |buffers, at| {
                     self.limits.write(buffers, |buffers| sys::pwritev(file.handle(), buffers, at))
                 })?;
-                *position += Filesize::from(written);
-                Ok(written)
+                *position += written.moved;
+                written.finish(&fd)
             }
             Descriptor::Stream(stream) => {
                 let write = if stream.may_wait() { sys::writev_nowait } else { sys::writev };
@@ -260,28 +348,39 @@ impl Wasi {
     pub fn fd_pread(
         &self,
         memory: Memory,
+        transferred: Transferred,
         fd: Arc<Entry>,
         Out(iovs): Out<List<Iovec>>,
         offset: Filesize,
     ) -> Result<Size> {
         fd.require(Rights::FD_READ | Rights::FD_SEEK)?;
         let handle = positioned(&fd, offset)?;
-        transfer::at(memory, iovs, offset, |buffers, at| sys::preadv(handle, buffers, at))
+        let start = transferred.behind(offset);
+        let read = |buffers: &[sys::Buffer], at| sys::preadv(handle, buffers, at);
+        transfer::at(memory, transferred, iovs, start, read)?.finish(&fd)
     }
 
     /// Writes at `offset`, leaving the position alone: `pwritev`.
     pub fn fd_pwrite(
         &self,
         memory: Memory,
+        transferred: Transferred,
         fd: Arc<Entry>,
         iovs: List<Iovec>,
         offset: Filesize,
     ) -> Result<Size> {
         fd.require(Rights::FD_WRITE | Rights::FD_SEEK)?;
+        // A log that is lent to be appended to. Linux would append; other systems would overwrite.
+        let is_log = matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio())
+            && fd.flags().contains(Fdflags::APPEND);
+        if is_log {
+            return Err(Errno::Notcapable.into());
+        }
         let handle = positioned(&fd, offset)?;
-        transfer::at(memory, iovs, offset, |buffers, at| {
+        let write = |buffers: &[sys::Buffer], at| {
             self.limits.write(buffers, |buffers| sys::pwritev(handle, buffers, at))
-        })
+        };
+        transfer::at(memory, transferred, iovs, transferred.behind(offset), write)?.finish(&fd)
     }
 }
 

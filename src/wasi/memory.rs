@@ -86,12 +86,12 @@ impl Memory {
         self.size
     }
 
-    /// Whether `len` bytes from `offset` lie inside. As in node:wasi nothing lies at the very end, not even
-    /// no bytes at all.
+    /// Checks that `len` bytes from `offset` lie inside. An offset equal to the size is in bounds for 0 bytes, as in
+    /// WebAssembly's `memory.fill`.
     #[inline]
     pub fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
-        if offset < size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow.into()) }
+        if offset <= size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow.into()) }
     }
 
     /// Whether the whole list lies inside.
@@ -204,7 +204,7 @@ impl Memory {
     #[inline]
     fn at(self, offset: u32, len: usize) -> Result<*mut u8> {
         self.check(offset, len as u64)?;
-        // SAFETY: it lies inside, which `new` promised to be valid for reads and writes.
+        // SAFETY: the bytes lie inside, so the offset is at most the size: within or one past what `new` promised.
         Ok(unsafe { self.base.add(offset as usize) })
     }
 }

@@ -7,6 +7,7 @@ use super::errno::{Errno, Failure, Result};
 use super::limits::{Limit, Limits};
 use super::memory::{List, Memory};
 use super::table::Entry;
+use super::transfer::total;
 use super::types::{Filesize, Iovec, Size};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -180,6 +181,12 @@ impl Kept {
 }
 
 impl Pipe {
+    /// Whether the guest reads from it.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        matches!(self, Pipe::Input(_))
+    }
+
     pub(super) fn read(&self, memory: Memory, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
         match self {
             Pipe::Input(input) => input.read(memory, fd, iovs),
@@ -206,6 +213,7 @@ impl Pipe {
                 if transferred == 0 {
                     return Ok(0);
                 }
+                let transferred = transferred.into();
                 let attempt = Attempt { fd: Some(Arc::clone(fd)), transferred, ..Attempt::default() };
                 Err(Failure::Ask(Box::new(Ask { request: Request::Write(*end, bytes), attempt })))
             }
@@ -222,16 +230,6 @@ impl Pipe {
             Pipe::Output(_) => 0,
         }
     }
-}
-
-/// Bytes in all regions of a list together.
-fn total(memory: Memory, iovs: List<Iovec>) -> Result<u64> {
-    let mut total = 0;
-    for index in 0..iovs.len {
-        let iov: Iovec = memory.load_at(iovs, index)?;
-        total += u64::from(iov.buf_len);
-    }
-    Ok(total)
 }
 
 /// Appends the regions of a list to `bytes`, at most so many, and says how many; nothing if that fails.

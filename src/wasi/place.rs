@@ -45,8 +45,18 @@ impl<'a> Place<'a> {
         Ok(self.dir)
     }
 
-    /// The handle to remove something with, be it there or not; a path that ends in `.` or `..` is refused with `dots`.
-    pub fn to_remove(self, path: &Path, dots: Errno) -> Result<&'a Dir> {
+    /// The handle to remove a file with, whether it is there or not.
+    pub fn to_remove_file(self, path: &Path) -> Result<&'a Dir> {
+        self.to_remove(path, Errno::Isdir)
+    }
+
+    /// The handle to remove a directory with, whether it is there or not. A path that ends in `..` is `ENOTEMPTY`: the
+    /// directory holds what the path came from.
+    pub fn to_remove_directory(self, path: &Path) -> Result<&'a Dir> {
+        self.to_remove(path, if last(path) == b".." { Errno::Notempty } else { Errno::Inval })
+    }
+
+    fn to_remove(self, path: &Path, dots: Errno) -> Result<&'a Dir> {
         if self.readonly {
             self.require_way(path, dots)?;
             return Err(Errno::Rofs.into());
@@ -139,9 +149,13 @@ impl<'a> Place<'a> {
 }
 
 fn ends_in_dots(path: &Path) -> bool {
+    matches!(last(path), b"." | b"..")
+}
+
+/// The last component.
+fn last(path: &Path) -> &[u8] {
     let path = sys::without_trailing_slashes(path);
-    let last = split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last);
-    matches!(last, b"." | b"..")
+    split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last)
 }
 
 /// What is before the last name, and that name: also if it is `.`, which [`Path`] passes over.

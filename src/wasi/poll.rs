@@ -58,11 +58,33 @@ impl Wait {
 
     /// Waits for nothing: the call is long, and its caller may have something else to do before it goes on.
     pub(super) fn for_nothing(attempt: Attempt) -> Failure {
-        Failure::Wait(Box::new(Self { deadline: Some(0), attempt, ..Self::default() }))
+        Self::until(0, attempt)
+    }
+
+    /// Waits until a time of the monotonic clock.
+    pub(super) fn until(deadline: Timestamp, attempt: Attempt) -> Failure {
+        Failure::Wait(Box::new(Self { deadline: Some(deadline), attempt, ..Self::default() }))
+    }
+
+    /// Waits for one stream, and no longer than until a time of the monotonic clock.
+    pub(super) fn on_until(
+        fd: &Arc<Entry>,
+        interest: Interest,
+        deadline: Timestamp,
+        attempt: Attempt,
+    ) -> Failure {
+        let mut failure = Self::on(fd, interest, attempt);
+        if let Failure::Wait(wait) = &mut failure {
+            wait.deadline = Some(deadline);
+        }
+        failure
     }
 
     /// Waits for a stream unless it is ready now.
     pub(super) fn unless_ready(fd: &Arc<Entry>, interest: Interest) -> Result {
+        if is_shut_down(fd) {
+            return Ok(());
+        }
         let readiness = sys::poll(&[(fd.descriptor.handle()?, interest)], Duration::ZERO)?;
         if readiness[0].ready { Ok(()) } else { Err(Self::on(fd, interest, Attempt::default())) }
     }
@@ -76,12 +98,19 @@ impl Wait {
         }
     }
 
+    /// Whether there is nothing to wait for: the call only paused.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.deadline == Some(0)
+    }
+
     /// Waits in place, `at_most` so long. Whether it is time to try the call again.
     pub fn block(&self, at_most: Duration) -> std::io::Result<bool> {
         let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
         let streams = self.handles().map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let readiness = sys::poll(&streams, left.map_or(at_most, |left| left.min(at_most)))?;
-        Ok(left.is_some_and(|left| left <= at_most) || readiness.iter().any(|stream| stream.ready))
+        let is_over = left.is_some_and(|left| left <= at_most) || readiness.iter().any(|stream| stream.ready);
+        Ok(is_over || self.streams.iter().any(|(fd, _)| is_shut_down(fd)))
     }
 }
 
@@ -174,9 +203,10 @@ impl Wasi {
     fn subject(&self, subscription: &Subscription) -> Result<Subject> {
         let interest = match Eventtype::from_number(subscription.tag.into()).ok_or(Errno::Inval)? {
             Eventtype::Clock => {
+                let flags = Subclockflags::from_bits(subscription.flags);
                 return Ok(match Clockid::from_number(subscription.clock_id.into()) {
-                    Some(clock) => Subject::Clock(clock),
-                    None => Subject::Answered(Answer::Error(Errno::Inval)),
+                    Some(clock) if flags.is_some() => Subject::Clock(clock),
+                    _ => Subject::Answered(Answer::Error(Errno::Inval)),
                 });
             }
             Eventtype::FdRead => Interest::Read,
@@ -193,6 +223,9 @@ impl Wasi {
     fn pollable(&self, fd: Fd, interest: Interest) -> Result<Subject> {
         let fd = self.table.get(fd)?;
         fd.require(Rights::POLL_FD_READWRITE)?;
+        if is_shut_down(&fd) {
+            return Ok(Subject::Answered(Answer::Ready { nbytes: 0, hangup: true }));
+        }
         let nbytes = match (&fd.descriptor, interest) {
             (Descriptor::Stream(stream), _) if stream.may_wait() => return Ok(Subject::Stream(fd, interest)),
             (Descriptor::File(file), Interest::Read) => file.remaining()?,
@@ -204,9 +237,14 @@ impl Wasi {
     }
 }
 
+/// Whether the guest has shut down a listener that stays the host's: the system cannot report that.
+fn is_shut_down(fd: &Entry) -> bool {
+    matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_shut_down())
+}
+
 /// Whether the timeout of a clock is a time of it.
 fn is_absolute(subscription: &Subscription) -> bool {
-    Subclockflags::from_bits_truncate(subscription.flags).contains(Subclockflags::ABSTIME)
+    Subclockflags::from_bits_retain(subscription.flags).contains(Subclockflags::ABSTIME)
 }
 
 /// What a subscription asks about.

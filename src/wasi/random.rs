@@ -5,13 +5,11 @@ use super::abi::Transferred;
 use super::errno::Result;
 use super::memory::{List, Memory, Out};
 use super::poll::Wait;
+use super::transfer::SLICE;
 use super::types::Size;
 use rand::rngs::ChaCha20Rng;
 use rand::{Rng, SeedableRng};
 use std::sync::{Mutex, PoisonError};
-
-/// Bytes after which a call is interrupted, so that a worker can be ended in a long one.
-const SLICE: Size = 16 << 20;
 
 /// Bytes that a seed determines: the key stream of `ChaCha20` with the seed as the key, and nonce and counter 0. Each
 /// call goes on at the next multiple of four bytes.

@@ -118,11 +118,12 @@ impl Wasi {
     pub fn unstable_path_filestat_get(
         &self,
         memory: Memory,
+        attempt: Attempt,
         fd: Arc<Entry>,
         flags: Lookupflags,
         path: List<u8>,
     ) -> Result<Filestat> {
-        self.path_filestat_get(memory, fd, flags, path).map(Into::into)
+        self.path_filestat_get(memory, attempt, fd, flags, path).map(Into::into)
     }
 
     /// `poll_oneoff` of snapshot 0.

@@ -16,6 +16,9 @@ impl Wasi {
     /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` is for the new descriptor.
     pub fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> Result<Fd> {
         let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
+        if socket.is_shut_down() {
+            return Err(Errno::Inval.into());
+        }
         // One that does not listen says so at once, and would be waited for in vain.
         if sys::is_listening(socket.handle()) {
             Wait::unless_ready(&fd, Interest::Read)?;
@@ -52,28 +55,34 @@ impl Wasi {
         Ok((received, if truncated { Roflags::RECV_DATA_TRUNCATED } else { Roflags::empty() }))
     }
 
-    /// Sends a message: `sendmsg`. No flags are defined.
+    /// Sends a message: `sendmsg`. No flags are defined: any is `EINVAL`.
     pub fn sock_send(
         &self,
         memory: Memory,
         transferred: Transferred,
         fd: Arc<Entry>,
         si_data: List<Iovec>,
-        _si_flags: u32,
+        si_flags: u32,
     ) -> Result<Size> {
+        if si_flags != 0 {
+            return Err(Errno::Inval.into());
+        }
         let socket = socket(&fd, Rights::FD_WRITE)?;
         transfer::all(memory, transferred, &fd, Interest::Write, si_data, |buffers| {
             self.limits.write(buffers, |buffers| sys::send(socket.handle(), buffers))
         })
     }
 
-    /// Shuts down one or both directions: `shutdown`.
+    /// Shuts down one or both directions: `shutdown`. Stdio is lent to be read and written, so it counts as no socket.
     pub fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> Result {
+        if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio()) {
+            return Err(Errno::Notsock.into());
+        }
         let socket = socket(&fd, Rights::SOCK_SHUTDOWN)?;
         if how.is_empty() {
             return Err(Errno::Inval.into());
         }
-        Ok(sys::shutdown(socket.handle(), how)?)
+        Ok(socket.shutdown(how)?)
     }
 }
 

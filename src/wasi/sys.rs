@@ -3,6 +3,8 @@
 
 use super::types::{Fdflags, Filetype, Oflags};
 use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[cfg(unix)]
 mod unix;
@@ -17,12 +19,12 @@ pub use windows::*;
 #[cfg(target_os = "linux")]
 mod getdents;
 #[cfg(target_os = "linux")]
-pub use getdents::{DirPosition, DirStream};
+pub use getdents::DirStream;
 
 #[cfg(not(target_os = "linux"))]
 mod readdir;
 #[cfg(not(target_os = "linux"))]
-pub use readdir::{DirPosition, DirStream};
+pub use readdir::DirStream;
 
 /// How a path is opened.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,8 @@ pub struct How {
     pub oflags: Oflags,
     /// The state it is opened in.
     pub fdflags: Fdflags,
+    /// Reading leaves the time of the last access, where the system allows that.
+    pub keeps_atime: bool,
 }
 
 /// An entry of a directory.
@@ -50,6 +54,61 @@ pub struct DirEntry<'a> {
     pub filetype: Filetype,
     /// Where the next entry is.
     pub next: u64,
+}
+
+/// Why reading a directory stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There are no more entries.
+    End,
+    /// The caller did not take an entry: it is the next one.
+    Stopped,
+    /// [`MAX_ENTRIES`] were read. There may be more.
+    Paused,
+}
+
+/// Entries of a directory that are read at once at most: so long nobody can end the caller's thread.
+const MAX_ENTRIES: usize = 64 * 1024;
+
+/// How many positions in directories a guest may have kept, for all its open directories together. Each directory charges
+/// it for those it keeps, and gives them back when it is closed.
+#[derive(Debug, Default)]
+pub struct PositionBudget {
+    taken: Arc<AtomicUsize>,
+    /// Those of this directory.
+    own: usize,
+}
+
+impl PositionBudget {
+    const MAX: usize = 4 << 20;
+
+    /// Another share of the same budget, of which nothing is taken yet.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { taken: Arc::clone(&self.taken), own: 0 }
+    }
+
+    /// Takes so many, unless the budget has fewer left.
+    fn take(&mut self, positions: usize) -> bool {
+        let fits = self.taken.fetch_add(positions, Relaxed) + positions <= Self::MAX;
+        if fits {
+            self.own += positions;
+        } else {
+            self.taken.fetch_sub(positions, Relaxed);
+        }
+        fits
+    }
+
+    /// Gives back all that this directory has taken.
+    fn give_all(&mut self) {
+        self.taken.fetch_sub(std::mem::take(&mut self.own), Relaxed);
+    }
+}
+
+impl Drop for PositionBudget {
+    fn drop(&mut self) {
+        self.give_all();
+    }
 }
 
 /// Regions of guest memory for one system call: few, more often than not, and at most [`MAX_BUFFERS`].

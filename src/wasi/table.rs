@@ -105,17 +105,23 @@ impl Entry {
         Ok(())
     }
 
-    /// `NOTCAPABLE` unless it has all these rights; `BADF`, as in POSIX, if it was never open for reading, or
-    /// writing, at all; `ROFS` if it is read-only and one of them is to change something.
+    /// Checks that it has all these rights, else returns `ENOTCAPABLE`; before that the errno of POSIX for what the
+    /// descriptor cannot do at all: `ESPIPE` without a position, `EISDIR` to read a directory, `EBADF` without the
+    /// direction. `EROFS` if it is read-only and a right is to change something.
     pub fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
             let refused = self.readonly && rights.intersects(Rights::CHANGING);
             return if refused { Err(Errno::Rofs.into()) } else { Ok(()) };
         }
-        let directions = rights & (Rights::FD_READ | Rights::FD_WRITE);
-        let never_open =
-            self.descriptor.filetype() != Filetype::Directory && !self.opened.contains(directions);
-        Err(if never_open { Errno::Badf } else { Errno::Notcapable }.into())
+        let positions = rights.intersects(Rights::FD_SEEK | Rights::FD_TELL);
+        let errno = match &self.descriptor {
+            Descriptor::Pipe(_) if positions => Errno::Spipe,
+            Descriptor::Stream(stream) if positions && !stream.is_seekable() => Errno::Spipe,
+            Descriptor::Dir(_) if rights.contains(Rights::FD_READ) => Errno::Isdir,
+            _ if !self.opened.contains(rights & Rights::DIRECTIONS) => Errno::Badf,
+            _ => Errno::Notcapable,
+        };
+        Err(errno.into())
     }
 
     /// The directory it is, `NOTDIR` if it is none, `NOTCAPABLE` without all these rights.
@@ -172,6 +178,14 @@ impl Rights {
     pub const ALL: Self = Self::from_bits_retain(0x3fff_ffff);
     /// What a preopened directory passes on: all but what is for sockets.
     pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
+    /// What stdio is lent for: not to be cut, grown, dated or shut down.
+    pub(super) const STDIO: Self = Self::ALL
+        .difference(Self::FD_FILESTAT_SET_SIZE)
+        .difference(Self::FD_FILESTAT_SET_TIMES)
+        .difference(Self::FD_ALLOCATE)
+        .difference(Self::SOCK_SHUTDOWN);
+    /// Reading and writing.
+    pub(super) const DIRECTIONS: Self = Self::FD_READ.union(Self::FD_WRITE);
     const DIRECTORY: Self = Self::from_bits_retain(0x0fbf_fe98);
     const REGULAR_FILE: Self = Self::from_bits_retain(0x08e0_01ff);
     /// Any of these asks `path_open` for a descriptor to read from.

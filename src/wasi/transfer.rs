@@ -1,7 +1,7 @@
 //! Handing the buffers of a vectored call, which are regions of guest memory, to the system: at most so many
 //! and so many bytes at once as it takes.
 
-use super::abi::Transferred;
+use super::abi::{Attempt, Transferred};
 use super::errno::Result;
 use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Bytes after which a call is done, as in the system's own calls.
 const MAX_BYTES: usize = 0x7fff_f000;
 
+/// Bytes after which a call is interrupted, so that a worker can be ended in a long one.
+pub(super) const SLICE: Size = 16 << 20;
+
 /// Makes one system call with the buffers, or with as many of them as it takes: for streams, where a second
 /// might wait for what has not come yet, or mix messages.
 pub(super) fn once(
@@ -22,33 +25,60 @@ pub(super) fn once(
     mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
 ) -> Result<Size> {
     let mut buffers = sys::Buffers::new();
-    if !Batches::new(memory, iovs, 0).next(0, &mut buffers)? {
+    if !Batches::new(memory, iovs, 0, limit(0)).next(0, &mut buffers)? {
         return Ok(0);
     }
     Ok(uninterrupted(|| io(&buffers))? as Size)
 }
 
-/// Makes system calls at growing offsets from `start` until all buffers are done or one comes up short.
+/// What one slice of a transfer did.
+pub(super) struct Slice {
+    /// Bytes that the call has moved, in this slice and in those before.
+    done: Size,
+    /// Bytes of this slice.
+    pub moved: Filesize,
+    /// Whether there is another one.
+    is_last: bool,
+}
+
+impl Slice {
+    /// The result of the call if this was the last slice, else the next attempt at it.
+    #[inline]
+    pub fn finish(self, fd: &Arc<Entry>) -> Result<Size> {
+        if self.is_last {
+            return Ok(self.done);
+        }
+        let attempt = Attempt { fd: Some(Arc::clone(fd)), ..Transferred::attempt(self.done) };
+        Err(Wait::for_nothing(attempt))
+    }
+}
+
+/// Makes system calls at growing offsets from `start`, for the bytes behind those already transferred, until all buffers
+/// are done, one comes up short, or the slice is full.
 pub(super) fn at(
     memory: Memory,
+    Transferred(transferred): Transferred,
     iovs: List<Iovec>,
     start: Filesize,
     mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
-) -> Result<Size> {
+) -> Result<Slice> {
+    let before = transferred as usize;
     let mut buffers = sys::Buffers::new();
-    let mut batches = Batches::new(memory, iovs, 0);
-    let mut done = 0;
-    while batches.next(done, &mut buffers)? {
-        match uninterrupted(|| io(&buffers, start.saturating_add(done as Filesize))) {
-            Ok(moved) => done += moved,
-            Err(_) if done > 0 => break,
+    let mut batches = Batches::new(memory, iovs, before, limit(before));
+    let mut done = before;
+    let mut is_short = false;
+    while !is_short && batches.next(done, &mut buffers)? {
+        match uninterrupted(|| io(&buffers, start.saturating_add((done - before) as Filesize))) {
+            Ok(moved) => {
+                done += moved;
+                is_short = done < batches.bytes;
+            }
+            Err(_) if done > 0 => is_short = true,
             Err(error) => return Err(error.into()),
         }
-        if done < batches.bytes {
-            break;
-        }
     }
-    Ok(done as Size)
+    let is_last = is_short || !batches.is_interrupted();
+    Ok(Slice { done: done as Size, moved: (done - before) as Filesize, is_last })
 }
 
 /// Makes system calls until all buffers are done, waiting in between; or until one would wait, if the guest asked
@@ -63,7 +93,8 @@ pub(super) fn all(
 ) -> Result<Size> {
     let mut done = transferred as usize;
     let mut buffers = sys::Buffers::new();
-    let mut batches = Batches::new(memory, iovs, done);
+    let limit = limit(done);
+    let mut batches = Batches::new(memory, iovs, done, limit);
     while batches.next(done, &mut buffers)? {
         match uninterrupted(|| io(&buffers)) {
             Ok(0) if done < batches.bytes => break,
@@ -77,10 +108,21 @@ pub(super) fn all(
             Err(error) => return Err(error.into()),
         }
         if done < batches.bytes {
-            batches = Batches::new(memory, iovs, done);
+            batches = Batches::new(memory, iovs, done, limit);
         }
     }
-    Ok(done as Size)
+    let is_last = done < batches.bytes || !batches.is_interrupted();
+    Slice { done: done as Size, moved: 0, is_last }.finish(fd)
+}
+
+/// Bytes in all regions of a list together.
+pub(super) fn total(memory: Memory, iovs: List<Iovec>) -> Result<u64> {
+    let mut total = 0;
+    for index in 0..iovs.len {
+        let iov: Iovec = memory.load_at(iovs, index)?;
+        total += u64::from(iov.buf_len);
+    }
+    Ok(total)
 }
 
 /// Makes a system call again while a signal interrupts it.
@@ -103,12 +145,26 @@ struct Batches {
     skip: usize,
     /// Bytes passed over, or in the batches so far.
     bytes: usize,
+    /// Bytes after which this attempt at the call ends.
+    limit: usize,
+    /// Whether the last buffer has bytes beyond the limit.
+    is_cut: bool,
+}
+
+/// Where an attempt at a call ends that starts behind so many bytes.
+fn limit(transferred: usize) -> usize {
+    (transferred + SLICE as usize).min(MAX_BYTES)
 }
 
 impl Batches {
-    /// The buffers from their byte `skip` on.
-    fn new(memory: Memory, iovs: List<Iovec>, skip: usize) -> Self {
-        Self { memory, iovs, index: 0, skip, bytes: skip }
+    /// The buffers from their byte `skip` on, as far as byte `limit`.
+    fn new(memory: Memory, iovs: List<Iovec>, skip: usize, limit: usize) -> Self {
+        Self { memory, iovs, index: 0, skip, bytes: skip, limit, is_cut: false }
+    }
+
+    /// Whether the limit has been reached before the end of the buffers, and the call may go on behind it.
+    fn is_interrupted(&self) -> bool {
+        self.limit < MAX_BYTES && self.bytes == self.limit && (self.is_cut || self.index < self.iovs.len)
     }
 
     /// Puts the next batch into `buffers`: false when all are done or a call has
@@ -128,12 +184,13 @@ impl Batches {
 
     #[inline(always)]
     fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
-        while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < MAX_BYTES {
+        while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < self.limit {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
             let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
             let skipped = self.skip.min(len);
-            let taken = (len - skipped).min(MAX_BYTES - self.bytes);
+            let taken = (len - skipped).min(self.limit - self.bytes);
             buffers.push(sys::Buffer::new(address.wrapping_add(skipped), taken));
+            self.is_cut = skipped + taken < len;
             self.skip -= skipped;
             self.bytes += taken;
             self.index += 1;

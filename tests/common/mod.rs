@@ -145,11 +145,16 @@ impl Guest {
         function(&Call { wasi: &self.wasi, memory, attempt }, &core)
     }
 
-    /// Calls a function that need not wait.
+    /// Calls a function that need not wait. A long call that pauses is restarted at once.
     pub fn call(&mut self, name: &str, args: &[u64]) -> Result<(), Errno> {
-        match self.attempt(name, args, Attempt::default()) {
+        self.restart(name, args, Attempt::default())
+    }
+
+    fn restart(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Result<(), Errno> {
+        match self.attempt(name, args, attempt) {
             Ok(()) => Ok(()),
             Err(Failure::Errno(errno)) => Err(errno),
+            Err(Failure::Wait(wait)) if wait.is_over() => self.restart(name, args, wait.attempt),
             Err(Failure::Wait(wait)) => panic!("{name} waits: {wait:?}"),
             Err(Failure::Ask(ask)) => panic!("{name} asks: {ask:?}"),
             Err(Failure::Time(clock)) => panic!("{name} asks for {clock:?}"),

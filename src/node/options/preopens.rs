@@ -94,8 +94,8 @@ impl Preopen {
             }
         }
         let directory = match &self.place {
-            Place::Path(path) => sys::open_directory(Path::new(path)),
-            Place::Fd(fd) => sys::reopen_directory(*fd),
+            Place::Path(path) => sys::open_directory(Path::new(path), self.readonly),
+            Place::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
         };
         directory
             .map_err(Errno::from)

@@ -1,27 +1,22 @@
-//! Directory streams where the system has no positions that can be sought to: the directory is read when it
-//! is read from its start, and a position is an index into that.
+//! Directory streams where the system has no positions that can be sought to: the directory is listed when it is read
+//! from its start, and a position is an index into that list.
 
-use super::DirEntry;
+use super::{DirEntry, PositionBudget, Progress};
 use crate::wasi::types::Filetype;
 use cap_std::fs::Dir;
 use std::io::Result;
 
-/// A directory being read.
+/// How far a directory has been read.
 #[derive(Debug)]
 pub struct DirStream {
-    dir: Dir,
-    /// As they were last read, from that of index `first` on; `None` before that.
+    /// The entries when they were last listed, from that of index `first` on; `None` before that.
     entries: Option<Vec<Entry>>,
     first: usize,
+    /// Index of the entry that is next.
     position: usize,
-}
-
-/// Where a stream is.
-#[derive(Clone, Debug, Default)]
-pub struct DirPosition {
-    index: usize,
-    /// Name of the entry there, which may have another index when the directory is read again.
-    name: Option<Vec<u8>>,
+    /// Name of that entry, by which it is found when the directory has to be listed again.
+    next: Option<Vec<u8>>,
+    budget: PositionBudget,
 }
 
 /// An entry, as the system gave it.
@@ -33,61 +28,79 @@ pub(super) struct Entry {
 }
 
 impl DirStream {
-    /// Opens a directory, to read it from a position on.
-    pub fn open(dir: &Dir, from: &DirPosition) -> Result<Self> {
-        let mut stream =
-            Self { dir: dir.try_clone()?, entries: None, first: from.index, position: from.index };
-        if from.index > 0 {
-            let mut entries = stream.read()?;
-            let at = entries.iter().position(|entry| from.name.as_ref() == Some(&entry.name));
-            entries.drain(..at.unwrap_or(from.index).min(entries.len()));
-            stream.entries = Some(entries);
+    /// A stream at the start of its directory.
+    #[must_use]
+    pub fn new(budget: PositionBudget) -> Self {
+        Self { entries: None, first: 0, position: 0, next: None, budget }
+    }
+
+    /// Index of the entry that is next.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position as u64
+    }
+
+    /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
+    /// been created since. Each is passed to `each`, until that returns false for one that it does not take.
+    pub fn read(
+        &mut self,
+        dir: &Dir,
+        from: u64,
+        _room: usize,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        if from == 0 || from < self.first || self.entries.is_none() {
+            self.list(dir, from)?;
         }
-        Ok(stream)
-    }
-
-    /// Where it is.
-    pub fn position(&self) -> DirPosition {
-        DirPosition { index: self.position, name: self.entry().map(|entry| entry.name.clone()) }
-    }
-
-    /// Goes to a position that an entry gave as its `next`, or to 0, the start, which also shows what has been
-    /// created since.
-    pub fn seek(&mut self, position: u64) -> Result<()> {
-        let position = usize::try_from(position).unwrap_or(usize::MAX);
-        if position == 0 || position < self.first || self.entries.is_none() {
-            self.entries = Some(self.read()?);
-            self.first = 0;
+        self.position = from;
+        let mut progress = Progress::Paused;
+        for _ in 0..super::MAX_ENTRIES {
+            let Some(entry) = self.entry() else {
+                progress = Progress::End;
+                break;
+            };
+            let (name, next) = (&entry.name[..], self.position as u64 + 1);
+            if !each(&DirEntry { name, ino: entry.ino, filetype: entry.filetype, next }) {
+                progress = Progress::Stopped;
+                break;
+            }
+            self.position += 1;
         }
-        self.position = position;
-        Ok(())
-    }
-
-    /// Reads the whole directory.
-    fn read(&self) -> Result<Vec<Entry>> {
-        let mut entries = super::entries(&self.dir)?;
-        entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
-        Ok(entries)
+        self.keep();
+        Ok(progress)
     }
 
     fn entry(&self) -> Option<&Entry> {
-        self.entries.as_ref()?.get(self.position - self.first)
+        self.entries.as_ref()?.get(self.position.checked_sub(self.first)?)
     }
 
-    /// The entry at the position, `None` at the end. The entries for the directory itself and the one above it
-    /// are left out.
-    pub fn peek(&mut self) -> Result<Option<DirEntry<'_>>> {
-        let next = self.position.saturating_add(1) as u64;
-        Ok(self.entry().map(|entry| DirEntry {
-            name: &entry.name,
-            ino: entry.ino,
-            filetype: entry.filetype,
-            next,
-        }))
+    /// Lists the directory, to be read from an entry on. One that was read up to there before goes on at the entry of the
+    /// same name, which may have another index now.
+    fn list(&mut self, dir: &Dir, from: usize) -> Result<()> {
+        self.forget();
+        let mut entries = super::entries(dir)?;
+        entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
+        self.first = 0;
+        if from > 0 && from == self.position {
+            let at = entries.iter().position(|entry| self.next.as_ref() == Some(&entry.name));
+            entries.drain(..at.unwrap_or(from).min(entries.len()));
+            self.first = from;
+        }
+        self.entries = Some(entries);
+        Ok(())
     }
 
-    /// Passes the entry at the position.
-    pub fn advance(&mut self) {
-        self.position += 1;
+    /// Keeps the list for the next call, if the budget of the guest has room for it.
+    fn keep(&mut self) {
+        self.next = self.entry().map(|entry| entry.name.clone());
+        let entries = self.entries.take();
+        self.budget.give_all();
+        self.entries = entries.filter(|entries| self.budget.take(entries.len()));
+    }
+
+    fn forget(&mut self) {
+        self.entries = None;
+        self.budget.give_all();
     }
 }

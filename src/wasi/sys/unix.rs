@@ -6,6 +6,7 @@ mod io;
 mod net;
 mod open;
 mod path;
+mod resolve;
 
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub use errno::errno;
@@ -13,6 +14,7 @@ pub use io::*;
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use open::open;
 pub use path::*;
+pub use resolve::without_trailing_slashes;
 
 use std::os::fd::{AsFd, BorrowedFd};
 

@@ -21,7 +21,9 @@ pub use file::{
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use open::open;
 pub use path::*;
-pub use stream::{host_stream, poll, readable_bytes, stream_flags, stream_kind};
+pub use stream::{
+    host_stream, poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind,
+};
 pub use transfer::{Buffer, appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};
 
 use std::io::{Error, Result};

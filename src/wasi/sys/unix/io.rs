@@ -7,7 +7,7 @@ use super::Handle;
 use super::path::filetype;
 use crate::wasi::io::StreamKind;
 use crate::wasi::poll::{Interest, Readiness};
-use crate::wasi::types::{Advice, Fdflags, Filedelta, Filesize, Filetype, Whence};
+use crate::wasi::types::{Advice, Fdflags, Filedelta, Filesize, Filetype, Rights, Whence};
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno as RustixErrno;
 use std::fs::File;
@@ -153,11 +153,29 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
             return read;
         }
     }
+    if is_nonblocking(handle)? {
+        return readv(handle, buffers);
+    }
     if poll(&[(handle, Interest::Read)], Duration::ZERO)?[0].ready {
         readv(handle, buffers)
     } else {
         Err(RustixErrno::AGAIN.into())
     }
+}
+
+/// Whether calls on a descriptor do not wait, since whoever opened it wanted that.
+fn is_nonblocking(handle: Handle<'_>) -> Result<bool> {
+    Ok(rustix::fs::fcntl_getfl(handle)?.contains(OFlags::NONBLOCK))
+}
+
+/// How long a read of a terminal waits before it gives up and returns nothing, if the terminal is set so: VTIME with
+/// VMIN 0, without line editing.
+pub fn read_timeout(handle: Handle<'_>) -> Option<Duration> {
+    use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
+    let mode = tcgetattr(handle).ok()?;
+    let codes = &mode.special_codes;
+    let gives_up = !mode.local_modes.contains(LocalModes::ICANON) && codes[SpecialCodeIndex::VMIN] == 0;
+    gives_up.then(|| Duration::from_millis(100) * u32::from(codes[SpecialCodeIndex::VTIME]))
 }
 
 /// Whether the kernel has no way not to wait on this kind of file.
@@ -298,7 +316,8 @@ pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
 
 /// What kind of stream something open is.
 pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
-    let mode = rustix::fs::fstat(handle)?.st_mode;
+    let stat = rustix::fs::fstat(handle)?;
+    let mode = stat.st_mode;
     Ok(match rustix::fs::FileType::from_raw_mode(mode) {
         rustix::fs::FileType::Fifo => StreamKind::Pipe,
         rustix::fs::FileType::Socket => {
@@ -307,15 +326,44 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
                 _ => Filetype::SocketStream,
             })
         }
+        rustix::fs::FileType::RegularFile
+        | rustix::fs::FileType::Directory
+        | rustix::fs::FileType::BlockDevice => StreamKind::Ready(filetype(mode)),
         rustix::fs::FileType::CharacterDevice if rustix::termios::isatty(handle) => StreamKind::Terminal,
-        _ => StreamKind::Ready(filetype(mode)),
+        rustix::fs::FileType::CharacterDevice if never_waits(&stat) => {
+            StreamKind::Ready(Filetype::CharacterDevice)
+        }
+        _ => StreamKind::Device(filetype(mode)),
     })
+}
+
+/// Whether a device is `/dev/null`, `zero`, `full` or `urandom`, whose numbers Linux has fixed.
+#[cfg(target_os = "linux")]
+fn never_waits(stat: &rustix::fs::Stat) -> bool {
+    const MEMORY_DEVICES: u32 = 1;
+    let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    major == MEMORY_DEVICES && matches!(minor, 3 | 5 | 7 | 9)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn never_waits(_: &rustix::fs::Stat) -> bool {
+    false
 }
 
 /// The flags a descriptor of the host's has and the guest may know: whether writes append.
 pub fn stream_flags(handle: Handle<'_>) -> Result<Fdflags> {
     let append = rustix::fs::fcntl_getfl(handle)?.contains(OFlags::APPEND);
     Ok(if append { Fdflags::APPEND } else { Fdflags::empty() })
+}
+
+/// The rights to read and write that a descriptor of the host's was opened with.
+pub fn stream_directions(handle: Handle<'_>) -> Result<Rights> {
+    let mode = rustix::fs::fcntl_getfl(handle)? & OFlags::RWMODE;
+    Ok(match mode {
+        OFlags::RDONLY => Rights::FD_READ,
+        OFlags::WRONLY => Rights::FD_WRITE,
+        _ => Rights::FD_READ | Rights::FD_WRITE,
+    })
 }
 
 /// Bytes that can be read now, 0 where the system cannot tell.

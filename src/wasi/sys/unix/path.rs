@@ -1,11 +1,12 @@
-//! Paths and attributes. Of paths of several names, cap-std finds the parents. A single name needs no resolving: it is
-//! one system call, none of which follows a link but to open it.
+//! Paths and attributes.
 
-use super::{Handle, handle};
+use super::Handle;
+use super::resolve::{follow, locate, locate_and, locate_existing, without_trailing_slashes};
 use crate::wasi::fd::NewTime;
 use crate::wasi::types::{Filestat, Filetype, Timestamp};
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Result;
@@ -53,89 +54,39 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     Ok(filestat(&rustix::fs::fstat(handle)?))
 }
 
-/// Attributes of what a path leads to. A single name needs no resolving.
+/// Attributes of what a path leads to.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    if is_name(path) {
-        let stat = stat_name(dir, path)?;
-        if !follows || stat.filetype != Filetype::SymbolicLink {
-            return Ok(stat);
-        }
-        if let Some(stat) = stat_neighbour(dir, path) {
-            return Ok(stat);
-        }
-    }
-    stat_path(dir, path, follows)
-}
-
-/// Attributes of what has a name in a directory, be it a link.
-fn stat_name(dir: &Dir, name: &Path) -> Result<Filestat> {
-    Ok(filestat(&rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
-}
-
-/// Attributes of what a link leads to that is a name in its own directory, as most links are, if that is no link again.
-/// It takes two short calls, where to resolve it takes three long ones.
-fn stat_neighbour(dir: &Dir, link: &Path) -> Option<Filestat> {
-    // Room for the longest name and a byte: what fills it may have been cut.
-    let mut buffer = [MaybeUninit::uninit(); 256];
-    let (target, rest) = rustix::fs::readlinkat_raw(dir, link, &mut buffer).ok()?;
-    let target = Path::new(OsStr::from_bytes(target));
-    if rest.is_empty() || !is_name(target) {
-        return None;
-    }
-    let stat = stat_name(dir, target).ok()?;
-    (stat.filetype != Filetype::SymbolicLink).then_some(stat)
-}
-
-#[cfg(target_os = "linux")]
-fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    stat(handle(&super::open::find(dir, path, follows)?))
-}
-
-/// Without `O_PATH` nothing is opened: that would follow links, wait for FIFOs, and ask for permission to read.
-#[cfg(not(target_os = "linux"))]
-fn stat_path(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    use cap_std::fs::MetadataExt;
-    let stat = if follows { dir.metadata(path)? } else { dir.symlink_metadata(path)? };
-    Ok(Filestat {
-        dev: stat.dev(),
-        ino: stat.ino(),
-        filetype: filetype(stat.mode() as rustix::fs::RawMode),
-        nlink: stat.nlink(),
-        size: stat.size(),
-        atim: nanoseconds_of(stat.atime(), stat.atime_nsec()),
-        mtim: nanoseconds_of(stat.mtime(), stat.mtime_nsec()),
-        ctim: nanoseconds_of(stat.ctime(), stat.ctime_nsec()),
+    follow(dir, path, locate_existing, |located| {
+        let stat = filestat(&rustix::fs::statat(located.parent(), located.name, AtFlags::SYMLINK_NOFOLLOW)?);
+        Ok((!follows || stat.filetype != Filetype::SymbolicLink).then_some(stat))
     })
 }
 
-/// Whether a path is a name in a directory, with nothing to resolve but itself.
-fn is_name(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_bytes();
-    !bytes.contains(&b'/') && !matches!(bytes, b"" | b"." | b"..")
+/// Levels above a directory that [`parent_ino`] looks at.
+const MAX_LEVELS: usize = 1024;
+
+/// Returns the serial number of the directory above a directory, if one of the directories above is one that `is_within`
+/// knows by its device and serial number. Takes no descriptor.
+pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
+    let mut path = String::from("..");
+    let parent = stat_above(dir, &path)?;
+    let mut above = (parent.dev, parent.ino);
+    for _ in 1..MAX_LEVELS {
+        if is_within(above) {
+            return Ok(Some(parent.ino));
+        }
+        path += "/..";
+        let stat = stat_above(dir, &path)?;
+        if above == (stat.dev, stat.ino) {
+            break;
+        }
+        above = (stat.dev, stat.ino);
+    }
+    Ok(None)
 }
 
-/// Serial number of the directory above a directory, if the way up meets one that `is_within` knows by its
-/// device and serial number.
-pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
-    #[cfg(target_os = "linux")]
-    const FLAGS: OFlags = OFlags::PATH;
-    #[cfg(not(target_os = "linux"))]
-    const FLAGS: OFlags = OFlags::RDONLY;
-    let above = |dir: Handle<'_>| {
-        let flags = FLAGS | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(dir, "..", flags, Mode::empty())?;
-        stat(handle(&dir)).map(|stat| (dir, stat))
-    };
-    let (mut dir, parent) = above(dir)?;
-    let mut id = (parent.dev, parent.ino);
-    while !is_within(id) {
-        let (next, stat) = above(handle(&dir))?;
-        if id == (stat.dev, stat.ino) {
-            return Ok(None);
-        }
-        (dir, id) = (next, (stat.dev, stat.ino));
-    }
-    Ok(Some(parent.ino))
+fn stat_above(dir: Handle<'_>, path: &str) -> Result<Filestat> {
+    Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Reads all entries of a directory.
@@ -173,96 +124,80 @@ pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime
     Ok(rustix::fs::futimens(handle, &timestamps(atim, mtim))?)
 }
 
-/// Sets the times of what a path names, without following a link that is the last component and without
-/// opening it, which could make a FIFO wait.
-pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+/// Sets the times of what a path names, without opening it, which could make a FIFO wait.
+pub fn set_times_at(
+    dir: &Dir,
+    path: &Path,
+    follows: bool,
+    atim: Option<NewTime>,
+    mtim: Option<NewTime>,
+) -> Result<()> {
     let times = timestamps(atim, mtim);
-    if is_name(path) {
-        return Ok(rustix::fs::utimensat(dir, path, &times, AtFlags::SYMLINK_NOFOLLOW)?);
-    }
-    let (parent, name) = match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() && !names_directory(path) => {
-            (dir.open_dir(parent)?, name)
-        }
-        _ => (dir.open_dir(path)?, OsStr::new(".")),
-    };
-    Ok(rustix::fs::utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    locate_and(dir, path, follows, |located| {
+        Ok(rustix::fs::utimensat(located.parent(), located.name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    })
 }
 
 /// Creates a directory.
 pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
-    if is_name(path) {
-        return Ok(rustix::fs::mkdirat(dir, path, Mode::from_bits_retain(0o777))?);
-    }
-    dir.create_dir(path)
+    let located = locate(dir, path)?;
+    Ok(rustix::fs::mkdirat(located.parent(), located.name, Mode::from_bits_retain(0o777))?)
 }
 
 /// Makes a hard link.
-pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
-    if is_name(old_path) && is_name(new_path) {
-        return Ok(rustix::fs::linkat(old_dir, old_path, new_dir, new_path, AtFlags::empty())?);
-    }
-    old_dir.hard_link(old_path, new_dir, new_path)
+pub fn hard_link(
+    old_dir: &Dir,
+    old_path: &Path,
+    follows: bool,
+    new_dir: &Dir,
+    new_path: &Path,
+) -> Result<()> {
+    let new = locate(new_dir, new_path)?;
+    locate_and(old_dir, old_path, follows, |old| {
+        Ok(rustix::fs::linkat(old.parent(), old.name, new.parent(), new.name, AtFlags::empty())?)
+    })
 }
 
 /// Gives `then` what a symbolic link points at, in the guest's encoding.
 pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-    if is_name(path) {
-        let mut buffer = [MaybeUninit::uninit(); LINK_MAX];
-        let (target, _) = rustix::fs::readlinkat_raw(dir, path, &mut buffer)?;
-        return Ok(then(target));
-    }
-    Ok(then(dir.read_link_contents(path)?.as_os_str().as_bytes()))
+    let located = locate_existing(dir, path)?;
+    let mut buffer = [MaybeUninit::uninit(); LINK_MAX];
+    let (target, _) = rustix::fs::readlinkat_raw(located.parent(), located.name, &mut buffer)?;
+    Ok(then(target))
 }
 
-/// Removes an empty directory.
+/// Removes an empty directory. One that ends in `..` is not empty: it holds what the path came from.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
-    if is_name(path) {
-        return Ok(rustix::fs::unlinkat(dir, path, AtFlags::REMOVEDIR)?);
+    let located = locate(dir, path)?;
+    if without_trailing_slashes(path).as_os_str().as_bytes().ends_with(b"..")
+        && located.name == Path::new(".")
+    {
+        return Err(Errno::NOTEMPTY.into());
     }
-    dir.remove_dir(path)
+    Ok(rustix::fs::unlinkat(located.parent(), located.name, AtFlags::REMOVEDIR)?)
 }
 
 /// Renames a file or directory.
 pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
-    if is_name(old_path) && is_name(new_path) {
-        return Ok(rustix::fs::renameat(old_dir, old_path, new_dir, new_path)?);
-    }
-    old_dir.rename(old_path, new_dir, new_path)
+    let (old, new) = (locate(old_dir, old_path)?, locate(new_dir, new_path)?);
+    Ok(rustix::fs::renameat(old.parent(), old.name, new.parent(), new.name)?)
 }
 
 /// Makes a symbolic link.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
-    if is_name(link) {
-        return Ok(rustix::fs::symlinkat(target, dir, link)?);
-    }
-    dir.symlink_contents(target, link)
+    let located = locate(dir, link)?;
+    Ok(rustix::fs::symlinkat(target, located.parent(), located.name)?)
 }
 
 /// Removes a file or link.
 pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
-    if is_name(path) {
-        return Ok(rustix::fs::unlinkat(dir, path, AtFlags::empty())?);
-    }
-    dir.remove_file(path)
+    let located = locate(dir, path)?;
+    Ok(rustix::fs::unlinkat(located.parent(), located.name, AtFlags::empty())?)
 }
 
 /// A path in the guest's encoding, which here is the system's own.
 pub fn path(bytes: &[u8]) -> Result<&Path> {
     Ok(Path::new(OsStr::from_bytes(bytes)))
-}
-
-/// Whether a path can only be that of a directory, since it ends in a slash, `.` or `..`.
-pub(super) fn names_directory(path: &Path) -> bool {
-    let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
-    matches!(last, Some(b"" | b"." | b".."))
-}
-
-/// A path less the slashes at its end, which name the same directory.
-pub fn without_trailing_slashes(path: &Path) -> &Path {
-    let bytes = path.as_os_str().as_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
-    Path::new(OsStr::from_bytes(&bytes[..end]))
 }
 
 /// Which mount something open was reached through, where the system tells.
@@ -305,15 +240,38 @@ pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
     }
 }
 
-/// Opens the directory at a path of the host's, for reading: unlike the handles that cap-std makes to resolve
-/// paths, this one can be listed and synced.
-pub fn open_directory(path: &Path) -> Result<File> {
-    Ok(rustix::fs::open(path, DIRECTORY, Mode::empty())?.into())
+/// Opens the directory at a path of the host's, for reading: it can be listed and synced. With `keeps_atime` listing it
+/// leaves the time of the last access, where the system allows that.
+pub fn open_directory(path: &Path, keeps_atime: bool) -> Result<File> {
+    open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
+        Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    })
 }
 
 /// Opens the directory again that a descriptor of the host's is, whatever that was opened for.
-pub fn reopen_directory(fd: i32) -> Result<File> {
-    Ok(rustix::fs::openat(&*super::host_stream(fd)?, ".", DIRECTORY, Mode::empty())?.into())
+pub fn reopen_directory(fd: i32, keeps_atime: bool) -> Result<File> {
+    let dir = super::host_stream(fd)?;
+    open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
+        Ok(rustix::fs::openat(&*dir, ".", flags, Mode::empty())?.into())
+    })
+}
+
+/// Calls `open` with flags that leave the time of the last access alone, and without them if only the owner of the file
+/// may ask for that.
+pub(super) fn open_keeping_atime(
+    flags: OFlags,
+    keeps_atime: bool,
+    open: impl Fn(OFlags) -> Result<File>,
+) -> Result<File> {
+    #[cfg(target_os = "linux")]
+    if keeps_atime {
+        match open(flags | OFlags::NOATIME) {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            opened => return opened,
+        }
+    }
+    let _ = keeps_atime;
+    open(flags)
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

@@ -14,8 +14,9 @@ use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use windows_sys::Win32::Foundation::{
-    ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_FILENAME_EXCED_RANGE, ERROR_INVALID_NAME,
-    ERROR_NO_UNICODE_TRANSLATION, ERROR_PRIVILEGE_NOT_HELD, GENERIC_READ,
+    ERROR_DIR_NOT_EMPTY, ERROR_DIRECTORY, ERROR_DIRECTORY_NOT_SUPPORTED, ERROR_FILENAME_EXCED_RANGE,
+    ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_NO_UNICODE_TRANSLATION, ERROR_PRIVILEGE_NOT_HELD,
+    GENERIC_READ,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_BACKUP_SEMANTICS, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES,
@@ -40,9 +41,15 @@ pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<
     }
 }
 
-/// Sets the times of what a path names, without following a link that is the last component.
-pub fn set_times_at(dir: &Dir, path: &Path, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
-    set_file_times(handle(&open_for(dir, path, FILE_WRITE_ATTRIBUTES, false)?), atim, mtim)
+/// Sets the times of what a path names.
+pub fn set_times_at(
+    dir: &Dir,
+    path: &Path,
+    follows: bool,
+    atim: Option<NewTime>,
+    mtim: Option<NewTime>,
+) -> Result<()> {
+    set_file_times(handle(&open_for(dir, path, FILE_WRITE_ATTRIBUTES, follows)?), atim, mtim)
 }
 
 /// Creates a directory.
@@ -51,13 +58,26 @@ pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
 }
 
 /// Makes a hard link, of no directory.
-pub fn hard_link(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
+pub fn hard_link(
+    old_dir: &Dir,
+    old_path: &Path,
+    follows: bool,
+    new_dir: &Dir,
+    new_path: &Path,
+) -> Result<()> {
+    let old_path = &if follows { canonicalize(old_dir, old_path)? } else { old_path.to_owned() };
     old_dir.hard_link(old_path, new_dir, new_path).map_err(|refused| {
         match stat_at(old_dir, old_path, false) {
             Ok(Filestat { filetype: Filetype::Directory, .. }) => error(ERROR_PRIVILEGE_NOT_HELD),
             _ => refused,
         }
     })
+}
+
+/// The path of what a path leads to, without links. Should that become a link before it is used, the link is taken.
+fn canonicalize(dir: &Dir, path: &Path) -> Result<PathBuf> {
+    let path = dir.canonicalize(path)?;
+    Ok(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
 }
 
 /// Gives `then` what a symbolic link points at, in the guest's encoding.
@@ -67,8 +87,14 @@ pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Re
     Ok(then(target.replace('\\', "/").as_bytes()))
 }
 
-/// Removes an empty directory. Windows would take a link to one for it.
+/// Removes an empty directory. Windows would take a link to one for it. A path that ends in `.` is refused as on other
+/// systems, and so is one that ends in `..`.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
+    match path.as_os_str().as_encoded_bytes().rsplit(|byte| matches!(byte, b'/' | b'\\')).next() {
+        Some(b".") => return stat_at(dir, path, true).and(Err(error(ERROR_INVALID_PARAMETER))),
+        Some(b"..") => return stat_at(dir, path, true).and(Err(error(ERROR_DIR_NOT_EMPTY))),
+        _ => {}
+    }
     if stat_at(dir, path, false)?.filetype == Filetype::SymbolicLink {
         return Err(error(ERROR_DIRECTORY));
     }
@@ -157,13 +183,13 @@ pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
 }
 
 /// Opens the directory at a path of the host's, for reading, and so that it stays where it is.
-pub fn open_directory(path: &Path) -> Result<File> {
+pub fn open_directory(path: &Path, _keeps_atime: bool) -> Result<File> {
     Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
 }
 
 /// Opens the directory again that a descriptor of the host's is, so that it stays where it is: Node's own lets it be
 /// renamed.
-pub fn reopen_directory(fd: i32) -> Result<File> {
+pub fn reopen_directory(fd: i32, _keeps_atime: bool) -> Result<File> {
     let given = host_stream(fd)?;
     if stat(handle(&*given))?.filetype != Filetype::Directory {
         return Err(error(ERROR_DIRECTORY));

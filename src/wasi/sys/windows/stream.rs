@@ -4,7 +4,7 @@ use super::transfer::is_end;
 use super::{Handle, check, console, error, file_type, net, seek, stat};
 use crate::wasi::io::StreamKind;
 use crate::wasi::poll::{Interest, Readiness};
-use crate::wasi::types::{Fdflags, Filesize, Filetype, Whence};
+use crate::wasi::types::{Fdflags, Filesize, Filetype, Rights, Whence};
 use std::fs::File;
 use std::io::Result;
 use std::mem::ManuallyDrop;
@@ -66,6 +66,16 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
 /// a file once instead of appending.
 pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
     Ok(Fdflags::empty())
+}
+
+/// The rights to read and write that a descriptor of the host's has: the system does not tell, so both.
+pub fn stream_directions(_: Handle<'_>) -> Result<Rights> {
+    Ok(Rights::FD_READ | Rights::FD_WRITE)
+}
+
+/// How long a read of a terminal waits before it gives up: no console can be set so.
+pub fn read_timeout(_: Handle<'_>) -> Option<Duration> {
+    None
 }
 
 /// Bytes that can be read now, 0 where the system cannot tell.
