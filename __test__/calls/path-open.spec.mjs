@@ -56,7 +56,7 @@ for (const [title, rows] of Object.entries({
     ['INVAL', open('new', { oflags: CREAT | DIRECTORY })],
   ],
   'no path at all': [
-    ['INVAL', open('')],
+    ['NOENT', open('')],
     ['INVAL', open('file\0')],
     ['INVAL', open('fi\0le')],
     ['INVAL', open('\0')],

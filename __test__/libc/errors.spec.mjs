@@ -35,8 +35,8 @@ symlink("x", "file"): EEXIST
 
 test('a path is taken by its length, and is neither empty nor has a NUL in it', async (t) => {
   await prints(t, 'errors', 'bytes of paths', `
-create_directory(3, "", 0): EINVAL
-filestat(3, 0, "", 0, &st): EINVAL
+create_directory(3, "", 0): ENOENT
+filestat(3, 0, "", 0, &st): ENOENT
 create_directory(3, nul_within, 3): EINVAL
 create_directory(3, nul_after, 5): EINVAL
 filestat(3, 0, file_nul_after, 5, &st): EINVAL

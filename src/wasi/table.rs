@@ -106,19 +106,22 @@ impl Entry {
     }
 
     /// Checks that it has all these rights, else returns `ENOTCAPABLE`; before that the errno of POSIX for what the
-    /// descriptor cannot do at all: `ESPIPE` without a position, `EISDIR` to read a directory, `EBADF` without the
-    /// direction. `EROFS` if it is read-only and a right is to change something.
+    /// descriptor cannot do at all: `ESPIPE` without a position, `EBADF` without the direction (a directory is open for
+    /// reading, but only by `fd_readdir`). `EROFS` if it is read-only and a right is to change something.
     pub fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
             let refused = self.readonly && rights.intersects(Rights::CHANGING);
             return if refused { Err(Errno::Rofs.into()) } else { Ok(()) };
         }
         let positions = rights.intersects(Rights::FD_SEEK | Rights::FD_TELL);
+        let never_open = match self.descriptor.filetype() {
+            Filetype::Directory => rights.contains(Rights::FD_WRITE),
+            _ => !self.opened.contains(rights & Rights::DIRECTIONS),
+        };
         let errno = match &self.descriptor {
             Descriptor::Pipe(_) if positions => Errno::Spipe,
             Descriptor::Stream(stream) if positions && !stream.is_seekable() => Errno::Spipe,
-            Descriptor::Dir(_) if rights.contains(Rights::FD_READ) => Errno::Isdir,
-            _ if !self.opened.contains(rights & Rights::DIRECTIONS) => Errno::Badf,
+            _ if never_open => Errno::Badf,
             _ => Errno::Notcapable,
         };
         Err(errno.into())

@@ -32,9 +32,7 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
       ask(prestats, 'fd_prestat_dir_name', fd, 64, 100), prestats.text(64, nameLength + 1),
     ]
   }
-  const file = prestats.open('a')
-  rows['prestat of stdio, of a file and of the first unused'] = [0, 1, file, file + 1].map((fd) =>
-    ask(prestats, 'fd_prestat_get', fd, 0))
+  rows['prestat of the first unused'] = ask(prestats, 'fd_prestat_get', 6, 0)
 
   const numbers = make()
   const order = []
@@ -56,7 +54,7 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
     'from an unused number': ask(moving, 'fd_renumber', 50, a),
     'to a used number': [ask(moving, 'fd_renumber', a, b), moving.read(b), ask(moving, 'fd_tell', a, 0)],
     'the next number': moving.open('c'),
-    'over a preopen': [ask(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4), ask(moving, 'fd_prestat_get', 4, 0)],
+    'over a preopen': [ask(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4)],
     'over stdout': [ask(moving, 'fd_renumber', 4, 1), moving.seek(1, 0), moving.read(1)],
     'a preopen': [ask(moving, 'fd_renumber', 5, 1), moving.read(moving.open('c', { dirfd: 1 }))],
   }
