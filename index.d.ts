@@ -165,7 +165,9 @@ export interface WASIOptions {
    * TCP sockets on which the guest may accept connections: the address of a new one, an IP address and a port such as
    * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
    * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
-   * how many there are, unless `env` says something else. A guest that waits for a connection waits as in every call:
+   * how many there are, unless `env` says something else. They show `NONBLOCK`, which takes effect once the guest has
+   * called `fd_fdstat_get` or `fd_fdstat_set_flags` on the socket: until then `sock_accept` waits, afterwards it is
+   * `EAGAIN` (6) without a connection, unless the guest clears the flag. A guest that waits for a connection waits as in every call:
    * run it in a worker if the thread has something else to do. What cannot be had is an `Error` with the `code`
    * `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a TCP socket that listens), ….
    * Not in node:wasi.
