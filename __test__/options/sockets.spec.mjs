@@ -1,18 +1,16 @@
 // `sockets`: sockets that listen, given to the guest. It runs in a worker, and its clients here.
 
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { createRequire } from 'node:module'
 import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { EVENTTYPE, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { serve as serveModule } from '../support/serve.mjs'
 
-const main = createRequire(import.meta.url).resolve('capwasi')
 const server = new WebAssembly.Module(readFileSync(new URL('../guests/server.wasm', import.meta.url)))
 const posix = process.platform === 'win32' ? test.skip : test
 const v6 = await new Promise((resolve) => {
@@ -20,33 +18,8 @@ const v6 = await new Promise((resolve) => {
   probe.listen(0, '::1', () => probe.close(() => resolve(true)))
 })
 
-/**
- * Runs a scenario of the server in a worker: its addresses, what it prints, and a promise of its exit code.
- */
-async function serve(t, scenario, options = {}) {
-  const output = hostFile(t)
-  const script = `
-    const { parentPort, workerData: { main, server, options } } = require('node:worker_threads')
-    const { WASI } = require(main)
-    const wasi = new WASI(options)
-    const instance = new WebAssembly.Instance(server, wasi.getImportObject())
-    parentPort.postMessage(wasi.addresses)
-    parentPort.postMessage(wasi.start(instance))`
-  const worker = new Worker(script, {
-    eval: true,
-    workerData: {
-      main, server,
-      options: { version: 'preview1', args: ['server', scenario], stdout: output.fd, sockets: ['127.0.0.1:0'], ...options },
-    },
-  })
-  t.teardown(() => worker.terminate())
-  const messages = on(worker, 'message') // Both may come at once.
-  const message = async () => (await messages.next()).value[0]
-  const addresses = await message()
-  const code = message()
-  code.catch(() => {})
-  return { worker, addresses, code, output }
-}
+/** Runs a scenario of the server. */
+const serve = (t, scenario, options) => serveModule(t, server, { args: ['server', scenario], ...options })
 
 const portOf = (address) => Number(/:(\d+)$/.exec(address)[1])
 const hostOf = (address) => /^\[?(.*?)\]?:\d+$/.exec(address)[1]
