@@ -358,7 +358,7 @@ fn an_accepted_connection_has_nonblock_only_if_sock_accept_asked_for_it() {
         let (mut guest, address) = listening();
         let _client = TcpStream::connect(address).unwrap();
         assert_eq!(finish(&mut guest, "sock_accept", &[0, asked, OUT], Attempt::default()), Ok(()));
-        let fd = guest.u32(OUT).into();
+        let fd = guest.u32(OUT);
         let iovs = guest.iovs(&[(2000, 3)]);
         if asked == 0 {
             guest.waits("fd_read", &[fd, iovs, 1, OUT], Attempt::default());
