@@ -165,7 +165,9 @@ export interface WASIOptions {
    * TCP sockets on which the guest may accept connections: the address of a new one, an IP address and a port such as
    * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
    * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
-   * how many there are, unless `env` says something else. A guest that waits for a connection waits as in every call:
+   * how many there are, unless `env` says something else. They show `NONBLOCK`, which takes effect once the guest has
+   * called `fd_fdstat_get` or `fd_fdstat_set_flags` on the socket: until then `sock_accept` waits, afterwards it is
+   * `EAGAIN` (6) without a connection, unless the guest clears the flag. A guest that waits for a connection waits as in every call:
    * run it in a worker if the thread has something else to do. What cannot be had is an `Error` with the `code`
    * `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a TCP socket that listens), ….
    * Not in node:wasi.
@@ -217,7 +219,9 @@ export class WASI {
   /**
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad
    * option, which the message names, in node:wasi's words where it has some; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
-   * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`.
+   * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`, without `--allow-fs-read` for a preopen, or
+   * without `--allow-fs-write` for one that is not read-only; it has a `permission` and a `resource`, as Node's has.
+   * `process.permission` is the one that there was when capwasi was loaded.
    */
   constructor(options?: WASIOptions)
 

@@ -121,10 +121,12 @@ impl Wasi {
         self.add_listener(sys::host_listener(fd)?, true)
     }
 
+    /// Adds a listener with `NONBLOCK`, by which Go polls it. The flag takes effect once the guest has read or set the
+    /// flags: a program that does neither expects `sock_accept` to wait.
     fn add_listener(&mut self, listener: TcpListener, is_lent: bool) -> std::result::Result<(), Errno> {
         self.addresses.push(listener.local_addr()?);
         let listener = Descriptor::Stream(Stream::listener(listener, is_lent));
-        self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::empty()))
+        self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::NONBLOCK))
     }
 
     fn add(&mut self, entry: Entry) -> std::result::Result<(), Errno> {

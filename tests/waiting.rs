@@ -8,7 +8,7 @@ use capwasi::wasi::abi::Attempt;
 use capwasi::wasi::errno::{Errno, Failure};
 use common::{Guest, NONBLOCK, OUT, Tree};
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
@@ -265,6 +265,108 @@ fn accepting_waits_for_a_connection_and_gives_it_the_lowest_number() {
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     assert_eq!(text, "hello");
+}
+
+/// A guest with a listening socket as descriptor 0, and the address of that.
+fn listening() -> (Guest, SocketAddr) {
+    let mut wasi = Wasi::default();
+    wasi.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = wasi.addresses[0];
+    (Guest::new(wasi), address)
+}
+
+/// The flags that `fd_fdstat_get` shows.
+fn flags(guest: &mut Guest, fd: u64) -> u64 {
+    guest.must("fd_fdstat_get", &[fd, OUT]);
+    guest.u16(OUT + 2).into()
+}
+
+const ACCEPT: &[u64] = &[0, 0, OUT];
+
+#[test]
+fn sock_accept_without_a_look_at_the_flags_waits() {
+    let (mut guest, address) = listening();
+    let wait = guest.waits("sock_accept", ACCEPT, Attempt::default());
+    let _client = TcpStream::connect(address).unwrap();
+    assert!(wait.block(LONG).unwrap());
+    assert_eq!(finish(&mut guest, "sock_accept", ACCEPT, wait.attempt), Ok(()));
+    // A connection does not make the next call wait less.
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+}
+
+#[test]
+fn sock_accept_waits_after_other_questions_about_the_socket() {
+    let (mut guest, _) = listening();
+    guest.must("fd_prestat_get", &[0, OUT]);
+    guest.must("fd_filestat_get", &[0, OUT]);
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+}
+
+#[test]
+fn a_listening_socket_shows_nonblock_and_sock_accept_then_fails_with_eagain() {
+    let (mut guest, address) = listening();
+    let wait = guest.waits("sock_accept", ACCEPT, Attempt::default());
+    assert_eq!(flags(&mut guest, 0), NONBLOCK);
+    assert_eq!(guest.call("sock_accept", ACCEPT), Err(Errno::Again));
+    let _client = TcpStream::connect(address).unwrap();
+    assert!(wait.block(LONG).unwrap());
+    guest.must("sock_accept", ACCEPT);
+    assert_eq!(guest.call("sock_accept", ACCEPT), Err(Errno::Again));
+}
+
+#[test]
+fn a_listening_socket_of_the_host_shows_nonblock_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wasi = Wasi::default();
+    wasi.add_host_socket(listener.as_raw_fd()).unwrap();
+    let mut guest = Guest::new(wasi);
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+    assert_eq!(flags(&mut guest, 0), NONBLOCK);
+    assert_eq!(guest.call("sock_accept", ACCEPT), Err(Errno::Again));
+    assert!(!rustix::fs::fcntl_getfl(&listener).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn sock_accept_obeys_the_flags_that_the_guest_sets() {
+    let (mut guest, _) = listening();
+    guest.must("fd_fdstat_set_flags", &[0, NONBLOCK]);
+    assert_eq!(guest.call("sock_accept", ACCEPT), Err(Errno::Again));
+    guest.must("fd_fdstat_set_flags", &[0, 0]);
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+    // For good, also after a look.
+    assert_eq!(flags(&mut guest, 0), 0);
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+}
+
+#[test]
+fn fd_fdstat_get_of_one_listening_socket_leaves_the_other_waiting() {
+    let mut wasi = Wasi::default();
+    for _ in 0..2 {
+        wasi.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
+    }
+    let mut guest = Guest::new(wasi);
+    assert_eq!(flags(&mut guest, 1), NONBLOCK);
+    guest.waits("sock_accept", ACCEPT, Attempt::default());
+    // The state goes with the socket, not with the number.
+    guest.must("fd_renumber", &[1, 0]);
+    assert_eq!(guest.call("sock_accept", ACCEPT), Err(Errno::Again));
+}
+
+#[test]
+fn an_accepted_connection_has_nonblock_only_if_sock_accept_asked_for_it() {
+    for asked in [0, NONBLOCK] {
+        let (mut guest, address) = listening();
+        let _client = TcpStream::connect(address).unwrap();
+        assert_eq!(finish(&mut guest, "sock_accept", &[0, asked, OUT], Attempt::default()), Ok(()));
+        let fd = guest.u32(OUT);
+        let iovs = guest.iovs(&[(2000, 3)]);
+        if asked == 0 {
+            guest.waits("fd_read", &[fd, iovs, 1, OUT], Attempt::default());
+        } else {
+            assert_eq!(guest.call("fd_read", &[fd, iovs, 1, OUT]), Err(Errno::Again));
+        }
+        assert_eq!(flags(&mut guest, fd), asked);
+    }
 }
 
 #[test]

@@ -74,6 +74,28 @@ static void closed_peer(void) {
   SHOW(read(fd, buffer, 1) <= 0);
 }
 
+// Reads, clears and sets O_NONBLOCK, and accepts a client in each state.
+static void flags(void) {
+  SHOW_BOOL(fcntl(3, F_GETFL) & O_NONBLOCK);
+  SHOW(accept(3, NULL, NULL));
+  SHOW(fcntl(3, F_SETFL, fcntl(3, F_GETFL) & ~O_NONBLOCK));
+  fflush(stdout);
+  int fd = accept(3, NULL, NULL);
+  SHOW_BOOL(fcntl(fd, F_GETFL) & O_NONBLOCK);
+  say(fd, "waited");
+  close(fd);
+  SHOW(fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK));
+  SHOW(accept(3, NULL, NULL));
+  fflush(stdout);
+  struct pollfd client = {.fd = 3, .events = POLLIN};
+  poll(&client, 1, -1);
+  fd = accept4(3, NULL, NULL, SOCK_NONBLOCK);
+  SHOW_BOOL(fcntl(fd, F_GETFL) & O_NONBLOCK);
+  SHOW(read(fd, buffer, 1));
+  say(fd, "polled");
+  close(fd);
+}
+
 // A descriptor that is no directory must not keep a program from finding those that are.
 static void files(void) {
   show_file("file");
@@ -89,6 +111,7 @@ static void files(void) {
 
 int main(int argc, char **argv) {
   return run_scenario((struct scenario[]){
-    {"http", http}, {"several", several}, {"half closed", half_closed}, {"closed peer", closed_peer}, {"files", files}, {0},
+    {"http", http}, {"several", several}, {"half closed", half_closed}, {"closed peer", closed_peer}, {"files", files},
+    {"flags", flags}, {0},
   }, argc, argv);
 }

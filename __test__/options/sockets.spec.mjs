@@ -1,18 +1,16 @@
 // `sockets`: sockets that listen, given to the guest. It runs in a worker, and its clients here.
 
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { createRequire } from 'node:module'
 import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { EVENTTYPE, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { serve as serveModule } from '../support/serve.mjs'
 
-const main = createRequire(import.meta.url).resolve('capwasi')
 const server = new WebAssembly.Module(readFileSync(new URL('../guests/server.wasm', import.meta.url)))
 const posix = process.platform === 'win32' ? test.skip : test
 const v6 = await new Promise((resolve) => {
@@ -20,33 +18,8 @@ const v6 = await new Promise((resolve) => {
   probe.listen(0, '::1', () => probe.close(() => resolve(true)))
 })
 
-/**
- * Runs a scenario of the server in a worker: its addresses, what it prints, and a promise of its exit code.
- */
-async function serve(t, scenario, options = {}) {
-  const output = hostFile(t)
-  const script = `
-    const { parentPort, workerData: { main, server, options } } = require('node:worker_threads')
-    const { WASI } = require(main)
-    const wasi = new WASI(options)
-    const instance = new WebAssembly.Instance(server, wasi.getImportObject())
-    parentPort.postMessage(wasi.addresses)
-    parentPort.postMessage(wasi.start(instance))`
-  const worker = new Worker(script, {
-    eval: true,
-    workerData: {
-      main, server,
-      options: { version: 'preview1', args: ['server', scenario], stdout: output.fd, sockets: ['127.0.0.1:0'], ...options },
-    },
-  })
-  t.teardown(() => worker.terminate())
-  const messages = on(worker, 'message') // Both may come at once.
-  const message = async () => (await messages.next()).value[0]
-  const addresses = await message()
-  const code = message()
-  code.catch(() => {})
-  return { worker, addresses, code, output }
-}
+/** Runs a scenario of the server. */
+const serve = (t, scenario, options) => serveModule(t, server, { args: ['server', scenario], ...options })
 
 const portOf = (address) => Number(/:(\d+)$/.exec(address)[1])
 const hostOf = (address) => /^\[?(.*?)\]?:\d+$/.exec(address)[1]
@@ -126,6 +99,27 @@ type == SOCK_STREAM: yes
 `)
 })
 
+test('a C guest that reads, clears and sets O_NONBLOCK of its socket accepts accordingly', async (t) => {
+  const { addresses: [address], code, output } = await serve(t, 'flags')
+  const printed = async (lines) => {
+    while (output.text().split('\n').length <= lines) await setTimeout(10)
+  }
+  await printed(3)
+  t.is(await text(await client(t, address)), 'waited')
+  await printed(6)
+  t.is(await text(await client(t, address)), 'polled')
+  t.is(await code, 0)
+  t.is(output.text(), `fcntl(3, F_GETFL) & O_NONBLOCK: yes
+accept(3, NULL, NULL): EAGAIN
+fcntl(3, F_SETFL, fcntl(3, F_GETFL) & ~O_NONBLOCK): 0
+fcntl(fd, F_GETFL) & O_NONBLOCK: no
+fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK): 0
+accept(3, NULL, NULL): EAGAIN
+fcntl(fd, F_GETFL) & O_NONBLOCK: yes
+read(fd, buffer, 1): EAGAIN
+`)
+})
+
 test('a worker whose guest waits to accept ends, and its address is free again', async (t) => {
   const { worker, addresses: [address] } = await serve(t, 'http')
   await setTimeout(100)
@@ -182,12 +176,12 @@ test('`addresses` is an accessor of the prototype, which proxies and heirs find'
   wasi.close()
 })
 
-test('a socket without a client is AGAIN with NONBLOCK, and no connection to read from', (t) => {
+test('a socket without a client shows NONBLOCK, is AGAIN, and no connection to read from', (t) => {
   const guest = rawGuest({ sockets: ['127.0.0.1:0'] })
   t.deepEqual(guest.poll(
     { userdata: 1n, type: EVENTTYPE.FD_READ, fd: 3 }, { userdata: 2n, type: EVENTTYPE.CLOCK, id: 1, timeout: 1n },
   ).map(({ userdata }) => userdata), [2n])
-  guest.must('fd_fdstat_set_flags', 3, 4)
+  t.is(guest.fdstat(3).flags, 4)
   t.is(errnoName(guest.call.sock_accept(3, 0, 0)), 'AGAIN')
   t.true(['NOTCONN', 'PIPE'].includes(errnoName(guest.call.sock_send(3, ...guest.iovs('x'), 0, 0))))
   t.is(errnoName(guest.call.sock_recv(3, ...guest.iovs(1), 0, 0, 4)), 'NOTCONN')

@@ -1,12 +1,14 @@
 import test from 'ava'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, tree } from '../support/guest.mjs'
 
 const register = join(root, 'register.js')
 const capwasi = JSON.stringify(join(root, 'index.js'))
+
+const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
 
 /** Runs a program under a flag, and gives what it prints. */
 function run(t, flags, name, source) {
@@ -54,6 +56,119 @@ for (const flags of [['-r', register], ['--import', pathToFileURL(register).href
     t.is(run(t, flags, 'app.cjs', worker), 'true true\n')
   })
 }
+
+/** Starts itself again in every way, and prints how each copy of itself finds node:wasi. */
+const family = `
+  const { fork, spawnSync } = require('node:child_process')
+  const { once } = require('node:events')
+  const { readFileSync } = require('node:fs')
+  const { SHARE_ENV, Worker, isMainThread } = require('node:worker_threads')
+
+  const tell = async (name) => {
+    const { WASI } = await import('node:wasi')
+    const isOurs = (found) => found === require(${capwasi}).WASI
+    console.log(name + ':', isOurs(require('wasi').WASI) && isOurs(WASI) ? 'capwasi' : 'node:wasi')
+  }
+  const bare = { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot }
+  const inWorker = (name, options) => once(new Worker(__filename, { argv: [name], ...options }), 'exit')
+  const inFork = (name, options) => once(fork(__filename, [name], options), 'exit')
+  const spawned = (name, options) => spawnSync(process.execPath, ['--no-warnings', __filename, name], { stdio: 'inherit', ...options })
+
+  const start = async () => {
+    await inWorker('worker', {})
+    await inWorker('worker, env', { env: bare })
+    await inWorker('worker, execArgv', { execArgv: ['--no-warnings'] })
+    await inWorker('worker, execArgv, SHARE_ENV', { execArgv: [], env: SHARE_ENV })
+    await inWorker('worker, execArgv, env with NODE_OPTIONS', { execArgv: [], env: { ...process.env } })
+    await inWorker('worker, execArgv, env without', { execArgv: [], env: bare })
+    const source = readFileSync(__filename, 'utf8')
+    await once(new Worker(source, { eval: true, argv: ['worker of source'] }), 'exit')
+    await once(new Worker(source, { eval: true, argv: ['worker of source, execArgv'], execArgv: [] }), 'exit')
+    await inFork('fork', {})
+    await inFork('fork, env', { env: bare })
+    await inFork('fork, execArgv', { execArgv: ['--no-warnings'] })
+    await inFork('fork, execArgv, env without NODE_OPTIONS', { execArgv: ['--no-warnings'], env: bare })
+    spawned('spawn', {})
+    spawned('spawn, env without NODE_OPTIONS', { env: bare })
+  }
+  if (isMainThread && process.argv.length < 3) start()
+  else tell(process.argv[2])`
+
+for (const flags of [['-r', register], ['--import', pathToFileURL(register).href]]) {
+  test(`node ${flags[0]} register.js: workers and children have capwasi by its flags, or by its environment`, (t) => {
+    t.is(run(t, ['--no-warnings', ...flags], 'family.cjs', family), `worker: capwasi
+worker, env: capwasi
+worker, execArgv: capwasi
+worker, execArgv, SHARE_ENV: capwasi
+worker, execArgv, env with NODE_OPTIONS: capwasi
+worker, execArgv, env without: node:wasi
+worker of source: ${flags[0] === '-r' ? 'capwasi' : 'node:wasi'}
+worker of source, execArgv: capwasi
+fork: capwasi
+fork, env: capwasi
+fork, execArgv: capwasi
+fork, execArgv, env without NODE_OPTIONS: node:wasi
+spawn: capwasi
+spawn, env without NODE_OPTIONS: node:wasi
+`)
+  })
+}
+
+test('NODE_OPTIONS names register.js once, after what was there', (t) => {
+  const program = `
+    const { spawnSync } = require('node:child_process')
+    const { Worker, isMainThread } = require('node:worker_threads')
+    const [depth] = process.argv.slice(2)
+    console.log(process.env.NODE_OPTIONS)
+    if (isMainThread && depth > 0) {
+      spawnSync(process.execPath, [__filename, depth - 1], { stdio: 'inherit' })
+      new Worker(__filename, { argv: [0] })
+    }`
+  const file = join(tree(t, { 'app.cjs': program }), 'app.cjs')
+  const env = { ...process.env, NODE_OPTIONS: '--max-old-space-size=300' }
+  const { stdout } = spawnSync(process.execPath, ['-r', register, file, '2'], { encoding: 'utf8', env })
+  const lines = stdout.trim().split('\n')
+  t.is(lines.length, 5)
+  t.deepEqual([...new Set(lines)], [`--max-old-space-size=300 --require "${register.replaceAll('\\', '\\\\')}"`])
+})
+
+test('a path with spaces, quotes and backslashes comes through NODE_OPTIONS', (t) => {
+  const home = join(tree(t), process.platform === 'win32' ? "a b 'c'" : 'a b "c\\d" \\')
+  mkdirSync(home)
+  const files = readdirSync(root).filter((name) => /^(register|index|platform)\.js$|\.node$/.test(name))
+  for (const name of files) copyFileSync(join(root, name), join(home, name))
+  const child = `console.log(require('wasi').WASI === require(${JSON.stringify(join(home, 'index.js'))}).WASI)`
+  const program = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
+  t.is(execFileSync(process.execPath, ['-r', join(home, 'register.js'), '-e', program], { encoding: 'utf8' }), 'true\n')
+})
+
+/** Runs a program that has register.js by its parent's environment. */
+function inherited(flags, program) {
+  const env = { ...process.env, NODE_OPTIONS: `--require "${register.replaceAll('\\', '\\\\')}"` }
+  return spawnSync(process.execPath, ['--no-warnings', ...flags, '-e', program], { encoding: 'utf8', env })
+}
+
+const make = `
+  console.log('running')
+  try { new (require('wasi').WASI)({ version: 'preview1' }) } catch ({ code }) { console.log(code) }`
+
+test('a child that may not load addons runs, and has no WASI', (t) => {
+  const { status, stdout } = inherited(['--no-addons'], make)
+  t.deepEqual([status, stdout], [0, 'running\nERR_DLOPEN_DISABLED\n'])
+})
+
+test('a child with permissions runs, and has WASI if it has the permissions for it', (t) => {
+  const read = [permission, '--allow-fs-read=*']
+  t.is(inherited(read, make).stdout, 'running\nERR_DLOPEN_DISABLED\n')
+  t.is(inherited([...read, '--allow-addons'], make).stdout, 'running\nERR_ACCESS_DENIED\n')
+  t.is(inherited([...read, '--allow-addons', '--allow-wasi'], make).stdout, 'running\n')
+})
+
+test('a program that asks for register.js and may not load addons does not start', (t) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '-r', register, '-e', make], { encoding: 'utf8' })
+  t.deepEqual([status, stdout], [1, ''])
+  t.regex(stderr, /ERR_DLOPEN_DISABLED/)
+})
 
 test('nothing is said of an experimental feature, and other warnings are', (t) => {
   const program = 'require("wasi"); process.emitWarning("another")'

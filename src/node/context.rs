@@ -4,6 +4,7 @@
 use super::frame::Frame;
 use super::imports;
 use super::memory::{MemoryView, WeakRef};
+use super::options::Permissions;
 use super::termination;
 use crate::wasi::Wasi;
 use crate::wasi::trace::Shown;
@@ -61,6 +62,8 @@ pub struct Context {
     pub frame: Frame,
     prelude: OnceCell<Prelude>,
     stdio: OnceCell<StrongRef>,
+    /// Node's permissions, `None` without its permission model.
+    pub permissions: Option<Permissions>,
 }
 
 /// The class, and what prelude.js returned, under its names.
@@ -101,6 +104,7 @@ impl Context {
             frame: Frame::new(&env)?,
             prelude: OnceCell::new(),
             stdio: OnceCell::new(),
+            permissions: Permissions::capture(&env)?,
         });
         let prelude: Function<'_, Object<'_>, Object<'_>> = env.run_script(include_str!("prelude.js"))?;
         let prelude = prelude.call(imports::functions(&context)?)?;

@@ -2,6 +2,7 @@
 
 mod clock;
 mod limits;
+mod permission;
 mod preopens;
 mod random;
 mod sockets;
@@ -9,6 +10,7 @@ mod stdio;
 mod trace;
 
 pub use self::clock::nanoseconds;
+pub use self::permission::Permissions;
 use self::preopens::Preopen;
 use self::sockets::Socket;
 use self::stdio::Stdio;
@@ -84,7 +86,9 @@ impl<'env> Options<'env> {
         let random = random::read(env, &options)?;
         let limits = limits::read(env, &options)?;
         let trace = trace::read(env, &options)?;
-        permission(env)?;
+        if let Some(permissions) = &Context::of(*env)?.permissions {
+            permissions.require(env, &preopens)?;
+        }
         let mut wasi = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         wasi.clocks = Clocks::new(realtime, monotonic);
         wasi.random = random;
@@ -244,30 +248,6 @@ fn grouped(number: &str) -> String {
         grouped.push(digit);
     }
     grouped
-}
-
-/// With Node's permission model, `wasi` must have been allowed.
-fn permission(env: &Env) -> Result<()> {
-    let process: Unknown<'_> = env.get_global()?.get_named_property_unchecked("process")?;
-    if process.get_type()? != ValueType::Object {
-        return Ok(());
-    }
-    let permission: Unknown<'_> =
-        Object::from_unknown(process)?.get_named_property_unchecked("permission")?;
-    if permission.get_type()? != ValueType::Object {
-        return Ok(());
-    }
-    let has: Unknown<'_> = Object::from_unknown(permission)?.get_named_property_unchecked("has")?;
-    let allowed = call(env, has.raw(), Some(permission.raw()), &[env.create_string("wasi")?.raw()])?;
-    // SAFETY: `has` returned a value of this environment.
-    if unsafe { bool::from_napi_value(env.raw(), allowed)? } {
-        return Ok(());
-    }
-    let message = "Access to this API has been restricted. Use --allow-wasi to manage permissions.";
-    let mut error = error::create(env, Class::Error, "ERR_ACCESS_DENIED", message)?;
-    error.set_named_property("permission", "WASI")?;
-    error.set_named_property("resource", "")?;
-    Err(error::throw_value(env, error.raw()))
 }
 
 /// The embedder's functions, in an array by [`End`](crate::wasi::pipe::End), if there are any.

@@ -239,7 +239,7 @@ impl Stream {
         match read {
             Ok(0)
                 if self.awaits_writer.load(Relaxed)
-                    && !fd.flags().contains(Fdflags::NONBLOCK)
+                    && !fd.is_nonblocking()
                     && transfer::total(memory, iovs)? > 0 =>
             {
                 // No byte, and no writer that has been and gone: the end of a stream that has not begun.

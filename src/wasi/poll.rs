@@ -10,7 +10,7 @@ use super::memory::{List, Memory, Ptr};
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{
-    Clockid, Event, Eventrwflags, Eventtype, Fd, Fdflags, Filesize, Load, Rights, Size, Store, Subclockflags,
+    Clockid, Event, Eventrwflags, Eventtype, Fd, Filesize, Load, Rights, Size, Store, Subclockflags,
     Subscription, Timestamp,
 };
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub struct Wait {
 impl Wait {
     /// Waits for one stream; a guest that asked for `NONBLOCK` gets `AGAIN` instead.
     pub(super) fn on(fd: &Arc<Entry>, interest: Interest, attempt: Attempt) -> Failure {
-        if fd.flags().contains(Fdflags::NONBLOCK) {
+        if fd.is_nonblocking() {
             return Errno::Again.into();
         }
         let attempt = Attempt { fd: Some(Arc::clone(fd)), ..attempt };

@@ -8,7 +8,7 @@ use super::sys;
 use super::types::{Fd, Fdflags, Fdstat, Filetype, Rights};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What a descriptor is.
@@ -34,6 +34,8 @@ pub struct Entry {
     rights: AtomicU64,
     inheriting: AtomicU64,
     flags: AtomicU16,
+    /// Whether the guest has neither read nor set `flags`, which the host chose. `NONBLOCK` has no effect until then.
+    flags_unseen: AtomicBool,
     readonly: bool,
 }
 
@@ -49,12 +51,14 @@ impl Entry {
             _ if descriptor.is_terminal() => (rights & Rights::TERMINAL, Rights::empty()),
             _ => (rights, inheriting),
         };
+        let flags_unseen = AtomicBool::new(descriptor.is_listener());
         Self {
             descriptor,
             opened: rights,
             rights: AtomicU64::new(rights.bits()),
             inheriting: AtomicU64::new(inheriting.bits()),
             flags: AtomicU16::new(flags.bits()),
+            flags_unseen,
             readonly: false,
         }
     }
@@ -93,6 +97,13 @@ impl Entry {
     /// Sets its flags.
     pub fn set_flags(&self, flags: Fdflags) {
         self.flags.store(flags.bits(), Relaxed);
+        self.flags_unseen.store(false, Relaxed);
+    }
+
+    /// Returns whether a call that would wait fails with `EAGAIN` instead.
+    #[must_use]
+    pub fn is_nonblocking(&self) -> bool {
+        self.flags().contains(Fdflags::NONBLOCK) && !self.flags_unseen.load(Relaxed)
     }
 
     /// Takes rights away; `NOTCAPABLE` if it would add one.
@@ -136,9 +147,13 @@ impl Entry {
         Ok(dir)
     }
 
-    /// Its state, as the guest sees it.
+    /// Shows its state to the guest, which then knows its flags.
     #[must_use]
     pub fn fdstat(&self) -> Fdstat {
+        // A load first: threads of the guest then share the cache line.
+        if self.flags_unseen.load(Relaxed) {
+            self.flags_unseen.store(false, Relaxed);
+        }
         Fdstat {
             fs_filetype: self.descriptor.filetype(),
             fs_flags: self.flags(),
@@ -162,6 +177,10 @@ impl Descriptor {
 
     fn is_terminal(&self) -> bool {
         matches!(self, Descriptor::Stream(stream) if stream.is_terminal())
+    }
+
+    fn is_listener(&self) -> bool {
+        matches!(self, Descriptor::Stream(stream) if stream.is_listener())
     }
 
     /// The system's own handle; a pipe to the embedder has none, `INVAL`.

@@ -7,7 +7,7 @@ use super::memory::{List, Memory};
 use super::poll::{Interest, Wait};
 use super::sys;
 use super::table::Entry;
-use super::types::{Fdflags, Filesize, Iovec, Size};
+use super::types::{Filesize, Iovec, Size};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -99,9 +99,7 @@ pub(super) fn all(
         match uninterrupted(|| io(&buffers)) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
-            Err(error)
-                if error.kind() == ErrorKind::WouldBlock && !fd.flags().contains(Fdflags::NONBLOCK) =>
-            {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !fd.is_nonblocking() => {
                 return Err(Wait::on(fd, interest, Transferred::attempt(done as Size)));
             }
             Err(_) if done > 0 => break,

@@ -1,9 +1,9 @@
 //! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
 
 use super::{bool_or, descriptor, entries, get, refuse_others};
+use crate::node::context::Context;
 use crate::node::error::{self, Class, invalid_type, null_byte, quote};
 use crate::wasi::Wasi;
-use crate::wasi::errno::Errno;
 use crate::wasi::sys;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
@@ -14,13 +14,13 @@ use std::path::Path;
 pub struct Preopen {
     /// What the guest knows it by.
     name: String,
-    place: Place,
-    readonly: bool,
+    pub(super) place: Place,
+    pub(super) readonly: bool,
 }
 
 /// Where it is on the host's side.
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Path(String),
     Fd(i32),
 }
@@ -97,9 +97,11 @@ impl Preopen {
             Place::Path(path) => sys::open_directory(Path::new(path), self.readonly),
             Place::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
         };
-        directory
-            .map_err(Errno::from)
-            .and_then(|directory| wasi.add_directory(self.name.as_bytes(), directory, self.readonly))
-            .map_err(|errno| error::init(env, errno, &subject, path))
+        let failed = |errno| error::init(env, errno, &subject, path);
+        let directory = directory.map_err(|error| failed(error.into()))?;
+        if let Some(permissions) = &Context::of(*env)?.permissions {
+            permissions.require_opened(env, self, sys::handle(&directory))?;
+        }
+        wasi.add_directory(self.name.as_bytes(), directory, self.readonly).map_err(failed)
     }
 }

@@ -1,0 +1,82 @@
+// An HTTP server written in Go, with net/http on a socket of `sockets`: Go polls it only if it shows NONBLOCK.
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import test from 'ava'
+import { builtGo } from '../../scripts/go.mjs'
+import { PATIENCE, root } from '../support/host.mjs'
+import { serve } from '../support/serve.mjs'
+
+let server
+let skipped
+try {
+  server = new WebAssembly.Module(readFileSync(builtGo(join(root, '__test__/real/programs/server.go'))))
+} catch ({ message }) {
+  skipped = message
+}
+const go = skipped === undefined ? test : (title) => test.skip(`${title} (${skipped})`, () => {})
+
+/** Starts the server: `ask(path, { agent, body })` gives the response's text, `askFull` also its status and connection. */
+async function start(t) {
+  t.timeout(PATIENCE)
+  const { addresses: [address], code, output } = await serve(t, server, { args: ['server'] })
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const askFull = async (path, { body, ...options } = {}) => {
+    const asked = request(`http://${address}${path}`, { agent, method: body === undefined ? 'GET' : 'POST', ...options }).end(body)
+    const [response] = await once(asked, 'response')
+    return { status: response.statusCode, text: await text(response), reused: asked.reusedSocket }
+  }
+  const ask = async (path, options) => (await askFull(path, options)).text
+  return { ask, askFull, agent, code, output }
+}
+
+go('a Go server answers a request, reads a body, and reports an unknown path', async (t) => {
+  const { ask, askFull } = await start(t)
+  t.is(await ask('/hello/node'), 'hello, node')
+  t.is(await ask('/upper', { body: 'a'.repeat(1_000_000) }), 'A'.repeat(1_000_000))
+  t.is((await askFull('/nothing')).status, 404)
+})
+
+go('a Go server answers others while one request is slow', async (t) => {
+  const { ask } = await start(t)
+  let isDone = false
+  const slow = ask('/slow').then((text) => {
+    isDone = true
+    return text
+  })
+  const names = Array.from({ length: 8 }, (_, index) => `client-${index}`)
+  t.deepEqual(await Promise.all(names.map((name) => ask(`/hello/${name}`))), names.map((name) => `hello, ${name}`))
+  t.false(isDone)
+  t.is(await ask('/release'), 'releasing')
+  t.is(await slow, 'released')
+})
+
+go('a Go server serves a kept connection again', async (t) => {
+  const { askFull } = await start(t)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const asked = []
+  for (const name of ['a', 'b', 'c']) asked.push(await askFull(`/hello/${name}`, { agent }))
+  t.deepEqual(asked.map(({ text }) => text), ['hello, a', 'hello, b', 'hello, c'])
+  t.deepEqual(asked.map(({ reused }) => reused), [false, true, true])
+})
+
+go('a goroutine runs while a Go server waits for clients', async (t) => {
+  const { ask, output } = await start(t)
+  while (output.text() === '') await setTimeout(10)
+  t.is(output.text(), '100 ticks\n')
+  t.is(await ask('/hello/node'), 'hello, node')
+})
+
+go('a Go server that shuts down ends with the code 0', async (t) => {
+  const { ask, agent, code, output } = await start(t)
+  t.is(await ask('/stop'), 'stopping')
+  agent.destroy()
+  t.is(await code, 0)
+  t.regex(output.text(), /stopped\n/)
+})
