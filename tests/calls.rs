@@ -316,3 +316,35 @@ fn snapshot_0_polls_subscriptions_of_56_bytes() {
     assert_eq!((guest.u64(4000), guest.u16(4008), guest.bytes[4010]), (7, 0, 0));
     assert_eq!((guest.u64(4032), guest.u16(4040), guest.bytes[4042], guest.u64(4048)), (8, 0, 1, 10));
 }
+
+#[test]
+fn a_flag_that_is_not_defined_is_einval_in_every_call() {
+    let tree = Tree::new(&[("file", "text")]);
+    let mut guest = Guest::in_tree(&tree);
+    let fd = guest.open("file", 0, common::FILE);
+    let path = guest.put("file");
+    let new = guest.put("new");
+    let iovs = guest.iovs(&[(2000, 1)]);
+    for (name, args) in [
+        ("fd_fdstat_set_flags", &[fd, 1 << 5][..]),
+        ("fd_fdstat_set_flags", &[fd, 1 << 16]),
+        ("fd_filestat_set_times", &[fd, 0, 0, 1 << 4]),
+        ("path_filestat_get", &[0, 2, path, 4, OUT]),
+        ("path_filestat_set_times", &[0, 1 << 31, path, 4, 0, 0, 0]),
+        ("path_filestat_set_times", &[0, 0, path, 4, 0, 0, 1 << 4]),
+        ("path_link", &[0, 2, path, 4, 0, new, 3]),
+        ("path_open", &[0, 2, path, 4, 0, common::FD_READ, 0, 0, OUT]),
+        ("path_open", &[0, 0, new, 3, common::CREAT | 1 << 4, common::FD_WRITE, 0, 0, OUT]),
+        ("path_open", &[0, 0, new, 3, common::CREAT, common::FD_WRITE, 0, 1 << 5, OUT]),
+        ("sock_accept", &[fd, 1 << 5, OUT]),
+        ("sock_recv", &[fd, iovs, 1, 1 << 2, OUT, OUT + 4]),
+        ("sock_send", &[fd, iovs, 1, 1, OUT]),
+        ("sock_shutdown", &[fd, 1 << 2]),
+    ] {
+        assert_eq!(guest.call(name, args), Err(Errno::Inval), "{name} {args:?}");
+    }
+    assert_eq!(tree.names(), ["file"]);
+    let subscription = guest.subscription(0, 0, 0, 0, 2);
+    guest.must("poll_oneoff", &[subscription, 2000, 1, OUT]);
+    assert_eq!((guest.u32(OUT), guest.u16(2008)), (1, Errno::Inval as u16));
+}

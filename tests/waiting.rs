@@ -435,3 +435,76 @@ fn waitall_does_not_join_datagrams() {
     assert!(received.is_ok(), "{received:?}");
     assert_eq!((guest.u32(OUT), guest.slice(2000, 1)), (1, &b"a"[..]));
 }
+
+/// A FIFO in a directory that is descriptor 0 of a guest.
+fn fifo() -> (Tree, Guest) {
+    let tree = Tree::new(&[]);
+    let path = tree.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let guest = Guest::in_tree(&tree);
+    (tree, guest)
+}
+
+fn open_fifo(guest: &mut Guest, rights: u64, flags: u64) -> Vec<u64> {
+    let path = guest.put("fifo");
+    vec![0, 0, path, 4, 0, rights, 0, flags, OUT]
+}
+
+const FD_FDSTAT_SET_FLAGS: u64 = 1 << 3;
+
+#[test]
+fn a_fifo_opened_with_nonblock_that_nobody_writes_to_is_at_its_end() {
+    let (_tree, mut guest) = fifo();
+    let args = open_fifo(&mut guest, common::FD_READ | FD_FDSTAT_SET_FLAGS, NONBLOCK);
+    guest.must("path_open", &args);
+    let fd = guest.u32(OUT);
+    assert_eq!(guest.read(fd, 4), "");
+    guest.must("fd_fdstat_set_flags", &[fd, 0]);
+    assert_eq!(guest.read(fd, 4), "");
+}
+
+#[test]
+fn a_fifo_opened_without_nonblock_is_waited_for_until_a_writer_has_come() {
+    let (tree, mut guest) = fifo();
+    let args = open_fifo(&mut guest, common::FD_READ, 0);
+    guest.must("path_open", &args);
+    let fd = guest.u32(OUT);
+    let iovs = guest.iovs(&[(2000, 4)]);
+    let args = [fd, iovs, 1, OUT];
+    let wait = guest.waits("fd_read", &args, Attempt::default());
+    assert!(!wait.block(Duration::from_millis(5)).unwrap());
+    assert_eq!(guest.read(fd, 0), "");
+    let open = || std::fs::OpenOptions::new().write(true).open(tree.path().join("fifo")).unwrap();
+    drop(open());
+    finish(&mut guest, "fd_read", &args, wait.attempt).unwrap();
+    assert_eq!(guest.u32(OUT), 0);
+    assert_eq!(guest.read(fd, 4), "");
+    open().write_all(b"text").unwrap();
+    assert_eq!(guest.read(fd, 4), "text");
+    assert_eq!(guest.read(fd, 4), "");
+}
+
+#[test]
+fn opening_a_fifo_to_write_waits_for_its_reader_or_is_enxio_with_nonblock() {
+    let (tree, mut guest) = fifo();
+    let args = open_fifo(&mut guest, common::FD_WRITE, 0);
+    let wait = guest.waits("path_open", &args, Attempt::default());
+    let nonblocking = open_fifo(&mut guest, common::FD_WRITE, NONBLOCK);
+    assert_eq!(guest.call("path_open", &nonblocking), Err(Errno::Nxio));
+    let path = tree.path().join("fifo");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(path).unwrap());
+    finish(&mut guest, "path_open", &args, wait.attempt).unwrap();
+    let fd = guest.u32(OUT);
+    assert_eq!(guest.write(fd, "through"), 7);
+    guest.must("fd_close", &[fd]);
+    assert_eq!(reader.join().unwrap(), "through");
+}
+
+#[test]
+fn a_fifo_as_stdin_that_nobody_writes_to_is_at_its_end() {
+    use std::os::unix::fs::OpenOptionsExt;
+    let (tree, _) = fifo();
+    let path = tree.path().join("fifo");
+    let fifo = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap();
+    assert_eq!(with(&fifo).read(0, 4), "");
+}

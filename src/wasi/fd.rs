@@ -1,8 +1,10 @@
 //! `fd_*`, but for moving bytes (io.rs) and reading directories (dir.rs).
 
 use super::Wasi;
+use super::abi::Attempt;
 use super::errno::{Errno, Result};
 use super::memory::{List, Memory, Out};
+use super::poll::Wait;
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{
@@ -10,6 +12,9 @@ use super::types::{
     Whence,
 };
 use std::sync::Arc;
+
+/// Bytes that one system call makes room for. A file system in memory fills them.
+const ALLOCATION_SLICE: Filesize = 256 << 20;
 
 impl Wasi {
     /// Says how a range of a file will be used: `posix_fadvise`.
@@ -22,15 +27,30 @@ impl Wasi {
         }
     }
 
-    /// Makes sure that a range of a file has room on the disk: `posix_fallocate`.
-    pub fn fd_allocate(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
+    /// Makes sure that a range of a file has room on the disk: `posix_fallocate`. A long range is done slice by slice.
+    pub fn fd_allocate(&self, attempt: Attempt, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
         fd.require(Rights::FD_ALLOCATE)?;
         let handle = fd.descriptor.handle()?;
+        let done = attempt.transferred;
+        let slice = (len - done).min(ALLOCATION_SLICE);
         let check = || {
             sys::check_allocate(handle, offset, len)?;
             if let Descriptor::File(file) = &fd.descriptor { file.check_size(offset + len) } else { Ok(()) }
         };
-        Ok(self.limits.reserve(len, || sys::allocate(handle, offset, len), check)?)
+        if done > 0 {
+            let allocated = sys::allocate(handle, offset + done, slice);
+            allocated.inspect_err(|_| self.limits.give_back(len - done))?;
+        } else {
+            if slice < len {
+                check()?;
+            }
+            self.limits.reserve(len, || sys::allocate(handle, offset, slice), check)?;
+        }
+        let done = done + slice;
+        if done == len {
+            return Ok(());
+        }
+        Err(Wait::for_nothing(Attempt { fd: Some(Arc::clone(&fd)), transferred: done, ..Attempt::FIRST }))
     }
 
     /// Closes a descriptor: `close`. Of the host's stdio only the guest's entry goes.

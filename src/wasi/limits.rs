@@ -128,6 +128,13 @@ impl Limits {
         reserved
     }
 
+    /// Gives back so many reserved bytes.
+    pub(super) fn give_back(&self, bytes: Filesize) {
+        if let Some(left) = &self.written_bytes {
+            left.fetch_add(bytes, Relaxed);
+        }
+    }
+
     #[cold]
     fn written_too_much(&self) -> Error {
         self.exceed(Limit::WrittenBytes);
