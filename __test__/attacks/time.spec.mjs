@@ -20,7 +20,7 @@ const looping = (name, params, operands, before = '') => `(module
   (import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${params}) (result i32)))
   (memory (export "memory") 4)
   (func (export "_start") ${before} (loop (call $once) (br 0)))
-  (func $once (drop (call $${name} ${operands.map((operand) => `(i32.const ${operand})`).join(' ')}))))`
+  (func $once (drop (call $${name} ${operands.map((operand, at) => `(${params.split(' ')[at]}.const ${operand})`).join(' ')}))))`
 const poll = (clock, timeout, flags) => looping('poll_oneoff', 'i32 i32 i32 i32', [0, 512, 1, 1024], `
   (i32.store (i32.const 16) (i32.const ${clock})) (i64.store (i32.const 24) (i64.const ${timeout}))
   (i32.store16 (i32.const 40) (i32.const ${flags}))`)
@@ -125,6 +125,32 @@ posix('a worker ends whose guest is traced to a full pipe', async (t) => {
     run()`], { cwd: root, stdio: ['ignore', 'pipe', full(t)] })
   t.teardown(() => child.kill('SIGKILL'))
   t.is((await child.stdout.toArray()).join(''), 'ended\n')
+})
+
+posix('a worker ends whose guest waits for the reader of a FIFO that it opens to write', async (t) => {
+  const directory = tree(t)
+  execFileSync('mkfifo', [join(directory, 'fifo')])
+  const path = '(i32.store (i32.const 0) (i32.const 0x6f666966))' // "fifo"
+  await compare(t, looping('path_open', 'i32 i32 i32 i32 i32 i64 i64 i32 i32', [3, 0, 0, 4, 0, 64, 0, 0, 16], path), {
+    preopens: { '/': directory },
+  })
+})
+
+/** The kernel's log, which makes its readers wait at its end. */
+function kernelLog(t) {
+  try {
+    const fd = openSync('/dev/kmsg', 'r')
+    t.teardown(() => closeSync(fd))
+    return fd
+  } catch {
+    return undefined
+  }
+}
+
+posix('a worker ends whose guest reads a character device that has nothing more', async (t) => {
+  const stdin = kernelLog(t)
+  if (stdin === undefined) return t.pass('there is no kernel log to read here')
+  await compare(t, looping('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin })
 })
 
 posix('a worker ends whose guest polls an empty pipe', async (t) => {

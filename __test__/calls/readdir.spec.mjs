@@ -1,9 +1,9 @@
 // fd_readdir.
 
-import { statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { FILETYPE, RIGHTS, hostFile } from '../support/guest.mjs'
+import { FILETYPE, RIGHTS, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
 
 // Windows lets nobody move or remove what is open.
@@ -129,4 +129,73 @@ test('a bad pointer, or a length over the end of memory, is OVERFLOW', (t) => {
     ['OVERFLOW', 'fd_readdir', 3, 4096, -1, 0n, 0],
     ['SUCCESS', 'fd_readdir', 3, end - 100, 100, 0n, 0],
   ])
+})
+
+const linux = process.platform === 'linux' ? test : test.skip
+
+/** Runs a script in a process that is no superuser's, with a guest in `directory`: what it prints as JSON. */
+async function asOrdinaryUser(t, directory, script) {
+  chmodSync(directory, 0o755)
+  const { stdout, stderr, code } = await node(`
+    import { chmodSync, openSync } from 'node:fs'
+    import { RIGHTS, rawGuest } from './__test__/support/guest.mjs'
+    if (process.getuid() === 0) {
+      process.setgid(65534)
+      process.setuid(65534)
+    }
+    const guest = rawGuest({ preopens: { '/': ${JSON.stringify(directory)} } })
+    const names = (fd) => guest.readdir(fd).map(({ name }) => name).sort()
+    const show = (value) => console.log(JSON.stringify(value))
+    ${script}`, { module: true })
+  t.is(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+linux('a directory that may be read but not searched is listed', async (t) => {
+  const directory = tree(t, { 'readable/name': '' })
+  chmodSync(join(directory, 'readable'), 0o444)
+  t.deepEqual(await asOrdinaryUser(t, directory, "show(names(guest.open('readable', { oflags: 2 })))"), ['.', '..', 'name'])
+})
+
+linux('a directory whose mode is taken away after it was opened is still listed, from its start too', async (t) => {
+  const directory = tree(t, { 'mine/name': '' })
+  if (process.getuid() === 0) chownSync(join(directory, 'mine'), 65534, 65534)
+  const listed = await asOrdinaryUser(t, directory, `
+    const fd = guest.open('mine', { oflags: 2 })
+    const before = names(fd)
+    chmodSync(${JSON.stringify(join(directory, 'mine'))}, 0)
+    show([before, names(fd), names(fd)])`)
+  t.deepEqual(listed, Array(3).fill(['.', '..', 'name']))
+})
+
+linux('listing and looking at files take no descriptor when the process has none left', async (t) => {
+  const directory = tree(t, { 'sub/name': '', file: '', link: { symlink: 'file' } })
+  const { code, stdout, stderr } = await node(`
+    import { openSync } from 'node:fs'
+    import { rawGuest } from './__test__/support/guest.mjs'
+    const guest = rawGuest({ preopens: { '/': ${JSON.stringify(directory)} } })
+    const fd = guest.open('sub')
+    const before = [guest.readdir(3), guest.readdir(fd), guest.filestat(3, 'file'), guest.filestat(3, '.')]
+    try {
+      for (;;) openSync('/dev/null')
+    } catch (error) {
+      if (error.code !== 'EMFILE') throw error
+    }
+    const after = [guest.readdir(3), guest.readdir(fd), guest.filestat(3, 'file'), guest.filestat(3, '.')]
+    const linked = guest.filestat(3, 'link', { lookup: 1 }).ino === guest.filestat(3, 'file').ino
+    const text = (value) => JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? String(item) : item))
+    process.stdout.write(text(before) === text(after) && linked ? 'the same' : text([before, after]))`, { module: true })
+  t.is(code, 0, stderr)
+  t.is(stdout, 'the same')
+})
+
+linux('reading through a read-only preopen leaves the times of the last access', (t) => {
+  const directory = tree(t, { 'sub/file': 'text' })
+  const paths = ['', 'sub', 'sub/file'].map((name) => join(directory, name))
+  for (const path of paths) utimesSync(path, 1, 2)
+  const guest = rawGuest({ preopens: { '/': { path: directory, readonly: true } } })
+  guest.readdir(3)
+  guest.readdir(guest.open('sub'))
+  t.is(guest.read(guest.open('sub/file')), 'text')
+  t.deepEqual(paths.map((path) => statSync(path).atimeMs), [1000, 1000, 1000])
 })

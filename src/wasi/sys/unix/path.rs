@@ -13,6 +13,8 @@ use std::io::Result;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use {super::resolve::open_beneath, std::os::fd::AsFd};
 
 /// More bytes than a link can hold.
 const LINK_MAX: usize = 4096;
@@ -56,10 +58,19 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
 
 /// Attributes of what a path leads to.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    follow(dir, path, locate_existing, |located| {
+    let followed = follow(dir, path, locate_existing, |located| {
         let stat = filestat(&rustix::fs::statat(located.parent(), located.name, AtFlags::SYMLINK_NOFOLLOW)?);
         Ok((!follows || stat.filetype != Filetype::SymbolicLink).then_some(stat))
-    })
+    });
+    // Links whose targets together are longer than a path can be, the kernel follows by itself.
+    #[cfg(target_os = "linux")]
+    if follows
+        && matches!(&followed, Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG))
+        && let Some(opened) = open_beneath(dir, path, OFlags::PATH, Mode::empty())?
+    {
+        return stat(opened.as_fd());
+    }
+    followed
 }
 
 /// Levels above a directory that [`parent_ino`] looks at.

@@ -1,0 +1,51 @@
+// Run as a process: how many descriptors a single path can make the host hold. A sampler in another thread counts them.
+
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { LOOKUP, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
+import { fixture } from './box.mjs'
+
+const teardowns = []
+const { box } = fixture({ teardown: (action) => teardowns.push(action) })
+const levels = (count) => 'd/'.repeat(count)
+mkdirSync(join(box, levels(800)), { recursive: true })
+writeFileSync(join(box, levels(100), 'file'), 'inside')
+// Each link leads 800 levels up and down again, and then on through the next one.
+for (let number = 0; number < 30; number++) {
+  symlinkSync(`${levels(800)}${'../'.repeat(800)}link${number + 1}`, join(box, `link${number}`))
+}
+symlinkSync(levels(800), join(box, 'link30'))
+
+const guest = rawGuest({ preopens: { '/': box } }, { memory: '4' })
+const ask = (name, ...args) => {
+  guest.reset()
+  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+}
+const stat = (path) => ask('path_filestat_get', 3, LOOKUP.SYMLINK_FOLLOW, path, 0)
+const open = (path) => ask('path_open', 3, LOOKUP.SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0)
+
+const counts = new SharedArrayBuffer(8)
+const most = new Int32Array(counts)
+const sampler = new Worker(`
+  const { readdirSync } = require('node:fs')
+  const most = new Int32Array(require('node:worker_threads').workerData)
+  require('node:worker_threads').parentPort.postMessage('counting')
+  while (Atomics.load(most, 1) === 0) {
+    const open = readdirSync('/proc/self/fd').length
+    if (open > Atomics.load(most, 0)) Atomics.store(most, 0, open)
+  }`, { eval: true, workerData: counts })
+await new Promise((resolve) => sampler.once('message', resolve))
+
+const before = readdirSync('/proc/self/fd').length
+const answers = {
+  'a file 100 levels down': [stat(`${levels(100)}file`), open(`${levels(100)}file`)],
+  'a directory 800 levels down': stat(levels(800)),
+  'a new directory 800 levels down': ask('path_create_directory', 3, `${levels(800)}new`),
+  'links that lead up and down': stat('link0'),
+}
+for (let round = 0; round < 300; round++) stat('link0')
+Atomics.store(most, 1, 1)
+await sampler.terminate()
+console.log(JSON.stringify({ answers, held: most[0] - before }))
+for (const teardown of teardowns) teardown()
