@@ -112,3 +112,15 @@ test('where there is no terminal, nothing is told', async (t) => {
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
   t.regex(stderr, /^capwasi: [^\n]* needs what is not there: host\.more\r?\n$/)
 })
+
+atTerminal('a read at a terminal that gives up after 0.2 s (VMIN 0, VTIME 2) returns nothing instead of waiting for a key', async (t) => {
+  const through = ['sh', '-c', 'exec script -qec "stty -icanon min 0 time 2; $(printf "\'%s\' " "$@")" /dev/null', 'sh']
+  const { code, stdout } = await launch([guest('cat')], { through }).finished
+  t.deepEqual({ code, stdout }, { code: 0, stdout: '0 bytes\r\n' })
+})
+
+atTerminal('a read at a terminal that does not wait at all (VMIN 0, VTIME 0) returns nothing at once', async (t) => {
+  const through = ['sh', '-c', 'exec script -qec "stty -icanon min 0 time 0; $(printf "\'%s\' " "$@")" /dev/null', 'sh']
+  const { code, stdout } = await launch([guest('cat')], { through }).finished
+  t.deepEqual({ code, stdout }, { code: 0, stdout: '0 bytes\r\n' })
+})
