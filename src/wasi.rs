@@ -52,7 +52,7 @@ pub struct Wasi {
     /// Descriptors.
     pub table: Table,
     /// For the directories that it reads.
-    positions: sys::PositionBudget,
+    dir_budget: sys::DirBudget,
     /// What the guest wrote to stdout and stderr, by descriptor, where that is kept.
     pub kept: [Option<Arc<Kept>>; 3],
     /// What it may use up.
@@ -104,7 +104,7 @@ impl Wasi {
     ) -> std::result::Result<(), Errno> {
         let (dir, id) = share(directory, readonly)?;
         self.preopens.push(id);
-        let dir = Descriptor::Dir(Dir::preopen(dir, name, self.positions.share()));
+        let dir = Descriptor::Dir(Dir::preopen(dir, name, self.dir_budget.share()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_readonly(readonly))
     }

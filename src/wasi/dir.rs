@@ -5,7 +5,7 @@ use super::abi::Attempt;
 use super::errno::Result;
 use super::memory::{List, Memory, Out};
 use super::poll::Wait;
-use super::sys::{self, DirEntry, DirStream, PositionBudget, Progress};
+use super::sys::{self, DirBudget, DirEntry, DirStream, Progress, StreamId};
 use super::table::Entry;
 use super::types::{Dircookie, Dirent, Filetype, Rights, Size, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,8 +24,8 @@ pub struct Dir {
 #[derive(Debug)]
 pub struct DirHandle {
     dir: cap_std::fs::Dir,
-    /// Held by who reads entries: their position belongs to the handle, and is set before each reading.
-    reading: Mutex<()>,
+    /// The stream that has read it last, to whose position the handle is set. Locked while entries are read.
+    reading: Mutex<StreamId>,
 }
 
 impl DirHandle {
@@ -48,14 +48,14 @@ const DOTS: [&[u8]; 2] = [b".", b".."];
 impl Dir {
     /// A directory that the guest opened.
     #[must_use]
-    pub fn new(dir: std::fs::File, budget: PositionBudget) -> Self {
+    pub fn new(dir: std::fs::File, budget: DirBudget) -> Self {
         let stream = Mutex::new(DirStream::new(budget));
         Self { handle: Arc::new(DirHandle::new(dir)), name: None, stream }
     }
 
     /// A preopened directory, under the name the guest knows it by.
     #[must_use]
-    pub fn preopen(handle: Arc<DirHandle>, name: &[u8], budget: PositionBudget) -> Self {
+    pub fn preopen(handle: Arc<DirHandle>, name: &[u8], budget: DirBudget) -> Self {
         Self { handle, name: Some(name.into()), stream: Mutex::new(DirStream::new(budget)) }
     }
 
@@ -106,8 +106,8 @@ impl Wasi {
         let from = cookie.saturating_sub(DOTS.len() as u64);
         let (mut cookie, mut failed) = (cookie.max(DOTS.len() as u64), None);
         let mut stream = lock(&dir.stream);
-        let reading = lock(&dir.handle.reading);
-        let progress = stream.read(dir.cap(), from, out.room(), |entry| {
+        let mut last = lock(&dir.handle.reading);
+        let progress = stream.read(dir.cap(), &mut last, from, |entry| {
             let next = entry.next + DOTS.len() as u64;
             match out.write(&DirEntry { next, ..*entry }) {
                 Ok(true) => cookie = next,
@@ -119,7 +119,7 @@ impl Wasi {
             }
             true
         })?;
-        drop(reading);
+        drop(last);
         match (failed, progress) {
             (Some(failure), _) => Err(failure),
             (None, Progress::End | Progress::Stopped) => Ok(out.used),
@@ -151,11 +151,6 @@ struct DirentWriter {
 }
 
 impl DirentWriter {
-    /// Bytes that are left.
-    fn room(&self) -> usize {
-        (self.buf.len - self.used) as usize
-    }
-
     /// Writes an entry. Whether it fitted; if not, the buffer is full now: a name is cut, and a head that
     /// does not fit is left out, as node:wasi does.
     fn write(&mut self, entry: &DirEntry<'_>) -> Result<bool> {
@@ -166,7 +161,7 @@ impl DirentWriter {
             d_type: entry.filetype,
         };
         let head_size = <Dirent as Store>::SIZE;
-        let room = self.room();
+        let room = (self.buf.len - self.used) as usize;
         if room < head_size {
             self.used = self.buf.len;
             return Ok(false);

@@ -224,7 +224,7 @@ impl Wasi {
     fn open(&self, dir: &cap_std::fs::Dir, path: &Path, how: &sys::How) -> Result<Descriptor> {
         let handle = sys::open(dir, path, how)?;
         Ok(match sys::stat(sys::handle(&handle))?.filetype {
-            Filetype::Directory => Descriptor::Dir(Dir::new(handle, self.positions.share())),
+            Filetype::Directory => Descriptor::Dir(Dir::new(handle, self.dir_budget.share())),
             Filetype::RegularFile => Descriptor::File(File::new(handle)),
             _ => Descriptor::Stream(Stream::guest(handle, how.fdflags)?),
         })

@@ -4,6 +4,8 @@
 use super::types::{Fdflags, Filetype, Oflags};
 use smallvec::SmallVec;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[cfg(unix)]
@@ -28,6 +30,7 @@ pub use readdir::DirStream;
 
 /// How a path is opened.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own of openat")]
 pub struct How {
     /// For reading; also if for neither.
     pub reads: bool,
@@ -70,16 +73,28 @@ pub enum Progress {
 /// Entries of a directory that are read at once at most: so long nobody can end the caller's thread.
 const MAX_ENTRIES: usize = 64 * 1024;
 
-/// How many positions in directories a guest may have kept, for all its open directories together. Each directory charges
-/// it for those it keeps, and gives them back when it is closed.
+/// Identifies a directory stream, of this process; 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamId(u64);
+
+impl StreamId {
+    #[cfg(target_os = "linux")]
+    fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Relaxed) + 1)
+    }
+}
+
+/// How much a guest's open directories may keep together, in positions of eight bytes. Each directory charges it for what
+/// it keeps between calls, and gives that back when it is closed.
 #[derive(Debug, Default)]
-pub struct PositionBudget {
+pub struct DirBudget {
     taken: Arc<AtomicUsize>,
-    /// Those of this directory.
+    /// What this directory has taken.
     own: usize,
 }
 
-impl PositionBudget {
+impl DirBudget {
     const MAX: usize = 4 << 20;
 
     /// Another share of the same budget, of which nothing is taken yet.
@@ -88,7 +103,7 @@ impl PositionBudget {
         Self { taken: Arc::clone(&self.taken), own: 0 }
     }
 
-    /// Takes so many, unless the budget has fewer left.
+    /// Takes so many positions, unless the budget has fewer left.
     fn take(&mut self, positions: usize) -> bool {
         let fits = self.taken.fetch_add(positions, Relaxed) + positions <= Self::MAX;
         if fits {
@@ -99,15 +114,16 @@ impl PositionBudget {
         fits
     }
 
-    /// Gives back all that this directory has taken.
-    fn give_all(&mut self) {
-        self.taken.fetch_sub(std::mem::take(&mut self.own), Relaxed);
+    /// Gives back so many positions of this directory's.
+    fn give(&mut self, positions: usize) {
+        self.own -= positions;
+        self.taken.fetch_sub(positions, Relaxed);
     }
 }
 
-impl Drop for PositionBudget {
+impl Drop for DirBudget {
     fn drop(&mut self) {
-        self.give_all();
+        self.give(self.own);
     }
 }
 

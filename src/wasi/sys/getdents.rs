@@ -1,30 +1,48 @@
 //! Directory streams on Linux: `getdents64` on the directory's own descriptor, whose records carry an offset that can be
 //! sought to at any time. So a directory is never opened again, and nothing is read twice.
+#![expect(unsafe_code, reason = "no crate gives getdents64 with a buffer that outlives the call")]
 
-use super::{DirEntry, PositionBudget, Progress};
+use super::{DirBudget, DirEntry, Progress, StreamId};
 use crate::wasi::types::Filetype;
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
-use std::io::Result;
-use std::mem::MaybeUninit;
+use rustix::fs::{AtFlags, SeekFrom};
+use std::io::{Error, Result};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// How far a directory has been read.
 #[derive(Debug)]
 pub struct DirStream {
-    /// The kernel's offset of each entry met since the one of index `first`. The offsets themselves, often hashes of
-    /// 63 bits, are no positions for a guest, whose `telldir` has 32. There is at least one.
+    /// Records that the kernel has given, and the part of them that is not yet passed. Empty between calls if the budget
+    /// has no room for it.
+    buffer: Box<[u8]>,
+    records: std::ops::Range<usize>,
+    /// The kernel's offset of the first record that is not yet passed.
+    offset: u64,
+    /// Whether the kernel is there once all records are passed, if no other stream has moved it.
+    is_sequential: bool,
+    /// Tells it from other streams that read the same directory.
+    id: StreamId,
+    /// The kernel's offset of each entry met since the one of index `first`; there is at least one. The offsets
+    /// themselves, often hashes of 63 bits, are no positions for a guest, whose `telldir` has 32.
     offsets: Vec<u64>,
     /// Index of the first entry whose offset is kept. For an earlier one the directory is read from its start.
     first: usize,
     /// Index of the entry that is next.
     position: usize,
-    budget: PositionBudget,
+    budget: DirBudget,
+    /// Whether the budget is charged for the buffer.
+    buffer_is_charged: bool,
 }
 
-/// Bytes of the buffer that records are read into: of a short one no more than the guest has room for.
 const BUFFER: usize = 32 * 1024;
-/// Room for the longest record.
-const MIN_BUFFER: usize = 1024;
+const BUFFER_COST: usize = BUFFER / size_of::<u64>();
+
+/// Offsets in a `linux_dirent64`.
+const INO: usize = 0;
+const OFF: usize = 8;
+const RECLEN: usize = 16;
+const TYPE: usize = 18;
+const NAME: usize = 19;
 
 impl DirStream {
     /// Offsets that one directory keeps at most: half a megabyte.
@@ -32,64 +50,121 @@ impl DirStream {
 
     /// A stream at the start of its directory.
     #[must_use]
-    pub fn new(budget: PositionBudget) -> Self {
-        Self { offsets: vec![0], first: 0, position: 0, budget }
-    }
-
-    /// Index of the entry that is next.
-    #[must_use]
-    pub fn position(&self) -> u64 {
-        self.position as u64
+    pub fn new(budget: DirBudget) -> Self {
+        Self {
+            buffer: Box::default(),
+            records: 0..0,
+            offset: 0,
+            is_sequential: false,
+            id: StreamId::new(),
+            offsets: vec![0],
+            first: 0,
+            position: 0,
+            budget,
+            buffer_is_charged: false,
+        }
     }
 
     /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
-    /// been created since. Each is passed to `each`, until that returns false for one that it does not take. `room` is
-    /// how many bytes of entries `each` can take. The caller makes sure that nobody else moves the position of `dir`.
+    /// been created since. Each is passed to `each`, until that returns false for one that it does not take. `last` is the
+    /// stream that read `dir` last.
     pub fn read(
         &mut self,
         dir: &Dir,
+        last: &mut StreamId,
         from: u64,
-        room: usize,
+        each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
+        let progress = self.read_records(dir, last, from, each);
+        match progress {
+            Ok(Progress::Stopped | Progress::Paused) => self.keep_records(),
+            Ok(Progress::End) | Err(_) => self.drop_records(),
+        }
+        progress
+    }
+
+    fn read_records(
+        &mut self,
+        dir: &Dir,
+        last: &mut StreamId,
+        from: u64,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let offset = self.go_to(from);
-        rustix::fs::seek(dir, SeekFrom::Start(offset))?;
-        let mut buffer = [MaybeUninit::uninit(); BUFFER];
-        let mut records = RawDir::new(dir, &mut buffer[..room.clamp(MIN_BUFFER, BUFFER)]);
+        self.go_to(from);
         for _ in 0..super::MAX_ENTRIES {
-            let record = match records.next() {
-                None | Some(Err(rustix::io::Errno::NOENT)) => return Ok(Progress::End), // `NOENT`: it has been removed.
-                Some(record) => record?,
-            };
-            let name = record.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
+            if self.records.is_empty() && !self.fill(dir, last)? {
+                return Ok(Progress::End);
             }
-            if self.position >= from {
-                let filetype = filetype(dir, &record);
-                let next = self.position as u64 + 1;
-                if !each(&DirEntry { name, ino: record.ino(), filetype, next }) {
+            let record = self.record();
+            let (name, next) = (name(record), self.position as u64 + 1);
+            let is_entry = !matches!(name, b"." | b"..");
+            if is_entry && self.position >= from {
+                let ino = u64::from_ne_bytes(field(record, INO));
+                if !each(&DirEntry { name, ino, filetype: filetype(dir, record), next }) {
                     return Ok(Progress::Stopped);
                 }
             }
-            self.advance(record.next_entry_cookie());
+            self.pass(is_entry);
         }
         Ok(Progress::Paused)
     }
 
-    /// Goes to an entry, or to the last one before it whose offset is known: that offset.
-    fn go_to(&mut self, index: usize) -> u64 {
+    /// Goes to an entry, or to the last one before it whose offset is known.
+    fn go_to(&mut self, index: usize) {
+        if index == self.position && index > 0 {
+            return;
+        }
         if index == 0 || index < self.first {
             self.forget(0, 0);
         }
         let known = (index - self.first).min(self.offsets.len() - 1);
         self.position = self.first + known;
-        self.offsets[known]
+        self.offset = self.offsets[known];
+        self.records = 0..0;
+        self.is_sequential = false;
     }
 
-    /// Passes an entry, behind which the next one is at `offset`.
-    fn advance(&mut self, offset: u64) {
+    /// Reads more records: false at the end.
+    fn fill(&mut self, dir: &Dir, last: &mut StreamId) -> Result<bool> {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; BUFFER].into();
+        }
+        // Some file systems read a part of the directory again after a seek, even one that moves nothing.
+        if !self.is_sequential || *last != self.id {
+            rustix::fs::seek(dir, SeekFrom::Start(self.offset))?;
+        }
+        *last = self.id;
+        self.is_sequential = true;
+        let (fd, buffer) = (dir.as_fd().as_raw_fd(), &mut self.buffer);
+        // SAFETY: the kernel writes whole records into the buffer, at most as many bytes as it has.
+        let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
+        self.records = 0..match usize::try_from(read) {
+            Ok(read) => read,
+            Err(_) => match Error::last_os_error() {
+                // The directory has been removed: there is nothing in it.
+                error if error.raw_os_error() == Some(libc::ENOENT) => 0,
+                error => return Err(error),
+            },
+        };
+        Ok(!self.records.is_empty())
+    }
+
+    /// The first record; there must be one.
+    fn record(&self) -> &[u8] {
+        let rest = &self.buffer[self.records.clone()];
+        &rest[..usize::from(u16::from_ne_bytes(field(rest, RECLEN)))]
+    }
+
+    /// Passes the first record, which is an entry or one of those that the directory and the one above have in it.
+    fn pass(&mut self, is_entry: bool) {
+        let record = self.record();
+        let (len, offset) = (record.len(), u64::from_ne_bytes(field(record, OFF)));
+        self.records.start += len;
+        self.offset = offset;
+        if !is_entry {
+            return;
+        }
         self.position += 1;
         if self.position - self.first < self.offsets.len() {
             return;
@@ -102,21 +177,55 @@ impl DirStream {
         }
     }
 
-    /// Keeps nothing but where one entry is.
+    /// Forgets all offsets but that of one entry, which is next.
     fn forget(&mut self, index: usize, offset: u64) {
-        self.budget.give_all();
+        self.budget.give(self.offsets.len() - 1);
         self.offsets.clear();
         self.offsets.shrink_to(64);
         self.offsets.push(offset);
         (self.first, self.position) = (index, index);
     }
+
+    /// Keeps the records that are left for the next call, if the budget has room for them.
+    fn keep_records(&mut self) {
+        self.buffer_is_charged = self.buffer_is_charged || self.budget.take(BUFFER_COST);
+        if !self.buffer_is_charged {
+            self.drop_records();
+        }
+    }
+
+    fn drop_records(&mut self) {
+        if std::mem::take(&mut self.buffer_is_charged) {
+            self.budget.give(BUFFER_COST);
+        }
+        self.buffer = Box::default();
+        self.is_sequential &= self.records.is_empty();
+        self.records = 0..0;
+    }
 }
 
-fn filetype(dir: &Dir, record: &rustix::fs::RawDirEntry<'_>) -> Filetype {
-    match record.file_type() {
-        // For file systems that do not say the kind of a file in its entry.
-        FileType::Unknown => rustix::fs::statat(dir, record.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+/// The kind of a file, also for file systems that do not say it in a record.
+fn filetype(dir: &Dir, record: &[u8]) -> Filetype {
+    match record[TYPE] {
+        libc::DT_BLK => Filetype::BlockDevice,
+        libc::DT_CHR => Filetype::CharacterDevice,
+        libc::DT_DIR => Filetype::Directory,
+        libc::DT_REG => Filetype::RegularFile,
+        libc::DT_LNK => Filetype::SymbolicLink,
+        libc::DT_SOCK => Filetype::SocketStream,
+        libc::DT_UNKNOWN => rustix::fs::statat(dir, name(record), AtFlags::SYMLINK_NOFOLLOW)
             .map_or(Filetype::Unknown, |stat| super::unix::filetype(stat.st_mode)),
-        kind => super::unix::filetype(kind.as_raw_mode()),
+        _ => Filetype::Unknown,
     }
+}
+
+fn name(record: &[u8]) -> &[u8] {
+    let name = &record[NAME..];
+    name.split(|byte| *byte == 0).next().unwrap_or(name)
+}
+
+fn field<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&record[at..at + N]);
+    bytes
 }

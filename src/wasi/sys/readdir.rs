@@ -1,7 +1,7 @@
 //! Directory streams where the system has no positions that can be sought to: the directory is listed when it is read
 //! from its start, and a position is an index into that list.
 
-use super::{DirEntry, PositionBudget, Progress};
+use super::{DirBudget, DirEntry, Progress, StreamId};
 use crate::wasi::types::Filetype;
 use cap_std::fs::Dir;
 use std::io::Result;
@@ -16,7 +16,9 @@ pub struct DirStream {
     position: usize,
     /// Name of that entry, by which it is found when the directory has to be listed again.
     next: Option<Vec<u8>>,
-    budget: PositionBudget,
+    budget: DirBudget,
+    /// Entries that the budget is charged for.
+    charged: usize,
 }
 
 /// An entry, as the system gave it.
@@ -30,14 +32,8 @@ pub(super) struct Entry {
 impl DirStream {
     /// A stream at the start of its directory.
     #[must_use]
-    pub fn new(budget: PositionBudget) -> Self {
-        Self { entries: None, first: 0, position: 0, next: None, budget }
-    }
-
-    /// Index of the entry that is next.
-    #[must_use]
-    pub fn position(&self) -> u64 {
-        self.position as u64
+    pub fn new(budget: DirBudget) -> Self {
+        Self { entries: None, first: 0, position: 0, next: None, budget, charged: 0 }
     }
 
     /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
@@ -45,8 +41,8 @@ impl DirStream {
     pub fn read(
         &mut self,
         dir: &Dir,
+        _last: &mut StreamId,
         from: u64,
-        _room: usize,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
@@ -94,13 +90,22 @@ impl DirStream {
     /// Keeps the list for the next call, if the budget of the guest has room for it.
     fn keep(&mut self) {
         self.next = self.entry().map(|entry| entry.name.clone());
-        let entries = self.entries.take();
-        self.budget.give_all();
-        self.entries = entries.filter(|entries| self.budget.take(entries.len()));
+        let len = self.entries.as_ref().map_or(0, Vec::len);
+        if self.charged < len && !self.charge(len) {
+            self.forget();
+        }
+    }
+
+    fn charge(&mut self, entries: usize) -> bool {
+        let fits = self.budget.take(entries - self.charged);
+        if fits {
+            self.charged = entries;
+        }
+        fits
     }
 
     fn forget(&mut self) {
         self.entries = None;
-        self.budget.give_all();
+        self.budget.give(std::mem::take(&mut self.charged));
     }
 }
