@@ -17,8 +17,12 @@ use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
+/// An export without a use. Making it runs [`termination::Registration`] before napi-rs defines the class.
+#[napi]
+pub const REGISTRATION: termination::Registration = termination::Registration;
+
 /// Called when the addon is loaded into an environment.
 #[napi(module_exports)]
 pub fn init(exports: Object<'_>, env: Env) -> Result<()> {
-    context::Context::install(env, &exports)
+    termination::scope(&env, || context::Context::install(env, &exports))
 }

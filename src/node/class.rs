@@ -6,6 +6,7 @@ use super::embedder::bytes_of;
 use super::error::{self, Class, invalid_type, throw_value};
 use super::memory::WeakRef;
 use super::options::{self, Options, Version};
+use super::termination;
 use napi::bindgen_prelude::{
     Buffer, BufferSlice, Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown,
 };
@@ -37,27 +38,29 @@ impl WasiClass {
     /// `new WASI(options)`
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, this: This<'_>, options: Unknown<'_>) -> Result<Self> {
-        let context = Context::of(env)?;
-        let object = Value::new(&env, this.object.raw());
-        if !is_new(&context, &object)? {
-            env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
-            return Err(error::pending());
-        }
-        let Options { version, wasi, return_on_exit, functions, trace } = Options::read(&env, options)?;
-        let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
-        let instance = Rc::new(Instance {
-            wasi: Arc::new(wasi),
-            memory: RefCell::new(None),
-            functions: RefCell::new(kept),
-            shown: version.shown(),
-        });
-        let id = context.add(Rc::clone(&instance));
-        let class = Self { context, instance, id, version };
-        if let Err(error) = class.populate(&object, return_on_exit, functions, trace) {
-            class.context.forget(id);
-            return Err(error);
-        }
-        Ok(class)
+        termination::scope(&env, || {
+            let context = Context::of(env)?;
+            let object = Value::new(&env, this.object.raw());
+            if !is_new(&context, &object)? {
+                env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
+                return Err(error::pending());
+            }
+            let Options { version, wasi, return_on_exit, functions, trace } = Options::read(&env, options)?;
+            let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
+            let instance = Rc::new(Instance {
+                wasi: Arc::new(wasi),
+                memory: RefCell::new(None),
+                functions: RefCell::new(kept),
+                shown: version.shown(),
+            });
+            let id = context.add(Rc::clone(&instance));
+            let class = Self { context, instance, id, version };
+            if let Err(error) = class.populate(&object, return_on_exit, functions, trace) {
+                class.context.forget(id);
+                return Err(error);
+            }
+            Ok(class)
+        })
     }
 
     /// Gives a new object its properties.
@@ -90,26 +93,28 @@ impl WasiClass {
         instance: Unknown<'_>,
         options: Unknown<'_>,
     ) -> Result<()> {
-        let wasi = Value::new(&env, this.object.raw());
-        let given = match options.get_type()? {
-            ValueType::Undefined => None,
-            _ => Value::new(&env, options.raw()).get("memory")?.defined()?,
-        };
-        let memory = match given {
-            Some(memory) => memory,
-            None => exported_memory(&env, instance)?,
-        };
-        if wasi.symbol(&self.context, Symbol::Started)?.is_truthy()? {
-            let message = "WASI instance has already started";
-            return Err(error::throw(&env, Class::Error, "ERR_WASI_ALREADY_STARTED", message));
-        }
-        options::object(&env, instance, "The \"instance\" argument")?;
-        let exports = Value::new(&env, instance.raw()).get("exports")?;
-        options::object(&env, exports.unknown(), "The \"instance.exports\" property")?;
-        let set_memory = wasi.symbol(&self.context, Symbol::SetMemory)?;
-        call(&env, set_memory.raw, Some(wasi.raw), &[memory.raw])?;
-        wasi.set_symbol(&self.context, Symbol::Instance, instance.raw())?;
-        wasi.set_symbol(&self.context, Symbol::Started, error::unknown(&env, true)?.raw())
+        termination::scope(&env, || {
+            let wasi = Value::new(&env, this.object.raw());
+            let given = match options.get_type()? {
+                ValueType::Undefined => None,
+                _ => Value::new(&env, options.raw()).get("memory")?.defined()?,
+            };
+            let memory = match given {
+                Some(memory) => memory,
+                None => exported_memory(&env, instance)?,
+            };
+            if wasi.symbol(&self.context, Symbol::Started)?.is_truthy()? {
+                let message = "WASI instance has already started";
+                return Err(error::throw(&env, Class::Error, "ERR_WASI_ALREADY_STARTED", message));
+            }
+            options::object(&env, instance, "The \"instance\" argument")?;
+            let exports = Value::new(&env, instance.raw()).get("exports")?;
+            options::object(&env, exports.unknown(), "The \"instance.exports\" property")?;
+            let set_memory = wasi.symbol(&self.context, Symbol::SetMemory)?;
+            call(&env, set_memory.raw, Some(wasi.raw), &[memory.raw])?;
+            wasi.set_symbol(&self.context, Symbol::Instance, instance.raw())?;
+            wasi.set_symbol(&self.context, Symbol::Started, error::unknown(&env, true)?.raw())
+        })
     }
 
     /// `wasi.start(instance)`: runs a command, and returns its exit code.
@@ -120,44 +125,50 @@ impl WasiClass {
         this: This<'env>,
         instance: Unknown<'env>,
     ) -> Result<sys::napi_value> {
-        let wasi = Value::new(&env, this.object.raw());
-        let exports = self.bind(&wasi, instance)?;
-        let entry = match self.version {
-            Version::First => first_entry(&exports)?,
-            Version::Unstable | Version::Preview1 => {
-                let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
-                start.expect_function("The \"instance.exports._start\" property")?;
-                initialize.expect_undefined("The \"instance.exports._initialize\" property")?;
-                Some(start)
+        termination::scope(&env, || {
+            let wasi = Value::new(&env, this.object.raw());
+            let exports = self.bind(&wasi, instance)?;
+            let entry = match self.version {
+                Version::First => first_entry(&exports)?,
+                Version::Unstable | Version::Preview1 => {
+                    let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
+                    start.expect_function("The \"instance.exports._start\" property")?;
+                    initialize.expect_undefined("The \"instance.exports._initialize\" property")?;
+                    Some(start)
+                }
+            };
+            if let Some(entry) = entry {
+                run(&env, entry.raw)?;
             }
-        };
-        if let Some(entry) = entry {
-            run(&env, entry.raw)?;
-        }
-        Ok(wasi.symbol(&self.context, Symbol::ExitCode)?.raw)
+            Ok(wasi.symbol(&self.context, Symbol::ExitCode)?.raw)
+        })
     }
 
     /// `wasi.initialize(instance)`: initializes a reactor.
     #[napi(enumerable = false, catch_unwind)]
     pub fn initialize(&self, env: Env, this: This<'_>, instance: Unknown<'_>) -> Result<()> {
-        let wasi = Value::new(&env, this.object.raw());
-        let exports = self.bind(&wasi, instance)?;
-        let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
-        start.expect_undefined("The \"instance.exports._start\" property")?;
-        if let Some(initialize) = initialize.defined()? {
-            initialize.expect_function("The \"instance.exports._initialize\" property")?;
-            call(&env, initialize.raw, None, &[])?;
-        }
-        Ok(())
+        termination::scope(&env, || {
+            let wasi = Value::new(&env, this.object.raw());
+            let exports = self.bind(&wasi, instance)?;
+            let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);
+            start.expect_undefined("The \"instance.exports._start\" property")?;
+            if let Some(initialize) = initialize.defined()? {
+                initialize.expect_function("The \"instance.exports._initialize\" property")?;
+                call(&env, initialize.raw, None, &[])?;
+            }
+            Ok(())
+        })
     }
 
     /// `wasi.getImportObject()`: what to instantiate a guest with.
     #[napi(enumerable = false, catch_unwind)]
     pub fn get_import_object(&self, env: Env, this: This<'_>) -> Result<sys::napi_value> {
-        let wasi_import = Value::new(&env, this.object.raw()).get("wasiImport")?;
-        let mut imports = Object::new(&env)?;
-        imports.set_named_property(self.version.namespace(), wasi_import.raw)?;
-        Ok(imports.raw())
+        termination::scope(&env, || {
+            let wasi_import = Value::new(&env, this.object.raw()).get("wasiImport")?;
+            let mut imports = Object::new(&env)?;
+            imports.set_named_property(self.version.namespace(), wasi_import.raw)?;
+            Ok(imports.raw())
+        })
     }
 
     /// `wasi.close()`: closes every descriptor of the guest.
@@ -171,18 +182,20 @@ impl WasiClass {
     /// of the engine's, which goes with the Buffer, as foreign memory does only when JavaScript pauses.
     #[napi(enumerable = false, catch_unwind)]
     pub fn kept(&self, env: Env, fd: u32, known: Unknown<'_>) -> Result<sys::napi_value> {
-        let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
-            return undefined(&env);
-        };
-        let (more, is_first) = (kept.take(), known.get_type()? == ValueType::Undefined);
-        if more.is_empty() && !is_first {
-            return Ok(known.raw());
-        }
-        let buffer = match bytes_of(&env, known.raw())? {
-            Some(known) => error::unknown(&env, BufferSlice::copy_from(&env, [known, more].concat())?)?,
-            None => error::unknown(&env, Buffer::from(more))?,
-        };
-        Ok(buffer.raw())
+        termination::scope(&env, || {
+            let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
+                return undefined(&env);
+            };
+            let (more, is_first) = (kept.take(), known.get_type()? == ValueType::Undefined);
+            if more.is_empty() && !is_first {
+                return Ok(known.raw());
+            }
+            let buffer = match bytes_of(&env, known.raw())? {
+                Some(known) => error::unknown(&env, BufferSlice::copy_from(&env, [known, more].concat())?)?,
+                None => error::unknown(&env, Buffer::from(more))?,
+            };
+            Ok(buffer.raw())
+        })
     }
 
     /// `wasi.exceeded`: the limit that the guest met first.
@@ -196,8 +209,11 @@ impl WasiClass {
 
     /// `wasi.addresses`: those of its sockets.
     #[napi(enumerable = false, catch_unwind)]
-    pub fn addresses(&self) -> Vec<String> {
-        self.instance.wasi.addresses.iter().map(ToString::to_string).collect()
+    pub fn addresses(&self, env: Env) -> Result<sys::napi_value> {
+        termination::scope(&env, || {
+            let addresses = self.instance.wasi.addresses.iter().map(ToString::to_string);
+            Ok(error::unknown(&env, addresses.collect::<Vec<_>>())?.raw())
+        })
     }
 
     /// Binds an instance through the object's own `finalizeBindings`, which a subclass may have made another,
@@ -241,12 +257,9 @@ fn run(env: &Env, entry: sys::napi_value) -> Result<()> {
     let Err(failure) = call(env, entry, None, &[]) else {
         return Ok(());
     };
-    let mut thrown = ptr::null_mut();
-    // SAFETY: a place for what was thrown. Nothing can be had while a worker is being terminated.
-    let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
-    if status != sys::Status::napi_ok {
+    let Some(thrown) = termination::catch(env) else {
         return Err(failure);
-    }
+    };
     if error::is_exit(env, thrown) { Ok(()) } else { Err(throw_value(env, thrown)) }
 }
 

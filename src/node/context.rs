@@ -5,10 +5,9 @@ use super::frame::Frame;
 use super::imports;
 use super::memory::{MemoryView, WeakRef};
 use super::options::Permissions;
-use super::termination;
 use crate::wasi::Wasi;
 use crate::wasi::trace::Shown;
-use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
 use std::cell::RefCell;
@@ -106,8 +105,9 @@ impl Context {
             stdio: OnceCell::new(),
             permissions: Permissions::capture(&env)?,
         });
-        let prelude: Function<'_, Object<'_>, Object<'_>> = env.run_script(include_str!("prelude.js"))?;
-        let prelude = prelude.call(imports::functions(&context)?)?;
+        let make: Unknown<'_> = env.run_script(include_str!("prelude.js"))?;
+        let prelude = call(&env, make.raw(), None, &[imports::functions(&context)?.raw()])?;
+        let prelude = Object::from_raw(env.raw(), prelude);
         let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
         let class: Unknown<'_> = exports.get_named_property_unchecked("WASI")?;
         call(&env, shape.raw(), None, &[class.raw()])?;
@@ -143,8 +143,8 @@ impl Context {
     /// What stdio.js makes, evaluated when it is first needed.
     pub fn stdio(&self) -> Result<Object<'_>> {
         let stdio = self.stdio.get_or_try_init(|| {
-            let make: Function<'_, (), Object<'_>> = self.env.run_script(include_str!("stdio.js"))?;
-            StrongRef::new(&self.env, make.call(())?.raw())
+            let make: Unknown<'_> = self.env.run_script(include_str!("stdio.js"))?;
+            StrongRef::new(&self.env, call(&self.env, make.raw(), None, &[])?)
         })?;
         Ok(Object::from_raw(self.env.raw(), stdio.get(&self.env)?))
     }
@@ -209,10 +209,10 @@ pub fn call(
     };
     let mut result = ptr::null_mut();
     // SAFETY: values of this environment, as many as `len` says.
-    let status = unsafe {
+    napi::check_status!(unsafe {
         sys::napi_call_function(env.raw(), this, function, args.len(), args.as_ptr(), &raw mut result)
-    };
-    if status == sys::Status::napi_ok { Ok(result) } else { Err(termination::failed(env, status)) }
+    })?;
+    Ok(result)
 }
 
 /// `undefined`

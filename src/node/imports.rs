@@ -5,6 +5,7 @@ use super::context::{Context, Instance, call};
 use super::embedder;
 use super::error::{self, Class};
 use super::memory::{self, MemoryView};
+use super::termination;
 use super::trace;
 use crate::wasi::abi::{Attempt, Call, CoreType};
 use crate::wasi::errno::{Errno, Failure};
@@ -355,6 +356,7 @@ unsafe extern "C" fn set_memory(env: sys::napi_env, info: sys::napi_callback_inf
 /// loop that calls nothing else would never meet it.
 #[cold]
 fn rethrow(env: sys::napi_env, error: Error) -> sys::napi_value {
+    let error = termination::propagate(&Env::from_raw(env), error);
     if error.status != Status::PendingException {
         // SAFETY: the environment that called.
         unsafe { JsError::from(error).throw_into(env) };

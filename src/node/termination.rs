@@ -1,30 +1,87 @@
-//! Keeping a worker's end an end. `worker.terminate()`, and `process.exit()` in a worker, stop JavaScript with an
-//! exception that nobody can catch, but Node-API catches it all the same when native code has called that
-//! JavaScript, and Node-API itself has nothing to throw it on with. Without this, a worker whose guest was
-//! stopped would go on behind `start()`. V8's own function asks for the end anew; it is exported for C++ addons.
+//! Keeps a termination of JavaScript going through native code.
+//!
+//! `worker.terminate()`, `process.exit()` in a worker, and the timeouts of `node:vm` stop JavaScript with an exception
+//! that no JavaScript can catch. Node-API catches this exception when native code has called the JavaScript. V8 still
+//! holds the termination then, and throws it on when the callback returns. V8 loses it when native code makes an error
+//! object or takes the exception away first: the worker would run on, and never end.
+//!
+//! Hence three rules, which `__test__/project/termination.spec.mjs` holds the sources to:
+//!
+//! 1. Native code that JavaScript calls returns through [`scope`] or through `imports::guarded`. Both pass each failure
+//!    to [`propagate`].
+//! 2. Every failed call of Node-API that can run JavaScript is returned as an `Err`, never ignored. A getter, a setter, a
+//!    `toString` and a proxy are JavaScript, too.
+//! 3. Only [`catch`] and [`propagate`] take an exception away. The methods of `napi::bindgen_prelude::Function` do so
+//!    as well: call functions with `context::call`.
 
+use super::context::undefined;
 use super::error::pending;
-use napi::{Env, Error, Status, sys};
+use napi::bindgen_prelude::ToNapiValue;
+use napi::{Env, Error, Result, sys};
 use once_cell::sync::Lazy;
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
-/// The error to return after a call of JavaScript has failed: what was thrown is still on its way, or else
-/// JavaScript is being terminated, and goes on being.
-pub fn failed(env: &Env, status: sys::napi_status) -> Error {
-    if !matches!(status, sys::Status::napi_pending_exception | sys::Status::napi_cannot_run_js) {
-        return Error::from_status(Status::from(status));
+/// Runs native code that JavaScript has called.
+pub fn scope<T>(env: &Env, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    body().map_err(|error| propagate(env, error))
+}
+
+/// Returns the error to leave native code with: an exception or a termination that is on its way continues.
+#[cold]
+pub fn propagate(env: &Env, error: Error) -> Error {
+    if is_terminating() {
+        return pending();
     }
-    let mut thrown = ptr::null_mut();
-    // SAFETY: a place for what was thrown, which is thrown again: that fails only if JavaScript may not run.
-    let status = unsafe {
-        sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown);
-        sys::napi_throw(env.raw(), thrown)
+    let thrown = catch(env);
+    let status = match thrown {
+        // SAFETY: a value of this environment.
+        Some(thrown) => unsafe { sys::napi_throw(env.raw(), thrown) },
+        None => probe(env),
     };
     if status != sys::Status::napi_ok {
         terminate();
+        return pending();
     }
-    pending()
+    if thrown.is_some() { pending() } else { error }
+}
+
+/// Has a termination that struck in napi-rs's own registration strike again: napi-rs takes the exception away, and then
+/// makes an error object because it cannot define the class.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration;
+
+impl ToNapiValue for Registration {
+    unsafe fn to_napi_value(env: sys::napi_env, _: Self) -> Result<sys::napi_value> {
+        let env = Env::from_raw(env);
+        if is_terminating() || probe(&env) != sys::Status::napi_ok {
+            terminate();
+        }
+        undefined(&env)
+    }
+}
+
+/// Takes the exception that a call of JavaScript has thrown; `None` if there is none, or it cannot be caught.
+pub fn catch(env: &Env) -> Option<sys::napi_value> {
+    let (mut is_thrown, mut thrown) = (false, ptr::null_mut());
+    // SAFETY: a place for the answer.
+    unsafe { sys::napi_is_exception_pending(env.raw(), &raw mut is_thrown) };
+    if !is_thrown || is_terminating() {
+        return None;
+    }
+    // SAFETY: a place for the exception.
+    unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
+    Some(thrown)
+}
+
+/// Makes a call that does nothing. Node-API refuses it in an environment that is about to end.
+fn probe(env: &Env) -> sys::napi_status {
+    let (mut value, mut equal) = (ptr::null_mut(), false);
+    // SAFETY: a value of this environment, and a place for the answer.
+    unsafe {
+        sys::napi_get_undefined(env.raw(), &raw mut value);
+        sys::napi_strict_equals(env.raw(), value, value, &raw mut equal)
+    }
 }
 
 /// `static Isolate* v8::Isolate::GetCurrent()`, as compilers there name it.
@@ -38,6 +95,12 @@ const GET_CURRENT: &CStr = c"?GetCurrent@Isolate@v8@@SAPEAV12@XZ";
 const TERMINATE_EXECUTION: &CStr = c"_ZN2v87Isolate18TerminateExecutionEv";
 #[cfg(windows)]
 const TERMINATE_EXECUTION: &CStr = c"?TerminateExecution@Isolate@v8@@QEAAXXZ";
+
+/// `bool v8::Isolate::IsExecutionTerminating()`.
+#[cfg(not(windows))]
+const IS_EXECUTION_TERMINATING: &CStr = c"_ZN2v87Isolate22IsExecutionTerminatingEv";
+#[cfg(windows)]
+const IS_EXECUTION_TERMINATING: &CStr = c"?IsExecutionTerminating@Isolate@v8@@QEAA_NXZ";
 
 /// The address of a function that the program exports, null if there is none.
 #[cfg(not(windows))]
@@ -55,25 +118,50 @@ fn exported(name: &CStr) -> *const c_void {
     function.map_or(ptr::null(), |function| function as *const c_void)
 }
 
-fn terminate() {
-    type GetCurrent = unsafe extern "C" fn() -> *mut c_void;
-    type TerminateExecution = unsafe extern "C" fn(*mut c_void);
+type GetCurrent = unsafe extern "C" fn() -> *mut c_void;
+type TerminateExecution = unsafe extern "C" fn(*mut c_void);
+type IsExecutionTerminating = unsafe extern "C" fn(*mut c_void) -> bool;
 
-    static FUNCTIONS: Lazy<Option<(GetCurrent, TerminateExecution)>> = Lazy::new(|| {
-        let (get_current, terminate) = (exported(GET_CURRENT), exported(TERMINATE_EXECUTION));
-        if get_current.is_null() || terminate.is_null() {
-            return None;
-        }
-        // SAFETY: the mangled names hold the signatures; `this` is passed as the first argument.
-        unsafe {
-            Some((
-                std::mem::transmute::<*const c_void, GetCurrent>(get_current),
-                std::mem::transmute::<*const c_void, TerminateExecution>(terminate),
-            ))
-        }
-    });
-    if let Some((get_current, terminate)) = *FUNCTIONS {
-        // SAFETY: a Node-API callback runs in the current isolate.
-        unsafe { terminate(get_current()) };
+/// Functions that V8 exports for addons in C++.
+struct Isolate {
+    get_current: GetCurrent,
+    terminate_execution: TerminateExecution,
+    is_execution_terminating: IsExecutionTerminating,
+}
+
+/// `None` in a program that does not export them.
+static ISOLATE: Lazy<Option<Isolate>> = Lazy::new(|| {
+    let functions = [GET_CURRENT, TERMINATE_EXECUTION, IS_EXECUTION_TERMINATING].map(exported);
+    if functions.iter().any(|function| function.is_null()) {
+        return None;
     }
+    let [get_current, terminate_execution, is_execution_terminating] = functions;
+    // SAFETY: the mangled names hold the signatures; `this` is passed as the first argument.
+    unsafe {
+        Some(Isolate {
+            get_current: std::mem::transmute::<*const c_void, GetCurrent>(get_current),
+            terminate_execution: std::mem::transmute::<*const c_void, TerminateExecution>(
+                terminate_execution,
+            ),
+            is_execution_terminating: std::mem::transmute::<*const c_void, IsExecutionTerminating>(
+                is_execution_terminating,
+            ),
+        })
+    }
+});
+
+/// Has V8 terminate JavaScript at its next call.
+fn terminate() {
+    if let Some(isolate) = &*ISOLATE {
+        // SAFETY: a Node-API callback runs in the current isolate.
+        unsafe { (isolate.terminate_execution)((isolate.get_current)()) };
+    }
+}
+
+/// Whether V8 goes on terminating JavaScript once native code returns.
+fn is_terminating() -> bool {
+    // SAFETY: a Node-API callback runs in the current isolate.
+    ISOLATE
+        .as_ref()
+        .is_some_and(|isolate| unsafe { (isolate.is_execution_terminating)((isolate.get_current)()) })
 }
