@@ -140,7 +140,7 @@ for (const [what, script] of Object.entries(SCRIPTS)) {
 // ends: an exception made from such a termination could be caught.
 const TIMED = [
   'toString of an argument', 'toString of a variable', 'the getter of a variable', 'the getter of write',
-  'the getter of a constructor that a message names', 'process.permission.has', 'the getter of exports', '_start', '_initialize',
+  'the getter of a constructor that a message names', 'the getter of exports', '_start', '_initialize',
   'finalizeBindings of a subclass', 'stdin', 'stdout', 'a clock', 'a trace', 'process.exit', 'a guest that sleeps',
   'the setter of a function of the import object', 'a getter that the first stdin calls',
 ]
