@@ -73,23 +73,28 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 const filterWorks = linux && works('python3', '-c', FILTER, '1', 'true')
 
-/** How the system may resolve a path: by openat2, or with that refused, so that cap-std walks the path itself. */
+/** How the system may resolve a path: by openat2, or with that refused, so that capwasi walks the path itself. */
 export const RESOLVERS = {
   'by the kernel': [],
   'with openat2 refused by ENOSYS': ['python3', '-c', FILTER, '38'],
   'with openat2 refused by EPERM': ['python3', '-c', FILTER, '1'],
 }
 
+/** An openat2 that always fails with EAGAIN, as it does while something is renamed. */
+export const DISTURBED = 'with openat2 failing with EAGAIN'
+
+const commands = { ...RESOLVERS, [DISTURBED]: ['python3', '-c', FILTER, '11'] }
+
 /** Why a resolver cannot be had here, or null. */
 export const missing = (resolver) => {
   if (!linux) return 'there is no openat2 on this system'
-  return RESOLVERS[resolver].length && !filterWorks ? 'there is no python3 that can install a seccomp filter' : null
+  return commands[resolver].length && !filterWorks ? 'there is no python3 that can install a seccomp filter' : null
 }
 
 /** Runs a script of this directory under a resolver, with arguments: what it printed as JSON. */
 export async function plan(t, resolver, script, ...args) {
   const path = fileURLToPath(new URL(script, import.meta.url))
-  const [command, ...rest] = [...RESOLVERS[resolver], process.execPath, path, ...args]
+  const [command, ...rest] = [...commands[resolver], process.execPath, path, ...args]
   const ran = await run(command, rest)
   t.is(ran.signal, null, ran.stderr)
   t.is(ran.code, 0, ran.stderr)

@@ -200,6 +200,9 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
             return written;
         }
     }
+    if is_nonblocking(handle)? {
+        return writev(handle, buffers);
+    }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
         // So much a pipe that has room takes without waiting.
         writev(handle, &first_bytes(buffers, libc::PIPE_BUF))

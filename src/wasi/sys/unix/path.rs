@@ -73,7 +73,7 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     followed
 }
 
-/// Levels above a directory that [`parent_ino`] looks at.
+/// Levels above a directory that [`parent_ino`] looks at: the calls for so many take some milliseconds.
 const MAX_LEVELS: usize = 1024;
 
 /// Returns the serial number of the directory above a directory, if one of the directories above is one that `is_within`
