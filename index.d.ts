@@ -256,7 +256,9 @@ export class WASI {
   /**
    * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. An iterable that is `stdin`,
    * and of which something was read, but not all, is let go as by `break` in a loop: its `return()` is called. A sandbox
-   * that is not closed is when it is collected, but for that. Not in node:wasi.
+   * that is not closed is when it is collected, but for that. Captured output stays readable. Not in node:wasi.
+   * @throws what `return()` throws, and a `RangeError` if there is no memory for captured output, which is not lost. The
+   * descriptors are closed before.
    */
   close(): void
 
@@ -264,6 +266,7 @@ export class WASI {
    * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined` with any
    * other. It is one Buffer until the guest has written more, which is copied into a new one behind what
    * there was: what is done to its bytes stays, and if its memory is transferred they are gone. Not in node:wasi.
+   * @throws `RangeError` if there is no memory for the Buffer. Nothing is lost: it can be read later.
    */
   get stdout(): Buffer | undefined
 

@@ -10,7 +10,7 @@ use crate::wasi::trace::Shown;
 use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -48,6 +48,38 @@ pub struct Instance {
     pub functions: RefCell<Option<WeakRef>>,
     /// How the calls of its functions are shown.
     pub shown: &'static [Shown],
+    /// Whether output is captured.
+    pub captures: bool,
+    /// How many bytes of captured output V8 knows of.
+    pub accounted: Cell<usize>,
+}
+
+impl Instance {
+    /// Bytes of captured output that V8 may not know of yet.
+    const UNACCOUNTED: usize = 64 << 10;
+
+    /// Tells V8 how much memory captured output takes, once that has grown enough to matter.
+    #[inline(always)]
+    pub fn account_growth(&self, env: &Env) {
+        if self.captures && self.captured() > self.accounted.get() + Self::UNACCOUNTED {
+            self.account(env, self.captured());
+        }
+    }
+
+    /// Tells V8 how much memory captured output takes, so that it collects garbage in time.
+    #[cold]
+    pub fn account(&self, env: &Env, captured: usize) {
+        let change = captured as i64 - self.accounted.get() as i64;
+        if change != 0 && env.adjust_external_memory(change).is_ok() {
+            self.accounted.set(captured);
+        }
+    }
+
+    /// Returns how many bytes of captured output are held.
+    #[inline]
+    pub fn captured(&self) -> usize {
+        self.wasi.kept.iter().flatten().map(|kept| kept.held()).sum()
+    }
 }
 
 /// One environment's share.
@@ -70,6 +102,7 @@ pub struct Prelude {
     pub class: StrongRef,
     pub populate: StrongRef,
     pub bytes: StrongRef,
+    pub allocate: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
     pub texts: StrongRef,
@@ -114,6 +147,7 @@ impl Context {
             class: StrongRef::new(&env, class.raw())?,
             populate: named("populate")?,
             bytes: named("bytes")?,
+            allocate: named("allocate")?,
             idle: named("idle")?,
             text: named("text")?,
             texts: named("texts")?,
@@ -183,6 +217,7 @@ impl Context {
         if let Some(functions) = instance.functions.take() {
             functions.delete(&self.env);
         }
+        instance.account(&self.env, 0);
     }
 
     /// Takes back a number, once no function passes it any more.

@@ -83,8 +83,22 @@ fn is_null(env: &Env, value: sys::napi_value) -> Result<bool> {
     Ok(kind == sys::ValueType::napi_null)
 }
 
-/// A copy of the bytes of a `Uint8Array`; `None` of what is none.
+/// Returns a copy of the bytes of a `Uint8Array`, `None` for any other value.
 pub fn bytes_of(env: &Env, value: sys::napi_value) -> Result<Option<Vec<u8>>> {
+    let Some((base, len)) = location_of(env, value)? else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0_u8; len];
+    if len > 0 {
+        // SAFETY: the array has as many bytes, which only JavaScript of this thread changes, and none runs; or, if
+        // they are shared, other threads, whose changes may be torn. The vector is new.
+        unsafe { ptr::copy(base, bytes.as_mut_ptr(), len) };
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns where the engine has the bytes of a `Uint8Array`, and how many; `None` for any other value.
+pub fn location_of(env: &Env, value: sys::napi_value) -> Result<Option<(*mut u8, usize)>> {
     let mut is_array = false;
     // SAFETY: a value of this environment.
     napi::check_status!(unsafe { sys::napi_is_typedarray(env.raw(), value, &raw mut is_array) })?;
@@ -98,16 +112,7 @@ pub fn bytes_of(env: &Env, value: sys::napi_value) -> Result<Option<Vec<u8>>> {
         let (kind, len, base) = (&raw mut kind, &raw mut len, &raw mut base);
         sys::napi_get_typedarray_info(env.raw(), value, kind, len, base, buffer, offset)
     })?;
-    if kind != sys::TypedarrayType::uint8_array {
-        return Ok(None);
-    }
-    let mut bytes = vec![0_u8; len];
-    if len > 0 {
-        // SAFETY: the array has as many bytes, which only JavaScript of this thread changes, and none runs; or, if
-        // they are shared, other threads, whose changes may be torn. The vector is new.
-        unsafe { ptr::copy(base.cast::<u8>(), bytes.as_mut_ptr(), len) };
-    }
-    Ok(Some(bytes))
+    Ok((kind == sys::TypedarrayType::uint8_array).then_some((base.cast(), len)))
 }
 
 /// As Node says that a function returned what it should not.

@@ -221,7 +221,10 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
     let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::FIRST };
     loop {
         let failure = match I::call(&call, &core) {
-            Ok(()) => return Ok(None),
+            Ok(()) => {
+                instance.account_growth(env);
+                return Ok(None);
+            }
             Err(failure) => failure,
         };
         match failure {

@@ -13,6 +13,7 @@
   const Text = String
   const { isArray } = Array
   const now = process.hrtime.bigint
+  const { allocUnsafeSlow } = Buffer
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
@@ -78,8 +79,15 @@
       },
       close() {
         call(close, this, [])
-        // What is read of an iterable is not read to its end any more.
-        selfOf(this)?.functions?.[0]?.end?.()
+        try {
+          // Captured output becomes Buffers of this object: the garbage collector frees those while JavaScript runs, and
+          // what native code holds only when it pauses.
+          keptOf(this, 1)
+          keptOf(this, 2)
+        } finally {
+          // What is read of an iterable is not read to its end any more.
+          selfOf(this)?.functions?.[0]?.end?.()
+        }
       },
       get stdout() {
         return keptOf(this, 1)
@@ -182,6 +190,9 @@
         throw error
       }
     },
+
+    // A new Buffer of memory of its own. Throws if there is none left, where Node-API's function ends the process.
+    allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
 
     text: Text,
 
