@@ -49,8 +49,9 @@ export interface Limits {
    */
   openFiles?: number | undefined
   /**
-   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`. A write is cut to what is left; with nothing
-   * left it is `EDQUOT` (19).
+   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`; those that a `Writable` holds at once when they
+   * are one. A write is cut to what is left; with nothing left it is `EDQUOT` (19). A `Writable` also holds at most
+   * 1,048,576 chunks. An object that has no `writableLength` takes what it gets, as a function does.
    * @default 268435456 (256 MiB)
    */
   output?: number | bigint | undefined
@@ -151,8 +152,8 @@ export interface WASIOptions {
    * - `'ignore'`: it is forgotten;
    * - a function that is called with a copy of what the guest wrote, once for each `fd_write`, before the guest goes
    *   on; what it throws comes out of `start()`. It may call the guest's exports;
-   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`; what
-   *   the stream cannot take at once it buffers, as streams do.
+   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`. What
+   *   the stream cannot take at once it buffers, as streams do, up to `limits.output`.
    * @default 1
    */
   stdout?: number | Sink | undefined

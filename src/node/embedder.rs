@@ -3,6 +3,7 @@
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::options::nanoseconds;
+use crate::wasi::errno::Errno;
 use crate::wasi::pipe::{Ask, End, Pipe, Request};
 use crate::wasi::table::Descriptor;
 use crate::wasi::types::{Clockid, Timestamp};
@@ -10,9 +11,9 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;
 
-/// Does what a call asks for. What the embedder's function throws stays thrown.
+/// Does what a call asks for; an errno ends the call. What the embedder's function throws stays thrown.
 #[cold]
-pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
+pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<Option<Errno>> {
     let env = &context.env;
     match &ask.request {
         Request::Read(fd, size) => {
@@ -33,10 +34,19 @@ pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
                 let (bytes, len) = (bytes.as_ptr().cast(), bytes.len());
                 sys::napi_create_buffer_copy(env.raw(), len, bytes, ptr::null_mut(), &raw mut buffer)
             })?;
-            call_end(context, instance, *end, &[buffer])?;
+            let limits = &instance.wasi.limits;
+            let limit = env.create_int64(limits.output.min(i64::MAX as u64) as i64)?;
+            let returned = call_end(context, instance, *end, &[buffer, napi::JsValue::raw(&limit)])?;
+            let mut taken = ask.attempt.transferred;
+            // SAFETY: a value of this environment. One that is no number leaves `taken` as it is.
+            unsafe { sys::napi_get_value_uint32(env.raw(), returned, &raw mut taken) };
+            if let Err(errno) = limits.settle(bytes.len(), taken as usize) {
+                return Ok(Some(errno));
+            }
+            ask.attempt.transferred = taken;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Asks for the time of a clock. What the function throws stays thrown.

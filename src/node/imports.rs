@@ -234,8 +234,11 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
             Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
-            Failure::Ask(ask) => {
-                env.run_in_scope(|| embedder::answer(context, &instance, &ask))?;
+            Failure::Ask(mut ask) => {
+                let errno = env.run_in_scope(|| embedder::answer(context, &instance, &mut ask))?;
+                if errno.is_some() {
+                    return Ok(errno);
+                }
                 go_on(context, &instance, &mut call, ask.attempt)?;
             }
             Failure::Time(clock) => {
