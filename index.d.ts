@@ -231,6 +231,10 @@ export class WASI {
 
   /**
    * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
+   *
+   * The first exception of one of the functions in `wasiImport`, or the exit, ends the run, even if the guest catches it:
+   * every later call of this run throws it again, and `start()` throws it, or returns the code. An exception is what a
+   * function of the options throws, for one. Functions of `wasiImport` that were replaced are not meant.
    * @returns the code the guest exited with, 0 if it returned.
    * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
    * no exports, no memory, or, unless `version` was left out, no `_start` or an `_initialize`; and whatever the guest throws, as it is.
@@ -238,7 +242,8 @@ export class WASI {
   start(instance: object): number
 
   /**
-   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one.
+   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one. An exception or an
+   * exit ends this run as it ends one of {@link WASI.start}. Exports that are called later are not part of it.
    * @throws as {@link WASI.start} does, but `_start` must not be there. If the guest exits, and also when it does
    * in one of its functions called later, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode`.
    */

@@ -65,7 +65,7 @@ fn table<'env>(
     visit(&mut table);
     // `self` stays for as long as there is one of the functions, and with it the sandbox that has the number.
     let source = format!(
-        "'use strict'; ({{ ints, longs, i32, i64 }}, {names}) => {{
+        "'use strict'; ({{ ints, longs, i32, i64, nothing }}, {names}) => {{
         const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}
         return Imports }}",
@@ -114,14 +114,20 @@ impl Table<'_> {
         self.names.push(name);
         // From where the memory is seen to be there, nothing is called but native code: an engine lets other JavaScript
         // run (a debugger's, for one) where a function begins. What the native function returns is no errno, but what
-        // `rethrow` has for a worker that is to end.
+        // `rethrow` has for a worker that is to end. What it throws ends the run, if there is one: stored without a
+        // call, for which a guest could leave no stack. Without bytes, each later call of the run begins with `look`.
         self.body.push(format!(
             "this.{name} = {{ 'bound {name}'({names}) {{
-                if (!(arguments.length === {count}{checks})) return {inval}
+                if (!(arguments.length === {count}{checks})) {{ self.check(); return {inval} }}
                 if (self.bytes[0] === undefined) self.look()
                 {writes}ints[0] = id
-                const ending = {name}()
-                return ending === undefined ? ints[0] : ending
+                try {{
+                    const ending = {name}()
+                    return ending === undefined ? ints[0] : ending
+                }} catch (thrown) {{
+                    self.bytes = nothing
+                    throw self.run === undefined ? thrown : (self.run.end ??= {{ thrown }}).thrown
+                }}
             }} }}['bound {name}']"
         ));
     }
