@@ -250,7 +250,7 @@ export class WASI {
   initialize(instance: object): void
 
   /** A new object to instantiate the guest with: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable`. */
-  getImportObject(): object
+  getImportObject(): Record<string, Record<string, (...args: any[]) => any>>
 
   /**
    * The functions of WASI, to be imported by the guest; each is an own property and may be replaced before. Called

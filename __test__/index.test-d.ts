@@ -1,5 +1,6 @@
 // Holds index.d.ts against the names and shapes of @types/node's `wasi`. Checked by tsc, never run.
 
+/// <reference lib="dom" />
 import type * as node from 'node:wasi'
 import capwasi, { WASI } from 'capwasi'
 import type { Data, FinalizeBindingsOptions, Limits, Preopen, Sink, WASIOptions } from 'capwasi'
@@ -134,7 +135,8 @@ const wasi = new WASI()
 is<Equal<ReturnType<typeof wasi.start>, number>>()
 is<Equal<ReturnType<typeof wasi.initialize>, void>>()
 is<Equal<ReturnType<typeof wasi.finalizeBindings>, void>>()
-is<Equal<ReturnType<typeof wasi.getImportObject>, object>>()
+is<Equal<ReturnType<typeof wasi.getImportObject>, Record<string, Record<string, (...args: any[]) => any>>>>()
+const imports: WebAssembly.Imports = wasi.getImportObject()
 is<Equal<ReturnType<typeof wasi.close>, void>>()
 is<Equal<(typeof wasi)[typeof Symbol.dispose], () => void>>()
 is<Equal<typeof wasi.wasiImport, NodeJS.Dict<any>>>()
@@ -183,4 +185,4 @@ class Sandbox extends WASI {
 }
 const sandbox: WASI = new Sandbox('name')
 
-export { asNode, code, constructor, disposable, options, sandbox }
+export { asNode, code, constructor, disposable, imports, options, sandbox }
