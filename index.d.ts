@@ -28,8 +28,8 @@ export type Preopen = (PreopenPath | PreopenDescriptor) & {
 
 /** A directory by its path. */
 export interface PreopenPath {
-  /** Its path on the host, relative to the working directory at this moment. */
-  path: string
+  /** Its path on the host, relative to the working directory at this moment, or a `file:` URL. */
+  path: string | URL
   fd?: undefined
 }
 
@@ -95,7 +95,10 @@ export interface SocketOptions {
   fd: number
 }
 
-/** Options of {@link WASI}. */
+/**
+ * Options of {@link WASI}. An own property whose name is nearly one of these, or belongs elsewhere (`limit`, `preOpens`,
+ * `timeout`), is `ERR_INVALID_ARG_VALUE`. Other unknown ones are ignored.
+ */
 export interface WASIOptions {
   /**
    * Version of WASI. `'preview1'` gives the functions of `wasi_snapshot_preview1`; `'unstable'` those of
@@ -123,10 +126,11 @@ export interface WASIOptions {
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
    *
-   * An object with a `path` or an `fd` says more than a path: see {@link Preopen}. Not in node:wasi.
+   * A `URL` is the path that `fileURLToPath` of `node:url` makes of it, or that function's error. An object with a `path`
+   * or an `fd` says more than a path: see {@link Preopen}. Neither is in node:wasi.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string | Preopen> | undefined
+  preopens?: NodeJS.Dict<string | URL | Preopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. Should that return, as
@@ -145,6 +149,12 @@ export interface WASIOptions {
    * @default 0
    */
   stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
+  /**
+   * Data for the guest's standard input, taken as `stdin` takes data. It is always data, and never a mode: `'inherit'` is
+   * these seven bytes. Together with `stdin` it is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   * @default what `stdin` says
+   */
+  input?: Data | Iterable<string | Uint8Array> | undefined
   /**
    * The guest's standard output:
    * - a file descriptor of the process, which stays the process's own; `'inherit'` is the process's own 1;

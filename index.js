@@ -6,6 +6,7 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
+const { fileURLToPath } = require('node:url')
 const { platform, PLATFORMS } = require('./platform.js')
 
 const beside = join(__dirname, `capwasi.${platform}.node`)
@@ -60,4 +61,7 @@ function load() {
   }
 }
 
-exports.WASI = load().WASI
+const { WASI, provide } = load()
+provide({ fileURLToPath })
+
+exports.WASI = WASI

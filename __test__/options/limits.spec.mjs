@@ -190,10 +190,13 @@ for (const [option, value, rest] of [
 }
 
 test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
-  for (const name of ['openfiles', 'writtenbytes', 'memory', '__proto']) {
+  for (const [name, suggestion] of [
+    ['openfiles', ". Did you mean 'openFiles'?"], ['open_file', ". Did you mean 'openFiles'?"],
+    ['wirttenBytes', ". Did you mean 'writtenBytes'?"], ['memory', ''], ['__proto', ''], ['', ''], ['x'.repeat(10_000), ''],
+  ]) {
     t.throws(make({ openFiles: 5, [name]: 1 }), {
       name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE',
-      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'`,
+      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'${suggestion}`,
     })
   }
 })

@@ -41,7 +41,8 @@ impl WasiClass {
             env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
             return Err(error::pending());
         }
-        let Options { version, wasi, return_on_exit, functions, trace } = Options::read(&env, options)?;
+        let Options { version, wasi, return_on_exit, functions, input_option, trace } =
+            Options::read(&env, options)?;
         let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
         let instance = Rc::new(Instance {
             captures: wasi.kept.iter().any(Option::is_some),
@@ -49,6 +50,7 @@ impl WasiClass {
             wasi: Arc::new(wasi),
             memory: RefCell::new(None),
             functions: RefCell::new(kept),
+            input_option,
             shown: version.shown(),
         });
         let id = context.add(Rc::clone(&instance));

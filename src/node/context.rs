@@ -46,6 +46,8 @@ pub struct Instance {
     pub memory: RefCell<Option<MemoryView>>,
     /// An array of the embedder's functions, by [`End`](crate::wasi::pipe::End); prelude.js keeps it alive.
     pub functions: RefCell<Option<WeakRef>>,
+    /// The option that standard input comes from, for messages.
+    pub input_option: &'static str,
     /// How the calls of its functions are shown.
     pub shown: &'static [Shown],
     /// Whether output is captured.
@@ -106,6 +108,7 @@ pub struct Prelude {
     pub idle: StrongRef,
     pub text: StrongRef,
     pub texts: StrongRef,
+    pub url_path: StrongRef,
     pub describe: StrongRef,
     pub entries: StrongRef,
 }
@@ -139,6 +142,8 @@ impl Context {
         let prelude = prelude.call(imports::functions(&context)?)?;
         let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
         let class: Unknown<'_> = exports.get_named_property_unchecked("WASI")?;
+        let provide: Unknown<'_> = prelude.get_named_property_unchecked("provide")?;
+        Object::from_raw(env.raw(), exports.raw()).set_named_property("provide", provide)?;
         call(&env, shape.raw(), None, &[class.raw()])?;
         let named =
             |name| StrongRef::new(&env, prelude.get_named_property_unchecked::<Unknown<'_>>(name)?.raw());
@@ -151,6 +156,7 @@ impl Context {
             idle: named("idle")?,
             text: named("text")?,
             texts: named("texts")?,
+            url_path: named("urlPath")?,
             describe: named("describe")?,
             entries: named("entries")?,
         };

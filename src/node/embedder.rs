@@ -21,7 +21,7 @@ pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<O
             let returned = call_end(context, instance, End::Stdin, &[napi::JsValue::raw(&size)])?;
             let given = bytes_of(env, returned)?;
             if given.is_none() && !is_null(env, returned)? {
-                return Err(not_bytes(env, returned));
+                return Err(not_bytes(env, instance.input_option, returned));
             }
             if let Descriptor::Pipe(Pipe::Input(input)) = &fd.descriptor {
                 input.supply(given);
@@ -126,7 +126,7 @@ pub fn location_of(env: &Env, value: sys::napi_value) -> Result<Option<(*mut u8,
 }
 
 /// As Node says that a function returned what it should not.
-fn not_bytes(env: &Env, value: sys::napi_value) -> napi::Error {
+fn not_bytes(env: &Env, option: &str, value: sys::napi_value) -> napi::Error {
     // SAFETY: a value of this environment.
     let value = unsafe { Unknown::from_raw_unchecked(env.raw(), value) };
     let received = match error::describe(env, value) {
@@ -134,7 +134,7 @@ fn not_bytes(env: &Env, value: sys::napi_value) -> napi::Error {
         Err(error) => return error,
     };
     let message = format!(
-        "Expected a string, an ArrayBuffer, a view of one, or null to be returned from \"options.stdin\" but got {received}."
+        "Expected a string, an ArrayBuffer, a view of one, or null to be returned from \"options.{option}\" but got {received}."
     );
     error::throw(env, Class::TypeError, "ERR_INVALID_RETURN_VALUE", &message)
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod limits;
+mod names;
 mod preopens;
 mod random;
 mod sockets;
@@ -58,6 +59,8 @@ pub struct Options<'env> {
     pub return_on_exit: bool,
     /// The embedder's functions by [`End`](crate::wasi::pipe::End), if there are any.
     pub functions: Option<Object<'env>>,
+    /// The option that standard input comes from.
+    pub input_option: &'static str,
     /// `false`, `true`, or a function.
     pub trace: sys::napi_value,
 }
@@ -77,8 +80,7 @@ impl<'env> Options<'env> {
             .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
             .collect::<Result<Vec<_>>>()?;
         let preopens = preopens::read(env, &options)?;
-        let mut stdio =
-            [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
+        let (mut stdio, input_option) = stdio::read(env, &options)?;
         let sockets = sockets::read(env, &options)?;
         let ([realtime, monotonic], clocks) = clock::read(env, &options)?;
         let random = random::read(env, &options)?;
@@ -90,8 +92,9 @@ impl<'env> Options<'env> {
         wasi.random = random;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
+        names::refuse_mistakes(env, &options)?;
         let functions = functions(env, &stdio, clocks)?;
-        Ok(Self { version, wasi, return_on_exit, functions, trace })
+        Ok(Self { version, wasi, return_on_exit, functions, input_option, trace })
     }
 }
 
@@ -157,18 +160,25 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// Refuses an own property that has none of these names, where passing one over would leave a guest freer, or a run less repeatable, than meant.
-fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
+/// The names of the own enumerable properties, without symbols. No property is read.
+fn own_names(object: &Object<'_>) -> Result<Vec<String>> {
     let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
     let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;
-    for index in 0..keys.get_array_length()? {
-        let Some(key) = error::string(keys.get_element(index)?)? else {
-            continue; // A symbol.
-        };
+    let names = (0..keys.get_array_length()?).map(|index| error::string(keys.get_element(index)?));
+    names.filter_map(Result::transpose).collect()
+}
+
+/// Refuses an own property that has none of these names: ignored, it would leave a guest freer, or a run less
+/// repeatable, than meant.
+fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
+    for key in own_names(object)? {
         if !known.contains(&key.as_str()) {
             let property = format!("options.{name}[{}]", quote(&key));
+            let suggestion =
+                names::suggestion(&key, known).map_or_else(String::new, |text| format!(". {text}"));
             let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-            let message = format!("The property '{property}' is unknown, must be one of: {known}");
+            let message =
+                format!("The property '{property}' is unknown, must be one of: {known}{suggestion}");
             return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
         }
     }

@@ -29,6 +29,9 @@
     }
   }
 
+  // What index.js takes of Node's modules, which nothing here can require.
+  let fileURLToPath
+
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
@@ -239,7 +242,18 @@
       return texts
     },
 
+    // The path of a URL, recognised as Node recognises those of other realms; undefined for anything else.
+    urlPath(value) {
+      if (typeof value !== 'object' || value === null) return undefined
+      const isURL = value.href && value.protocol && value.auth === undefined && value.path === undefined
+      return isURL ? fileURLToPath(value.href) : undefined
+    },
+
     entries,
+
+    provide(given) {
+      ;({ fileURLToPath } = given)
+    },
 
     // What Node's messages say was received.
     describe(value) {

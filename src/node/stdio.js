@@ -66,14 +66,20 @@
 
   const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
 
+  // Bytes, or a function that returns bytes or null for the end; undefined for anything else.
+  const data = (value) => {
+    if (isData(value)) return bytes(value)
+    if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
+    return reader(value)
+  }
+
   return {
-    // A mode, bytes, a function that returns bytes or null for the end; undefined for anything else.
+    data,
+
+    // The same, or a mode. The embedder may give the function.
     input(value) {
       if (MODES.in.includes(value)) return value
-      if (isData(value)) return bytes(value)
-      if (typeof value === 'function') return (size) => bytes(value(size))
-      if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
-      return reader(value)
+      return typeof value === 'function' ? (size) => bytes(value(size)) : data(value)
     },
 
     // A mode, or a function; undefined for anything else. The function gets a Buffer and `limits.output`. It returns how
