@@ -162,10 +162,11 @@ impl WasiClass {
         Ok(imports.raw())
     }
 
-    /// `wasi.close()`: closes every descriptor of the guest.
+    /// `wasi.close()`: closes every descriptor of the guest. Tells prelude.js whether output is captured.
     #[napi(enumerable = false, catch_unwind)]
-    pub fn close(&self) {
+    pub fn close(&self) -> bool {
         self.instance.wasi.table.clear();
+        self.instance.captures
     }
 
     /// `wasi.stdout` and `wasi.stderr`: captured output. `known` is what this has returned last. The result is memory of

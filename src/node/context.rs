@@ -110,6 +110,7 @@ pub struct Prelude {
     pub texts: StrongRef,
     pub url_path: StrongRef,
     pub describe: StrongRef,
+    pub unknown_options: StrongRef,
     pub entries: StrongRef,
 }
 
@@ -158,6 +159,7 @@ impl Context {
             texts: named("texts")?,
             url_path: named("urlPath")?,
             describe: named("describe")?,
+            unknown_options: named("unknownOptions")?,
             entries: named("entries")?,
         };
         // It was empty: this is where it is set.

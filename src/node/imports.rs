@@ -5,6 +5,7 @@ use super::context::{Context, Instance, call};
 use super::embedder;
 use super::error::{self, Class};
 use super::memory::{self, MemoryView};
+use super::options::OPTIONS;
 use super::trace;
 use crate::wasi::abi::{Attempt, Call, CoreType};
 use crate::wasi::errno::{Errno, Failure};
@@ -31,6 +32,7 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     functions.set_named_property("imports", function(context, "imports", imports)?)?;
     functions.set_named_property("exit", function(context, "exit", exit)?)?;
     functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
+    functions.set_named_property("options", OPTIONS.to_vec())?;
     functions.set_named_property("trace", trace::functions(context)?)?;
     Ok(functions)
 }

@@ -10,6 +10,7 @@ mod stdio;
 mod trace;
 
 pub use self::clock::nanoseconds;
+pub use self::names::OPTIONS;
 use self::preopens::Preopen;
 use self::sockets::Socket;
 use self::stdio::Stdio;
@@ -160,18 +161,15 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// The names of the own enumerable properties, without symbols. No property is read.
-fn own_names(object: &Object<'_>) -> Result<Vec<String>> {
-    let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
-    let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;
-    let names = (0..keys.get_array_length()?).map(|index| error::string(keys.get_element(index)?));
-    names.filter_map(Result::transpose).collect()
-}
-
 /// Refuses an own property that has none of these names: ignored, it would leave a guest freer, or a run less
 /// repeatable, than meant.
 fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
-    for key in own_names(object)? {
+    let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
+    let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;
+    for index in 0..keys.get_array_length()? {
+        let Some(key) = error::string(keys.get_element(index)?)? else {
+            continue; // A symbol.
+        };
         if !known.contains(&key.as_str()) {
             let property = format!("options.{name}[{}]", quote(&key));
             let suggestion =

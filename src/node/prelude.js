@@ -48,6 +48,9 @@
     i64: (value) => typeof value === 'bigint',
   }
 
+  const isOption = { __proto__: null }
+  for (const name of native.options) isOption[name] = true
+
   // The classes of import objects, by namespace.
   const classes = { __proto__: null }
 
@@ -96,12 +99,14 @@
         return call(getImportObject, this, [])
       },
       close() {
-        call(close, this, [])
+        const captures = call(close, this, [])
         try {
           // Captured output becomes Buffers of this object: the garbage collector frees those while JavaScript runs, and
           // what native code holds only when it pauses.
-          keptOf(this, 1)
-          keptOf(this, 2)
+          if (captures) {
+            keptOf(this, 1)
+            keptOf(this, 2)
+          }
         } finally {
           // What is read of an iterable is not read to its end any more.
           selfOf(this)?.functions?.[0]?.end?.()
@@ -250,6 +255,16 @@
     },
 
     entries,
+
+    // The own names that are no option, without reading any; undefined if there are none.
+    unknownOptions(options) {
+      const names = keys(options)
+      let unknown
+      for (let index = 0; index < names.length; index++) {
+        if (!(names[index] in isOption)) (unknown ??= [])[unknown.length] = names[index]
+      }
+      return unknown
+    },
 
     provide(given) {
       ;({ fileURLToPath } = given)

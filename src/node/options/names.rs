@@ -1,12 +1,12 @@
 //! Names of options that are unknown: which of them are mistakes, and what was meant.
 
-use super::own_names;
+use crate::node::context::{Context, call};
 use crate::node::error::{self, Class, quote};
-use napi::bindgen_prelude::Object;
+use napi::bindgen_prelude::{FromNapiValue, JsValue, Object};
 use napi::{Env, Result};
 
 /// The options there are.
-const OPTIONS: [&str; 14] = [
+pub const OPTIONS: [&str; 14] = [
     "version",
     "args",
     "env",
@@ -39,10 +39,7 @@ const ELSEWHERE: [(&str, &str); 9] = [
 /// Refuses an option whose name is nearly one of ours, or belongs elsewhere: ignored, it would leave a guest freer than
 /// meant. Other unknown options are ignored, since programs written for other hosts pass them.
 pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
-    for name in own_names(options)? {
-        if OPTIONS.contains(&name.as_str()) {
-            continue;
-        }
+    for name in unknown_options(env, options)? {
         let plain = plain(&name);
         let elsewhere =
             ELSEWHERE.iter().find(|(known, _)| *known == plain).map(|(_, advice)| (*advice).to_owned());
@@ -54,6 +51,15 @@ pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
         return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
     }
     Ok(())
+}
+
+/// Returns the own names that are no option. JavaScript finds them in a tenth of the time that Node-API takes.
+fn unknown_options(env: &Env, options: &Object<'_>) -> Result<Vec<String>> {
+    let context = Context::of(*env)?;
+    let unknown = call(env, context.prelude()?.unknown_options.get(env)?, None, &[options.raw()])?;
+    // SAFETY: the function returned a value of this environment, an array of strings or undefined.
+    let unknown: Option<_> = unsafe { FromNapiValue::from_napi_value(env.raw(), unknown)? };
+    Ok(unknown.unwrap_or_default())
 }
 
 /// Returns what a message asks about a name, if it is nearly a known one.
