@@ -6,7 +6,6 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
-const { fileURLToPath } = require('node:url')
 const { platform, PLATFORMS } = require('./platform.js')
 
 const beside = join(__dirname, `capwasi.${platform}.node`)
@@ -62,6 +61,7 @@ function load() {
 }
 
 const { WASI, provide } = load()
-provide({ fileURLToPath })
+// Native code cannot require it, and to load it takes a while.
+provide({ fileURLToPath: (url) => require('node:url').fileURLToPath(url) })
 
 exports.WASI = WASI

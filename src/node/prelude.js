@@ -12,6 +12,7 @@
   const WrongType = TypeError
   const Text = String
   const { isArray } = Array
+  const { includes } = Array.prototype
   const now = process.hrtime.bigint
   const { allocUnsafeSlow } = Buffer
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
@@ -47,9 +48,6 @@
     // Of any size: what is written is it modulo 2^64.
     i64: (value) => typeof value === 'bigint',
   }
-
-  const isOption = { __proto__: null }
-  for (const name of native.options) isOption[name] = true
 
   // The classes of import objects, by namespace.
   const classes = { __proto__: null }
@@ -261,7 +259,7 @@
       const names = keys(options)
       let unknown
       for (let index = 0; index < names.length; index++) {
-        if (!(names[index] in isOption)) (unknown ??= [])[unknown.length] = names[index]
+        if (!apply(includes, native.options, [names[index]])) (unknown ??= [])[unknown.length] = names[index]
       }
       return unknown
     },
