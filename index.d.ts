@@ -28,8 +28,8 @@ export type Preopen = (PreopenPath | PreopenDescriptor) & {
 
 /** A directory by its path. */
 export interface PreopenPath {
-  /** Its path on the host, relative to the working directory at this moment. */
-  path: string
+  /** Its path on the host, relative to the working directory at this moment, or a `file:` URL. */
+  path: string | URL
   fd?: undefined
 }
 
@@ -49,8 +49,9 @@ export interface Limits {
    */
   openFiles?: number | undefined
   /**
-   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`. A write is cut to what is left; with nothing
-   * left it is `EDQUOT` (19).
+   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`; those that a `Writable` holds at once when they
+   * are one. A write is cut to what is left; with nothing left it is `EDQUOT` (19). A `Writable` also holds at most
+   * 1,048,576 chunks. An object that has no `writableLength` takes what it gets, as a function does.
    * @default 268435456 (256 MiB)
    */
   output?: number | bigint | undefined
@@ -94,7 +95,10 @@ export interface SocketOptions {
   fd: number
 }
 
-/** Options of {@link WASI}. */
+/**
+ * Options of {@link WASI}. An own property whose name is nearly one of these, or belongs elsewhere (`limit`, `preOpens`,
+ * `timeout`), is `ERR_INVALID_ARG_VALUE`. Other unknown ones are ignored.
+ */
 export interface WASIOptions {
   /**
    * Version of WASI. `'preview1'` gives the functions of `wasi_snapshot_preview1`; `'unstable'` those of
@@ -122,10 +126,11 @@ export interface WASIOptions {
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
    *
-   * An object with a `path` or an `fd` says more than a path: see {@link Preopen}. Not in node:wasi.
+   * A `URL` is the path that `fileURLToPath` of `node:url` makes of it, or that function's error. An object with a `path`
+   * or an `fd` says more than a path: see {@link Preopen}. Neither is in node:wasi.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string | Preopen> | undefined
+  preopens?: NodeJS.Dict<string | URL | Preopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. Should that return, as
@@ -145,14 +150,20 @@ export interface WASIOptions {
    */
   stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
   /**
+   * Data for the guest's standard input, taken as `stdin` takes data. It is always data, and never a mode: `'inherit'` is
+   * these seven bytes. Together with `stdin` it is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   * @default what `stdin` says
+   */
+  input?: Data | Iterable<string | Uint8Array> | undefined
+  /**
    * The guest's standard output:
    * - a file descriptor of the process, which stays the process's own; `'inherit'` is the process's own 1;
    * - `'pipe'`: it is kept, and read as {@link WASI.stdout};
    * - `'ignore'`: it is forgotten;
    * - a function that is called with a copy of what the guest wrote, once for each `fd_write`, before the guest goes
    *   on; what it throws comes out of `start()`. It may call the guest's exports;
-   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`; what
-   *   the stream cannot take at once it buffers, as streams do.
+   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`. What
+   *   the stream cannot take at once it buffers, as streams do, up to `limits.output`.
    * @default 1
    */
   stdout?: number | Sink | undefined
@@ -234,6 +245,10 @@ export class WASI {
 
   /**
    * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
+   *
+   * The first exception of one of the functions in `wasiImport`, or the exit, ends the run, even if the guest catches it:
+   * every later call of this run throws it again, and `start()` throws it, or returns the code. An exception is what a
+   * function of the options throws, for one. Functions of `wasiImport` that were replaced are not meant.
    * @returns the code the guest exited with, 0 if it returned.
    * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
    * no exports, no memory, or, unless `version` was left out, no `_start` or an `_initialize`; and whatever the guest throws, as it is.
@@ -241,14 +256,15 @@ export class WASI {
   start(instance: object): number
 
   /**
-   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one.
+   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one. An exception or an
+   * exit ends this run as it ends one of {@link WASI.start}. Exports that are called later are not part of it.
    * @throws as {@link WASI.start} does, but `_start` must not be there. If the guest exits, and also when it does
    * in one of its functions called later, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode`.
    */
   initialize(instance: object): void
 
   /** A new object to instantiate the guest with: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable`. */
-  getImportObject(): object
+  getImportObject(): Record<string, Record<string, (...args: any[]) => any>>
 
   /**
    * The functions of WASI, to be imported by the guest; each is an own property and may be replaced before. Called
@@ -260,7 +276,9 @@ export class WASI {
   /**
    * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. An iterable that is `stdin`,
    * and of which something was read, but not all, is let go as by `break` in a loop: its `return()` is called. A sandbox
-   * that is not closed is when it is collected, but for that. Not in node:wasi.
+   * that is not closed is when it is collected, but for that. Captured output stays readable. Not in node:wasi.
+   * @throws what `return()` throws, and a `RangeError` if there is no memory for captured output, which is not lost. The
+   * descriptors are closed before.
    */
   close(): void
 
@@ -268,6 +286,7 @@ export class WASI {
    * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined` with any
    * other. It is one Buffer until the guest has written more, which is copied into a new one behind what
    * there was: what is done to its bytes stays, and if its memory is transferred they are gone. Not in node:wasi.
+   * @throws `RangeError` if there is no memory for the Buffer. Nothing is lost: it can be read later.
    */
   get stdout(): Buffer | undefined
 

@@ -1,19 +1,54 @@
 'use strict'
 
-// Finds the native addon for this platform: built beside this file (`npm run build`), or installed as the
-// package `capwasi-<platform>`.
+// Loads the native addon for this platform: built beside this file (`npm run build`), or installed as the package
+// `capwasi-<platform>`. Bundlers find each of them by a literal `require` in a `try`, and leave those alone that are
+// not there.
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { platform, PLATFORMS } = require('./platform.js')
 
+const beside = join(__dirname, `capwasi.${platform}.node`)
+
+/** Throws the error of an addon that is there and cannot be loaded. */
+function unlessMissing(error) {
+  if (error.code !== 'MODULE_NOT_FOUND') throw error
+}
+
 function load() {
-  const beside = join(__dirname, `capwasi.${platform}.node`)
-  if (existsSync(beside)) return require(beside)
+  // A `require` that fails takes as long as all the rest. Bundlers give the addon another name, so it is tried anyway.
+  const isBuilt = existsSync(beside)
   try {
-    return require(`capwasi-${platform}`)
+    switch (platform) {
+      case 'linux-x64-gnu':
+        if (!isBuilt) try { return require('capwasi-linux-x64-gnu') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.linux-x64-gnu.node')
+      case 'linux-x64-musl':
+        if (!isBuilt) try { return require('capwasi-linux-x64-musl') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.linux-x64-musl.node')
+      case 'linux-arm64-gnu':
+        if (!isBuilt) try { return require('capwasi-linux-arm64-gnu') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.linux-arm64-gnu.node')
+      case 'linux-arm64-musl':
+        if (!isBuilt) try { return require('capwasi-linux-arm64-musl') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.linux-arm64-musl.node')
+      case 'darwin-x64':
+        if (!isBuilt) try { return require('capwasi-darwin-x64') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.darwin-x64.node')
+      case 'darwin-arm64':
+        if (!isBuilt) try { return require('capwasi-darwin-arm64') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.darwin-arm64.node')
+      case 'win32-x64-msvc':
+        if (!isBuilt) try { return require('capwasi-win32-x64-msvc') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.win32-x64-msvc.node')
+      case 'win32-arm64-msvc':
+        if (!isBuilt) try { return require('capwasi-win32-arm64-msvc') } catch (error) { unlessMissing(error) }
+        return require('./capwasi.win32-arm64-msvc.node')
+      default:
+        return require('node:module').createRequire(__filename)(beside)
+    }
   } catch (cause) {
-    if (cause.code !== 'MODULE_NOT_FOUND') throw cause
+    unlessMissing(cause)
     const remedy = PLATFORMS.includes(platform)
       ? 'Install the package: it is an optional dependency, which npm leaves out with --omit=optional, and when ' +
         'node_modules or the lock file come from another platform.'
@@ -25,4 +60,8 @@ function load() {
   }
 }
 
-exports.WASI = load().WASI
+const { WASI, provide } = load()
+// Native code cannot require it, and to load it takes a while.
+provide({ fileURLToPath: (url) => require('node:url').fileURLToPath(url) })
+
+exports.WASI = WASI

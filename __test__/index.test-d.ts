@@ -1,5 +1,6 @@
 // Holds index.d.ts against the names and shapes of @types/node's `wasi`. Checked by tsc, never run.
 
+/// <reference lib="dom" />
 import type * as node from 'node:wasi'
 import capwasi, { WASI } from 'capwasi'
 import type { Data, FinalizeBindingsOptions, Limits, Preopen, Sink, WASIOptions } from 'capwasi'
@@ -53,6 +54,8 @@ new WASI({
     '/path': { path: '.', readonly: true },
     '/fd': { fd: 3, readonly: undefined, path: undefined },
     '/handle': handle,
+    '/url': new URL('file:///'),
+    '/url/path': { path: new URL('file:///'), readonly: true },
   },
   limits: { openFiles: 10, writtenBytes: 2n ** 40n },
 })
@@ -61,7 +64,7 @@ new WASI({ limits: undefined })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
-is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | Preopen> | undefined>>()
+is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen> | undefined>>()
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>>()
@@ -71,6 +74,10 @@ is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
 new WASI({ stdin: 'text', stdout: 'pipe', stderr: process.stderr })
 new WASI({ stdin: ['one', new Uint8Array(2), new ArrayBuffer(3)], stdout: (chunk) => chunk.readUInt8(0) })
 new WASI({ stdin: (size) => (size > 1 ? 'x' : null), stdout: 'ignore' })
+new WASI({ input: 'inherit' })
+new WASI({ input: ['one', new Uint8Array(2)] })
+new WASI({ input: undefined, stdin: 0 })
+is<Equal<WASIOptions['input'], Data | Iterable<string | Uint8Array> | undefined>>()
 new WASI({ trace: true })
 new WASI({ trace: (line) => line.length })
 
@@ -100,8 +107,10 @@ new WASI({ args: 'program' })
 new WASI({ env: 'A=b' })
 // @ts-expect-error The host's path is a string.
 new WASI({ preopens: { '/': 1 } })
-// @ts-expect-error The host's path is no URL.
-new WASI({ preopens: { '/': new URL('file:///') } })
+// @ts-expect-error Data is no number.
+new WASI({ input: 0 })
+// @ts-expect-error Nothing is asked for input.
+new WASI({ input: () => null })
 // @ts-expect-error A preopen has a path or a descriptor.
 new WASI({ preopens: { '/': { readonly: true } } })
 // @ts-expect-error A preopen has one of them.
@@ -134,7 +143,8 @@ const wasi = new WASI()
 is<Equal<ReturnType<typeof wasi.start>, number>>()
 is<Equal<ReturnType<typeof wasi.initialize>, void>>()
 is<Equal<ReturnType<typeof wasi.finalizeBindings>, void>>()
-is<Equal<ReturnType<typeof wasi.getImportObject>, object>>()
+is<Equal<ReturnType<typeof wasi.getImportObject>, Record<string, Record<string, (...args: any[]) => any>>>>()
+const imports: WebAssembly.Imports = wasi.getImportObject()
 is<Equal<ReturnType<typeof wasi.close>, void>>()
 is<Equal<(typeof wasi)[typeof Symbol.dispose], () => void>>()
 is<Equal<typeof wasi.wasiImport, NodeJS.Dict<any>>>()
@@ -183,4 +193,4 @@ class Sandbox extends WASI {
 }
 const sandbox: WASI = new Sandbox('name')
 
-export { asNode, code, constructor, disposable, options, sandbox }
+export { asNode, code, constructor, disposable, imports, options, sandbox }

@@ -141,6 +141,7 @@ const WRONG = [
   ['stdin', -1],
   ['stdout', -1],
   ['stderr', -1],
+  ['input', 5],
   ['sockets', 5],
   ['clock', 5],
   ['random', 5],
@@ -204,4 +205,49 @@ test('options may be inherited or have no prototype', (t) => {
   t.notThrows(() => new WASI(Object.create({ version: 'preview1' })))
   t.notThrows(() => new WASI(Object.assign(Object.create(null), { version: 'preview1' })))
   t.throws(() => new WASI(Object.create({ version: 'preview1', args: 1 })), { code: 'ERR_INVALID_ARG_TYPE' })
+})
+
+const D = 'Did you mean'
+for (const [name, advice] of [
+  ['limit', `${D} 'limits'?`], ['Limits', `${D} 'limits'?`], ['preopen', `${D} 'preopens'?`], ['preOpens', `${D} 'preopens'?`],
+  ['pre_opens', `${D} 'preopens'?`], ['peropens', `${D} 'preopens'?`], ['arg', `${D} 'args'?`], ['argv', `${D} 'args'?`],
+  ['envs', `${D} 'env'?`], ['stdIn', `${D} 'stdin'?`], ['std_out', `${D} 'stdout'?`], ['sterr', `${D} 'stderr'?`], ['inputs', `${D} 'input'?`],
+  ['socket', `${D} 'sockets'?`], ['clocks', `${D} 'clock'?`], ['radnom', `${D} 'random'?`], ['traces', `${D} 'trace'?`],
+  ['verison', `${D} 'version'?`], ['return_on_exit', `${D} 'returnOnExit'?`], ['returnOnExti', `${D} 'returnOnExit'?`],
+  ['readonly', `${D} 'readonly' of a directory in 'preopens'?`], ['readOnly', `${D} 'readonly' of a directory in 'preopens'?`],
+  ['openFiles', `${D} 'limits.openFiles'?`], ['output', `${D} 'limits.output'?`], ['writtenBytes', `${D} 'limits.writtenBytes'?`],
+  ['seed', `${D} 'random.seed'?`], ['realtime', `${D} 'clock.realtime'?`], ['monotonic', `${D} 'clock.monotonic'?`],
+  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`], ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
+]) {
+  test(`an option called ${name} is refused with ERR_INVALID_ARG_VALUE, and what was meant`, (t) => {
+    t.throws(make({ [name]: undefined }), {
+      instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: `The property 'options.${name}' is unknown. ${advice}`,
+    })
+  })
+}
+
+test('a refused name that is no identifier is quoted', (t) => {
+  t.throws(make({ 'pre-opens': {} }), { message: "The property 'options['pre-opens']' is unknown. Did you mean 'preopens'?" })
+})
+
+test('other unknown options are ignored, as programs for other hosts pass them', (t) => {
+  const names = [
+    'bindings', 'fs', 'wasi', 'print', 'printErr', 'memory', 'debug', 'features', 'preopenDirectories', 'cwd', 'mount', 'module', 'exitOnReturn',
+    'streamStdio', 'isTTY', 'sendStdout', 'getStdin', 'asyncify', 'importObject', 'instance', 'exports', 'program', 'runtime', 'uses', 'suspense',
+    'traceSyscalls', 'signal', 'worker', 'name', '', '0', 'x', 'toString', '__proto__', 'constructor', 'x'.repeat(100_000),
+  ]
+  for (const name of names) t.notThrows(make(Object.fromEntries([['version', 'preview1'], [name, 1]])), name)
+  t.notThrows(make(Object.fromEntries(names.map((name) => [name, 1]))))
+})
+
+test('of unknown options only own enumerable names count, and no value is read', (t) => {
+  const options = Object.create({ limit: {} }, { preopen: { value: {}, enumerable: false } })
+  t.notThrows(() => new WASI(Object.assign(options, { version: 'preview1', [Symbol('limit')]: 1 })))
+  const getter = { version: 'preview1', get limit() { throw new Error('read') } }
+  t.throws(() => new WASI(getter), { code: 'ERR_INVALID_ARG_VALUE' })
+})
+
+test('an unknown option is refused after everything that node:wasi refuses', (t) => {
+  t.throws(make({ limit: {}, returnOnExit: 5 }), { code: 'ERR_INVALID_ARG_TYPE', message: /returnOnExit/ })
+  t.throws(make({ limit: {}, preopens: { '/': '/no/such/directory' } }), { code: 'UVWASI_ENOENT' })
 })

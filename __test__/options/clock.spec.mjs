@@ -258,6 +258,6 @@ test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be 
   t.throws(() => new WASI({ version: 'preview1', clock: { realTime: 0n } }), {
     instanceOf: TypeError,
     code: 'ERR_INVALID_ARG_VALUE',
-    message: "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'",
+    message: "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'. Did you mean 'realtime'?",
   })
 })

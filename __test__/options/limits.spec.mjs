@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { run } from '../guests/run.mjs'
@@ -189,10 +190,13 @@ for (const [option, value, rest] of [
 }
 
 test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
-  for (const name of ['openfiles', 'writtenbytes', 'memory', '__proto']) {
+  for (const [name, suggestion] of [
+    ['openfiles', ". Did you mean 'openFiles'?"], ['open_file', ". Did you mean 'openFiles'?"],
+    ['wirttenBytes', ". Did you mean 'writtenBytes'?"], ['memory', ''], ['__proto', ''], ['', ''], ['x'.repeat(10_000), ''],
+  ]) {
     t.throws(make({ openFiles: 5, [name]: 1 }), {
       name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE',
-      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'`,
+      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'${suggestion}`,
     })
   }
 })
@@ -238,4 +242,100 @@ test('what goes to a pipe or a function counts as written', (t) => {
   t.is(guest.write(2, 'cdef'), 3)
   t.is(guest.call.fd_write(1, ...guest.iovs('g'), guest.out), ERRNO.DQUOT)
   t.deepEqual([String(guest.wasi.stdout), written, guest.wasi.exceeded], ['ab', ['cde'], 'writtenBytes'])
+})
+
+/** A Writable that holds what it is given until `drain()`, and the chunks it has written. */
+function slow(options = {}) {
+  const [chunks, pending] = [[], []]
+  const write = (chunk, _, done) => {
+    chunks.push(chunk)
+    pending.push(done)
+  }
+  const stream = new Writable({ ...options, write })
+  return { stream, chunks, drain: () => { while (pending.length > 0) pending.shift()() } }
+}
+
+for (const objectMode of [false, true]) {
+  test(`a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
+    const { stream, chunks, drain } = slow({ objectMode })
+    const guest = rawGuest({ stdout: stream, stderr: 'pipe', limits: { output: 10, writtenBytes: 30 } })
+    const write = (text) => errnoName(guest.call.fd_write(1, ...guest.iovs(text), guest.out))
+    t.is(guest.write(1, 'abcd'), 4)
+    t.is(guest.write(1, 'efg'), 3)
+    t.is(guest.wasi.exceeded, undefined)
+    t.is(guest.write(1, 'hijkl', 'mn'), 3)
+    t.is(guest.wasi.exceeded, 'output')
+    for (let count = 0; count < 50; count++) t.is(write('more'), 'DQUOT')
+    t.is(guest.write(1, ''), 0)
+    t.is(stream.writableLength, objectMode ? 3 : 10)
+    drain()
+    t.is(guest.write(1, 'opqrstuvwxyz'), 10)
+    t.is(write('more'), 'DQUOT')
+    drain()
+    t.is(String(chunks.join('')), 'abcdefghijopqrstuvwx')
+    // 20 bytes went to stdout: 10 are left.
+    t.is(guest.write(2, '0123456789abc'), 10)
+  })
+}
+
+test('a Writable may hold 256 MiB by default', (t) => {
+  const { stream } = slow()
+  const guest = rawGuest({ stdout: stream }, { memory: '400' })
+  const iovs = guest.iovs(15 << 20)
+  for (let count = 0; count < 17; count++) guest.must('fd_write', 1, ...iovs, guest.out)
+  guest.must('fd_write', 1, ...iovs, guest.out)
+  t.is(guest.u32(guest.out), 1 << 20)
+  t.is(guest.call.fd_write(1, ...iovs, guest.out), ERRNO.DQUOT)
+  t.is(stream.writableLength, 256 << 20)
+})
+
+test('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
+  const { stream, drain } = slow()
+  const guest = rawGuest({ stderr: stream })
+  const iovs = guest.iovs('x')
+  for (let count = 0; count < 1 << 20; count++) guest.must('fd_write', 2, ...iovs, guest.out)
+  t.is(guest.call.fd_write(2, ...iovs, guest.out), ERRNO.DQUOT)
+  t.is(guest.wasi.exceeded, 'output')
+  drain()
+  t.is(guest.write(2, 'x'), 1)
+})
+
+test('of a write that is cut, a Writable holds no more memory than bytes', (t) => {
+  const { stream, chunks } = slow()
+  const guest = rawGuest({ stdout: stream, limits: { output: 100_000 } }, { memory: '40' })
+  t.is(guest.write(1, Buffer.alloc(1 << 20)), 100_000)
+  t.deepEqual([chunks[0].length, chunks[0].buffer.byteLength], [100_000, 100_000])
+})
+
+test('a Writable that writes at once takes more than limits.output', (t) => {
+  let written = 0
+  const stdout = new Writable({ write: (chunk, _, done) => { written += chunk.length; done() } })
+  const guest = rawGuest({ stdout, stderr: new PassThrough(), limits: { output: 5 } })
+  for (let count = 0; count < 100; count++) t.is(guest.write(1, '12345'), 5)
+  t.deepEqual([written, guest.wasi.exceeded], [500, undefined])
+  t.is(guest.write(1, '1234567'), 5)
+})
+
+test('what others have written to a Writable counts, too', (t) => {
+  const { stream } = slow()
+  stream.write('123')
+  const guest = rawGuest({ stdout: stream, limits: { output: 5 } })
+  t.is(guest.write(1, 'abc'), 2)
+})
+
+test('an object with a write, and no writableLength, takes what it gets', (t) => {
+  for (const more of [{}, { writableLength: undefined }, { writableLength: '9' }, { writableLength: NaN }]) {
+    const chunks = []
+    const guest = rawGuest({ stdout: { ...more, write: (chunk) => chunks.push(String(chunk)) }, limits: { output: 5 } })
+    t.is(guest.write(1, 'more than five'), 14)
+    t.deepEqual(chunks, ['more than five'])
+  }
+})
+
+test('a Writable that is full and destroyed is an error, and not full', (t) => {
+  const { stream } = slow()
+  const guest = rawGuest({ stdout: stream, limits: { output: 1 } })
+  guest.write(1, 'x')
+  stream.destroy()
+  t.throws(() => guest.write(1, 'x'), { code: 'ERR_STREAM_DESTROYED' })
 })

@@ -3,7 +3,8 @@
 import { closeSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { open as openHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { prints } from '../guests/run.mjs'
@@ -297,13 +298,12 @@ test('a path in an object is refused as any other', (t) => {
 
 for (const [what, preopen, name, code, message] of [
   ['both a path and an fd', { path: '.', fd: 3 }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']' must have a path or an fd, not both"],
-  ['a path that is no string', { path: 5 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received type number (5)'],
-  ['a path that is a URL', { path: pathToFileURL('.') }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received an instance of URL'],
-  ['a path that is undefined', { path: undefined }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string. Received undefined'],
+  ['a path that is no string', { path: 5 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received type number (5)'],
+  ['a path that is undefined', { path: undefined }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received undefined'],
   ['an fd that is no number', { fd: '3' }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].fd" property must be of type number. Received type string (\'3\')'],
   ['an fd that is no integer', { fd: 1.5 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be an integer. Received 1.5'],
   ['a negative fd', { fd: -1 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1'],
-  ['a property of another name', { path: '.', readOnly: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
+  ['a property of another name', { path: '.', readOnly: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. Did you mean 'readonly'?"],
   ['a descriptor and a property of another name', { fd: 3, ro: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
   ['a property of another name that is undefined', { path: '.', 5: undefined }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
   ['a readonly that is no boolean', { path: '.', readonly: 1 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)'],
@@ -317,7 +317,7 @@ test('an object without a path or an fd is made a string', (t) => {
   const directory = tree(t)
   const named = (object) => Object.assign(object, { toString: () => directory })
   for (const preopen of [named([]), new String(directory), named(() => {})]) t.notThrows(make(preopen))
-  for (const preopen of [null, {}, pathToFileURL(directory), true]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
+  for (const preopen of [null, {}, true, { href: directory }, { href: '', protocol: '' }]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
 })
 
 test('a preopen may have symbols, and properties that cannot be enumerated or are inherited', (t) => {
@@ -342,3 +342,24 @@ test('each property of a preopen is read once, and what reading throws comes out
     t.is(t.throws(make(preopen), { any: true }), thrown)
   }
 })
+
+for (const [what, form] of [['a preopen', (url) => url], ['the path of a preopen', (url) => ({ path: url, readonly: true })]]) {
+  test(`${what} may be a file: URL, also of another realm or class`, (t) => {
+    const directory = join(tree(t, { 'a b%20\u00e9/file': 'text' }), 'a b%20\u00e9')
+    const url = pathToFileURL(directory)
+    const { href, protocol } = url
+    for (const value of [url, new URL(`${href}/`), Object.create({ href, protocol }), runInNewContext('({ href, protocol, toString: () => "/no" })', { href, protocol })]) {
+      const guest = rawGuest({ preopens: { '/': form(value) } })
+      t.is(guest.read(guest.open('file')), 'text')
+    }
+  })
+
+  test(`${what} that is another URL is refused as node:url refuses it`, (t) => {
+    for (const [href, code] of [
+      ['https://example.org/', 'ERR_INVALID_URL_SCHEME'], ['data:,x', 'ERR_INVALID_URL_SCHEME'], ['file:///a%2Fb', 'ERR_INVALID_FILE_URL_PATH'],
+    ]) t.throws(make(form(new URL(href))), { instanceOf: TypeError, code })
+    t.throws(make(form(new URL('a%00b', pathToFileURL(process.cwd())))), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE' })
+    const missing = new URL('no/such/directory', pathToFileURL(process.cwd()))
+    t.like(t.throws(make(form(missing))), { code: 'UVWASI_ENOENT', path: fileURLToPath(missing) })
+  })
+}

@@ -140,6 +140,6 @@ test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be 
   t.throws(make({ Seed: 1 }), {
     instanceOf: TypeError,
     code: 'ERR_INVALID_ARG_VALUE',
-    message: "The property 'options.random['Seed']' is unknown, must be one of: 'seed'",
+    message: "The property 'options.random['Seed']' is unknown, must be one of: 'seed'. Did you mean 'seed'?",
   })
 })

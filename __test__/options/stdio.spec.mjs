@@ -19,6 +19,7 @@ function run(options) {
   return { wasi, code, stdout: wasi.stdout, stderr: wasi.stderr?.toString() }
 }
 
+const arrayOfAnotherRealm = runInNewContext("['one ', new Uint8Array([116, 119, 111])]")
 const binary = Uint8Array.from({ length: 1000 }, (_, index) => index % 256)
 const chunks = (...given) => () => (given.length ? given.shift() : null)
 
@@ -43,6 +44,55 @@ for (const [what, stdin, expected] of [
     t.is(stderr, `${Buffer.from(expected).length} bytes\n`)
   })
 }
+
+for (const [what, input, expected] of [
+  ['inherit', 'inherit', 'inherit'],
+  ['ignore', 'ignore', 'ignore'],
+  ['pipe', 'pipe', 'pipe'],
+  ['an empty string', '', ''],
+  ['a Uint8Array', binary, binary],
+  ['an ArrayBuffer', binary.buffer, binary],
+  ['a DataView', new DataView(binary.buffer, 5, 3), binary.subarray(5, 8)],
+  ['an array of strings and bytes', ['inherit', Buffer.from(' two '), '', 'three'], 'inherit two three'],
+  ['an array of another realm', arrayOfAnotherRealm, 'one two'],
+  ['a generator', (function* () { yield 'a'; yield binary })(), Buffer.concat([Buffer.from('a'), binary])],
+]) {
+  test(`input that is ${what} is data, and never a mode`, (t) => {
+    t.deepEqual(run({ input, stdin: undefined, stdout: 'pipe' }).stdout, Buffer.from(expected))
+  })
+}
+
+for (const [value, received] of [
+  [null, 'null'], [5, 'type number (5)'], [true, 'type boolean (true)'], [{}, 'an instance of Object'], [Symbol('x'), 'type symbol (Symbol(x))'],
+  [() => 'x', 'function '], [1n, 'type bigint (1n)'],
+]) {
+  test(`input that is ${received} is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+    t.throws(() => new WASI({ version: 'preview1', input: value }), {
+      instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE',
+      message: `The "options.input" property must be a string, an ArrayBuffer, a view of one, or an iterable of those. Received ${received}`,
+    })
+  })
+}
+
+test('input together with stdin is refused with ERR_INVALID_ARG_VALUE', (t) => {
+  for (const stdin of [0, 'text', 'ignore', () => null]) {
+    t.throws(() => new WASI({ version: 'preview1', stdin, input: '' }), {
+      instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: "The property 'options.input' cannot be given together with 'options.stdin'",
+    })
+  }
+  t.notThrows(() => new WASI({ version: 'preview1', stdin: 0, input: undefined }))
+})
+
+test('what an iterable as input has that is no data is an error that names the option, and close() ends it', (t) => {
+  const noted = []
+  const guest = rawGuest({ input: noting(noted, function* () { yield 'one'; yield 5; yield 'two' }) })
+  t.is(guest.read(0), 'one')
+  const { message } = t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
+  t.true(message.includes('"options.input"') && message.includes('type number (5)'), message)
+  t.is(guest.read(0), 'two')
+  guest.wasi.close()
+  t.deepEqual(noted, ['end'])
+})
 
 test('64 MiB go through both ways, whole', (t) => {
   const data = Buffer.alloc(64 << 20)

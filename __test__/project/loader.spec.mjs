@@ -2,10 +2,14 @@ import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildSync } from 'esbuild'
 import { PLATFORMS, platform } from '../../platform.js'
 import { root, tree } from '../support/guest.mjs'
 
 const addon = `capwasi.${platform}.node`
+
+/** Has Node say that it runs on another processor. */
+const S390X = "Object.defineProperty(process, 'arch', { value: 's390x' })"
 
 /** A copy of the package as it is installed, without an addon. */
 function installed(t) {
@@ -24,13 +28,33 @@ test('the addon beside index.js is loaded', (t) => {
   t.is(print(app, "console.log(require('capwasi').WASI.name)"), 'WASI\n')
 })
 
-test('else that of the platform package is', (t) => {
-  const { app } = installed(t)
+/** Installs the package of this platform, with its addon or other contents. */
+function installPlatform(app, content = readFileSync(join(root, addon))) {
   const there = join(app, 'node_modules', `capwasi-${platform}`)
   mkdirSync(there)
-  cpSync(join(root, addon), join(there, 'addon.node'))
+  writeFileSync(join(there, 'addon.node'), content)
   writeFileSync(join(there, 'package.json'), JSON.stringify({ name: `capwasi-${platform}`, main: 'addon.node' }))
+}
+
+test('else that of the platform package is', (t) => {
+  const { app } = installed(t)
+  installPlatform(app)
   t.is(print(app, "console.log(require('capwasi').WASI.name)"), 'WASI\n')
+})
+
+test('the addon beside index.js is loaded, even if there is a platform package', (t) => {
+  const { app, home } = installed(t)
+  installPlatform(app, 'no addon')
+  cpSync(join(root, addon), join(home, addon))
+  t.is(print(app, "console.log(require('capwasi').WASI.name)"), 'WASI\n')
+})
+
+test('the addon beside index.js is loaded, even on a platform without a package', (t) => {
+  const { app, home } = installed(t)
+  const { platform: elsewhere } = JSON.parse(print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/platform.js')))`))
+  cpSync(join(root, addon), join(home, `capwasi.${elsewhere}.node`))
+  t.regex(elsewhere, /s390x/)
+  t.is(print(app, `${S390X}; console.log(require('capwasi').WASI.name)`), 'WASI\n')
 })
 
 test('where there is neither, the error names both', (t) => {
@@ -47,9 +71,8 @@ test('where there is neither, the error names both', (t) => {
 })
 
 test('on a platform without a package, the error says which have one', (t) => {
-  const { app, home } = installed(t)
-  writeFileSync(join(home, 'platform.js'), "Object.defineProperty(process, 'arch', { value: 's390x' })\n" + readFileSync(join(root, 'platform.js')))
-  const message = print(app, "try { require('capwasi') } catch ({ message }) { console.log(message) }")
+  const { app } = installed(t)
+  const message = print(app, S390X + "; try { require('capwasi') } catch ({ message }) { console.log(message) }")
   t.regex(message, /no native addon for \w+-s390x/)
   t.true(message.includes(PLATFORMS.join(', ')), message)
 })
@@ -59,3 +82,41 @@ test('an addon that cannot be loaded is an error of its own', (t) => {
   writeFileSync(join(home, addon), 'no addon')
   t.is(print(app, "try { require('capwasi') } catch (error) { console.log(error.code) }"), 'ERR_DLOPEN_FAILED\n')
 })
+
+test('an addon of the platform package that cannot be loaded is an error of its own', (t) => {
+  const { app } = installed(t)
+  installPlatform(app, 'no addon')
+  t.is(print(app, "try { require('capwasi') } catch (error) { console.log(error.code) }"), 'ERR_DLOPEN_FAILED\n')
+})
+
+test('each platform has its two addons as literals, which bundlers find', (t) => {
+  const source = readFileSync(join(root, 'index.js'), 'utf8')
+  const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
+  t.deepEqual(literals, PLATFORMS.flatMap((name) => [`capwasi-${name}`, `./capwasi.${name}.node`]))
+})
+
+// The bundler is a program of its own, which not every platform has.
+const bundles = (() => {
+  try {
+    return buildSync({ stdin: { contents: '' }, write: false }).errors.length === 0
+  } catch {
+    return false
+  }
+})()
+
+for (const [where, place] of [
+  ['beside index.js', (app, home) => cpSync(join(root, addon), join(home, addon))],
+  ['in the platform package', (app) => installPlatform(app)],
+]) {
+  ;(bundles ? test : test.skip)(`a program bundled by esbuild, with the addon ${where}, runs on its own`, (t) => {
+    const { app, home } = installed(t)
+    place(app, home)
+    writeFileSync(join(app, 'app.cjs'), "console.log(typeof new (require('capwasi').WASI)({ version: 'preview1' }).start)")
+    const outdir = tree(t)
+    const { warnings } = buildSync({
+      entryPoints: [join(app, 'app.cjs')], bundle: true, platform: 'node', loader: { '.node': 'copy' }, outdir, logLevel: 'silent',
+    })
+    t.deepEqual(warnings, [])
+    t.is(print(outdir, "require('./app.js')"), 'function\n')
+  })
+}

@@ -2,17 +2,15 @@
 //! the same properties, so that programs that patch or subclass it find what they know.
 
 use super::context::{Context, Instance, Symbol, call, undefined};
-use super::embedder::bytes_of;
+use super::embedder::location_of;
 use super::error::{self, Class, invalid_type, throw_value};
 use super::memory::WeakRef;
 use super::options::{self, Options, Version};
 use super::termination;
-use napi::bindgen_prelude::{
-    Buffer, BufferSlice, Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown,
-};
-use napi::{Env, Result, ValueType, sys};
+use napi::bindgen_prelude::{Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
+use napi::{Env, Error, Result, Status, ValueType, sys};
 use napi_derive::napi;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,12 +43,16 @@ impl WasiClass {
                 env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
                 return Err(error::pending());
             }
-            let Options { version, wasi, return_on_exit, functions, trace } = Options::read(&env, options)?;
+            let Options { version, wasi, return_on_exit, functions, input_option, trace } =
+                Options::read(&env, options)?;
             let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
             let instance = Rc::new(Instance {
+                captures: wasi.kept.iter().any(Option::is_some),
+                accounted: Cell::new(0),
                 wasi: Arc::new(wasi),
                 memory: RefCell::new(None),
                 functions: RefCell::new(kept),
+                input_option,
                 shown: version.shown(),
             });
             let id = context.add(Rc::clone(&instance));
@@ -171,30 +173,50 @@ impl WasiClass {
         })
     }
 
-    /// `wasi.close()`: closes every descriptor of the guest.
+    /// `wasi.close()`: closes every descriptor of the guest. Tells prelude.js whether output is captured.
     #[napi(enumerable = false, catch_unwind)]
-    pub fn close(&self) {
+    pub fn close(&self) -> bool {
         self.instance.wasi.table.clear();
+        self.instance.captures
     }
 
-    /// `wasi.stdout` and `wasi.stderr`: what the guest has written to that descriptor, if it is kept. `known` is what
-    /// this has returned last, to which is added what came since. What is all there is is not copied; what is, is memory
-    /// of the engine's, which goes with the Buffer, as foreign memory does only when JavaScript pauses.
+    /// `wasi.stdout` and `wasi.stderr`: captured output. `known` is what this has returned last. The result is memory of
+    /// the engine, which outlives the addon and which V8 frees while JavaScript runs.
     #[napi(enumerable = false, catch_unwind)]
     pub fn kept(&self, env: Env, fd: u32, known: Unknown<'_>) -> Result<sys::napi_value> {
         termination::scope(&env, || {
             let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
                 return undefined(&env);
             };
-            let (more, is_first) = (kept.take(), known.get_type()? == ValueType::Undefined);
-            if more.is_empty() && !is_first {
+            let held = kept.held();
+            let before = location_of(&env, known.raw())?.map(|(_, len)| len);
+            if held == 0 && before.is_some() {
                 return Ok(known.raw());
             }
-            let buffer = match bytes_of(&env, known.raw())? {
-                Some(known) => error::unknown(&env, BufferSlice::copy_from(&env, [known, more].concat())?)?,
-                None => error::unknown(&env, Buffer::from(more))?,
+            let before = before.unwrap_or_default();
+            // Allocated before anything is taken: if that throws, nothing is lost.
+            let size = env.create_int64((before + held) as i64)?;
+            let buffer = call(&env, self.context.prelude()?.allocate.get(&env)?, None, &[size.raw()])?;
+            let mut to = match location_of(&env, buffer)? {
+                Some((to, room)) if room == before + held => to,
+                _ => return Err(Error::from_status(Status::GenericFailure)),
             };
-            Ok(buffer.raw())
+            let mut copy = |from: *const u8, len: usize| {
+                // SAFETY: `to` moves through the new Buffer, which nobody else has, and which has as many bytes as there are
+                // before and held. No JavaScript runs meanwhile.
+                unsafe {
+                    ptr::copy_nonoverlapping(from, to, len);
+                    to = to.add(len);
+                }
+            };
+            if let Some((from, len)) =
+                location_of(&env, known.raw())?.filter(|(_, len)| (1..=before).contains(len))
+            {
+                copy(from, len);
+            }
+            kept.take(held, |chunk| copy(chunk.as_ptr(), chunk.len()));
+            self.instance.account(&env, self.instance.captured());
+            Ok(buffer)
         })
     }
 

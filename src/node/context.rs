@@ -10,7 +10,7 @@ use crate::wasi::trace::Shown;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,8 +46,42 @@ pub struct Instance {
     pub memory: RefCell<Option<MemoryView>>,
     /// An array of the embedder's functions, by [`End`](crate::wasi::pipe::End); prelude.js keeps it alive.
     pub functions: RefCell<Option<WeakRef>>,
+    /// The option that standard input comes from, for messages.
+    pub input_option: &'static str,
     /// How the calls of its functions are shown.
     pub shown: &'static [Shown],
+    /// Whether output is captured.
+    pub captures: bool,
+    /// How many bytes of captured output V8 knows of.
+    pub accounted: Cell<usize>,
+}
+
+impl Instance {
+    /// Bytes of captured output that V8 may not know of yet.
+    const UNACCOUNTED: usize = 64 << 10;
+
+    /// Tells V8 how much memory captured output takes, once that has grown enough to matter.
+    #[inline(always)]
+    pub fn account_growth(&self, env: &Env) {
+        if self.captures && self.captured() > self.accounted.get() + Self::UNACCOUNTED {
+            self.account(env, self.captured());
+        }
+    }
+
+    /// Tells V8 how much memory captured output takes, so that it collects garbage in time.
+    #[cold]
+    pub fn account(&self, env: &Env, captured: usize) {
+        let change = captured as i64 - self.accounted.get() as i64;
+        if change != 0 && env.adjust_external_memory(change).is_ok() {
+            self.accounted.set(captured);
+        }
+    }
+
+    /// Returns how many bytes of captured output are held.
+    #[inline]
+    pub fn captured(&self) -> usize {
+        self.wasi.kept.iter().flatten().map(|kept| kept.held()).sum()
+    }
 }
 
 /// One environment's share.
@@ -72,10 +106,13 @@ pub struct Prelude {
     pub class: StrongRef,
     pub populate: StrongRef,
     pub bytes: StrongRef,
+    pub allocate: StrongRef,
     pub idle: StrongRef,
     pub text: StrongRef,
     pub texts: StrongRef,
+    pub url_path: StrongRef,
     pub describe: StrongRef,
+    pub unknown_options: StrongRef,
     pub entries: StrongRef,
 }
 
@@ -110,6 +147,8 @@ impl Context {
         let prelude = Object::from_raw(env.raw(), prelude);
         let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
         let class: Unknown<'_> = exports.get_named_property_unchecked("WASI")?;
+        let provide: Unknown<'_> = prelude.get_named_property_unchecked("provide")?;
+        Object::from_raw(env.raw(), exports.raw()).set_named_property("provide", provide)?;
         call(&env, shape.raw(), None, &[class.raw()])?;
         let named =
             |name| StrongRef::new(&env, prelude.get_named_property_unchecked::<Unknown<'_>>(name)?.raw());
@@ -118,10 +157,13 @@ impl Context {
             class: StrongRef::new(&env, class.raw())?,
             populate: named("populate")?,
             bytes: named("bytes")?,
+            allocate: named("allocate")?,
             idle: named("idle")?,
             text: named("text")?,
             texts: named("texts")?,
+            url_path: named("urlPath")?,
             describe: named("describe")?,
+            unknown_options: named("unknownOptions")?,
             entries: named("entries")?,
         };
         // It was empty: this is where it is set.
@@ -187,6 +229,7 @@ impl Context {
         if let Some(functions) = instance.functions.take() {
             functions.delete(&self.env);
         }
+        instance.account(&self.env, 0);
     }
 
     /// Takes back a number, once no function passes it any more.

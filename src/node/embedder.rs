@@ -3,6 +3,7 @@
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::options::nanoseconds;
+use crate::wasi::errno::Errno;
 use crate::wasi::pipe::{Ask, End, Pipe, Request};
 use crate::wasi::table::Descriptor;
 use crate::wasi::types::{Clockid, Timestamp};
@@ -10,9 +11,9 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;
 
-/// Does what a call asks for. What the embedder's function throws stays thrown.
+/// Does what a call asks for; an errno ends the call. What the embedder's function throws stays thrown.
 #[cold]
-pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
+pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<Option<Errno>> {
     let env = &context.env;
     match &ask.request {
         Request::Read(fd, size) => {
@@ -20,7 +21,7 @@ pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
             let returned = call_end(context, instance, End::Stdin, &[napi::JsValue::raw(&size)])?;
             let given = bytes_of(env, returned)?;
             if given.is_none() && !is_null(env, returned)? {
-                return Err(not_bytes(env, returned));
+                return Err(not_bytes(env, instance.input_option, returned));
             }
             if let Descriptor::Pipe(Pipe::Input(input)) = &fd.descriptor {
                 input.supply(given);
@@ -33,10 +34,19 @@ pub fn answer(context: &Context, instance: &Instance, ask: &Ask) -> Result<()> {
                 let (bytes, len) = (bytes.as_ptr().cast(), bytes.len());
                 sys::napi_create_buffer_copy(env.raw(), len, bytes, ptr::null_mut(), &raw mut buffer)
             })?;
-            call_end(context, instance, *end, &[buffer])?;
+            let limits = &instance.wasi.limits;
+            let limit = env.create_int64(limits.output.min(i64::MAX as u64) as i64)?;
+            let returned = call_end(context, instance, *end, &[buffer, napi::JsValue::raw(&limit)])?;
+            let mut taken = bytes.len() as u32;
+            // SAFETY: a value of this environment. One that is no number leaves `taken` as it is.
+            unsafe { sys::napi_get_value_uint32(env.raw(), returned, &raw mut taken) };
+            if let Err(errno) = limits.settle(bytes.len(), taken as usize) {
+                return Ok(Some(errno));
+            }
+            ask.attempt.transferred = taken.into();
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Asks for the time of a clock. What the function throws stays thrown.
@@ -83,8 +93,22 @@ fn is_null(env: &Env, value: sys::napi_value) -> Result<bool> {
     Ok(kind == sys::ValueType::napi_null)
 }
 
-/// A copy of the bytes of a `Uint8Array`; `None` of what is none.
+/// Returns a copy of the bytes of a `Uint8Array`, `None` for any other value.
 pub fn bytes_of(env: &Env, value: sys::napi_value) -> Result<Option<Vec<u8>>> {
+    let Some((base, len)) = location_of(env, value)? else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0_u8; len];
+    if len > 0 {
+        // SAFETY: the array has as many bytes, which only JavaScript of this thread changes, and none runs; or, if
+        // they are shared, other threads, whose changes may be torn. The vector is new.
+        unsafe { ptr::copy(base, bytes.as_mut_ptr(), len) };
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns where the engine has the bytes of a `Uint8Array`, and how many; `None` for any other value.
+pub fn location_of(env: &Env, value: sys::napi_value) -> Result<Option<(*mut u8, usize)>> {
     let mut is_array = false;
     // SAFETY: a value of this environment.
     napi::check_status!(unsafe { sys::napi_is_typedarray(env.raw(), value, &raw mut is_array) })?;
@@ -98,20 +122,11 @@ pub fn bytes_of(env: &Env, value: sys::napi_value) -> Result<Option<Vec<u8>>> {
         let (kind, len, base) = (&raw mut kind, &raw mut len, &raw mut base);
         sys::napi_get_typedarray_info(env.raw(), value, kind, len, base, buffer, offset)
     })?;
-    if kind != sys::TypedarrayType::uint8_array {
-        return Ok(None);
-    }
-    let mut bytes = vec![0_u8; len];
-    if len > 0 {
-        // SAFETY: the array has as many bytes, which only JavaScript of this thread changes, and none runs; or, if
-        // they are shared, other threads, whose changes may be torn. The vector is new.
-        unsafe { ptr::copy(base.cast::<u8>(), bytes.as_mut_ptr(), len) };
-    }
-    Ok(Some(bytes))
+    Ok((kind == sys::TypedarrayType::uint8_array).then_some((base.cast(), len)))
 }
 
 /// As Node says that a function returned what it should not.
-fn not_bytes(env: &Env, value: sys::napi_value) -> napi::Error {
+fn not_bytes(env: &Env, option: &str, value: sys::napi_value) -> napi::Error {
     // SAFETY: a value of this environment.
     let value = unsafe { Unknown::from_raw_unchecked(env.raw(), value) };
     let received = match error::describe(env, value) {
@@ -119,7 +134,7 @@ fn not_bytes(env: &Env, value: sys::napi_value) -> napi::Error {
         Err(error) => return error,
     };
     let message = format!(
-        "Expected a string, an ArrayBuffer, a view of one, or null to be returned from \"options.stdin\" but got {received}."
+        "Expected a string, an ArrayBuffer, a view of one, or null to be returned from \"options.{option}\" but got {received}."
     );
     error::throw(env, Class::TypeError, "ERR_INVALID_RETURN_VALUE", &message)
 }

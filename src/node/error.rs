@@ -177,6 +177,14 @@ pub fn to_text(env: &Env, value: Unknown<'_>) -> Result<String> {
     text_from(env, context.prelude()?.text.get(env)?, value)
 }
 
+/// The path of a `URL` of any realm, `None` for any other value.
+pub fn url_path(env: &Env, value: Unknown<'_>) -> Result<Option<String>> {
+    let context = Context::of(*env)?;
+    let path = call(env, context.prelude()?.url_path.get(env)?, None, &[value.raw()])?;
+    // SAFETY: the function returned a value of this environment.
+    string(unsafe { Unknown::from_raw_unchecked(env.raw(), path) })
+}
+
 /// The string that a function makes of a value.
 fn text_from(env: &Env, function: sys::napi_value, value: Unknown<'_>) -> Result<String> {
     text(env, call(env, function, None, &[value.raw()])?)

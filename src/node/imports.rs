@@ -5,6 +5,7 @@ use super::context::{Context, Instance, call};
 use super::embedder;
 use super::error::{self, Class};
 use super::memory::{self, MemoryView};
+use super::options::OPTIONS;
 use super::termination;
 use super::trace;
 use crate::wasi::abi::{Attempt, Call, CoreType};
@@ -32,6 +33,7 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     functions.set_named_property("imports", function(context, "imports", imports)?)?;
     functions.set_named_property("exit", function(context, "exit", exit)?)?;
     functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
+    functions.set_named_property("options", OPTIONS.to_vec())?;
     functions.set_named_property("trace", trace::functions(context)?)?;
     Ok(functions)
 }
@@ -66,7 +68,7 @@ fn table<'env>(
     visit(&mut table);
     // `self` stays for as long as there is one of the functions, and with it the sandbox that has the number.
     let source = format!(
-        "'use strict'; ({{ ints, longs, i32, i64 }}, {names}) => {{
+        "'use strict'; ({{ ints, longs, i32, i64, nothing }}, {names}) => {{
         const Imports = class WASI {{ constructor(id, self) {{ {body} }} }}
         Imports.prototype.constructor = class WASI {{}}
         return Imports }}",
@@ -115,14 +117,20 @@ impl Table<'_> {
         self.names.push(name);
         // From where the memory is seen to be there, nothing is called but native code: an engine lets other JavaScript
         // run (a debugger's, for one) where a function begins. What the native function returns is no errno, but what
-        // `rethrow` has for a worker that is to end.
+        // `rethrow` has for a worker that is to end. What it throws ends the run, if there is one: stored without a
+        // call, for which a guest could leave no stack. Without bytes, each later call of the run begins with `look`.
         self.body.push(format!(
             "this.{name} = {{ 'bound {name}'({names}) {{
-                if (!(arguments.length === {count}{checks})) return {inval}
+                if (!(arguments.length === {count}{checks})) {{ self.check(); return {inval} }}
                 if (self.bytes[0] === undefined) self.look()
                 {writes}ints[0] = id
+                try {{
                 const ending = {name}()
                 return ending === undefined ? ints[0] : ending
+                }} catch (thrown) {{
+                    self.bytes = nothing
+                    throw self.run === undefined ? thrown : (self.run.end ??= {{ thrown }}).thrown
+                }}
             }} }}['bound {name}']"
         ));
     }
@@ -222,7 +230,10 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
     let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::FIRST };
     loop {
         let failure = match I::call(&call, &core) {
-            Ok(()) => return Ok(None),
+            Ok(()) => {
+                instance.account_growth(env);
+                return Ok(None);
+            }
             Err(failure) => failure,
         };
         match failure {
@@ -232,8 +243,11 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
             },
             Failure::Errno(errno) => return Ok(Some(errno)),
             Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
-            Failure::Ask(ask) => {
-                env.run_in_scope(|| embedder::answer(context, &instance, &ask))?;
+            Failure::Ask(mut ask) => {
+                let errno = env.run_in_scope(|| embedder::answer(context, &instance, &mut ask))?;
+                if errno.is_some() {
+                    return Ok(errno);
+                }
                 go_on(context, &instance, &mut call, ask.attempt)?;
             }
             Failure::Time(clock) => {

@@ -2,6 +2,7 @@
 
 mod clock;
 mod limits;
+mod names;
 mod permission;
 mod preopens;
 mod random;
@@ -10,6 +11,7 @@ mod stdio;
 mod trace;
 
 pub use self::clock::nanoseconds;
+pub use self::names::OPTIONS;
 pub use self::permission::Permissions;
 use self::preopens::Preopen;
 use self::sockets::Socket;
@@ -60,6 +62,8 @@ pub struct Options<'env> {
     pub return_on_exit: bool,
     /// The embedder's functions by [`End`](crate::wasi::pipe::End), if there are any.
     pub functions: Option<Object<'env>>,
+    /// The option that standard input comes from.
+    pub input_option: &'static str,
     /// `false`, `true`, or a function.
     pub trace: sys::napi_value,
 }
@@ -79,8 +83,7 @@ impl<'env> Options<'env> {
             .map(|(key, value)| Ok((key, value.coerce_to_string()?.into_utf8()?.into_owned()?)))
             .collect::<Result<Vec<_>>>()?;
         let preopens = preopens::read(env, &options)?;
-        let mut stdio =
-            [stdio::read(env, &options, 0)?, stdio::read(env, &options, 1)?, stdio::read(env, &options, 2)?];
+        let (mut stdio, input_option) = stdio::read(env, &options)?;
         let sockets = sockets::read(env, &options)?;
         let ([realtime, monotonic], clocks) = clock::read(env, &options)?;
         let random = random::read(env, &options)?;
@@ -94,8 +97,9 @@ impl<'env> Options<'env> {
         wasi.random = random;
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
+        names::refuse_mistakes(env, &options)?;
         let functions = functions(env, &stdio, clocks)?;
-        Ok(Self { version, wasi, return_on_exit, functions, trace })
+        Ok(Self { version, wasi, return_on_exit, functions, input_option, trace })
     }
 }
 
@@ -161,7 +165,8 @@ fn entries<'env>(env: &Env, options: &Object<'env>, name: &str) -> Result<Vec<(S
     (0..entries.get_array_length()?).map(entry).collect()
 }
 
-/// Refuses an own property that has none of these names, where passing one over would leave a guest freer, or a run less repeatable, than meant.
+/// Refuses an own property that has none of these names: ignored, it would leave a guest freer, or a run less
+/// repeatable, than meant.
 fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> Result<()> {
     let (mode, filter) = (KeyCollectionMode::OwnOnly, KeyFilter::Enumerable);
     let keys = object.get_all_property_names(mode, filter, KeyConversion::NumbersToStrings)?;
@@ -171,8 +176,11 @@ fn refuse_others(env: &Env, object: &Object<'_>, name: &str, known: &[&str]) -> 
         };
         if !known.contains(&key.as_str()) {
             let property = format!("options.{name}[{}]", quote(&key));
+            let suggestion =
+                names::suggestion(&key, known).map_or_else(String::new, |text| format!(". {text}"));
             let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-            let message = format!("The property '{property}' is unknown, must be one of: {known}");
+            let message =
+                format!("The property '{property}' is unknown, must be one of: {known}{suggestion}");
             return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
         }
     }

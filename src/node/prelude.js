@@ -12,7 +12,9 @@
   const WrongType = TypeError
   const Text = String
   const { isArray } = Array
+  const { includes } = Array.prototype
   const now = process.hrtime.bigint
+  const { allocUnsafeSlow } = Buffer
   const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
   const symbols = names.map((name) => Symbol(name))
   const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
@@ -28,6 +30,9 @@
     }
   }
 
+  // What index.js takes of Node's modules, which nothing here can require.
+  let fileURLToPath
+
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
   const idle = Object.assign(() => {}, { valueOf: () => 0 })
 
@@ -35,6 +40,7 @@
   // of which an i32 is the lower half.
   const { is } = Object
   const tools = {
+    nothing,
     ints: new Int32Array(native.frame),
     longs: new BigInt64Array(native.frame),
     // As WebAssembly passes it a signed number, JavaScript may pass an unsigned one; -0, like a fraction, is none.
@@ -56,12 +62,26 @@
       const known = selfOf(wasi)?.kept ?? {}
       return (known[fd] = call(kept, wasi, [fd, known[fd]]))
     }
-    // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
-    // strikes at the next call of JavaScript: at once.
+    // Calls `start` or `initialize`. The first exception of a host function, or the exit, is the result of that run,
+    // whatever the guest has made of it since.
     const run = (method, wasi, instance) => {
-      const result = call(method, wasi, [instance])
-      idle()
-      return result
+      const self = selfOf(wasi) ?? { wasi }
+      const outer = self.run
+      const current = (self.run = { end: undefined })
+      try {
+        return apply(method, self.wasi, [instance])
+      } finally {
+        self.run = outer
+        self.bytes = nothing
+        // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
+        // strikes at the next call of JavaScript: at once.
+        idle()
+        const { end } = current
+        if (end !== undefined) {
+          if (!end.isExit || method !== start) throw end.thrown
+          return self.wasi[kExitCode]
+        }
+      }
     }
     return {
       finalizeBindings(instance, options = undefined) {
@@ -77,9 +97,18 @@
         return call(getImportObject, this, [])
       },
       close() {
-        call(close, this, [])
-        // What is read of an iterable is not read to its end any more.
-        selfOf(this)?.functions?.[0]?.end?.()
+        const captures = call(close, this, [])
+        try {
+          // Captured output becomes Buffers of this object: the garbage collector frees those while JavaScript runs, and
+          // what native code holds only when it pauses.
+          if (captures) {
+            keptOf(this, 1)
+            keptOf(this, 2)
+          }
+        } finally {
+          // What is read of an iterable is not read to its end any more.
+          selfOf(this)?.functions?.[0]?.end?.()
+        }
       },
       get stdout() {
         return keptOf(this, 1)
@@ -97,31 +126,44 @@
   }
 
   // `proc_exit` when `start` is to return: records what it was given, whatever that is, and ends the guest.
-  const returnOnProcExit = (wasi) => ({
+  const returnOnProcExit = (self) => ({
     'bound wasiReturnOnProcExit'(code) {
-      wasi[kExitCode] = code
-      native.exit(code)
+      self.check()
+      self.wasi[kExitCode] = code
+      try {
+        native.exit(code)
+      } catch (thrown) {
+        self.bytes = nothing
+        if (self.run !== undefined) self.run.end = { thrown, isExit: true }
+        throw thrown
+      }
     },
   })['bound wasiReturnOnProcExit']
 
   // Has the functions of an import object say what they are called with, and what comes of it, in lines that `write`
   // gets. What does not return is told before.
-  const trace = (wasiImport, id, write) => {
+  const trace = (wasiImport, id, self, write) => {
     keys(wasiImport).forEach((name, at) => {
       const host = wasiImport[name]
       const traced = (...args) => {
-        const call = name + native.trace.call(id, at, args)
-        if (name === 'proc_exit') {
-          write(`${call} = ?`)
-          return host(...args)
-        }
-        const started = now()
-        let errno
+        self.check()
         try {
-          return (errno = host(...args))
-        } finally {
-          const elapsed = now() - started
-          write(call + native.trace.result(id, at, args, errno, elapsed))
+          const call = name + native.trace.call(id, at, args)
+          if (name === 'proc_exit') {
+            write(`${call} = ?`)
+            return host(...args)
+          }
+          const started = now()
+          let errno
+          try {
+            return (errno = host(...args))
+          } finally {
+            const elapsed = now() - started
+            write(call + native.trace.result(id, at, args, errno, elapsed))
+          }
+        } catch (thrown) {
+          self.bytes = nothing
+          throw self.run === undefined ? thrown : (self.run.end ??= { thrown }).thrown
         }
       }
       defineProperty(traced, 'name', { value: host.name })
@@ -145,7 +187,7 @@
         self.bytes = nothing
         const bytes = native.setMemory(id, memory)
         self.memory = memory
-        if (!isResizable(bytes)) self.bytes = bytes
+        if (!isResizable(bytes) && self.run?.end === undefined) self.bytes = bytes
       }
       const self = {
         wasi,
@@ -155,14 +197,21 @@
         // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
         // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.
         bytes: nothing,
+        // The innermost `start` or `initialize` that has not returned. Its `end` is what a host function has thrown
+        // first; `isExit` tells the exit that `start` returns the code of.
+        run: undefined,
+        check() {
+          if (self.run?.end !== undefined) throw self.run.end.thrown
+        },
         look() {
+          self.check()
           if (self.memory !== undefined) setMemory(self.memory)
         },
       }
       const Imports = (classes[namespace] ??= native.imports(namespace, tools))
       const wasiImport = new Imports(id, self)
-      if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(wasi)
-      if (traced) trace(wasiImport, id, traced === true ? native.trace.write : traced)
+      if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(self)
+      if (traced) trace(wasiImport, id, self, traced === true ? native.trace.write : traced)
       wasi.wasiImport = wasiImport
       mapSet(selves, setMemory, self)
       wasi[kSetMemory] = setMemory
@@ -183,6 +232,9 @@
       }
     },
 
+    // A new Buffer of memory of its own. Throws if there is none left, where Node-API's function ends the process.
+    allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
+
     text: Text,
 
     // The elements of an array as strings, a hole being 'undefined'; nothing for what is no array.
@@ -193,7 +245,28 @@
       return texts
     },
 
+    // The path of a URL, recognised as Node recognises those of other realms; undefined for anything else.
+    urlPath(value) {
+      if (typeof value !== 'object' || value === null) return undefined
+      const isURL = value.href && value.protocol && value.auth === undefined && value.path === undefined
+      return isURL ? fileURLToPath(value.href) : undefined
+    },
+
     entries,
+
+    // The own names that are no option, without reading any; undefined if there are none.
+    unknownOptions(options) {
+      const names = keys(options)
+      let unknown
+      for (let index = 0; index < names.length; index++) {
+        if (!apply(includes, native.options, [names[index]])) (unknown ??= [])[unknown.length] = names[index]
+      }
+      return unknown
+    },
+
+    provide(given) {
+      ;({ fileURLToPath } = given)
+    },
 
     // What Node's messages say was received.
     describe(value) {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Limit {
     /// Descriptors open at once.
     OpenFiles,
-    /// Bytes kept of stdout, or of stderr.
+    /// Bytes captured of stdout, or of stderr, or held there by a stream.
     Output,
     /// Bytes written in all.
     WrittenBytes,
@@ -35,7 +35,7 @@ impl Limit {
 pub struct Limits {
     /// Descriptors it may have open at once.
     pub open_files: usize,
-    /// Bytes that are kept of its stdout, and of its stderr.
+    /// Bytes that are captured of its stdout, and of its stderr, or that a stream holds there.
     pub output: u64,
     /// Bytes it may still write, if that is limited at all.
     pub written_bytes: Option<AtomicU64>,
@@ -104,6 +104,19 @@ impl Limits {
             self.exceed(Limit::WrittenBytes);
         }
         if taken == 0 && wanted > 0 { Err(Errno::Dquot.into()) } else { Ok(taken) }
+    }
+
+    /// Settles a write of which a stream has taken only a part. The rest does not count as written; if that is all, it is
+    /// `DQUOT`.
+    pub fn settle(&self, claimed: usize, taken: usize) -> std::result::Result<(), Errno> {
+        if taken >= claimed {
+            return Ok(());
+        }
+        self.exceed(Limit::Output);
+        if let Some(left) = &self.written_bytes {
+            left.fetch_add((claimed - taken) as u64, Relaxed);
+        }
+        if taken == 0 { Err(Errno::Dquot) } else { Ok(()) }
     }
 
     /// Makes a system call that reserves `len` bytes of a file; if as many may not be written, it is `DQUOT`, unless

@@ -9,10 +9,15 @@ use super::memory::{List, Memory};
 use super::table::Entry;
 use super::transfer::total;
 use super::types::{Filesize, Iovec, Size};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of one read or write at most: a guest that asks for more is told that so many were moved.
 const MAX_TRANSFER: u64 = 16 << 20;
+
+/// Bytes of captured output in one piece of memory. Pieces are freed one by one while they are copied.
+const CHUNK: usize = 1 << 20;
 
 /// The guest's end of a pipe.
 #[derive(Debug)]
@@ -133,50 +138,93 @@ pub enum Output {
     Handed(End),
 }
 
-/// What a guest has written and nobody has taken yet.
+/// Captured output that has not been taken yet.
 #[derive(Debug)]
 pub struct Kept {
     written: Mutex<Written>,
+    /// The bytes in `written`, to be read without its lock.
+    held: AtomicUsize,
     limit: u64,
 }
 
 #[derive(Debug, Default)]
 struct Written {
-    bytes: Vec<u8>,
-    /// How many were taken before.
+    chunks: VecDeque<Vec<u8>>,
+    /// How many bytes were taken before.
     taken: u64,
 }
 
+impl Written {
+    /// Returns the chunk that the next bytes are appended to.
+    fn chunk(&mut self, room: usize) -> &mut Vec<u8> {
+        let capacity = match self.chunks.back() {
+            // The first chunk grows, so that a short output costs little.
+            None => Some(0),
+            Some(last) if last.is_empty() || last.len() + room <= CHUNK => None,
+            // One that is larger is allocated when the buffers are known to be in bounds.
+            Some(_) => Some(if room > CHUNK { 0 } else { CHUNK }),
+        };
+        if let Some(capacity) = capacity {
+            self.chunks.push_back(Vec::with_capacity(capacity));
+        }
+        let last = self.chunks.len() - 1;
+        &mut self.chunks[last]
+    }
+}
+
 impl Kept {
-    /// Nothing yet, and never more than `limit` bytes, with those that are taken.
+    /// Captures at most `limit` bytes, including those that are taken meanwhile.
     #[must_use]
     pub fn at_most(limit: u64) -> Self {
-        Self { written: Mutex::default(), limit }
+        Self { written: Mutex::default(), held: AtomicUsize::new(0), limit }
     }
 
-    /// What came since it was taken last.
-    pub fn take(&self) -> Vec<u8> {
+    /// Returns how many bytes can be taken.
+    #[inline]
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    /// Takes the first `count` bytes, or all if there are fewer. `copy` gets them piece by piece.
+    pub fn take(&self, count: usize, mut copy: impl FnMut(&[u8])) {
         let mut written = self.written();
-        written.taken += written.bytes.len() as u64;
-        std::mem::take(&mut written.bytes)
+        let mut left = count;
+        while left > 0
+            && let Some(mut chunk) = written.chunks.pop_front()
+        {
+            let part = chunk.len().min(left);
+            copy(&chunk[..part]);
+            left -= part;
+            if part < chunk.len() {
+                chunk.drain(..part);
+                written.chunks.push_front(chunk);
+            }
+        }
+        written.taken += (count - left) as u64;
+        if self.held.fetch_sub(count - left, Relaxed) == count - left {
+            written.chunks = VecDeque::new();
+        }
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps more; `DQUOT` if there is no room at all.
+    /// Captures more; `DQUOT` if there is no room at all.
     fn write(&self, memory: Memory, limits: &Limits, iovs: List<Iovec>) -> Result<Size> {
         let mut written = self.written();
         let wanted = total(memory, iovs)?.min(MAX_TRANSFER);
-        let room = wanted.min(self.limit.saturating_sub(written.taken + written.bytes.len() as u64));
+        let room = wanted.min(self.limit.saturating_sub(written.taken + self.held() as u64));
         if room < wanted {
             limits.exceed(Limit::Output);
         }
         if room == 0 && wanted > 0 {
             return Err(Errno::Dquot.into());
         }
-        gather(memory, iovs, limits.claim(room)?, &mut written.bytes)
+        let gathered = gather(memory, iovs, limits.claim(room)?, written.chunk(room as usize))?;
+        self.held.fetch_add(gathered as usize, Relaxed);
+        Ok(gathered)
     }
 }
 

@@ -30,7 +30,10 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Vec<Preopen>> {
     let preopen = |(name, value): (String, Unknown<'_>)| {
         let (place, readonly) = match description(value)? {
             Some(description) => described(env, &property(&name), &description)?,
-            None => (Place::Path(error::to_text(env, value)?), false),
+            None => match error::url_path(env, value)? {
+                Some(path) => (Place::Path(path), false),
+                None => (Place::Path(error::to_text(env, value)?), false),
+            },
         };
         Ok(Preopen { name, place, readonly })
     };
@@ -45,7 +48,7 @@ fn property(name: &str) -> String {
 /// What describes a directory.
 const NAMES: [&str; 3] = ["path", "fd", "readonly"];
 
-/// An object that describes a directory, and is not just to be made a string, as a `URL` is.
+/// An object that describes a directory. Any other is a `URL`, or made a string.
 fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
     if value.get_type()? != ValueType::Object {
         return Ok(None);
@@ -73,9 +76,13 @@ fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Pla
             return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
         }
         [true, false] => Place::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
-        [_, true] => Place::Path(error::string(path)?.ok_or_else(|| {
-            invalid_type(env, &format!("The \"options.{property}.path\" property"), "of type string", path)
-        })?),
+        [_, true] => match error::string(path)? {
+            Some(path) => Place::Path(path),
+            None => Place::Path(error::url_path(env, path)?.ok_or_else(|| {
+                let subject = format!("The \"options.{property}.path\" property");
+                invalid_type(env, &subject, "of type string or an instance of URL", path)
+            })?),
+        },
     };
     Ok((place, readonly))
 }

@@ -29,29 +29,66 @@ pub enum Stdio<'env> {
     Function(Unknown<'env>),
 }
 
-/// Reads one of the three options.
-pub fn read<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<Stdio<'env>> {
+/// Reads the three options and `input`. Also returns which of them standard input comes from.
+pub fn read<'env>(env: &'env Env, options: &Object<'env>) -> Result<([Stdio<'env>; 3], &'static str)> {
+    let stdin = read_one(env, options, 0)?;
+    let (stdout, stderr) = (read_one(env, options, 1)?, read_one(env, options, 2)?);
+    let input = read_input(env, options, stdin.is_some())?;
+    let option = if input.is_some() { "input" } else { "stdin" };
+    let or_own = |stdio: Option<Stdio<'env>>, fd| stdio.unwrap_or(Stdio::Descriptor(fd));
+    Ok(([or_own(input.or(stdin), 0), or_own(stdout, 1), or_own(stderr, 2)], option))
+}
+
+/// Reads one of the three options; `None` if it is not given.
+fn read_one<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<Option<Stdio<'env>>> {
     let (name, own) = (NAMES[end], end as i32);
     let value: Unknown<'env> = options.get_named_property_unchecked(name)?;
     match value.get_type()? {
-        ValueType::Undefined => return Ok(Stdio::Descriptor(own)),
-        ValueType::Number => return Ok(Stdio::Descriptor(descriptor(env, value, name, own)?)),
+        ValueType::Undefined => return Ok(None),
+        ValueType::Number => return Ok(Some(Stdio::Descriptor(descriptor(env, value, name, own)?))),
         _ => {}
     }
-    let context = Context::of(*env)?;
-    let known = if end == 0 { "input" } else { "output" };
-    let known: Unknown<'_> = context.stdio()?.get_named_property_unchecked(known)?;
-    let meant = call(env, known.raw(), None, &[value.raw()])?;
-    // SAFETY: the function returned a value of this environment.
-    let meant = unsafe { Unknown::from_raw_unchecked(env.raw(), meant) };
-    match (meant.get_type()?, error::string(meant)?.as_deref()) {
-        (_, Some("inherit")) => Ok(Stdio::Descriptor(own)),
-        (_, Some("ignore")) => Ok(Stdio::Ignored),
-        (_, Some(_)) => Ok(Stdio::Kept),
-        (ValueType::Function, _) => Ok(Stdio::Function(meant)),
-        (ValueType::Object, _) => Ok(Stdio::Data(bytes_of(env, meant.raw())?.unwrap_or_default())),
-        _ => Err(refuse(env, value, end)),
+    let meant = meaning(env, if end == 0 { "input" } else { "output" }, value)?;
+    let stdio = match error::string(meant)?.as_deref() {
+        Some("inherit") => Some(Stdio::Descriptor(own)),
+        Some("ignore") => Some(Stdio::Ignored),
+        Some(_) => Some(Stdio::Kept),
+        None => given(env, meant)?,
+    };
+    stdio.ok_or_else(|| refuse(env, value, end)).map(Some)
+}
+
+/// Reads the option `input`: data for standard input; `None` if it is not given.
+fn read_input<'env>(env: &'env Env, options: &Object<'env>, has_stdin: bool) -> Result<Option<Stdio<'env>>> {
+    let value: Unknown<'env> = options.get_named_property_unchecked("input")?;
+    if value.get_type()? == ValueType::Undefined {
+        return Ok(None);
     }
+    if has_stdin {
+        let message = "The property 'options.input' cannot be given together with 'options.stdin'";
+        return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", message));
+    }
+    let data = given(env, meaning(env, "data", value)?)?;
+    let expected = "a string, an ArrayBuffer, a view of one, or an iterable of those";
+    data.ok_or_else(|| error::invalid_type(env, "The \"options.input\" property", expected, value)).map(Some)
+}
+
+/// Returns what a function of stdio.js makes of a value.
+fn meaning<'env>(env: &'env Env, function: &str, value: Unknown<'env>) -> Result<Unknown<'env>> {
+    let context = Context::of(*env)?;
+    let function: Unknown<'_> = context.stdio()?.get_named_property_unchecked(function)?;
+    let meant = call(env, function.raw(), None, &[value.raw()])?;
+    // SAFETY: the function returned a value of this environment.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), meant) })
+}
+
+/// Returns bytes, or a function that gives or takes them; `None` for any other value.
+fn given<'env>(env: &Env, meant: Unknown<'env>) -> Result<Option<Stdio<'env>>> {
+    Ok(match meant.get_type()? {
+        ValueType::Function => Some(Stdio::Function(meant)),
+        ValueType::Object => Some(Stdio::Data(bytes_of(env, meant.raw())?.unwrap_or_default())),
+        _ => None,
+    })
 }
 
 /// What node:wasi says of what is no number, and then what else may be given here.
