@@ -16,11 +16,10 @@ export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chu
  */
 export type Preopen = (PreopenPath | PreopenDescriptor) & {
   /**
-   * Whether nothing in the directory, at any depth, can be created, changed, linked, renamed, truncated, removed or
-   * touched through this preopen: such a call is `EROFS` (69), unless Linux finds something else wrong before, such as
-   * that a name to be made is there (`EEXIST`, 20), or that the directory to make it in is not. Other preopens of the
-   * directory, or of one that it is in, are not affected, and neither is the access time that the system keeps of what
-   * is read.
+   * Whether the directory, at any depth, is read-only through this preopen. Nothing can be created, changed, linked,
+   * renamed, truncated or removed, and no times can be set: such a call is `EROFS` (69). Another errno takes precedence,
+   * such as `EEXIST` (20) for a name that exists. Other preopens of the directory, or of one that it is in, are not
+   * affected. Reading leaves access times where Linux allows that: of files that the process owns, not of links.
    * @default false
    */
   readonly?: boolean | undefined

@@ -1,5 +1,5 @@
 //! File operations of a guest that wants out. With `CAPWASI_NO_OPENAT2` set the kernel refuses `openat2`, and
-//! cap-std resolves paths by itself.
+//! `resolve.rs` walks paths.
 #![no_main]
 
 #[path = "../../tests/common/mod.rs"]
