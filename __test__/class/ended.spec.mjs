@@ -3,6 +3,7 @@
 
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { runInThisContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
@@ -311,4 +312,19 @@ test('a worker whose guest catches everything ends when it is terminated', async
   await new Promise((resolve) => setTimeout(resolve, 100))
   await worker.terminate()
   t.deepEqual(messages, ['running'])
+})
+
+test('a run that a timeout of node:vm has cut off is over: exports that JavaScript calls throw each time, and go on', (t) => {
+  globalThis.runs = { calls: 0 }
+  t.teardown(() => delete globalThis.runs)
+  const wasi = new WASI({ version: 'preview1', stdout: () => { throw new Error(`call ${++globalThis.runs.calls}`) } })
+  const guest = instantiate(wasi, `(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")
+    (func (export "_start") (loop (br 0)))
+    (func (export "write") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`)
+  Object.assign(globalThis.runs, { wasi, guest })
+  t.throws(() => runInThisContext('runs.wasi.start(runs.guest)', { timeout: 50 }), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' })
+  for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
 })

@@ -10,10 +10,8 @@ use super::termination;
 use napi::bindgen_prelude::{Either, JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Error, Result, Status, ValueType, sys};
 use napi_derive::napi;
-use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// A sandbox.
 #[napi(js_name = "WASI", custom_finalize)]
@@ -46,15 +44,7 @@ impl WasiClass {
             let Options { version, wasi, return_on_exit, functions, input_option, trace } =
                 Options::read(&env, options)?;
             let kept = functions.map(|functions| WeakRef::new(&env, functions.raw())).transpose()?;
-            let instance = Rc::new(Instance {
-                captures: wasi.kept.iter().any(Option::is_some),
-                accounted: Cell::new(0),
-                wasi: Arc::new(wasi),
-                memory: RefCell::new(None),
-                functions: RefCell::new(kept),
-                input_option,
-                shown: version.shown(),
-            });
+            let instance = Rc::new(Instance::new(wasi, kept, input_option, version.shown()));
             let id = context.add(Rc::clone(&instance));
             let class = Self { context, instance, id, version };
             if let Err(error) = class.populate(&object, return_on_exit, functions, trace) {
@@ -128,6 +118,7 @@ impl WasiClass {
         instance: Unknown<'env>,
     ) -> Result<sys::napi_value> {
         termination::scope(&env, || {
+            let _run = self.instance.run();
             let wasi = Value::new(&env, this.object.raw());
             let exports = self.bind(&wasi, instance)?;
             let entry = match self.version {
@@ -150,6 +141,7 @@ impl WasiClass {
     #[napi(enumerable = false, catch_unwind)]
     pub fn initialize(&self, env: Env, this: This<'_>, instance: Unknown<'_>) -> Result<()> {
         termination::scope(&env, || {
+            let _run = self.instance.run();
             let wasi = Value::new(&env, this.object.raw());
             let exports = self.bind(&wasi, instance)?;
             let (start, initialize) = (exports.get("_start")?, exports.get("_initialize")?);

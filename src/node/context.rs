@@ -54,9 +54,40 @@ pub struct Instance {
     pub captures: bool,
     /// How many bytes of captured output V8 knows of.
     pub accounted: Cell<usize>,
+    /// Calls of `start` and `initialize` that have not returned.
+    running: Cell<u32>,
 }
 
 impl Instance {
+    /// A sandbox whose memory is not bound yet.
+    pub fn new(
+        wasi: Wasi,
+        functions: Option<WeakRef>,
+        input_option: &'static str,
+        shown: &'static [Shown],
+    ) -> Self {
+        Self {
+            captures: wasi.kept.iter().any(Option::is_some),
+            accounted: Cell::new(0),
+            running: Cell::new(0),
+            wasi: Arc::new(wasi),
+            memory: RefCell::new(None),
+            functions: RefCell::new(functions),
+            input_option,
+            shown,
+        }
+    }
+
+    /// Counts a run until the result is dropped: also when a timeout of `node:vm` ends it, which skips `finally`.
+    pub fn run(&self) -> Run<'_> {
+        self.running.set(self.running.get() + 1);
+        Run(&self.running)
+    }
+
+    /// Whether `start` or `initialize` has not returned.
+    pub fn is_running(&self) -> bool {
+        self.running.get() > 0
+    }
     /// Bytes of captured output that V8 may not know of yet.
     const UNACCOUNTED: usize = 64 << 10;
 
@@ -81,6 +112,16 @@ impl Instance {
     #[inline]
     pub fn captured(&self) -> usize {
         self.wasi.kept.iter().flatten().map(|kept| kept.held()).sum()
+    }
+}
+
+/// A call of `start` or `initialize` that has not returned.
+#[derive(Debug)]
+pub struct Run<'a>(&'a Cell<u32>);
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 

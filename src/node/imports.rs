@@ -32,6 +32,7 @@ pub fn functions(context: &Rc<Context>) -> Result<Object<'_>> {
     functions.set_named_property("frame", context.frame.buffer(&context.env)?)?;
     functions.set_named_property("imports", function(context, "imports", imports)?)?;
     functions.set_named_property("exit", function(context, "exit", exit)?)?;
+    functions.set_named_property("isRunning", function(context, "isRunning", is_running)?)?;
     functions.set_named_property("setMemory", function(context, "setMemory", set_memory)?)?;
     functions.set_named_property("options", OPTIONS.to_vec())?;
     functions.set_named_property("trace", trace::functions(context)?)?;
@@ -346,6 +347,16 @@ unsafe extern "C" fn exit(env: sys::napi_env, info: sys::napi_callback_info) -> 
         // SAFETY: this is the callback.
         let (context, passed) = unsafe { values(env, info) };
         Err(error::throw_value(&context.env, error::caught_exit(&context.env, passed[0])?))
+    })
+}
+
+/// `isRunning(id)`: whether a sandbox is in `start` or `initialize`.
+unsafe extern "C" fn is_running(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    guarded(env, || {
+        // SAFETY: this is the callback.
+        let (context, passed) = unsafe { values(env, info) };
+        let is_running = instance(context, &passed).is_some_and(|instance| instance.is_running());
+        Ok(error::unknown(&context.env, is_running)?.raw())
     })
 }
 

@@ -201,7 +201,10 @@
         // first; `isExit` tells the exit that `start` returns the code of.
         run: undefined,
         check() {
-          if (self.run?.end !== undefined) throw self.run.end.thrown
+          if (self.run?.end === undefined) return
+          if (native.isRunning(id)) throw self.run.end.thrown
+          // A timeout of node:vm has ended that run, without its `finally`.
+          self.run = undefined
         },
         look() {
           self.check()
