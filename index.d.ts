@@ -125,7 +125,7 @@ export interface WASIOptions {
    * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
    * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
    *
-   * A `URL` is the path that `fileURLToPath` of `node:url` makes of it, or that function's error. An object with a `path`
+   * A `URL` is converted by `fileURLToPath` of `node:url`, which throws if it cannot be. An object with a `path`
    * or an `fd` says more than a path: see {@link Preopen}. Neither is in node:wasi.
    * @default {}
    */
@@ -149,8 +149,8 @@ export interface WASIOptions {
    */
   stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
   /**
-   * Data for the guest's standard input, taken as `stdin` takes data. It is always data, and never a mode: `'inherit'` is
-   * these seven bytes. Together with `stdin` it is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   * Data for the guest's standard input, as in `stdin`. It is always data, and never a mode: `'inherit'` is these seven
+   * bytes. Together with `stdin` it is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
    * @default what `stdin` says
    */
   input?: Data | Iterable<string | Uint8Array> | undefined
@@ -176,7 +176,7 @@ export interface WASIOptions {
    * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
    * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
    * how many there are, unless `env` says something else. They show `NONBLOCK`, which takes effect once the guest has
-   * called `fd_fdstat_get` or `fd_fdstat_set_flags` on the socket: until then `sock_accept` waits, afterwards it is
+   * called `fd_fdstat_get` or `fd_fdstat_set_flags` on the socket: until then `sock_accept` waits. Afterwards it is
    * `EAGAIN` (6) without a connection, unless the guest clears the flag. A guest that waits for a connection waits as in every call:
    * run it in a worker if the thread has something else to do. What cannot be had is an `Error` with the `code`
    * `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a TCP socket that listens), ….
@@ -231,7 +231,7 @@ export class WASI {
    * option, which the message names, in node:wasi's words where it has some; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
    * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`, without `--allow-fs-read` for a preopen, or
    * without `--allow-fs-write` for one that is not read-only; it has a `permission` and a `resource`, as Node's has.
-   * `process.permission` is the one that there was when capwasi was loaded.
+   * capwasi uses `process.permission` as it was when capwasi was loaded.
    */
   constructor(options?: WASIOptions)
 
@@ -246,8 +246,8 @@ export class WASI {
    * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
    *
    * The first exception of one of the functions in `wasiImport`, or the exit, ends the run, even if the guest catches it:
-   * every later call of this run throws it again, and `start()` throws it, or returns the code. An exception is what a
-   * function of the options throws, for one. Functions of `wasiImport` that were replaced are not meant.
+   * every later call of this run throws it again, and `start()` throws it, or returns the code. For example, a
+   * callback in the options throws such an exception. Replaced functions of `wasiImport` are not covered.
    * @returns the code the guest exited with, 0 if it returned.
    * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
    * no exports, no memory, or, unless `version` was left out, no `_start` or an `_initialize`; and whatever the guest throws, as it is.

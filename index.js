@@ -16,7 +16,8 @@ function unlessMissing(error) {
 }
 
 function load() {
-  // A `require` that fails takes as long as all the rest. Bundlers give the addon another name, so it is tried anyway.
+  // A `require` that fails takes as long as all the rest, so this looks first. Bundlers rename the addon: then the
+  // package is required, and after it the file.
   const isBuilt = existsSync(beside)
   try {
     switch (platform) {
@@ -61,7 +62,7 @@ function load() {
 }
 
 const { WASI, provide } = load()
-// Native code cannot require it, and to load it takes a while.
+// Native code has no `require`. node:url is loaded when a URL is given first, since loading takes time.
 provide({ fileURLToPath: (url) => require('node:url').fileURLToPath(url) })
 
 exports.WASI = WASI

@@ -17,7 +17,7 @@ use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-/// An export without a use. Making it runs [`termination::Registration`] before napi-rs defines the class.
+/// An export without a use. Its conversion runs [`termination::Registration`] before napi-rs defines the class.
 #[napi]
 pub const REGISTRATION: termination::Registration = termination::Registration;
 

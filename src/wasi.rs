@@ -68,7 +68,7 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    /// Lends the guest a stream of the host's as its next descriptor: to read and write, as far as the host can.
+    /// Lends the guest a stream of the host's as its next descriptor, to be read or written as the host opened it.
     pub fn add_stdio(&mut self, fd: i32) -> std::result::Result<(), Errno> {
         let stream = Stream::stdio(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
@@ -156,8 +156,8 @@ struct Shared {
 type FileId = (u64, u64);
 
 /// The handle there is of a directory just opened, or this one from now on. It is the same only if the system says that
-/// both are at the same path at this moment, and their numbers do not differ either. Read-only ones are opened in
-/// another way, so that reading them leaves the times of the last access.
+/// both are at the same path at this moment, and their numbers do not differ either. Read-only preopens share handles
+/// of their own, by which reading leaves the access times.
 fn share(directory: std::fs::File, readonly: bool) -> std::io::Result<(Arc<DirHandle>, FileId)> {
     let dir = Arc::new(DirHandle::new(directory));
     let stat = sys::stat(dir.handle())?;

@@ -165,7 +165,7 @@ impl WasiClass {
         })
     }
 
-    /// `wasi.close()`: closes every descriptor of the guest. Tells prelude.js whether output is captured.
+    /// `wasi.close()`: closes every descriptor of the guest. Returns whether output is captured.
     #[napi(enumerable = false, catch_unwind)]
     pub fn close(&self) -> bool {
         self.instance.wasi.table.clear();
@@ -194,8 +194,8 @@ impl WasiClass {
                 _ => return Err(Error::from_status(Status::GenericFailure)),
             };
             let mut copy = |from: *const u8, len: usize| {
-                // SAFETY: `to` moves through the new Buffer, which nobody else has, and which has as many bytes as there are
-                // before and held. No JavaScript runs meanwhile.
+                // SAFETY: the new Buffer has `before + held` bytes, and no more are copied in all. No other code has
+                // the Buffer, and no JavaScript runs meanwhile.
                 unsafe {
                     ptr::copy_nonoverlapping(from, to, len);
                     to = to.add(len);

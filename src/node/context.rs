@@ -52,7 +52,7 @@ pub struct Instance {
     pub shown: &'static [Shown],
     /// Whether output is captured.
     pub captures: bool,
-    /// How many bytes of captured output V8 knows of.
+    /// Bytes of captured output that were reported to V8.
     pub accounted: Cell<usize>,
     /// Calls of `start` and `initialize` that have not returned.
     running: Cell<u32>,
@@ -88,10 +88,11 @@ impl Instance {
     pub fn is_running(&self) -> bool {
         self.running.get() > 0
     }
-    /// Bytes of captured output that V8 may not know of yet.
+
+    /// Bytes of captured output that need not be reported to V8 yet.
     const UNACCOUNTED: usize = 64 << 10;
 
-    /// Tells V8 how much memory captured output takes, once that has grown enough to matter.
+    /// Reports the memory of captured output to V8 once it has grown enough to matter.
     #[inline(always)]
     pub fn account_growth(&self, env: &Env) {
         if self.captures && self.captured() > self.accounted.get() + Self::UNACCOUNTED {
@@ -99,7 +100,7 @@ impl Instance {
         }
     }
 
-    /// Tells V8 how much memory captured output takes, so that it collects garbage in time.
+    /// Reports the memory of captured output to V8, which then collects garbage in time.
     #[cold]
     pub fn account(&self, env: &Env, captured: usize) {
         let change = captured as i64 - self.accounted.get() as i64;

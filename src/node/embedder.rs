@@ -11,7 +11,8 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;
 
-/// Does what a call asks for; an errno ends the call. What the embedder's function throws stays thrown.
+/// Calls the embedder's function that a call needs. A returned errno ends the call. An exception of the function stays
+/// pending.
 #[cold]
 pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<Option<Errno>> {
     let env = &context.env;

@@ -117,9 +117,10 @@ impl Table<'_> {
         let writes = (1..).zip(params).map(write).collect::<String>();
         self.names.push(name);
         // From where the memory is seen to be there, nothing is called but native code: an engine lets other JavaScript
-        // run (a debugger's, for one) where a function begins. What the native function returns is no errno, but what
-        // `rethrow` has for a worker that is to end. What it throws ends the run, if there is one: stored without a
-        // call, for which a guest could leave no stack. Without bytes, each later call of the run begins with `look`.
+        // run (a debugger's, for one) where a function begins. The native function returns nothing, or what `rethrow`
+        // returns while a worker is being terminated. An exception ends the run, if there is one. It is stored without
+        // a call, because a guest could leave no stack for one. With `bytes` empty, each later call of the run begins
+        // with `look`.
         self.body.push(format!(
             "this.{name} = {{ 'bound {name}'({names}) {{
                 if (!(arguments.length === {count}{checks})) {{ self.check(); return {inval} }}

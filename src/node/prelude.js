@@ -30,7 +30,7 @@
     }
   }
 
-  // What index.js takes of Node's modules, which nothing here can require.
+  // A function of node:url. index.js provides it, since this script has no `require`.
   let fileURLToPath
 
   // Calling this, or converting it to a number, shows whether JavaScript may still run.
@@ -63,7 +63,7 @@
       return (known[fd] = call(kept, wasi, [fd, known[fd]]))
     }
     // Calls `start` or `initialize`. The first exception of a host function, or the exit, is the result of that run,
-    // whatever the guest has made of it since.
+    // even if the guest has caught it.
     const run = (method, wasi, instance) => {
       const self = selfOf(wasi) ?? { wasi }
       const outer = self.run
@@ -73,8 +73,8 @@
       } finally {
         self.run = outer
         self.bytes = nothing
-        // If a guest was stopped because its worker is to end, termination.rs has asked for that end again, and it
-        // strikes at the next call of JavaScript: at once.
+        // If the worker is being terminated, termination.rs has requested the termination again. V8 carries it out at
+        // the next call of JavaScript, which is this one.
         idle()
         const { end } = current
         if (end !== undefined) {
@@ -99,14 +99,14 @@
       close() {
         const captures = call(close, this, [])
         try {
-          // Captured output becomes Buffers of this object: the garbage collector frees those while JavaScript runs, and
-          // what native code holds only when it pauses.
+          // Moves captured output into Buffers of this object. V8 frees Buffers while JavaScript runs, but what native
+          // code holds only when JavaScript pauses.
           if (captures) {
             keptOf(this, 1)
             keptOf(this, 2)
           }
         } finally {
-          // What is read of an iterable is not read to its end any more.
+          // Ends an iterable that was not read to its end.
           selfOf(this)?.functions?.[0]?.end?.()
         }
       },
@@ -197,8 +197,8 @@
         // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
         // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.
         bytes: nothing,
-        // The innermost `start` or `initialize` that has not returned. Its `end` is what a host function has thrown
-        // first; `isExit` tells the exit that `start` returns the code of.
+        // The innermost `start` or `initialize` that has not returned. Its `end` holds the first exception of a host
+        // function; `isExit` marks an exit whose code `start` returns.
         run: undefined,
         check() {
           if (self.run?.end === undefined) return
@@ -235,7 +235,8 @@
       }
     },
 
-    // A new Buffer of memory of its own. Throws if there is none left, where Node-API's function ends the process.
+    // Returns a new Buffer with its own ArrayBuffer. Throws if there is no memory, where Node-API's function ends the
+    // process.
     allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
 
     text: Text,
@@ -248,7 +249,7 @@
       return texts
     },
 
-    // The path of a URL, recognised as Node recognises those of other realms; undefined for anything else.
+    // Returns the path of a URL, of any realm, detected as Node does; undefined for any other value.
     urlPath(value) {
       if (typeof value !== 'object' || value === null) return undefined
       const isURL = value.href && value.protocol && value.auth === undefined && value.path === undefined
@@ -257,7 +258,7 @@
 
     entries,
 
-    // The own names that are no option, without reading any; undefined if there are none.
+    // Returns the own names that are not options, without reading a value; undefined if there are none.
     unknownOptions(options) {
       const names = keys(options)
       let unknown

@@ -76,7 +76,7 @@
   return {
     data,
 
-    // The same, or a mode. The embedder may give the function.
+    // Returns a mode, or what `data` returns. Also takes a function of the embedder.
     input(value) {
       if (MODES.in.includes(value)) return value
       return typeof value === 'function' ? (size) => bytes(value(size)) : data(value)
@@ -92,7 +92,7 @@
       const backlog = backlogOf(value)
       return (chunk, limit) => {
         const room = backlog.room(limit)
-        // A copy, since a part of the chunk would keep all of its memory.
+        // A copy, since a view of the chunk would keep all of its memory.
         const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk
         if (given.length > 0) {
           if (room < Infinity) backlog.add(given.length)

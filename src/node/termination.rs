@@ -5,7 +5,7 @@
 //! holds the termination then, and throws it on when the callback returns. V8 loses it when native code makes an error
 //! object or takes the exception away first: the worker would run on, and never end.
 //!
-//! Hence three rules, which `__test__/project/termination.spec.mjs` holds the sources to:
+//! Three rules follow. `__test__/project/termination.spec.mjs` checks the sources for them:
 //!
 //! 1. Native code that JavaScript calls returns through [`scope`] or through `imports::guarded`. Both pass each failure
 //!    to [`propagate`].
@@ -46,7 +46,7 @@ pub fn propagate(env: &Env, error: Error) -> Error {
     if thrown.is_some() { pending() } else { error }
 }
 
-/// Has a termination that struck in napi-rs's own registration strike again: napi-rs takes the exception away, and then
+/// Requests again a termination that came during napi-rs's own registration. napi-rs takes the exception away, and then
 /// makes an error object because it cannot define the class.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration;
@@ -150,7 +150,7 @@ static ISOLATE: Lazy<Option<Isolate>> = Lazy::new(|| {
     }
 });
 
-/// Has V8 terminate JavaScript at its next call.
+/// Requests that V8 terminates JavaScript at its next call.
 fn terminate() {
     if let Some(isolate) = &*ISOLATE {
         // SAFETY: a Node-API callback runs in the current isolate.
@@ -158,7 +158,7 @@ fn terminate() {
     }
 }
 
-/// Whether V8 goes on terminating JavaScript once native code returns.
+/// Returns whether V8 continues to terminate JavaScript once native code returns.
 fn is_terminating() -> bool {
     // SAFETY: a Node-API callback runs in the current isolate.
     ISOLATE

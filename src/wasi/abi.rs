@@ -74,7 +74,7 @@ pub struct Attempt {
     pub fd: Option<Arc<Entry>>,
     /// When the call was made, on the monotonic clock.
     pub started: Option<Timestamp>,
-    /// Bytes it has already moved, or how often it was tried.
+    /// Bytes already moved, or the number of restarts.
     pub transferred: u64,
     /// The directory entry that is next.
     pub cookie: Option<Dircookie>,
@@ -198,7 +198,7 @@ impl Arg for Attempt {
 pub struct Transferred(pub Size);
 
 impl Transferred {
-    /// The offset behind them, of a call that started at `offset`.
+    /// Returns the offset behind these bytes, for a call that started at `offset`.
     pub(super) fn behind(self, offset: Filesize) -> Filesize {
         offset.saturating_add(self.0.into())
     }

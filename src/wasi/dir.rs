@@ -20,11 +20,12 @@ pub struct Dir {
     stream: Mutex<DirStream>,
 }
 
-/// A directory of the system's, which guests share that have the same preopen.
+/// An open directory of the host. Guests with the same preopen share it.
 #[derive(Debug)]
 pub struct DirHandle {
     dir: cap_std::fs::Dir,
-    /// The stream that has read it last, to whose position the handle is set. Locked while entries are read.
+    /// The stream that read the handle last: the position of the handle is that of this stream. Locked while entries
+    /// are read.
     reading: Mutex<StreamId>,
 }
 

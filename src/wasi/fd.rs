@@ -13,7 +13,7 @@ use super::types::{
 };
 use std::sync::Arc;
 
-/// Bytes that one system call makes room for. A file system in memory fills them.
+/// Bytes allocated by one system call. A file system in memory writes them all, which takes time.
 const ALLOCATION_SLICE: Filesize = 256 << 20;
 
 impl Wasi {
@@ -132,9 +132,9 @@ impl Wasi {
         Ok(sys::set_times(fd.descriptor.handle()?, atim, mtim)?)
     }
 
-    /// Returns that a descriptor is a preopened directory, and the length of its name. A listening socket of the option
-    /// `sockets` gets a tag of its own, so that the search of programs goes on to the directories behind it. Anything
-    /// else is `EBADF`: wasi-libc exits at any other errno.
+    /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has a tag
+    /// of its own, so that programs which search for preopens continue with the next descriptor. Anything else is
+    /// `EBADF`: wasi-libc exits at any other errno.
     pub fn fd_prestat_get(&self, fd: Fd) -> Result<Prestat> {
         self.table.look(fd, |fd| match (&fd.descriptor, preopen_name(fd)) {
             (Descriptor::Stream(stream), _) if stream.is_listener() => Ok(Prestat { tag: 1, pr_name_len: 0 }),

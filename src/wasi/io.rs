@@ -89,8 +89,8 @@ impl File {
 pub struct Stream {
     handle: StreamHandle,
     kind: StreamKind,
-    /// Whether it is a FIFO that the guest has opened to be read, without NONBLOCK, and that no writer has been seen of:
-    /// as opening it did not wait for one, reading it does.
+    /// Whether it is a FIFO that the guest opened for reading without `NONBLOCK`, and no writer has been seen since.
+    /// `path_open` did not wait for a writer, so the first read does.
     awaits_writer: AtomicBool,
 }
 
@@ -120,7 +120,7 @@ pub enum StreamKind {
     Terminal,
     /// What never makes a reader wait: the host's files and directories, block devices, and devices like /dev/null.
     Ready(Filetype),
-    /// Any other device, or what else a descriptor can be.
+    /// Any other device, or any other kind of descriptor.
     Device(Filetype),
 }
 
@@ -208,7 +208,7 @@ impl Stream {
         matches!(self.handle, StreamHandle::Stdio(_))
     }
 
-    /// Whether it has a position that can be moved, as files, and devices of their own kind, have.
+    /// Whether it has a position that can be moved, as files and some devices have.
     #[must_use]
     pub fn is_seekable(&self) -> bool {
         matches!(self.kind, StreamKind::Ready(_) | StreamKind::Device(_))
@@ -220,8 +220,8 @@ impl Stream {
         matches!(&self.handle, StreamHandle::LentListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 
-    /// Shuts down a socket; of a lent listener only the guest's entry, which then behaves as Linux has it: `accept` is
-    /// `EINVAL`, and a second shutdown `ENOTCONN`.
+    /// Shuts down a socket. Of a lent listener only the guest's entry is shut down, which then behaves as on Linux:
+    /// `accept` is `EINVAL`, and a second shutdown `ENOTCONN`.
     pub fn shutdown(&self, how: Sdflags) -> std::result::Result<(), Errno> {
         match &self.handle {
             StreamHandle::LentListener(_, is_shut_down) => {
@@ -232,8 +232,8 @@ impl Stream {
         }
     }
 
-    /// Reads what there is. The system's own read says whether there is nothing yet or an end; that something can be
-    /// read only says when to try again.
+    /// Reads available bytes. read(2) decides whether there is nothing yet or an end; poll(2) only decides when to try
+    /// again.
     fn read(&self, memory: Memory, attempt: &Attempt, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
         let read = transfer::once(memory, iovs, |buffers| sys::readv_nowait(self.handle(), buffers));
         match read {
@@ -242,7 +242,7 @@ impl Stream {
                     && !fd.is_nonblocking()
                     && transfer::total(memory, iovs)? > 0 =>
             {
-                // No byte, and no writer that has been and gone: the end of a stream that has not begun.
+                // Nothing was read because no writer has opened the FIFO yet.
                 Wait::unless_ready(fd, Interest::Read)?;
             }
             Err(Failure::Errno(Errno::Again)) => return self.wait_to_read(attempt, fd),

@@ -106,8 +106,8 @@ impl Limits {
         if taken == 0 && wanted > 0 { Err(Errno::Dquot.into()) } else { Ok(taken) }
     }
 
-    /// Settles a write of which a stream has taken only a part. The rest does not count as written; if that is all, it is
-    /// `DQUOT`.
+    /// Settles a write of which a stream has taken only a part. The rest goes back to the budget; if nothing was taken,
+    /// the write is `EDQUOT`.
     pub fn settle(&self, claimed: usize, taken: usize) -> std::result::Result<(), Errno> {
         if taken >= claimed {
             return Ok(());

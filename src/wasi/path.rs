@@ -61,14 +61,14 @@ impl PathBuffer {
     }
 }
 
-/// How often a call is restarted whose path the system could not resolve because something was renamed meanwhile
-/// (`EAGAIN`). In between its caller can end it.
+/// How often a call is restarted because renames kept the system from resolving its path (`EAGAIN`). The worker can be
+/// terminated between restarts.
 const MAX_RESTARTS: u64 = 100;
 
-/// How long a FIFO that is opened to be written is given to be opened by a reader before that is tried again.
+/// Pause before a FIFO without a reader is opened for writing again.
 const READER_PAUSE: Timestamp = 10_000_000;
 
-/// Makes a call of paths, or has it restarted if a rename was in its way.
+/// Makes a call that resolves a path. If a rename interfered (`EAGAIN`), the call is restarted.
 fn restarted<T>(attempt: Attempt, call: impl FnOnce() -> Result<T>) -> Result<T> {
     match call() {
         Err(Failure::Errno(Errno::Again)) if attempt.transferred < MAX_RESTARTS => {
@@ -130,7 +130,7 @@ impl Wasi {
             let path = buffer.read(memory, path)?;
             let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
             if atim.is_none() && mtim.is_none() {
-                // The system would not even look whether there is such a file.
+                // Without a time to set, Linux does not check that the file exists.
                 sys::stat_at(dir.to_look(), path, follows(flags))?;
                 return Ok(());
             }
@@ -345,8 +345,8 @@ fn follows(flags: Lookupflags) -> bool {
     flags.contains(Lookupflags::SYMLINK_FOLLOW)
 }
 
-/// Whether a FIFO could not be opened to be written because nobody reads it, and the guest wants to wait for a reader. It
-/// has no type of its own in the witx.
+/// Whether opening failed with `ENXIO` because the path is a FIFO without a reader, and the guest waits for one. A FIFO
+/// is `Unknown`: the witx has no type for it.
 fn lacks_reader(dir: &cap_std::fs::Dir, path: &Path, how: &sys::How) -> bool {
     let is_fifo =
         || sys::stat_at(dir, path, how.follows).is_ok_and(|stat| stat.filetype == Filetype::Unknown);

@@ -70,7 +70,7 @@ pub enum Progress {
     Paused,
 }
 
-/// Entries of a directory that are read at once at most: so long nobody can end the caller's thread.
+/// Most entries of a directory that are read at once. A worker cannot be terminated meanwhile.
 const MAX_ENTRIES: usize = 64 * 1024;
 
 /// Identifies a directory stream, of this process; 0 is none.
@@ -85,8 +85,8 @@ impl StreamId {
     }
 }
 
-/// How much a guest's open directories may keep together, in positions of eight bytes. Each directory charges it for what
-/// it keeps between calls, and gives that back when it is closed.
+/// The budget for what all open directories of a guest keep between calls, in positions of eight bytes. Each directory
+/// charges what it keeps, and gives it back when it is closed.
 #[derive(Debug, Default)]
 pub struct DirBudget {
     taken: Arc<AtomicUsize>,

@@ -147,7 +147,7 @@ impl Entry {
         Ok(dir)
     }
 
-    /// Shows its state to the guest, which then knows its flags.
+    /// Returns its state for the guest, which has then seen its flags.
     #[must_use]
     pub fn fdstat(&self) -> Fdstat {
         // A load first: threads of the guest then share the cache line.
@@ -200,7 +200,7 @@ impl Rights {
     pub const ALL: Self = Self::from_bits_retain(0x3fff_ffff);
     /// What a preopened directory passes on: all but what is for sockets.
     pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
-    /// What stdio is lent for: not to be cut, grown, dated or shut down.
+    /// Rights of stdio: all but changing its size, times and allocation, and shutting it down.
     pub(super) const STDIO: Self = Self::ALL
         .difference(Self::FD_FILESTAT_SET_SIZE)
         .difference(Self::FD_FILESTAT_SET_TIMES)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Bytes after which a call is done, as in the system's own calls.
 const MAX_BYTES: usize = 0x7fff_f000;
 
-/// Bytes after which a call is interrupted, so that a worker can be ended in a long one.
+/// Bytes after which a long call pauses, so that its worker can be terminated.
 pub(super) const SLICE: Size = 16 << 20;
 
 /// Makes one system call with the buffers, or with as many of them as it takes: for streams, where a second
@@ -37,7 +37,7 @@ pub(super) struct Slice {
     done: Size,
     /// Bytes of this slice.
     pub moved: Filesize,
-    /// Whether there is another one.
+    /// Whether no other slice follows.
     is_last: bool,
 }
 

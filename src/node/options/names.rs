@@ -1,11 +1,11 @@
-//! Names of options that are unknown: which of them are mistakes, and what was meant.
+//! Unknown options: which of them are probably mistakes, and what to suggest.
 
 use crate::node::context::{Context, call};
 use crate::node::error::{self, Class, quote};
 use napi::bindgen_prelude::{FromNapiValue, JsValue, Object};
 use napi::{Env, Result};
 
-/// The options there are.
+/// The options of `new WASI()`.
 pub const OPTIONS: [&str; 14] = [
     "version",
     "args",
@@ -23,7 +23,7 @@ pub const OPTIONS: [&str; 14] = [
     "returnOnExit",
 ];
 
-/// Names that belong elsewhere, in lower case, and what the message says of them.
+/// Names of nested options and of other APIs, in lower case, with the advice for the message.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("readonly", "Did you mean 'readonly' of a directory in 'preopens'?"),
     ("openfiles", "Did you mean 'limits.openFiles'?"),
@@ -36,8 +36,8 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("timeout", "A guest runs until it returns: run it in a worker, and terminate that"),
 ];
 
-/// Refuses an option whose name is nearly one of ours, or belongs elsewhere: ignored, it would leave a guest freer than
-/// meant. Other unknown options are ignored, since programs written for other hosts pass them.
+/// Rejects an unknown option that is probably a mistake, so that a typo cannot silently remove a restriction. Other
+/// unknown options are ignored, since programs written for other hosts pass them.
 pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
     for name in unknown_options(env, options)? {
         let plain = plain(&name);
@@ -53,7 +53,7 @@ pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the own names that are no option. JavaScript finds them in a tenth of the time that Node-API takes.
+/// Returns the own names that are not options. JavaScript finds them in a tenth of the time that Node-API takes.
 fn unknown_options(env: &Env, options: &Object<'_>) -> Result<Vec<String>> {
     let context = Context::of(*env)?;
     let unknown = call(env, context.prelude()?.unknown_options.get(env)?, None, &[options.raw()])?;
@@ -62,19 +62,19 @@ fn unknown_options(env: &Env, options: &Object<'_>) -> Result<Vec<String>> {
     Ok(unknown.unwrap_or_default())
 }
 
-/// Returns what a message asks about a name, if it is nearly a known one.
+/// Returns a suggestion for a message if the name is close to a known one.
 pub fn suggestion(name: &str, known: &[&str]) -> Option<String> {
     let name = plain(name);
     let (distance, meant) = known
         .iter()
         .filter_map(|known| Some((distance(&name, &plain(known))?, known)))
         .min_by_key(|near| near.0)?;
-    // A mistake in a short name makes another word.
+    // Two differences in a short name usually make another word.
     let mistakes = if meant.len() > 5 { 2 } else { 1 };
     (distance <= mistakes).then(|| format!("Did you mean {}?", quote(meant)))
 }
 
-/// A name without what is often written differently.
+/// Returns a name in lower case, without `_` and `-`.
 fn plain(name: &str) -> String {
     name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
@@ -83,8 +83,8 @@ fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-/// Counts the characters to insert, remove, replace, or swap with the next one, to make one text of the other. `None` if
-/// there are certainly more than two.
+/// Counts the characters to insert, remove, replace, or swap with the next one, to make one text of the other. `None`
+/// if the lengths differ by more than two.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
     if one.len().abs_diff(other.len()) > 2 {

@@ -36,7 +36,7 @@ fn scopes(preopen: &Preopen) -> &'static [Scope] {
 }
 
 impl Permissions {
-    /// Captures them, if the process has the permission model.
+    /// Captures `process.permission` if the process has the permission model.
     pub fn capture(env: &Env) -> Result<Option<Self>> {
         let process: Unknown<'_> = env.get_global()?.get_named_property_unchecked("process")?;
         if process.get_type()? != ValueType::Object {
@@ -70,7 +70,7 @@ impl Permissions {
                         }
                     }
                 }
-                // Opening reports what cannot be borrowed.
+                // A descriptor that cannot be borrowed is reported when it is opened.
                 Place::Fd(fd) => {
                     if let Ok(directory) = sys::host_stream(*fd) {
                         self.require_opened(env, preopen, sys::handle(&*directory))?;
@@ -123,8 +123,7 @@ impl Permissions {
         Ok(self.has(env, scope, Some(&directory))? && self.has(env, scope, Some(&anything))?)
     }
 
-    /// Returns whether the program may use every path. Node 20 takes a question without a path for one about the working
-    /// directory.
+    /// Returns whether the program may use every path. On Node 20, `has` without a path is about the working directory.
     fn allows_everything(&self, env: &Env, scope: Scope) -> Result<bool> {
         Ok(self.has(env, scope, None)? && self.allows(env, scope, &resolve(Path::new("/")))?)
     }

@@ -73,7 +73,7 @@ fn read_input<'env>(env: &'env Env, options: &Object<'env>, has_stdin: bool) -> 
     data.ok_or_else(|| error::invalid_type(env, "The \"options.input\" property", expected, value)).map(Some)
 }
 
-/// Returns what a function of stdio.js makes of a value.
+/// Calls a function of stdio.js with a value.
 fn meaning<'env>(env: &'env Env, function: &str, value: Unknown<'env>) -> Result<Unknown<'env>> {
     let context = Context::of(*env)?;
     let function: Unknown<'_> = context.stdio()?.get_named_property_unchecked(function)?;

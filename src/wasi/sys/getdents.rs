@@ -20,7 +20,7 @@ pub struct DirStream {
     offset: u64,
     /// Whether the kernel is there once all records are passed, if no other stream has moved it.
     is_sequential: bool,
-    /// Tells it from other streams that read the same directory.
+    /// Distinguishes it from other streams that read the same directory.
     id: StreamId,
     /// The kernel's offset of each entry met since the one of index `first`; there is at least one. The offsets
     /// themselves, often hashes of 63 bits, are no positions for a guest, whose `telldir` has 32.

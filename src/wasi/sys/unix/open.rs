@@ -14,8 +14,8 @@ use std::path::Path;
 /// How files are created: the process's umask takes permissions away.
 const MODE: Mode = Mode::from_raw_mode(0o666);
 
-/// Opens a path. It never waits, not for the other end of a FIFO either: one that is opened to be written, and that
-/// nobody reads, is `ENXIO`.
+/// Opens a path. It never waits, not even for the other end of a FIFO: a FIFO without a reader, opened for writing, is
+/// `ENXIO`.
 pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
     open_keeping_atime(flags(how), how.keeps_atime, |flags| {
         #[cfg(target_os = "linux")]

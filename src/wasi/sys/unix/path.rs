@@ -62,7 +62,7 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
         let stat = filestat(&rustix::fs::statat(located.parent(), located.name, AtFlags::SYMLINK_NOFOLLOW)?);
         Ok((!follows || stat.filetype != Filetype::SymbolicLink).then_some(stat))
     });
-    // Links whose targets together are longer than a path can be, the kernel follows by itself.
+    // The path and the targets of its links may be longer than `PATH_MAX` together: then the kernel follows the links.
     #[cfg(target_os = "linux")]
     if follows
         && matches!(&followed, Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG))

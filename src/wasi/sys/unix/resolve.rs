@@ -1,5 +1,5 @@
-//! Resolving paths beneath a directory. Where it can (`openat2` on Linux) the kernel does, with one system call;
-//! elsewhere the path is walked here, one name after the other, each opened in the handle of its directory.
+//! Resolves paths beneath a directory. On Linux the kernel does, with one system call (`openat2`). Elsewhere the path
+//! is walked here, one name after the other, each opened in the handle of its directory.
 //!
 //! Calls that name a file resolve the directory which holds it, and then name the last component in that: system calls
 //! of that kind never follow it.
@@ -16,12 +16,11 @@ use std::path::Path;
 /// Symbolic links that one path may lead through, as on Linux; more are `ELOOP`.
 const MAX_LINKS: usize = 40;
 
-/// Directories that a walk may be below the one it started from: it holds a descriptor of each. Deeper is
-/// `ENAMETOOLONG`.
+/// Levels that a walk may descend below its start: it holds a descriptor of each. Deeper is `ENAMETOOLONG`.
 const MAX_DEPTH: usize = 128;
 
-/// How often a call of the kernel's is made again at once that fails with `EAGAIN` because something was renamed
-/// meanwhile. The caller may then have the whole call restarted.
+/// How often `openat2` is tried at once while renames make it fail with `EAGAIN`. The caller may then restart the whole
+/// call.
 #[cfg(target_os = "linux")]
 const ATTEMPTS: usize = 64;
 

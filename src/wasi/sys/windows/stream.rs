@@ -68,7 +68,7 @@ pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
     Ok(Fdflags::empty())
 }
 
-/// The rights to read and write that a descriptor of the host's has: the system does not tell, so both.
+/// The rights to read and write that a descriptor of the host's has: Windows does not report them, so both.
 pub fn stream_directions(_: Handle<'_>) -> Result<Rights> {
     Ok(Rights::FD_READ | Rights::FD_WRITE)
 }
