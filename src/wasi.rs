@@ -27,7 +27,7 @@ mod transfer;
 pub mod types;
 
 use abi::{Call, CoreArgs, HostFn, Signature, shown, signature};
-use dir::{Dir, DirHandle};
+use dir::Dir;
 use env::StringArray;
 use errno::{Errno, Result};
 use io::Stream;
@@ -38,6 +38,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use sys::DirHandle;
 use table::{Descriptor, Entry, Reservation, Table};
 use trace::Shown;
 use types::{Fdflags, Rights};

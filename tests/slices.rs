@@ -117,6 +117,12 @@ fn an_allocation_of_more_than_256_mib_pauses_and_its_range_is_charged_once() {
     assert_eq!(fs::metadata(tree.path().join("file")).unwrap().len(), 600 * MIB + 5);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::wasi::errno::Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 100 * MIB]);
+    // A right that is taken away meanwhile does not lose what is charged.
+    let args = [fd, 0, 300 * MIB];
+    guest.wasi.limits.written_bytes.as_ref().unwrap().store(300 * MIB, std::sync::atomic::Ordering::Relaxed);
+    let wait = guest.waits("fd_allocate", &args, Attempt::default());
+    guest.must("fd_fdstat_set_rights", &[fd, 0, 0]);
+    guest.attempt("fd_allocate", &args, wait.attempt).unwrap();
     // A range that no file can have is refused before a part of it is made.
     let fd = guest.open("other", CREAT, FILE);
     assert!(guest.call("fd_allocate", &[fd, 0, i64::MAX as u64]).is_err());

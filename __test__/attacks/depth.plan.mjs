@@ -45,7 +45,17 @@ const answers = {
   'links that lead up and down': stat('link0'),
 }
 for (let round = 0; round < 300; round++) stat('link0')
+
+// Links count together, wherever they are in a path: 20 lead to the directory each time, and one to the file.
+symlinkSync('.', join(box, 'self20'))
+for (let number = 19; number > 0; number--) symlinkSync(`self${number + 1}`, join(box, `self${number}`))
+writeFileSync(join(box, 'target'), '')
+symlinkSync('target', join(box, 'last'))
+const links = Object.fromEntries(['self1/self1/target', 'self1/self2/last', 'self1/self1/last'].map((path) => [path, [
+  stat(path), open(path), ask('path_filestat_set_times', 3, LOOKUP.SYMLINK_FOLLOW, path, 1n, 1n, 5),
+  ask('path_link', 3, LOOKUP.SYMLINK_FOLLOW, path, 3, 'hard'), ask('path_unlink_file', 3, 'hard'),
+]]))
 Atomics.store(most, 1, 1)
 await sampler.terminate()
-console.log(JSON.stringify({ answers, held: most[0] - before }))
+console.log(JSON.stringify({ answers, links, held: most[0] - before }))
 for (const teardown of teardowns) teardown()

@@ -18,4 +18,13 @@ for (const resolver of Object.keys(RESOLVERS)) {
     })
     t.true(held < 200, `${held} descriptors`)
   })
+
+  attack(`40 links in a path are followed and 41 are ELOOP, wherever they are, resolved ${resolver}`, async (t) => {
+    const { links } = await plan(t, resolver, 'depth.plan.mjs')
+    t.deepEqual(links, {
+      'self1/self1/target': Array(5).fill('SUCCESS'),
+      'self1/self2/last': Array(5).fill('SUCCESS'),
+      'self1/self1/last': ['LOOP', 'LOOP', 'LOOP', 'LOOP', 'NOENT'],
+    })
+  })
 }

@@ -5,10 +5,10 @@ use super::abi::Attempt;
 use super::errno::Result;
 use super::memory::{List, Memory, Out};
 use super::poll::Wait;
-use super::sys::{self, DirBudget, DirEntry, DirStream, Progress, StreamId};
+use super::sys::{self, DirBudget, DirEntry, DirHandle, DirStream, Progress};
 use super::table::Entry;
 use super::types::{Dircookie, Dirent, Filetype, Rights, Size, Store};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An open directory. It is a handle, never a path: it stays the same directory whatever it is called.
 #[derive(Debug)]
@@ -18,29 +18,6 @@ pub struct Dir {
     name: Option<Box<[u8]>>,
     /// How far it has been read.
     stream: Mutex<DirStream>,
-}
-
-/// An open directory of the host. Guests with the same preopen share it.
-#[derive(Debug)]
-pub struct DirHandle {
-    dir: cap_std::fs::Dir,
-    /// The stream that read the handle last: the position of the handle is that of this stream. Locked while entries
-    /// are read.
-    reading: Mutex<StreamId>,
-}
-
-impl DirHandle {
-    /// A directory that is open for reading.
-    #[must_use]
-    pub fn new(dir: std::fs::File) -> Self {
-        Self { dir: cap_std::fs::Dir::from_std_file(dir), reading: Mutex::default() }
-    }
-
-    /// The system's own handle.
-    #[must_use]
-    pub fn handle(&self) -> sys::Handle<'_> {
-        sys::handle(&self.dir)
-    }
 }
 
 /// The two entries every directory starts with. The system has them in any place, and the stream leaves them out.
@@ -75,12 +52,8 @@ impl Dir {
     /// The directory as cap-std has it, for whatever takes a path.
     #[must_use]
     pub fn cap(&self) -> &cap_std::fs::Dir {
-        &self.handle.dir
+        self.handle.cap()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Wasi {
@@ -106,9 +79,8 @@ impl Wasi {
         }
         let from = cookie.saturating_sub(DOTS.len() as u64);
         let (mut cookie, mut failed) = (cookie.max(DOTS.len() as u64), None);
-        let mut stream = lock(&dir.stream);
-        let mut last = lock(&dir.handle.reading);
-        let progress = stream.read(dir.cap(), &mut last, from, |entry| {
+        let mut stream = dir.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = stream.read(&dir.handle, from, |entry| {
             let next = entry.next + DOTS.len() as u64;
             match out.write(&DirEntry { next, ..*entry }) {
                 Ok(true) => cookie = next,
@@ -120,7 +92,6 @@ impl Wasi {
             }
             true
         })?;
-        drop(last);
         match (failed, progress) {
             (Some(failure), _) => Err(failure),
             (None, Progress::End | Progress::Stopped) => Ok(out.used),

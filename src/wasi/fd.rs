@@ -29,9 +29,11 @@ impl Wasi {
 
     /// Makes sure that a range of a file has room on the disk: `posix_fallocate`. A long range is done slice by slice.
     pub fn fd_allocate(&self, attempt: Attempt, fd: Arc<Entry>, offset: Filesize, len: Filesize) -> Result {
-        fd.require(Rights::FD_ALLOCATE)?;
-        let handle = fd.descriptor.handle()?;
         let done = attempt.transferred;
+        if done == 0 {
+            fd.require(Rights::FD_ALLOCATE)?;
+        }
+        let handle = fd.descriptor.handle()?;
         let slice = (len - done).min(ALLOCATION_SLICE);
         let check = || {
             sys::check_allocate(handle, offset, len)?;

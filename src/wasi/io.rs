@@ -235,21 +235,23 @@ impl Stream {
     /// Reads available bytes. read(2) decides whether there is nothing yet or an end; poll(2) only decides when to try
     /// again.
     fn read(&self, memory: Memory, attempt: &Attempt, fd: &Arc<Entry>, iovs: List<Iovec>) -> Result<Size> {
-        let read = transfer::once(memory, iovs, |buffers| sys::readv_nowait(self.handle(), buffers));
-        match read {
-            Ok(0)
-                if self.awaits_writer.load(Relaxed)
-                    && !fd.is_nonblocking()
-                    && transfer::total(memory, iovs)? > 0 =>
-            {
-                // Nothing was read because no writer has opened the FIFO yet.
-                Wait::unless_ready(fd, Interest::Read)?;
-            }
-            Err(Failure::Errno(Errno::Again)) => return self.wait_to_read(attempt, fd),
-            _ => {}
+        let read = || transfer::once(memory, iovs, |buffers| sys::readv_nowait(self.handle(), buffers));
+        let mut result = read();
+        let awaits_writer = matches!(result, Ok(0))
+            && self.awaits_writer.load(Relaxed)
+            && !fd.is_nonblocking()
+            && transfer::total(memory, iovs)? > 0;
+        if awaits_writer {
+            // No byte, and no writer that has been and gone: the stream has not begun.
+            Wait::unless_ready(fd, Interest::Read)?;
+            // A writer may have come after the first read.
+            result = read();
+        }
+        if let Err(Failure::Errno(Errno::Again)) = result {
+            return self.wait_to_read(attempt, fd);
         }
         self.awaits_writer.store(false, Relaxed);
-        read
+        result
     }
 
     /// Waits for something to read; at a terminal that is set to give up (VMIN 0), no longer than that does.

@@ -73,12 +73,46 @@ pub enum Progress {
 /// Most entries of a directory that are read at once. A worker cannot be terminated meanwhile.
 const MAX_ENTRIES: usize = 64 * 1024;
 
-/// Identifies a directory stream, of this process; 0 is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamId(u64);
-
-impl StreamId {
+/// An open directory. Guests with the same preopen share one.
+#[derive(Debug)]
+pub struct DirHandle {
+    dir: cap_std::fs::Dir,
+    /// The stream that has read entries last: the position of the system's handle is the one of that stream.
     #[cfg(target_os = "linux")]
+    last_stream: std::sync::Mutex<StreamId>,
+}
+
+impl DirHandle {
+    /// A directory that is open for reading.
+    #[must_use]
+    pub fn new(dir: std::fs::File) -> Self {
+        Self {
+            dir: cap_std::fs::Dir::from_std_file(dir),
+            #[cfg(target_os = "linux")]
+            last_stream: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The system's own handle.
+    #[must_use]
+    pub fn handle(&self) -> Handle<'_> {
+        handle(&self.dir)
+    }
+
+    /// The directory as cap-std has it, for calls that take a path.
+    #[must_use]
+    pub fn cap(&self) -> &cap_std::fs::Dir {
+        &self.dir
+    }
+}
+
+/// Identifies a directory stream of this process; 0 is none.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct StreamId(u64);
+
+#[cfg(target_os = "linux")]
+impl StreamId {
     fn new() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self(LAST.fetch_add(1, Relaxed) + 1)

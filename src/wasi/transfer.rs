@@ -186,6 +186,11 @@ impl Batches {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
             let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
             let skipped = self.skip.min(len);
+            if skipped > 0 && skipped == len {
+                self.skip -= skipped;
+                self.index += 1;
+                continue;
+            }
             let taken = (len - skipped).min(self.limit - self.bytes);
             buffers.push(sys::Buffer::new(address.wrapping_add(skipped), taken));
             self.is_cut = skipped + taken < len;

@@ -2,12 +2,13 @@
 //! sought to at any time. So a directory is never opened again, and nothing is read twice.
 #![expect(unsafe_code, reason = "no crate gives getdents64 with a buffer that outlives the call")]
 
-use super::{DirBudget, DirEntry, Progress, StreamId};
+use super::{DirBudget, DirEntry, DirHandle, Progress, StreamId};
 use crate::wasi::types::Filetype;
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, SeekFrom};
 use std::io::{Error, Result};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
+use std::sync::PoisonError;
 
 /// How far a directory has been read.
 #[derive(Debug)]
@@ -70,12 +71,11 @@ impl DirStream {
     /// stream that read `dir` last.
     pub fn read(
         &mut self,
-        dir: &Dir,
-        last: &mut StreamId,
+        dir: &DirHandle,
         from: u64,
         each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
-        let progress = self.read_records(dir, last, from, each);
+        let progress = self.read_records(dir, from, each);
         match progress {
             Ok(Progress::Stopped | Progress::Paused) => self.keep_records(),
             Ok(Progress::End) | Err(_) => self.drop_records(),
@@ -85,15 +85,14 @@ impl DirStream {
 
     fn read_records(
         &mut self,
-        dir: &Dir,
-        last: &mut StreamId,
+        dir: &DirHandle,
         from: u64,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         self.go_to(from);
         for _ in 0..super::MAX_ENTRIES {
-            if self.records.is_empty() && !self.fill(dir, last)? {
+            if self.records.is_empty() && !self.fill(dir)? {
                 return Ok(Progress::End);
             }
             let record = self.record();
@@ -101,7 +100,7 @@ impl DirStream {
             let is_entry = !matches!(name, b"." | b"..");
             if is_entry && self.position >= from {
                 let ino = u64::from_ne_bytes(field(record, INO));
-                if !each(&DirEntry { name, ino, filetype: filetype(dir, record), next }) {
+                if !each(&DirEntry { name, ino, filetype: filetype(dir.cap(), record), next }) {
                     return Ok(Progress::Stopped);
                 }
             }
@@ -126,17 +125,18 @@ impl DirStream {
     }
 
     /// Reads more records: false at the end.
-    fn fill(&mut self, dir: &Dir, last: &mut StreamId) -> Result<bool> {
+    fn fill(&mut self, dir: &DirHandle) -> Result<bool> {
         if self.buffer.is_empty() {
             self.buffer = vec![0; BUFFER].into();
         }
         // Some file systems read a part of the directory again after a seek, even one that moves nothing.
+        let mut last = dir.last_stream.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_sequential || *last != self.id {
-            rustix::fs::seek(dir, SeekFrom::Start(self.offset))?;
+            rustix::fs::seek(dir.handle(), SeekFrom::Start(self.offset))?;
         }
         *last = self.id;
         self.is_sequential = true;
-        let (fd, buffer) = (dir.as_fd().as_raw_fd(), &mut self.buffer);
+        let (fd, buffer) = (dir.handle().as_raw_fd(), &mut self.buffer);
         // SAFETY: the kernel writes whole records into the buffer, at most as many bytes as it has.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
         self.records = 0..match usize::try_from(read) {

@@ -1,7 +1,7 @@
 //! Directory streams where the system has no positions that can be sought to: the directory is listed when it is read
 //! from its start, and a position is an index into that list.
 
-use super::{DirBudget, DirEntry, Progress, StreamId};
+use super::{DirBudget, DirEntry, DirHandle, Progress};
 use crate::wasi::types::Filetype;
 use cap_std::fs::Dir;
 use std::io::Result;
@@ -17,7 +17,7 @@ pub struct DirStream {
     /// Name of that entry, by which it is found when the directory has to be listed again.
     next: Option<Vec<u8>>,
     budget: DirBudget,
-    /// Entries that the budget is charged for.
+    /// What the budget is charged for the list.
     charged: usize,
 }
 
@@ -40,14 +40,13 @@ impl DirStream {
     /// been created since. Each is passed to `each`, until that returns false for one that it does not take.
     pub fn read(
         &mut self,
-        dir: &Dir,
-        _last: &mut StreamId,
+        dir: &DirHandle,
         from: u64,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         if from == 0 || from < self.first || self.entries.is_none() {
-            self.list(dir, from)?;
+            self.list(dir.cap(), from)?;
         }
         self.position = from;
         let mut progress = Progress::Paused;
@@ -63,7 +62,12 @@ impl DirStream {
             }
             self.position += 1;
         }
-        self.keep();
+        if progress == Progress::End {
+            self.next = None;
+            self.forget();
+        } else {
+            self.keep();
+        }
         Ok(progress)
     }
 
@@ -90,18 +94,15 @@ impl DirStream {
     /// Keeps the list for the next call, if the budget of the guest has room for it.
     fn keep(&mut self) {
         self.next = self.entry().map(|entry| entry.name.clone());
-        let len = self.entries.as_ref().map_or(0, Vec::len);
-        if self.charged < len && !self.charge(len) {
-            self.forget();
+        if self.charged == 0 {
+            let size = |entry: &Entry| (size_of::<Entry>() + entry.name.len()).div_ceil(size_of::<u64>());
+            let cost = self.entries.iter().flatten().map(size).sum();
+            if self.budget.take(cost) {
+                self.charged = cost;
+            } else {
+                self.forget();
+            }
         }
-    }
-
-    fn charge(&mut self, entries: usize) -> bool {
-        let fits = self.budget.take(entries - self.charged);
-        if fits {
-            self.charged = entries;
-        }
-        fits
     }
 
     fn forget(&mut self) {

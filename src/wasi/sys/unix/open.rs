@@ -2,11 +2,10 @@
 
 use super::super::How;
 use super::path::open_keeping_atime;
-use super::resolve::{Located, follow, locate, locate_existing, names_directory, without_trailing_slashes};
+use super::resolve::{Last, walk};
 use crate::wasi::types::{Fdflags, Oflags};
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io::Result;
 use std::path::Path;
@@ -50,22 +49,8 @@ fn flags(how: &How) -> OFlags {
 /// Opens a path where the kernel does not resolve it whole: in the directory that holds its last component, which is
 /// never followed there.
 fn open_stepwise(dir: &Dir, path: &Path, flags: OFlags) -> Result<File> {
-    let follows = !flags.contains(OFlags::NOFOLLOW);
-    let locate = if flags.contains(OFlags::CREATE) { locate_new } else { locate_existing };
-    follow(dir, path, locate, |located| {
-        match rustix::fs::openat(located.parent(), located.name, flags | OFlags::NOFOLLOW, MODE) {
-            // A link is refused with one of these, according to the system and to the other flags.
-            Err(Errno::LOOP | Errno::NOTDIR | Errno::MLINK) if follows && located.target()?.is_some() => {
-                Ok(None)
-            }
-            opened => Ok(Some(opened?.into())),
-        }
-    })
-}
-
-/// Finds where a file may be created. A slash after its name is `EISDIR`, whether it is there or not.
-fn locate_new<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
-    let located = locate(dir, path)?;
-    let is_slashed = names_directory(path) && !names_directory(without_trailing_slashes(path));
-    if is_slashed { Err(Errno::ISDIR.into()) } else { Ok(located) }
+    let creates = flags.contains(OFlags::CREATE);
+    let keeps_link = flags.contains(OFlags::NOFOLLOW) || flags.contains(OFlags::CREATE | OFlags::EXCL);
+    let located = walk(dir, path, Last { follows: !keeps_link, creates })?;
+    Ok(rustix::fs::openat(located.parent(), located.name(), flags | OFlags::NOFOLLOW, MODE)?.into())
 }

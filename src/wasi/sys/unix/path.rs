@@ -1,7 +1,7 @@
 //! Paths and attributes.
 
 use super::Handle;
-use super::resolve::{follow, locate, locate_and, locate_existing, without_trailing_slashes};
+use super::resolve::{locate, locate_existing, without_trailing_slashes};
 use crate::wasi::fd::NewTime;
 use crate::wasi::types::{Filestat, Filetype, Timestamp};
 use cap_std::fs::Dir;
@@ -11,10 +11,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Result;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-#[cfg(target_os = "linux")]
-use {super::resolve::open_beneath, std::os::fd::AsFd};
 
 /// More bytes than a link can hold.
 const LINK_MAX: usize = 4096;
@@ -58,19 +57,49 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
 
 /// Attributes of what a path leads to.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
-    let followed = follow(dir, path, locate_existing, |located| {
-        let stat = filestat(&rustix::fs::statat(located.parent(), located.name, AtFlags::SYMLINK_NOFOLLOW)?);
-        Ok((!follows || stat.filetype != Filetype::SymbolicLink).then_some(stat))
-    });
-    // The path and the targets of its links may be longer than `PATH_MAX` together: then the kernel follows the links.
-    #[cfg(target_os = "linux")]
-    if follows
-        && matches!(&followed, Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG))
-        && let Some(opened) = open_beneath(dir, path, OFlags::PATH, Mode::empty())?
-    {
-        return stat(opened.as_fd());
+    if is_name(path) {
+        let stat = stat_name(dir.as_fd(), path)?;
+        if !follows || stat.filetype != Filetype::SymbolicLink {
+            return Ok(stat);
+        }
+        if let Some(stat) = stat_sibling_symlink_target(dir, path) {
+            return Ok(stat);
+        }
     }
-    followed
+    #[cfg(target_os = "linux")]
+    {
+        let flags = if follows { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
+        if let Some(opened) = super::resolve::open_beneath(dir, path, flags, Mode::empty())? {
+            return stat(opened.as_fd());
+        }
+    }
+    let located = locate_existing(dir, path, follows)?;
+    stat_name(located.parent(), located.name())
+}
+
+/// Attributes of what has a name in a directory. A link is not followed.
+fn stat_name(dir: Handle<'_>, name: &Path) -> Result<Filestat> {
+    Ok(filestat(&rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+}
+
+/// Attributes of the target of a link, if that is a name in the same directory, as most are, and is no link itself. Two
+/// short calls do this, where to resolve the link takes three long ones, and a descriptor.
+fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
+    // Room for the longest name and a byte: what fills it may have been cut.
+    let mut buffer = [MaybeUninit::uninit(); 256];
+    let (target, rest) = rustix::fs::readlinkat_raw(dir, link, &mut buffer).ok()?;
+    let target = Path::new(OsStr::from_bytes(target));
+    if rest.is_empty() || !is_name(target) {
+        return None;
+    }
+    let stat = stat_name(dir.as_fd(), target).ok()?;
+    (stat.filetype != Filetype::SymbolicLink).then_some(stat)
+}
+
+/// Whether a path is a single name in a directory, or the directory itself.
+fn is_name(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    !bytes.contains(&b'/') && !matches!(bytes, b"" | b"..")
 }
 
 /// Levels above a directory that [`parent_ino`] looks at: the calls for so many take some milliseconds.
@@ -144,15 +173,14 @@ pub fn set_times_at(
     mtim: Option<NewTime>,
 ) -> Result<()> {
     let times = timestamps(atim, mtim);
-    locate_and(dir, path, follows, |located| {
-        Ok(rustix::fs::utimensat(located.parent(), located.name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
-    })
+    let located = locate_existing(dir, path, follows)?;
+    Ok(rustix::fs::utimensat(located.parent(), located.name(), &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// Creates a directory.
 pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
-    Ok(rustix::fs::mkdirat(located.parent(), located.name, Mode::from_bits_retain(0o777))?)
+    Ok(rustix::fs::mkdirat(located.parent(), located.name(), Mode::from_bits_retain(0o777))?)
 }
 
 /// Makes a hard link.
@@ -163,17 +191,16 @@ pub fn hard_link(
     new_dir: &Dir,
     new_path: &Path,
 ) -> Result<()> {
+    let old = locate_existing(old_dir, old_path, follows)?;
     let new = locate(new_dir, new_path)?;
-    locate_and(old_dir, old_path, follows, |old| {
-        Ok(rustix::fs::linkat(old.parent(), old.name, new.parent(), new.name, AtFlags::empty())?)
-    })
+    Ok(rustix::fs::linkat(old.parent(), old.name(), new.parent(), new.name(), AtFlags::empty())?)
 }
 
 /// Gives `then` what a symbolic link points at, in the guest's encoding.
 pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-    let located = locate_existing(dir, path)?;
+    let located = locate_existing(dir, path, false)?;
     let mut buffer = [MaybeUninit::uninit(); LINK_MAX];
-    let (target, _) = rustix::fs::readlinkat_raw(located.parent(), located.name, &mut buffer)?;
+    let (target, _) = rustix::fs::readlinkat_raw(located.parent(), located.name(), &mut buffer)?;
     Ok(then(target))
 }
 
@@ -181,29 +208,29 @@ pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Re
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
     if without_trailing_slashes(path).as_os_str().as_bytes().ends_with(b"..")
-        && located.name == Path::new(".")
+        && located.name() == Path::new(".")
     {
         return Err(Errno::NOTEMPTY.into());
     }
-    Ok(rustix::fs::unlinkat(located.parent(), located.name, AtFlags::REMOVEDIR)?)
+    Ok(rustix::fs::unlinkat(located.parent(), located.name(), AtFlags::REMOVEDIR)?)
 }
 
 /// Renames a file or directory.
 pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
     let (old, new) = (locate(old_dir, old_path)?, locate(new_dir, new_path)?);
-    Ok(rustix::fs::renameat(old.parent(), old.name, new.parent(), new.name)?)
+    Ok(rustix::fs::renameat(old.parent(), old.name(), new.parent(), new.name())?)
 }
 
 /// Makes a symbolic link.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
     let located = locate(dir, link)?;
-    Ok(rustix::fs::symlinkat(target, located.parent(), located.name)?)
+    Ok(rustix::fs::symlinkat(target, located.parent(), located.name())?)
 }
 
 /// Removes a file or link.
 pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
-    Ok(rustix::fs::unlinkat(located.parent(), located.name, AtFlags::empty())?)
+    Ok(rustix::fs::unlinkat(located.parent(), located.name(), AtFlags::empty())?)
 }
 
 /// A path in the guest's encoding, which here is the system's own.

@@ -1,39 +1,41 @@
-//! Resolves paths beneath a directory. On Linux the kernel does, with one system call (`openat2`). Elsewhere the path
-//! is walked here, one name after the other, each opened in the handle of its directory.
+//! Resolves paths beneath a directory. Where it can (`openat2` on Linux) the kernel does, with one system call. Elsewhere
+//! the path is walked here, one name after the other, each opened in the handle of its directory.
 //!
-//! Calls that name a file resolve the directory which holds it, and then name the last component in that: system calls
-//! of that kind never follow it.
+//! Calls that name a file resolve the directory that holds it, and then name the last component in that: system calls of
+//! that kind never follow a link there.
 
 use cap_std::fs::Dir;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use std::ffi::OsStr;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
-/// Symbolic links that one path may lead through, as on Linux; more are `ELOOP`.
+/// Symbolic links that a walk may lead through, as on Linux; more are `ELOOP`.
 const MAX_LINKS: usize = 40;
 
-/// Levels that a walk may descend below its start: it holds a descriptor of each. Deeper is `ENAMETOOLONG`.
+/// Directories that a walk may be below the one it started from: it holds a descriptor of each. Deeper is
+/// `ENAMETOOLONG`.
 const MAX_DEPTH: usize = 128;
 
-/// How often `openat2` is tried at once while renames make it fail with `EAGAIN`. The caller may then restart the whole
-/// call.
+/// How often `openat2` is called again at once that fails with `EAGAIN` because something was renamed meanwhile. The
+/// caller may then have the whole call restarted.
 #[cfg(target_os = "linux")]
 const ATTEMPTS: usize = 64;
 
-/// How directories are opened to resolve paths in them.
+/// Flags to open a directory with that paths are resolved in.
 #[cfg(target_os = "linux")]
-const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const BASE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const BASE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A file by the directory that holds it and its name there, which has no slash.
 pub(super) struct Located<'a> {
     parent: Parent<'a>,
-    pub name: &'a Path,
+    name: Cow<'a, Path>,
 }
 
 enum Parent<'a> {
@@ -41,7 +43,11 @@ enum Parent<'a> {
     Opened(OwnedFd),
 }
 
-impl Located<'_> {
+impl<'a> Located<'a> {
+    fn new(parent: Parent<'a>, name: &'a Path) -> Self {
+        Self { parent, name: Cow::Borrowed(name) }
+    }
+
     /// The directory that holds the file.
     pub fn parent(&self) -> BorrowedFd<'_> {
         match &self.parent {
@@ -50,82 +56,35 @@ impl Located<'_> {
         }
     }
 
-    /// What the file points at if it is a symbolic link, else `None`.
-    pub fn target(&self) -> Result<Option<Vec<u8>>> {
-        match rustix::fs::readlinkat(self.parent(), self.name, Vec::new()) {
-            Ok(target) => Ok(Some(target.into_bytes())),
-            Err(Errno::INVAL) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// The name of the file there.
+    pub fn name(&self) -> &Path {
+        &self.name
     }
 }
 
 /// Finds where a path names something to be created, removed or renamed. Slashes at its end do not count. A path that
-/// ends in `.` or `..` must lead to a directory; its name is `.`.
+/// ends in `.` or `..` must lead to a directory, whose name then is `.`.
 pub(super) fn locate<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
     let path = without_trailing_slashes(path);
     if names_directory(path) {
-        return locate_existing(dir, path);
+        return Ok(Located::new(directory(dir, path)?, Path::new(".")));
     }
     let (before, name) = split(path);
-    Ok(Located { parent: parent(dir, before)?, name })
+    Ok(Located::new(directory(dir, before)?, name))
 }
 
-/// Finds where something that exists is by a path that is not followed further. One that ends in a slash, `.` or `..`
-/// must lead to a directory; its name is `.`.
-pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
-    let (before, name) = if names_directory(path) { (path, Path::new(".")) } else { split(path) };
-    Ok(Located { parent: parent(dir, before)?, name })
-}
-
-/// Finds where a path leads, for [`follow`].
-pub(super) type Locate = for<'a> fn(&'a Dir, &'a Path) -> Result<Located<'a>>;
-
-/// Calls `act` with where a path leads. While that answers `None`, for a symbolic link, the link is followed.
-pub(super) fn follow<T>(
-    dir: &Dir,
-    path: &Path,
-    locate: Locate,
-    act: impl Fn(&Located<'_>) -> Result<Option<T>>,
-) -> Result<T> {
-    let mut followed: Vec<u8>;
-    let mut path = path;
-    for _ in 0..=MAX_LINKS {
-        let target = {
-            let located = locate(dir, path)?;
-            if let Some(result) = act(&located)? {
-                return Ok(result);
-            }
-            located.target()?
-        };
-        // Else the link has become something else meanwhile.
-        if let Some(target) = target {
-            followed = append(split(path).0, &target)?;
-            path = Path::new(OsStr::from_bytes(&followed));
-        }
+/// Finds where a path leads, through a symbolic link that is its last component if `follows`. A path that ends in a slash,
+/// `.` or `..` must lead to a directory, whose name then is `.`.
+pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path, follows: bool) -> Result<Located<'a>> {
+    if names_directory(path) {
+        return Ok(Located::new(directory(dir, path)?, Path::new(".")));
     }
-    Err(Errno::LOOP.into())
-}
-
-/// Calls `act` with where a path leads, through a symbolic link that is its last component if `follows`.
-pub(super) fn locate_and<T>(
-    dir: &Dir,
-    path: &Path,
-    follows: bool,
-    act: impl Fn(&Located<'_>) -> Result<T>,
-) -> Result<T> {
-    follow(dir, path, locate_existing, |located| {
-        if follows && located.target()?.is_some() { Ok(None) } else { act(located).map(Some) }
-    })
-}
-
-/// The path that a link stands for whose target is `target`, in the directory at `before`.
-fn append(before: &Path, target: &[u8]) -> Result<Vec<u8>> {
-    if target.starts_with(b"/") {
-        return Err(escape());
+    let (before, name) = split(path);
+    let located = Located::new(directory(dir, before)?, name);
+    if follows && read_link(located.parent(), name.as_os_str().as_bytes()).is_some() {
+        return walk(dir, path, Last { follows: true, creates: false });
     }
-    let path = [before.as_os_str().as_bytes(), target].concat();
-    if path.len() < libc::PATH_MAX as usize { Ok(path) } else { Err(Errno::NAMETOOLONG.into()) }
+    Ok(located)
 }
 
 /// What is before the last component, with its slashes, and that component.
@@ -136,16 +95,17 @@ fn split(path: &Path) -> (&Path, &Path) {
     (Path::new(OsStr::from_bytes(before)), Path::new(OsStr::from_bytes(name)))
 }
 
-/// The directory at a path beneath another one, which is that itself for no path, or for `.`.
-fn parent<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
+/// The directory at a path beneath another one, which is that itself for no path, or for `.`. The path, if there is one,
+/// ends in a slash, `.` or `..`.
+fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     if matches!(path.as_os_str().as_bytes(), b"" | b"." | b"./") {
         return Ok(Parent::Start(dir));
     }
     #[cfg(target_os = "linux")]
-    if let Some(opened) = open_beneath(dir, path, DIRECTORY, Mode::empty())? {
+    if let Some(opened) = open_beneath(dir, path, BASE, Mode::empty())? {
         return Ok(Parent::Opened(opened));
     }
-    walk(dir, path)
+    Ok(walk(dir, path, Last { follows: false, creates: false })?.parent)
 }
 
 /// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old or a
@@ -178,54 +138,90 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
     Err(Errno::AGAIN.into())
 }
 
-/// Walks to the directory at a path: each name is opened in the directory before it, a link is read and its target
-/// walked in its place, and `..` goes back to the handle that the walk came from. So it cannot leave the directory it
-/// started from, whatever is renamed meanwhile.
-fn walk<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
+/// How the last component of a walk is treated.
+#[derive(Clone, Copy)]
+pub(super) struct Last {
+    /// Whether it is followed if it is a link.
+    pub follows: bool,
+    /// Whether it may be created: a slash behind it is `EISDIR` then, whether it exists or not.
+    pub creates: bool,
+}
+
+/// Stands for a slash at the end of a path, or of the target of a link.
+const SLASH: &[u8] = b"/";
+
+/// Walks a path: each name is opened in the directory before it, a link is read and its target walked in its place, and
+/// `..` goes back to the handle that the walk came from. So the walk cannot leave the directory it started from, whatever
+/// is renamed meanwhile.
+pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<'a>> {
     let mut opened: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
-    // What is still to be walked, backwards: the next component is the last.
+    // What is still to be walked, backwards: the next component is at the end.
     let mut rest = Vec::new();
     push_components(&mut rest, path.as_os_str().as_bytes());
     while let Some(name) = rest.pop() {
-        if name == b"." {
-            continue;
-        }
-        if name == b".." {
-            opened.pop().ok_or_else(escape)?;
-            continue;
-        }
         let parent = opened.last().map_or(dir.as_fd(), AsFd::as_fd);
-        let refused = match rustix::fs::openat(parent, &name[..], DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
-        {
-            Ok(_) if opened.len() == MAX_DEPTH => return Err(Errno::NAMETOOLONG.into()),
-            Ok(directory) => {
-                opened.push(directory);
+        match &name[..] {
+            b"." | SLASH => continue,
+            b".." => {
+                // The kernel asks for permission to search the directory that `..` leads out of.
+                rustix::fs::statat(parent, ".", AtFlags::empty())?;
+                opened.pop().ok_or_else(escape)?;
                 continue;
             }
-            Err(refused) => refused,
+            _ => {}
+        }
+        let (is_last, is_slashed) = (rest.is_empty(), matches!(&rest[..], [only] if only == SLASH));
+        if last.creates && is_slashed {
+            return Err(Errno::ISDIR.into());
+        }
+        let refused = if is_last {
+            None
+        } else {
+            match rustix::fs::openat(parent, &name[..], BASE | OFlags::NOFOLLOW, Mode::empty()) {
+                Ok(_) if opened.len() == MAX_DEPTH => return Err(Errno::NAMETOOLONG.into()),
+                Ok(directory) => {
+                    opened.push(directory);
+                    continue;
+                }
+                // A link is refused with `ELOOP`, `ENOTDIR` or `EMLINK`, according to the system.
+                Err(refused) => Some(refused),
+            }
         };
-        // A link is refused with `ELOOP`, `ENOTDIR` or `EMLINK`, according to the system.
-        let Ok(target) = rustix::fs::readlinkat(parent, &name[..], Vec::new()) else {
-            return Err(refused.into());
+        let target = if is_last && !last.follows { None } else { read_link(parent, &name) };
+        let Some(target) = target else {
+            if let Some(refused) = refused {
+                return Err(refused.into());
+            }
+            let parent = opened.pop().map_or(Parent::Start(dir), Parent::Opened);
+            return Ok(Located { parent, name: Cow::Owned(PathBuf::from(OsString::from_vec(name))) });
         };
         links += 1;
         if links > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }
-        if target.as_bytes().starts_with(b"/") {
+        if target.starts_with(SLASH) {
             return Err(escape());
         }
-        push_components(&mut rest, target.as_bytes());
+        push_components(&mut rest, &target);
     }
-    Ok(opened.pop().map_or(Parent::Start(dir), Parent::Opened))
+    let parent = opened.pop().map_or(Parent::Start(dir), Parent::Opened);
+    Ok(Located::new(parent, Path::new(".")))
 }
 
 fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
+    if path.ends_with(SLASH) {
+        rest.push(SLASH.to_vec());
+    }
     rest.extend(path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()).map(<[u8]>::to_vec));
 }
 
-/// Says that a path leads out of the directory, as cap-std does.
+/// What a symbolic link points at; `None` if the file is none, or cannot be read: the call for it then says why.
+fn read_link(parent: BorrowedFd<'_>, name: &[u8]) -> Option<Vec<u8>> {
+    Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
+}
+
+/// The error of a path that leads out of the directory: the one of cap-std.
 fn escape() -> Error {
     ErrorKind::PermissionDenied.into()
 }
@@ -236,7 +232,7 @@ pub(super) fn names_directory(path: &Path) -> bool {
     matches!(last, Some(b"" | b"." | b".."))
 }
 
-/// A path less the slashes at its end, which name the same directory.
+/// A path without the slashes at its end, which name the same directory.
 pub fn without_trailing_slashes(path: &Path) -> &Path {
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
