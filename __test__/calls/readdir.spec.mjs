@@ -151,13 +151,13 @@ async function asOrdinaryUser(t, directory, script) {
   return JSON.parse(stdout)
 }
 
-linux('a directory that may be read but not searched is listed', async (t) => {
+linux('fd_readdir of a directory that may be read but not searched lists it', async (t) => {
   const directory = tree(t, { 'readable/name': '' })
   chmodSync(join(directory, 'readable'), 0o444)
   t.deepEqual(await asOrdinaryUser(t, directory, "show(names(guest.open('readable', { oflags: 2 })))"), ['.', '..', 'name'])
 })
 
-linux('a directory whose mode is taken away after it was opened is still listed, from its start too', async (t) => {
+linux('fd_readdir of a directory whose mode was removed after path_open lists it, also from its start', async (t) => {
   const directory = tree(t, { 'mine/name': '' })
   if (process.getuid() === 0) chownSync(join(directory, 'mine'), 65534, 65534)
   const listed = await asOrdinaryUser(t, directory, `
@@ -168,7 +168,7 @@ linux('a directory whose mode is taken away after it was opened is still listed,
   t.deepEqual(listed, Array(3).fill(['.', '..', 'name']))
 })
 
-linux('listing and looking at files take no descriptor when the process has none left', async (t) => {
+linux('fd_readdir and path_filestat_get succeed at the descriptor limit of the process', async (t) => {
   const directory = tree(t, { 'sub/name': '', file: '', link: { symlink: 'file' } })
   const { code, stdout, stderr } = await node(`
     import { openSync } from 'node:fs'
@@ -189,7 +189,7 @@ linux('listing and looking at files take no descriptor when the process has none
   t.is(stdout, 'the same')
 })
 
-linux('reading through a read-only preopen leaves the times of the last access', (t) => {
+linux('reading through a read-only preopen keeps access times', (t) => {
   const directory = tree(t, { 'sub/file': 'text' })
   const paths = ['', 'sub', 'sub/file'].map((name) => join(directory, name))
   for (const path of paths) utimesSync(path, 1, 2)

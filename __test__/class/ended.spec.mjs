@@ -91,7 +91,7 @@ for (const [what, rest] of [
   ['returns', ''], ['traps', 'unreachable'], ['exits with another code', exit(8)], ['catches its exit with another code', guarded(exit(8))],
   ['writes', WRITE], ['writes and traps', `${guarded(WRITE)} unreachable`],
 ]) {
-  test(`a guest that catches its exit and then ${what} has exited with its first code, and makes no call`, (t) => {
+  test(`start() returns the first exit code if the guest catches the exit and then ${what}, and later calls do nothing`, (t) => {
     for (const trace of [undefined, () => {}]) {
       const written = []
       const stdout = (chunk) => void written.push(String(chunk))
@@ -105,7 +105,7 @@ for (const [what, rest] of [
     }
   })
 
-  test(`a guest that catches an exception and then ${what} has thrown that`, (t) => {
+  test(`start() throws the first exception if the guest catches it and then ${what}`, (t) => {
     const thrown = new Error('enough')
     let calls = 0
     const wasi = make({ stdout() { calls++; throw thrown } })
@@ -114,7 +114,7 @@ for (const [what, rest] of [
   })
 }
 
-test('an exception after a caught exit does not take its place, nor an exit that of an exception', (t) => {
+test('the first of an exit and an exception decides the run', (t) => {
   const wasi = make()
   t.is(wasi.start({ exports: { memory, _start() { try { wasi.wasiImport.proc_exit(4) } finally { throw new Error('mine') } } } }), 4)
   const thrown = new Error('first')
@@ -171,7 +171,7 @@ test('the next start begins anew', (t) => {
   }
 })
 
-test('exports that JavaScript calls after a run, or without one, throw each time, and go on', (t) => {
+test('exports called outside a run throw each time and stay usable', (t) => {
   for (const bind of ['initialize', 'finalizeBindings']) {
     let fails = true
     const written = []
@@ -244,7 +244,7 @@ test('a run that has ended stays so when another one runs within it, or its memo
   t.is(wasi.start({ exports: { memory, _start } }), 2)
 })
 
-test('the end of one sandbox is not that of another', (t) => {
+test('an exit or an exception of one WASI does not end the run of another', (t) => {
   const [one, other] = [make(), make()]
   const _start = () => {
     t.is(outcome(() => other.wasiImport.proc_exit(5)).thrown.exitCode, 5)
@@ -256,7 +256,7 @@ test('the end of one sandbox is not that of another', (t) => {
   t.is(one.start({ exports: { memory, _start } }), 0)
 })
 
-test('what a replaced function throws, or another import, the guest may catch', (t) => {
+test('an exception of a replaced function or another import can be caught by the guest', (t) => {
   let written = 0
   const wasi = make({ stdout: () => void written++ })
   wasi.wasiImport.clock_time_get = () => { throw new Error('replaced') }
@@ -264,7 +264,7 @@ test('what a replaced function throws, or another import, the guest may catch', 
   t.is(written, 1)
 })
 
-test('a guest that overflows the stack, and catches that, goes on', (t) => {
+test('a guest that overflows the stack and catches the error can continue', (t) => {
   const wasi = make()
   const { args_sizes_get } = wasi.wasiImport
   const deep = () => args_sizes_get(0, 4) + deep()
@@ -275,7 +275,7 @@ test('a guest that overflows the stack, and catches that, goes on', (t) => {
   t.is(wasi.start({ exports: { memory, _start } }), 0)
 })
 
-test('an exit with hardly any stack left is the end of the guest', (t) => {
+test('an exit with little stack left ends the run', (t) => {
   const wasi = make()
   const { proc_exit, args_sizes_get } = wasi.wasiImport
   const deep = () => {
@@ -314,7 +314,7 @@ test('a worker whose guest catches everything ends when it is terminated', async
   t.deepEqual(messages, ['running'])
 })
 
-test('a run that a timeout of node:vm has cut off is over: exports that JavaScript calls throw each time, and go on', (t) => {
+test('exports called after a run that a node:vm timeout stopped throw each time and stay usable', (t) => {
   globalThis.runs = { calls: 0 }
   t.teardown(() => delete globalThis.runs)
   const wasi = new WASI({ version: 'preview1', stdout: () => { throw new Error(`call ${++globalThis.runs.calls}`) } })

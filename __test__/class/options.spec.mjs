@@ -240,7 +240,7 @@ test('other unknown options are ignored, as programs for other hosts pass them',
   t.notThrows(make(Object.fromEntries(names.map((name) => [name, 1]))))
 })
 
-test('of unknown options only own enumerable names count, and no value is read', (t) => {
+test('only own enumerable option names are checked, and no value is read', (t) => {
   const options = Object.create({ limit: {} }, { preopen: { value: {}, enumerable: false } })
   t.notThrows(() => new WASI(Object.assign(options, { version: 'preview1', [Symbol('limit')]: 1 })))
   const getter = { version: 'preview1', get limit() { throw new Error('read') } }

@@ -300,7 +300,7 @@ test('a Writable holds at most 1,048,576 chunks, however short they are', (t) =>
   t.is(guest.write(2, 'x'), 1)
 })
 
-test('of a write that is cut, a Writable holds no more memory than bytes', (t) => {
+test('a write that is cut keeps only its bytes in memory', (t) => {
   const { stream, chunks } = slow()
   const guest = rawGuest({ stdout: stream, limits: { output: 100_000 } }, { memory: '40' })
   t.is(guest.write(1, Buffer.alloc(1 << 20)), 100_000)

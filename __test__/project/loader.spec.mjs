@@ -36,7 +36,7 @@ function installPlatform(app, content = readFileSync(join(root, addon))) {
   writeFileSync(join(there, 'package.json'), JSON.stringify({ name: `capwasi-${platform}`, main: 'addon.node' }))
 }
 
-test('else that of the platform package is', (t) => {
+test('without an addon beside index.js the one of the platform package is loaded', (t) => {
   const { app } = installed(t)
   installPlatform(app)
   t.is(print(app, "console.log(require('capwasi').WASI.name)"), 'WASI\n')
