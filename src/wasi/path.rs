@@ -69,11 +69,11 @@ const MAX_RESTARTS: u64 = 100;
 const READER_PAUSE: Timestamp = 10_000_000;
 
 /// Makes a call that resolves a path. If a rename interfered (`EAGAIN`), the call is restarted.
-fn restarted<T>(attempt: Attempt, fd: Option<&Arc<Entry>>, call: impl FnOnce() -> Result<T>) -> Result<T> {
+fn restarted<T>(attempt: &Attempt, fd: Option<&Arc<Entry>>, call: impl FnOnce() -> Result<T>) -> Result<T> {
     match call() {
         Err(Failure::Errno(Errno::Again)) if attempt.transferred < MAX_RESTARTS => {
             let transferred = attempt.transferred + 1;
-            Err(Wait::for_nothing(Attempt { fd: fd.cloned(), transferred, ..attempt }))
+            Err(Wait::for_nothing(Attempt { fd: fd.cloned(), transferred, ..attempt.clone() }))
         }
         result => result,
     }
@@ -88,7 +88,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_CREATE_DIRECTORY)?;
             let path = buffer.read(memory, path)?;
@@ -105,7 +105,7 @@ impl Wasi {
         flags: Lookupflags,
         path: List<u8>,
     ) -> Result<Filestat> {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_FILESTAT_GET)?;
             Ok(sys::stat_at(dir.to_look(), buffer.read(memory, path)?, follows(flags))?)
@@ -125,7 +125,7 @@ impl Wasi {
         mtim: Timestamp,
         fst_flags: Fstflags,
     ) -> Result {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_FILESTAT_SET_TIMES)?;
             let path = buffer.read(memory, path)?;
@@ -152,7 +152,7 @@ impl Wasi {
         new_fd: Arc<Entry>,
         new_path: List<u8>,
     ) -> Result {
-        restarted(attempt, None, || {
+        restarted(&attempt, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let old_dir = Place::of(&old_fd, Rights::PATH_LINK_SOURCE)?;
             let new_dir = Place::of(&new_fd, Rights::PATH_LINK_TARGET)?;
@@ -180,8 +180,7 @@ impl Wasi {
         rights_inheriting: Rights,
         fdflags: Fdflags,
     ) -> Result<Fd> {
-        let next = Attempt { fd: Some(Arc::clone(&fd)), ..attempt.clone() };
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut needed = Rights::PATH_OPEN;
             needed.set(Rights::PATH_CREATE_FILE, oflags.contains(Oflags::CREAT));
             needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
@@ -210,6 +209,7 @@ impl Wasi {
             let (handle, how) = dir.to_open(path, how)?;
             let descriptor = match self.open(handle, path, &how) {
                 Err(Failure::Errno(Errno::Nxio)) if lacks_reader(handle, path, &how) => {
+                    let next = Attempt { fd: Some(Arc::clone(&fd)), ..attempt.clone() };
                     return Err(Wait::until(sys::monotonic_now().saturating_add(READER_PAUSE), next));
                 }
                 opened => opened?,
@@ -240,7 +240,7 @@ impl Wasi {
         path: List<u8>,
         Out(buf): Out<List<u8>>,
     ) -> Result<Size> {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_READLINK)?;
             sys::read_link(dir.to_look(), buffer.read(memory, path)?, |target| {
@@ -259,7 +259,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_REMOVE_DIRECTORY)?;
             let path = buffer.read(memory, path)?;
@@ -277,7 +277,7 @@ impl Wasi {
         new_fd: Arc<Entry>,
         new_path: List<u8>,
     ) -> Result {
-        restarted(attempt, None, || {
+        restarted(&attempt, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let old_dir = Place::of(&fd, Rights::PATH_RENAME_SOURCE)?;
             let new_dir = Place::of(&new_fd, Rights::PATH_RENAME_TARGET)?;
@@ -307,7 +307,7 @@ impl Wasi {
         fd: Arc<Entry>,
         new_path: List<u8>,
     ) -> Result {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let dir = Place::of(&fd, Rights::PATH_SYMLINK)?;
             let target = sys::path(old_buffer.copy(memory, old_path)?)?;
@@ -328,7 +328,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(attempt, Some(&fd), || {
+        restarted(&attempt, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = Place::of(&fd, Rights::PATH_UNLINK_FILE)?;
             let path = buffer.read(memory, path)?;
