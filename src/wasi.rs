@@ -73,7 +73,8 @@ impl Wasi {
     pub fn add_stdio(&mut self, fd: i32) -> std::result::Result<(), Errno> {
         let stream = Stream::stdio(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
-        let rights = Rights::STDIO & (sys::stream_directions(stream.handle())? | !Rights::DIRECTIONS);
+        let mut rights = Rights::STDIO & (sys::stream_directions(stream.handle())? | !Rights::DIRECTIONS);
+        rights.set(Rights::SOCK_ACCEPT, stream.is_socket());
         self.add(Entry::new(Descriptor::Stream(stream), rights, Rights::empty(), flags))
     }
 
@@ -87,7 +88,7 @@ impl Wasi {
     pub fn add_null(&mut self) -> std::result::Result<(), Errno> {
         let null = std::fs::File::options().read(true).write(true).open(sys::NULL_DEVICE)?;
         let stream = Descriptor::Stream(Stream::guest(null, Fdflags::empty())?);
-        self.add(Entry::new(stream, Rights::ALL, Rights::ALL, Fdflags::empty()))
+        self.add(Entry::new(stream, Rights::STDIO, Rights::empty(), Fdflags::empty()))
     }
 
     /// Gives the guest the directory at `path` as its next descriptor, under the name `name`.

@@ -140,3 +140,18 @@ fn a_listener_of_the_guests_own_is_really_shut_down() {
     assert_eq!(guest.call("sock_accept", &[0, 0, OUT]), Err(Errno::Inval));
     assert!(cfg!(not(target_os = "linux")) || TcpStream::connect(address).is_err());
 }
+
+#[test]
+fn rights_of_a_directory_or_device_as_stdin_are_those_that_a_call_grants() {
+    // Paths, sizes, times, allocation, and what is for sockets.
+    const REFUSED: u64 = 1 << 8 | 0xfff << 9 | 0x1f << 22 | 3 << 28;
+    let tree = Tree::new(&[]);
+    let (dir, null) =
+        (File::open(tree.path()).unwrap(), File::options().read(true).write(true).open("/dev/null").unwrap());
+    let mut guest = lent(&[&dir, &null]);
+    for fd in 0..2 {
+        assert_eq!(rights(&mut guest, fd) & REFUSED, 0, "{fd}");
+    }
+    guest.must("fd_sync", &[0]);
+    guest.must("fd_datasync", &[0]);
+}

@@ -508,3 +508,18 @@ fn a_fifo_as_stdin_that_nobody_writes_to_is_at_its_end() {
     let fifo = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap();
     assert_eq!(with(&fifo).read(0, 4), "");
 }
+
+#[test]
+fn a_file_that_takes_the_place_of_a_fifo_whose_reader_is_awaited_is_not_touched() {
+    let (tree, mut guest) = fifo();
+    let mut args = open_fifo(&mut guest, common::FD_WRITE, 0);
+    args[4] = common::CREAT | common::TRUNC;
+    let path = tree.path().join("fifo");
+    let wait = guest.waits("path_open", &args, Attempt::default());
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(finish(&mut guest, "path_open", &args, wait.attempt.clone()), Err(Errno::Noent));
+    assert!(!path.exists());
+    std::fs::write(&path, "text").unwrap();
+    assert_eq!(finish(&mut guest, "path_open", &args, wait.attempt), Err(Errno::Noent));
+    assert_eq!(tree.text("fifo"), "text");
+}

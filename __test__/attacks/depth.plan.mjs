@@ -1,6 +1,6 @@
 // Run as a process: how many descriptors a single path can make the host hold. A sampler in another thread counts them.
 
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LOOKUP, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
@@ -57,5 +57,11 @@ const links = Object.fromEntries(['self1/self1/target', 'self1/self2/last', 'sel
 ]]))
 Atomics.store(most, 1, 1)
 await sampler.terminate()
-console.log(JSON.stringify({ answers, links, held: most[0] - before }))
+// Reading through a read-only preopen keeps access times, whoever resolves the path.
+utimesSync(join(box, 'file'), 1, 2)
+const reader = rawGuest({ preopens: { '/': { path: box, readonly: true } } })
+reader.read(reader.open('file'))
+const accessed = statSync(join(box, 'file')).atimeMs
+
+console.log(JSON.stringify({ answers, links, accessed, held: most[0] - before }))
 for (const teardown of teardowns) teardown()

@@ -199,3 +199,13 @@ linux('reading through a read-only preopen keeps access times', (t) => {
   t.is(guest.read(guest.open('sub/file')), 'text')
   t.deepEqual(paths.map((path) => statSync(path).atimeMs), [1000, 1000, 1000])
 })
+
+linux('a slash after a directory that may not be searched asks for nothing but the directory', async (t) => {
+  const directory = tree(t, { 'nox/file': '' })
+  chmodSync(join(directory, 'nox'), 0o644)
+  const names = await asOrdinaryUser(t, directory, `
+    const stat = (path) => guest.call.path_filestat_get(3, 0, ...guest.put(path), guest.out)
+    const read = (path) => guest.call.path_readlink(3, ...guest.put(path), 512, 8, guest.out)
+    show([stat('nox/'), read('nox/'), stat('nox/..'), stat('nox/file')])`)
+  t.deepEqual(names, [0, 28, 2, 2])
+})

@@ -328,3 +328,20 @@ test('exports called after a run that a node:vm timeout stopped throw each time 
   t.throws(() => runInThisContext('runs.wasi.start(runs.guest)', { timeout: 50 }), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' })
   for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
 })
+
+test('a start after a run that exited returns 0 if its guest returns, and the code of an exit around it is its own', (t) => {
+  const wasi = make()
+  const exits = instantiate(wasi, command('(call $proc_exit (i32.const 3))'))
+  const returns = instantiate(wasi, command(''))
+  t.is(wasi.start(exits), 3)
+  renew(wasi)
+  t.is(wasi.start(returns), 0)
+  const outer = make({ stdout: () => {
+    renew(outer)
+    t.is(outer.start(instantiate(outer, command('(call $proc_exit (i32.const 5))'))), 5)
+  } })
+  const writes = command('(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))', {
+    more: '(data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")',
+  })
+  t.is(outer.start(instantiate(outer, writes)), 0)
+})

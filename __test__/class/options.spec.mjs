@@ -216,8 +216,9 @@ for (const [name, advice] of [
   ['verison', `${D} 'version'?`], ['return_on_exit', `${D} 'returnOnExit'?`], ['returnOnExti', `${D} 'returnOnExit'?`],
   ['readonly', `${D} 'readonly' of a directory in 'preopens'?`], ['readOnly', `${D} 'readonly' of a directory in 'preopens'?`],
   ['openFiles', `${D} 'limits.openFiles'?`], ['output', `${D} 'limits.output'?`], ['writtenBytes', `${D} 'limits.writtenBytes'?`],
-  ['seed', `${D} 'random.seed'?`], ['realtime', `${D} 'clock.realtime'?`], ['monotonic', `${D} 'clock.monotonic'?`],
-  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`], ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
+  ['outputs', `${D} 'limits.output'?`], ['seed', `${D} 'random.seed'?`], ['realtime', `${D} 'clock.realtime'?`], ['monotonic', `${D} 'clock.monotonic'?`],
+  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`], ['timeouts', 'A guest runs until it returns: run it in a worker, and terminate that'],
+  ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
 ]) {
   test(`an option called ${name} is refused with ERR_INVALID_ARG_VALUE, and what was meant`, (t) => {
     t.throws(make({ [name]: undefined }), {

@@ -339,3 +339,10 @@ test('a Writable that is full and destroyed is an error, and not full', (t) => {
   stream.destroy()
   t.throws(() => guest.write(1, 'x'), { code: 'ERR_STREAM_DESTROYED' })
 })
+
+test('a Writable that has failed gets one listener for its error, however often the guest writes', (t) => {
+  const stream = new Writable({ write: (chunk, encoding, done) => done(new Error('full')) })
+  const guest = rawGuest({ stdout: stream })
+  for (let count = 0; count < 100; count++) t.throws(() => guest.write(1, 'x'), { message: 'full' })
+  t.true(stream.listenerCount('error') <= 1)
+})

@@ -149,3 +149,23 @@ test('replacing process.permission or its `has` afterwards changes nothing', asy
     t.deepEqual(await make({}, { after: `try { ${after} } catch {}`, flags: [] }), ['ERR_ACCESS_DENIED', 'WASI', ''], after)
   }
 })
+
+const flagged = (flag) => (process.allowedNodeEnvironmentFlags.has(flag) ? test : test.skip)
+
+flagged('--allow-net')('a socket by address needs --allow-net where Node has it', async (t) => {
+  const script = (flags) => node(`
+    const { WASI } = require(${JSON.stringify(root)})
+    try { new WASI({ version: 'preview1', sockets: ['127.0.0.1:0'] }); console.log('made') }
+    catch ({ code, permission, resource }) { console.log(JSON.stringify([code, permission, resource])) }`,
+  { flags: ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`, ...flags] })
+  t.is((await script([])).stdout, '["ERR_ACCESS_DENIED","Net",""]\n')
+  t.is((await script(['--allow-net'])).stdout, 'made\n')
+})
+
+flagged('--permission-audit')('a process whose permissions are only audited makes sandboxes', async (t) => {
+  const { stdout } = await node(`
+    const { WASI } = require(${JSON.stringify(root)})
+    new WASI({ version: 'preview1', preopens: { '/': '/' } })
+    console.log('made')`, { flags: ['--no-warnings', '--permission-audit'] })
+  t.is(stdout, 'made\n')
+})

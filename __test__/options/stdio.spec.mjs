@@ -453,3 +453,8 @@ test('stdio of a collected sandbox is collected with it', async (t) => {
   }
   t.true(collected >= 90, `${collected}`)
 })
+
+test('an ArrayBuffer of another realm is data', (t) => {
+  const buffer = runInNewContext("new Uint8Array([97, 98]).buffer")
+  for (const option of ['stdin', 'input']) t.is(rawGuest({ [option]: buffer }).read(0), 'ab')
+})

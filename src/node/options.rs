@@ -90,7 +90,7 @@ impl<'env> Options<'env> {
         let limits = limits::read(env, &options)?;
         let trace = trace::read(env, &options)?;
         if let Some(permissions) = &Context::of(*env)?.permissions {
-            permissions.require(env, &preopens)?;
+            permissions.require(env, &sockets, &preopens)?;
         }
         let mut wasi = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         wasi.clocks = Clocks::new(realtime, monotonic);

@@ -67,6 +67,11 @@
     const run = (method, wasi, instance) => {
       const self = selfOf(wasi) ?? { wasi }
       const outer = self.run
+      if (self.hasExited) {
+        self.wasi[kExitCode] = 0
+        self.hasExited = false
+      }
+      const code = self.wasi[kExitCode]
       const current = (self.run = { end: undefined })
       try {
         return apply(method, self.wasi, [instance])
@@ -78,8 +83,12 @@
         idle()
         const { end } = current
         if (end !== undefined) {
+          const exitCode = self.wasi[kExitCode]
+          // The code is that of this run alone: not of one around it, nor of the next.
+          if (outer !== undefined) self.wasi[kExitCode] = code
+          else self.hasExited = end.isExit === true
           if (!end.isExit || method !== start) throw end.thrown
-          return self.wasi[kExitCode]
+          return exitCode
         }
       }
     }
@@ -200,6 +209,8 @@
         // The innermost `start` or `initialize` that has not returned. Its `end` holds the first exception of a host
         // function; `isExit` marks an exit whose code `start` returns.
         run: undefined,
+        // Whether the last run has left its exit code, which the next one does not return.
+        hasExited: false,
         check() {
           if (self.run?.end === undefined) return
           if (native.isRunning(id)) throw self.run.end.thrown

@@ -3,12 +3,23 @@
 ;() => {
   'use strict'
   const encoder = new TextEncoder()
-  const isData = (value) => typeof value === 'string' || value instanceof ArrayBuffer || ArrayBuffer.isView(value)
+  const { apply } = Reflect
+  const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get
+
+  /** Whether a value is an ArrayBuffer, of this realm or another. */
+  const isBuffer = (value) => {
+    try {
+      return apply(byteLength, value, []) >= 0
+    } catch {
+      return false
+    }
+  }
+  const isData = (value) => typeof value === 'string' || ArrayBuffer.isView(value) || isBuffer(value)
 
   /** The bytes of data; anything else stays what it is. */
   const bytes = (value) => {
     if (typeof value === 'string') return encoder.encode(value)
-    if (value instanceof ArrayBuffer) return new Uint8Array(value)
+    if (isBuffer(value)) return new Uint8Array(value)
     if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     return value ?? null
   }
@@ -90,6 +101,7 @@
       // A Buffer has a `write`, too, but is no stream.
       if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
       const backlog = backlogOf(value)
+      let isHandled = false
       return (chunk, limit) => {
         const room = backlog.room(limit)
         // A copy, since a view of the chunk would keep all of its memory.
@@ -100,7 +112,8 @@
         }
         if (value.errored) {
           // It comes out of start(): the same error need not end the process as an event, too.
-          value.once?.('error', () => {})
+          if (!isHandled) value.once?.('error', () => {})
+          isHandled = true
           throw value.errored
         }
         if (value.destroyed) {

@@ -78,6 +78,8 @@ pub struct Attempt {
     pub transferred: u64,
     /// The directory entry that is next.
     pub cookie: Option<Dircookie>,
+    /// Device and serial number of the FIFO whose reader it waits for.
+    pub fifo: Option<(u64, u64)>,
     /// What it was told of clocks.
     pub told: Told,
     /// How long it has slept against clocks that are fixed.
@@ -86,8 +88,15 @@ pub struct Attempt {
 
 impl Attempt {
     /// That of a call that has not been tried yet. A constant is stored where it is to be, and not copied there.
-    pub const FIRST: Self =
-        Self { fd: None, started: None, transferred: 0, cookie: None, told: Told::NOTHING, slept: 0 };
+    pub const FIRST: Self = Self {
+        fd: None,
+        started: None,
+        transferred: 0,
+        cookie: None,
+        fifo: None,
+        told: Told::NOTHING,
+        slept: 0,
+    };
 }
 
 /// An argument of a host function, made of some core values, or of none.

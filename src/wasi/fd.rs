@@ -8,8 +8,8 @@ use super::poll::Wait;
 use super::sys;
 use super::table::{Descriptor, Entry};
 use super::types::{
-    Advice, Fd, Fdflags, Fdstat, Filedelta, Filesize, Filestat, Fstflags, Prestat, Rights, Size, Timestamp,
-    Whence,
+    Advice, Fd, Fdflags, Fdstat, Filedelta, Filesize, Filestat, Filetype, Fstflags, Prestat, Rights, Size,
+    Timestamp, Whence,
 };
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ impl Wasi {
     /// Stores the data of a file on the disk: `fdatasync`. A directory needs the right to `fd_sync` instead: it never has
     /// the other.
     pub fn fd_datasync(&self, fd: Arc<Entry>) -> Result {
-        fd.require(match fd.descriptor {
-            Descriptor::Dir(_) => Rights::FD_SYNC,
+        fd.require(match fd.descriptor.filetype() {
+            Filetype::Directory => Rights::FD_SYNC,
             _ => Rights::FD_DATASYNC,
         })?;
         Ok(sys::datasync(fd.descriptor.handle()?)?)

@@ -9,7 +9,7 @@ use super::io::{File, Stream};
 use super::memory::{List, Memory, Out};
 use super::place::Place;
 use super::poll::Wait;
-use super::sys;
+use super::sys::{self, How};
 use super::table::{Descriptor, Entry};
 use super::types::{Fd, Fdflags, Filestat, Filetype, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp};
 use std::path::Path;
@@ -204,12 +204,15 @@ impl Wasi {
                 return Err(Errno::Inval.into());
             }
             let keeps_atime = fd.is_readonly();
-            let how = sys::How { reads, writes, follows: follows(dirflags), oflags, fdflags, keeps_atime };
+            let how = How { reads, writes, follows: follows(dirflags), oflags, fdflags, keeps_atime };
             let number = self.reserve()?;
             let (handle, how) = dir.to_open(path, how)?;
-            let descriptor = match self.open(handle, path, &how) {
-                Err(Failure::Errno(Errno::Nxio)) if lacks_reader(handle, path, &how) => {
-                    let next = Attempt { fd: Some(Arc::clone(&fd)), ..attempt.clone() };
+            let how =
+                How { oflags: if attempt.fifo.is_some() { Oflags::empty() } else { how.oflags }, ..how };
+            let descriptor = match self.open(handle, path, &how, attempt.fifo) {
+                Err(Failure::Errno(Errno::Nxio)) if !fdflags.contains(Fdflags::NONBLOCK) => {
+                    let fifo = Some(fifo_at(handle, path, &how, attempt.fifo)?);
+                    let next = Attempt { fd: Some(Arc::clone(&fd)), fifo, ..attempt.clone() };
                     return Err(Wait::until(sys::monotonic_now().saturating_add(READER_PAUSE), next));
                 }
                 opened => opened?,
@@ -221,10 +224,21 @@ impl Wasi {
         })
     }
 
-    /// Opens, and finds out what it has opened.
-    fn open(&self, dir: &cap_std::fs::Dir, path: &Path, how: &sys::How) -> Result<Descriptor> {
+    /// Opens a path, and finds out what was opened. A path that leads to another file than the FIFO which was waited for
+    /// is `ENOENT`.
+    fn open(
+        &self,
+        dir: &cap_std::fs::Dir,
+        path: &Path,
+        how: &How,
+        awaited: Option<(u64, u64)>,
+    ) -> Result<Descriptor> {
         let handle = sys::open(dir, path, how)?;
-        Ok(match sys::stat(sys::handle(&handle))?.filetype {
+        let stat = sys::stat(sys::handle(&handle))?;
+        if awaited.is_some_and(|fifo| fifo != (stat.dev, stat.ino)) {
+            return Err(Errno::Noent.into());
+        }
+        Ok(match stat.filetype {
             Filetype::Directory => Descriptor::Dir(Dir::new(handle, self.dir_budget.share())),
             Filetype::RegularFile => Descriptor::File(File::new(handle)),
             _ => Descriptor::Stream(Stream::guest(handle, how.fdflags)?),
@@ -346,12 +360,21 @@ fn follows(flags: Lookupflags) -> bool {
     flags.contains(Lookupflags::SYMLINK_FOLLOW)
 }
 
-/// Whether opening failed with `ENXIO` because the path is a FIFO without a reader, and the guest waits for one. A FIFO
-/// is `Unknown`: the witx has no type for it.
-fn lacks_reader(dir: &cap_std::fs::Dir, path: &Path, how: &sys::How) -> bool {
-    let is_fifo =
-        || sys::stat_at(dir, path, how.follows).is_ok_and(|stat| stat.filetype == Filetype::Unknown);
-    !how.fdflags.contains(Fdflags::NONBLOCK) && is_fifo()
+/// The FIFO at a path that could not be opened for writing because nobody reads it. Another file there is `ENXIO`, or
+/// `ENOENT` if a FIFO was waited for. The witx has no type for FIFOs.
+fn fifo_at(
+    dir: &cap_std::fs::Dir,
+    path: &Path,
+    how: &How,
+    awaited: Option<(u64, u64)>,
+) -> Result<(u64, u64)> {
+    let stat = sys::stat_at(dir, path, how.follows)?;
+    let fifo = (stat.dev, stat.ino);
+    match awaited {
+        Some(awaited) if awaited != fifo => Err(Errno::Noent.into()),
+        None if stat.filetype != Filetype::Unknown => Err(Errno::Nxio.into()),
+        _ => Ok(fifo),
+    }
 }
 
 /// Kind of what a path names, if there are slashes after the name: a link is a link then too, wherever it leads,

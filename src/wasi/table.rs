@@ -201,11 +201,10 @@ impl Rights {
     /// What a preopened directory passes on: all but what is for sockets.
     pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
     /// Rights of stdio: all but changing its size, times and allocation, and shutting it down.
-    pub(super) const STDIO: Self = Self::ALL
+    pub(super) const STDIO: Self = Self::REGULAR_FILE
         .difference(Self::FD_FILESTAT_SET_SIZE)
         .difference(Self::FD_FILESTAT_SET_TIMES)
-        .difference(Self::FD_ALLOCATE)
-        .difference(Self::SOCK_SHUTDOWN);
+        .difference(Self::FD_ALLOCATE);
     /// Reading and writing.
     pub(super) const DIRECTIONS: Self = Self::FD_READ.union(Self::FD_WRITE);
     const DIRECTORY: Self = Self::from_bits_retain(0x0fbf_fe98);

@@ -40,11 +40,11 @@ const ELSEWHERE: [(&str, &str); 9] = [
 /// unknown options are ignored, since programs written for other hosts pass them.
 pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
     for name in unknown_options(env, options)? {
-        let plain = plain(&name);
-        let elsewhere =
-            ELSEWHERE.iter().find(|(known, _)| *known == plain).map(|(_, advice)| (*advice).to_owned());
-        let Some(advice) = elsewhere.or_else(|| suggestion(&name, &OPTIONS)) else {
-            continue;
+        let known = OPTIONS.into_iter().chain(ELSEWHERE.map(|(known, _)| known));
+        let advice = match nearest(&name, known) {
+            None => continue,
+            Some(at) if at < OPTIONS.len() => format!("Did you mean {}?", quote(OPTIONS[at])),
+            Some(at) => ELSEWHERE[at - OPTIONS.len()].1.to_owned(),
         };
         let property = if is_identifier(&name) { format!(".{name}") } else { format!("[{}]", quote(&name)) };
         let message = format!("The property 'options{property}' is unknown. {advice}");
@@ -62,16 +62,20 @@ fn unknown_options(env: &Env, options: &Object<'_>) -> Result<Vec<String>> {
     Ok(unknown.unwrap_or_default())
 }
 
-/// Returns a suggestion for a message if the name is close to a known one.
+/// Returns what a message asks about a name, if it is nearly a known one.
 pub fn suggestion(name: &str, known: &[&str]) -> Option<String> {
+    let at = nearest(name, known.iter().copied())?;
+    Some(format!("Did you mean {}?", quote(known[at])))
+}
+
+/// Returns which of some known names is nearly this one.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<usize> {
     let name = plain(name);
-    let (distance, meant) = known
-        .iter()
-        .filter_map(|known| Some((distance(&name, &plain(known))?, known)))
-        .min_by_key(|near| near.0)?;
-    // Two differences in a short name usually make another word.
-    let mistakes = if meant.len() > 5 { 2 } else { 1 };
-    (distance <= mistakes).then(|| format!("Did you mean {}?", quote(meant)))
+    let near = known.enumerate().filter_map(|(at, known)| Some((distance(&name, &plain(known))?, at, known)));
+    let (distance, at, known) = near.min_by_key(|(distance, ..)| *distance)?;
+    // A mistake in a short name makes another word.
+    let mistakes = if known.len() > 5 { 2 } else { 1 };
+    (distance <= mistakes).then_some(at)
 }
 
 /// Returns a name in lower case, without `_` and `-`.

@@ -1,6 +1,7 @@
 //! Node's permission model: whether this program may make a sandbox and give it these directories.
 
 use super::preopens::{Place, Preopen};
+use super::sockets::Socket;
 use crate::node::context::{StrongRef, call};
 use crate::node::error::{self, Class};
 use crate::wasi::sys;
@@ -13,6 +14,8 @@ use std::path::{Component, MAIN_SEPARATOR_STR, Path, PathBuf};
 pub struct Permissions {
     permission: StrongRef,
     has: StrongRef,
+    /// Whether this Node restricts the network: since Node 25. An older one says of it that it is not permitted.
+    knows_net: bool,
 }
 
 /// A permission that Node knows.
@@ -27,6 +30,7 @@ struct Scope {
 }
 
 const WASI: Scope = Scope { name: "wasi", permission: "WASI", flag: "--allow-wasi" };
+const NET: Scope = Scope { name: "net", permission: "Net", flag: "--allow-net" };
 const READ: Scope = Scope { name: "fs.read", permission: "FileSystemRead", flag: "--allow-fs-read" };
 const WRITE: Scope = Scope { name: "fs.write", permission: "FileSystemWrite", flag: "--allow-fs-write" };
 
@@ -51,14 +55,26 @@ impl Permissions {
         if has.get_type()? != ValueType::Function {
             return Ok(None);
         }
+        if is_audit(process)? {
+            return Ok(None);
+        }
+        let versions: Object<'_> = Object::from_unknown(process)?.get_named_property_unchecked("versions")?;
+        let version: String = versions.get_named_property_unchecked("node")?;
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         let [permission, has] = [permission, has].map(|value| StrongRef::new(env, value.raw()));
-        Ok(Some(Self { permission: permission?, has: has? }))
+        let knows_net = major.is_some_and(|major| major >= 25);
+        Ok(Some(Self { permission: permission?, has: has?, knows_net }))
     }
 
-    /// Requires that the program may make a sandbox and use the directories that these preopens name.
-    pub fn require(&self, env: &Env, preopens: &[Preopen]) -> Result<()> {
+    /// Requires that the program may make a sandbox, listen on these sockets, and use the directories that these preopens
+    /// name.
+    pub fn require(&self, env: &Env, sockets: &[Socket], preopens: &[Preopen]) -> Result<()> {
         if !self.has(env, WASI, None)? {
             return Err(denied(env, WASI, None));
+        }
+        let listens = sockets.iter().any(|socket| matches!(socket, Socket::Address(_)));
+        if listens && self.knows_net && !self.has(env, NET, None)? {
+            return Err(denied(env, NET, None));
         }
         for preopen in preopens {
             match &preopen.place {
@@ -137,6 +153,15 @@ impl Permissions {
         // SAFETY: `has` returned a value of this environment.
         unsafe { bool::from_napi_value(env.raw(), allowed) }
     }
+}
+
+/// Whether the permission model only reports what it would deny.
+fn is_audit(process: Unknown<'_>) -> Result<bool> {
+    const FLAG: &str = "--permission-audit";
+    let flags: Unknown<'_> = Object::from_unknown(process)?.get_named_property_unchecked("execArgv")?;
+    let flags = if flags.is_array()? { Vec::<String>::from_unknown(flags)? } else { Vec::new() };
+    let inherited = std::env::var("NODE_OPTIONS").unwrap_or_default();
+    Ok(flags.iter().map(String::as_str).chain(inherited.split_whitespace()).any(|flag| flag == FLAG))
 }
 
 /// `ERR_ACCESS_DENIED`

@@ -52,5 +52,7 @@ fn open_stepwise(dir: &Dir, path: &Path, flags: OFlags) -> Result<File> {
     let creates = flags.contains(OFlags::CREATE);
     let keeps_link = flags.contains(OFlags::NOFOLLOW) || flags.contains(OFlags::CREATE | OFlags::EXCL);
     let located = walk(dir, path, Last { follows: !keeps_link, creates })?;
-    Ok(rustix::fs::openat(located.parent(), located.name(), flags | OFlags::NOFOLLOW, MODE)?.into())
+    let mut flags = flags | OFlags::NOFOLLOW;
+    flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || located.must_be_directory());
+    Ok(rustix::fs::openat(located.parent(), located.name(), flags, MODE)?.into())
 }

@@ -5,7 +5,7 @@
 //! that kind never follow a link there.
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -36,6 +36,7 @@ const BASE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 pub(super) struct Located<'a> {
     parent: Parent<'a>,
     name: Cow<'a, Path>,
+    is_slashed: bool,
 }
 
 enum Parent<'a> {
@@ -45,7 +46,7 @@ enum Parent<'a> {
 
 impl<'a> Located<'a> {
     fn new(parent: Parent<'a>, name: &'a Path) -> Self {
-        Self { parent, name: Cow::Borrowed(name) }
+        Self { parent, name: Cow::Borrowed(name), is_slashed: false }
     }
 
     /// The directory that holds the file.
@@ -60,6 +61,16 @@ impl<'a> Located<'a> {
     pub fn name(&self) -> &Path {
         &self.name
     }
+
+    /// Whether only a directory will do, since a slash follows the name.
+    pub fn must_be_directory(&self) -> bool {
+        self.is_slashed
+    }
+
+    fn is_directory(&self) -> Result<bool> {
+        let stat = rustix::fs::statat(self.parent(), self.name(), AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
 }
 
 /// Finds where a path names something to be created, removed or renamed. Slashes at its end do not count. A path that
@@ -73,16 +84,24 @@ pub(super) fn locate<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
     Ok(Located::new(directory(dir, before)?, name))
 }
 
-/// Finds where a path leads, through a symbolic link that is its last component if `follows`. A path that ends in a slash,
-/// `.` or `..` must lead to a directory, whose name then is `.`.
+/// Finds where a path leads, through a symbolic link that is its last component if `follows`. A slash at its end follows
+/// the link as well, and asks for a directory. The name of a path that ends in `.` or `..` is `.`.
 pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path, follows: bool) -> Result<Located<'a>> {
-    if names_directory(path) {
-        return Ok(Located::new(directory(dir, path)?, Path::new(".")));
+    let name = without_trailing_slashes(path);
+    let is_slashed = name.as_os_str() != path.as_os_str();
+    if names_directory(name) {
+        return Ok(Located::new(directory(dir, name)?, Path::new(".")));
     }
-    let (before, name) = split(path);
-    let located = Located::new(directory(dir, before)?, name);
-    if follows && read_link(located.parent(), name.as_os_str().as_bytes()).is_some() {
-        return walk(dir, path, Last { follows: true, creates: false });
+    let (before, last) = split(name);
+    let located = Located::new(directory(dir, before)?, last);
+    let follows = follows || is_slashed;
+    let located = if follows && read_link(located.parent(), last.as_os_str().as_bytes()).is_some() {
+        walk(dir, name, Last { follows, creates: false })?
+    } else {
+        located
+    };
+    if is_slashed && !located.is_directory()? {
+        return Err(Errno::NOTDIR.into());
     }
     Ok(located)
 }
@@ -105,7 +124,12 @@ fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     if let Some(opened) = open_beneath(dir, path, BASE, Mode::empty())? {
         return Ok(Parent::Opened(opened));
     }
-    Ok(walk(dir, path, Last { follows: false, creates: false })?.parent)
+    let located = walk(dir, path, Last { follows: true, creates: false })?;
+    if located.name() == Path::new(".") {
+        return Ok(located.parent);
+    }
+    let flags = BASE | OFlags::NOFOLLOW;
+    Ok(Parent::Opened(rustix::fs::openat(located.parent(), located.name(), flags, Mode::empty())?))
 }
 
 /// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old or a
@@ -116,6 +140,8 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     /// Whether the kernel is too old, once that is known.
     static IS_MISSING: AtomicBool = AtomicBool::new(false);
+    /// Whether no filter forbids it, once that is known.
+    static IS_ALLOWED: AtomicBool = AtomicBool::new(false);
     if IS_MISSING.load(Relaxed) {
         return Ok(None);
     }
@@ -123,13 +149,18 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..ATTEMPTS {
         match rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, beneath) {
-            Ok(opened) => return Ok(Some(opened)),
+            Ok(opened) => {
+                IS_ALLOWED.store(true, Relaxed);
+                return Ok(Some(opened));
+            }
             Err(Errno::NOSYS) => {
                 IS_MISSING.store(true, Relaxed);
                 return Ok(None);
             }
             // Only the owner of a file may ask for `O_NOATIME`.
-            Err(Errno::PERM) if !flags.contains(OFlags::NOATIME) => return Ok(None),
+            Err(Errno::PERM) if !(flags.contains(OFlags::NOATIME) && IS_ALLOWED.load(Relaxed)) => {
+                return Ok(None);
+            }
             Err(Errno::XDEV) => return Err(escape()),
             Err(Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
@@ -171,7 +202,8 @@ pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<
             }
             _ => {}
         }
-        let (is_last, is_slashed) = (rest.is_empty(), matches!(&rest[..], [only] if only == SLASH));
+        let is_last = rest.iter().all(|name| name == SLASH);
+        let is_slashed = is_last && !rest.is_empty();
         if last.creates && is_slashed {
             return Err(Errno::ISDIR.into());
         }
@@ -188,13 +220,15 @@ pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<
                 Err(refused) => Some(refused),
             }
         };
-        let target = if is_last && !last.follows { None } else { read_link(parent, &name) };
+        let is_kept = is_last && !last.follows && !is_slashed;
+        let target = if is_kept { None } else { read_link(parent, &name) };
         let Some(target) = target else {
             if let Some(refused) = refused {
                 return Err(refused.into());
             }
             let parent = opened.pop().map_or(Parent::Start(dir), Parent::Opened);
-            return Ok(Located { parent, name: Cow::Owned(PathBuf::from(OsString::from_vec(name))) });
+            let name = Cow::Owned(PathBuf::from(OsString::from_vec(name)));
+            return Ok(Located { parent, name, is_slashed });
         };
         links += 1;
         if links > MAX_LINKS {
