@@ -229,8 +229,9 @@ export class WASI {
   /**
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad
    * option, which the message names, in node:wasi's words where it has some; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
-   * `ERR_ACCESS_DENIED` under Node's permission model without `--allow-wasi`, without `--allow-fs-read` for a preopen, or
-   * without `--allow-fs-write` for one that is not read-only; it has a `permission` and a `resource`, as Node's has.
+   * `ERR_ACCESS_DENIED` under Node's permission model: without `--allow-wasi`, without `--allow-fs-read` for a preopen,
+   * without `--allow-fs-write` for one that is not read-only, or, from Node 25 on, without `--allow-net` for an address
+   * in `sockets`. The error has a `permission` and a `resource`, as Node's has.
    * capwasi uses `process.permission` as it was when capwasi was loaded.
    */
   constructor(options?: WASIOptions)

@@ -166,6 +166,6 @@ flagged('--permission-audit')('a process whose permissions are only audited make
   const { stdout } = await node(`
     const { WASI } = require(${JSON.stringify(root)})
     new WASI({ version: 'preview1', preopens: { '/': '/' } })
-    console.log('made')`, { flags: ['--no-warnings', '--permission-audit'] })
+    console.log('made')`, { flags: ['--no-warnings', '--permission-audit', '--allow-addons'] })
   t.is(stdout, 'made\n')
 })
