@@ -79,6 +79,22 @@ fn restarted<T>(attempt: &Attempt, fd: Option<&Arc<Entry>>, call: impl FnOnce() 
     }
 }
 
+/// Makes a call with one path: in the directory that `fd` is, with these rights.
+fn in_directory<T>(
+    memory: Memory,
+    attempt: &Attempt,
+    fd: &Arc<Entry>,
+    rights: Rights,
+    path: List<u8>,
+    call: impl FnOnce(Place<'_>, &Path) -> Result<T>,
+) -> Result<T> {
+    restarted(attempt, Some(fd), || {
+        let mut buffer = PathBuffer::new();
+        let dir = Place::of(fd, rights)?;
+        call(dir, buffer.read(memory, path)?)
+    })
+}
+
 impl Wasi {
     /// Creates a directory: `mkdirat`.
     pub fn path_create_directory(
@@ -88,10 +104,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_CREATE_DIRECTORY)?;
-            let path = buffer.read(memory, path)?;
+        in_directory(memory, &attempt, &fd, Rights::PATH_CREATE_DIRECTORY, path, |dir, path| {
             Ok(sys::create_dir(dir.to_make(path)?, path)?)
         })
     }
@@ -105,10 +118,8 @@ impl Wasi {
         flags: Lookupflags,
         path: List<u8>,
     ) -> Result<Filestat> {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_FILESTAT_GET)?;
-            Ok(sys::stat_at(dir.to_look(), buffer.read(memory, path)?, follows(flags))?)
+        in_directory(memory, &attempt, &fd, Rights::PATH_FILESTAT_GET, path, |dir, path| {
+            Ok(sys::stat_at(dir.to_look(), path, follows(flags))?)
         })
     }
 
@@ -125,10 +136,7 @@ impl Wasi {
         mtim: Timestamp,
         fst_flags: Fstflags,
     ) -> Result {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_FILESTAT_SET_TIMES)?;
-            let path = buffer.read(memory, path)?;
+        in_directory(memory, &attempt, &fd, Rights::PATH_FILESTAT_SET_TIMES, path, |dir, path| {
             let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
             if atim.is_none() && mtim.is_none() {
                 // Without a time to set, Linux does not check that the file exists.
@@ -254,10 +262,8 @@ impl Wasi {
         path: List<u8>,
         Out(buf): Out<List<u8>>,
     ) -> Result<Size> {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_READLINK)?;
-            sys::read_link(dir.to_look(), buffer.read(memory, path)?, |target| {
+        in_directory(memory, &attempt, &fd, Rights::PATH_READLINK, path, |dir, path| {
+            sys::read_link(dir.to_look(), path, |target| {
                 let target = &target[..target.len().min(buf.len as usize)];
                 memory.write(buf.ptr.0, target)?;
                 Ok(target.len() as Size)
@@ -273,10 +279,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_REMOVE_DIRECTORY)?;
-            let path = buffer.read(memory, path)?;
+        in_directory(memory, &attempt, &fd, Rights::PATH_REMOVE_DIRECTORY, path, |dir, path| {
             Ok(sys::remove_dir(dir.to_remove_directory(path)?, sys::without_trailing_slashes(path))?)
         })
     }
@@ -342,10 +345,7 @@ impl Wasi {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> Result {
-        restarted(&attempt, Some(&fd), || {
-            let mut buffer = PathBuffer::new();
-            let dir = Place::of(&fd, Rights::PATH_UNLINK_FILE)?;
-            let path = buffer.read(memory, path)?;
+        in_directory(memory, &attempt, &fd, Rights::PATH_UNLINK_FILE, path, |dir, path| {
             let handle = dir.to_remove_file(path)?;
             match slashed(dir, path)? {
                 None => Ok(sys::unlink(handle, path)?),
