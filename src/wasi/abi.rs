@@ -78,8 +78,8 @@ pub struct Attempt {
     pub transferred: u64,
     /// The directory entry that is next.
     pub cookie: Option<Dircookie>,
-    /// Device and serial number of the FIFO whose reader it waits for.
-    pub fifo: Option<(u64, u64)>,
+    /// Whether it is to open a FIFO for writing, and waits for its reader.
+    pub awaits_reader: bool,
     /// What it was told of clocks.
     pub told: Told,
     /// How long it has slept against clocks that are fixed.
@@ -93,7 +93,7 @@ impl Attempt {
         started: None,
         transferred: 0,
         cookie: None,
-        fifo: None,
+        awaits_reader: false,
         told: Told::NOTHING,
         slept: 0,
     };

@@ -215,16 +215,18 @@ impl Wasi {
             let how = How { reads, writes, follows: follows(dirflags), oflags, fdflags, keeps_atime };
             let number = self.reserve()?;
             let (handle, how) = dir.to_open(path, how)?;
-            let how =
-                How { oflags: if attempt.fifo.is_some() { Oflags::empty() } else { how.oflags }, ..how };
-            let descriptor = match self.open(handle, path, &how, attempt.fifo) {
-                Err(Failure::Errno(Errno::Nxio)) if !fdflags.contains(Fdflags::NONBLOCK) => {
-                    let fifo = Some(fifo_at(handle, path, &how, attempt.fifo)?);
-                    let next = Attempt { fd: Some(Arc::clone(&fd)), fifo, ..attempt.clone() };
+            // The FIFO is there already: nothing may be created or cut in its place.
+            let oflags = if attempt.awaits_reader { Oflags::empty() } else { how.oflags };
+            let descriptor = match self.open(handle, path, &How { oflags, ..how }) {
+                Err(Failure::Errno(Errno::Nxio)) if lacks_reader(handle, path, &how) => {
+                    let next = Attempt { fd: Some(Arc::clone(&fd)), awaits_reader: true, ..attempt.clone() };
                     return Err(Wait::until(sys::monotonic_now().saturating_add(READER_PAUSE), next));
                 }
                 opened => opened?,
             };
+            if attempt.awaits_reader && descriptor.filetype() != Filetype::Unknown {
+                return Err(Errno::Noent.into());
+            }
             let mut rights = inheriting;
             rights &= rights_base | !Rights::DIRECTIONS;
             let entry = Entry::new(descriptor, rights, inheriting, fdflags);
@@ -232,21 +234,10 @@ impl Wasi {
         })
     }
 
-    /// Opens a path, and finds out what was opened. A path that leads to another file than the FIFO which was waited for
-    /// is `ENOENT`.
-    fn open(
-        &self,
-        dir: &cap_std::fs::Dir,
-        path: &Path,
-        how: &How,
-        awaited: Option<(u64, u64)>,
-    ) -> Result<Descriptor> {
+    /// Opens a path, and finds out what was opened.
+    fn open(&self, dir: &cap_std::fs::Dir, path: &Path, how: &How) -> Result<Descriptor> {
         let handle = sys::open(dir, path, how)?;
-        let stat = sys::stat(sys::handle(&handle))?;
-        if awaited.is_some_and(|fifo| fifo != (stat.dev, stat.ino)) {
-            return Err(Errno::Noent.into());
-        }
-        Ok(match stat.filetype {
+        Ok(match sys::stat(sys::handle(&handle))?.filetype {
             Filetype::Directory => Descriptor::Dir(Dir::new(handle, self.dir_budget.share())),
             Filetype::RegularFile => Descriptor::File(File::new(handle)),
             _ => Descriptor::Stream(Stream::guest(handle, how.fdflags)?),
@@ -360,21 +351,12 @@ fn follows(flags: Lookupflags) -> bool {
     flags.contains(Lookupflags::SYMLINK_FOLLOW)
 }
 
-/// The FIFO at a path that could not be opened for writing because nobody reads it. Another file there is `ENXIO`, or
-/// `ENOENT` if a FIFO was waited for. The witx has no type for FIFOs.
-fn fifo_at(
-    dir: &cap_std::fs::Dir,
-    path: &Path,
-    how: &How,
-    awaited: Option<(u64, u64)>,
-) -> Result<(u64, u64)> {
-    let stat = sys::stat_at(dir, path, how.follows)?;
-    let fifo = (stat.dev, stat.ino);
-    match awaited {
-        Some(awaited) if awaited != fifo => Err(Errno::Noent.into()),
-        None if stat.filetype != Filetype::Unknown => Err(Errno::Nxio.into()),
-        _ => Ok(fifo),
-    }
+/// Whether a path could not be opened for writing because it is a FIFO that nobody reads, and the guest wants to wait for
+/// a reader. The witx has no type for FIFOs.
+fn lacks_reader(dir: &cap_std::fs::Dir, path: &Path, how: &How) -> bool {
+    let is_fifo =
+        || sys::stat_at(dir, path, how.follows).is_ok_and(|stat| stat.filetype == Filetype::Unknown);
+    !how.fdflags.contains(Fdflags::NONBLOCK) && is_fifo()
 }
 
 /// Kind of what a path names, if there are slashes after the name: a link is a link then too, wherever it leads,
