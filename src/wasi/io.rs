@@ -118,7 +118,7 @@ pub enum StreamKind {
     Listener,
     /// A terminal.
     Terminal,
-    /// What never makes a reader wait: the host's files and directories, block devices, and devices like /dev/null.
+    /// A file, a directory, a block device or a device like /dev/null: never makes a reader wait.
     Ready(Filetype),
     /// Any other device, or any other kind of descriptor.
     Device(Filetype),

@@ -124,7 +124,7 @@ impl StreamId {
 #[derive(Debug, Default)]
 pub struct DirBudget {
     taken: Arc<AtomicUsize>,
-    /// What this directory has taken.
+    /// Positions that this directory has taken.
     own: usize,
 }
 

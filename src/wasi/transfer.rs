@@ -31,7 +31,7 @@ pub(super) fn once(
     Ok(uninterrupted(|| io(&buffers))? as Size)
 }
 
-/// What one slice of a transfer did.
+/// Result of one slice of a transfer.
 pub(super) struct Slice {
     /// Bytes that the call has moved, in this slice and in those before.
     done: Size,

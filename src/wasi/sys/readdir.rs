@@ -17,7 +17,7 @@ pub struct DirStream {
     /// Name of that entry, by which it is found when the directory has to be listed again.
     next: Option<Vec<u8>>,
     budget: DirBudget,
-    /// What the budget is charged for the list.
+    /// Positions that the budget is charged for the list.
     charged: usize,
 }
 

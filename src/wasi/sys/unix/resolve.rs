@@ -106,7 +106,7 @@ pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path, follows: bool) -
     Ok(located)
 }
 
-/// What is before the last component, with its slashes, and that component.
+/// Splits a path into the part before its last component, with the slashes, and that component.
 fn split(path: &Path) -> (&Path, &Path) {
     let bytes = path.as_os_str().as_bytes();
     let start = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -187,7 +187,7 @@ const SLASH: &[u8] = b"/";
 pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<'a>> {
     let mut opened: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
-    // What is still to be walked, backwards: the next component is at the end.
+    // The components that are left, in reverse order.
     let mut rest = Vec::new();
     push_components(&mut rest, path.as_os_str().as_bytes());
     while let Some(name) = rest.pop() {
@@ -250,7 +250,7 @@ fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
     rest.extend(path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()).map(<[u8]>::to_vec));
 }
 
-/// What a symbolic link points at; `None` if the file is none, or cannot be read: the call for it then says why.
+/// Reads a symbolic link. `None` if the file is not one, or cannot be read: the call for the file then reports the error.
 fn read_link(parent: BorrowedFd<'_>, name: &[u8]) -> Option<Vec<u8>> {
     Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
 }
