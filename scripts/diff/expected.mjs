@@ -31,6 +31,16 @@ function isTouched({ call, node, capwasi }) {
   return one === other && [...node.result, ...capwasi.result].every((line) => line.endsWith(', allocated'))
 }
 
+const END = PAGES * 65_536
+/** Whether a call passes an empty path, as text or as a pointer and the length 0. */
+const hasEmptyPath = ({ call: { args } }) => args.some((arg, at) => arg?.text === '' || (arg === 0 && typeof args[at - 1] === 'number'))
+/** The flags of each call that takes some: where they are among the arguments, and all that are defined. */
+const FLAGS = {
+  fd_fdstat_set_flags: [[1, 31]], path_filestat_get: [[1, 1]], path_filestat_set_times: [[1, 1], [-1, 15]], path_link: [[1, 1]],
+  path_open: [[1, 1], [-5, 15], [-2, 31]], sock_accept: [[1, 31]], sock_recv: [[3, 3]], sock_send: [[3, 0]], sock_shutdown: [[1, 3]],
+}
+const hasUndefinedFlag = ({ call: { name, args } }) => (FLAGS[name] ?? []).some(([at, defined]) => (args.at(at) & ~defined) !== 0)
+
 const RIGHTS = 'rights asked of path_open'
 const ALLOCATE = 'fd_allocate'
 const FIXED = 'SYNC, DSYNC, RSYNC set on what is open; APPEND on stdio'
@@ -43,6 +53,17 @@ const ROWS = [
   ['clock_res_get', 'SUCCESS', 'SUCCESS', 'clock_res_get(3): the resolution', ({ call }) => call.args[0] === 3],
   ['fd_fdstat_get', 'SUCCESS', 'SUCCESS', 'file types, flags and rights reported'],
   ['fd_prestat_dir_name', 'NOBUFS', 'NAMETOOLONG', 'fd_prestat_dir_name, short buffer'],
+  ['fd_prestat_get', 'INVAL', 'BADF', 'fd_prestat_get of what is open but no preopen'],
+  ['fd_datasync', 'NOTCAPABLE', 'SUCCESS', 'fd_datasync, fd_advise of a directory'],
+  ['fd_advise', 'BADF', 'SUCCESS|INVAL', 'fd_datasync, fd_advise of a directory'],
+  ['fd_advise', '*', 'SUCCESS', 'fd_advise of a file as stdio', has('lent')],
+  [/^fd_p?(read|write)$/, 'SUCCESS', 'BADF', 'rights of stdio', has('lent')],
+  ['fd_fdstat_set_rights', 'SUCCESS', 'NOTCAPABLE', 'rights of stdio', has('lent')],
+  [/^fd_(allocate|filestat_set_size|filestat_set_times|pwrite)$/, '*', 'NOTCAPABLE', 'size, times, allocation of lent stdio', has('lent')],
+  [/^fd_(seek|tell|pread|pwrite)$/, 'NOTCAPABLE', 'SPIPE', 'pread, pwrite, seek of a pipe'],
+  [/^path_/, '*', 'NOENT', 'an empty path, an empty link target', hasEmptyPath],
+  [/./, '*', 'INVAL', 'flags with a bit that is not defined', hasUndefinedFlag],
+  [/./, 'OVERFLOW', '*', 'no bytes at the very end of memory', ({ call }) => call.args.includes(END)],
   ['fd_renumber', 'SUCCESS', 'BADF', 'fd_renumber to an unused number', has('itself')],
   ['fd_readdir', 'NOTCAPABLE|NOENT', 'NOTDIR', 'fd_readdir: reopens by path'],
   ['fd_readdir', 'NOENT|NOTDIR', 'SUCCESS', 'fd_readdir: reopens by path'],
@@ -75,6 +96,8 @@ const ROWS = [
   // Both refuse, each for a reason that the call gives.
   [/^path_/, REFUSED, 'NAMETOOLONG', FIRST, isTooLong],
   [/^path_(link|rename)$/, REFUSED, REFUSED, FIRST, has('both')],
+  ['path_link', 'NOTCAPABLE', 'EXIST', FIRST, all(has('slash'), has('leaves'))],
+  ['path_rename', 'NAMETOOLONG', 'NOTDIR', FIRST, all(has('slash'), has('long'))],
   ['path_open', REFUSED, 'INVAL', FIRST, opens(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
   [/^fd_p(read|write)$/, 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => BigInt.asIntN(64, call.args.at(-2)) < 0n],
   ['fd_advise', 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => call.args[3] > 5],
