@@ -57,7 +57,7 @@ const links = Object.fromEntries(['self1/self1/target', 'self1/self2/last', 'sel
 ]]))
 Atomics.store(most, 1, 1)
 await sampler.terminate()
-// Reading through a read-only preopen keeps access times, whoever resolves the path.
+// Reading through a read-only preopen keeps access times under each resolver.
 utimesSync(join(box, 'file'), 1, 2)
 const reader = rawGuest({ preopens: { '/': { path: box, readonly: true } } })
 reader.read(reader.open('file'))

@@ -1,4 +1,4 @@
-// Deep paths: a single call holds few descriptors, whoever resolves the path.
+// Deep paths: a single call holds few descriptors under each resolver.
 
 import test from 'ava'
 import { RESOLVERS, missing, plan } from './box.mjs'

@@ -61,7 +61,7 @@ const inTime = (event) => {
   return Promise.race([event.then(() => true), late]).finally(() => clearTimeout(timer))
 }
 
-/** What went wrong when a worker was ended, or null. */
+/** Describes how ending a worker failed; null if it worked. */
 const STRIKES = {
   async terminate() {
     const { worker, shared } = await started()

@@ -29,7 +29,7 @@ const guests = {
   sleep: calling('poll_oneoff', 'i32 i32 i32 i32', words(512, 1024, 1, 16), SLEEP),
 }
 
-/** What each script below can call. `hang` never returns; `hanging` says that what follows does not. */
+/** Functions for the scripts below. `hang` never returns; `hanging` reports that the next statement does not. */
 const PRELUDE = `
   const { workerData: { main, guests, shared } } = require('node:worker_threads')
   const hanging = () => { shared[0] = 1; Atomics.notify(shared, 0) }
@@ -153,7 +153,7 @@ const timed = (script) => `
     require('node:worker_threads').parentPort.postMessage(code)
   }`
 
-/** What a script is ended with by a timeout that lets it come to where it hangs. */
+/** Ends a script by a timeout that is long enough for the script to reach its endless loop: the outcome. */
 async function timeOut(t, script) {
   for (let timeout = 250; ; timeout *= 4) {
     const { worker, shared } = start(t, timed(script), timeout)

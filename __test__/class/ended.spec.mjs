@@ -1,4 +1,4 @@
-// What ends a run of start() or initialize(): the first exception of a host function, or the exit. A guest that catches
+// A run of start() or initialize() ends with the first exception of a host function, or the exit. A guest that catches
 // everything does not change that.
 
 import { once } from 'node:events'

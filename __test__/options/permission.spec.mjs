@@ -132,7 +132,7 @@ posix('a preopen by descriptor is checked by the path of what it is', async (t) 
   const flags = ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`]
   const { stdout } = spawnSync(process.execPath, [...flags, '-e', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd] })
   t.is(stdout, `ERR_ACCESS_DENIED FileSystemRead ${join(home, 'a')}\n`)
-  // Of what has no path only permission for everything helps.
+  // A descriptor without a path needs permission for every path.
   t.deepEqual(await make({ '/': { fd: 999 } }), deniedRead(''))
   t.is((await make({ '/': { fd: 999 } }, { read: ['*'], write: ['*'] }))[0], 'UVWASI_EBADF')
 })
