@@ -244,7 +244,7 @@ test('what goes to a pipe or a function counts as written', (t) => {
   t.deepEqual([String(guest.wasi.stdout), written, guest.wasi.exceeded], ['ab', ['cde'], 'writtenBytes'])
 })
 
-/** A Writable that holds what it is given until `drain()`, and the chunks it has written. */
+/** A Writable that writes nothing until `drain()` is called. `chunks` are what it has written. */
 function slow(options = {}) {
   const [chunks, pending] = [[], []]
   const write = (chunk, _, done) => {

@@ -113,9 +113,7 @@ impl Limits {
             return Ok(());
         }
         self.exceed(Limit::Output);
-        if let Some(left) = &self.written_bytes {
-            left.fetch_add((claimed - taken) as u64, Relaxed);
-        }
+        self.give_back((claimed - taken) as Filesize);
         if taken == 0 { Err(Errno::Dquot) } else { Ok(()) }
     }
 
@@ -141,7 +139,7 @@ impl Limits {
         reserved
     }
 
-    /// Gives back so many reserved bytes.
+    /// Gives bytes that were charged and not written back to the budget.
     pub(super) fn give_back(&self, bytes: Filesize) {
         if let Some(left) = &self.written_bytes {
             left.fetch_add(bytes, Relaxed);

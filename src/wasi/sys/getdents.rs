@@ -67,8 +67,7 @@ impl DirStream {
     }
 
     /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
-    /// been created since. Each is passed to `each`, until that returns false for one that it does not take. `last` is the
-    /// stream that read `dir` last.
+    /// been created since. Each is passed to `each`, until that returns false for one that it does not take.
     pub fn read(
         &mut self,
         dir: &DirHandle,

@@ -163,7 +163,7 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     }
 }
 
-/// Whether calls on a descriptor do not wait, since whoever opened it wanted that.
+/// Whether `O_NONBLOCK` is set on a descriptor.
 fn is_nonblocking(handle: Handle<'_>) -> Result<bool> {
     Ok(rustix::fs::fcntl_getfl(handle)?.contains(OFlags::NONBLOCK))
 }

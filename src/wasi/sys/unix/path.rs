@@ -58,7 +58,7 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
 /// Attributes of what a path leads to.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     if is_name(path) {
-        let stat = stat_name(dir.as_fd(), path)?;
+        let stat = lstat_at(dir.as_fd(), path)?;
         if !follows || stat.filetype != Filetype::SymbolicLink {
             return Ok(stat);
         }
@@ -74,12 +74,12 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
         }
     }
     let located = locate_existing(dir, path, follows)?;
-    stat_name(located.parent(), located.name())
+    lstat_at(located.parent(), located.name())
 }
 
-/// Attributes of what has a name in a directory. A link is not followed.
-fn stat_name(dir: Handle<'_>, name: &Path) -> Result<Filestat> {
-    Ok(filestat(&rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+/// Attributes of the file at a path, seen from a directory. If it is a link, that is not followed.
+fn lstat_at(dir: Handle<'_>, path: &Path) -> Result<Filestat> {
+    Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Attributes of the target of a link, if that is a name in the same directory, as most are, and is no link itself. Two
@@ -92,7 +92,7 @@ fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
     if rest.is_empty() || !is_name(target) {
         return None;
     }
-    let stat = stat_name(dir.as_fd(), target).ok()?;
+    let stat = lstat_at(dir.as_fd(), target).ok()?;
     (stat.filetype != Filetype::SymbolicLink).then_some(stat)
 }
 
@@ -109,24 +109,20 @@ const MAX_LEVELS: usize = 1024;
 /// knows by its device and serial number. Takes no descriptor.
 pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
     let mut path = String::from("..");
-    let parent = stat_above(dir, &path)?;
+    let parent = lstat_at(dir, Path::new(&path))?;
     let mut above = (parent.dev, parent.ino);
     for _ in 1..MAX_LEVELS {
         if is_within(above) {
             return Ok(Some(parent.ino));
         }
         path += "/..";
-        let stat = stat_above(dir, &path)?;
+        let stat = lstat_at(dir, Path::new(&path))?;
         if above == (stat.dev, stat.ino) {
             break;
         }
         above = (stat.dev, stat.ino);
     }
     Ok(None)
-}
-
-fn stat_above(dir: Handle<'_>, path: &str) -> Result<Filestat> {
-    Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Reads all entries of a directory.
