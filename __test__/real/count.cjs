@@ -1,29 +1,43 @@
 'use strict'
 
 // Preloaded after register.js, in each thread: writes to the file CALLS_LOG a line for each WASI object (`made`, and
-// whose its class is), for each call that a guest makes (`asked`), and for each that a WASI object answers (`served`).
+// whose its class is), and when a call returns, a line that a guest made it (`asked`) and a line for each time that a
+// WASI object answered it (`served`). The lines of a call are one write: a thread that is ended leaves both or neither.
 
 const { openSync, writeSync } = require('node:fs')
 const { syncBuiltinESMExports } = require('node:module')
 const { threadId } = require('node:worker_threads')
 
 const log = openSync(process.env.CALLS_LOG, 'a')
-const say = (what, name) => writeSync(log, `${threadId} ${what} ${name}\n`)
+const line = (what, name) => `${threadId} ${what} ${name}\n`
 
-/** The functions of an object, each of which says so when it is called. */
-const telling = (what, functions) =>
-  Object.fromEntries(Object.entries(functions).map(([name, original]) => [name, (...args) => {
-    say(what, name)
+/** The functions of an object, each wrapped by `wrap`. */
+const wrapped = (functions, wrap) =>
+  Object.fromEntries(Object.entries(functions).map(([name, original]) => [name, wrap(name, original)]))
+
+let answers = ''
+
+const served = (name, original) => (...args) => {
+  answers += line('served', name)
+  return original(...args)
+}
+
+const asked = (name, original) => (...args) => {
+  try {
     return original(...args)
-  }]))
+  } finally {
+    writeSync(log, line('asked', name) + answers)
+    answers = ''
+  }
+}
 
 const wasi = require('node:wasi')
 const whose = wasi.WASI === require('../..').WASI ? 'capwasi' : 'node:wasi'
 wasi.WASI = new Proxy(wasi.WASI, {
   construct(target, args) {
     const object = Reflect.construct(target, args)
-    Object.assign(object.wasiImport, telling('served', object.wasiImport))
-    say('made', whose)
+    Object.assign(object.wasiImport, wrapped(object.wasiImport, served))
+    writeSync(log, line('made', whose))
     return object
   },
 })
@@ -31,7 +45,7 @@ syncBuiltinESMExports()
 
 const asking = (imports) => ({
   ...imports,
-  wasi_snapshot_preview1: telling('asked', imports.wasi_snapshot_preview1),
+  wasi_snapshot_preview1: wrapped(imports.wasi_snapshot_preview1, asked),
 })
 WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
   construct: (target, [module, imports]) => Reflect.construct(target, [module, asking(imports)]),
