@@ -90,7 +90,8 @@ function readVariable(text) {
 /** One guest's time and chance, of its own. */
 function readSeed(text) {
   if (text === undefined) return {}
-  if (!/^(\d+|0x[\da-f]+)$/i.test(text) || BigInt(text) >= 1n << 256n) refuse(`--seed ${text}: not a number below 2^256`)
+  if (!/^(\d+|0x[\da-f]+)$/i.test(text) || BigInt(text) >= 1n << 256n)
+    refuse(`--seed ${text}: not a number below 2^256`)
   return { random: { seed: BigInt(text) }, clock: { realtime: 0n, monotonic: 0n } }
 }
 
@@ -120,8 +121,10 @@ function readProgram(path) {
   }
   // The version in the header's low 16 bits, and in its high ones the layer, which is 1 for components.
   if (bytes.readUInt16LE(6) === 1) {
-    refuse(`${path} is a component, for WASI preview2; this runs core modules. For components see jco: ` +
-      'https://github.com/bytecodealliance/jco')
+    refuse(
+      `${path} is a component, for WASI preview2; this runs core modules. For components see jco: ` +
+        'https://github.com/bytecodealliance/jco',
+    )
   }
   return bytes
 }
@@ -161,8 +164,10 @@ function check(path, module, importObject) {
   const imports = WebAssembly.Module.imports(module)
   const shared = imports.find(({ kind }) => kind === 'memory')
   if (shared) {
-    refuse(`${path} imports its memory (${shared.module}.${shared.name}), as programs with threads do; ` +
-      'this runs programs that have their own')
+    refuse(
+      `${path} imports its memory (${shared.module}.${shared.name}), as programs with threads do; ` +
+        'this runs programs that have their own',
+    )
   }
   const there = ({ module, name, kind }) =>
     kind === 'function' && Object.hasOwn(importObject, module) && Object.hasOwn(importObject[module], name)
@@ -190,7 +195,8 @@ function sandbox(options) {
 }
 
 /** A line of text without what a terminal would obey: a module names its functions and imports as it likes. */
-const visible = (text) => text.replace(/\p{Cc}/gu, (control) => `\\x${control.codePointAt(0).toString(16).padStart(2, '0')}`)
+const visible = (text) =>
+  text.replace(/\p{Cc}/gu, (control) => `\\x${control.codePointAt(0).toString(16).padStart(2, '0')}`)
 
 /** Prints what a guest died of, as far as it is the guest's. */
 function trapped(error) {

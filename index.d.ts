@@ -299,7 +299,7 @@ export class WASI {
   /**
    * The addresses of `sockets`, in order: `['127.0.0.1:41207']`. Not in node:wasi.
    */
-  readonly addresses: string[]
+  readonly addresses: string[];
 
   /** {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void

@@ -22,28 +22,68 @@ function load() {
   try {
     switch (platform) {
       case 'linux-x64-gnu':
-        if (!isBuilt) try { return require('capwasi-linux-x64-gnu') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-linux-x64-gnu')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.linux-x64-gnu.node')
       case 'linux-x64-musl':
-        if (!isBuilt) try { return require('capwasi-linux-x64-musl') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-linux-x64-musl')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.linux-x64-musl.node')
       case 'linux-arm64-gnu':
-        if (!isBuilt) try { return require('capwasi-linux-arm64-gnu') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-linux-arm64-gnu')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.linux-arm64-gnu.node')
       case 'linux-arm64-musl':
-        if (!isBuilt) try { return require('capwasi-linux-arm64-musl') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-linux-arm64-musl')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.linux-arm64-musl.node')
       case 'darwin-x64':
-        if (!isBuilt) try { return require('capwasi-darwin-x64') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-darwin-x64')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.darwin-x64.node')
       case 'darwin-arm64':
-        if (!isBuilt) try { return require('capwasi-darwin-arm64') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-darwin-arm64')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.darwin-arm64.node')
       case 'win32-x64-msvc':
-        if (!isBuilt) try { return require('capwasi-win32-x64-msvc') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-win32-x64-msvc')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.win32-x64-msvc.node')
       case 'win32-arm64-msvc':
-        if (!isBuilt) try { return require('capwasi-win32-arm64-msvc') } catch (error) { unlessMissing(error) }
+        if (!isBuilt)
+          try {
+            return require('capwasi-win32-arm64-msvc')
+          } catch (error) {
+            unlessMissing(error)
+          }
         return require('./capwasi.win32-arm64-msvc.node')
       default:
         return require('node:module').createRequire(__filename)(beside)

@@ -67,7 +67,9 @@ is<Equal<WASIOptions['env'], object | undefined>>()
 is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen> | undefined>>()
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
-is<Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>>()
+is<
+  Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>
+>()
 is<Equal<WASIOptions['stdout' | 'stderr'], number | Sink | undefined>>()
 is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
 

@@ -10,7 +10,10 @@ const TOTAL = 64 << 20
 const ROUNDS = 9
 
 const { parseWat } = await wabt()
-const module = new WebAssembly.Module(parseWat('pipe.wat', `(module
+const module = new WebAssembly.Module(
+  parseWat(
+    'pipe.wat',
+    `(module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "bench" "size" (global $size i32))
   (memory (export "memory") 2)
@@ -20,7 +23,9 @@ const module = new WebAssembly.Module(parseWat('pipe.wat', `(module
     (loop $again
       (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
       (local.set $written (i32.add (local.get $written) (global.get $size)))
-      (br_if $again (i32.lt_u (local.get $written) (i32.const ${TOTAL}))))))`).toBinary({}).buffer)
+      (br_if $again (i32.lt_u (local.get $written) (i32.const ${TOTAL}))))))`,
+  ).toBinary({}).buffer,
+)
 
 const nowhere = openSync('/dev/null', 'w')
 
@@ -47,7 +52,9 @@ function copy(size) {
   })
 }
 
-console.log('| bytes of a write | /dev/null (ms) | pipe (ms) | copied (ms) | pipe, of the throughput of /dev/null |\n|--:|--:|--:|--:|--:|')
+console.log(
+  '| bytes of a write | /dev/null (ms) | pipe (ms) | copied (ms) | pipe, of the throughput of /dev/null |\n|--:|--:|--:|--:|--:|',
+)
 for (const size of [64, 1024, 4096, 65_536]) {
   const [none, pipe, copied] = [[], [], []]
   for (let round = 0; round < ROUNDS; round++) {

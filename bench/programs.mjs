@@ -21,17 +21,21 @@ const command = (name, ...args) => ({
   compile: () => WebAssembly.compile(guests(name)),
   options: { args: [name, ...args] },
   async run(module, wasi) {
-    if (wasi.start(await WebAssembly.instantiate(module, wasi.getImportObject())) !== 0) throw new Error(`${name} failed`)
+    if (wasi.start(await WebAssembly.instantiate(module, wasi.getImportObject())) !== 0)
+      throw new Error(`${name} failed`)
   },
 })
 
 const PROGRAMS = {
   'Ruby starts and reads 1,000 files': {
-    compile: () => WebAssembly.compile(readFileSync(createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm'))),
+    compile: () =>
+      WebAssembly.compile(
+        readFileSync(createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')),
+      ),
     async run(module, wasi) {
       const { RubyVM } = await import('@ruby/wasm-wasi')
       const { vm } = await RubyVM.instantiateModule({ module, wasip1: wasi })
-      const read = vm.eval("Dir.children('/files').sum { |name| File.read(\"/files/#{name}\").size }")
+      const read = vm.eval('Dir.children(\'/files\').sum { |name| File.read("/files/#{name}").size }')
       if (read.toString() !== '1000') throw new Error(`${read} bytes`)
     },
   },
@@ -54,7 +58,10 @@ export function programs(node) {
   const folder = makeFolder()
   const once = (implementation, name) => {
     const args = ['--no-warnings', fileURLToPath(import.meta.url), implementation, name, folder]
-    const { status, signal, stdout, stderr } = spawnSync(node, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    const { status, signal, stdout, stderr } = spawnSync(node, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     if (status === 0) return Number(stdout)
     if (implementation === 'capwasi') throw new Error(`capwasi fails, ${name}: ${signal ?? status}\n${stderr}`)
     return undefined
@@ -77,7 +84,12 @@ async function main(implementation, name, folder) {
   const { compile, options, run } = PROGRAMS[name]
   const module = await compile()
   const began = performance.now()
-  const wasi = new WASI({ version: 'preview1', preopens: { '/': folder }, stdout: openSync('/dev/null', 'w'), ...options })
+  const wasi = new WASI({
+    version: 'preview1',
+    preopens: { '/': folder },
+    stdout: openSync('/dev/null', 'w'),
+    ...options,
+  })
   await run(module, wasi)
   console.log(performance.now() - began)
 }

@@ -17,7 +17,10 @@ const stdio = { stdin: openSync('/dev/zero', 'r'), stderr: openSync('/dev/null',
 const ROUNDS = 15
 const BUDGET = 1_000
 
-const implementations = [['capwasi', WASI], ['node', NodeWASI]]
+const implementations = [
+  ['capwasi', WASI],
+  ['node', NodeWASI],
+]
 const exports = implementations.map(([, Class]) => {
   const wasi = new Class({ version: 'preview1', preopens: { '/': folder }, ...stdio })
   const instance = new WebAssembly.Instance(module, wasi.getImportObject())
@@ -31,7 +34,8 @@ function measure(runs, perRound) {
   const began = performance.now()
   for (let round = 0; round < ROUNDS && (round === 0 || performance.now() - began < BUDGET * runs.length); round++) {
     const order = [...runs.keys()]
-    for (const index of round % 2 ? order.reverse() : order) best[index] = Math.min(best[index], runs[index]() / perRound)
+    for (const index of round % 2 ? order.reverse() : order)
+      best[index] = Math.min(best[index], runs[index]() / perRound)
   }
   return Object.fromEntries(implementations.map(([name], index) => [name, best[index]]))
 }
@@ -44,7 +48,10 @@ const timed = (times, body) => () => {
 
 const results = JSON.parse(rows).map(({ name, times, units }) => ({
   name,
-  ...measure(exports.map((functions) => () => Number(functions[name](times))), times * units),
+  ...measure(
+    exports.map((functions) => () => Number(functions[name](times))),
+    times * units,
+  ),
 }))
 
 const make = (Class) => new Class({ version: 'preview1' })
@@ -53,6 +60,18 @@ const live = (Class) => () => {
   return wasi.start(new WebAssembly.Instance(module, wasi.getImportObject()))
 }
 const classes = implementations.map(([, Class]) => Class)
-results.push({ name: 'new WASI', ...measure(classes.map((Class) => timed(2_000, () => make(Class))), 2_000) })
-results.push({ name: 'new WASI, instantiate, start', ...measure(classes.map((Class) => timed(200, live(Class))), 200) })
+results.push({
+  name: 'new WASI',
+  ...measure(
+    classes.map((Class) => timed(2_000, () => make(Class))),
+    2_000,
+  ),
+})
+results.push({
+  name: 'new WASI, instantiate, start',
+  ...measure(
+    classes.map((Class) => timed(200, live(Class))),
+    200,
+  ),
+})
 process.stdout.write(JSON.stringify(results))

@@ -41,7 +41,8 @@ const SIGNATURES = {
 
 /** A call with constant arguments; a bigint is an i64, a string an expression of its own. */
 function call(name, ...args) {
-  const constant = (arg) => (typeof arg === 'bigint' ? `(i64.const ${arg})` : typeof arg === 'number' ? `(i32.const ${arg})` : arg)
+  const constant = (arg) =>
+    typeof arg === 'bigint' ? `(i64.const ${arg})` : typeof arg === 'number' ? `(i32.const ${arg})` : arg
   return `(call $${name} ${args.map(constant).join(' ')})`
 }
 
@@ -108,19 +109,38 @@ export const rows = [
   row('fd_read 1 B', 100_000, succeed('fd_read', 0, ...region(1), RESULT)),
   row('fd_read 4 KiB', 100_000, succeed('fd_read', 0, ...region(4096), RESULT)),
   row('fd_pread 16 B', 100_000, succeed('fd_pread', fd, ...region(16), 0n, RESULT), { before: keepOpen('file', READ) }),
-  row('fd_pread 1 MiB', 500, succeed('fd_pread', fd, ...region(1048576), 0n, RESULT), { before: keepOpen('large', READ) }),
-  row('fd_pwrite 4 KiB', 50_000, succeed('fd_pwrite', fd, ...region(4096), 0n, RESULT), { before: keepOpen('written', WRITE) }),
+  row('fd_pread 1 MiB', 500, succeed('fd_pread', fd, ...region(1048576), 0n, RESULT), {
+    before: keepOpen('large', READ),
+  }),
+  row('fd_pwrite 4 KiB', 50_000, succeed('fd_pwrite', fd, ...region(4096), 0n, RESULT), {
+    before: keepOpen('written', WRITE),
+  }),
   row('path_open+fd_close', 20_000, openAndClose('file')),
   row('path_open+fd_close deep', 20_000, openAndClose(DEEP)),
   row('path_open+fd_close link', 20_000, openAndClose('link')),
-  row('path_open missing', 20_000, expect(44, call('path_open', 3, FOLLOW, ...path('missing'), 0, READ, 0n, 0, RESULT))),
+  row(
+    'path_open missing',
+    20_000,
+    expect(44, call('path_open', 3, FOLLOW, ...path('missing'), 0, READ, 0n, 0, RESULT)),
+  ),
   row('path_filestat_get', 50_000, stat('file')),
   row('path_filestat_get deep', 20_000, stat(DEEP)),
   row('path_filestat_get link', 20_000, stat('link')),
   row('path_readlink', 50_000, succeed('path_readlink', 3, ...path('link'), BUFFER, 100, RESULT)),
-  row('mkdir+rmdir', 1_000, succeed('path_create_directory', 3, ...path('made')) + succeed('path_remove_directory', 3, ...path('made'))),
-  row('create+write+rename+unlink', 1_000, open('new', WRITE, CREAT) + succeed('fd_write', opened, ...region(16), RESULT + 4) +
-    succeed('fd_close', opened) + succeed('path_rename', 3, ...path('new'), 3, ...path('old')) + succeed('path_unlink_file', 3, ...path('old'))),
+  row(
+    'mkdir+rmdir',
+    1_000,
+    succeed('path_create_directory', 3, ...path('made')) + succeed('path_remove_directory', 3, ...path('made')),
+  ),
+  row(
+    'create+write+rename+unlink',
+    1_000,
+    open('new', WRITE, CREAT) +
+      succeed('fd_write', opened, ...region(16), RESULT + 4) +
+      succeed('fd_close', opened) +
+      succeed('path_rename', 3, ...path('new'), 3, ...path('old')) +
+      succeed('path_unlink_file', 3, ...path('old')),
+  ),
   ...DIRECTORIES.map((units) => row(`fd_readdir of ${units}`, 1, readdir(String(units)), { units })),
 ]
 
@@ -128,7 +148,8 @@ const bytes = (...numbers) => numbers.map((byte) => `\\${byte.toString(16).padSt
 const u32 = (...numbers) => bytes(...new Uint8Array(new Uint32Array(numbers).buffer))
 const data = (at, text) => `(data (i32.const ${at}) "${text}")`
 
-const functions = rows.map(({ name, body, before }) => `
+const functions = rows.map(
+  ({ name, body, before }) => `
   (func (export "${name}") (param $times i32) (result i64)
     (local $began i64) (local $fd i32) (local $at i64)
     ${before}
@@ -140,12 +161,22 @@ const functions = rows.map(({ name, body, before }) => `
     ${succeed('clock_time_get', 1, 0n, RESULT)}
     (local.set $at (i64.sub (i64.load (i32.const ${RESULT})) (local.get $began)))
     ${before && succeed('fd_close', fd)}
-    (local.get $at))`)
+    (local.get $at))`,
+)
 
 const text = `(module
-  ${Object.entries(SIGNATURES).map(([name, params]) => `(import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${params}) (result i32)))`).join('\n  ')}
+  ${Object.entries(SIGNATURES)
+    .map(
+      ([name, params]) => `(import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${params}) (result i32)))`,
+    )
+    .join('\n  ')}
   (memory (export "memory") 64)
-  ${data(0, Object.keys(REGIONS).map((size) => u32(BUFFER, Number(size))).join(''))}
+  ${data(
+    0,
+    Object.keys(REGIONS)
+      .map((size) => u32(BUFFER, Number(size)))
+      .join(''),
+  )}
   ${data(SUBSCRIPTION + 16, u32(1))}
   ${[...paths].map(([name, at]) => data(at, name)).join('\n  ')}
 

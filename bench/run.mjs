@@ -21,7 +21,9 @@ import { guest, rows } from './rows.mjs'
 import { makeTree } from './tree.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
-const { node = process.execPath, wasmtime } = parseArgs({ options: { node: { type: 'string' }, wasmtime: { type: 'string' } } }).values
+const { node = process.execPath, wasmtime } = parseArgs({
+  options: { node: { type: 'string' }, wasmtime: { type: 'string' } },
+}).values
 
 // So that a wrong path is an error, not a column that is empty.
 if (wasmtime) execFileSync(wasmtime, ['--version'])
@@ -36,10 +38,11 @@ const output = (command, args, { stdio = ['ignore', 'pipe', 'inherit'], timeout 
 /** What each row costs in wasmtime: the best of three runs, as its guest times them. */
 function inWasmtime({ name, times, units }) {
   const [zero, null_] = [openSync('/dev/zero', 'r'), openSync('/dev/null', 'w')]
-  const run = () => output(wasmtime, ['run', `--dir=${folder}::/`, '--invoke', name, wasm, String(times)], {
-    stdio: [zero, 'pipe', null_],
-    timeout: 60_000,
-  })
+  const run = () =>
+    output(wasmtime, ['run', `--dir=${folder}::/`, '--invoke', name, wasm, String(times)], {
+      stdio: [zero, 'pipe', null_],
+      timeout: 60_000,
+    })
   try {
     return Math.min(...[run(), run(), run()].map(Number)) / (times * units)
   } catch {
@@ -50,7 +53,9 @@ function inWasmtime({ name, times, units }) {
   }
 }
 
-const limits = JSON.parse(output('cargo', ['bench', '--quiet', '--no-default-features', '--bench', 'limit', '--', folder]))
+const limits = JSON.parse(
+  output('cargo', ['bench', '--quiet', '--no-default-features', '--bench', 'limit', '--', folder]),
+)
 const list = rows.map(({ name, times, units }) => ({ name, times, units }))
 const measured = JSON.parse(output(node, ['--no-warnings', here('rounds.mjs'), folder, wasm, JSON.stringify(list)]))
 for (const row of measured) {
@@ -65,14 +70,24 @@ const meanOf = (lines) => geometric(lines.map(({ capwasi, node }) => capwasi / n
 const quadratic = rows.filter(({ units }) => units > 1_000).map(({ name }) => name)
 const [mean, meanWithoutQuadratic] = [measured, measured.filter(({ name }) => !quadratic.includes(name))].map(meanOf)
 
-const figure = (number) => (number === undefined ? '' : number.toLocaleString('en', { maximumFractionDigits: number < 10 ? 1 : 0 }))
+const figure = (number) =>
+  number === undefined ? '' : number.toLocaleString('en', { maximumFractionDigits: number < 10 ? 1 : 0 })
 const ratio = (over, under) => (over === undefined || under === undefined ? '' : (over / under).toFixed(2))
 
 /** Prints a table as Markdown has it. */
 function print(headings, lines) {
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...lines.map((line) => line[column].length)))
-  const text = (line) => `| ${line.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`
-  console.log([text(headings), `|${widths.map((width, column) => '-'.repeat(width + 1) + (column ? ':' : '-')).join('|')}|`, ...lines.map(text)].join('\n'))
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...lines.map((line) => line[column].length)),
+  )
+  const text = (line) =>
+    `| ${line.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`
+  console.log(
+    [
+      text(headings),
+      `|${widths.map((width, column) => '-'.repeat(width + 1) + (column ? ':' : '-')).join('|')}|`,
+      ...lines.map(text),
+    ].join('\n'),
+  )
 }
 
 const version = output(node, ['--version']).trim()
@@ -83,15 +98,36 @@ const headings = ['call (ns)', 'capwasi', 'node:wasi', 'ratio', 'limit', 'ratio'
 print(
   wasmtime ? [...headings, 'wasmtime'] : headings,
   measured.map((row) => {
-    const cells = [row.name, figure(row.capwasi), figure(row.node), ratio(row.capwasi, row.node), figure(row.limit), ratio(row.capwasi, row.limit)]
+    const cells = [
+      row.name,
+      figure(row.capwasi),
+      figure(row.node),
+      ratio(row.capwasi, row.node),
+      figure(row.limit),
+      ratio(row.capwasi, row.limit),
+    ]
     return wasmtime ? [...cells, figure(row.wasmtime)] : cells
   }),
 )
-console.log(`\nGeometric mean of the ratios to node:wasi: ${mean.toFixed(2)}; without ${quadratic.join(' and ')}, where it is quadratic: ${meanWithoutQuadratic.toFixed(2)}\n`)
+console.log(
+  `\nGeometric mean of the ratios to node:wasi: ${mean.toFixed(2)}; without ${quadratic.join(' and ')}, where it is quadratic: ${meanWithoutQuadratic.toFixed(2)}\n`,
+)
 
 const whole = programs(node)
 print(
   ['program (ms)', 'capwasi', 'node:wasi', 'ratio'],
-  whole.map(({ name, capwasi, node }) => [name, figure(capwasi), node === undefined ? 'fails' : figure(node), ratio(capwasi, node)]),
+  whole.map(({ name, capwasi, node }) => [
+    name,
+    figure(capwasi),
+    node === undefined ? 'fails' : figure(node),
+    ratio(capwasi, node),
+  ]),
 )
-writeFileSync(here('results.json'), JSON.stringify({ date, machine, node: version, rows: measured, mean, meanWithoutQuadratic, programs: whole }, null, 2))
+writeFileSync(
+  here('results.json'),
+  JSON.stringify(
+    { date, machine, node: version, rows: measured, mean, meanWithoutQuadratic, programs: whole },
+    null,
+    2,
+  ),
+)

@@ -27,7 +27,8 @@ function ask(command, ...args) {
 }
 
 function prepare() {
-  if (process.platform !== 'linux') throw new Error('build:all needs Linux; on other systems `npm run build` makes their own addon')
+  if (process.platform !== 'linux')
+    throw new Error('build:all needs Linux; on other systems `npm run build` makes their own addon')
   if (!existsSync(join(venv, 'bin/cargo-zigbuild'))) {
     run('python3', ['-m', 'venv', venv])
     run(join(venv, 'bin/pip'), ['install', '--quiet', ...ZIG])
@@ -45,13 +46,22 @@ function prepare() {
  */
 function toolchain(triple, os) {
   const found = process.env.PATH.split(delimiter).filter((bin) => existsSync(join(bin, 'rustc')))
-  const rusts = found.map((bin) => ({ bin, library: join(ask(join(bin, 'rustc'), '--print', 'sysroot') ?? '', 'lib/rustlib') }))
+  const rusts = found.map((bin) => ({
+    bin,
+    library: join(ask(join(bin, 'rustc'), '--print', 'sysroot') ?? '', 'lib/rustlib'),
+  }))
   const has = (path) => rusts.find(({ library }) => existsSync(join(library, path)))
   const added = has(triple) ?? (ask('rustup', 'target', 'add', triple) !== undefined && has(triple))
-  const env = ({ bin }) => ({ PATH: [bin, join(venv, 'bin'), process.env.PATH].join(delimiter), RUSTC: join(bin, 'rustc') })
+  const env = ({ bin }) => ({
+    PATH: [bin, join(venv, 'bin'), process.env.PATH].join(delimiter),
+    RUSTC: join(bin, 'rustc'),
+  })
   if (added) return { args: [], env: env(added) }
   const source = has('src/rust/library')
-  if (!source) throw new Error(`no standard library for it: \`rustup target add ${triple}\`, or Debian's rustc-web, cargo-web and rust-web-src`)
+  if (!source)
+    throw new Error(
+      `no standard library for it: \`rustup target add ${triple}\`, or Debian's rustc-web, cargo-web and rust-web-src`,
+    )
   // What strips Mach-O comes with rustup only.
   const strip = os === 'darwin' ? ['--config', 'profile.release.strip=false'] : []
   return { args: ['-Zbuild-std=std,panic_unwind', ...strip], env: { ...env(source), RUSTC_BOOTSTRAP: '1' } }

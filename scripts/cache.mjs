@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { root } from './ready.mjs'
 
 const cache = join(root, '.cache')
-const options = (
-  '--force --ignore-scripts --no-audit --no-fund --no-package-lock --fetch-retries=1 --fetch-retry-mintimeout=1000'
-).split(' ')
+const options =
+  '--force --ignore-scripts --no-audit --no-fund --no-package-lock --fetch-retries=1 --fetch-retry-mintimeout=1000'.split(
+    ' ',
+  )
 
 /** Returns the folder of this name. Unless it exists, `fill` makes its content first; throws what `fill` throws. */
 export function folder(name, fill) {
@@ -33,7 +34,10 @@ export function cached(name, version) {
     writeFileSync(join(unfinished, 'package.json'), '{}')
     const npm = { cwd: unfinished, encoding: 'utf8', shell: process.platform === 'win32' }
     const { status, stderr, error } = spawnSync('npm', ['install', ...options, specifier], npm)
-    if (status !== 0) throw error ?? new Error(`npm cannot install ${specifier}: ${/^npm error code (.*)$/m.exec(stderr)?.[1] ?? stderr}`)
+    if (status !== 0)
+      throw (
+        error ?? new Error(`npm cannot install ${specifier}: ${/^npm error code (.*)$/m.exec(stderr)?.[1] ?? stderr}`)
+      )
   })
   return join(home, 'node_modules', name)
 }

@@ -14,7 +14,11 @@ import { escapes, explain } from './diff/expected.mjs'
 import { plan } from './diff/plan.mjs'
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, calls: { type: 'string', default: '10000' }, show: { type: 'string' } },
+  options: {
+    seed: { type: 'string', default: '1' },
+    calls: { type: 'string', default: '10000' },
+    show: { type: 'string' },
+  },
 })
 const seed = Number(values.seed)
 const CALLS = 24
@@ -78,7 +82,9 @@ const READS = /_get$|_tell$|readlink|readdir|prestat|poll|sock|random|advise|syn
 async function differences(calls) {
   const [node, capwasi] = await Promise.all(sides.map((side) => side.run(calls)))
   const found = []
-  const ended = Math.max(...[node, capwasi].map(({ outcomes }) => outcomes.findIndex((each) => DEATH.test(each?.errno))))
+  const ended = Math.max(
+    ...[node, capwasi].map(({ outcomes }) => outcomes.findIndex((each) => DEATH.test(each?.errno))),
+  )
   for (const [index, call] of calls.entries()) {
     const [one, other] = [node.outcomes[index], capwasi.outcomes[index]]
     if (ended !== -1) {
@@ -96,7 +102,8 @@ async function differences(calls) {
   if (ended === -1 && !isDeepStrictEqual(node.tree, capwasi.tree)) {
     const only = (lines, others) => lines.filter((line) => !others.includes(line))
     found.push({
-      call: { name: 'the tree left', args: [] }, before: calls,
+      call: { name: 'the tree left', args: [] },
+      before: calls,
       node: { errno: 0, result: only(node.tree, capwasi.tree), words: [] },
       capwasi: { errno: 0, result: only(capwasi.tree, node.tree), words: [] },
     })
@@ -106,10 +113,11 @@ async function differences(calls) {
 
 const title = ({ call, node, capwasi }) => `${call.name}  ${errnoName(node.errno)} -> ${errnoName(capwasi.errno)}`
 
-const text = (value) => JSON.stringify(value, (_, each) => {
-  if (typeof each === 'bigint') return `${each}n`
-  return typeof each === 'string' && each.length > 60 ? `${each.slice(0, 20)}… (${each.length})` : each
-})
+const text = (value) =>
+  JSON.stringify(value, (_, each) => {
+    if (typeof each === 'bigint') return `${each}n`
+    return typeof each === 'string' && each.length > 60 ? `${each.slice(0, 20)}… (${each.length})` : each
+  })
 const operand = (arg) => {
   if (arg?.fd !== undefined) return `#${arg.fd}`
   return typeof arg === 'bigint' ? `0x${BigInt.asUintN(64, arg).toString(16)}n` : text(arg?.text ?? arg)
@@ -124,7 +132,9 @@ async function shrink(difference) {
   let best = difference
   for (let index = difference.before.length - 1; index >= 0; index--) {
     const fewer = best.before.filter((_, at) => at !== index)
-    const again = (await differences([...fewer, ...last])).find((each) => isDeepStrictEqual([title(each), explain(each)], wanted))
+    const again = (await differences([...fewer, ...last])).find((each) =>
+      isDeepStrictEqual([title(each), explain(each)], wanted),
+    )
     if (again) best = again
   }
   return best

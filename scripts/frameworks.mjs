@@ -32,15 +32,20 @@ function install() {
   cpSync(join(root, addon), join(binary, addon))
   for (const folder of [root, binary]) must(folder, 'npm', 'pack', '--silent', '--pack-destination', work)
   cpSync(join(root, '__test__/frameworks'), project, { recursive: true })
-  for (const guest of ['exits', 'files', 'poll']) cpSync(join(root, `__test__/guests/${guest}.wasm`), join(project, `${guest}.wasm`))
-  const tarballs = readdirSync(work).filter((name) => name.endsWith('.tgz')).map((name) => join(work, name))
+  for (const guest of ['exits', 'files', 'poll'])
+    cpSync(join(root, `__test__/guests/${guest}.wasm`), join(project, `${guest}.wasm`))
+  const tarballs = readdirSync(work)
+    .filter((name) => name.endsWith('.tgz'))
+    .map((name) => join(work, name))
   must(project, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs)
 }
 
 const node = (...args) => [process.execPath, '--no-warnings', ...args]
 const bin = (...args) => ['npx', '--no', ...args]
 
-const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission'
 const permitted = (outcome, ...flags) => node(permission, '--allow-fs-read=*', ...flags, 'permission.cjs', outcome)
 
 const CHECKS = {

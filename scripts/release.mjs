@@ -16,7 +16,8 @@ const { version } = main
 
 function checkVersion() {
   const { GITHUB_REF_TYPE, GITHUB_REF_NAME } = process.env
-  if (GITHUB_REF_TYPE === 'tag' && GITHUB_REF_NAME !== `v${version}`) throw new Error(`the tag is ${GITHUB_REF_NAME}, the version ${version}`)
+  if (GITHUB_REF_TYPE === 'tag' && GITHUB_REF_NAME !== `v${version}`)
+    throw new Error(`the tag is ${GITHUB_REF_NAME}, the version ${version}`)
   if (!read('CHANGELOG.md').includes(`\n## [${version}]`)) throw new Error(`CHANGELOG.md says nothing of ${version}`)
 }
 
@@ -28,7 +29,8 @@ const repository = GITHUB_REPOSITORY && { type: 'git', url: `git+${GITHUB_SERVER
 function pack(manifest, files) {
   const folder = join(packages, manifest.name)
   mkdirSync(folder, { recursive: true })
-  for (const [name, from] of Object.entries({ LICENSE: 'LICENSE', ...files })) cpSync(join(root, from), join(folder, name))
+  for (const [name, from] of Object.entries({ LICENSE: 'LICENSE', ...files }))
+    cpSync(join(root, from), join(folder, name))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, repository }, null, 2) + '\n')
   const options = { cwd: folder, encoding: 'utf8', shell: process.platform === 'win32' }
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', packages], options))

@@ -42,7 +42,11 @@ function ava({ specs = [], guest }, binary) {
   const PATH = guest ? process.env.PATH : `${dirname(binary)}${delimiter}${process.env.PATH}`
   const env = { ...process.env, PATH, ...(guest && { CAPWASI_RUNTIME: JSON.stringify([binary, ...guest]) }) }
   const argv = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--tap', ...specs]
-  const running = spawn(guest ? process.execPath : binary, argv, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const running = spawn(guest ? process.execPath : binary, argv, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   return new Promise((resolve, reject) => {
     let tap = ''
     running.stdout.on('data', (text) => (tap += text))
@@ -57,7 +61,12 @@ function row({ tap, code, signal }) {
   const titles = (pattern) => [...tap.matchAll(pattern)].map(([, title]) => title)
   const reasons = [...titles(/^not ok \d+ - (.*)$/gm), ...titles(/^ok \d+ - (.*) # SKIP$/gm)]
   if (code !== 0 && count('fail') === 0) reasons.push(`ended with ${signal ?? code}`)
-  return { passed: count('pass'), failed: count('fail') + (code !== 0 && count('fail') === 0), skipped: count('skip'), reason: reasons.join('; ') }
+  return {
+    passed: count('pass'),
+    failed: count('fail') + (code !== 0 && count('fail') === 0),
+    skipped: count('skip'),
+    reason: reasons.join('; '),
+  }
 }
 
 async function test({ title, binary: { name, version, file }, ...options }) {

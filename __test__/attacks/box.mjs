@@ -11,20 +11,28 @@ export const linux = process.platform === 'linux'
 /** A directory `box` for the guest and `outside` beside it: `{ top, box, outside, seen, inside }`. */
 export function fixture(t, { files = {}, links = {} } = {}) {
   const top = tree(t, {
-    'box/in/file': 'inside', 'box/file': 'inside', 'outside/secret': 's'.repeat(1000), 'outside/victim': 'victim',
-    'outside/deep/er/': null, 'secret': 's'.repeat(1000),
+    'box/in/file': 'inside',
+    'box/file': 'inside',
+    'outside/secret': 's'.repeat(1000),
+    'outside/victim': 'victim',
+    'outside/deep/er/': null,
+    secret: 's'.repeat(1000),
     ...Object.fromEntries(Object.entries(files).map(([name, content]) => [join('box', name), content])),
   })
   const [box, outside] = ['box', 'outside'].map((name) => join(top, name))
   for (const [link, target] of Object.entries(links)) symlinkSync(target.replace('OUTSIDE', outside), join(box, link))
   /** All there is outside: names, contents and change times, which also tell of links made to a file. */
   const seen = () => {
-    const names = readdirSync(outside, { recursive: true }).sort().map((name) => join('outside', name))
-    return [...names, 'secret', 'outside'].map((name) => {
-      const { ctimeNs, nlink, ino } = lstatSync(join(top, name), { bigint: true })
-      const content = /secret|victim/.test(name) ? readFileSync(join(top, name), 'utf8') : ''
-      return `${name} ${ino} ${nlink} ${ctimeNs} ${content}`
-    }).concat(readdirSync(top).sort())
+    const names = readdirSync(outside, { recursive: true })
+      .sort()
+      .map((name) => join('outside', name))
+    return [...names, 'secret', 'outside']
+      .map((name) => {
+        const { ctimeNs, nlink, ino } = lstatSync(join(top, name), { bigint: true })
+        const content = /secret|victim/.test(name) ? readFileSync(join(top, name), 'utf8') : ''
+        return `${name} ${ino} ${nlink} ${ctimeNs} ${content}`
+      })
+      .concat(readdirSync(top).sort())
   }
   /** The serial numbers of all there is in the box. */
   const inside = (directory = Buffer.from(box), found = new Set([lstatSync(box, { bigint: true }).ino])) => {

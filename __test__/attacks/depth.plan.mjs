@@ -27,14 +27,17 @@ const open = (path) => ask('path_open', 3, LOOKUP.SYMLINK_FOLLOW, path, 0, RIGHT
 
 const counts = new SharedArrayBuffer(8)
 const most = new Int32Array(counts)
-const sampler = new Worker(`
+const sampler = new Worker(
+  `
   const { readdirSync } = require('node:fs')
   const most = new Int32Array(require('node:worker_threads').workerData)
   require('node:worker_threads').parentPort.postMessage('counting')
   while (Atomics.load(most, 1) === 0) {
     const open = readdirSync('/proc/self/fd').length
     if (open > Atomics.load(most, 0)) Atomics.store(most, 0, open)
-  }`, { eval: true, workerData: counts })
+  }`,
+  { eval: true, workerData: counts },
+)
 await new Promise((resolve) => sampler.once('message', resolve))
 
 const before = readdirSync('/proc/self/fd').length
@@ -51,10 +54,18 @@ symlinkSync('.', join(box, 'self20'))
 for (let number = 19; number > 0; number--) symlinkSync(`self${number + 1}`, join(box, `self${number}`))
 writeFileSync(join(box, 'target'), '')
 symlinkSync('target', join(box, 'last'))
-const links = Object.fromEntries(['self1/self1/target', 'self1/self2/last', 'self1/self1/last'].map((path) => [path, [
-  stat(path), open(path), ask('path_filestat_set_times', 3, LOOKUP.SYMLINK_FOLLOW, path, 1n, 1n, 5),
-  ask('path_link', 3, LOOKUP.SYMLINK_FOLLOW, path, 3, 'hard'), ask('path_unlink_file', 3, 'hard'),
-]]))
+const links = Object.fromEntries(
+  ['self1/self1/target', 'self1/self2/last', 'self1/self1/last'].map((path) => [
+    path,
+    [
+      stat(path),
+      open(path),
+      ask('path_filestat_set_times', 3, LOOKUP.SYMLINK_FOLLOW, path, 1n, 1n, 5),
+      ask('path_link', 3, LOOKUP.SYMLINK_FOLLOW, path, 3, 'hard'),
+      ask('path_unlink_file', 3, 'hard'),
+    ],
+  ]),
+)
 Atomics.store(most, 1, 1)
 await sampler.terminate()
 // Reading through a read-only preopen keeps access times under each resolver.

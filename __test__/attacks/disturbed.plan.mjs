@@ -37,13 +37,16 @@ const module = assemble(`(module
   (func (export "_start") (loop
     (drop (call $stat (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 7) (i32.const 64)))
     (br 0))))`)
-const worker = new Worker(`
+const worker = new Worker(
+  `
   const { parentPort, workerData: { main, module, box } } = require('node:worker_threads')
   const { WASI } = require(main)
   const wasi = new WASI({ version: 'preview1', preopens: { '/': box } })
   const instance = new WebAssembly.Instance(module, wasi.getImportObject())
   parentPort.postMessage('running')
-  wasi.start(instance)`, { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module, box } })
+  wasi.start(instance)`,
+  { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module, box } },
+)
 await new Promise((resolve) => worker.once('message', resolve))
 const code = await worker.terminate()
 console.log(JSON.stringify({ answers, descriptors, code }))

@@ -9,21 +9,71 @@ import { ERRNO, FUNCTIONS, errnoName, node, rawGuest, tree } from '../support/gu
 
 const main = createRequire(import.meta.url).resolve('capwasi')
 const thrown = new Error('thrown by the embedder')
-const throwing = (target, key) => Object.defineProperty(target, key, { enumerable: true, get() { throw thrown } })
+const throwing = (target, key) =>
+  Object.defineProperty(target, key, {
+    enumerable: true,
+    get() {
+      throw thrown
+    },
+  })
 const make = (options) => new WASI({ version: 'preview1', ...options })
 
 for (const [what, options] of Object.entries({
   'an element of args': () => ({ args: throwing(['a', 'b', 'c'], 1) }),
   'a value of env': () => ({ env: throwing({ A: 'a' }, 'B') }),
   'a value of preopens': () => ({ preopens: throwing({ '/': '.' }, '/second') }),
-  'the text of an argument': () => ({ args: [{ toString() { throw thrown } }] }),
-  'the text of a value of env': () => ({ env: { A: { toString() { throw thrown } } } }),
-  'the keys of env': () => ({ env: new Proxy({}, { ownKeys() { throw thrown } }) }),
-  'the keys of preopens': () => ({ preopens: new Proxy({}, { ownKeys() { throw thrown } }) }),
-  'the length of args': () => ({ args: new Proxy([], { get() { throw thrown } }) }),
+  'the text of an argument': () => ({
+    args: [
+      {
+        toString() {
+          throw thrown
+        },
+      },
+    ],
+  }),
+  'the text of a value of env': () => ({
+    env: {
+      A: {
+        toString() {
+          throw thrown
+        },
+      },
+    },
+  }),
+  'the keys of env': () => ({
+    env: new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw thrown
+        },
+      },
+    ),
+  }),
+  'the keys of preopens': () => ({
+    preopens: new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw thrown
+        },
+      },
+    ),
+  }),
+  'the length of args': () => ({
+    args: new Proxy([], {
+      get() {
+        throw thrown
+      },
+    }),
+  }),
 })) {
   test(`${what} may throw, and that comes out`, (t) => {
-    for (let i = 0; i < 50; i++) t.is(t.throws(() => make(options()), { any: true }), thrown)
+    for (let i = 0; i < 50; i++)
+      t.is(
+        t.throws(() => make(options()), { any: true }),
+        thrown,
+      )
   })
 }
 
@@ -44,18 +94,98 @@ test('a sandbox that is not made since an option throws keeps nothing open', asy
 })
 
 for (const [what, options] of Object.entries({
-  'args that shrink': () => { const args = [{ toString() { args.length = 0; return 'a' } }, 'b', 'c']; return { args } },
-  'args that grow': () => { const args = [{ toString() { args.push(...Array(1000).fill('x')); return 'a' } }, 'b']; return { args } },
-  'args that become texts and holes': () => { const args = ['a', { toString() { delete args[2]; args[0] = 1; return 'b' } }, 'c']; return { args } },
-  'an env that loses what is not read yet': () => ({ env: { get A() { delete this.B; return 'a' }, B: 'b' } }),
-  'an env that gets more': () => ({ env: { get A() { for (let i = 0; i < 1000; i++) this[`X${i}`] = 'x'; return 'a' }, B: 'b' } }),
-  'preopens that change': () => ({ preopens: { get '/a'() { this['/b'] = '.'; delete this['/c']; return '.' }, '/b': '..', '/c': '/' } }),
-  'options that replace each other': () => ({ get args() { this.env = { A: 'b' }; this.preopens = {}; return ['a'] } }),
-  'options that make and close a sandbox': () => ({ get env() { make({ preopens: { '/': '.' } }).close(); return { A: 'a' } }, preopens: { '/': '.' } }),
-  'options without a prototype, all the way down': () => Object.assign(Object.create(null), {
-    env: Object.assign(Object.create(null), { A: 'a' }), preopens: Object.assign(Object.create(null), { '/': '.' }),
+  'args that shrink': () => {
+    const args = [
+      {
+        toString() {
+          args.length = 0
+          return 'a'
+        },
+      },
+      'b',
+      'c',
+    ]
+    return { args }
+  },
+  'args that grow': () => {
+    const args = [
+      {
+        toString() {
+          args.push(...Array(1000).fill('x'))
+          return 'a'
+        },
+      },
+      'b',
+    ]
+    return { args }
+  },
+  'args that become texts and holes': () => {
+    const args = [
+      'a',
+      {
+        toString() {
+          delete args[2]
+          args[0] = 1
+          return 'b'
+        },
+      },
+      'c',
+    ]
+    return { args }
+  },
+  'an env that loses what is not read yet': () => ({
+    env: {
+      get A() {
+        delete this.B
+        return 'a'
+      },
+      B: 'b',
+    },
   }),
-  'proxies': () => new Proxy({ args: new Proxy(['a'], {}), env: new Proxy({ A: 'a' }, {}), preopens: new Proxy({ '/': '.' }, {}) }, {}),
+  'an env that gets more': () => ({
+    env: {
+      get A() {
+        for (let i = 0; i < 1000; i++) this[`X${i}`] = 'x'
+        return 'a'
+      },
+      B: 'b',
+    },
+  }),
+  'preopens that change': () => ({
+    preopens: {
+      get '/a'() {
+        this['/b'] = '.'
+        delete this['/c']
+        return '.'
+      },
+      '/b': '..',
+      '/c': '/',
+    },
+  }),
+  'options that replace each other': () => ({
+    get args() {
+      this.env = { A: 'b' }
+      this.preopens = {}
+      return ['a']
+    },
+  }),
+  'options that make and close a sandbox': () => ({
+    get env() {
+      make({ preopens: { '/': '.' } }).close()
+      return { A: 'a' }
+    },
+    preopens: { '/': '.' },
+  }),
+  'options without a prototype, all the way down': () =>
+    Object.assign(Object.create(null), {
+      env: Object.assign(Object.create(null), { A: 'a' }),
+      preopens: Object.assign(Object.create(null), { '/': '.' }),
+    }),
+  proxies: () =>
+    new Proxy(
+      { args: new Proxy(['a'], {}), env: new Proxy({ A: 'a' }, {}), preopens: new Proxy({ '/': '.' }, {}) },
+      {},
+    ),
 })) {
   test(`${what}: the sandbox is made, or an error thrown, and works in itself`, (t) => {
     let wasi
@@ -66,7 +196,16 @@ for (const [what, options] of Object.entries({
       t.regex(error.code ?? '', /^(ERR_|UVWASI_|E)/)
       return
     }
-    const guest = rawGuest({}, { WASI: class { constructor() { return wasi } } })
+    const guest = rawGuest(
+      {},
+      {
+        WASI: class {
+          constructor() {
+            return wasi
+          }
+        },
+      },
+    )
     t.is(guest.strings('args').length, guest.u32(sizes(guest, 'args')))
     t.is(guest.strings('environ').length, guest.u32(sizes(guest, 'environ')))
     for (let fd = 3; guest.call.fd_prestat_get(fd, guest.out) === 0; fd++) t.is(guest.fdstat(fd).filetype, 3)
@@ -114,7 +253,8 @@ test('a sandbox that is closed in the middle of its start goes on answering', (t
 })
 
 test('functions that are called while and after their worker ends answer or are never reached', async (t) => {
-  const { code, signal, stdout, stderr } = await node(`
+  const { code, signal, stdout, stderr } = await node(
+    `
     import { Worker } from 'node:worker_threads'
     const script = \`
       const { WASI } = require('capwasi')
@@ -137,7 +277,9 @@ test('functions that are called while and after their worker ends answer or are 
         worker.on('exit', resolve)
       })))
     }
-    console.log('alive')`, { module: true })
+    console.log('alive')`,
+    { module: true },
+  )
   t.deepEqual([code, signal, stdout], [0, null, 'alive\n'], stderr)
 })
 
@@ -165,8 +307,12 @@ test('threads that use one shared memory for everything at once do each other no
     wasi.close()
     parentPort.postMessage([...errnos])`
   // Neither what waits nor what fills a disk.
-  const functions = Object.entries(FUNCTIONS).filter(([name]) => !/^(proc_exit|poll_oneoff|sock_|fd_allocate|fd_filestat_set_size)/.test(name))
-  const workers = [1, 2, 3].map((seed) => new Worker(script, { eval: true, workerData: { main, memory, directory, functions, seed } }))
+  const functions = Object.entries(FUNCTIONS).filter(
+    ([name]) => !/^(proc_exit|poll_oneoff|sock_|fd_allocate|fd_filestat_set_size)/.test(name),
+  )
+  const workers = [1, 2, 3].map(
+    (seed) => new Worker(script, { eval: true, workerData: { main, memory, directory, functions, seed } }),
+  )
   for (const worker of workers) t.teardown(() => worker.terminate())
   const second = async (worker) => {
     const messages = on(worker, 'message') // Both may come at once.
@@ -174,13 +320,17 @@ test('threads that use one shared memory for everything at once do each other no
     return (await messages.next()).value
   }
   for (const [errnos] of await Promise.all(workers.map(second))) {
-    t.true(errnos.every((errno) => Number.isInteger(errno) && errno >= 0 && errno <= 76), String(errnos))
+    t.true(
+      errnos.every((errno) => Number.isInteger(errno) && errno >= 0 && errno <= 76),
+      String(errnos),
+    )
     t.true(errnos.includes(0) && errnos.includes(ERRNO.BADF))
   }
 })
 
 test('functions that are all that is left of their sandboxes go on to work on them and on their shared memories', async (t) => {
-  const { code, signal, stdout, stderr } = await node(`
+  const { code, signal, stdout, stderr } = await node(
+    `
     const { setTimeout } = require('node:timers/promises')
     const { WASI } = require('capwasi')
     const memory = () => new WebAssembly.Memory({ initial: 100, maximum: 100, shared: true })
@@ -204,7 +354,9 @@ test('functions that are all that is left of their sandboxes go on to work on th
       const errnos = [...sizes.map((call) => call(0, 4)), ...writes.map((call) => call(1, 0, 1, 8))]
       console.log([...new Set(errnos)].join())
     }
-    main()`, { flags: ['--expose-gc'] })
+    main()`,
+    { flags: ['--expose-gc'] },
+  )
   const texts = Array.from({ length: 30 }, (_, index) => `guest ${index};`).join('')
   t.deepEqual([code, signal, stdout], [0, null, `${texts}0\n`], stderr)
 })
@@ -216,7 +368,8 @@ test('what a wasiImport shows as its class, or has in its prototypes, makes no f
   const { wasiImport } = make()
   const shown = new Set()
   for (let object = wasiImport; object !== null; object = Object.getPrototypeOf(object)) {
-    for (const key of ['constructor', ...Reflect.ownKeys(object)]) if (typeof object[key] === 'function') shown.add(object[key])
+    for (const key of ['constructor', ...Reflect.ownKeys(object)])
+      if (typeof object[key] === 'function') shown.add(object[key])
   }
   t.true(shown.size > Object.keys(FUNCTIONS).length)
   for (const Shown of shown) {
@@ -227,7 +380,11 @@ test('what a wasiImport shows as its class, or has in its prototypes, makes no f
       } catch {
         continue
       }
-      t.deepEqual(Object.keys(FUNCTIONS).filter((name) => name in made), [], Shown.name)
+      t.deepEqual(
+        Object.keys(FUNCTIONS).filter((name) => name in made),
+        [],
+        Shown.name,
+      )
     }
   }
 })
@@ -269,7 +426,8 @@ test('what is put in the place of built-ins after loading gets hold of no native
 })
 
 test('the functions of a sandbox that was never made, since a setter of its class throws, reach no other', async (t) => {
-  const { stdout, stderr } = await node(`
+  const { stdout, stderr } = await node(
+    `
     const { setTimeout } = require('node:timers/promises')
     const { WASI } = require('capwasi')
     const leaked = []
@@ -304,6 +462,8 @@ test('the functions of a sandbox that was never made, since a setter of its clas
       }
       console.log(leaked.length, [...said])
     }
-    main()`, { flags: ['--expose-gc'] })
+    main()`,
+    { flags: ['--expose-gc'] },
+  )
   t.is(stdout, "20 [ 'meant', 'ERR_WASI_NOT_STARTED', false ]\n", stderr)
 })

@@ -19,16 +19,27 @@ const prologue = `
 const attack = async (t, script, { args = [tree(t, { file: 'text', 'sub/x': 'x' })], flags = [] } = {}) => {
   const ran = await node(prologue + script, { module: true, args, flags })
   t.deepEqual([ran.signal, ran.stderr], [null, ''])
-  return { ...ran, said: ran.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)) }
+  return {
+    ...ran,
+    said: ran.stdout
+      .trim()
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  }
 }
 
 for (const [how, act] of Object.entries({
   'closes 0, 1, 2 and its preopen': 'for (const fd of [0, 1, 2, 3]) guest.close(fd)',
-  'renumbers a file over 0, 1, 2 and its preopen': "for (const to of [0, 1, 2, 3]) { const fd = guest.open('file'); keep(to); guest.must('fd_renumber', fd, to) }",
-  'renumbers its preopen and stdio around': "guest.must('fd_renumber', 3, 0); guest.must('fd_renumber', 1, 2); guest.close(2); guest.close(0)",
+  'renumbers a file over 0, 1, 2 and its preopen':
+    "for (const to of [0, 1, 2, 3]) { const fd = guest.open('file'); keep(to); guest.must('fd_renumber', fd, to) }",
+  'renumbers its preopen and stdio around':
+    "guest.must('fd_renumber', 3, 0); guest.must('fd_renumber', 1, 2); guest.close(2); guest.close(0)",
 })) {
   posix(`a guest that ${how} takes nothing from the host or its neighbour`, async (t) => {
-    const { said } = await attack(t, `
+    const { said } = await attack(
+      t,
+      `
       const [neighbour, guest] = [make(), make()]
       const keep = (fd) => { if (fd === 3) for (let at = 0; at < 2; at++) guest.fdstat(3) }
       const before = [0, 1, 2].map((fd) => fstatSync(fd).ino)
@@ -38,7 +49,9 @@ for (const [how, act] of Object.entries({
       await new Promise((resolve) => setTimeout(resolve, 20))
       say([0, 1, 2].map((fd) => fstatSync(fd).ino).join() === before.join())
       say(neighbour.read(neighbour.open('file')))
-      say(neighbour.fdstat(1).filetype === make().fdstat(1).filetype)`, { flags: ['--expose-gc'] })
+      say(neighbour.fdstat(1).filetype === make().fdstat(1).filetype)`,
+      { flags: ['--expose-gc'] },
+    )
     t.deepEqual(said, [true, 'text', true])
   })
 }
@@ -47,7 +60,9 @@ onLinux('flags that a guest sets on stdio are not those of the host', async (t) 
   const directory = tree(t, { file: 'text' })
   const fifo = join(directory, 'fifo')
   execFileSync('mkfifo', [fifo])
-  const { said } = await attack(t, `
+  const { said } = await attack(
+    t,
+    `
     const flags = (fd) => readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/flags:\\s*(\\d+)/)[1]
     const fds = [openSync(directory + '/fifo', 'r+'), openSync(directory + '/file', 'r+'), openSync('/dev/null', 'r+')]
     const before = fds.map(flags)
@@ -56,22 +71,29 @@ onLinux('flags that a guest sets on stdio are not those of the host', async (t) 
     for (const fd of [0, 1, 2]) guest.call.fd_fdstat_set_flags(fd, 4)
     say(fds.map(flags).join() === before.join())
     guest.wasi.close()
-    say(fds.map(flags).join() === before.join())`, { args: [directory] })
+    say(fds.map(flags).join() === before.join())`,
+    { args: [directory] },
+  )
   t.deepEqual(said, [true, true])
 })
 
 test('proc_raise with every number from 0 to 40 leaves the process as it is', async (t) => {
-  const { said, code } = await attack(t, `
+  const { said, code } = await attack(
+    t,
+    `
     const guest = make()
     const numbers = Array.from({ length: 41 }, (_, index) => index).concat([64, 127, 128, 255, 256 + 9, 2 ** 31 - 1, -9])
     say([...new Set(numbers.map((number) => errnoName(guest.call.proc_raise(number))))])
-    setTimeout(() => say('alive'), 50)`)
+    setTimeout(() => say('alive'), 50)`,
+  )
   t.deepEqual([code, said], [0, [['NOTSUP'], 'alive']])
 })
 
 for (const returnOnExit of [true, false]) {
   test(`a guest that exits in a worker ends at most that worker (returnOnExit ${returnOnExit})`, async (t) => {
-    const { said, code } = await attack(t, `
+    const { said, code } = await attack(
+      t,
+      `
       const script = \`
         const { WASI } = require('capwasi')
         const memory = new WebAssembly.Memory({ initial: 1 })
@@ -79,13 +101,16 @@ for (const returnOnExit of [true, false]) {
         process.exitCode = wasi.start({ exports: { memory, _start() { wasi.wasiImport.proc_exit(9) } } })\`
       const workers = [1, 2, 3, 4].map(() => new Worker(script, { eval: true, execArgv: [] }))
       say(await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))))
-      setTimeout(() => say('alive'), 20)`)
+      setTimeout(() => say('alive'), 20)`,
+    )
     t.deepEqual([code, said], [0, [[9, 9, 9, 9], 'alive']])
   })
 }
 
 onLinux('100,000 sandboxes that nobody closes keep few descriptors open and little memory', async (t) => {
-  const { said } = await attack(t, `
+  const { said } = await attack(
+    t,
+    `
     const count = () => readdirSync('/proc/self/fd').length
     const memory = new WebAssembly.Memory({ initial: 1 })
     new TextEncoder().encodeInto('file', new Uint8Array(memory.buffer))
@@ -107,7 +132,9 @@ onLinux('100,000 sandboxes that nobody closes keep few descriptors open and litt
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    say([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`, { flags: ['--expose-gc'] })
+    say([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`,
+    { flags: ['--expose-gc'] },
+  )
   const [[most, last, grown]] = said
   t.true(most <= 200, `${most} open at a time`)
   t.true(last <= 2, `${last} left`)
@@ -115,7 +142,9 @@ onLinux('100,000 sandboxes that nobody closes keep few descriptors open and litt
 })
 
 posix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
-  const { said } = await attack(t, `
+  const { said } = await attack(
+    t,
+    `
     const guest = make()
     let opened = 0
     let errno
@@ -130,6 +159,7 @@ posix('a guest that opens until it is refused leaves the host its own descriptor
     guest.close(100)
     say(guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0))
     guest.wasi.close()
-    say(make().fdstat(3).filetype)`)
+    say(make().fdstat(3).filetype)`,
+  )
   t.deepEqual(said, [[4092, 'MFILE'], 'text', 'text', 0, 3])
 })

@@ -11,15 +11,31 @@ const t = { teardown: (action) => teardowns.push(action) }
 const { box, top, seen, inside } = fixture(t, {
   files: { 'sub/file': 'inside', 'out/file': 'inside', 'empty/': null },
   links: {
-    'dir': '../outside', 'dir-slash': '../outside/', 'abs-slash': 'OUTSIDE/', 'abs': 'OUTSIDE', 'again': 'dir/', 'twice': 'dir//',
-    'file-slash': '../outside/secret/', 'new-slash': '../outside/new/', 'dot': '../outside/.', 'up': '..', 'up-slash': '../',
-    'in/mid': '../../outside/deep/', 'root': '/', 'inner': 'in/', 'inner-file': 'file/',
+    dir: '../outside',
+    'dir-slash': '../outside/',
+    'abs-slash': 'OUTSIDE/',
+    abs: 'OUTSIDE',
+    again: 'dir/',
+    twice: 'dir//',
+    'file-slash': '../outside/secret/',
+    'new-slash': '../outside/new/',
+    dot: '../outside/.',
+    up: '..',
+    'up-slash': '../',
+    'in/mid': '../../outside/deep/',
+    root: '/',
+    inner: 'in/',
+    'inner-file': 'file/',
   },
 })
 const guest = rawGuest({ preopens: { '/box': box, '/proc': '/proc' } })
 const ask = (name, ...args) => {
   guest.reset()
-  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' || Buffer.isBuffer(arg) ? guest.put(arg) : [arg]))))
+  return errnoName(
+    guest.call[name](
+      ...args.flatMap((arg) => (typeof arg === 'string' || Buffer.isBuffer(arg) ? guest.put(arg) : [arg])),
+    ),
+  )
 }
 const answers = {}
 const REFUSALS = ['EXIST', 'INVAL', 'ISDIR', 'LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR']
@@ -57,8 +73,17 @@ const calls = (path) => [
     ['path_link', 3, lookup, path, 3, 'made'],
     ['path_link', 3, lookup, 'sub/file', 3, path],
     ...[0, OFLAGS.DIRECTORY].map((oflags) => ['path_open', 3, lookup, path, oflags, RIGHTS.FD_READ, 0n, 0, 0]),
-    ...[OFLAGS.CREAT, OFLAGS.TRUNC, OFLAGS.CREAT | OFLAGS.EXCL, OFLAGS.CREAT | OFLAGS.TRUNC].map((oflags) =>
-      ['path_open', 3, lookup, path, oflags, RIGHTS.FD_WRITE, 0n, 0, 0]),
+    ...[OFLAGS.CREAT, OFLAGS.TRUNC, OFLAGS.CREAT | OFLAGS.EXCL, OFLAGS.CREAT | OFLAGS.TRUNC].map((oflags) => [
+      'path_open',
+      3,
+      lookup,
+      path,
+      oflags,
+      RIGHTS.FD_WRITE,
+      0n,
+      0,
+      0,
+    ]),
   ]),
 ]
 
@@ -70,15 +95,45 @@ const unchanged = (what) => {
 
 // The two-step link: each is harmless by itself and by its text.
 const made = [
-  attack('path_symlink', '.', 3, 'sub/self'), attack('path_symlink', 'sub/self/../..', 3, 'esc'),
-  attack('path_symlink', 'sub/self/self/self/../../outside', 3, 'esc2'), attack('path_symlink', 'esc/outside/', 3, 'esc3'),
+  attack('path_symlink', '.', 3, 'sub/self'),
+  attack('path_symlink', 'sub/self/../..', 3, 'esc'),
+  attack('path_symlink', 'sub/self/self/self/../../outside', 3, 'esc2'),
+  attack('path_symlink', 'esc/outside/', 3, 'esc3'),
 ]
 if (String(made) !== 'SUCCESS,SUCCESS,SUCCESS,SUCCESS') breaches.push(`the guest could not make its links: ${made}`)
 
-const out = ['dir', 'dir-slash', 'abs-slash', 'abs', 'again', 'twice', 'up', 'up-slash', 'root', 'esc', 'esc2', 'esc3', 'in/mid', 'dot']
+const out = [
+  'dir',
+  'dir-slash',
+  'abs-slash',
+  'abs',
+  'again',
+  'twice',
+  'up',
+  'up-slash',
+  'root',
+  'esc',
+  'esc2',
+  'esc3',
+  'in/mid',
+  'dot',
+]
 const slashed = [...out, 'file-slash', 'new-slash'].flatMap((link) => ['/', '//', '/.', '/..'].map((end) => link + end))
-const beyond = ['dir', 'dir-slash', 'abs-slash', 'again', 'esc/outside', 'esc2', 'esc3', 'sub/self/self/../../outside', 'in/mid/..', 'in/../dir']
-const through = beyond.flatMap((path) => ['secret', 'victim', 'new', 'secret/', 'deep/', 'deep/er/..'].map((name) => `${path}/${name}`))
+const beyond = [
+  'dir',
+  'dir-slash',
+  'abs-slash',
+  'again',
+  'esc/outside',
+  'esc2',
+  'esc3',
+  'sub/self/self/../../outside',
+  'in/mid/..',
+  'in/../dir',
+]
+const through = beyond.flatMap((path) =>
+  ['secret', 'victim', 'new', 'secret/', 'deep/', 'deep/er/..'].map((name) => `${path}/${name}`),
+)
 const paths = [...slashed, ...through, 'new-slash/x']
 for (const path of paths) {
   for (const call of calls(path)) {
@@ -90,13 +145,19 @@ for (const path of paths) {
 
 // Chains of links that stay inside, and of links that do not.
 const chains = {}
-const following = ([name, , , path, oflags]) => path !== 'sub/file' && (name === 'path_filestat_get' || (name === 'path_open' && oflags === 0))
-for (const [name, end] of [['good', 'file'], ['bad', '../outside/secret']]) {
+const following = ([name, , , path, oflags]) =>
+  path !== 'sub/file' && (name === 'path_filestat_get' || (name === 'path_open' && oflags === 0))
+for (const [name, end] of [
+  ['good', 'file'],
+  ['bad', '../outside/secret'],
+]) {
   mkdirSync(join(box, name))
   symlinkSync(`../${end}`, join(box, name, '1'))
   for (let i = 2; i <= 41; i++) symlinkSync(String(i - 1), join(box, name, String(i)))
   for (const length of [31, 32, 40, 41]) {
-    for (const [call, ...args] of calls(`${name}/${length}`).filter((call) => call[2] === SYMLINK_FOLLOW && following(call))) {
+    for (const [call, ...args] of calls(`${name}/${length}`).filter(
+      (call) => call[2] === SYMLINK_FOLLOW && following(call),
+    )) {
       ;(chains[`${name} ${length}`] ??= new Set()).add(attack(call, ...args))
     }
   }
@@ -106,24 +167,58 @@ unchanged('chains')
 // Names: as long as a file system takes, as long as a path may be, and of bytes that are no text.
 const bytes = Buffer.from([0xff, 0xfe, 0x80, 0x2e])
 const names = Object.entries({
-  255: 'n'.repeat(255), 256: 'n'.repeat(256), 'the longest path': `${'./'.repeat(2045)}./sub`, 'a byte more': `${'./'.repeat(2046)}/sub`,
-  '4095 of one name': 'n'.repeat(4095), '4096 of one name': 'n'.repeat(4096),
-  'no text': bytes, 'no text, outside': Buffer.concat([Buffer.from('dir/'), bytes]), 'a NUL': 'sub\0/../../outside',
-}).map(([name, path]) => [name, [
-  path.length, attack('path_filestat_get', 3, 0, path, 0), attack('path_create_directory', 3, path),
-  attack('path_open', 3, 0, path, OFLAGS.DIRECTORY, 0n, 0n, 0, 0), attack('path_remove_directory', 3, path),
-]])
+  255: 'n'.repeat(255),
+  256: 'n'.repeat(256),
+  'the longest path': `${'./'.repeat(2045)}./sub`,
+  'a byte more': `${'./'.repeat(2046)}/sub`,
+  '4095 of one name': 'n'.repeat(4095),
+  '4096 of one name': 'n'.repeat(4096),
+  'no text': bytes,
+  'no text, outside': Buffer.concat([Buffer.from('dir/'), bytes]),
+  'a NUL': 'sub\0/../../outside',
+}).map(([name, path]) => [
+  name,
+  [
+    path.length,
+    attack('path_filestat_get', 3, 0, path, 0),
+    attack('path_create_directory', 3, path),
+    attack('path_open', 3, 0, path, OFLAGS.DIRECTORY, 0n, 0n, 0, 0),
+    attack('path_remove_directory', 3, path),
+  ],
+])
 writeFileSync(join(top, 'box/sub/file'), 'inside')
 unchanged('names')
 
 // Links of /proc that lead where no path says, from a preopen of /proc, which nobody should give away.
-const magic = ['root', 'root/', 'root/etc', 'cwd', 'cwd/', 'cwd/package.json', 'exe', 'fd/0', 'fd/2', 'task/../root/etc', 'ns/mnt']
-const proc = magic.flatMap((path) => ['self', 'thread-self'].flatMap((self) => [
-  attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, 0, RIGHTS.FD_READ, 0n, 0, 0),
-  attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, OFLAGS.DIRECTORY, 0n, 0n, 0, 0),
-  attack('path_filestat_get', 4, SYMLINK_FOLLOW, `${self}/${path}`, 0),
-]))
+const magic = [
+  'root',
+  'root/',
+  'root/etc',
+  'cwd',
+  'cwd/',
+  'cwd/package.json',
+  'exe',
+  'fd/0',
+  'fd/2',
+  'task/../root/etc',
+  'ns/mnt',
+]
+const proc = magic.flatMap((path) =>
+  ['self', 'thread-self'].flatMap((self) => [
+    attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, 0, RIGHTS.FD_READ, 0n, 0, 0),
+    attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, OFLAGS.DIRECTORY, 0n, 0n, 0, 0),
+    attack('path_filestat_get', 4, SYMLINK_FOLLOW, `${self}/${path}`, 0),
+  ]),
+)
 
 const sorted = Object.fromEntries(Object.entries(chains).map(([name, errnos]) => [name, [...errnos].sort()]))
-console.log(JSON.stringify({ breaches, answers, chains: sorted, names: Object.fromEntries(names), proc: [...new Set(proc)].sort() }))
+console.log(
+  JSON.stringify({
+    breaches,
+    answers,
+    chains: sorted,
+    names: Object.fromEntries(names),
+    proc: [...new Set(proc)].sort(),
+  }),
+)
 for (const teardown of teardowns) teardown()

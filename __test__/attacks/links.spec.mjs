@@ -33,7 +33,10 @@ for (const resolver of Object.keys(RESOLVERS)) {
       // A last link may be followed by another system call, and then 40 are one too many.
       else if (length === 40) t.true(good.includes('SUCCESS'))
       else t.deepEqual(good, ['LOOP'])
-      t.true(bad.every((errno) => ['LOOP', 'NOTCAPABLE'].includes(errno)), `${length} links: ${bad}`)
+      t.true(
+        bad.every((errno) => ['LOOP', 'NOTCAPABLE'].includes(errno)),
+        `${length} links: ${bad}`,
+      )
     }
     t.deepEqual(names, NAMES)
   })
@@ -41,6 +44,9 @@ for (const resolver of Object.keys(RESOLVERS)) {
   attack(`a link of /proc that names no path leads nowhere, resolved ${resolver}`, async (t) => {
     const { proc } = await plan(t, resolver, 'links.plan.mjs')
     t.true(proc.length > 0)
-    t.true(proc.every((errno) => ['LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR'].includes(errno)), String(proc))
+    t.true(
+      proc.every((errno) => ['LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR'].includes(errno)),
+      String(proc),
+    )
   })
 }

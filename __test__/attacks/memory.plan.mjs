@@ -13,31 +13,97 @@ const devices = ['r', 'r+', 'r+'].map((flags) => openSync('/dev/null', flags))
 const [PATH, SECOND, IOVS, SUBS, BUFFER, OUT, OUT2] = [2048, 2112, 2176, 2304, 4096, 6144, 6400]
 /** Good arguments, by function: a file is descriptor 4, a directory 5. */
 const GOOD = {
-  args_get: [OUT, BUFFER], args_sizes_get: [OUT, OUT2], clock_res_get: [1, OUT], clock_time_get: [1, 0n, OUT],
-  environ_get: [OUT, BUFFER], environ_sizes_get: [OUT, OUT2], fd_advise: [4, 0n, 8n, 0], fd_allocate: [4, 0n, 8n],
-  fd_close: [4], fd_datasync: [4], fd_fdstat_get: [4, OUT], fd_fdstat_set_flags: [4, 1], fd_fdstat_set_rights: [4, 0n, 0n],
-  fd_filestat_get: [4, OUT], fd_filestat_set_size: [4, 3n], fd_filestat_set_times: [4, 1n, 1n, 5],
-  fd_pread: [4, IOVS, 2, 0n, OUT], fd_prestat_get: [3, OUT], fd_prestat_dir_name: [3, BUFFER, 1],
-  fd_pwrite: [4, IOVS, 2, 0n, OUT], fd_read: [4, IOVS, 2, OUT], fd_readdir: [5, BUFFER, 512, 0n, OUT], fd_renumber: [4, 5],
-  fd_seek: [4, 1n, 0, OUT], fd_sync: [4], fd_tell: [4, OUT], fd_write: [4, IOVS, 2, OUT],
-  path_create_directory: [3, SECOND, 3], path_filestat_get: [3, 0, PATH, 4, OUT], path_filestat_set_times: [3, 0, PATH, 4, 1n, 1n, 5],
-  path_link: [3, 0, PATH, 4, 3, SECOND, 3], path_open: [3, 0, PATH, 4, 0, 2n, 0n, 0, OUT], path_readlink: [3, SECOND, 3, BUFFER, 64, OUT],
-  path_remove_directory: [3, SECOND, 3], path_rename: [3, PATH, 4, 3, SECOND, 3], path_symlink: [PATH, 4, 3, SECOND, 3],
-  path_unlink_file: [3, PATH, 4], poll_oneoff: [SUBS, BUFFER, 1, OUT], proc_raise: [9], random_get: [BUFFER, 32], sched_yield: [],
-  sock_accept: [0, 0, OUT], sock_recv: [0, IOVS, 1, 0, OUT, OUT2], sock_send: [1, IOVS, 1, 0, OUT], sock_shutdown: [0, 1],
+  args_get: [OUT, BUFFER],
+  args_sizes_get: [OUT, OUT2],
+  clock_res_get: [1, OUT],
+  clock_time_get: [1, 0n, OUT],
+  environ_get: [OUT, BUFFER],
+  environ_sizes_get: [OUT, OUT2],
+  fd_advise: [4, 0n, 8n, 0],
+  fd_allocate: [4, 0n, 8n],
+  fd_close: [4],
+  fd_datasync: [4],
+  fd_fdstat_get: [4, OUT],
+  fd_fdstat_set_flags: [4, 1],
+  fd_fdstat_set_rights: [4, 0n, 0n],
+  fd_filestat_get: [4, OUT],
+  fd_filestat_set_size: [4, 3n],
+  fd_filestat_set_times: [4, 1n, 1n, 5],
+  fd_pread: [4, IOVS, 2, 0n, OUT],
+  fd_prestat_get: [3, OUT],
+  fd_prestat_dir_name: [3, BUFFER, 1],
+  fd_pwrite: [4, IOVS, 2, 0n, OUT],
+  fd_read: [4, IOVS, 2, OUT],
+  fd_readdir: [5, BUFFER, 512, 0n, OUT],
+  fd_renumber: [4, 5],
+  fd_seek: [4, 1n, 0, OUT],
+  fd_sync: [4],
+  fd_tell: [4, OUT],
+  fd_write: [4, IOVS, 2, OUT],
+  path_create_directory: [3, SECOND, 3],
+  path_filestat_get: [3, 0, PATH, 4, OUT],
+  path_filestat_set_times: [3, 0, PATH, 4, 1n, 1n, 5],
+  path_link: [3, 0, PATH, 4, 3, SECOND, 3],
+  path_open: [3, 0, PATH, 4, 0, 2n, 0n, 0, OUT],
+  path_readlink: [3, SECOND, 3, BUFFER, 64, OUT],
+  path_remove_directory: [3, SECOND, 3],
+  path_rename: [3, PATH, 4, 3, SECOND, 3],
+  path_symlink: [PATH, 4, 3, SECOND, 3],
+  path_unlink_file: [3, PATH, 4],
+  poll_oneoff: [SUBS, BUFFER, 1, OUT],
+  proc_raise: [9],
+  random_get: [BUFFER, 32],
+  sched_yield: [],
+  sock_accept: [0, 0, OUT],
+  sock_recv: [0, IOVS, 1, 0, OUT, OUT2],
+  sock_send: [1, IOVS, 1, 0, OUT],
+  sock_shutdown: [0, 1],
 }
 const PAGES = 2
 const END = PAGES * 65_536
-const WORDS = [0, 1, ...Array.from({ length: 17 }, (_, index) => END - 8 + index), END - 64, END - 24,
-  0x1000_0000, 0x2000_0001, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fff8, 0xffff_ffff].map((word) => word | 0)
+const WORDS = [
+  0,
+  1,
+  ...Array.from({ length: 17 }, (_, index) => END - 8 + index),
+  END - 64,
+  END - 24,
+  0x1000_0000,
+  0x2000_0001,
+  0x7fff_ffff,
+  0x8000_0000,
+  0x8000_0001,
+  0xffff_fff8,
+  0xffff_ffff,
+].map((word) => word | 0)
 // No length of a file that a disk might have room for.
 const LONGS = [0n, 1n, 8n, 1n << 62n, (1n << 63n) - 1n, -(1n << 63n), 1n - (1n << 63n), -2n, -1n]
 /** Where a call may write when it succeeds, or fills in part, for these arguments: only these parameters of it. */
 const WRITES = {
-  args_get: [0, 1], args_sizes_get: [0, 1], clock_res_get: [1], clock_time_get: [2], environ_get: [0, 1], environ_sizes_get: [0, 1],
-  fd_fdstat_get: [1], fd_filestat_get: [1], fd_pread: [4], fd_prestat_get: [1], fd_prestat_dir_name: [1], fd_pwrite: [4], fd_read: [3],
-  fd_readdir: [1, 4], fd_seek: [3], fd_tell: [1], fd_write: [3], path_filestat_get: [4], path_open: [8], path_readlink: [3, 5],
-  poll_oneoff: [1, 3], random_get: [0], sock_accept: [2], sock_recv: [4, 5], sock_send: [4],
+  args_get: [0, 1],
+  args_sizes_get: [0, 1],
+  clock_res_get: [1],
+  clock_time_get: [2],
+  environ_get: [0, 1],
+  environ_sizes_get: [0, 1],
+  fd_fdstat_get: [1],
+  fd_filestat_get: [1],
+  fd_pread: [4],
+  fd_prestat_get: [1],
+  fd_prestat_dir_name: [1],
+  fd_pwrite: [4],
+  fd_read: [3],
+  fd_readdir: [1, 4],
+  fd_seek: [3],
+  fd_tell: [1],
+  fd_write: [3],
+  path_filestat_get: [4],
+  path_open: [8],
+  path_readlink: [3, 5],
+  poll_oneoff: [1, 3],
+  random_get: [0],
+  sock_accept: [2],
+  sock_recv: [4, 5],
+  sock_send: [4],
 }
 
 const breaches = []
@@ -77,7 +143,11 @@ for (const [name, good] of Object.entries(GOOD)) {
   let guest = make()
   for (const args of mode === 'idle' ? [] : tries) {
     // Whatever the last call did to the descriptors and files is undone.
-    if (guest.call.fd_tell(4, OUT) !== 0 || guest.call.fd_readdir(5, OUT, 24, 0n, OUT2) !== 0 || guest.call.path_filestat_get(3, 0, PATH, 4, OUT) !== 0) {
+    if (
+      guest.call.fd_tell(4, OUT) !== 0 ||
+      guest.call.fd_readdir(5, OUT, 24, 0n, OUT2) !== 0 ||
+      guest.call.path_filestat_get(3, 0, PATH, 4, OUT) !== 0
+    ) {
       guest.wasi.close()
       guest = make()
     }
@@ -93,12 +163,14 @@ for (const [name, good] of Object.entries(GOOD)) {
     if (changed && (errno !== 0 || written.length === 0)) breaches.push(`${title} and writes`)
     // Nothing in the table but 0 and 1 points to the first bytes.
     const first = guest.bytes.subarray(0, 1024).some(Boolean)
-    if (first && !args.some((arg, index) => written.includes(index) && (arg === 0 || arg === 1))) breaches.push(`${title} and writes elsewhere`)
+    if (first && !args.some((arg, index) => written.includes(index) && (arg === 0 || arg === 1)))
+      breaches.push(`${title} and writes elsewhere`)
     lay(guest)
   }
   guest.wasi.close()
 }
 devices.forEach(closeSync)
 for (const teardown of teardowns) teardown()
-const peak = process.platform === 'linux' ? Number(readFileSync('/proc/self/status', 'utf8').match(/VmHWM:\s+(\d+)/)[1]) / 1024 : 0
+const peak =
+  process.platform === 'linux' ? Number(readFileSync('/proc/self/status', 'utf8').match(/VmHWM:\s+(\d+)/)[1]) / 1024 : 0
 console.log(JSON.stringify({ breaches, calls, count, peak }))

@@ -18,7 +18,10 @@ const byKernel = 'by the kernel'
 
 for (const version of ['preview1', 'unstable']) {
   test(`${version}: every parameter at every hostile value is answered, and a call that fails writes nothing`, async (t) => {
-    const [attacked, idle] = [await plan(t, byKernel, 'memory.plan.mjs', version), await plan(t, byKernel, 'memory.plan.mjs', version, 'idle')]
+    const [attacked, idle] = [
+      await plan(t, byKernel, 'memory.plan.mjs', version),
+      await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
+    ]
     t.deepEqual(attacked.breaches, [])
     t.true(attacked.calls > 3000, `${attacked.calls} calls`)
     t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
@@ -43,7 +46,12 @@ for (const [what, words, expected] of [
     const directory = tree(t, { file: 'x'.repeat(1000) })
     const guest = rawGuest({ preopens: { '/': directory } })
     const rights = RIGHTS.FILE
-    for (const [name, extra] of [['fd_read', []], ['fd_pread', [3n]], ['fd_write', []], ['fd_pwrite', [3n]]]) {
+    for (const [name, extra] of [
+      ['fd_read', []],
+      ['fd_pread', [3n]],
+      ['fd_write', []],
+      ['fd_pwrite', [3n]],
+    ]) {
       const fd = guest.open('file', { rights })
       lay(guest, words)
       const before = Buffer.from(guest.bytes)
@@ -63,9 +71,14 @@ test('offsets at and past 2^63 are refused and leave the file and its position',
   const far = [1n << 63n, (1n << 63n) + 1n, -1n, -2n].map((value) => BigInt.asIntN(64, value))
   for (const offset of far) {
     for (const [name, ...args] of [
-      ['fd_pread', fd, ...iovs, offset, 0], ['fd_pwrite', fd, ...iovs, offset, 0], ['fd_filestat_set_size', fd, offset],
-      ['fd_allocate', fd, offset, 1n], ['fd_allocate', fd, 1n, offset], ['fd_seek', fd, offset, 0, 0],
-    ]) t.true(['INVAL', 'FBIG'].includes(errnoName(guest.call[name](...args))), `${name} ${offset}`)
+      ['fd_pread', fd, ...iovs, offset, 0],
+      ['fd_pwrite', fd, ...iovs, offset, 0],
+      ['fd_filestat_set_size', fd, offset],
+      ['fd_allocate', fd, offset, 1n],
+      ['fd_allocate', fd, 1n, offset],
+      ['fd_seek', fd, offset, 0, 0],
+    ])
+      t.true(['INVAL', 'FBIG'].includes(errnoName(guest.call[name](...args))), `${name} ${offset}`)
     t.true(['SUCCESS', 'INVAL'].includes(errnoName(guest.call.fd_advise(fd, offset, offset, 0))))
   }
   t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
@@ -93,8 +106,10 @@ posix('a shared memory that grows under a read that waits is still the one that 
   const worker = new Worker(READER, { eval: true, workerData: { main, memory, stdin } })
   t.teardown(() => worker.terminate())
   t.deepEqual(await once(worker, 'message'), ['reading'])
-  const grower = new Worker('const { memory } = require("node:worker_threads").workerData; for (let i = 0; i < 500; i++) memory.grow(1)',
-    { eval: true, workerData: { memory } })
+  const grower = new Worker(
+    'const { memory } = require("node:worker_threads").workerData; for (let i = 0; i < 500; i++) memory.grow(1)',
+    { eval: true, workerData: { memory } },
+  )
   await once(grower, 'exit')
   await new Promise((resolve) => setTimeout(resolve, 50))
   writeSync(stdin, 'hello')
@@ -112,7 +127,8 @@ test('iovecs that another thread changes during the call give an errno or whole 
   Buffer.from(memory.buffer).write('file', 32)
   t.is(wasi.wasiImport.path_open(3, 0, 32, 4, OFLAGS.CREAT, RIGHTS.FD_READ | RIGHTS.FD_WRITE, 0n, 0, 40), 0)
   const fd = words[10]
-  const worker = new Worker(`
+  const worker = new Worker(
+    `
     const { workerData: { memory }, parentPort } = require('node:worker_threads')
     const words = new Uint32Array(memory.buffer)
     parentPort.postMessage('turning')
@@ -120,7 +136,9 @@ test('iovecs that another thread changes during the call give an errno or whole 
       for (const [at, length] of [[1024, 100], [65535, 1], [65536, 1], [0xfffffff0, 100], [1024, 0xffffffff], [65000, 537]]) {
         words[0] = at; words[1] = length; words[2] = length; words[3] = at
       }
-    }`, { eval: true, workerData: { memory } })
+    }`,
+    { eval: true, workerData: { memory } },
+  )
   t.teardown(() => worker.terminate())
   await once(worker, 'message')
   const answers = new Set()
@@ -137,8 +155,9 @@ test('iovecs that another thread changes during the call give an errno or whole 
 })
 
 for (const [how, swap] of Object.entries({
-  'kSetMemory': (wasi, memory) => wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kSetMemory')](memory),
-  'finalizeBindings': (wasi, memory) => {
+  kSetMemory: (wasi, memory) =>
+    wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kSetMemory')](memory),
+  finalizeBindings: (wasi, memory) => {
     wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kStarted')] = false
     wasi.finalizeBindings({ exports: {} }, { memory })
   },

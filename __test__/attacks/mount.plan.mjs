@@ -11,35 +11,90 @@ const { FD_READ, FD_WRITE } = RIGHTS
 
 /** Calls that open: what is expected with these oflags, to read and to write. */
 const opens = [
-  ['file', 0, 'SUCCESS', 'ROFS'], ['file', CREAT, 'SUCCESS', 'ROFS'], ['file', CREAT | EXCL, 'EXIST', 'EXIST'],
-  ['file', TRUNC, 'ROFS', 'ROFS'], ['file', TRUNC | CREAT, 'ROFS', 'ROFS'], ['file', DIRECTORY, 'NOTDIR', 'NOTDIR'],
-  ['file/', 0, 'NOTDIR', 'NOTDIR'], ['file/', CREAT, 'ISDIR', 'ISDIR'], ['file/x', CREAT, 'NOTDIR', 'NOTDIR'],
-  ['sub', 0, 'SUCCESS', 'ISDIR'], ['sub', DIRECTORY, 'SUCCESS', 'ISDIR'], ['sub', CREAT, 'ISDIR', 'ISDIR'],
-  ['sub', CREAT | EXCL, 'EXIST', 'EXIST'], ['sub', TRUNC, 'ISDIR', 'ISDIR'], ['sub/', CREAT, 'ISDIR', 'ISDIR'],
-  ['sub/..', CREAT, 'ISDIR', 'ISDIR'], ['sub/x', 0, 'SUCCESS', 'ROFS'], ['sub/../file', TRUNC, 'ROFS', 'ROFS'],
-  ['new', 0, 'NOENT', 'NOENT'], ['new', CREAT, 'ROFS', 'ROFS'], ['new', CREAT | EXCL, 'ROFS', 'ROFS'], ['new', TRUNC, 'NOENT', 'NOENT'],
-  ['sub/./', CREAT, 'ISDIR', 'ISDIR'], ['sub/./', CREAT | EXCL, 'EXIST', 'EXIST'], ['file/./', CREAT, 'NOTDIR', 'NOTDIR'],
-  ['new/.', CREAT, 'NOENT', 'NOENT'], ['new/./', CREAT, 'NOENT', 'NOENT'], ['dangling/.', CREAT, 'NOENT', 'NOENT'],
-  ['out/./', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'], ['link', DIRECTORY, 'NOTDIR', 'NOTDIR'],
-  ['new/', CREAT, 'ISDIR', 'ISDIR'], ['new/x', CREAT, 'NOENT', 'NOENT'], ['new/x/', CREAT, 'NOENT', 'NOENT'], ['sub/new', CREAT, 'ROFS', 'ROFS'],
-  ['link', 0, 'LOOP', 'LOOP'], ['link', CREAT, 'LOOP', 'LOOP'], ['link', CREAT | EXCL, 'EXIST', 'EXIST'],
-  ['dangling', CREAT, 'LOOP', 'LOOP'], ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
-  ['../outside/secret', 0, 'NOTCAPABLE', 'NOTCAPABLE'], ['../outside/new', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['file', 0, 'SUCCESS', 'ROFS'],
+  ['file', CREAT, 'SUCCESS', 'ROFS'],
+  ['file', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['file', TRUNC, 'ROFS', 'ROFS'],
+  ['file', TRUNC | CREAT, 'ROFS', 'ROFS'],
+  ['file', DIRECTORY, 'NOTDIR', 'NOTDIR'],
+  ['file/', 0, 'NOTDIR', 'NOTDIR'],
+  ['file/', CREAT, 'ISDIR', 'ISDIR'],
+  ['file/x', CREAT, 'NOTDIR', 'NOTDIR'],
+  ['sub', 0, 'SUCCESS', 'ISDIR'],
+  ['sub', DIRECTORY, 'SUCCESS', 'ISDIR'],
+  ['sub', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['sub', TRUNC, 'ISDIR', 'ISDIR'],
+  ['sub/', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub/..', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub/x', 0, 'SUCCESS', 'ROFS'],
+  ['sub/../file', TRUNC, 'ROFS', 'ROFS'],
+  ['new', 0, 'NOENT', 'NOENT'],
+  ['new', CREAT, 'ROFS', 'ROFS'],
+  ['new', CREAT | EXCL, 'ROFS', 'ROFS'],
+  ['new', TRUNC, 'NOENT', 'NOENT'],
+  ['sub/./', CREAT, 'ISDIR', 'ISDIR'],
+  ['sub/./', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['file/./', CREAT, 'NOTDIR', 'NOTDIR'],
+  ['new/.', CREAT, 'NOENT', 'NOENT'],
+  ['new/./', CREAT, 'NOENT', 'NOENT'],
+  ['dangling/.', CREAT, 'NOENT', 'NOENT'],
+  ['out/./', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['link', DIRECTORY, 'NOTDIR', 'NOTDIR'],
+  ['new/', CREAT, 'ISDIR', 'ISDIR'],
+  ['new/x', CREAT, 'NOENT', 'NOENT'],
+  ['new/x/', CREAT, 'NOENT', 'NOENT'],
+  ['sub/new', CREAT, 'ROFS', 'ROFS'],
+  ['link', 0, 'LOOP', 'LOOP'],
+  ['link', CREAT, 'LOOP', 'LOOP'],
+  ['link', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['dangling', CREAT, 'LOOP', 'LOOP'],
+  ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['../outside/secret', 0, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['../outside/new', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
   ['../outside/new', CREAT | EXCL, 'NOTCAPABLE', 'NOTCAPABLE'],
 ]
 /** The same with the last link followed. */
 const follows = [
-  ['link', 0, 'SUCCESS', 'ROFS'], ['link', CREAT, 'SUCCESS', 'ROFS'], ['link', CREAT | EXCL, 'EXIST', 'EXIST'], ['link', TRUNC, 'ROFS', 'ROFS'],
-  ['dangling', 0, 'NOENT', 'NOENT'], ['dangling', CREAT, 'ROFS', 'ROFS'], ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
-  ['loop', CREAT, 'LOOP', 'LOOP'], ['out', 0, 'NOTCAPABLE', 'NOTCAPABLE'], ['out', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
-  ['out', CREAT | EXCL, 'EXIST', 'EXIST'], ['out', TRUNC, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['link', 0, 'SUCCESS', 'ROFS'],
+  ['link', CREAT, 'SUCCESS', 'ROFS'],
+  ['link', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['link', TRUNC, 'ROFS', 'ROFS'],
+  ['dangling', 0, 'NOENT', 'NOENT'],
+  ['dangling', CREAT, 'ROFS', 'ROFS'],
+  ['dangling', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['loop', CREAT, 'LOOP', 'LOOP'],
+  ['out', 0, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['out', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
+  ['out', CREAT | EXCL, 'EXIST', 'EXIST'],
+  ['out', TRUNC, 'NOTCAPABLE', 'NOTCAPABLE'],
 ]
-const opening = (lookup) => ([name, oflags, reading, writing]) => [[reading, FD_READ], [writing, FD_WRITE], [writing, FD_READ | FD_WRITE]].map(
-  ([expected, rights]) => [expected, 'path_open', 3, lookup, name, oflags, rights, 0n, 0, 0])
+const opening =
+  (lookup) =>
+  ([name, oflags, reading, writing]) =>
+    [
+      [reading, FD_READ],
+      [writing, FD_WRITE],
+      [writing, FD_READ | FD_WRITE],
+    ].map(([expected, rights]) => [expected, 'path_open', 3, lookup, name, oflags, rights, 0n, 0, 0])
 
 /** Paths of something to be made, and what is wrong with them. */
-const makes = { file: 'EXIST', sub: 'EXIST', 'sub/x': 'EXIST', 'sub/..': 'EXIST', link: 'EXIST', dangling: 'EXIST', new: 'ROFS', 'sub/new': 'ROFS',
-  'new/x': 'NOENT', 'new/.': 'NOENT', 'dangling/.': 'NOENT', 'file/x': 'NOTDIR', '../outside/new': 'NOTCAPABLE', 'out/new': 'NOTCAPABLE' }
+const makes = {
+  file: 'EXIST',
+  sub: 'EXIST',
+  'sub/x': 'EXIST',
+  'sub/..': 'EXIST',
+  link: 'EXIST',
+  dangling: 'EXIST',
+  new: 'ROFS',
+  'sub/new': 'ROFS',
+  'new/x': 'NOENT',
+  'new/.': 'NOENT',
+  'dangling/.': 'NOENT',
+  'file/x': 'NOTDIR',
+  '../outside/new': 'NOTCAPABLE',
+  'out/new': 'NOTCAPABLE',
+}
 const making = ([name, expected]) => [
   [expected, 'path_create_directory', 3, name],
   [expected, 'path_symlink', 'x', 3, name],
@@ -48,7 +103,16 @@ const making = ([name, expected]) => [
 ]
 
 /** Paths of something to be removed or renamed, whether it is there or not. */
-const removes = { file: 'ROFS', sub: 'ROFS', 'sub/x': 'ROFS', link: 'ROFS', new: 'ROFS', 'new/x': 'NOENT', 'file/x': 'NOTDIR', '../outside/secret': 'NOTCAPABLE' }
+const removes = {
+  file: 'ROFS',
+  sub: 'ROFS',
+  'sub/x': 'ROFS',
+  link: 'ROFS',
+  new: 'ROFS',
+  'new/x': 'NOENT',
+  'file/x': 'NOTDIR',
+  '../outside/secret': 'NOTCAPABLE',
+}
 const removing = ([name, expected]) => [
   [expected, 'path_unlink_file', 3, name],
   [expected, 'path_remove_directory', 3, name],
@@ -98,6 +162,9 @@ const answers = calls.map(([expected, name, ...args]) => {
   const errno = guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg])))
   if (name === 'path_open' && errno === 0 && guest.u32(0) !== 5) guest.close(guest.u32(0))
   const [ofMount, ofOption = ofMount] = expected.split(' ')
-  return [`${name}(${args.join(', ')}) = ${errnoName(errno)}`, `${name}(${args.join(', ')}) = ${readonly ? ofOption : ofMount}`]
+  return [
+    `${name}(${args.join(', ')}) = ${errnoName(errno)}`,
+    `${name}(${args.join(', ')}) = ${readonly ? ofOption : ofMount}`,
+  ]
 })
 console.log(JSON.stringify(answers))

@@ -10,29 +10,44 @@ import { RESOLVERS, fixture, linux, missing, plan, run, works } from './box.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
 const { SYMLINK_FOLLOW } = LOOKUP
-const asker = (guest) => (name, ...args) => {
-  guest.reset()
-  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-}
+const asker =
+  (guest) =>
+  (name, ...args) => {
+    guest.reset()
+    return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+  }
 /** Takes rights from a descriptor, of its own and of what it passes on. */
 const without = (guest, fd, taken, inherited = taken) => {
   const { base, inheriting } = guest.fdstat(fd)
   guest.must('fd_fdstat_set_rights', fd, base & ~taken, inheriting & ~inherited)
 }
 const WRITING = RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_FILESTAT_SET_SIZE | RIGHTS.FD_DATASYNC
-const CHANGING = RIGHTS.PATH_CREATE_DIRECTORY | RIGHTS.PATH_CREATE_FILE | RIGHTS.PATH_LINK_SOURCE | RIGHTS.PATH_LINK_TARGET |
-  RIGHTS.PATH_RENAME_SOURCE | RIGHTS.PATH_RENAME_TARGET | RIGHTS.PATH_FILESTAT_SET_SIZE | RIGHTS.PATH_FILESTAT_SET_TIMES |
-  RIGHTS.PATH_SYMLINK | RIGHTS.PATH_REMOVE_DIRECTORY | RIGHTS.PATH_UNLINK_FILE
+const CHANGING =
+  RIGHTS.PATH_CREATE_DIRECTORY |
+  RIGHTS.PATH_CREATE_FILE |
+  RIGHTS.PATH_LINK_SOURCE |
+  RIGHTS.PATH_LINK_TARGET |
+  RIGHTS.PATH_RENAME_SOURCE |
+  RIGHTS.PATH_RENAME_TARGET |
+  RIGHTS.PATH_FILESTAT_SET_SIZE |
+  RIGHTS.PATH_FILESTAT_SET_TIMES |
+  RIGHTS.PATH_SYMLINK |
+  RIGHTS.PATH_REMOVE_DIRECTORY |
+  RIGHTS.PATH_UNLINK_FILE
 
 function two(t) {
-  const top = tree(t, { 'one/file': 'one', 'one/deep/inner/x': 'x', 'two/file': 'two', 'secret': 'secret' })
+  const top = tree(t, { 'one/file': 'one', 'one/deep/inner/x': 'x', 'two/file': 'two', secret: 'secret' })
   const guest = rawGuest({ preopens: { '/one': join(top, 'one'), '/two': join(top, 'two') } })
   return { top, guest, ask: asker(guest) }
 }
 
 posix('a link that is moved to another preopen leads nowhere new', (t) => {
   const { top, ask } = two(t)
-  for (const [target, made] of [['../../secret', 'deep/inner/link'], ['../../file', 'deep/inner/near'], ['../two/file', 'deep/side']]) {
+  for (const [target, made] of [
+    ['../../secret', 'deep/inner/link'],
+    ['../../file', 'deep/inner/near'],
+    ['../two/file', 'deep/side'],
+  ]) {
     t.is(ask('path_symlink', target, 3, made), 'SUCCESS')
     t.is(ask('path_rename', 3, made, 4, 'moved'), 'SUCCESS')
     t.is(ask('path_open', 4, SYMLINK_FOLLOW, 'moved', 0, RIGHTS.FD_READ, 0n, 0, 0), 'NOTCAPABLE', target)
@@ -46,7 +61,12 @@ posix('.. does not lead from one preopen to another, nor from a directory that w
   const { guest, ask } = two(t)
   const inner = guest.open('deep/inner', { rights: 0n })
   t.is(ask('path_rename', 3, 'deep/inner', 4, 'inner'), 'SUCCESS')
-  for (const [fd, path] of [[3, '../two/file'], [4, '../one/file'], [inner, '../file'], [inner, '..']]) {
+  for (const [fd, path] of [
+    [3, '../two/file'],
+    [4, '../one/file'],
+    [inner, '../file'],
+    [inner, '..'],
+  ]) {
     t.is(ask('path_open', fd, 0, path, 0, 0n, 0n, 0, 0), 'NOTCAPABLE', path)
     t.is(ask('path_rename', fd, path, 3, 'taken'), 'NOTCAPABLE', path)
     t.is(ask('path_link', fd, 0, path, 3, 'taken'), 'NOTCAPABLE', path)
@@ -57,7 +77,11 @@ posix('from a preopen that may not change anything nothing is moved or linked to
   const { guest, ask, top } = two(t)
   without(guest, 3, CHANGING, CHANGING | WRITING)
   const fd = guest.open('deep', { rights: 0n })
-  for (const [from, path] of [[3, 'file'], [3, 'deep/inner/x'], [fd, 'inner/x']]) {
+  for (const [from, path] of [
+    [3, 'file'],
+    [3, 'deep/inner/x'],
+    [fd, 'inner/x'],
+  ]) {
     t.is(ask('path_link', from, 0, path, 4, 'taken'), 'NOTCAPABLE', path)
     t.is(ask('path_link', from, SYMLINK_FOLLOW, path, 4, 'taken'), 'NOTCAPABLE', path)
     t.is(ask('path_rename', from, path, 4, 'taken'), 'NOTCAPABLE', path)
@@ -71,13 +95,17 @@ posix('from a preopen that may not change anything nothing is moved or linked to
 })
 
 for (const [how, oflags, rights] of [
-  ['TRUNC to read', OFLAGS.TRUNC, RIGHTS.FD_READ], ['TRUNC to write', OFLAGS.TRUNC, RIGHTS.FD_WRITE], ['TRUNC for nothing', OFLAGS.TRUNC, 0n],
-  ['TRUNC and CREAT', OFLAGS.TRUNC | OFLAGS.CREAT, RIGHTS.FD_WRITE], ['TRUNC, CREAT and EXCL', OFLAGS.TRUNC | OFLAGS.CREAT | OFLAGS.EXCL, 0n],
+  ['TRUNC to read', OFLAGS.TRUNC, RIGHTS.FD_READ],
+  ['TRUNC to write', OFLAGS.TRUNC, RIGHTS.FD_WRITE],
+  ['TRUNC for nothing', OFLAGS.TRUNC, 0n],
+  ['TRUNC and CREAT', OFLAGS.TRUNC | OFLAGS.CREAT, RIGHTS.FD_WRITE],
+  ['TRUNC, CREAT and EXCL', OFLAGS.TRUNC | OFLAGS.CREAT | OFLAGS.EXCL, 0n],
 ]) {
   test(`${how} is NOTCAPABLE without the right to set sizes, and cuts nothing`, (t) => {
     const { guest, ask, top } = two(t)
     without(guest, 3, RIGHTS.PATH_FILESTAT_SET_SIZE, 0n)
-    for (const lookup of [0, SYMLINK_FOLLOW]) t.is(ask('path_open', 3, lookup, 'file', oflags, rights, 0n, 0, 0), 'NOTCAPABLE')
+    for (const lookup of [0, SYMLINK_FOLLOW])
+      t.is(ask('path_open', 3, lookup, 'file', oflags, rights, 0n, 0, 0), 'NOTCAPABLE')
     t.is(readFileSync(join(top, 'one/file'), 'utf8'), 'one')
   })
 }
@@ -101,7 +129,8 @@ test('a number that is taken over while its directory is being listed is what to
 
 // In a process of its own, where nobody else opens anything.
 ;(linux ? test : test.skip)('numbers that are taken over and reused for long keep nothing open', async (t) => {
-  const ran = await node(`
+  const ran = await node(
+    `
     import { openDescriptors, rawGuest } from './__test__/support/guest.mjs'
     const guest = rawGuest({ preopens: { '/': process.argv[1] } })
     const before = openDescriptors()
@@ -113,14 +142,18 @@ test('a number that is taken over while its directory is being listed is what to
       guest.reset()
       if (one !== 4 || other !== 5) throw new Error([one, other])
     }
-    console.log(openDescriptors() - before)`, { module: true, args: [tree(t, { 'sub/x': '', file: 'text' })] })
+    console.log(openDescriptors() - before)`,
+    { module: true, args: [tree(t, { 'sub/x': '', file: 'text' })] },
+  )
   t.deepEqual([ran.stdout, ran.stderr], ['0\n', ''])
 })
 
 const mounts = (() => {
   if (!linux) return 'this system has no bind mounts'
   try {
-    execFileSync('unshare', ['-rm', 'sh', '-c', 'mount --bind -o ro /tmp /tmp && mount -o remount,bind,ro /tmp'], { stdio: 'ignore' })
+    execFileSync('unshare', ['-rm', 'sh', '-c', 'mount --bind -o ro /tmp /tmp && mount -o remount,bind,ro /tmp'], {
+      stdio: 'ignore',
+    })
     return null
   } catch {
     return 'unshare cannot make a mount here'
@@ -141,9 +174,15 @@ else {
 /** A box, and what must hold after the calls of mount.plan.mjs. */
 function unwritable(t) {
   const { box, outside, seen, inside } = fixture(t, {
-    files: { 'sub/x': 'x' }, links: { link: 'file', dangling: 'nothing', loop: 'loop', out: '../outside' },
+    files: { 'sub/x': 'x' },
+    links: { link: 'file', dangling: 'nothing', loop: 'loop', out: '../outside' },
   })
-  const state = () => [seen(), [...inside()], readFileSync(join(box, 'file'), 'utf8'), ['', 'file', 'sub', 'sub/x', 'link'].map((name) => lstatSync(join(box, name)).mtimeMs)]
+  const state = () => [
+    seen(),
+    [...inside()],
+    readFileSync(join(box, 'file'), 'utf8'),
+    ['', 'file', 'sub', 'sub/x', 'link'].map((name) => lstatSync(join(box, name)).mtimeMs),
+  ]
   const before = state()
   const unchanged = (answers) => {
     t.true(answers.length > 150)
@@ -163,12 +202,30 @@ for (const resolver of Object.keys(RESOLVERS)) {
   } else console.log(`read-only preopens are not compared with mounts ${resolver}: ${lacks}`)
 }
 
-const fuse = linux && works('unshare', '-rm', 'sh', '-c', `exec 3<>/dev/fuse && d=$(mktemp -d) &&
-  mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none "$d"; made=$?; umount -l "$d"; rmdir "$d"; exit $made`)
+const fuse =
+  linux &&
+  works(
+    'unshare',
+    '-rm',
+    'sh',
+    '-c',
+    `exec 3<>/dev/fuse && d=$(mktemp -d) &&
+  mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none "$d"; made=$?; umount -l "$d"; rmdir "$d"; exit $made`,
+  )
 if (!fuse) console.log('directories with one serial number are not attacked: no FUSE file system can be mounted here')
-;(fuse ? test : test.skip)('directories that have one serial number are two preopens, and each is opened once', async (t) => {
-  const script = fileURLToPath(new URL('serials.plan.mjs', import.meta.url))
-  const ran = await run('unshare', ['-rm', process.execPath, script, tree(t, {})])
-  t.is(ran.code, 0, ran.stderr)
-  t.deepEqual(JSON.parse(ran.stdout), { seen: [['secret', 'NOENT'], ['NOENT', 'public']], opened: 0, guests: 5 })
-})
+;(fuse ? test : test.skip)(
+  'directories that have one serial number are two preopens, and each is opened once',
+  async (t) => {
+    const script = fileURLToPath(new URL('serials.plan.mjs', import.meta.url))
+    const ran = await run('unshare', ['-rm', process.execPath, script, tree(t, {})])
+    t.is(ran.code, 0, ran.stderr)
+    t.deepEqual(JSON.parse(ran.stdout), {
+      seen: [
+        ['secret', 'NOENT'],
+        ['NOENT', 'public'],
+      ],
+      opened: 0,
+      guests: 5,
+    })
+  },
+)

@@ -10,9 +10,12 @@ import { fixture } from './box.mjs'
 const [family, milliseconds] = process.argv.slice(2)
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
-const { box, top, seen } = fixture({ teardown: (action) => teardowns.push(action) }, {
-  links: { 'other': '../outside', 'mine-link': 'in/file', 'out-link': '../outside/secret' },
-})
+const { box, top, seen } = fixture(
+  { teardown: (action) => teardowns.push(action) },
+  {
+    links: { other: '../outside', 'mine-link': 'in/file', 'out-link': '../outside/secret' },
+  },
+)
 mkdirSync(join(box, 'flip'))
 mkdirSync(join(box, 'in/deep/er'), { recursive: true })
 for (const name of ['secret', 'victim', 'other-name']) writeFileSync(join(box, 'flip', name), 'inside')
@@ -21,9 +24,23 @@ writeFileSync(join(box, 'leaf'), 'inside')
 
 /** Renames, in a circle: the one that is `flip` is the directory, then the link; `in/deep` leaves and comes back. */
 const circles = {
-  flip: [['flip', 'spare'], ['other', 'flip'], ['flip', 'other'], ['spare', 'flip']],
-  leaf: [['leaf-link', 'leaf-spare'], ['leaf', 'leaf-kept'], ['leaf-spare', 'leaf'], ['leaf', 'leaf-link'], ['leaf-kept', 'leaf']],
-  deep: [['in/deep', '../outside/moved'], ['../outside/moved', 'in/deep']],
+  flip: [
+    ['flip', 'spare'],
+    ['other', 'flip'],
+    ['flip', 'other'],
+    ['spare', 'flip'],
+  ],
+  leaf: [
+    ['leaf-link', 'leaf-spare'],
+    ['leaf', 'leaf-kept'],
+    ['leaf-spare', 'leaf'],
+    ['leaf', 'leaf-link'],
+    ['leaf-kept', 'leaf'],
+  ],
+  deep: [
+    ['in/deep', '../outside/moved'],
+    ['../outside/moved', 'in/deep'],
+  ],
 }
 
 const guest = rawGuest({ preopens: { '/': box } })
@@ -31,7 +48,9 @@ const answered = {}
 const breaches = new Set()
 const ask = (name, ...args) => {
   guest.reset()
-  const errno = errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+  const errno = errnoName(
+    guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))),
+  )
   answered[errno] = (answered[errno] ?? 0) + 1
   return errno
 }
@@ -42,75 +61,103 @@ const open = (path, { lookup = SYMLINK_FOLLOW, oflags = 0, rights = RIGHTS.FD_RE
   guest.close(fd)
 }
 const stat = (path, lookup) => {
-  if (ask('path_filestat_get', 3, lookup, path, 0) === 'SUCCESS' && guest.record('FILESTAT', 0).size === 1000n) breaches.add(`saw ${path}`)
+  if (ask('path_filestat_get', 3, lookup, path, 0) === 'SUCCESS' && guest.record('FILESTAT', 0).size === 1000n)
+    breaches.add(`saw ${path}`)
 }
 const FAMILIES = {
-  open: ['flip', () => {
-    open('flip/secret')
-    open('flip/secret', { lookup: 0 })
-    open('flip/secret', { oflags: OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
-  }],
-  stat: ['flip', () => {
-    stat('flip/secret', 0)
-    stat('flip/secret', SYMLINK_FOLLOW)
-    ask('path_filestat_set_times', 3, 0, 'flip/secret', 1n, 1n, 5)
-    ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'flip/secret', 1n, 1n, 5)
-    if (ask('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a link')
-  }],
-  create: ['flip', () => {
-    open('flip/new', { oflags: OFLAGS.CREAT, rights: RIGHTS.FD_WRITE })
-    ask('path_create_directory', 3, 'flip/made')
-    ask('path_symlink', 'x', 3, 'flip/linked')
-    for (const name of ['flip/new', 'flip/linked']) ask('path_unlink_file', 3, name)
-    ask('path_remove_directory', 3, 'flip/made')
-  }],
-  rename: ['flip', () => {
-    ask('path_rename', 3, 'file', 3, 'flip/victim')
-    ask('path_rename', 3, 'flip/victim', 3, 'file')
-    ask('path_rename', 3, 'flip/other-name', 3, 'flip/secret')
-    ask('path_rename', 3, 'flip/secret', 3, 'flip/other-name')
-  }],
-  link: ['flip', () => {
-    ask('path_link', 3, 0, 'in/file', 3, 'flip/hard')
-    ask('path_link', 3, SYMLINK_FOLLOW, 'flip/secret', 3, 'taken')
-    ask('path_link', 3, 0, 'flip/secret', 3, 'taken-too')
-    for (const name of ['taken', 'taken-too']) stat(name, 0)
-    for (const name of ['taken', 'taken-too', 'flip/hard']) ask('path_unlink_file', 3, name)
-  }],
-  unlink: ['flip', () => {
-    ask('path_unlink_file', 3, 'flip/victim')
-    ask('path_remove_directory', 3, 'flip/deep/er')
-    ask('path_link', 3, 0, 'in/file', 3, 'flip/victim')
-  }],
-  leaf: ['leaf', () => {
-    open('leaf')
-    open('leaf', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
-    open('leaf', { lookup: 0, oflags: OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
-    stat('leaf', SYMLINK_FOLLOW)
-    ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'leaf', 1n, 1n, 5)
-    if (ask('path_link', 3, SYMLINK_FOLLOW, 'leaf', 3, 'taken') === 'SUCCESS') stat('taken', SYMLINK_FOLLOW)
-    ask('path_unlink_file', 3, 'taken')
-  }],
-  moved: ['deep', () => {
-    open('in/deep/er/../../../secret')
-    open('in/deep/../../secret')
-    stat('in/deep/er/../../../secret', 0)
-    ask('path_create_directory', 3, 'in/deep/../../stolen')
-    ask('path_remove_directory', 3, 'stolen')
-    stat('in/deep/er/../../file', 0)
-  }],
+  open: [
+    'flip',
+    () => {
+      open('flip/secret')
+      open('flip/secret', { lookup: 0 })
+      open('flip/secret', { oflags: OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
+    },
+  ],
+  stat: [
+    'flip',
+    () => {
+      stat('flip/secret', 0)
+      stat('flip/secret', SYMLINK_FOLLOW)
+      ask('path_filestat_set_times', 3, 0, 'flip/secret', 1n, 1n, 5)
+      ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'flip/secret', 1n, 1n, 5)
+      if (ask('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a link')
+    },
+  ],
+  create: [
+    'flip',
+    () => {
+      open('flip/new', { oflags: OFLAGS.CREAT, rights: RIGHTS.FD_WRITE })
+      ask('path_create_directory', 3, 'flip/made')
+      ask('path_symlink', 'x', 3, 'flip/linked')
+      for (const name of ['flip/new', 'flip/linked']) ask('path_unlink_file', 3, name)
+      ask('path_remove_directory', 3, 'flip/made')
+    },
+  ],
+  rename: [
+    'flip',
+    () => {
+      ask('path_rename', 3, 'file', 3, 'flip/victim')
+      ask('path_rename', 3, 'flip/victim', 3, 'file')
+      ask('path_rename', 3, 'flip/other-name', 3, 'flip/secret')
+      ask('path_rename', 3, 'flip/secret', 3, 'flip/other-name')
+    },
+  ],
+  link: [
+    'flip',
+    () => {
+      ask('path_link', 3, 0, 'in/file', 3, 'flip/hard')
+      ask('path_link', 3, SYMLINK_FOLLOW, 'flip/secret', 3, 'taken')
+      ask('path_link', 3, 0, 'flip/secret', 3, 'taken-too')
+      for (const name of ['taken', 'taken-too']) stat(name, 0)
+      for (const name of ['taken', 'taken-too', 'flip/hard']) ask('path_unlink_file', 3, name)
+    },
+  ],
+  unlink: [
+    'flip',
+    () => {
+      ask('path_unlink_file', 3, 'flip/victim')
+      ask('path_remove_directory', 3, 'flip/deep/er')
+      ask('path_link', 3, 0, 'in/file', 3, 'flip/victim')
+    },
+  ],
+  leaf: [
+    'leaf',
+    () => {
+      open('leaf')
+      open('leaf', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
+      open('leaf', { lookup: 0, oflags: OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
+      stat('leaf', SYMLINK_FOLLOW)
+      ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'leaf', 1n, 1n, 5)
+      if (ask('path_link', 3, SYMLINK_FOLLOW, 'leaf', 3, 'taken') === 'SUCCESS') stat('taken', SYMLINK_FOLLOW)
+      ask('path_unlink_file', 3, 'taken')
+    },
+  ],
+  moved: [
+    'deep',
+    () => {
+      open('in/deep/er/../../../secret')
+      open('in/deep/../../secret')
+      stat('in/deep/er/../../../secret', 0)
+      ask('path_create_directory', 3, 'in/deep/../../stolen')
+      ask('path_remove_directory', 3, 'stolen')
+      stat('in/deep/er/../../file', 0)
+    },
+  ],
 }
 const [circle, act] = FAMILIES[family]
 const before = seen()
 const stop = new Int32Array(new SharedArrayBuffer(8))
-const worker = new Worker(`
+const worker = new Worker(
+  `
   const { workerData: { box, circle, stop } } = require('node:worker_threads')
   const { renameSync } = require('node:fs')
   const at = (name) => box + '/' + name
   while (Atomics.load(stop, 0) === 0) {
     for (const [from, to] of circle) try { renameSync(at(from), at(to)) } catch {}
     Atomics.add(stop, 1, 1)
-  }`, { eval: true, workerData: { box, circle: circles[circle], stop } })
+  }`,
+  { eval: true, workerData: { box, circle: circles[circle], stop } },
+)
 while (Atomics.load(stop, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 const end = Date.now() + Number(milliseconds)
 while (Date.now() < end) for (let i = 0; i < 50; i++) act()
@@ -118,7 +165,8 @@ Atomics.store(stop, 0, 1)
 await new Promise((resolve) => worker.once('exit', resolve))
 
 // A moving directory changes the times of those it moves through, and nothing else.
-const steady = (lines) => (circle === 'flip' || circle === 'leaf' ? lines : lines.map((line) => line.replace(/^(outside \d+ \d+) .*/, '$1')))
+const steady = (lines) =>
+  circle === 'flip' || circle === 'leaf' ? lines : lines.map((line) => line.replace(/^(outside \d+ \d+) .*/, '$1'))
 if (String(steady(seen())) !== String(steady(before))) breaches.add('what is outside has changed')
 console.log(JSON.stringify({ answered, turns: stop[1], breaches: [...breaches] }))
 for (const teardown of teardowns) teardown()

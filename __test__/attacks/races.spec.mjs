@@ -12,21 +12,30 @@ for (const resolver of resolvers.filter(missing)) console.log(`races ${resolver}
 const posix = process.platform === 'win32' ? test.skip : test
 
 for (const [family, what] of Object.entries({
-  open: 'opened', stat: 'looked at', create: 'made', rename: 'renamed', link: 'linked', unlink: 'removed',
-  leaf: 'reached by a name that is a file and then a link out', moved: 'reached by .. from a directory that is moved out',
+  open: 'opened',
+  stat: 'looked at',
+  create: 'made',
+  rename: 'renamed',
+  link: 'linked',
+  unlink: 'removed',
+  leaf: 'reached by a name that is a file and then a link out',
+  moved: 'reached by .. from a directory that is moved out',
 })) {
   // Both ways to resolve a path at the same time, each in a process of its own.
   const possible = resolvers.filter((resolver) => missing(resolver) === null)
-  ;(possible.length ? test.serial : test.serial.skip)(`nothing outside is ${what} while names are turned around`, async (t) => {
-    const run = (resolver) => plan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))
-    for (const { breaches, answered, turns } of await Promise.all(possible.map(run))) {
-      t.deepEqual(breaches, [])
-      // The race was one: both sides of the name were met.
-      t.true(turns > 50, `${turns} turns`)
-      t.true(answered.SUCCESS > 0, JSON.stringify(answered))
-      if (family !== 'moved') t.true(answered.NOTCAPABLE > 0, JSON.stringify(answered))
-    }
-  })
+  ;(possible.length ? test.serial : test.serial.skip)(
+    `nothing outside is ${what} while names are turned around`,
+    async (t) => {
+      const run = (resolver) => plan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))
+      for (const { breaches, answered, turns } of await Promise.all(possible.map(run))) {
+        t.deepEqual(breaches, [])
+        // The race was one: both sides of the name were met.
+        t.true(turns > 50, `${turns} turns`)
+        t.true(answered.SUCCESS > 0, JSON.stringify(answered))
+        if (family !== 'moved') t.true(answered.NOTCAPABLE > 0, JSON.stringify(answered))
+      }
+    },
+  )
 }
 
 /** Each call through the name `turned`, which was a directory when it was last used. */
@@ -47,7 +56,8 @@ const through = (name) => [
 posix('a directory that became a link between two calls leads nowhere, and its handle stays what it was', (t) => {
   const { box, seen } = fixture(t, { files: { 'turned/own': 'inside', 'turned/secret': 'inside' } })
   const guest = rawGuest({ preopens: { '/': box } })
-  const ask = (name, ...args) => errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+  const ask = (name, ...args) =>
+    errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
   const fd = guest.open('turned', { rights: 0n })
   t.is(guest.filestat(3, 'turned/secret').size, 6n)
   renameSync(join(box, 'turned'), join(box, 'kept'))
@@ -61,7 +71,8 @@ posix('a directory that became a link between two calls leads nowhere, and its h
 posix('a handle whose directory is moved out does not lead to its new neighbours, by any call', (t) => {
   const { box, outside, seen } = fixture(t, { files: { 'moving/deep/file': 'moved' } })
   const guest = rawGuest({ preopens: { '/': box } })
-  const ask = (name, ...args) => errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+  const ask = (name, ...args) =>
+    errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
   const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
   renameSync(join(box, 'moving'), join(outside, 'moving'))
   const before = seen()
@@ -77,12 +88,15 @@ posix('a handle whose directory is moved out does not lead to its new neighbours
 })
 
 // `..` among the entries of a directory that was moved out: its serial number is that of a directory outside.
-;(linux ? test : test.skip)('the entries of a directory that is moved out do not tell the number of the one above', (t) => {
-  const { box, outside } = fixture(t)
-  mkdirSync(join(box, 'moving'))
-  const guest = rawGuest({ preopens: { '/': box } })
-  const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
-  renameSync(join(box, 'moving'), join(outside, 'moving'))
-  const above = guest.readdir(fd).find(({ name }) => name === '..')
-  t.not(above.ino, statSync(outside, { bigint: true }).ino)
-})
+;(linux ? test : test.skip)(
+  'the entries of a directory that is moved out do not tell the number of the one above',
+  (t) => {
+    const { box, outside } = fixture(t)
+    mkdirSync(join(box, 'moving'))
+    const guest = rawGuest({ preopens: { '/': box } })
+    const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
+    renameSync(join(box, 'moving'), join(outside, 'moving'))
+    const above = guest.readdir(fd).find(({ name }) => name === '..')
+    t.not(above.ino, statSync(outside, { bigint: true }).ino)
+  },
+)

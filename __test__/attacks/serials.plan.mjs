@@ -15,8 +15,9 @@ const NODES = {
   4: { ino: 4n, text: 'secret' },
   5: { ino: 5n, text: 'public' },
 }
-const [LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, OPENDIR, RELEASEDIR, BATCH_FORGET] =
-  [1, 2, 3, 14, 15, 18, 25, 26, 27, 29, 42]
+const [LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, OPENDIR, RELEASEDIR, BATCH_FORGET] = [
+  1, 2, 3, 14, 15, 18, 25, 26, 27, 29, 42,
+]
 const [ENOENT, ENOSYS] = [2, 38]
 
 /** A fuse_attr, after so many bytes. */
@@ -93,11 +94,13 @@ if (directory === undefined) {
   // Only the server has it now: when that ends, nothing waits for its answers.
   closeSync(device)
   const guests = ['a', 'b'].map((name) => rawGuest({ preopens: { '/': `${directory}/${name}` } }))
-  const seen = guests.map((guest) => ['in-a', 'in-b'].map((name) => {
-    guest.reset()
-    const errno = errnoName(guest.call.path_open(3, 0, ...guest.put(name), 0, 2n, 0n, 0, 0))
-    return errno === 'SUCCESS' ? guest.read(guest.u32(0), 99) : errno
-  }))
+  const seen = guests.map((guest) =>
+    ['in-a', 'in-b'].map((name) => {
+      guest.reset()
+      const errno = errnoName(guest.call.path_open(3, 0, ...guest.put(name), 0, 2n, 0n, 0, 0))
+      return errno === 'SUCCESS' ? guest.read(guest.u32(0), 99) : errno
+    }),
+  )
   const before = openDescriptors()
   const more = ['a', 'b', 'a'].map((name) => rawGuest({ preopens: { '/': `${directory}/${name}` } }))
   console.log(JSON.stringify({ seen, opened: openDescriptors() - before, guests: guests.length + more.length }))

@@ -1,7 +1,9 @@
 // A worker that never ends by itself: it loads the addon, makes sandboxes and runs guests, again and again. Each step
 // counts itself while `struck` is set, so that a worker that runs on after its end can be seen.
 
-const { workerData: { main, shared, guest } } = require('node:worker_threads')
+const {
+  workerData: { main, shared, guest },
+} = require('node:worker_threads')
 
 const [STARTED, STRUCK, RAN_ON] = [0, 1, 2]
 const step = () => {
@@ -22,19 +24,40 @@ const options = (version, trace) => ({
   version,
   args: ['guest', text('argument')],
   env: { NAME: text('value') },
-  preopens: { '/': __dirname, '/same': { path: __dirname, get readonly() { return step(), true } } },
+  preopens: {
+    '/': __dirname,
+    '/same': {
+      path: __dirname,
+      get readonly() {
+        return (step(), true)
+      },
+    },
+  },
   stdin: ['one', 'two'],
   stdout: step,
   stderr: { write: step },
-  get clock() { return step(), { realtime: () => (step(), 5n), monotonic: () => process.hrtime.bigint() } },
+  get clock() {
+    return (step(), { realtime: () => (step(), 5n), monotonic: () => process.hrtime.bigint() })
+  },
   random: { seed: 1 },
   limits: { openFiles: 10 },
   trace: trace ? step : undefined,
-  get returnOnExit() { return step(), true },
+  get returnOnExit() {
+    return (step(), true)
+  },
 })
 const REFUSED = [
-  { version: 3 }, { args: 1 }, { args: [Object.create(null)] }, { env: { NAME: Symbol('text') } }, { preopens: { '/': text('./missing') } },
-  { preopens: { '/': { path: '/', other: 1 } } }, { stdin: 1.5 }, { stdout: {} }, { sockets: 1 }, { random: { seed: -1 } }, { limits: { other: 1 } },
+  { version: 3 },
+  { args: 1 },
+  { args: [Object.create(null)] },
+  { env: { NAME: Symbol('text') } },
+  { preopens: { '/': text('./missing') } },
+  { preopens: { '/': { path: '/', other: 1 } } },
+  { stdin: 1.5 },
+  { stdout: {} },
+  { sockets: 1 },
+  { random: { seed: -1 } },
+  { limits: { other: 1 } },
 ]
 
 Atomics.store(shared, STARTED, 1)
@@ -53,6 +76,14 @@ for (let turn = 0; ; turn++) {
   }
   for (const refused of REFUSED) attempt(() => new WASI(refused))
   attempt(() => new WASI().wasiImport.fd_close(3))
-  attempt(() => new WASI({ version: 'preview1' }).start({ get exports() { return step(), { memory, _start: step } } }))
-  attempt(() => new WASI({ version: 'preview1', stdout: 'pipe' }).initialize({ exports: { memory, _initialize: step } }))
+  attempt(() =>
+    new WASI({ version: 'preview1' }).start({
+      get exports() {
+        return (step(), { memory, _start: step })
+      },
+    }),
+  )
+  attempt(() =>
+    new WASI({ version: 'preview1', stdout: 'pipe' }).initialize({ exports: { memory, _initialize: step } }),
+  )
 }

@@ -76,7 +76,10 @@ const STRIKES = {
     return steps > 1 ? `ran on for ${steps} steps` : null
   },
   async exit() {
-    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'child'], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'child'], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     const stderr = child.stderr.toArray()
     const exited = once(child, 'exit')
     const ended = await inTime(exited)

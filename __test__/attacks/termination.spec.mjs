@@ -43,7 +43,19 @@ const PRELUDE = `
   }`
 const option = (name) => `new (require(main).WASI)({ get ${name}() { hang() } })`
 const NAMES = [
-  'version', 'args', 'env', 'preopens', 'stdin', 'stdout', 'stderr', 'sockets', 'clock', 'random', 'limits', 'trace', 'returnOnExit',
+  'version',
+  'args',
+  'env',
+  'preopens',
+  'stdin',
+  'stdout',
+  'stderr',
+  'sockets',
+  'clock',
+  'random',
+  'limits',
+  'trace',
+  'returnOnExit',
 ]
 
 /** Scripts that hang in JavaScript which native code has called, by what that JavaScript is. */
@@ -71,23 +83,26 @@ const SCRIPTS = {
   'Error.prepareStackTrace': 'Error.prepareStackTrace = hang; make({ version: 3 })',
   'process.permission.has': `Object.defineProperty(process, 'permission', { value: { has: hang } }); make()`,
   'the getter of process.permission': `Object.defineProperty(process, 'permission', { get: hang }); make()`,
-  'the setter of wasiImport of a subclass': 'new (class extends require(main).WASI { set wasiImport(value) { hang() } })()',
+  'the setter of wasiImport of a subclass':
+    'new (class extends require(main).WASI { set wasiImport(value) { hang() } })()',
   'Symbol.hasInstance of the class': `Object.defineProperty(require(main).WASI, Symbol.hasInstance, { value: hang }); make()`,
   'the getter of wasiImport': `Object.defineProperty(make(), 'wasiImport', { get: hang }).getImportObject()`,
   'the getter of exports': 'make().start({ get exports() { hang() } })',
   'the getter of memory': 'make().start({ exports: { get memory() { hang() } } })',
   'the getter of _start': 'make().start({ exports: { memory, get _start() { hang() } } })',
   'the getter of _initialize': 'make().start({ exports: { memory, _start() {}, get _initialize() { hang() } } })',
-  '_start': 'make().start({ exports: { memory, _start: hang } })',
-  '_initialize': 'make().initialize({ exports: { memory, _initialize: hang } })',
-  'the getter of a memory for finalizeBindings': 'make().finalizeBindings({ exports: {} }, { get memory() { hang() } })',
-  'finalizeBindings of a subclass': 'new (class extends require(main).WASI { finalizeBindings() { hang() } })().start({})',
-  'stdin': `start('read', { stdin: hang })`,
+  _start: 'make().start({ exports: { memory, _start: hang } })',
+  _initialize: 'make().initialize({ exports: { memory, _initialize: hang } })',
+  'the getter of a memory for finalizeBindings':
+    'make().finalizeBindings({ exports: {} }, { get memory() { hang() } })',
+  'finalizeBindings of a subclass':
+    'new (class extends require(main).WASI { finalizeBindings() { hang() } })().start({})',
+  stdin: `start('read', { stdin: hang })`,
   'the iterator of stdin': `start('read', { stdin: { *[Symbol.iterator]() { hang() } } })`,
   'what stdin returned by mistake': `start('read', { stdin: () => ({ get constructor() { hang() } }) })`,
   'return() of the iterator of stdin': `
     start('read', { stdin: { [Symbol.iterator]: () => ({ next: () => ({ value: 'x' }), return: hang }) } }).close()`,
-  'stdout': `start('write', { stdout: hang })`,
+  stdout: `start('write', { stdout: hang })`,
   'the stream of stdout': `start('write', { stdout: { write: hang } })`,
   'a clock': `start('time', { clock: { realtime: hang } })`,
   'what a clock returned by mistake': `start('time', { clock: { realtime: () => ({ get constructor() { hang() } }) } })`,
@@ -139,10 +154,23 @@ for (const [what, script] of Object.entries(SCRIPTS)) {
 // A timeout of node:vm terminates JavaScript as well. JavaScript may run again afterwards, as it may not in a worker that
 // ends: an exception made from such a termination could be caught.
 const TIMED = [
-  'toString of an argument', 'toString of a variable', 'the getter of a variable', 'the getter of write',
-  'the getter of a constructor that a message names', 'the getter of exports', '_start', '_initialize',
-  'finalizeBindings of a subclass', 'stdin', 'stdout', 'a clock', 'a trace', 'process.exit', 'a guest that sleeps',
-  'the setter of a function of the import object', 'a getter that the first stdin calls',
+  'toString of an argument',
+  'toString of a variable',
+  'the getter of a variable',
+  'the getter of write',
+  'the getter of a constructor that a message names',
+  'the getter of exports',
+  '_start',
+  '_initialize',
+  'finalizeBindings of a subclass',
+  'stdin',
+  'stdout',
+  'a clock',
+  'a trace',
+  'process.exit',
+  'a guest that sleeps',
+  'the setter of a function of the import object',
+  'a getter that the first stdin calls',
 ]
 const timed = (script) => `
   Object.assign(globalThis, { require })
@@ -163,11 +191,14 @@ async function timeOut(t, script) {
   }
 }
 
-test.serial('a timeout of node:vm ends a script in JavaScript that native code called, and nothing runs on', async (t) => {
-  const ends = await Promise.all(TIMED.map(async (what) => [what, await timeOut(t, SCRIPTS[what])]))
-  const expected = { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT', hung: 1, ran: 0 }
-  t.deepEqual(Object.fromEntries(ends), Object.fromEntries(TIMED.map((what) => [what, expected])))
-})
+test.serial(
+  'a timeout of node:vm ends a script in JavaScript that native code called, and nothing runs on',
+  async (t) => {
+    const ends = await Promise.all(TIMED.map(async (what) => [what, await timeOut(t, SCRIPTS[what])]))
+    const expected = { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT', hung: 1, ran: 0 }
+    t.deepEqual(Object.fromEntries(ends), Object.fromEntries(TIMED.map((what) => [what, expected])))
+  },
+)
 
 for (const [how, most, title] of [
   ['terminate', 60, 'terminate() at a random moment ends a worker'],

@@ -21,9 +21,15 @@ const looping = (name, params, operands, before = '') => `(module
   (memory (export "memory") 4)
   (func (export "_start") ${before} (loop (call $once) (br 0)))
   (func $once (drop (call $${name} ${operands.map((operand, at) => `(${params.split(' ')[at]}.const ${operand})`).join(' ')}))))`
-const poll = (clock, timeout, flags) => looping('poll_oneoff', 'i32 i32 i32 i32', [0, 512, 1, 1024], `
+const poll = (clock, timeout, flags) =>
+  looping(
+    'poll_oneoff',
+    'i32 i32 i32 i32',
+    [0, 512, 1, 1024],
+    `
   (i32.store (i32.const 16) (i32.const ${clock})) (i64.store (i32.const 24) (i64.const ${timeout}))
-  (i32.store16 (i32.const 40) (i32.const ${flags}))`)
+  (i32.store16 (i32.const 40) (i32.const ${flags}))`,
+  )
 /** One iovec at 0, of 100,000 bytes from 1024. */
 const iovec = '(i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 100000))'
 
@@ -42,17 +48,27 @@ async function ending(t, script, data = {}) {
   return took
 }
 
-const control = (t) => ending(t, `
+const control = (t) =>
+  ending(
+    t,
+    `
   require('node:worker_threads').parentPort.postMessage('running')
-  Atomics.wait(require('node:worker_threads').workerData.nothing, 0, 0)`, { nothing: NOTHING })
-const guest = (t, text, stdio = {}) => ending(t, `
+  Atomics.wait(require('node:worker_threads').workerData.nothing, 0, 0)`,
+    { nothing: NOTHING },
+  )
+const guest = (t, text, stdio = {}) =>
+  ending(
+    t,
+    `
   const { parentPort, workerData: { main, module, stdio } } = require('node:worker_threads')
   const { WASI } = require(main)
   const wasi = new WASI({ version: 'preview1', ...stdio })
   const instance = new WebAssembly.Instance(module, wasi.getImportObject())
   parentPort.postMessage('running')
   wasi.start(instance)
-  parentPort.postMessage('went on')`, { module: assemble(text), stdio })
+  parentPort.postMessage('went on')`,
+    { module: assemble(text), stdio },
+  )
 
 async function compare(t, text, stdio) {
   const idle = await control(t)
@@ -60,8 +76,16 @@ async function compare(t, text, stdio) {
   t.true(took < idle + SLOWEST, `${took} ms, where waiting for nothing takes ${idle} ms`)
 }
 
-for (const [clock, name] of ['the time of day', 'the monotonic clock', "the process's time", "the thread's time"].entries()) {
-  for (const [flags, how] of [[0, 'a span'], [1, 'a deadline']]) {
+for (const [clock, name] of [
+  'the time of day',
+  'the monotonic clock',
+  "the process's time",
+  "the thread's time",
+].entries()) {
+  for (const [flags, how] of [
+    [0, 'a span'],
+    [1, 'a deadline'],
+  ]) {
     test.serial(`a worker ends whose guest waits for ${how} of 2^64 - 1 ns of ${name}`, async (t) => {
       await compare(t, poll(clock, -1, flags))
     })
@@ -93,7 +117,12 @@ posix('a worker ends whose guest reads an empty pipe', async (t) => {
 function full(t) {
   const { fd, path } = fifo(t)
   const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  t.throws(() => { for (;;) writeSync(filler, Buffer.alloc(4096)) }, { code: 'EAGAIN' })
+  t.throws(
+    () => {
+      for (;;) writeSync(filler, Buffer.alloc(4096))
+    },
+    { code: 'EAGAIN' },
+  )
   closeSync(filler)
   return fd
 }
@@ -105,7 +134,11 @@ posix('a worker ends whose guest writes to a full pipe', async (t) => {
 // In a process of its own, whose standard error it is.
 posix('a worker ends whose guest is traced to a full pipe', async (t) => {
   const text = looping('fd_close', 'i32', [99])
-  const child = spawn(process.execPath, ['--eval', `
+  const child = spawn(
+    process.execPath,
+    [
+      '--eval',
+      `
     const { once } = require('node:events')
     const { Worker } = require('node:worker_threads')
     const run = async () => {
@@ -122,7 +155,10 @@ posix('a worker ends whose guest is traced to a full pipe', async (t) => {
       await worker.terminate()
       console.log('ended')
     }
-    run()`], { cwd: root, stdio: ['ignore', 'pipe', full(t)] })
+    run()`,
+    ],
+    { cwd: root, stdio: ['ignore', 'pipe', full(t)] },
+  )
   t.teardown(() => child.kill('SIGKILL'))
   t.is((await child.stdout.toArray()).join(''), 'ended\n')
 })

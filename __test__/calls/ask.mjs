@@ -30,7 +30,10 @@ export function overflows(t, guest, rows) {
   for (const [name, ...args] of rows) {
     for (const bad of [end, end + 4096, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
       guest.reset()
-      const passed = core(guest, args.map((arg) => (arg === BAD ? bad : arg)))
+      const passed = core(
+        guest,
+        args.map((arg) => (arg === BAD ? bad : arg)),
+      )
       const before = Buffer.from(guest.bytes)
       t.is(errnoName(guest.call[name](...passed)), 'OVERFLOW', `${name}(${show(passed)})`)
       t.true(before.equals(guest.bytes), `${name}(${show(passed)}) writes nothing`)

@@ -23,10 +23,16 @@ for (const version of VERSIONS) {
 
     test(`${version}: ${name} writes eight bytes`, (t) => {
       const guest = rawGuest({ version })
-      for (const [call, args] of [['clock_time_get', [id, 0n, 9]], ['clock_res_get', [id, 9]]]) {
+      for (const [call, args] of [
+        ['clock_time_get', [id, 0n, 9]],
+        ['clock_res_get', [id, 9]],
+      ]) {
         guest.bytes.fill(0xaa, 0, 32)
         t.is(ask(guest, call, ...args), 'SUCCESS')
-        t.true([...guest.bytes.subarray(0, 32)].every((byte, at) => (at >= 9 && at < 17) || byte === 0xaa), call)
+        t.true(
+          [...guest.bytes.subarray(0, 32)].every((byte, at) => (at >= 9 && at < 17) || byte === 0xaa),
+          call,
+        )
       }
     })
   }
@@ -74,7 +80,10 @@ test('the clocks of processor time go on while the processor is at work', (t) =>
 test('a number of no clock is INVAL', (t) => {
   const guest = rawGuest()
   for (const id of [4, 5, 255, 256, 65_536, 0x7fff_ffff, -1, -(2 ** 31)]) {
-    answers(t, guest, [['INVAL', 'clock_time_get', id, 0n, 0], ['INVAL', 'clock_res_get', id, 0]])
+    answers(t, guest, [
+      ['INVAL', 'clock_time_get', id, 0n, 0],
+      ['INVAL', 'clock_res_get', id, 0],
+    ])
   }
   t.is(guest.u64(0), 0n)
 })

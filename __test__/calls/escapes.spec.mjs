@@ -13,21 +13,36 @@ const { SYMLINK_FOLLOW } = LOOKUP
 
 /** A box with links that lead out of it, beside what must not be reached. */
 function fixture(t, version) {
-  const top = tree(t, { 'box/in/file': 'inside', 'box/plain': 'plain', 'outside/secret': 'secret', 'outside/empty/': null })
+  const top = tree(t, {
+    'box/in/file': 'inside',
+    'box/plain': 'plain',
+    'outside/secret': 'secret',
+    'outside/empty/': null,
+  })
   const outside = join(top, 'outside')
   for (const [link, target] of Object.entries({
-    relative: '../outside', absolute: outside, root: '/', 'in/up': '../..', back: '../box', chain: 'relative',
-    'to-secret': '../outside/secret', 'to-secret-absolute': join(outside, 'secret'), 'to-new': '../outside/new',
-    'proc': '/proc/self/cwd',
+    relative: '../outside',
+    absolute: outside,
+    root: '/',
+    'in/up': '../..',
+    back: '../box',
+    chain: 'relative',
+    'to-secret': '../outside/secret',
+    'to-secret-absolute': join(outside, 'secret'),
+    'to-new': '../outside/new',
+    proc: '/proc/self/cwd',
   })) {
     symlinkSync(target, join(top, 'box', link))
   }
   const guest = rawGuest({ version, preopens: { '/': join(top, 'box') } })
-  const seen = () => readdirSync(outside, { recursive: true }).sort().concat(
-    readdirSync(top).sort(),
-    readFileSync(join(outside, 'secret'), 'utf8'),
-    ['secret', 'empty'].map((name) => String(statSync(join(outside, name), { bigint: true }).ctimeNs)),
-  )
+  const seen = () =>
+    readdirSync(outside, { recursive: true })
+      .sort()
+      .concat(
+        readdirSync(top).sort(),
+        readFileSync(join(outside, 'secret'), 'utf8'),
+        ['secret', 'empty'].map((name) => String(statSync(join(outside, name), { bigint: true }).ctimeNs)),
+      )
   return { guest, top, outside, seen }
 }
 
@@ -52,20 +67,53 @@ const calls = (path) => [
 
 for (const version of VERSIONS) {
   for (const [title, paths] of Object.entries({
-    'an absolute path': ({ outside }) => ['/', '//', '/plain', '/etc/passwd', join(outside, 'secret'), join(outside, 'new')],
+    'an absolute path': ({ outside }) => [
+      '/',
+      '//',
+      '/plain',
+      '/etc/passwd',
+      join(outside, 'secret'),
+      join(outside, 'new'),
+    ],
     'a path of ..': () => [
-      '..', '../', '../.', './..', '../outside/secret', '../outside/new', '../box/plain', 'in/../..', 'in/../../outside/secret',
-      'in/../../box/plain', './/.././outside/empty', `${'../'.repeat(50)}etc/passwd`,
+      '..',
+      '../',
+      '../.',
+      './..',
+      '../outside/secret',
+      '../outside/new',
+      '../box/plain',
+      'in/../..',
+      'in/../../outside/secret',
+      'in/../../box/plain',
+      './/.././outside/empty',
+      `${'../'.repeat(50)}etc/passwd`,
     ],
     'a path through a link that leads out': () => [
-      'relative/secret', 'relative/new', 'relative/empty', 'relative/../outside/secret', 'absolute/secret', 'absolute/new',
-      'root/etc/passwd', 'in/up/outside/secret', 'back/plain', 'chain/secret', 'relative/.', 'relative/..', 'proc/x',
+      'relative/secret',
+      'relative/new',
+      'relative/empty',
+      'relative/../outside/secret',
+      'absolute/secret',
+      'absolute/new',
+      'root/etc/passwd',
+      'in/up/outside/secret',
+      'back/plain',
+      'chain/secret',
+      'relative/.',
+      'relative/..',
+      'proc/x',
     ],
   })) {
     posix(`${version}: ${title} is NOTCAPABLE to every call, and what is outside stays as it was`, (t) => {
       const { guest, top, outside, seen } = fixture(t, version)
       const before = seen()
-      for (const path of paths({ outside })) answers(t, guest, calls(path).map((call) => ['NOTCAPABLE', ...call]))
+      for (const path of paths({ outside }))
+        answers(
+          t,
+          guest,
+          calls(path).map((call) => ['NOTCAPABLE', ...call]),
+        )
       t.deepEqual(seen(), before)
       t.false(readdirSync(join(top, 'box')).includes('made'))
       t.is(ask(guest, 'fd_close', 4), 'BADF')
@@ -85,7 +133,18 @@ posix('a link that leads out is not followed as the last of a path either', (t) 
     ['path_open', 3, SYMLINK_FOLLOW, path, OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
     ['path_open', 3, SYMLINK_FOLLOW, path, OFLAGS.DIRECTORY, 0n, 0n, 0, 0],
   ]
-  for (const path of ['relative', 'absolute', 'root', 'chain', 'back', 'in/up', 'to-secret', 'to-secret-absolute', 'proc', 'to-new']) {
+  for (const path of [
+    'relative',
+    'absolute',
+    'root',
+    'chain',
+    'back',
+    'in/up',
+    'to-secret',
+    'to-secret-absolute',
+    'proc',
+    'to-new',
+  ]) {
     for (const call of follow(path)) t.is(ask(guest, ...call), 'NOTCAPABLE', call.slice(0, 4).join(' '))
   }
   t.deepEqual(seen(), before)

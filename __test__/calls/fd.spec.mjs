@@ -34,7 +34,16 @@ posix('fd_fdstat_get tells files, directories, pipes and devices apart', (t) => 
 test('fd_fdstat_get shows the flags a file was opened with and the rights it has', (t) => {
   const { guest } = boxed(t, FILES)
   const { APPEND, DSYNC, NONBLOCK, RSYNC, SYNC } = FDFLAGS
-  for (const flags of [0, APPEND, DSYNC, NONBLOCK, RSYNC, SYNC, APPEND | NONBLOCK, APPEND | DSYNC | NONBLOCK | RSYNC | SYNC]) {
+  for (const flags of [
+    0,
+    APPEND,
+    DSYNC,
+    NONBLOCK,
+    RSYNC,
+    SYNC,
+    APPEND | NONBLOCK,
+    APPEND | DSYNC | NONBLOCK | RSYNC | SYNC,
+  ]) {
     const fd = guest.open('file', { rights: RIGHTS.FILE, fdflags: flags })
     t.deepEqual(guest.fdstat(fd), { filetype: FILETYPE.REGULAR_FILE, flags, base: RIGHTS.FILE, inheriting: 0n })
   }
@@ -123,14 +132,22 @@ test('fd_advise takes every advice, for any range', (t) => {
   const { guest } = boxed(t, FILES)
   const fd = guest.open('file')
   for (let advice = 0; advice < 6; advice++) {
-    answers(t, guest, [['SUCCESS', 'fd_advise', fd, 0n, 0n, advice], ['SUCCESS', 'fd_advise', fd, 100n, 1n << 40n, advice]])
+    answers(t, guest, [
+      ['SUCCESS', 'fd_advise', fd, 0n, 0n, advice],
+      ['SUCCESS', 'fd_advise', fd, 100n, 1n << 40n, advice],
+    ])
   }
 })
 
 test('fd_allocate extends a file, never cuts it, and leaves what is in it', (t) => {
   const { guest, directory } = boxed(t, FILES)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
-  for (const [offset, length, size] of [[0n, 5n, 10], [5n, 5n, 10], [5n, 6n, 11], [100n, 20n, 120]]) {
+  for (const [offset, length, size] of [
+    [0n, 5n, 10],
+    [5n, 5n, 10],
+    [5n, 6n, 11],
+    [100n, 20n, 120],
+  ]) {
     t.is(ask(guest, 'fd_allocate', fd, offset, length), 'SUCCESS')
     t.is(statSync(join(directory, 'file')).size, size)
   }
@@ -141,7 +158,11 @@ test('fd_filestat_set_size cuts and extends with zeros, and leaves the position'
   const { guest, directory } = boxed(t, FILES)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   guest.seek(fd, 7)
-  for (const [size, content] of [[3n, '012'], [5n, '012\0\0'], [0n, '']]) {
+  for (const [size, content] of [
+    [3n, '012'],
+    [5n, '012\0\0'],
+    [0n, ''],
+  ]) {
     t.is(ask(guest, 'fd_filestat_set_size', fd, size), 'SUCCESS')
     t.is(readFileSync(join(directory, 'file'), 'utf8'), content)
   }
@@ -150,10 +171,18 @@ test('fd_filestat_set_size cuts and extends with zeros, and leaves the position'
 
 test('fd_filestat_get tells what the host does', (t) => {
   const { guest, directory } = boxed(t, FILES)
-  for (const [path, filetype] of [['file', FILETYPE.REGULAR_FILE], ['sub', FILETYPE.DIRECTORY]]) {
+  for (const [path, filetype] of [
+    ['file', FILETYPE.REGULAR_FILE],
+    ['sub', FILETYPE.DIRECTORY],
+  ]) {
     const host = statSync(join(directory, path), { bigint: true })
     t.like(guest.filestat(guest.open(path)), {
-      ino: host.ino, filetype, nlink: host.nlink, size: host.size, mtim: host.mtimeNs, ctim: host.ctimeNs,
+      ino: host.ino,
+      filetype,
+      nlink: host.nlink,
+      size: host.size,
+      mtim: host.mtimeNs,
+      ctim: host.ctimeNs,
     })
   }
 })
@@ -164,7 +193,8 @@ test('fd_filestat_set_times sets each time to a nanosecond, to now, or not at al
   const started = BigInt(Date.now() - 1000) * 1_000_000n
   const { ATIM, ATIM_NOW, MTIM, MTIM_NOW } = FSTFLAGS
   // Windows counts in steps of 100.
-  const [first, second] = process.platform === 'win32' ? [123_456_789_000n, 987_654_321_000n] : [123_456_789_012n, 987_654_321_012n]
+  const [first, second] =
+    process.platform === 'win32' ? [123_456_789_000n, 987_654_321_000n] : [123_456_789_012n, 987_654_321_012n]
   for (const [flags, check] of [
     [ATIM | MTIM, ({ atim, mtim }) => atim === first && mtim === second],
     [0, ({ atim, mtim }) => atim === first && mtim === second],
@@ -187,7 +217,10 @@ test('fd_prestat_dir_name writes the name without a NUL, or nothing into too sho
     ['NAMETOOLONG', 'fd_prestat_dir_name', 3, 0, 0],
   ])
   t.deepEqual([guest.u32(0), guest.u64(16), guest.u64(24)], [0xaaaa_aaaa, 7n << 32n, 0n])
-  answers(t, guest, [['SUCCESS', 'fd_prestat_dir_name', 3, 0, 9], ['SUCCESS', 'fd_prestat_dir_name', 4, 8, 0]])
+  answers(t, guest, [
+    ['SUCCESS', 'fd_prestat_dir_name', 3, 0, 9],
+    ['SUCCESS', 'fd_prestat_dir_name', 4, 8, 0],
+  ])
   t.deepEqual([guest.text(0, 7), guest.u8(7), guest.u8(8)], ['/a name', 0xaa, 0xaa])
 })
 
@@ -211,14 +244,22 @@ test('fd_renumber moves a descriptor over another, also over stdio, and closes n
 test('fd_close frees the number, and a second time is BADF', (t) => {
   const { guest } = boxed(t, FILES)
   for (const fd of [guest.open('file'), 3, 0, 1, 2]) {
-    answers(t, guest, [['SUCCESS', 'fd_close', fd], ['BADF', 'fd_close', fd], ['BADF', 'fd_fdstat_get', fd, 0]])
+    answers(t, guest, [
+      ['SUCCESS', 'fd_close', fd],
+      ['BADF', 'fd_close', fd],
+      ['BADF', 'fd_fdstat_get', fd, 0],
+    ])
   }
 })
 
 test('fd_sync and fd_datasync succeed on a file that was only opened to be read', (t) => {
   const { guest } = boxed(t, FILES)
   const fd = guest.open('file')
-  answers(t, guest, [['SUCCESS', 'fd_sync', fd], ['SUCCESS', 'fd_datasync', fd], ['SUCCESS', 'fd_sync', 3]])
+  answers(t, guest, [
+    ['SUCCESS', 'fd_sync', fd],
+    ['SUCCESS', 'fd_datasync', fd],
+    ['SUCCESS', 'fd_sync', 3],
+  ])
 })
 
 test('a bad pointer is OVERFLOW, and the position and the name stay', (t) => {

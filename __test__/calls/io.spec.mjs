@@ -41,7 +41,12 @@ test('a short read fills the first buffers, in part the next, and leaves the res
   const at = guest.alloc(64, 1)
   guest.bytes.fill(0x2e, at, at + 64)
   const table = guest.alloc(32)
-  for (const [index, [start, size]] of [[at, 4], [at + 10, 0], [at + 20, 9], [at + 40, 5]].entries()) {
+  for (const [index, [start, size]] of [
+    [at, 4],
+    [at + 10, 0],
+    [at + 20, 9],
+    [at + 40, 5],
+  ].entries()) {
     guest.view.setUint32(table + 8 * index, start, true)
     guest.view.setUint32(table + 8 * index + 4, size, true)
   }
@@ -179,7 +184,14 @@ test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves n
     ['fd_pwrite', fd, 64, 1, 0n, BAD],
   ])
   const end = guest.memory.buffer.byteLength
-  for (const [start, size] of [[end - 1, 2], [end, 1], [2000, end], [0xffff_ffff, 1], [0xffff_fff0, 0x20], [0x8000_0000, 0x8000_0000]]) {
+  for (const [start, size] of [
+    [end - 1, 2],
+    [end, 1],
+    [2000, end],
+    [0xffff_ffff, 1],
+    [0xffff_fff0, 0x20],
+    [0x8000_0000, 0x8000_0000],
+  ]) {
     guest.reset()
     const [table, count] = guest.iovs(3, 3)
     guest.view.setUint32(table + 8, start, true)

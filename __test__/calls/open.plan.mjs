@@ -33,8 +33,10 @@ for (let bits = 0; bits < 8; bits++) {
   }
 }
 
-const cut = (path) => [0n, RIGHTS.FD_WRITE].map((rights) =>
-  ask(guest, 'path_open', 3, 0, path, OFLAGS.TRUNC | OFLAGS.DIRECTORY, rights, 0n, 0, 0))
+const cut = (path) =>
+  [0n, RIGHTS.FD_WRITE].map((rights) =>
+    ask(guest, 'path_open', 3, 0, path, OFLAGS.TRUNC | OFLAGS.DIRECTORY, rights, 0n, 0, 0),
+  )
 const cuts = { sub: cut('sub'), file: cut('file'), inner: cut('sub/inner') }
 const contents = ['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))
 console.log(JSON.stringify({ opened, cuts, contents }))

@@ -12,8 +12,12 @@ const posix = process.platform === 'win32' ? test.skip : test
 // Which errno the system has for what is not the same everywhere.
 const linux = process.platform === 'linux' ? test : test.skip
 const FILES = {
-  file: 'content', 'sub/inner': 'inner', link: { symlink: 'file' }, dirlink: { symlink: 'sub' },
-  dangling: { symlink: 'nothing' }, loop: { symlink: 'loop' },
+  file: 'content',
+  'sub/inner': 'inner',
+  link: { symlink: 'file' },
+  dirlink: { symlink: 'sub' },
+  dangling: { symlink: 'nothing' },
+  loop: { symlink: 'loop' },
 }
 const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
 const { SYMLINK_FOLLOW } = LOOKUP
@@ -21,8 +25,10 @@ const [READ, WRITE] = [RIGHTS.FD_READ, RIGHTS.FD_WRITE]
 const OUT = 0
 
 /** The arguments of an opening of `path`: for reading, and without following a link, unless told otherwise. */
-const open = (path, { dirfd = 3, lookup = 0, oflags = 0, rights = READ, inheriting = 0n, fdflags = 0, out = OUT } = {}) =>
-  ['path_open', dirfd, lookup, path, oflags, rights, inheriting, fdflags, out]
+const open = (
+  path,
+  { dirfd = 3, lookup = 0, oflags = 0, rights = READ, inheriting = 0n, fdflags = 0, out = OUT } = {},
+) => ['path_open', dirfd, lookup, path, oflags, rights, inheriting, fdflags, out]
 
 for (const version of VERSIONS) {
   test(`${version}: a file is opened, made, cut, and told apart from a directory`, (t) => {
@@ -89,7 +95,11 @@ for (const [title, rows] of Object.entries({
     const { guest, directory, names } = boxed(t, FILES, { stdin: hostFile(t).fd })
     guest.view.setUint32(OUT, 99, true)
     const before = names()
-    answers(t, guest, rows.map(([errno, call]) => [errno, ...call]))
+    answers(
+      t,
+      guest,
+      rows.map(([errno, call]) => [errno, ...call]),
+    )
     t.is(guest.u32(OUT), 99)
     t.is(ask(guest, 'fd_close', 4), 'BADF')
     t.deepEqual(names(), before)
@@ -111,7 +121,10 @@ test('paths are resolved from the directory they are given with', (t) => {
   const sub = guest.open('sub', { rights: 0n })
   t.is(guest.read(guest.open('inner', { dirfd: sub })), 'inner')
   t.is(guest.read(guest.open('./sub/..//sub/./inner')), 'inner')
-  answers(t, guest, [['NOTCAPABLE', ...open('../file', { dirfd: sub })], ['NOENT', ...open('file', { dirfd: sub })]])
+  answers(t, guest, [
+    ['NOTCAPABLE', ...open('../file', { dirfd: sub })],
+    ['NOENT', ...open('file', { dirfd: sub })],
+  ])
 })
 
 test('what is asked for decides between reading and writing, and the rest comes without asking', (t) => {
@@ -147,7 +160,10 @@ posix('a file that the host may not read or write is ACCES', (t) => {
   if (process.getuid() === 0) return t.pass()
   const { guest, directory } = boxed(t, FILES)
   chmodSync(join(directory, 'file'), 0)
-  answers(t, guest, [['ACCES', ...open('file')], ['ACCES', ...open('file', { rights: WRITE })]])
+  answers(t, guest, [
+    ['ACCES', ...open('file')],
+    ['ACCES', ...open('file', { rights: WRITE })],
+  ])
 })
 
 posix('opening a FIFO does not wait for its other end', (t) => {
@@ -179,7 +195,11 @@ test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
   t.is(guest.open('file'), 4)
 })
 
-for (const [flag, right] of [['DSYNC', 'FD_DATASYNC'], ['SYNC', 'FD_SYNC'], ['RSYNC', 'FD_SYNC']]) {
+for (const [flag, right] of [
+  ['DSYNC', 'FD_DATASYNC'],
+  ['SYNC', 'FD_SYNC'],
+  ['RSYNC', 'FD_SYNC'],
+]) {
   test(`${flag} is NOTCAPABLE from a directory that does not pass on ${right}`, (t) => {
     const { guest } = boxed(t, FILES)
     const { base, inheriting } = guest.fdstat(3)
@@ -214,10 +234,15 @@ for (const resolver of Object.keys(RESOLVERS)) {
 
   if (resolver === 'by the kernel') continue
   resolved(`every path is answered as the kernel answers it, ${resolver}`, async (t) => {
-    const [kernel, answered] = await Promise.all(['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')))
+    const [kernel, answered] = await Promise.all(
+      ['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')),
+    )
     const titles = Object.keys(kernel)
     t.true(titles.length > 10_000)
     const differing = titles.filter((title) => answered[title] !== kernel[title])
-    t.deepEqual(differing.map((title) => [title, answered[title]]), differing.map((title) => [title, kernel[title]]))
+    t.deepEqual(
+      differing.map((title) => [title, answered[title]]),
+      differing.map((title) => [title, kernel[title]]),
+    )
   })
 }

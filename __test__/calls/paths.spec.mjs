@@ -10,8 +10,16 @@ const posix = process.platform === 'win32' ? test.skip : test
 // Which errno the system has for what is not the same everywhere.
 const linux = process.platform === 'linux' ? test : test.skip
 const FILES = {
-  file: 'content', other: 'other', 'sub/inner': 'inner', 'empty/': null, 'empty2/': null, link: { symlink: 'file' },
-  dirlink: { symlink: 'sub' }, 'sub/up': { symlink: '../empty' }, dangling: { symlink: 'nothing' }, loop: { symlink: 'loop' },
+  file: 'content',
+  other: 'other',
+  'sub/inner': 'inner',
+  'empty/': null,
+  'empty2/': null,
+  link: { symlink: 'file' },
+  dirlink: { symlink: 'sub' },
+  'sub/up': { symlink: '../empty' },
+  dangling: { symlink: 'nothing' },
+  loop: { symlink: 'loop' },
 }
 const { SYMLINK_FOLLOW } = LOOKUP
 const BOTH = FSTFLAGS.ATIM | FSTFLAGS.MTIM
@@ -59,24 +67,79 @@ for (const [name, call] of Object.entries(WITH_PATH)) {
 }
 
 for (const [title, rows] of Object.entries({
-  path_create_directory: [['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', '.'], ['EXIST', 'dangling'], ['EXIST', 'sub/']],
-  path_filestat_get: [['NOENT', 'missing'], ['NOTDIR', 'file/'], ['NOTDIR', 'sub/inner/']],
-  path_filestat_set_times: [['NOENT', 'missing'], ['NOTDIR', 'file/']],
-  'path_link from': [['NOENT', 'missing'], ['PERM', 'sub'], ['PERM', '.'], ['NOTDIR', 'file/']],
-  'path_link to': [['EXIST', 'other'], ['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', 'dangling'], ['NOENT', 'new/']],
-  path_readlink: [['NOENT', 'missing'], ['INVAL', 'file'], ['INVAL', 'sub'], ['INVAL', 'dirlink/']],
-  path_remove_directory: [
-    ['NOENT', 'missing'], ['NOTDIR', 'file'], ['NOTDIR', 'link'], ['NOTDIR', 'dirlink'], ['NOTEMPTY', 'sub'], ['INVAL', '.'],
+  path_create_directory: [
+    ['EXIST', 'file'],
+    ['EXIST', 'sub'],
+    ['EXIST', '.'],
+    ['EXIST', 'dangling'],
+    ['EXIST', 'sub/'],
   ],
-  'path_rename from': [['NOENT', 'missing'], ['NOTDIR', 'file/']],
-  'path_rename to': [['ISDIR', 'sub'], ['ISDIR', 'empty']],
-  path_symlink: [['EXIST', 'file'], ['EXIST', 'sub'], ['EXIST', 'dangling'], ['NOENT', 'new/']],
-  path_unlink_file: [['NOENT', 'missing'], ['ISDIR', 'sub'], ['ISDIR', 'empty'], ['ISDIR', '.'], ['NOTDIR', 'file/']],
+  path_filestat_get: [
+    ['NOENT', 'missing'],
+    ['NOTDIR', 'file/'],
+    ['NOTDIR', 'sub/inner/'],
+  ],
+  path_filestat_set_times: [
+    ['NOENT', 'missing'],
+    ['NOTDIR', 'file/'],
+  ],
+  'path_link from': [
+    ['NOENT', 'missing'],
+    ['PERM', 'sub'],
+    ['PERM', '.'],
+    ['NOTDIR', 'file/'],
+  ],
+  'path_link to': [
+    ['EXIST', 'other'],
+    ['EXIST', 'file'],
+    ['EXIST', 'sub'],
+    ['EXIST', 'dangling'],
+    ['NOENT', 'new/'],
+  ],
+  path_readlink: [
+    ['NOENT', 'missing'],
+    ['INVAL', 'file'],
+    ['INVAL', 'sub'],
+    ['INVAL', 'dirlink/'],
+  ],
+  path_remove_directory: [
+    ['NOENT', 'missing'],
+    ['NOTDIR', 'file'],
+    ['NOTDIR', 'link'],
+    ['NOTDIR', 'dirlink'],
+    ['NOTEMPTY', 'sub'],
+    ['INVAL', '.'],
+  ],
+  'path_rename from': [
+    ['NOENT', 'missing'],
+    ['NOTDIR', 'file/'],
+  ],
+  'path_rename to': [
+    ['ISDIR', 'sub'],
+    ['ISDIR', 'empty'],
+  ],
+  path_symlink: [
+    ['EXIST', 'file'],
+    ['EXIST', 'sub'],
+    ['EXIST', 'dangling'],
+    ['NOENT', 'new/'],
+  ],
+  path_unlink_file: [
+    ['NOENT', 'missing'],
+    ['ISDIR', 'sub'],
+    ['ISDIR', 'empty'],
+    ['ISDIR', '.'],
+    ['NOTDIR', 'file/'],
+  ],
 })) {
   linux(`${title}: what is there or not, or is of another kind, is an errno, and stays`, (t) => {
     const { guest, names } = boxed(t, FILES)
     const before = names()
-    answers(t, guest, rows.map(([errno, path]) => [errno, ...WITH_PATH[title](path)]))
+    answers(
+      t,
+      guest,
+      rows.map(([errno, path]) => [errno, ...WITH_PATH[title](path)]),
+    )
     t.deepEqual(names(), before)
   })
 }
@@ -113,7 +176,10 @@ posix('two descriptors stand for the directories of the two paths of path_link a
     ['SUCCESS', 'path_rename', sub, 'inner', empty, 'moved'],
     ['NOENT', 'path_rename', empty, 'inner', sub, 'x'],
   ])
-  t.deepEqual(['sub', 'empty'].map((name) => readdirSync(join(directory, name)).sort()), [['up'], ['hard', 'moved']])
+  t.deepEqual(
+    ['sub', 'empty'].map((name) => readdirSync(join(directory, name)).sort()),
+    [['up'], ['hard', 'moved']],
+  )
 })
 
 linux('path_rename replaces what is of the same kind, and what is the same file it leaves', (t) => {
@@ -136,9 +202,13 @@ linux('path_rename replaces what is of the same kind, and what is the same file 
 posix('path_filestat_get and path_filestat_set_times take the link, or with SYMLINK_FOLLOW what it leads to', (t) => {
   const { guest, directory } = boxed(t, FILES)
   for (const [path, lookup, filetype] of [
-    ['link', 0, FILETYPE.SYMBOLIC_LINK], ['link', SYMLINK_FOLLOW, FILETYPE.REGULAR_FILE], ['dirlink', 0, FILETYPE.SYMBOLIC_LINK],
-    ['dirlink', SYMLINK_FOLLOW, FILETYPE.DIRECTORY], ['dirlink/', 0, FILETYPE.DIRECTORY],
-    ['dangling', 0, FILETYPE.SYMBOLIC_LINK], ['loop', 0, FILETYPE.SYMBOLIC_LINK],
+    ['link', 0, FILETYPE.SYMBOLIC_LINK],
+    ['link', SYMLINK_FOLLOW, FILETYPE.REGULAR_FILE],
+    ['dirlink', 0, FILETYPE.SYMBOLIC_LINK],
+    ['dirlink', SYMLINK_FOLLOW, FILETYPE.DIRECTORY],
+    ['dirlink/', 0, FILETYPE.DIRECTORY],
+    ['dangling', 0, FILETYPE.SYMBOLIC_LINK],
+    ['loop', 0, FILETYPE.SYMBOLIC_LINK],
   ]) {
     const time = 1_000_000_000n + BigInt(path.length * 2 + lookup)
     t.is(ask(guest, 'path_filestat_set_times', 3, lookup, path, time, time + 1n, BOTH), 'SUCCESS', path)
@@ -201,7 +271,10 @@ linux('a slash at the end follows no link in path_link, path_symlink and path_un
 posix('what is wrong with either path of path_link is told before the first is looked for', (t) => {
   const { guest } = boxed(t, FILES)
   for (const lookup of [0, SYMLINK_FOLLOW]) {
-    answers(t, guest, [['INVAL', 'path_link', 3, lookup, 'missing', 3, '\0'], ['NOTCAPABLE', 'path_link', 3, lookup, 'missing', 3, '/x']])
+    answers(t, guest, [
+      ['INVAL', 'path_link', 3, lookup, 'missing', 3, '\0'],
+      ['NOTCAPABLE', 'path_link', 3, lookup, 'missing', 3, '/x'],
+    ])
   }
 })
 
@@ -234,7 +307,10 @@ posix('path_readlink cuts to the buffer, tells what it wrote, and writes no NUL'
     const length = Math.min(size, 8)
     t.is(guest.u32(0), length)
     t.is(guest.text(512, length), 'a/target'.slice(0, length))
-    t.true(guest.bytes.subarray(512 + length, 544).every((byte) => byte === 0xaa), `${size} bytes`)
+    t.true(
+      guest.bytes.subarray(512 + length, 544).every((byte) => byte === 0xaa),
+      `${size} bytes`,
+    )
   }
 })
 
@@ -258,7 +334,9 @@ test('without its right each call is NOTCAPABLE, and changes nothing', (t) => {
   const { guest, names } = boxed(t, FILES)
   const before = names()
   const { base, inheriting } = guest.fdstat(3)
-  const needed = Object.entries(RIGHTS).filter(([name]) => /^PATH/.test(name)).map(([, bit]) => bit)
+  const needed = Object.entries(RIGHTS)
+    .filter(([name]) => /^PATH/.test(name))
+    .map(([, bit]) => bit)
   guest.must('fd_fdstat_set_rights', 3, base & ~needed.reduce((all, bit) => all | bit), inheriting)
   for (const call of Object.values(WITH_PATH)) answers(t, guest, [['NOTCAPABLE', ...call('file')]])
   t.deepEqual(names(), before)
@@ -281,8 +359,19 @@ test('a bad pointer is OVERFLOW, and nothing is made, moved or removed', (t) => 
 posix('path_remove_directory of a path that ends in . is EINVAL, and of one that ends in .. ENOTEMPTY', (t) => {
   const { guest, names } = boxed(t, FILES)
   const before = names()
-  answers(t, guest, ['.', './', 'empty/.', 'empty/./', 'sub/.'].map((path) => ['INVAL', 'path_remove_directory', 3, path]))
-  answers(t, guest, ['sub/..', 'empty/../'].map((path) => ['NOTEMPTY', 'path_remove_directory', 3, path]))
+  answers(
+    t,
+    guest,
+    ['.', './', 'empty/.', 'empty/./', 'sub/.'].map((path) => ['INVAL', 'path_remove_directory', 3, path]),
+  )
+  answers(
+    t,
+    guest,
+    ['sub/..', 'empty/../'].map((path) => ['NOTEMPTY', 'path_remove_directory', 3, path]),
+  )
   t.deepEqual(names(), before)
-  answers(t, guest, [['NOENT', 'path_remove_directory', 3, 'missing/.'], ['NOTDIR', 'path_remove_directory', 3, 'file/.']])
+  answers(t, guest, [
+    ['NOENT', 'path_remove_directory', 3, 'missing/.'],
+    ['NOTDIR', 'path_remove_directory', 3, 'file/.'],
+  ])
 })

@@ -12,9 +12,21 @@ const { FD_READ, FD_WRITE } = EVENTTYPE
 const MS = 1_000_000n
 const FOREVER = (1n << 64n) - 1n
 
-const clock = (userdata, timeout, { id = CLOCK.MONOTONIC, flags = 0 } = {}) => ({ userdata, type: EVENTTYPE.CLOCK, id, timeout, flags })
+const clock = (userdata, timeout, { id = CLOCK.MONOTONIC, flags = 0 } = {}) => ({
+  userdata,
+  type: EVENTTYPE.CLOCK,
+  id,
+  timeout,
+  flags,
+})
 const onFd = (userdata, type, fd) => ({ userdata, type, fd })
-const event = (userdata, type, { error = 0, nbytes = 0n, flags = 0 } = {}) => ({ userdata: BigInt(userdata), type, error, nbytes, flags })
+const event = (userdata, type, { error = 0, nbytes = 0n, flags = 0 } = {}) => ({
+  userdata: BigInt(userdata),
+  type,
+  error,
+  nbytes,
+  flags,
+})
 
 for (const version of VERSIONS) {
   test(`${version}: a span that is over and a deadline that is past are answered at once, with their userdata`, (t) => {
@@ -31,7 +43,9 @@ for (const version of VERSIONS) {
   test(`${version}: a span is waited for, and no less`, (t) => {
     const { guest } = boxed(t, {}, { version })
     const before = process.hrtime.bigint()
-    t.deepEqual(guest.poll(clock(1n, FOREVER), clock(2n, 20n * MS), clock(3n, 60_000n * MS)), [event(2, EVENTTYPE.CLOCK)])
+    t.deepEqual(guest.poll(clock(1n, FOREVER), clock(2n, 20n * MS), clock(3n, 60_000n * MS)), [
+      event(2, EVENTTYPE.CLOCK),
+    ])
     const took = process.hrtime.bigint() - before
     t.true(took >= 20n * MS && took < 20_000n * MS, `${took} ns`)
   })
@@ -54,7 +68,9 @@ for (const version of VERSIONS) {
     const fd = guest.open('file', { rights: RIGHTS.FILE })
     guest.seek(fd, 4)
     t.deepEqual(guest.poll(onFd(1n, FD_READ, fd), onFd(2n, FD_WRITE, fd), onFd(3n, FD_READ, 3), clock(4n, FOREVER)), [
-      event(1, FD_READ, { nbytes: 6n }), event(2, FD_WRITE), event(3, FD_READ),
+      event(1, FD_READ, { nbytes: 6n }),
+      event(2, FD_WRITE),
+      event(3, FD_READ),
     ])
     guest.seek(fd, 100)
     t.deepEqual(guest.poll(onFd(1n, FD_READ, fd)), [event(1, FD_READ)])
@@ -68,13 +84,22 @@ test('what a subscription cannot have is the error of its own event', (t) => {
   const { CLOCK: TIME } = EVENTTYPE
   t.deepEqual(
     guest.poll(
-      onFd(1n, FD_READ, 77), onFd(2n, FD_WRITE, 2 ** 32 - 1), onFd(3n, FD_READ, fd), clock(4n, 0n, { id: 9 }),
-      clock(5n, 60_000n * MS, { id: CLOCK.PROCESS_CPUTIME }), clock(6n, 60_000n * MS, { id: CLOCK.THREAD_CPUTIME }),
-      clock(7n, 0n), clock(8n, FOREVER),
+      onFd(1n, FD_READ, 77),
+      onFd(2n, FD_WRITE, 2 ** 32 - 1),
+      onFd(3n, FD_READ, fd),
+      clock(4n, 0n, { id: 9 }),
+      clock(5n, 60_000n * MS, { id: CLOCK.PROCESS_CPUTIME }),
+      clock(6n, 60_000n * MS, { id: CLOCK.THREAD_CPUTIME }),
+      clock(7n, 0n),
+      clock(8n, FOREVER),
     ),
     [
-      event(1, FD_READ, { error: ERRNO.BADF }), event(2, FD_WRITE, { error: ERRNO.BADF }), event(3, FD_READ, { error: ERRNO.NOTCAPABLE }),
-      event(4, TIME, { error: ERRNO.INVAL }), event(5, TIME, { error: ERRNO.NOTSUP }), event(6, TIME, { error: ERRNO.NOTSUP }),
+      event(1, FD_READ, { error: ERRNO.BADF }),
+      event(2, FD_WRITE, { error: ERRNO.BADF }),
+      event(3, FD_READ, { error: ERRNO.NOTCAPABLE }),
+      event(4, TIME, { error: ERRNO.INVAL }),
+      event(5, TIME, { error: ERRNO.NOTSUP }),
+      event(6, TIME, { error: ERRNO.NOTSUP }),
       event(7, TIME),
     ],
   )
@@ -107,7 +132,10 @@ test('the same subscription a thousand times is answered a thousand times', (t) 
   const fd = guest.open('file')
   guest.memory.grow(4)
   const subscriptions = Array.from({ length: 1000 }, (_, index) => onFd(BigInt(index), FD_READ, fd))
-  t.deepEqual(guest.poll(...subscriptions), subscriptions.map(({ userdata }) => event(userdata, FD_READ, { nbytes: 4n })))
+  t.deepEqual(
+    guest.poll(...subscriptions),
+    subscriptions.map(({ userdata }) => event(userdata, FD_READ, { nbytes: 4n })),
+  )
 })
 
 posix('an empty pipe is waited for, one with bytes is ready, and one whose writer is gone is hung up', (t) => {
@@ -119,7 +147,8 @@ posix('an empty pipe is waited for, one with bytes is ready, and one whose write
   t.deepEqual(guest.poll(onFd(1n, FD_READ, 0), clock(2n, 5n * MS)), [event(2, EVENTTYPE.CLOCK)])
   writeSync(both, 'bytes')
   t.deepEqual(guest.poll(onFd(1n, FD_READ, 0), clock(2n, FOREVER), onFd(3n, FD_READ, 0)), [
-    event(1, FD_READ, { nbytes: 5n }), event(3, FD_READ, { nbytes: 5n }),
+    event(1, FD_READ, { nbytes: 5n }),
+    event(3, FD_READ, { nbytes: 5n }),
   ])
   t.is(guest.read(0), 'bytes')
   closeSync(both)

@@ -25,7 +25,10 @@ for (const version of VERSIONS) {
     }
     const guest = rawGuest({ version })
     for (let signal = 0; signal <= 31; signal++) t.is(ask(guest, 'proc_raise', signal), 'NOTSUP', `signal ${signal}`)
-    answers(t, guest, [['NOTSUP', 'proc_raise', 255], ['NOTSUP', 'proc_raise', -1]])
+    answers(t, guest, [
+      ['NOTSUP', 'proc_raise', 255],
+      ['NOTSUP', 'proc_raise', -1],
+    ])
     // Signals arrive in a later turn.
     await wait(20)
     t.deepEqual(heard, [])
@@ -42,7 +45,12 @@ for (const version of VERSIONS) {
       guest.bytes.fill(0)
       t.is(ask(guest, 'random_get', 5001, length), 'SUCCESS')
       const bytes = [...guest.bytes]
-      t.true(bytes.slice(0, 5001).concat(bytes.slice(5001 + length)).every((byte) => byte === 0))
+      t.true(
+        bytes
+          .slice(0, 5001)
+          .concat(bytes.slice(5001 + length))
+          .every((byte) => byte === 0),
+      )
       if (length >= 255) t.true(new Set(bytes.slice(5001, 5001 + length)).size > 100)
     }
   })

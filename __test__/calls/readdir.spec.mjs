@@ -8,14 +8,26 @@ import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
 
 // Windows lets nobody move or remove what is open.
 const posix = process.platform === 'win32' ? test.skip : test
-const FILES = { 'a.txt': 'a', 'sub/inner': 'x', 'sub/deeper/': null, link: { symlink: 'a.txt' }, dangling: { symlink: 'nothing' } }
+const FILES = {
+  'a.txt': 'a',
+  'sub/inner': 'x',
+  'sub/deeper/': null,
+  link: { symlink: 'a.txt' },
+  dangling: { symlink: 'nothing' },
+}
 const byName = (entries) => Object.fromEntries(entries.map((entry) => [entry.name, entry]))
 
 for (const version of VERSIONS) {
   test(`${version}: . and .. come first, then every name once, with its kind and serial number`, (t) => {
     const { guest, directory } = boxed(t, FILES, { version })
     const entries = guest.readdir(3)
-    t.deepEqual(entries.slice(0, 2).map(({ name, next }) => [name, next]), [['.', 1n], ['..', 2n]])
+    t.deepEqual(
+      entries.slice(0, 2).map(({ name, next }) => [name, next]),
+      [
+        ['.', 1n],
+        ['..', 2n],
+      ],
+    )
     t.deepEqual(entries.map(({ name }) => name).sort(), ['.', '..', 'a.txt', 'dangling', 'link', 'sub'])
     const { DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK } = FILETYPE
     const listed = byName(entries)
@@ -24,7 +36,8 @@ for (const version of VERSIONS) {
       [DIRECTORY, DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK, SYMBOLIC_LINK, DIRECTORY],
     )
     if (process.platform === 'win32') return
-    for (const name of ['.', 'a.txt', 'sub']) t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
+    for (const name of ['.', 'a.txt', 'sub'])
+      t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
     t.is(new Set(entries.map(({ next }) => next)).size, entries.length)
   })
 }
@@ -32,7 +45,11 @@ for (const version of VERSIONS) {
 test('.. of a preopen is the preopen itself, and elsewhere the directory above', (t) => {
   const { guest } = boxed(t, FILES)
   const ino = (path) => guest.filestat(3, path).ino
-  const dots = (path) => guest.readdir(guest.open(path)).slice(0, 2).map((entry) => entry.ino)
+  const dots = (path) =>
+    guest
+      .readdir(guest.open(path))
+      .slice(0, 2)
+      .map((entry) => entry.ino)
   t.deepEqual(dots('.'), [ino('.'), ino('.')])
   t.deepEqual(dots('sub'), [ino('sub'), ino('.')])
   t.deepEqual(dots('sub/deeper'), [ino('sub/deeper'), ino('sub')])
@@ -42,7 +59,13 @@ posix('a directory opened through another is listed as itself, wherever it is mo
   const { guest } = boxed(t, FILES)
   const fd = guest.open('sub')
   guest.must('path_rename', 3, ...guest.put('sub'), 3, ...guest.put('moved'))
-  t.deepEqual(guest.readdir(fd).map(({ name }) => name).sort(), ['.', '..', 'deeper', 'inner'])
+  t.deepEqual(
+    guest
+      .readdir(fd)
+      .map(({ name }) => name)
+      .sort(),
+    ['.', '..', 'deeper', 'inner'],
+  )
 })
 
 test('an entry that does not fit is cut where the buffer ends, and used is the whole buffer', (t) => {
@@ -53,7 +76,10 @@ test('an entry that does not fit is cut where the buffer ends, and used is the w
     guest.bytes.fill(0xaa, 4096, 4096 + 128)
     t.is(ask(guest, 'fd_readdir', 3, 4096, size, 0n, 0), 'SUCCESS')
     t.is(guest.u32(0), Math.min(size, whole), `${size} bytes`)
-    t.true(guest.bytes.subarray(4096 + size, 4096 + 128).every((byte) => byte === 0xaa), `${size} bytes`)
+    t.true(
+      guest.bytes.subarray(4096 + size, 4096 + 128).every((byte) => byte === 0xaa),
+      `${size} bytes`,
+    )
     // What is there of a name is its start; of a head there is all or nothing.
     if (size >= 51 + 24) t.is(guest.text(4096 + 51 + 24, Math.min(size, whole) - 75), 'some-name'.slice(0, size - 75))
   }
@@ -84,12 +110,21 @@ test('from the start, what was made meanwhile is seen and what was removed is no
   guest.readdir(3)
   writeFileSync(join(directory, 'new'), '')
   unlinkSync(join(directory, 'a.txt'))
-  t.deepEqual(guest.readdir(3).map(({ name }) => name).sort(), ['.', '..', 'dangling', 'link', 'new', 'sub'])
+  t.deepEqual(
+    guest
+      .readdir(3)
+      .map(({ name }) => name)
+      .sort(),
+    ['.', '..', 'dangling', 'link', 'new', 'sub'],
+  )
 })
 
 test('an empty directory has its two entries', (t) => {
   const { guest } = boxed(t, { 'empty/': null })
-  t.deepEqual(guest.readdir(guest.open('empty')).map(({ name }) => name), ['.', '..'])
+  t.deepEqual(
+    guest.readdir(guest.open('empty')).map(({ name }) => name),
+    ['.', '..'],
+  )
 })
 
 posix('a directory that was removed while it was open has no more entries', (t) => {
@@ -102,7 +137,13 @@ posix('a directory that was removed while it was open has no more entries', (t) 
 
 test('names are bytes, however long', (t) => {
   const { guest } = boxed(t, { ['n'.repeat(255)]: '', '漢字 é': '' })
-  t.deepEqual(guest.readdir(3, { size: 24 + 255 }).map(({ name }) => name).sort(), ['.', '..', 'n'.repeat(255), '漢字 é'])
+  t.deepEqual(
+    guest
+      .readdir(3, { size: 24 + 255 })
+      .map(({ name }) => name)
+      .sort(),
+    ['.', '..', 'n'.repeat(255), '漢字 é'],
+  )
 })
 
 test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open BADF', (t) => {
@@ -123,7 +164,10 @@ test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open
 test('a bad pointer, or a length over the end of memory, is OVERFLOW', (t) => {
   const { guest } = boxed(t, FILES)
   const end = guest.memory.buffer.byteLength
-  overflows(t, guest, [['fd_readdir', 3, BAD, 100, 0n, 0], ['fd_readdir', 3, 4096, 100, 0n, BAD]])
+  overflows(t, guest, [
+    ['fd_readdir', 3, BAD, 100, 0n, 0],
+    ['fd_readdir', 3, 4096, 100, 0n, BAD],
+  ])
   answers(t, guest, [
     ['OVERFLOW', 'fd_readdir', 3, end - 100, 101, 0n, 0],
     ['OVERFLOW', 'fd_readdir', 3, 4096, -1, 0n, 0],
@@ -136,7 +180,8 @@ const linux = process.platform === 'linux' ? test : test.skip
 /** Runs a script in a process that is no superuser's, with a guest in `directory`: what it prints as JSON. */
 async function asOrdinaryUser(t, directory, script) {
   chmodSync(directory, 0o755)
-  const { stdout, stderr, code } = await node(`
+  const { stdout, stderr, code } = await node(
+    `
     import { chmodSync, openSync } from 'node:fs'
     import { RIGHTS, rawGuest } from './__test__/support/guest.mjs'
     if (process.getuid() === 0) {
@@ -146,7 +191,9 @@ async function asOrdinaryUser(t, directory, script) {
     const guest = rawGuest({ preopens: { '/': ${JSON.stringify(directory)} } })
     const names = (fd) => guest.readdir(fd).map(({ name }) => name).sort()
     const show = (value) => console.log(JSON.stringify(value))
-    ${script}`, { module: true })
+    ${script}`,
+    { module: true },
+  )
   t.is(code, 0, stderr)
   return JSON.parse(stdout)
 }
@@ -154,23 +201,32 @@ async function asOrdinaryUser(t, directory, script) {
 linux('fd_readdir of a directory that may be read but not searched lists it', async (t) => {
   const directory = tree(t, { 'readable/name': '' })
   chmodSync(join(directory, 'readable'), 0o444)
-  t.deepEqual(await asOrdinaryUser(t, directory, "show(names(guest.open('readable', { oflags: 2 })))"), ['.', '..', 'name'])
+  t.deepEqual(await asOrdinaryUser(t, directory, "show(names(guest.open('readable', { oflags: 2 })))"), [
+    '.',
+    '..',
+    'name',
+  ])
 })
 
 linux('fd_readdir of a directory whose mode was removed after path_open lists it, also from its start', async (t) => {
   const directory = tree(t, { 'mine/name': '' })
   if (process.getuid() === 0) chownSync(join(directory, 'mine'), 65534, 65534)
-  const listed = await asOrdinaryUser(t, directory, `
+  const listed = await asOrdinaryUser(
+    t,
+    directory,
+    `
     const fd = guest.open('mine', { oflags: 2 })
     const before = names(fd)
     chmodSync(${JSON.stringify(join(directory, 'mine'))}, 0)
-    show([before, names(fd), names(fd)])`)
+    show([before, names(fd), names(fd)])`,
+  )
   t.deepEqual(listed, Array(3).fill(['.', '..', 'name']))
 })
 
 linux('fd_readdir and path_filestat_get succeed at the descriptor limit of the process', async (t) => {
   const directory = tree(t, { 'sub/name': '', file: '', link: { symlink: 'file' } })
-  const { code, stdout, stderr } = await node(`
+  const { code, stdout, stderr } = await node(
+    `
     import { openSync } from 'node:fs'
     import { rawGuest } from './__test__/support/guest.mjs'
     const guest = rawGuest({ preopens: { '/': ${JSON.stringify(directory)} } })
@@ -184,7 +240,9 @@ linux('fd_readdir and path_filestat_get succeed at the descriptor limit of the p
     const after = [guest.readdir(3), guest.readdir(fd), guest.filestat(3, 'file'), guest.filestat(3, '.')]
     const linked = guest.filestat(3, 'link', { lookup: 1 }).ino === guest.filestat(3, 'file').ino
     const text = (value) => JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? String(item) : item))
-    process.stdout.write(text(before) === text(after) && linked ? 'the same' : text([before, after]))`, { module: true })
+    process.stdout.write(text(before) === text(after) && linked ? 'the same' : text([before, after]))`,
+    { module: true },
+  )
   t.is(code, 0, stderr)
   t.is(stdout, 'the same')
 })
@@ -197,15 +255,22 @@ linux('reading through a read-only preopen keeps access times', (t) => {
   guest.readdir(3)
   guest.readdir(guest.open('sub'))
   t.is(guest.read(guest.open('sub/file')), 'text')
-  t.deepEqual(paths.map((path) => statSync(path).atimeMs), [1000, 1000, 1000])
+  t.deepEqual(
+    paths.map((path) => statSync(path).atimeMs),
+    [1000, 1000, 1000],
+  )
 })
 
 linux('a slash after a directory that may not be searched asks for nothing but the directory', async (t) => {
   const directory = tree(t, { 'nox/file': '' })
   chmodSync(join(directory, 'nox'), 0o644)
-  const names = await asOrdinaryUser(t, directory, `
+  const names = await asOrdinaryUser(
+    t,
+    directory,
+    `
     const stat = (path) => guest.call.path_filestat_get(3, 0, ...guest.put(path), guest.out)
     const read = (path) => guest.call.path_readlink(3, ...guest.put(path), 512, 8, guest.out)
-    show([stat('nox/'), read('nox/'), stat('nox/..'), stat('nox/file')])`)
+    show([stat('nox/'), read('nox/'), stat('nox/..'), stat('nox/file')])`,
+  )
   t.deepEqual(names, [0, 28, 2, 2])
 })

@@ -9,22 +9,58 @@ import { boxed } from './ask.mjs'
 const teardowns = []
 const t = { teardown: (action) => teardowns.push(action) }
 const { guest, directory } = boxed(t, {
-  file: 'content', 'sub/inner': 'inner', link: { symlink: 'file' }, dirlink: { symlink: 'sub' }, slashed: { symlink: 'sub/' },
-  dangling: { symlink: 'made' }, deep: { symlink: 'sub/made' }, loop: { symlink: 'loop' }, out: { symlink: '..' },
-  up: { symlink: 'sub/..' }, absolute: { symlink: '/' }, dot: { symlink: '.' },
+  file: 'content',
+  'sub/inner': 'inner',
+  link: { symlink: 'file' },
+  dirlink: { symlink: 'sub' },
+  slashed: { symlink: 'sub/' },
+  dangling: { symlink: 'made' },
+  deep: { symlink: 'sub/made' },
+  loop: { symlink: 'loop' },
+  out: { symlink: '..' },
+  up: { symlink: 'sub/..' },
+  absolute: { symlink: '/' },
+  dot: { symlink: '.' },
 })
 const PATHS = [
-  ...['file', 'sub', 'link', 'dirlink', 'slashed', 'dangling', 'deep', 'loop', 'out', 'up', 'absolute', 'dot', 'made', '.', '..']
-    .flatMap((path) => [path, `${path}/`, `${path}/.`, `${path}/..`, `${path}/inner`, `${path}/made`, `${path}/made/`]),
-  'sub/../file', 'sub/./inner', 'sub//inner', 'dirlink/../link', 'sub/../../x', './file', './/made', 'n'.repeat(256), `${'n'.repeat(256)}/`,
+  ...[
+    'file',
+    'sub',
+    'link',
+    'dirlink',
+    'slashed',
+    'dangling',
+    'deep',
+    'loop',
+    'out',
+    'up',
+    'absolute',
+    'dot',
+    'made',
+    '.',
+    '..',
+  ].flatMap((path) => [path, `${path}/`, `${path}/.`, `${path}/..`, `${path}/inner`, `${path}/made`, `${path}/made/`]),
+  'sub/../file',
+  'sub/./inner',
+  'sub//inner',
+  'dirlink/../link',
+  'sub/../../x',
+  './file',
+  './/made',
+  'n'.repeat(256),
+  `${'n'.repeat(256)}/`,
 ]
 const HOW = { reading: RIGHTS.FD_READ, writing: RIGHTS.FD_WRITE, both: RIGHTS.FILE }
-const flagsOf = (bits) => Object.keys(OFLAGS).filter((name) => bits & OFLAGS[name]).join('|')
+const flagsOf = (bits) =>
+  Object.keys(OFLAGS)
+    .filter((name) => bits & OFLAGS[name])
+    .join('|')
 const kindOf = (value) => Object.keys(FILETYPE).find((name) => FILETYPE[name] === value)
 
 /** What is in the directory: not what links lead to. */
 const names = () => ['.', 'sub'].flatMap((path) => readdirSync(join(directory, path)).map((name) => join(path, name)))
-const state = () => JSON.stringify([names(), ...['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))])
+const state = () =>
+  JSON.stringify([names(), ...['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))])
 const before = state()
 const known = new Set(names())
 
@@ -49,7 +85,10 @@ function outcome(path, oflags, lookup, rights) {
 const answers = {}
 for (const path of PATHS) {
   for (let oflags = 0; oflags < 16; oflags++) {
-    for (const [lookup, links] of [[0, ''], [LOOKUP.SYMLINK_FOLLOW, 'through links']]) {
+    for (const [lookup, links] of [
+      [0, ''],
+      [LOOKUP.SYMLINK_FOLLOW, 'through links'],
+    ]) {
       for (const [how, rights] of Object.entries(HOW)) {
         answers[[path, flagsOf(oflags), links, how].join(', ')] = outcome(path, oflags, lookup, rights)
       }

@@ -84,7 +84,13 @@ async function run(t, { listening = false, script, talk }) {
   t.teardown(() => peer.destroy())
   const [talked, [code], lines] = await Promise.all([talk?.(peer), once(child, 'exit'), text(child.stderr)])
   t.is(code, 0, lines)
-  return { said: lines.trim().split('\n').map((line) => JSON.parse(line)), talked }
+  return {
+    said: lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    talked,
+  }
 }
 
 /** The peer hears this much before it goes on. */
@@ -113,7 +119,15 @@ posix('a connection is accepted, received from, sent to, shut down and closed', 
   })
   t.is(talked, 'answer')
   t.deepEqual(said, [
-    [4, 6, 6, 0], [['question', 0]], [6], ['SUCCESS', 'PIPE'], [['', 0], ['', 0]], ['SUCCESS', 'BADF', 'BADF', 'BADF'],
+    [4, 6, 6, 0],
+    [['question', 0]],
+    [6],
+    ['SUCCESS', 'PIPE'],
+    [
+      ['', 0],
+      ['', 0],
+    ],
+    ['SUCCESS', 'BADF', 'BADF', 'BADF'],
   ])
 })
 
@@ -154,9 +168,17 @@ posix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are full 
     },
   })
   t.deepEqual(said, [
-    [['123', 0], ['12345', 0], ['12', 0]],
+    [
+      ['123', 0],
+      ['12345', 0],
+      ['12', 0],
+    ],
     [['34567890', 0]],
-    [['abtail', 0], ['', 0], ['', 0]],
+    [
+      ['abtail', 0],
+      ['', 0],
+      ['', 0],
+    ],
   ])
 })
 
@@ -180,7 +202,8 @@ posix('what a peer has no room for is sent once it has', async (t) => {
   })
   t.deepEqual(said, [['SUCCESS', size]])
   t.is(talked.length, size)
-  for (const part of [0, 1, 2, 3]) t.true(talked.subarray((part * size) / 4, ((part + 1) * size) / 4).every((byte) => byte === 97 + part))
+  for (const part of [0, 1, 2, 3])
+    t.true(talked.subarray((part * size) / 4, ((part + 1) * size) / 4).every((byte) => byte === 97 + part))
 })
 
 posix('poll tells a connection to accept, bytes to receive, room to send, and a peer that is gone', async (t) => {
@@ -257,7 +280,10 @@ posix('arguments that no socket takes are errnos, bad pointers before anything i
     talk: (peer) => void peer.write('data'),
   })
   t.deepEqual(said, [
-    ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'], [['data', 0]], Array(6).fill('OVERFLOW'), ['INVAL', 'INVAL', 'INVAL'],
+    ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
+    [['data', 0]],
+    Array(6).fill('OVERFLOW'),
+    ['INVAL', 'INVAL', 'INVAL'],
     [['data', 0], 'NOTCONN'],
   ])
 })

@@ -24,9 +24,14 @@ for (const version of VERSIONS) {
       const guest = rawGuest({ version, ...OPTIONS })
       guest.bytes.fill(0xaa)
       t.is(ask(guest, `${which}_get`, 32, 103), 'SUCCESS')
-      t.deepEqual(starts.map((_, index) => guest.u32(32 + 4 * index)), starts.map((start) => 103 + start))
+      t.deepEqual(
+        starts.map((_, index) => guest.u32(32 + 4 * index)),
+        starts.map((start) => 103 + start),
+      )
       t.is(guest.text(103, size), bytes)
-      const written = new Set([...Array(4 * count).keys()].map((at) => 32 + at).concat([...Array(size).keys()].map((at) => 103 + at)))
+      const written = new Set(
+        [...Array(4 * count).keys()].map((at) => 32 + at).concat([...Array(size).keys()].map((at) => 103 + at)),
+      )
       t.true([...guest.bytes.subarray(0, 512)].every((byte, at) => written.has(at) || byte === 0xaa))
     })
   }

@@ -13,7 +13,15 @@ const box = (t) => boxed(t, FILES, { version: 'unstable' })
 test('fd_seek counts from the position as 0, from the end as 1, from the start as 2', (t) => {
   const { guest } = box(t)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
-  for (const [offset, whence, position] of [[4n, 2, 4n], [3n, 0, 7n], [-6n, 0, 1n], [-1n, 1, 9n], [0n, 0, 9n], [0n, 2, 0n], [5n, 1, 15n]]) {
+  for (const [offset, whence, position] of [
+    [4n, 2, 4n],
+    [3n, 0, 7n],
+    [-6n, 0, 1n],
+    [-1n, 1, 9n],
+    [0n, 0, 9n],
+    [0n, 2, 0n],
+    [5n, 1, 15n],
+  ]) {
     t.is(ask(guest, 'fd_seek', fd, offset, whence, 0), 'SUCCESS')
     t.is(guest.u64(0), position)
     t.is(ask(guest, 'fd_tell', fd, 8), 'SUCCESS')
@@ -45,7 +53,10 @@ for (const [name, call] of [
   test(`${name} writes 56 bytes, with the links counted in 32 bits behind the kind`, (t) => {
     const { guest, directory } = box(t)
     for (const link of ['one', 'two']) linkSync(join(directory, 'file'), join(directory, link))
-    for (const [path, filetype] of [['file', FILETYPE.REGULAR_FILE], ['sub', FILETYPE.DIRECTORY]]) {
+    for (const [path, filetype] of [
+      ['file', FILETYPE.REGULAR_FILE],
+      ['sub', FILETYPE.DIRECTORY],
+    ]) {
       const host = statSync(join(directory, path), { bigint: true })
       const args = call(guest, path, 512)
       guest.bytes.fill(0xaa, 512 - 8, 512 + 64)
@@ -85,15 +96,24 @@ test('a subscription has 56 bytes: an identifier, of whatever value, stands befo
   const identifier = [16, 0xffff_ffff_ffff_ffffn]
   put(0, { userdata: 1n, kind: EVENTTYPE.CLOCK, words: [identifier, [24, BigInt(CLOCK.MONOTONIC)], [32, 1n << 60n]] })
   put(1, { userdata: 2n, kind: EVENTTYPE.FD_READ, words: [[16, BigInt(fd)]] })
-  const past = [[24, BigInt(CLOCK.MONOTONIC)], [32, guest.u64(0)], [48, BigInt(SUBCLOCKFLAGS.ABSTIME)]]
+  const past = [
+    [24, BigInt(CLOCK.MONOTONIC)],
+    [32, guest.u64(0)],
+    [48, BigInt(SUBCLOCKFLAGS.ABSTIME)],
+  ]
   put(2, { userdata: 3n, kind: EVENTTYPE.CLOCK, words: [identifier, ...past] })
   put(3, { userdata: 4n, kind: EVENTTYPE.CLOCK, words: [identifier, [24, 9n]] })
   guest.must('poll_oneoff', subscriptions, 8192, 4, 0)
   t.is(guest.u32(0), 3)
   const events = [0, 1, 2].map((index) => guest.record('EVENT', 8192 + 32 * index))
-  t.deepEqual(events.map(({ userdata, error, type, nbytes }) => [userdata, error, type, nbytes]), [
-    [2n, 0, EVENTTYPE.FD_READ, 7n], [3n, 0, EVENTTYPE.CLOCK, 0n], [4n, 28, EVENTTYPE.CLOCK, 0n],
-  ])
+  t.deepEqual(
+    events.map(({ userdata, error, type, nbytes }) => [userdata, error, type, nbytes]),
+    [
+      [2n, 0, EVENTTYPE.FD_READ, 7n],
+      [3n, 0, EVENTTYPE.CLOCK, 0n],
+      [4n, 28, EVENTTYPE.CLOCK, 0n],
+    ],
+  )
 })
 
 test('poll_oneoff needs room for 56 bytes of each subscription', (t) => {

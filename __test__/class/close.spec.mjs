@@ -23,7 +23,8 @@ for (const [how, close] of [
     const guest = rawGuest({ preopens: { '/': tree(t, { 'in.txt': 'hello' }) } })
     const fd = guest.open('in.txt')
     close(guest.wasi)
-    for (const gone of [0, 1, 2, 3, fd]) t.is(guest.call.fd_fdstat_get(gone, guest.out), ERRNO.BADF, `descriptor ${gone}`)
+    for (const gone of [0, 1, 2, 3, fd])
+      t.is(guest.call.fd_fdstat_get(gone, guest.out), ERRNO.BADF, `descriptor ${gone}`)
     t.is(guest.call.path_create_directory(3, ...guest.put('new')), ERRNO.BADF)
   })
 
@@ -77,7 +78,8 @@ onlyWhereTold('close closes what the sandbox had opened', async (t) => {
 
 onlyWhereTold('a guest that opens and closes, renumbers and is closed leaves nothing open', async (t) => {
   const directory = tree(t, { 'in.txt': 'hello', 'sub/x': '' })
-  const ran = await node(`${counting}
+  const ran = await node(
+    `${counting}
     const open = (functions, memory, path, oflags) => {
       new TextEncoder().encodeInto(path, new Uint8Array(memory.buffer))
       if (functions.path_open(3, 0, 0, path.length, oflags, 0n, 0n, 0, 64) !== 0) throw new Error(path)
@@ -95,12 +97,15 @@ onlyWhereTold('a guest that opens and closes, renumbers and is closed leaves not
       open(wasiImport, memory, 'in.txt', 0)
       wasi.close()
     }
-    console.log(count() - before)`, { args: [directory] })
+    console.log(count() - before)`,
+    { args: [directory] },
+  )
   t.deepEqual([ran.stdout, ran.stderr], ['0\n', ''])
 })
 
 onlyWhereTold('a sandbox that is collected gives its descriptors back', async (t) => {
-  const ran = await node(`${counting}
+  const ran = await node(
+    `${counting}
     async function main() {
       for (let i = 0; i < 200; i++) {
         const wasi = make()
@@ -112,12 +117,15 @@ onlyWhereTold('a sandbox that is collected gives its descriptors back', async (t
       }
       console.log(count() - before)
     }
-    main()`, { flags: ['--expose-gc'] })
+    main()`,
+    { flags: ['--expose-gc'] },
+  )
   t.deepEqual([Number(ran.stdout) < 10, ran.stderr], [true, ''], ran.stdout)
 })
 
 onlyWhereTold('a function that outlives its sandbox still works', async (t) => {
-  const ran = await node(`${counting}
+  const ran = await node(
+    `${counting}
     let memory = new WebAssembly.Memory({ initial: 1 })
     let functions = (() => {
       const wasi = make()
@@ -128,7 +136,9 @@ onlyWhereTold('a function that outlives its sandbox still works', async (t) => {
     setTimeout(() => {
       globalThis.gc()
       console.log(functions.sched_yield(), functions.fd_prestat_get(3, 0), new Uint32Array(memory.buffer)[1])
-    }, 20)`, { flags: ['--expose-gc'] })
+    }, 20)`,
+    { flags: ['--expose-gc'] },
+  )
   t.deepEqual([ran.stdout, ran.stderr], ['0 0 2\n', ''])
 })
 

@@ -27,7 +27,11 @@ test('an argument of a wrong type is EINVAL, whichever it is', (t) => {
   for (const name of NAMES) {
     for (const [index, type] of [...FUNCTIONS[name]].entries()) {
       for (const wrong of type === 'I' ? NO_BIGINT : NO_NUMBER) {
-        t.is(wasiImport[name](...zeros(name).with(index, wrong)), ERRNO.INVAL, `${name}, argument ${index}: ${typeof wrong}`)
+        t.is(
+          wasiImport[name](...zeros(name).with(index, wrong)),
+          ERRNO.INVAL,
+          `${name}, argument ${index}: ${typeof wrong}`,
+        )
       }
     }
   }
@@ -84,13 +88,16 @@ test('a pointer and a length that wrap around are out of bounds', (t) => {
 
 test('an import of another signature links, and its call is EINVAL', (t) => {
   const { wasi } = rawGuest()
-  const instance = instantiate(wasi, `(module
+  const instance = instantiate(
+    wasi,
+    `(module
     (import "wasi_snapshot_preview1" "fd_write" (func $short (param i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_close" (func $float (param f64) (result i32)))
     (import "wasi_snapshot_preview1" "fd_seek" (func $narrow (param i32 i32 i32 i32) (result i32)))
     (func (export "short") (result i32) (call $short (i32.const 1)))
     (func (export "float") (result i32) (call $float (f64.const 1.5)))
-    (func (export "narrow") (result i32) (call $narrow (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0))))`)
+    (func (export "narrow") (result i32) (call $narrow (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0))))`,
+  )
   t.deepEqual([instance.exports.short(), instance.exports.float(), instance.exports.narrow()], [28, 28, 28])
 })
 

@@ -62,7 +62,10 @@ test('a patched proc_exit that throws ends start with what it throws', (t) => {
   wasi.wasiImport.proc_exit = () => {
     throw unwind
   }
-  t.is(t.throws(() => wasi.start(instantiate(wasi, command('(call $proc_exit (i32.const 5))')))), unwind)
+  t.is(
+    t.throws(() => wasi.start(instantiate(wasi, command('(call $proc_exit (i32.const 5))')))),
+    unwind,
+  )
 })
 
 test('symbols found by description: a command is bound before it is started', (t) => {
@@ -105,26 +108,36 @@ test('a proxy whose memory comes from a function binds the memory of that moment
   const instance = instantiate(wasi, importing('_start'), { env: { memory: early } })
   wasi.start(createInstanceProxy(instance, () => late))
   t.is(instance.exports.sizes(), 0)
-  t.deepEqual([words(early), words(late)], [[0, 0], [2, 10]])
+  t.deepEqual(
+    [words(early), words(late)],
+    [
+      [0, 0],
+      [2, 10],
+    ],
+  )
 })
 
 test('a memory that was grown by another instance is seen by each sandbox bound to it', (t) => {
   const memory = shared()
   const sandboxes = [make(), make()]
-  for (const wasi of sandboxes) childThread(wasi).initialize(instantiate(wasi, importing('_start'), { env: { memory } }), undefined, memory)
+  for (const wasi of sandboxes)
+    childThread(wasi).initialize(instantiate(wasi, importing('_start'), { env: { memory } }), undefined, memory)
   for (const { wasiImport } of sandboxes) t.is(wasiImport.args_sizes_get(65_536, 65_540), 61)
   memory.grow(1)
   for (const { wasiImport } of sandboxes) t.is(wasiImport.args_sizes_get(65_536, 65_540), 0)
 })
 
 /** An addon for emnapi, the sizes of whose arguments are what its registration finds. */
-const addon = importing('_initialize', `
+const addon = importing(
+  '_initialize',
+  `
   (table (export "__indirect_function_table") 1 funcref)
   (func (export "malloc") (param i32) (result i32) (i32.const 1024))
   (func (export "free") (param i32))
   (func (export "napi_register_wasm_v1") (param $env i32) (param $exports i32) (result i32)
     (drop (call $sizes (i32.const 8) (i32.const 12)))
-    (local.get $exports))`)
+    (local.get $exports))`,
+)
 
 for (const [name, { getDefaultContext, instantiateNapiModule, instantiateNapiModuleSync }] of Object.entries(emnapi)) {
   const options = (wasi, memory) => ({
@@ -146,7 +159,9 @@ for (const [name, { getDefaultContext, instantiateNapiModule, instantiateNapiMod
   test(`${name} loads an addon in a child thread, without initializing it`, (t) => {
     const [wasi, memory] = [make(), shared()]
     const { instance } = instantiateNapiModuleSync(assemble(addon), {
-      ...options(wasi, memory), childThread: true, postMessage() {},
+      ...options(wasi, memory),
+      childThread: true,
+      postMessage() {},
     })
     t.deepEqual(words(memory), [0, 0])
     t.is(instance.exports.sizes(), 0)

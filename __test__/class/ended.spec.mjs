@@ -49,24 +49,45 @@ const guest = (body, entry = '_start') => `(module
   (func (export "write") ${WRITE})
   (func (export "exit") ${exit(9)}))`
 
-const COUNTED = (body) => `(try (do ${body}) (catch_all (global.set $caught (i32.add (global.get $caught) (i32.const 1)))))`
+const COUNTED = (body) =>
+  `(try (do ${body}) (catch_all (global.set $caught (i32.add (global.get $caught) (i32.const 1)))))`
 
 for (const [what, call, options] of [
   ['a stdout function throws', WRITE, (fail) => ({ stdout: fail })],
   ['a Writable throws', WRITE, (fail) => ({ stdout: { write: fail } })],
   ['a stdin function throws', READ, (fail) => ({ stdin: fail })],
-  ['an iterable throws', READ, (fail) => ({ stdin: (function* () { yield fail() })() })],
+  [
+    'an iterable throws',
+    READ,
+    (fail) => ({
+      stdin: (function* () {
+        yield fail()
+      })(),
+    }),
+  ],
   ['a clock throws', TIME, (fail) => ({ clock: { realtime: fail } })],
   ['a trace function throws', WRITE, (fail) => ({ stdout: 'ignore', trace: fail })],
 ]) {
   test(`after ${what}, each later call throws the same again, and start and initialize throw it`, (t) => {
-    for (const [method, entry] of [['start', '_start'], ['initialize', '_initialize']]) {
+    for (const [method, entry] of [
+      ['start', '_start'],
+      ['initialize', '_initialize'],
+    ]) {
       for (const trace of [undefined, () => {}]) {
         for (const thrown of [new Error('enough'), undefined, 0]) {
           let calls = 0
-          const wasi = make({ trace, ...options(() => { calls++; throw thrown }) })
+          const wasi = make({
+            trace,
+            ...options(() => {
+              calls++
+              throw thrown
+            }),
+          })
           const instance = instantiate(wasi, guest(times(100, COUNTED(call)), entry))
-          t.deepEqual(outcome(() => wasi[method](instance)), { thrown })
+          t.deepEqual(
+            outcome(() => wasi[method](instance)),
+            { thrown },
+          )
           t.deepEqual([calls, instance.exports.caught.value], [1, 100])
         }
       }
@@ -88,8 +109,12 @@ for (const [what, call, options] of [
 }
 
 for (const [what, rest] of [
-  ['returns', ''], ['traps', 'unreachable'], ['exits with another code', exit(8)], ['catches its exit with another code', guarded(exit(8))],
-  ['writes', WRITE], ['writes and traps', `${guarded(WRITE)} unreachable`],
+  ['returns', ''],
+  ['traps', 'unreachable'],
+  ['exits with another code', exit(8)],
+  ['catches its exit with another code', guarded(exit(8))],
+  ['writes', WRITE],
+  ['writes and traps', `${guarded(WRITE)} unreachable`],
 ]) {
   test(`start() returns the first exit code if the guest catches the exit and then ${what}, and later calls do nothing`, (t) => {
     for (const trace of [undefined, () => {}]) {
@@ -100,7 +125,10 @@ for (const [what, rest] of [
       t.deepEqual(written, ['hello'])
       const other = make({ stdout, trace })
       const instance = instantiate(other, guest(guarded(exit(7)) + rest, '_initialize'))
-      t.like(outcome(() => other.initialize(instance)), { thrown: { code: 'ERR_WASI_EXIT', exitCode: 7 } })
+      t.like(
+        outcome(() => other.initialize(instance)),
+        { thrown: { code: 'ERR_WASI_EXIT', exitCode: 7 } },
+      )
       t.deepEqual(written, ['hello'])
     }
   })
@@ -108,28 +136,66 @@ for (const [what, rest] of [
   test(`start() throws the first exception if the guest catches it and then ${what}`, (t) => {
     const thrown = new Error('enough')
     let calls = 0
-    const wasi = make({ stdout() { calls++; throw thrown } })
-    t.deepEqual(outcome(() => wasi.start(instantiate(wasi, guest(guarded(WRITE) + rest)))), { thrown })
+    const wasi = make({
+      stdout() {
+        calls++
+        throw thrown
+      },
+    })
+    t.deepEqual(
+      outcome(() => wasi.start(instantiate(wasi, guest(guarded(WRITE) + rest)))),
+      { thrown },
+    )
     t.is(calls, 1)
   })
 }
 
 test('the first of an exit and an exception decides the run', (t) => {
   const wasi = make()
-  t.is(wasi.start({ exports: { memory, _start() { try { wasi.wasiImport.proc_exit(4) } finally { throw new Error('mine') } } } }), 4)
+  t.is(
+    wasi.start({
+      exports: {
+        memory,
+        _start() {
+          try {
+            wasi.wasiImport.proc_exit(4)
+          } finally {
+            throw new Error('mine')
+          }
+        },
+      },
+    }),
+    4,
+  )
   const thrown = new Error('first')
-  const other = make({ clock: { realtime() { throw thrown } } })
+  const other = make({
+    clock: {
+      realtime() {
+        throw thrown
+      },
+    },
+  })
   const _start = () => {
     const { proc_exit, clock_time_get } = other.wasiImport
-    t.is(t.throws(() => clock_time_get(0, 0n, 8)), thrown)
-    t.is(t.throws(() => proc_exit(3)), thrown)
+    t.is(
+      t.throws(() => clock_time_get(0, 0n, 8)),
+      thrown,
+    )
+    t.is(
+      t.throws(() => proc_exit(3)),
+      thrown,
+    )
   }
-  t.deepEqual(outcome(() => other.start({ exports: { memory, _start } })), { thrown })
+  t.deepEqual(
+    outcome(() => other.start({ exports: { memory, _start } })),
+    { thrown },
+  )
   t.is(other[symbolOf(other, 'kExitCode')], 0)
 })
 
 test('with returnOnExit false, a process.exit that returns or throws ends the run', async (t) => {
-  const { stdout, stderr } = await node(`
+  const { stdout, stderr } = await node(
+    `
     import { WASI } from 'capwasi'
     import { instantiate } from './__test__/support/guest.mjs'
     for (const exit of [() => {}, () => { throw Object.assign(new Error('mock'), { code: 'MOCK' }) }]) {
@@ -139,7 +205,9 @@ test('with returnOnExit false, a process.exit that returns or throws ends the ru
       process.exit = exit
       try { console.log(wasi.start(instance)) } catch ({ code, exitCode }) { console.log(code, exitCode) }
       process.exit = original
-    }`, { module: true })
+    }`,
+    { module: true },
+  )
   t.is(stdout, 'ERR_WASI_EXIT 5\nMOCK undefined\n', stderr)
 })
 
@@ -157,7 +225,11 @@ test('wrong arguments after the end of a run throw, too, and are EINVAL before a
 
 test('the next start begins anew', (t) => {
   let calls = 0
-  const wasi = make({ stdout() { if (++calls === 1) throw new Error('enough') } })
+  const wasi = make({
+    stdout() {
+      if (++calls === 1) throw new Error('enough')
+    },
+  })
   const instance = instantiate(wasi, guest(guarded(WRITE) + guarded(WRITE)))
   t.throws(() => wasi.start(instance), { message: 'enough' })
   t.is(calls, 1)
@@ -166,7 +238,17 @@ test('the next start begins anew', (t) => {
   t.is(calls, 3)
   const exiting = make()
   for (const code of [1, 2, 3]) {
-    t.is(exiting.start({ exports: { memory, _start() { exiting.wasiImport.proc_exit(code) } } }), code)
+    t.is(
+      exiting.start({
+        exports: {
+          memory,
+          _start() {
+            exiting.wasiImport.proc_exit(code)
+          },
+        },
+      }),
+      code,
+    )
     renew(exiting)
   }
 })
@@ -221,7 +303,9 @@ test('a run within a run of the same sandbox ends by itself', (t) => {
     stdout() {
       if (++depth > 1) throw new Error('inner')
       renew(wasi)
-      seen.push(outcome(() => wasi.start({ exports: { memory: exports.memory, _start: exports.write } })).thrown.message)
+      seen.push(
+        outcome(() => wasi.start({ exports: { memory: exports.memory, _start: exports.write } })).thrown.message,
+      )
     },
   })
   const { exports } = instantiate(wasi, guest(`${WRITE} ${exit(6)}`))
@@ -249,7 +333,14 @@ test('an exit or an exception of one WASI does not end the run of another', (t) 
   const _start = () => {
     t.is(outcome(() => other.wasiImport.proc_exit(5)).thrown.exitCode, 5)
     t.is(one.wasiImport.sched_yield(), 0)
-    const inner = { exports: { memory, _start() { other.wasiImport.proc_exit(6) } } }
+    const inner = {
+      exports: {
+        memory,
+        _start() {
+          other.wasiImport.proc_exit(6)
+        },
+      },
+    }
     t.is(other.start(inner), 6)
     t.is(one.wasiImport.sched_yield(), 0)
   }
@@ -259,7 +350,9 @@ test('an exit or an exception of one WASI does not end the run of another', (t) 
 test('an exception of a replaced function or another import can be caught by the guest', (t) => {
   let written = 0
   const wasi = make({ stdout: () => void written++ })
-  wasi.wasiImport.clock_time_get = () => { throw new Error('replaced') }
+  wasi.wasiImport.clock_time_get = () => {
+    throw new Error('replaced')
+  }
   t.is(wasi.start(instantiate(wasi, guest(guarded(TIME) + WRITE))), 0)
   t.is(written, 1)
 })
@@ -297,15 +390,22 @@ test('an exit with little stack left ends the run', (t) => {
 })
 
 test('a worker whose guest catches everything ends when it is terminated', async (t) => {
-  const module = assemble(command(`(loop ${guarded('(drop (call $poll_oneoff (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024)))')} (br 0))`))
-  const worker = new Worker(`
+  const module = assemble(
+    command(
+      `(loop ${guarded('(drop (call $poll_oneoff (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024)))')} (br 0))`,
+    ),
+  )
+  const worker = new Worker(
+    `
     const { parentPort, workerData: { main, module } } = require('node:worker_threads')
     const { WASI } = require(main)
     const wasi = new WASI({ version: 'preview1' })
     const instance = new WebAssembly.Instance(module, wasi.getImportObject())
     parentPort.postMessage('running')
     wasi.start(instance)
-    parentPort.postMessage('went on')`, { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module } })
+    parentPort.postMessage('went on')`,
+    { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module } },
+  )
   const messages = []
   worker.on('message', (message) => messages.push(message))
   await once(worker, 'message')
@@ -317,15 +417,25 @@ test('a worker whose guest catches everything ends when it is terminated', async
 test('exports called after a run that a node:vm timeout stopped throw each time and stay usable', (t) => {
   globalThis.runs = { calls: 0 }
   t.teardown(() => delete globalThis.runs)
-  const wasi = new WASI({ version: 'preview1', stdout: () => { throw new Error(`call ${++globalThis.runs.calls}`) } })
-  const guest = instantiate(wasi, `(module
+  const wasi = new WASI({
+    version: 'preview1',
+    stdout: () => {
+      throw new Error(`call ${++globalThis.runs.calls}`)
+    },
+  })
+  const guest = instantiate(
+    wasi,
+    `(module
     (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
     (data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")
     (func (export "_start") (loop (br 0)))
-    (func (export "write") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`)
+    (func (export "write") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`,
+  )
   Object.assign(globalThis.runs, { wasi, guest })
-  t.throws(() => runInThisContext('runs.wasi.start(runs.guest)', { timeout: 50 }), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' })
+  t.throws(() => runInThisContext('runs.wasi.start(runs.guest)', { timeout: 50 }), {
+    code: 'ERR_SCRIPT_EXECUTION_TIMEOUT',
+  })
   for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
 })
 
@@ -336,10 +446,12 @@ test('a start after a run that exited returns 0 if its guest returns, and the co
   t.is(wasi.start(exits), 3)
   renew(wasi)
   t.is(wasi.start(returns), 0)
-  const outer = make({ stdout: () => {
-    renew(outer)
-    t.is(outer.start(instantiate(outer, command('(call $proc_exit (i32.const 5))'))), 5)
-  } })
+  const outer = make({
+    stdout: () => {
+      renew(outer)
+      t.is(outer.start(instantiate(outer, command('(call $proc_exit (i32.const 5))'))), 5)
+    },
+  })
   const writes = command('(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))', {
     more: '(data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")',
   })

@@ -30,12 +30,16 @@ test('an exit listener may change the code', async (t) => {
 })
 
 test('proc_exit calls process.exit as it is at that time', async (t) => {
-  const { stdout } = await node(script(5, "process.exit = (code) => { console.log('exit', code); throw new Error('no') }"))
+  const { stdout } = await node(
+    script(5, "process.exit = (code) => { console.log('exit', code); throw new Error('no') }"),
+  )
   t.is(stdout, 'exit 5\n')
 })
 
 for (const [title, exit] of [
-  ['that returns, as a mock does', "(code) => console.log('exit', code)"], ['that is no function', '7'], ['that is not there', 'undefined'],
+  ['that returns, as a mock does', "(code) => console.log('exit', code)"],
+  ['that is no function', '7'],
+  ['that is not there', 'undefined'],
 ]) {
   test(`with a process.exit ${title}, the guest does not go on: ERR_WASI_EXIT is thrown`, async (t) => {
     const { stdout } = await node(`

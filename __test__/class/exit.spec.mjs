@@ -34,7 +34,16 @@ test('the guest does not go on after proc_exit', (t) => {
 test('exit unwinds through JavaScript between the guest and start', (t) => {
   const wasi = make()
   let unwound = false
-  const exports = { memory, _start() { try { wasi.wasiImport.proc_exit(4) } finally { unwound = true } } }
+  const exports = {
+    memory,
+    _start() {
+      try {
+        wasi.wasiImport.proc_exit(4)
+      } finally {
+        unwound = true
+      }
+    },
+  }
   t.is(wasi.start({ exports }), 4)
   t.true(unwound)
 })
@@ -47,7 +56,14 @@ test('a guest that catches everything still exits with its code', (t) => {
 
 test('JavaScript that swallows the exit does not change the code', (t) => {
   const wasi = make()
-  const exports = { memory, _start() { try { wasi.wasiImport.proc_exit(6) } catch {} } }
+  const exports = {
+    memory,
+    _start() {
+      try {
+        wasi.wasiImport.proc_exit(6)
+      } catch {}
+    },
+  }
   t.is(wasi.start({ exports }), 6)
 })
 
@@ -80,14 +96,23 @@ test('exit before start throws ERR_WASI_EXIT, and start returns that code', (t) 
 test('exit from a timer after start throws ERR_WASI_EXIT there', async (t) => {
   const wasi = make()
   const { promise, resolve } = deferred()
-  const _start = () => setImmediate(() => { try { wasi.wasiImport.proc_exit(8) } catch (error) { resolve(error) } })
+  const _start = () =>
+    setImmediate(() => {
+      try {
+        wasi.wasiImport.proc_exit(8)
+      } catch (error) {
+        resolve(error)
+      }
+    })
   t.is(wasi.start({ exports: { memory, _start } }), 0)
   t.like(await promise, { code: 'ERR_WASI_EXIT', exitCode: 8 })
 })
 
 function deferred() {
   let resolve
-  const promise = new Promise((done) => { resolve = done })
+  const promise = new Promise((done) => {
+    resolve = done
+  })
   return { promise, resolve }
 }
 
@@ -104,7 +129,10 @@ test('a start within a start returns the code of its own guest', (t) => {
 
 test('exit of another sandbox stops the guest, which has no code of its own', (t) => {
   const [one, other] = [make(), make()]
-  const _start = () => { other.wasiImport.proc_exit(5); t.fail() }
+  const _start = () => {
+    other.wasiImport.proc_exit(5)
+    t.fail()
+  }
   t.is(one.start({ exports: { memory, _start } }), 0)
   t.is(other.start({ exports: { memory, _start() {} } }), 5)
 })
@@ -112,15 +140,23 @@ test('exit of another sandbox stops the guest, which has no code of its own', (t
 test('a patched proc_exit that throws propagates out of start', (t) => {
   const wasi = make()
   const thrown = new Error('patched')
-  wasi.wasiImport.proc_exit = () => { throw thrown }
-  t.is(t.throws(() => wasi.start(instantiate(wasi, exiting(1)))), thrown)
+  wasi.wasiImport.proc_exit = () => {
+    throw thrown
+  }
+  t.is(
+    t.throws(() => wasi.start(instantiate(wasi, exiting(1)))),
+    thrown,
+  )
 })
 
 test('a patched proc_exit may call the one it replaces', (t) => {
   const wasi = make()
   const { proc_exit } = wasi.wasiImport
   const codes = []
-  wasi.wasiImport.proc_exit = (code) => { codes.push(code); return proc_exit(code) }
+  wasi.wasiImport.proc_exit = (code) => {
+    codes.push(code)
+    return proc_exit(code)
+  }
   t.is(wasi.start(instantiate(wasi, exiting(12))), 12)
   t.deepEqual(codes, [12])
 })

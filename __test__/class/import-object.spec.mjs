@@ -19,7 +19,10 @@ test('without a version there are the same 46', (t) => {
 
 test('unstable has 45: there is no sock_accept', (t) => {
   const { wasiImport } = new WASI({ version: 'unstable' })
-  t.deepEqual(Object.keys(wasiImport), NAMES.filter((name) => name !== 'sock_accept'))
+  t.deepEqual(
+    Object.keys(wasiImport),
+    NAMES.filter((name) => name !== 'sock_accept'),
+  )
 })
 
 for (const version of ['preview1', 'unstable', undefined]) {
@@ -67,8 +70,16 @@ for (const [how, change] of [
   ['as it is', (wasiImport) => wasiImport],
   ['spread into another object', (wasiImport) => ({ ...wasiImport })],
   ['behind a proxy', (wasiImport) => new Proxy(wasiImport, {})],
-  ['behind a proxy that wraps each function', (wasiImport) =>
-    new Proxy(wasiImport, { get: (target, name) => (...args) => Reflect.apply(target[name], undefined, args) })],
+  [
+    'behind a proxy that wraps each function',
+    (wasiImport) =>
+      new Proxy(wasiImport, {
+        get:
+          (target, name) =>
+          (...args) =>
+            Reflect.apply(target[name], undefined, args),
+      }),
+  ],
   ['function by function', ({ sched_yield }) => ({ sched_yield })],
   ['bound to another object', ({ sched_yield }) => ({ sched_yield: sched_yield.bind({}) })],
   ['frozen', (wasiImport) => Object.freeze(wasiImport)],

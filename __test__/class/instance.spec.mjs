@@ -14,11 +14,21 @@ for (const [what, wrap] of [
   ['a plain object', ({ exports }) => ({ exports: { ...exports } })],
   ['an object whose exports are a proxy', ({ exports }) => ({ exports: new Proxy({ ...exports }, {}) })],
   ['an object without prototypes', ({ exports }) => bare({ exports: bare(exports) })],
-  ['an object with getters', ({ exports }) => ({
-    get exports() {
-      return { get memory() { return exports.memory }, get _start() { return exports._start } }
-    },
-  })],
+  [
+    'an object with getters',
+    ({ exports }) => ({
+      get exports() {
+        return {
+          get memory() {
+            return exports.memory
+          },
+          get _start() {
+            return exports._start
+          },
+        }
+      },
+    }),
+  ],
 ]) {
   test(`start accepts ${what}`, (t) => {
     const wasi = make()
@@ -29,12 +39,13 @@ for (const [what, wrap] of [
 /** An instance that notes what is read from it. */
 function recorder(exports) {
   const reads = []
-  const noting = (target) => new Proxy(target, {
-    get(object, key, receiver) {
-      reads.push(key)
-      return Reflect.get(object, key, receiver)
-    },
-  })
+  const noting = (target) =>
+    new Proxy(target, {
+      get(object, key, receiver) {
+        reads.push(key)
+        return Reflect.get(object, key, receiver)
+      },
+    })
   return { instance: noting({ exports: noting(exports) }), reads }
 }
 
@@ -68,9 +79,13 @@ test('one sandbox serves several instances through one memory', (t) => {
   const wasi = make()
   const shared = instantiate(wasi, command('(nop)'))
   wasi.finalizeBindings(shared)
-  const library = instantiate(wasi, `(module
+  const library = instantiate(
+    wasi,
+    `(module
     (import "wasi_snapshot_preview1" "args_sizes_get" (func $get (param i32 i32) (result i32)))
     (import "env" "memory" (memory 1))
-    (func (export "get") (result i32) (call $get (i32.const 0) (i32.const 4))))`, { env: { memory: shared.exports.memory } })
+    (func (export "get") (result i32) (call $get (i32.const 0) (i32.const 4))))`,
+    { env: { memory: shared.exports.memory } },
+  )
   t.is(library.exports.get(), 0)
 })

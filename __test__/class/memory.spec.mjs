@@ -17,9 +17,15 @@ for (const [what, make] of [
   ['an ordinary memory', () => new WebAssembly.Memory({ initial: 1 })],
   ['a shared memory', () => new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })],
   ['a memory of another realm', () => runInNewContext('new WebAssembly.Memory({ initial: 1 })')],
-  ['a shared memory of another realm', () => runInNewContext('new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })')],
+  [
+    'a shared memory of another realm',
+    () => runInNewContext('new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })'),
+  ],
   ['an instance of a subclass of Memory', () => new (class Mine extends WebAssembly.Memory {})({ initial: 1 })],
-  ['a memory with a constructor of its own', () => Object.assign(new WebAssembly.Memory({ initial: 1 }), { constructor: 5 })],
+  [
+    'a memory with a constructor of its own',
+    () => Object.assign(new WebAssembly.Memory({ initial: 1 }), { constructor: 5 }),
+  ],
   ['a memory whose prototype was changed', () => Object.setPrototypeOf(new WebAssembly.Memory({ initial: 1 }), null)],
 ]) {
   test(`${what} is accepted`, (t) => {
@@ -76,7 +82,10 @@ test('a memory that had no page is usable once it has one', (t) => {
   t.deepEqual(words(guest.memory, 0), [1, 4])
 })
 
-for (const [kind, declaration] of [['an ordinary', '1 8'], ['a shared', '1 8 shared']]) {
+for (const [kind, declaration] of [
+  ['an ordinary', '1 8'],
+  ['a shared', '1 8 shared'],
+]) {
   for (const [who, grow] of [
     ['the guest', (guest) => guest.call.grow(1)],
     ['JavaScript', (guest) => guest.memory.grow(1)],
@@ -90,7 +99,13 @@ for (const [kind, declaration] of [['an ordinary', '1 8'], ['a shared', '1 8 sha
         grow(guest)
         t.is(guest.call.args_sizes_get(0, 4), 0)
         t.is(guest.call.args_sizes_get(end, end + 4), 0)
-        t.deepEqual([words(guest.memory, 0), words(guest.memory, end)], [[1, 4], [1, 4]])
+        t.deepEqual(
+          [words(guest.memory, 0), words(guest.memory, end)],
+          [
+            [1, 4],
+            [1, 4],
+          ],
+        )
       }
     })
   }
@@ -119,7 +134,13 @@ test('a buffer that is resized with its memory is seen at its new size, where th
 test('a result may end where memory ends, and not a byte later', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(PAGE - 4, PAGE - 8), 0)
-  for (const [count, size] of [[PAGE - 3, 0], [0, PAGE - 3], [PAGE, 0], [0, PAGE], [PAGE - 1, PAGE - 1]]) {
+  for (const [count, size] of [
+    [PAGE - 3, 0],
+    [0, PAGE - 3],
+    [PAGE, 0],
+    [0, PAGE],
+    [PAGE - 1, PAGE - 1],
+  ]) {
     t.is(guest.call.args_sizes_get(count, size), ERRNO.OVERFLOW)
   }
 })

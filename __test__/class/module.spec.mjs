@@ -43,13 +43,27 @@ test('WASI cannot be called without new', (t) => {
 
 test('the prototype has the methods of Node in their order, then what capwasi adds', (t) => {
   t.deepEqual(Object.getOwnPropertyNames(WASI.prototype), [
-    'constructor', 'finalizeBindings', 'start', 'initialize', 'getImportObject', 'close', 'stdout', 'stderr', 'exceeded',
+    'constructor',
+    'finalizeBindings',
+    'start',
+    'initialize',
+    'getImportObject',
+    'close',
+    'stdout',
+    'stderr',
+    'exceeded',
     'addresses',
   ])
   t.is(typeof WASI.prototype[Symbol.dispose], 'function')
 })
 
-for (const [method, length] of Object.entries({ finalizeBindings: 1, start: 1, initialize: 1, getImportObject: 0, close: 0 })) {
+for (const [method, length] of Object.entries({
+  finalizeBindings: 1,
+  start: 1,
+  initialize: 1,
+  getImportObject: 0,
+  close: 0,
+})) {
   test(`${method} is a writable, configurable method that is not enumerable, of length ${length}`, (t) => {
     const { value, ...attributes } = Object.getOwnPropertyDescriptor(WASI.prototype, method)
     t.deepEqual(attributes, { writable: true, enumerable: false, configurable: true })
@@ -72,7 +86,10 @@ test('an instance cannot be cloned or posted', (t) => {
   t.throws(() => structuredClone(new WASI({ version: 'preview1' })), { name: 'DataCloneError', any: true })
 })
 
-for (const [version, name] of [['preview1', 'wasi_snapshot_preview1'], ['unstable', 'wasi_unstable']]) {
+for (const [version, name] of [
+  ['preview1', 'wasi_snapshot_preview1'],
+  ['unstable', 'wasi_unstable'],
+]) {
   test(`getImportObject of ${version} is a new object each time, holding wasiImport as ${name}`, (t) => {
     const wasi = new WASI({ version })
     t.deepEqual(Object.keys(wasi.getImportObject()), [name])
@@ -94,7 +111,9 @@ test('methods refuse a receiver that is no WASI', (t) => {
   }
 })
 
-const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+const permission = ['--permission', '--experimental-permission'].find((flag) =>
+  process.allowedNodeEnvironmentFlags.has(flag),
+)
 
 test('under the permission model a sandbox needs --allow-wasi', async (t) => {
   const script = `

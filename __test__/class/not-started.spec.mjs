@@ -10,12 +10,16 @@ for (const version of ['preview1', 'unstable', undefined]) {
   test(`every function of ${version ?? 'no version'} throws ERR_WASI_NOT_STARTED before start`, (t) => {
     const { wasiImport } = new WASI({ version, returnOnExit: false })
     for (const name of Object.keys(wasiImport)) {
-      const error = t.throws(() => wasiImport[name](...zeros(name)), {
-        instanceOf: Error,
-        name: 'Error',
-        code: 'ERR_WASI_NOT_STARTED',
-        message: 'wasi.start() has not been called',
-      }, name)
+      const error = t.throws(
+        () => wasiImport[name](...zeros(name)),
+        {
+          instanceOf: Error,
+          name: 'Error',
+          code: 'ERR_WASI_NOT_STARTED',
+          message: 'wasi.start() has not been called',
+        },
+        name,
+      )
       t.deepEqual(Object.keys(error), ['code'], name)
     }
   })

@@ -78,9 +78,10 @@ for (const option of ['env', 'preopens']) {
 for (const option of ['stdin', 'stdout', 'stderr']) {
   test(`${option} that is neither a number nor what an embedder may give instead is refused with ERR_INVALID_ARG_TYPE`, (t) => {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
-    const others = option === 'stdin'
-      ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
-      : "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
+    const others =
+      option === 'stdin'
+        ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
+        : "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
     for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
       const message = `The "options.${option}" property must be of type number. Received ${received}. It may also be ${others}`
       refusedType(t, make({ [option]: value }), message)
@@ -179,7 +180,10 @@ function recorder(target) {
 test('options are read in the order of Node, and ours before returnOnExit', (t) => {
   const { options, reads } = recorder({ version: 'preview1', args: [], env: {}, preopens: {}, returnOnExit: true })
   new WASI(options)
-  t.deepEqual(reads, WRONG.map(([option]) => option))
+  t.deepEqual(
+    reads,
+    WRONG.map(([option]) => option),
+  )
 })
 
 test('returnOnExit is not read when a preopen cannot be had', (t) => {
@@ -191,8 +195,17 @@ test('returnOnExit is not read when a preopen cannot be had', (t) => {
 test('what an option getter throws comes out unchanged', (t) => {
   const thrown = { any: 'value' }
   for (const [option] of WRONG) {
-    const options = { version: 'preview1', get [option]() { throw thrown } }
-    t.is(t.throws(() => new WASI(options), { any: true }), thrown, option)
+    const options = {
+      version: 'preview1',
+      get [option]() {
+        throw thrown
+      },
+    }
+    t.is(
+      t.throws(() => new WASI(options), { any: true }),
+      thrown,
+      option,
+    )
   }
 })
 
@@ -209,42 +222,115 @@ test('options may be inherited or have no prototype', (t) => {
 
 const D = 'Did you mean'
 for (const [name, advice] of [
-  ['limit', `${D} 'limits'?`], ['Limits', `${D} 'limits'?`], ['preopen', `${D} 'preopens'?`], ['preOpens', `${D} 'preopens'?`],
-  ['pre_opens', `${D} 'preopens'?`], ['peropens', `${D} 'preopens'?`], ['arg', `${D} 'args'?`], ['argv', `${D} 'args'?`],
-  ['envs', `${D} 'env'?`], ['stdIn', `${D} 'stdin'?`], ['std_out', `${D} 'stdout'?`], ['sterr', `${D} 'stderr'?`], ['inputs', `${D} 'input'?`],
-  ['socket', `${D} 'sockets'?`], ['clocks', `${D} 'clock'?`], ['radnom', `${D} 'random'?`], ['traces', `${D} 'trace'?`],
-  ['verison', `${D} 'version'?`], ['return_on_exit', `${D} 'returnOnExit'?`], ['returnOnExti', `${D} 'returnOnExit'?`],
-  ['readonly', `${D} 'readonly' of a directory in 'preopens'?`], ['readOnly', `${D} 'readonly' of a directory in 'preopens'?`],
-  ['openFiles', `${D} 'limits.openFiles'?`], ['output', `${D} 'limits.output'?`], ['writtenBytes', `${D} 'limits.writtenBytes'?`],
-  ['outputs', `${D} 'limits.output'?`], ['seed', `${D} 'random.seed'?`], ['realtime', `${D} 'clock.realtime'?`], ['monotonic', `${D} 'clock.monotonic'?`],
-  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`], ['timeouts', 'A guest runs until it returns: run it in a worker, and terminate that'],
+  ['limit', `${D} 'limits'?`],
+  ['Limits', `${D} 'limits'?`],
+  ['preopen', `${D} 'preopens'?`],
+  ['preOpens', `${D} 'preopens'?`],
+  ['pre_opens', `${D} 'preopens'?`],
+  ['peropens', `${D} 'preopens'?`],
+  ['arg', `${D} 'args'?`],
+  ['argv', `${D} 'args'?`],
+  ['envs', `${D} 'env'?`],
+  ['stdIn', `${D} 'stdin'?`],
+  ['std_out', `${D} 'stdout'?`],
+  ['sterr', `${D} 'stderr'?`],
+  ['inputs', `${D} 'input'?`],
+  ['socket', `${D} 'sockets'?`],
+  ['clocks', `${D} 'clock'?`],
+  ['radnom', `${D} 'random'?`],
+  ['traces', `${D} 'trace'?`],
+  ['verison', `${D} 'version'?`],
+  ['return_on_exit', `${D} 'returnOnExit'?`],
+  ['returnOnExti', `${D} 'returnOnExit'?`],
+  ['readonly', `${D} 'readonly' of a directory in 'preopens'?`],
+  ['readOnly', `${D} 'readonly' of a directory in 'preopens'?`],
+  ['openFiles', `${D} 'limits.openFiles'?`],
+  ['output', `${D} 'limits.output'?`],
+  ['writtenBytes', `${D} 'limits.writtenBytes'?`],
+  ['outputs', `${D} 'limits.output'?`],
+  ['seed', `${D} 'random.seed'?`],
+  ['realtime', `${D} 'clock.realtime'?`],
+  ['monotonic', `${D} 'clock.monotonic'?`],
+  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`],
+  ['timeouts', 'A guest runs until it returns: run it in a worker, and terminate that'],
   ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
 ]) {
   test(`an option called ${name} is refused with ERR_INVALID_ARG_VALUE, and what was meant`, (t) => {
     t.throws(make({ [name]: undefined }), {
-      instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: `The property 'options.${name}' is unknown. ${advice}`,
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: `The property 'options.${name}' is unknown. ${advice}`,
     })
   })
 }
 
 test('a refused name that is no identifier is quoted', (t) => {
-  t.throws(make({ 'pre-opens': {} }), { message: "The property 'options['pre-opens']' is unknown. Did you mean 'preopens'?" })
+  t.throws(make({ 'pre-opens': {} }), {
+    message: "The property 'options['pre-opens']' is unknown. Did you mean 'preopens'?",
+  })
 })
 
 test('other unknown options are ignored, as programs for other hosts pass them', (t) => {
   const names = [
-    'bindings', 'fs', 'wasi', 'print', 'printErr', 'memory', 'debug', 'features', 'preopenDirectories', 'cwd', 'mount', 'module', 'exitOnReturn',
-    'streamStdio', 'isTTY', 'sendStdout', 'getStdin', 'asyncify', 'importObject', 'instance', 'exports', 'program', 'runtime', 'uses', 'suspense',
-    'traceSyscalls', 'signal', 'worker', 'name', '', '0', 'x', 'toString', '__proto__', 'constructor', 'x'.repeat(100_000),
+    'bindings',
+    'fs',
+    'wasi',
+    'print',
+    'printErr',
+    'memory',
+    'debug',
+    'features',
+    'preopenDirectories',
+    'cwd',
+    'mount',
+    'module',
+    'exitOnReturn',
+    'streamStdio',
+    'isTTY',
+    'sendStdout',
+    'getStdin',
+    'asyncify',
+    'importObject',
+    'instance',
+    'exports',
+    'program',
+    'runtime',
+    'uses',
+    'suspense',
+    'traceSyscalls',
+    'signal',
+    'worker',
+    'name',
+    '',
+    '0',
+    'x',
+    'toString',
+    '__proto__',
+    'constructor',
+    'x'.repeat(100_000),
   ]
-  for (const name of names) t.notThrows(make(Object.fromEntries([['version', 'preview1'], [name, 1]])), name)
+  for (const name of names)
+    t.notThrows(
+      make(
+        Object.fromEntries([
+          ['version', 'preview1'],
+          [name, 1],
+        ]),
+      ),
+      name,
+    )
   t.notThrows(make(Object.fromEntries(names.map((name) => [name, 1]))))
 })
 
 test('only own enumerable option names are checked, and no value is read', (t) => {
   const options = Object.create({ limit: {} }, { preopen: { value: {}, enumerable: false } })
   t.notThrows(() => new WASI(Object.assign(options, { version: 'preview1', [Symbol('limit')]: 1 })))
-  const getter = { version: 'preview1', get limit() { throw new Error('read') } }
+  const getter = {
+    version: 'preview1',
+    get limit() {
+      throw new Error('read')
+    },
+  }
   t.throws(() => new WASI(getter), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 

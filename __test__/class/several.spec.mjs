@@ -6,11 +6,18 @@ import { ERRNO, command, hostFile, instantiate, rawGuest, tree } from '../suppor
 
 test('each has its own arguments, environment and preopens', (t) => {
   const guests = ['one', 'two', 'three'].map((name) =>
-    rawGuest({ args: [name], env: { NAME: name }, preopens: { [`/${name}`]: tree(t, { [name]: name }) } }))
+    rawGuest({ args: [name], env: { NAME: name }, preopens: { [`/${name}`]: tree(t, { [name]: name }) } }),
+  )
   for (const [index, name] of ['one', 'two', 'three'].entries()) {
     const guest = guests[index]
     t.deepEqual([guest.strings('args'), guest.strings('environ')], [[name], [`NAME=${name}`]])
-    t.deepEqual(guest.readdir(3).map((entry) => entry.name).filter((entry) => !/^\.+$/.test(entry)), [name])
+    t.deepEqual(
+      guest
+        .readdir(3)
+        .map((entry) => entry.name)
+        .filter((entry) => !/^\.+$/.test(entry)),
+      [name],
+    )
   }
 })
 
@@ -31,7 +38,10 @@ test('each writes to its own stdout', (t) => {
   const guests = files.map(({ fd }) => rawGuest({ stdout: fd }))
   guests[0].write(1, 'to the first')
   guests[1].write(1, 'to the second')
-  t.deepEqual(files.map((file) => file.text()), ['to the first', 'to the second'])
+  t.deepEqual(
+    files.map((file) => file.text()),
+    ['to the first', 'to the second'],
+  )
 })
 
 test('one descriptor of the host may be stdin, stdout and stderr of many', (t) => {

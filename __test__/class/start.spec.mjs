@@ -52,7 +52,10 @@ for (const method of METHODS) {
           message: 'WASI instance has already started',
         })
         t.deepEqual(Object.keys(error), ['code'])
-        t.true(error.stack.startsWith('Error [ERR_WASI_ALREADY_STARTED]: WASI instance has already started'), error.stack)
+        t.true(
+          error.stack.startsWith('Error [ERR_WASI_ALREADY_STARTED]: WASI instance has already started'),
+          error.stack,
+        )
       }
     }
   })
@@ -86,14 +89,22 @@ test('start refuses an instance with _initialize, and does not call _start', (t)
 })
 
 test('initialize refuses an instance with _start, and does not call _initialize', (t) => {
-  for (const [_start, received] of [[function _start() {}, 'function _start'], [null, 'null'], [0, 'type number (0)']]) {
+  for (const [_start, received] of [
+    [function _start() {}, 'function _start'],
+    [null, 'null'],
+    [0, 'type number (0)'],
+  ]) {
     const message = `The "instance.exports._start" property must be undefined. Received ${received}`
     refused(t, () => make().initialize({ exports: { memory, _start, _initialize: () => t.fail() } }), message)
   }
 })
 
 test('initialize refuses an _initialize that is no function', (t) => {
-  for (const [_initialize, received] of [[null, 'null'], [0, 'type number (0)'], [{}, 'an instance of Object']]) {
+  for (const [_initialize, received] of [
+    [null, 'null'],
+    [0, 'type number (0)'],
+    [{}, 'an instance of Object'],
+  ]) {
     const message = `The "instance.exports._initialize" property must be of type function. Received ${received}`
     refused(t, () => make().initialize({ exports: { memory, _initialize } }), message)
   }
@@ -112,10 +123,19 @@ test('a start or initialize that found the wrong exports has started the sandbox
   }
 })
 
-for (const [method, entry] of [['start', '_start'], ['initialize', '_initialize']]) {
+for (const [method, entry] of [
+  ['start', '_start'],
+  ['initialize', '_initialize'],
+]) {
   test(`${method} calls ${entry} once, with no receiver and no arguments`, (t) => {
     const calls = []
-    const exports = { memory, [entry]: function () { 'use strict'; calls.push([this, arguments.length]) } }
+    const exports = {
+      memory,
+      [entry]: function () {
+        'use strict'
+        calls.push([this, arguments.length])
+      },
+    }
     make()[method]({ exports })
     t.deepEqual(calls, [[undefined, 0]])
   })
@@ -127,7 +147,15 @@ test('start returns 0 when the guest returns, whatever it returns', (t) => {
 
 test('start does not wait for an asynchronous _start', async (t) => {
   let finished
-  const result = make().start({ exports: { memory, _start: async () => { await null; finished = true } } })
+  const result = make().start({
+    exports: {
+      memory,
+      _start: async () => {
+        await null
+        finished = true
+      },
+    },
+  })
   t.is(result, 0)
   t.is(finished, undefined)
 })

@@ -45,8 +45,17 @@ test('an argument that has no string is refused with the error of V8', (t) => {
 
 test('what an argument throws when it is asked for its string comes out unchanged', (t) => {
   const thrown = { any: 'value' }
-  const args = [{ toString() { throw thrown } }]
-  t.is(t.throws(() => rawGuest({ args }), { any: true }), thrown)
+  const args = [
+    {
+      toString() {
+        throw thrown
+      },
+    },
+  ]
+  t.is(
+    t.throws(() => rawGuest({ args }), { any: true }),
+    thrown,
+  )
 })
 
 for (const [title, env, expected] of [
@@ -76,7 +85,10 @@ test('args and env of 10,000 strings arrive whole', (t) => {
   const args = Array.from({ length: 10_000 }, (_, i) => `argument ${i}`)
   const guest = rawGuest({ args, env: Object.fromEntries(args.map((arg) => [arg, arg])) }, { memory: '32' })
   t.deepEqual(guest.strings('args'), args)
-  t.deepEqual(guest.strings('environ'), args.map((arg) => `${arg}=${arg}`))
+  t.deepEqual(
+    guest.strings('environ'),
+    args.map((arg) => `${arg}=${arg}`),
+  )
 })
 
 test('args and env are those of the time of construction', (t) => {

@@ -58,7 +58,16 @@ test('a finalizeBindings of a subclass may bind an imported memory', (t) => {
     }
   }
   const wasi = new Threaded({ version: 'preview1', args: ['one'] })
-  t.is(wasi.start({ exports: { _start() { wasi.wasiImport.args_sizes_get(0, 4) } } }), 0)
+  t.is(
+    wasi.start({
+      exports: {
+        _start() {
+          wasi.wasiImport.args_sizes_get(0, 4)
+        },
+      },
+    }),
+    0,
+  )
   t.deepEqual([...new Uint32Array(memory.buffer, 0, 2)], [1, 4])
 })
 
@@ -69,7 +78,10 @@ test('what a finalizeBindings of a subclass throws comes out of start', (t) => {
       throw thrown
     }
   }
-  t.is(t.throws(() => new Refusing({ version: 'preview1' }).start({})), thrown)
+  t.is(
+    t.throws(() => new Refusing({ version: 'preview1' }).start({})),
+    thrown,
+  )
 })
 
 test('a finalizeBindings set on the instance is called too', (t) => {

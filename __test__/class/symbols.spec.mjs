@@ -17,7 +17,10 @@ test('two sandboxes have the same symbols', (t) => {
   t.deepEqual(Object.getOwnPropertySymbols(make()), Object.getOwnPropertySymbols(make()))
 })
 
-for (const [version, name] of [['preview1', 'wasi_snapshot_preview1'], ['unstable', 'wasi_unstable']]) {
+for (const [version, name] of [
+  ['preview1', 'wasi_snapshot_preview1'],
+  ['unstable', 'wasi_unstable'],
+]) {
   test(`kBindingName of ${version} is ${name}`, (t) => {
     const wasi = make({ version })
     t.is(wasi[symbol(wasi, 'kBindingName')], name)

@@ -26,9 +26,13 @@ const answer = async (worker) => {
 
 test('a worker runs a guest and returns its exit code', async (t) => {
   const module = assemble(command('(call $proc_exit (i32.const 6))'))
-  const worker = run(t, `
+  const worker = run(
+    t,
+    `
     const wasi = new WASI({ version: 'preview1' })
-    parentPort.postMessage(wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject())))`, { module })
+    parentPort.postMessage(wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject())))`,
+    { module },
+  )
   t.is(await answer(worker), 6)
 })
 
@@ -43,15 +47,26 @@ test('many workers at once load the addon, run and end', async (t) => {
     }
     parentPort.postMessage(sum)`
   const workers = Array.from({ length: 6 }, () => run(t, script, { module, directory }))
-  t.deepEqual(await Promise.all(workers.map(answer)), workers.map(() => 20))
-  t.is(new WASI({ version: 'preview1' }).start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start() {} } }), 0)
+  t.deepEqual(
+    await Promise.all(workers.map(answer)),
+    workers.map(() => 20),
+  )
+  t.is(
+    new WASI({ version: 'preview1' }).start({
+      exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start() {} },
+    }),
+    0,
+  )
 })
 
 test('exit in a function called after start is an Error of the worker, with its code', async (t) => {
-  const worker = run(t, `
+  const worker = run(
+    t,
+    `
     const wasi = new WASI({ version: 'preview1' })
     wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start() {} } })
-    wasi.wasiImport.proc_exit(4)`)
+    wasi.wasiImport.proc_exit(4)`,
+  )
   const [error] = await once(worker, 'error')
   t.like(error, { code: 'ERR_WASI_EXIT', exitCode: 4 })
 })
@@ -60,10 +75,14 @@ test('threads share one memory, each through a sandbox of its own', async (t) =>
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })
   const here = new WASI({ version: 'preview1', args: ['main'] })
   here.initialize({ exports: { memory } })
-  const worker = run(t, `
+  const worker = run(
+    t,
+    `
     const wasi = new WASI({ version: 'preview1', args: ['worker', 'thread'] })
     wasi.initialize({ exports: { memory: data.memory } })
-    parentPort.postMessage(wasi.wasiImport.args_sizes_get(8, 12))`, { memory })
+    parentPort.postMessage(wasi.wasiImport.args_sizes_get(8, 12))`,
+    { memory },
+  )
   t.is(await answer(worker), 0)
   t.is(here.wasiImport.args_sizes_get(0, 4), 0)
   t.deepEqual([...new Uint32Array(memory.buffer, 0, 4)], [1, 5, 2, 14])
@@ -128,7 +147,8 @@ for (const [what, version, [start, more]] of [
 
 test('a guest that waits for input on a pipe does not go on waiting when its worker is terminated', async (t) => {
   // In a process of its own, whose stdin is a pipe that is never written to.
-  const ran = await node(`
+  const ran = await node(
+    `
     import { Worker } from 'node:worker_threads'
     import { assemble } from './__test__/support/guest.mjs'
     const module = assemble(\`(module
@@ -151,15 +171,21 @@ test('a guest that waits for input on a pipe does not go on waiting when its wor
         console.log(Date.now() - asked < 50_000)
         process.exit()
       }, 100)
-    })`, { module: true })
+    })`,
+    { module: true },
+  )
   t.is(ran.stdout, 'running\ntrue\n', ran.stderr)
 })
 
 test('a guest that exits with returnOnExit false does not go on in its worker', async (t) => {
   const module = assemble(command('(call $proc_exit (i32.const 7)) (loop (br 0))'))
-  const worker = run(t, `
+  const worker = run(
+    t,
+    `
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })
-    wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`, { module })
+    wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`,
+    { module },
+  )
   const tooLong = new Promise((resolve) => setTimeout(resolve, PATIENCE, ['it went on']).unref())
   const code = await Promise.race([once(worker, 'exit'), tooLong])
   t.deepEqual(code, [7])

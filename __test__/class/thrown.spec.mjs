@@ -14,7 +14,9 @@ for (const [title, start, message] of [
 ]) {
   test(`${title} is the RuntimeError of WebAssembly`, (t) => {
     const wasi = make()
-    const error = t.throws(() => wasi.start(instantiate(wasi, command(start))), { instanceOf: WebAssembly.RuntimeError })
+    const error = t.throws(() => wasi.start(instantiate(wasi, command(start))), {
+      instanceOf: WebAssembly.RuntimeError,
+    })
     t.regex(error.message, message)
     t.false('code' in error)
   })
@@ -23,7 +25,10 @@ for (const [title, start, message] of [
 test('endless recursion is the RangeError of V8', (t) => {
   const wasi = make()
   const text = command('(call $deeper)', { more: '(func $deeper (call $deeper) (call $deeper))' })
-  t.throws(() => wasi.start(instantiate(wasi, text)), { instanceOf: RangeError, message: 'Maximum call stack size exceeded' })
+  t.throws(() => wasi.start(instantiate(wasi, text)), {
+    instanceOf: RangeError,
+    message: 'Maximum call stack size exceeded',
+  })
 })
 
 for (const [what, thrown] of [
@@ -37,15 +42,29 @@ for (const [what, thrown] of [
   ['a function', () => {}],
 ]) {
   test(`${what} thrown by the guest comes out unchanged`, (t) => {
-    for (const [method, entry] of [['start', '_start'], ['initialize', '_initialize']]) {
-      const caught = catchValue(() => make()[method]({ exports: { memory, [entry]() { throw thrown } } }))
+    for (const [method, entry] of [
+      ['start', '_start'],
+      ['initialize', '_initialize'],
+    ]) {
+      const caught = catchValue(() =>
+        make()[method]({
+          exports: {
+            memory,
+            [entry]() {
+              throw thrown
+            },
+          },
+        }),
+      )
       t.is(caught.value, thrown, method)
     }
   })
 
   test(`${what} thrown by a patched function comes out unchanged`, (t) => {
     const wasi = make()
-    wasi.wasiImport.fd_write = () => { throw thrown }
+    wasi.wasiImport.fd_write = () => {
+      throw thrown
+    }
     const start = '(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))'
     t.is(catchValue(() => wasi.start(instantiate(wasi, command(start)))).value, thrown)
   })
@@ -64,7 +83,11 @@ function catchValue(act) {
 for (const property of ['exports', 'memory', '_start', '_initialize']) {
   test(`what a getter of ${property} throws comes out unchanged`, (t) => {
     const thrown = { any: 'value' }
-    const throwing = { get [property]() { throw thrown } }
+    const throwing = {
+      get [property]() {
+        throw thrown
+      },
+    }
     const instance = property === 'exports' ? throwing : { exports: throwing }
     if (property !== 'memory' && property !== 'exports') throwing.memory = memory
     for (const method of ['start', 'initialize']) {
@@ -76,11 +99,14 @@ for (const property of ['exports', 'memory', '_start', '_initialize']) {
 test('a guest that overflows the stack in a call that fails goes on afterwards', (t) => {
   // Each level calls what makes the host look at the memory anew.
   const wasi = new WASI({ version: 'preview1', args: ['one'] })
-  const { exports } = instantiate(wasi, `(module
+  const { exports } = instantiate(
+    wasi,
+    `(module
     (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
     (memory (export "memory") 1)
     (func $deep (export "deep") (drop (call $args_sizes_get (i32.const -8) (i32.const -8))) (call $deep))
-    (func (export "sizes") (result i32) (call $args_sizes_get (i32.const 0) (i32.const 4))))`)
+    (func (export "sizes") (result i32) (call $args_sizes_get (i32.const 0) (i32.const 4))))`,
+  )
   wasi.finalizeBindings({ exports })
   for (let time = 0; time < 20; time++) {
     t.throws(exports.deep, { instanceOf: RangeError, message: 'Maximum call stack size exceeded' })

@@ -39,7 +39,8 @@ for (const [title, errno, path] of [
     const error = refused(t, { preopens: { '/fine': directory, '/guest': host } }, errno)
     t.is(error.path, host)
     // As JavaScript writes it, with two backslashes for one.
-    for (const part of ['preopens', '/guest', JSON.stringify(host).slice(1, -1)]) t.true(error.message.includes(part), error.message)
+    for (const part of ['preopens', '/guest', JSON.stringify(host).slice(1, -1)])
+      t.true(error.message.includes(part), error.message)
     t.deepEqual(Object.keys(error), ['errno', 'code', 'syscall', 'path'])
   })
 }

@@ -43,7 +43,11 @@ test('start calls _start, and does not mind an _initialize', (t) => {
 
 test('start prefers _start to __wasi_unstable_reactor_start', (t) => {
   const calls = []
-  const exports = { memory, _start: () => calls.push('command'), __wasi_unstable_reactor_start: () => calls.push('reactor') }
+  const exports = {
+    memory,
+    _start: () => calls.push('command'),
+    __wasi_unstable_reactor_start: () => calls.push('reactor'),
+  }
   new WASI().start({ exports })
   t.deepEqual(calls, ['command'])
 })
@@ -63,7 +67,15 @@ test('start with neither binds the memory and does nothing', (t) => {
 })
 
 test('start throws when the instance or its memory is none', (t) => {
-  for (const instance of [undefined, null, 5, {}, { exports: {} }, { exports: { memory: {} } }, { exports: { memory: null } }]) {
+  for (const instance of [
+    undefined,
+    null,
+    5,
+    {},
+    { exports: {} },
+    { exports: { memory: {} } },
+    { exports: { memory: null } },
+  ]) {
     t.throws(() => new WASI().start(instance), { instanceOf: TypeError })
   }
 })
@@ -85,6 +97,14 @@ test('returnOnExit is false by default: the guest ends the process', async (t) =
 
 test('what the guest throws propagates unchanged', (t) => {
   const thrown = { any: 'value' }
-  const exports = { memory, _start() { throw thrown } }
-  t.is(t.throws(() => new WASI().start({ exports }), { any: true }), thrown)
+  const exports = {
+    memory,
+    _start() {
+      throw thrown
+    },
+  }
+  t.is(
+    t.throws(() => new WASI().start({ exports }), { any: true }),
+    thrown,
+  )
 })

@@ -34,7 +34,8 @@ export function launch(args, { flags = [], through = [], stdin, ...options } = {
   const gather = async (stream) => Buffer.concat(await stream.toArray()).toString()
   const closed = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })))
   child.finished = Promise.all([closed, gather(child.stdout), gather(child.stderr)]).then(
-    ([ended, stdout, stderr]) => ({ ...ended, stdout, stderr }))
+    ([ended, stdout, stderr]) => ({ ...ended, stdout, stderr }),
+  )
   child.stdin.on('error', () => {}) // It may end before it has read all.
   if (stdin !== undefined) child.stdin.end(stdin)
   return child

@@ -20,7 +20,11 @@ test('what follows the program is its own, even if it looks like an option', asy
 })
 
 test('the program may come after --', async (t) => {
-  await prints(t, ['--argv0', 'name', '--', guest('arguments'), 'count'], '2 arguments, 0 variables, 9 bytes, last <count>\n')
+  await prints(
+    t,
+    ['--argv0', 'name', '--', guest('arguments'), 'count'],
+    '2 arguments, 0 variables, 9 bytes, last <count>\n',
+  )
 })
 
 test('--argv0 names it', async (t) => {
@@ -76,7 +80,8 @@ test('a trap prints where, and the status is 134', async (t) => {
 })
 
 test('the trace of a trap goes from the function that trapped to the entry', async (t) => {
-  const module = '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
+  const module =
+    '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
   const wat = file(t, module)
   const { code, stderr } = await run([wat])
   t.is(code, 134)
@@ -158,7 +163,15 @@ test('--seed makes every run the same', async (t) => {
 })
 
 test('--listen gives it a socket, and what listens there is told in LISTEN_FDS', async (t) => {
-  const { stdout, stderr } = await run(['--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0', '--argv0', 'x', guest('arguments')])
+  const { stdout, stderr } = await run([
+    '--listen',
+    '127.0.0.1:0',
+    '--listen',
+    '127.0.0.1:0',
+    '--argv0',
+    'x',
+    guest('arguments'),
+  ])
   t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<LISTEN_FDS=2>'])
   t.regex(stderr, /^capwasi: listening on 127\.0\.0\.1:\d+\ncapwasi: listening on 127\.0\.0\.1:\d+\n$/)
 })

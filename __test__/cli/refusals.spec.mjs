@@ -58,8 +58,11 @@ test('text is refused with a hint at what makes a program of it', async (t) => {
 
 test('a component is told from a module', async (t) => {
   const path = file(t, Buffer.from('\0asm\r\0\x01\0', 'latin1'), 'component')
-  await refuses(t, [path],
-    `${path} is a component, for WASI preview2; this runs core modules. For components see jco: https://github.com/bytecodealliance/jco`)
+  await refuses(
+    t,
+    [path],
+    `${path} is a component, for WASI preview2; this runs core modules. For components see jco: https://github.com/bytecodealliance/jco`,
+  )
 })
 
 test('a module that is damaged is refused with what is wrong with it', async (t) => {
@@ -76,7 +79,8 @@ const modules = {
     'needs what is not there: env.log, wasi_snapshot_preview1.fd_dup, env.base, constructor.name',
   ],
   'what a terminal would obey is told, not obeyed': [
-    '(import "env" "\\1b[31mred\\07" (func))', 'needs what is not there: env.\\x1b[31mred\\x07',
+    '(import "env" "\\1b[31mred\\07" (func))',
+    'needs what is not there: env.\\x1b[31mred\\x07',
   ],
   'only one version of WASI can be imported': [
     '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
@@ -88,7 +92,8 @@ const modules = {
   ],
   'a module without a memory is no program': ['(func (export "_start"))', 'exports no memory'],
   'a module without an entry is no program': [
-    '(memory (export "memory") 1)', 'exports neither _start nor _initialize: it is no program',
+    '(memory (export "memory") 1)',
+    'exports neither _start nor _initialize: it is no program',
   ],
   'a module with both entries is none either': [
     '(memory (export "memory") 1) (func (export "_start")) (func (export "_initialize"))',
@@ -103,8 +108,15 @@ for (const [title, [text, message]] of Object.entries(modules)) {
 }
 
 posix('without an addon it says so', async (t) => {
-  const directory = tree(t, Object.fromEntries(
-    ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'platform.js'].map((name) => [name, readFileSync(join(root, name))])))
+  const directory = tree(
+    t,
+    Object.fromEntries(
+      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'platform.js'].map((name) => [
+        name,
+        readFileSync(join(root, name)),
+      ]),
+    ),
+  )
   const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
   t.is(code, 2)
   t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)

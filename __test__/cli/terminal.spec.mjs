@@ -28,7 +28,10 @@ const waits = {
   fd_read: '(drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 100)))',
   'a loop': '(loop (br 0))',
 }
-const waiting = (t, wait) => file(t, `(module
+const waiting = (t, wait) =>
+  file(
+    t,
+    `(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
@@ -36,7 +39,8 @@ const waiting = (t, wait) => file(t, `(module
   (data (i32.const 0) "\\08\\00\\00\\00\\03\\00\\00\\00now")
   (func (export "_start")
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))
-    ${waits[wait]}))`)
+    ${waits[wait]}))`,
+  )
 
 for (const wait of Object.keys(waits)) {
   atTerminal(`Ctrl-C ends a program in ${wait}`, async (t) => {
@@ -94,11 +98,16 @@ function large() {
   const body = sized([0], ...Array(200).fill(statement), [0x0b])
   return Buffer.concat([
     Buffer.from('\0asm\x01\0\0\0'),
-    Buffer.from([1]), sized([1, 0x60, 1, 0x7f, 0]), // a type: one i32, no result
-    Buffer.from([2]), sized([1], sized(Buffer.from('host')), sized(Buffer.from('more')), [0, 0]),
-    Buffer.from([3]), sized(leb(functions), Buffer.alloc(functions)),
-    Buffer.from([5]), sized([1, 0, 1]), // a memory
-    Buffer.from([10]), sized(leb(functions), ...Array(functions).fill(body)),
+    Buffer.from([1]),
+    sized([1, 0x60, 1, 0x7f, 0]), // a type: one i32, no result
+    Buffer.from([2]),
+    sized([1], sized(Buffer.from('host')), sized(Buffer.from('more')), [0, 0]),
+    Buffer.from([3]),
+    sized(leb(functions), Buffer.alloc(functions)),
+    Buffer.from([5]),
+    sized([1, 0, 1]), // a memory
+    Buffer.from([10]),
+    sized(leb(functions), ...Array(functions).fill(body)),
   ])
 }
 
@@ -113,11 +122,19 @@ test('where there is no terminal, nothing is told', async (t) => {
   t.regex(stderr, /^capwasi: [^\n]* needs what is not there: host\.more\r?\n$/)
 })
 
-atTerminal('a read at a terminal that gives up after 0.2 s (VMIN 0, VTIME 2) returns nothing instead of waiting for a key', async (t) => {
-  const through = ['sh', '-c', 'exec script -qec "stty -icanon min 0 time 2; $(printf "\'%s\' " "$@")" /dev/null', 'sh']
-  const { code, stdout } = await launch([guest('cat')], { through }).finished
-  t.deepEqual({ code, stdout }, { code: 0, stdout: '0 bytes\r\n' })
-})
+atTerminal(
+  'a read at a terminal that gives up after 0.2 s (VMIN 0, VTIME 2) returns nothing instead of waiting for a key',
+  async (t) => {
+    const through = [
+      'sh',
+      '-c',
+      'exec script -qec "stty -icanon min 0 time 2; $(printf "\'%s\' " "$@")" /dev/null',
+      'sh',
+    ]
+    const { code, stdout } = await launch([guest('cat')], { through }).finished
+    t.deepEqual({ code, stdout }, { code: 0, stdout: '0 bytes\r\n' })
+  },
+)
 
 atTerminal('a read at a terminal that does not wait at all (VMIN 0, VTIME 0) returns nothing at once', async (t) => {
   const through = ['sh', '-c', 'exec script -qec "stty -icanon min 0 time 0; $(printf "\'%s\' " "$@")" /dev/null', 'sh']

@@ -3,12 +3,19 @@
 import { WASI, type WASIOptions } from 'capwasi'
 import capwasi = require('capwasi')
 
-const options: WASIOptions = { version: 'preview1', args: ['guest'], env: { A: 'b' }, preopens: { '/': '.' }, returnOnExit: true }
+const options: WASIOptions = {
+  version: 'preview1',
+  args: ['guest'],
+  env: { A: 'b' },
+  preopens: { '/': '.' },
+  returnOnExit: true,
+}
 const wasi: WASI = new capwasi.WASI(options)
 const memory = new WebAssembly.Memory({ initial: 1 })
 const code: number = wasi.start({ exports: { memory, _start() {} } })
 wasi.close()
 // @ts-expect-error: there is no such version
 const wrong = (): WASI => new WASI({ version: 'preview2' })
-if (code !== 0 || wasi instanceof WASI === false || typeof wrong !== 'function') throw new Error('not what its types say')
+if (code !== 0 || wasi instanceof WASI === false || typeof wrong !== 'function')
+  throw new Error('not what its types say')
 console.log('CommonJS')

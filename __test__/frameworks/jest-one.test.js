@@ -5,7 +5,9 @@ const { WASI } = require('capwasi')
 
 test.each(Object.keys(checks))('a guest %s', (name) => checks[name](WASI))
 
-test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () => checks.files(WASI))
+test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () =>
+  checks.files(WASI),
+)
 
 test('a guest sleeps while the timers are fake', () => {
   jest.useFakeTimers()
@@ -26,5 +28,7 @@ test('modules that are reset and loaded again work, and so do those from before'
 test('errors and memories are recognised across the registry', () => {
   expect(() => new WASI({ version: 3 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
   const wasi = new WASI({ version: 'preview1' })
-  expect(() => wasi.start({ exports: { memory: {} } })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
+  expect(() => wasi.start({ exports: { memory: {} } })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+  )
 })

@@ -5,5 +5,6 @@ const { WASI } = require('capwasi')
 
 test.each(Object.keys(checks))('a guest %s', (name) => checks[name](WASI))
 
-test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () => checks.files(WASI))
-
+test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () =>
+  checks.files(WASI),
+)

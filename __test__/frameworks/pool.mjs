@@ -16,7 +16,11 @@ export default (name) => {
 
 if (isMainThread) {
   const { Piscina } = await import('piscina')
-  const pool = new Piscina({ filename: import.meta.filename ?? new URL(import.meta.url).pathname, minThreads: 2, maxThreads: 2 })
+  const pool = new Piscina({
+    filename: import.meta.filename ?? new URL(import.meta.url).pathname,
+    minThreads: 2,
+    maxThreads: 2,
+  })
   const names = Array.from({ length: 200 }, (_, i) => Object.keys(checks)[i % 2])
   assert.deepEqual(await Promise.all(names.map((name) => pool.run(name))), names)
   await pool.close()

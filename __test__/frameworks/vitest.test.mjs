@@ -8,7 +8,9 @@ const { checks } = createRequire(import.meta.url)('./guest.cjs')
 
 test.each(Object.keys(checks))('a guest %s', (name) => checks[name](WASI))
 
-test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () => checks.files(WASI))
+test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () =>
+  checks.files(WASI),
+)
 
 test('a guest sleeps while the timers are fake', () => {
   vi.useFakeTimers()

@@ -14,7 +14,10 @@ const threads =
   '--max-memory=16777216,-z,stack-size=65536,--export=malloc,--export=free'
 
 const here = new URL('./', import.meta.url)
-const sha256 = (name) => createHash('sha256').update(readFileSync(new URL(name, here))).digest('hex')
+const sha256 = (name) =>
+  createHash('sha256')
+    .update(readFileSync(new URL(name, here)))
+    .digest('hex')
 
 const names = readdirSync(here).sort()
 const sources = names.filter((name) => name.endsWith('.c'))
@@ -26,7 +29,8 @@ for (const source of sources) {
 }
 
 const hashes = {}
-for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)]) hashes[name] = sha256(name)
+for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)])
+  hashes[name] = sha256(name)
 const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
 const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
 const record = { compiler: `ziglang==${version}`, command, threads, sha256: hashes }

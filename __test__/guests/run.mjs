@@ -35,16 +35,22 @@ export function launch(guest, args = [], settings = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
   const report = join(directory, 'report')
   writeFileSync(report, '{}')
-  const job = { guest, touch, report, options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options } }
+  const job = {
+    guest,
+    touch,
+    report,
+    options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options },
+  }
   const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
   const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: PATIENCE })
-  const gather = (stream) => new Promise((resolve) => {
-    if (!stream) return resolve(undefined)
-    const chunks = []
-    stream.on('data', (chunk) => chunks.push(chunk))
-    stream.on('close', () => resolve(Buffer.concat(chunks).toString()))
-  })
+  const gather = (stream) =>
+    new Promise((resolve) => {
+      if (!stream) return resolve(undefined)
+      const chunks = []
+      stream.on('data', (chunk) => chunks.push(chunk))
+      stream.on('close', () => resolve(Buffer.concat(chunks).toString()))
+    })
   // A guest may end before it has read all that it is given.
   running.stdin?.on('error', () => {})
   running.finished = (async () => {

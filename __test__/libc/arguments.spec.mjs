@@ -14,9 +14,22 @@ test('arguments arrive as they are, the empty, the spaced and the non-ASCII amon
 })
 
 test('the environment arrives as it is and in order, and nothing of the host comes with it', async (t) => {
-  const env = { Z: 'first', EMPTY: '', A: 'a=b=c', GREETING: 'grüß dich 🌍', '名': '前', 'with space': ' x ', LINES: '1\n2' }
-  const expected = Object.entries(env).map(([name, value]) => `<${name}=${value}>\n`).join('')
-  t.is(await printed(t, [], { env }), `<arguments>\nargv[argc] == NULL: yes\n${expected}EMPTY is <>\ngetenv("UNSET"): no\n`)
+  const env = {
+    Z: 'first',
+    EMPTY: '',
+    A: 'a=b=c',
+    GREETING: 'grüß dich 🌍',
+    名: '前',
+    'with space': ' x ',
+    LINES: '1\n2',
+  }
+  const expected = Object.entries(env)
+    .map(([name, value]) => `<${name}=${value}>\n`)
+    .join('')
+  t.is(
+    await printed(t, [], { env }),
+    `<arguments>\nargv[argc] == NULL: yes\n${expected}EMPTY is <>\ngetenv("UNSET"): no\n`,
+  )
 })
 
 test('there may be no arguments at all, and no environment', async (t) => {

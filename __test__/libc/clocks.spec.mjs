@@ -2,7 +2,11 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
 test('the four clocks run, never back, and have a resolution; other clocks are EINVAL', async (t) => {
-  await prints(t, 'clocks', String(Date.now()), `
+  await prints(
+    t,
+    'clocks',
+    String(Date.now()),
+    `
 llabs(apart) < 60000: yes
 clock 0
 t > before: yes
@@ -34,5 +38,6 @@ gettimeofday(&v, NULL): 0
 v.tv_sec - t.tv_sec < 60 && time(NULL) - t.tv_sec < 60: yes
 clock_getres(CLOCK_MONOTONIC, &t): 0
 sched_yield(): 0
-`)
+`,
+  )
 })

@@ -5,7 +5,11 @@ import test from 'ava'
 import { box, prints } from '../guests/run.mjs'
 
 test('directories are made and removed, and refuse to be when they should', async (t) => {
-  await prints(t, 'directories', 'tree', `
+  await prints(
+    t,
+    'directories',
+    'tree',
+    `
 mkdir("a", 0777): 0
 mkdir("a", 0777): EEXIST
 mkdir("a/b/c", 0777): ENOENT
@@ -25,11 +29,16 @@ rmdir("a/b/c"): ENOENT
 rmdir("a/b/"): 0
 remove("a"): 0
 rmdir(".") == -1: yes
-`)
+`,
+  )
 })
 
 test('a listing has every name with its type, . and .. among them', async (t) => {
-  await prints(t, 'directories', 'entries', `
+  await prints(
+    t,
+    'directories',
+    'entries',
+    `
 directory .
 directory ..
 file file
@@ -42,11 +51,16 @@ opendir("missing"): no
 errno == ENOENT: yes
 opendir("sub/file"): no
 errno == ENOTDIR: yes
-`)
+`,
+  )
 })
 
 test('a listing has the inode numbers that stat has', async (t) => {
-  await prints(t, 'directories', 'inodes', `
+  await prints(
+    t,
+    'directories',
+    'inodes',
+    `
 inode("sub/file") != 0: yes
 listed("sub", "file") == inode("sub/file"): yes
 listed("sub", "link") == inode("sub/link"): yes
@@ -54,28 +68,43 @@ listed("sub", ".") == inode("sub"): yes
 listed("sub", "..") != 0: yes
 listed(".", ".") == inode("."): yes
 listed(".", "..") == inode("."): yes
-`)
+`,
+  )
 })
 
 test('telldir and seekdir return to any place, and rewinddir shows what was added', async (t) => {
-  await prints(t, 'directories', 'places', `
+  await prints(
+    t,
+    'directories',
+    'places',
+    `
 count: 42
 wrong: 0
 count: 43
 closedir(dir): 0
-`)
+`,
+  )
 })
 
 test('entries can be removed as they are read, as rm -r does', async (t) => {
-  await prints(t, 'directories', 'removed while read', `
+  await prints(
+    t,
+    'directories',
+    'removed while read',
+    `
 removed: 400
 closedir(dir): 0
 rmdir("many"): 0
-`)
+`,
+  )
 })
 
 test('files and directories are renamed, replaced and refused as POSIX says', async (t) => {
-  await prints(t, 'directories', 'renames', `
+  await prints(
+    t,
+    'directories',
+    'renames',
+    `
 rename("a", "moved"): 0
 rename("a", "moved"): ENOENT
 moved: "A"
@@ -92,11 +121,16 @@ rename("d", "d/inside"): EINVAL
 rename("d", "e"): 0
 e/b: "A"
 rename("e/b", "../b"): ENOTCAPABLE
-`)
+`,
+  )
 })
 
 test('the descriptor of a directory stays good for paths, even after the directory is renamed', async (t) => {
-  await prints(t, 'directories', 'relative', `
+  await prints(
+    t,
+    'directories',
+    'relative',
+    `
 fd = openat(d, "file", O_WRONLY | O_CREAT | O_EXCL, 0666): 5
 write(fd, "text", 4): 4
 mkdirat(d, "sub", 0777): 0
@@ -117,11 +151,16 @@ unlinkat(d, "sub", AT_REMOVEDIR): 0
 openat(d, "../d", O_RDONLY): ENOTCAPABLE
 closedir(dir): 0
 elsewhere/link: "text"
-`)
+`,
+  )
 })
 
 test('.. is resolved step by step and never leaves the preopened directory', async (t) => {
-  await prints(t, 'directories', 'dots', `
+  await prints(
+    t,
+    'directories',
+    'dots',
+    `
 a/../file: "at the top"
 a/b/../../file: "at the top"
 ./a/./b/.././../file: "at the top"
@@ -139,7 +178,8 @@ unlink("../x"): ENOTCAPABLE
 link("file", "../x"): ENOTCAPABLE
 symlink("file", "../x"): ENOTCAPABLE
 rename("../x", "y"): ENOTCAPABLE
-`)
+`,
+  )
 })
 
 test('paths go to the preopen with the longest matching name, and renames and links go across', async (t) => {
@@ -147,7 +187,11 @@ test('paths go to the preopen with the longest matching name, and renames and li
   const two = box(t)
   writeFileSync(join(one, 'file'), 'first')
   writeFileSync(join(two, 'file'), 'second')
-  await prints(t, 'directories', 'two preopens', `
+  await prints(
+    t,
+    'directories',
+    'two preopens',
+    `
 /one/file: "first"
 /two/file: "second"
 rename("/one/file", "/two/moved"): 0
@@ -156,24 +200,36 @@ link("/two/moved", "/one/linked"): 0
 /one/linked: "first"
 open("/one/../two/file", O_RDONLY): ENOTCAPABLE
 open("/three/file", O_RDONLY): ENOENT
-`, { preopens: { '/one': one, '/two': two } })
+`,
+    { preopens: { '/one': one, '/two': two } },
+  )
   t.is(readFileSync(join(one, 'linked'), 'utf8'), 'first')
 })
 
 test('names are bytes, up to 255 of them, UTF-8 or not', async (t) => {
-  await prints(t, 'directories', 'odd names', `
+  await prints(
+    t,
+    'directories',
+    'odd names',
+    `
 total: 10
 made: 10
 seen: 10
 removed: 10
 rmdir("odd"): 0
-`)
+`,
+  )
 })
 
 test('directories nest hundreds deep', async (t) => {
-  await prints(t, 'directories', 'deep', `
+  await prints(
+    t,
+    'directories',
+    'deep',
+    `
 made: 300
 stat(path, &st): 0
 removed: 300
-`)
+`,
+  )
 })

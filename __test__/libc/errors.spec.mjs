@@ -2,7 +2,11 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
 test('each misuse of a path has its errno', async (t) => {
-  await prints(t, 'errors', 'paths', `
+  await prints(
+    t,
+    'errors',
+    'paths',
+    `
 open("missing", O_RDONLY): ENOENT
 open("missing/file", O_WRONLY | O_CREAT, 0666): ENOENT
 open("file/below", O_RDONLY): ENOTDIR
@@ -30,11 +34,16 @@ rename("file", "dir"): EISDIR
 rename("dir", "file"): ENOTDIR
 link("file", "dir"): EEXIST
 symlink("x", "file"): EEXIST
-`)
+`,
+  )
 })
 
 test('a path is taken by its length, and is neither empty nor has a NUL in it', async (t) => {
-  await prints(t, 'errors', 'bytes of paths', `
+  await prints(
+    t,
+    'errors',
+    'bytes of paths',
+    `
 create_directory(3, "", 0): ENOENT
 filestat(3, 0, "", 0, &st): ENOENT
 create_directory(3, nul_within, 3): EINVAL
@@ -43,11 +52,16 @@ filestat(3, 0, file_nul_after, 5, &st): EINVAL
 create_directory(3, "made, not this", 4): ok
 filestat(3, 0, "made", 4, &st): ok
 filestat(3, 0, "file.", 4, &st): ok
-`)
+`,
+  )
 })
 
 test('every call on a descriptor that is not open is EBADF', async (t) => {
-  await prints(t, 'errors', 'descriptors', `
+  await prints(
+    t,
+    'errors',
+    'descriptors',
+    `
 read(99, buffer, 1): EBADF
 write(99, buffer, 1): EBADF
 readv(99, &v, 1): EBADF
@@ -75,11 +89,16 @@ __wasi_fd_readdir(99, (uint8_t *)buffer, 100, 0, &used): EBADF
 __wasi_fd_fdstat_get(99, &fdstat): EBADF
 __wasi_fd_prestat_get(99, &prestat): EBADF
 __wasi_fd_renumber(99, 1): EBADF
-`)
+`,
+  )
 })
 
 test('what only a file or only a directory can do is refused to the other', async (t) => {
-  await prints(t, 'errors', 'kinds', `
+  await prints(
+    t,
+    'errors',
+    'kinds',
+    `
 openat(file, "x", O_RDONLY): ENOTDIR
 mkdirat(file, "x", 0777) == -1: yes
 fdopendir(file): no
@@ -92,5 +111,6 @@ posix_fallocate(dir, 0, 1) != 0: yes
 file: "text"
 fsync(file): 0
 faccessat(dir, ".", F_OK, 0): 0
-`)
+`,
+  )
 })

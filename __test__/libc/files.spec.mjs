@@ -2,7 +2,11 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
 test('files are created, opened exclusively, read-only, write-only and truncated', async (t) => {
-  await prints(t, 'files', 'modes', `
+  await prints(
+    t,
+    'files',
+    'modes',
+    `
 open("new.txt", O_RDONLY): ENOENT
 fd = open("new.txt", O_WRONLY | O_CREAT | O_EXCL, 0666): 4
 open("new.txt", O_WRONLY | O_CREAT | O_EXCL, 0666): EEXIST
@@ -25,11 +29,16 @@ new.txt: "HELLO world"
 fd = open("new.txt", O_WRONLY | O_TRUNC): 4
 lseek(fd, 0, SEEK_END): 0
 close(fd): 0
-`)
+`,
+  )
 })
 
 test('writes in append mode go to the end, and the mode can be set and cleared', async (t) => {
-  await prints(t, 'files', 'append', `
+  await prints(
+    t,
+    'files',
+    'append',
+    `
 fcntl(fd, F_GETFL) & O_APPEND: yes
 write(fd, "two ", 4): 4
 lseek(fd, 0, SEEK_CUR): 8
@@ -46,11 +55,16 @@ log: "ONE two three "
 fcntl(fd, F_SETFL, O_APPEND): 0
 write(fd, "four", 4): 4
 log: "ONE two three four"
-`)
+`,
+  )
 })
 
 test('offsets are set from the start, from here and from the end; pread and pwrite leave them alone', async (t) => {
-  await prints(t, 'files', 'seek', `
+  await prints(
+    t,
+    'files',
+    'seek',
+    `
 lseek(fd, 4, SEEK_SET): 4
 read(fd, buffer, 2): "45"
 lseek(fd, -1, SEEK_CUR): 5
@@ -71,11 +85,16 @@ read(fd, buffer, 3): ""
 write(fd, "end", 3): 3
 pread(fd, buffer, 20, 0): 15
 memcmp(buffer, with_hole, 15): 0
-`)
+`,
+  )
 })
 
 test('vectored reads and writes fill and drain their parts in order', async (t) => {
-  await prints(t, 'files', 'vectors', `
+  await prints(
+    t,
+    'files',
+    'vectors',
+    `
 writev(fd, out, 4): 9
 writev(fd, out, 0): 0
 lseek(fd, 0, SEEK_SET): 0
@@ -88,19 +107,29 @@ preadv(fd, in, 3, 1): 4
 abc|d
 lseek(fd, 0, SEEK_CUR): 9
 vector: "aabcdefgh"
-`)
+`,
+  )
 })
 
 test('more parts than one system call takes are all written and read', async (t) => {
-  await prints(t, 'files', 'many vectors', `
+  await prints(
+    t,
+    'files',
+    'many vectors',
+    `
 written: 1500
 got: 1500
 memcmp(bytes, back, parts): 0
-`)
+`,
+  )
 })
 
 test('a file is shrunk, grown, allocated, advised on and synced', async (t) => {
-  await prints(t, 'files', 'sizes', `
+  await prints(
+    t,
+    'files',
+    'sizes',
+    `
 write(fd, "0123456789", 10): 10
 ftruncate(fd, 4): 0
 size_of(fd): 4
@@ -122,11 +151,16 @@ posix_fadvise(fd, 0, 10, POSIX_FADV_NOREUSE): ok
 posix_fadvise(fd, 0, 10, 9): EINVAL
 fsync(fd): 0
 fdatasync(fd): 0
-`)
+`,
+  )
 })
 
 test('offsets and sizes beyond 4 GiB are whole', async (t) => {
-  await prints(t, 'files', 'beyond 4 GiB', `
+  await prints(
+    t,
+    'files',
+    'beyond 4 GiB',
+    `
 pwrite(fd, "far", 3, 5368709120): 3
 size_of(fd): 5368709123
 lseek(fd, -3, SEEK_END): 5368709120
@@ -134,11 +168,16 @@ read(fd, buffer, 9): "far"
 ftruncate(fd, 6442450944): 0
 size_of(fd): 6442450944
 unlink("sparse"): 0
-`)
+`,
+  )
 })
 
 test('a file that is open outlives its name', async (t) => {
-  await prints(t, 'files', 'unlinked', `
+  await prints(
+    t,
+    'files',
+    'unlinked',
+    `
 unlink("gone"): 0
 stat("gone", &st): ENOENT
 unlink("gone"): ENOENT
@@ -150,11 +189,16 @@ write(fd, "!", 1): 1
 pread(fd, buffer, sizeof buffer, 0): "still here!"
 pread(fd, buffer, sizeof buffer, 0): "still here!"
 close(fd): 0
-`)
+`,
+  )
 })
 
 test('the lowest free descriptor is taken, and renumbering moves one', async (t) => {
-  await prints(t, 'files', 'numbers', `
+  await prints(
+    t,
+    'files',
+    'numbers',
+    `
 a = open("x", O_RDWR | O_CREAT, 0666): 4
 b = open("x", O_RDWR): 5
 c = open("x", O_RDWR): 6
@@ -170,11 +214,16 @@ open("x", O_RDWR): 4
 __wasilibc_fd_renumber(c, c): 0
 __wasilibc_fd_renumber(c, 1000): EBADF
 x: "from a, on"
-`)
+`,
+  )
 })
 
 test('buffered streams read, write, append and remove', async (t) => {
-  await prints(t, 'files', 'streams', `
+  await prints(
+    t,
+    'files',
+    'streams',
+    `
 fflush(f): 0
 fseek(f, 0, SEEK_SET): 0
 first 1
@@ -198,13 +247,19 @@ access("lines", R_OK | W_OK): 0
 access("missing", F_OK): ENOENT
 truncate("lines", 5): 0
 remove("lines"): 0
-`)
+`,
+  )
 })
 
 test('the flags that a file is opened with are kept and reported, and so is its access mode', async (t) => {
   const each = (i) => `${i} kept\n${i} read and write\nwrite(fd, "x", 1): 1\nclose(fd): 0\n`
-  await prints(t, 'files', 'flags', `${[0, 1, 2, 3, 4].map(each).join('')}(fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY: yes
+  await prints(
+    t,
+    'files',
+    'flags',
+    `${[0, 1, 2, 3, 4].map(each).join('')}(fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY: yes
 fcntl(fd, F_GETFL) & (O_APPEND | O_DSYNC | O_RSYNC | O_SYNC | O_NONBLOCK): 0
 (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY: yes
-`)
+`,
+  )
 })

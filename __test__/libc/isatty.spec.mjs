@@ -57,6 +57,9 @@ for (const touch of [[], ['stdin']]) {
     running.stdin.end()
     t.deepEqual({ returned, error }, { returned: 0, error: undefined })
     // The terminal echoes what is typed.
-    t.deepEqual(stdout.split(/[\r\n]+/).filter((line) => /^(got|end)/.test(line)), ['got one', 'got two', 'end: yes'])
+    t.deepEqual(
+      stdout.split(/[\r\n]+/).filter((line) => /^(got|end)/.test(line)),
+      ['got one', 'got two', 'end: yes'],
+    )
   })
 }

@@ -5,7 +5,11 @@ import test from 'ava'
 import { box, prints } from '../guests/run.mjs'
 
 test('symbolic links are made, read, followed, renamed and removed', async (t) => {
-  await prints(t, 'links', 'symbolic', `
+  await prints(
+    t,
+    'links',
+    'symbolic',
+    `
 symlink("target.txt", "link"): 0
 symlink("target.txt", "link"): EEXIST
 symlink("x", "missing/link"): ENOENT
@@ -33,31 +37,46 @@ sub/moved: link
 sub/moved: ENOENT
 unlink("sub/up"): 0
 target.txt: file
-`)
+`,
+  )
 })
 
 test('readlink truncates to a short buffer and writes nothing beyond it', async (t) => {
-  await prints(t, 'links', 'short buffers', `
+  await prints(
+    t,
+    'links',
+    'short buffers',
+    `
 1: 1 "0###########"
 4: 4 "0123########"
 7: 7 "0123456#####"
 10: 10 "0123456789##"
-`)
+`,
+  )
 })
 
 test('O_NOFOLLOW stops at a link in the last place only', async (t) => {
-  await prints(t, 'links', 'no follow', `
+  await prints(
+    t,
+    'links',
+    'no follow',
+    `
 open("link", O_RDONLY | O_NOFOLLOW): ELOOP
 open("link", O_WRONLY | O_CREAT | O_NOFOLLOW, 0666): ELOOP
 open("dir", O_RDONLY | O_DIRECTORY | O_NOFOLLOW) == -1: yes
 open("file", O_RDONLY | O_NOFOLLOW): 4
 open("dir/inner", O_RDONLY | O_NOFOLLOW): 5
 open("link", O_RDONLY): 6
-`)
+`,
+  )
 })
 
 test('links in a loop or in too long a chain are ELOOP', async (t) => {
-  await prints(t, 'links', 'loops', `
+  await prints(
+    t,
+    'links',
+    'loops',
+    `
 open("a", O_RDONLY): ELOOP
 open("self/x", O_RDONLY): ELOOP
 a: ELOOP
@@ -67,11 +86,16 @@ unlink("a"): 0
 10: "the end"
 30: "the end"
 open("60", O_RDONLY): ELOOP
-`)
+`,
+  )
 })
 
 test('a dangling link is seen, is not found, and can be written through', async (t) => {
-  await prints(t, 'links', 'dangling', `
+  await prints(
+    t,
+    'links',
+    'dangling',
+    `
 link: link
 link: ENOENT
 open("link", O_RDONLY): ENOENT
@@ -82,11 +106,16 @@ nothing: "made through the link"
 unlink("nothing"): 0
 unlink("link"): 0
 link: ENOENT
-`)
+`,
+  )
 })
 
 test('hard links share one file', async (t) => {
-  await prints(t, 'links', 'hard', `
+  await prints(
+    t,
+    'links',
+    'hard',
+    `
 link("a", "b"): 0
 link("a", "b"): EEXIST
 link("a", "sub/c"): 0
@@ -101,11 +130,16 @@ link("b", "missing/x"): ENOENT
 link("link", "second"): 0
 second: link
 readlink("second", buffer, sizeof buffer): "b"
-`)
+`,
+  )
 })
 
 test('absolute paths are refused, as are absolute targets of links', async (t) => {
-  await prints(t, 'links', 'absolute', `
+  await prints(
+    t,
+    'links',
+    'absolute',
+    `
 __wasi_path_open(3, 1, "/etc/passwd", 0, __WASI_RIGHTS_FD_READ, 0, 0, &fd): ENOTCAPABLE
 __wasi_path_open(3, 1, "/inside", 0, __WASI_RIGHTS_FD_READ, 0, 0, &fd): ENOTCAPABLE
 __wasi_path_open(3, 1, "//inside", 0, __WASI_RIGHTS_FD_READ, 0, 0, &fd): ENOTCAPABLE
@@ -116,7 +150,8 @@ symlink("/inside", "link"): EPERM
 symlink("../../etc/passwd", "link"): 0
 readlink("link", buffer, sizeof buffer): "../../etc/passwd"
 open("link", O_RDONLY): ENOTCAPABLE
-`)
+`,
+  )
 })
 
 test('no link that leads outside is followed, by whatever call', async (t) => {
@@ -136,7 +171,11 @@ test('no link that leads outside is followed, by whatever call', async (t) => {
     back: '../box/inside',
   }
   for (const [link, target] of Object.entries(links)) symlinkSync(target, join(sandbox, link))
-  await prints(t, 'links', 'escapes', `
+  await prints(
+    t,
+    'links',
+    'escapes',
+    `
 refused == tried: yes
 open("outdir", O_RDONLY | O_DIRECTORY): ENOTCAPABLE
 open("sub/up", O_RDONLY | O_DIRECTORY): ENOTCAPABLE
@@ -146,7 +185,9 @@ readlink("out", buffer, sizeof buffer): "../outside/secret"
 unlink("out"): 0
 out: ENOENT
 inside: "within"
-`, { preopens: { '/': sandbox } })
+`,
+    { preopens: { '/': sandbox } },
+  )
   t.deepEqual(readdirSync(top).sort(), ['box', 'outside'])
   t.deepEqual(readdirSync(outside), ['secret'])
   t.is(readFileSync(join(outside, 'secret'), 'utf8'), 'secret')

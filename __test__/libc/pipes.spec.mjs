@@ -64,24 +64,33 @@ for (const [kind, through] of Object.entries(kinds)) {
     running.stdout.once('data', () => setTimeout(() => running.stdin.end('hello'), 50))
     const { code, stdout } = await running.finished
     t.is(code, 0)
-    t.is(stdout.trim(), `
+    t.is(
+      stdout.trim(),
+      `
 fcntl(0, F_GETFL) & O_NONBLOCK: yes
 read(0, buffer, 5): EAGAIN
 fcntl(0, F_GETFL) & O_NONBLOCK: no
 now speak
 read(0, buffer, 5): "hello"
-`.trim())
+`.trim(),
+    )
   })
 
   test(`a ${kind} has no offset`, async (t) => {
-    await prints(t, 'pipes', 'not seekable', `
+    await prints(
+      t,
+      'pipes',
+      'not seekable',
+      `
 lseek(0, 0, SEEK_CUR): ESPIPE
 lseek(1, 0, SEEK_SET): ESPIPE
 pread(0, buffer, 1, 0) == -1: yes
 pwrite(1, "x", 1, 0) == -1: yes
 fstat(0, &st): 0
 S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode): no
-`, { through })
+`,
+      { through },
+    )
   })
 }
 
@@ -154,10 +163,16 @@ test('a file as stdin can be sought', async (t) => {
   writeFileSync(join(path, 'in'), '0123456789')
   const input = openSync(join(path, 'in'), 'r')
   t.teardown(() => closeSync(input))
-  await prints(t, 'pipes', 'sought', `
+  await prints(
+    t,
+    'pipes',
+    'sought',
+    `
 lseek(0, -4, SEEK_END): 6
 read(0, buffer, 10): "6789"
 lseek(0, 0, SEEK_SET): 0
 read(0, buffer, 4): "0123"
-`, { stdio: [input, 'pipe', 'pipe'] })
+`,
+    { stdio: [input, 'pipe', 'pipe'] },
+  )
 })

@@ -2,7 +2,11 @@ import test from 'ava'
 import { launch, prints, throughPipes } from '../guests/run.mjs'
 
 test('both clocks wait for spans and for deadlines, and deadlines past are due', async (t) => {
-  await prints(t, 'poll', 'clocks', `
+  await prints(
+    t,
+    'poll',
+    'clocks',
+    `
 realtime
 clock 1
 30 ms: ok
@@ -39,22 +43,32 @@ clock 7
 a deadline just past: ok
 clock 8
 the deadline 0: ok
-`)
+`,
+  )
 })
 
 test('the soonest of several clocks ends the wait, and all that are due are told', async (t) => {
-  await prints(t, 'poll', 'several clocks', `
+  await prints(
+    t,
+    'poll',
+    'several clocks',
+    `
 clock 2
 the soonest: ok
 clock 1
 clock 2
 clock 4
 all that are due: ok
-`)
+`,
+  )
 })
 
 test('the sleeps of libc last at least as long as they should', async (t) => {
-  await prints(t, 'poll', 'sleeps', `
+  await prints(
+    t,
+    'poll',
+    'sleeps',
+    `
 nanosleep(&t, NULL): 0
 nanosleep: ok
 usleep(30000): 0
@@ -71,21 +85,31 @@ clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &t, NULL): ok
 clock_nanosleep until ten seconds ago: ok
 poll(NULL, 0, 20): 0
 poll: ok
-`)
+`,
+  )
 })
 
 test('regular files are ready, with the bytes that are left', async (t) => {
-  await prints(t, 'poll', 'files', `
+  await prints(
+    t,
+    'poll',
+    'files',
+    `
 read 1 6 bytes
 read 3 6 bytes
 write 4
 read 5 0 bytes
 poll(&(struct pollfd){.fd = fd, .events = POLLIN | POLLOUT}, 1, 1000): 1
-`)
+`,
+  )
 })
 
 test('every subscription that is ready is answered, a bad descriptor by an error of its own', async (t) => {
-  await prints(t, 'poll', 'together', `
+  await prints(
+    t,
+    'poll',
+    'together',
+    `
 clock 1
 read 2 10 bytes
 read 3 EBADF
@@ -94,14 +118,20 @@ clock 5
 write 7 EBADF
 read 8 10 bytes
 read 1 EBADF
-`)
+`,
+  )
 })
 
 test('no subscription, or one of an unknown type, is EINVAL', async (t) => {
-  await prints(t, 'poll', 'nothing', `
+  await prints(
+    t,
+    'poll',
+    'nothing',
+    `
 __wasi_poll_oneoff(subs, events, 0, &nevents): EINVAL
 __wasi_poll_oneoff(subs, events, nsubs, &nevents): EINVAL
-`)
+`,
+  )
 })
 
 for (const [kind, through] of Object.entries({ socket: [], pipe: throughPipes })) {
@@ -111,7 +141,11 @@ for (const [kind, through] of Object.entries({ socket: [], pipe: throughPipes })
     const used = touch.length ? ' that the host has used' : ''
 
     on(`data that waits on a ${kind}${used} ends the wait, and so does its end`, async (t) => {
-      await prints(t, 'poll', 'input', `
+      await prints(
+        t,
+        'poll',
+        'input',
+        `
 read 1 5 bytes
 read(0, buffer, 3): "hel"
 poll(&p, 1, 5000): 1
@@ -119,7 +153,9 @@ p.revents & POLLIN: yes
 read(0, buffer, 3): "lo"
 read 3 0 bytes
 read(0, buffer, 3): ""
-`, { stdin: 'hello', through, touch })
+`,
+        { stdin: 'hello', through, touch },
+      )
     })
   }
 
@@ -129,7 +165,9 @@ read(0, buffer, 3): ""
     running.stdout.on('data', (chunk) => String(chunk).includes('now speak') && running.stdin.end('hello'))
     const { code, error, stdout } = await running.finished
     t.deepEqual({ code, error }, { code: 0, error: undefined })
-    t.is(stdout.trim(), `
+    t.is(
+      stdout.trim(),
+      `
 clock 2
 50 ms: ok
 poll(&p, 1, 0): 0
@@ -138,7 +176,8 @@ select(1, &set, NULL, NULL, &(struct timeval){0, 10000}): 0
 now speak
 read 3 5 bytes
 read(0, buffer, sizeof buffer): "hello"
-`.trim())
+`.trim(),
+    )
   })
 
   on(`a ${kind} with room is ready to be written`, async (t) => {

@@ -2,7 +2,11 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
 test('random bytes come in any number, differ each time, and stay within their buffer', async (t) => {
-  await prints(t, 'random', [], `
+  await prints(
+    t,
+    'random',
+    [],
+    `
 getentropy(a, 256): 0
 getentropy(b, 256): 0
 memcmp(a, b, 256) != 0: yes
@@ -13,5 +17,6 @@ odd: 0
 __wasi_random_get(a, 100): ok
 a[100] == 7 && a[101] == 7 && a[102] == 7 && a[255] == 7: yes
 __wasi_random_get(a, 0): ok
-`)
+`,
+  )
 })

@@ -5,7 +5,7 @@ import test from 'ava'
 import { box, prints, run } from '../guests/run.mjs'
 
 const names = Array.from({ length: 3000 }, (_, i) => {
-  const name = `${i}-${'x'.repeat(i * 7 % 50)}`
+  const name = `${i}-${'x'.repeat((i * 7) % 50)}`
   return i % 3 ? name : `${name}-é`
 })
 
@@ -30,23 +30,39 @@ for (const size of [100, 1000, 4096, 65536]) {
 }
 
 test('a listing can be resumed from any of its cookies, forwards and backwards', async (t) => {
-  await prints(t, 'readdir', 'resume', `
+  await prints(
+    t,
+    'readdir',
+    'resume',
+    `
 listed: 3002
 to the end from some: 0
 three from each: 0
 small: 0
-`, { preopens: { '/': filled(t) } })
+`,
+    { preopens: { '/': filled(t) } },
+  )
 })
 
 test('two descriptors of one directory are listed in turns, each from its own place', async (t) => {
-  await prints(t, 'readdir', 'two', `
+  await prints(
+    t,
+    'readdir',
+    'two',
+    `
 listed: 3002
 wrong: 0
-`, { preopens: { '/': filled(t) } })
+`,
+    { preopens: { '/': filled(t) } },
+  )
 })
 
 test('a buffer too small for one entry is reported full, and no more than it is written', async (t) => {
-  await prints(t, 'readdir', 'sizes', `
+  await prints(
+    t,
+    'readdir',
+    'sizes',
+    `
 __wasi_fd_readdir(fd, buffer, 0, 0, &used): ok
 used: 0
 __wasi_fd_readdir(fd, buffer, 10, 0, &used): ok
@@ -55,5 +71,7 @@ __wasi_fd_readdir(fd, buffer, 24, 0, &used): ok
 used: 24
 __wasi_fd_readdir(99, buffer, 100, 0, &used): EBADF
 __wasi_fd_readdir(file, buffer, 100, 0, &used) != 0: yes
-`, { setup: (path) => mkdirSync(join(path, 'many')) })
+`,
+    { setup: (path) => mkdirSync(join(path, 'many')) },
+  )
 })

@@ -27,13 +27,19 @@ for (const embedder of ['own', 'emnapi']) {
     const directory = box(t)
     const size = 'stat(name, &st) ? -1 : st.st_size: 125\n'
     t.deepEqual(await run(embedder, 'files', directory), {
-      code: 0, stdout: [0, 1, 2, 3].map((thread) => `thread-${thread}: ok\n${size}`).join(''), stderr: '',
+      code: 0,
+      stdout: [0, 1, 2, 3].map((thread) => `thread-${thread}: ok\n${size}`).join(''),
+      stderr: '',
     })
     t.is(readFileSync(join(directory, 'thread-3'), 'utf8'), 'line\n'.repeat(25))
   })
 
   test(`threads ${under} wait on a condition, and go on in the order it gives them`, async (t) => {
-    t.deepEqual(await run(embedder, 'condition', box(t)), { code: 0, stdout: '2222\nturns: "3\n2\n1\n0\n"\n', stderr: '' })
+    t.deepEqual(await run(embedder, 'condition', box(t)), {
+      code: 0,
+      stdout: '2222\nturns: "3\n2\n1\n0\n"\n',
+      stderr: '',
+    })
   })
 
   test(`threads ${under} sleep, and have an errno each`, async (t) => {

@@ -5,7 +5,11 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
 test('times are set and read by path to the nanosecond', async (t) => {
-  await prints(t, 'times', 'by path', `
+  await prints(
+    t,
+    'times',
+    'by path',
+    `
 utimensat(AT_FDCWD, "file", pair, 0): 0
 file: 1234567890.123456789 1600000000.987654321
 utimensat(AT_FDCWD, "file", (struct timespec[]){{0, 0}, {0, 1}}, 0): 0
@@ -16,11 +20,16 @@ utimensat(AT_FDCWD, "file", (struct timespec[]){{1, 1000000000}, {1, 0}}, 0): EI
 utimensat(AT_FDCWD, "missing", pair, 0): ENOENT
 utimes("file", (struct timeval[]){{5, 6}, {7, 8}}): 0
 file: 5.000006000 7.000008000
-`)
+`,
+  )
 })
 
 test('times are set and read by descriptor, of a file and of a directory', async (t) => {
-  const path = await prints(t, 'times', 'by descriptor', `
+  const path = await prints(
+    t,
+    'times',
+    'by descriptor',
+    `
 futimens(fd, pair): 0
 fstat(fd, &st): 0
 file: 1234567890.123456789 1600000000.987654321
@@ -30,13 +39,18 @@ dir: 1234567890.123456789 1600000000.987654321
 utimensat(dir, ".", (struct timespec[]){{3, 4}, {5, 6}}, 0): 0
 dir: 3.000000004 5.000000006
 futimens(99, pair): EBADF
-`)
+`,
+  )
   const { atimeNs, mtimeNs } = statSync(join(path, 'file'), { bigint: true })
   t.deepEqual([atimeNs, mtimeNs], [1234567890123456789n, 1600000000987654321n])
 })
 
 test('a time can be set to now or left as it is', async (t) => {
-  await prints(t, 'times', 'now and omit', `
+  await prints(
+    t,
+    'times',
+    'now and omit',
+    `
 utimensat(AT_FDCWD, "file", (struct timespec[]){left, left}, 0): 0
 file: 1234567890.123456789 1600000000.987654321
 utimensat(AT_FDCWD, "file", (struct timespec[]){{9, 8}, left}, 0): 0
@@ -53,11 +67,16 @@ st.st_mtim.tv_nsec: 6
 utimensat(AT_FDCWD, "file", NULL, 0): 0
 is_now(st.st_atim) && is_now(st.st_mtim): yes
 is_now(st.st_ctim): yes
-`)
+`,
+  )
 })
 
 test('the times of a link are its own', async (t) => {
-  await prints(t, 'times', 'links', `
+  await prints(
+    t,
+    'times',
+    'links',
+    `
 utimensat(AT_FDCWD, "link", pair, AT_SYMLINK_NOFOLLOW): 0
 link: 1234567890.123456789 1600000000.987654321
 file: 1.000000002 3.000000004
@@ -66,14 +85,20 @@ file: 5.000000006 7.000000008
 utimensat(AT_FDCWD, "dangling", pair, AT_SYMLINK_NOFOLLOW): 0
 dangling: 1234567890.123456789 1600000000.987654321
 utimensat(AT_FDCWD, "dangling", pair, 0): ENOENT
-`)
+`,
+  )
 })
 
 test('a time cannot be set both to a value and to now', async (t) => {
-  await prints(t, 'times', 'contradictions', `
+  await prints(
+    t,
+    'times',
+    'contradictions',
+    `
 __wasi_fd_filestat_set_times(fd, 1, 1, atim): EINVAL
 __wasi_fd_filestat_set_times(fd, 1, 1, mtim): EINVAL
 __wasi_path_filestat_set_times(3, 0, "file", 1, 1, atim): EINVAL
 __wasi_path_filestat_set_times(3, 0, "file", 1, 1, mtim): EINVAL
-`)
+`,
+  )
 })

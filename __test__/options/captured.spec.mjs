@@ -27,7 +27,10 @@ async function printed(t, script, options) {
 
 test('wasi.stdout that is transferred out of a worker keeps its bytes when the worker is terminated', async (t) => {
   for (const move of ['structuredClone(buffer, { transfer: [buffer] })', 'buffer.transfer?.() ?? buffer']) {
-    t.deepEqual(await printed(t, `
+    t.deepEqual(
+      await printed(
+        t,
+        `
       import { Worker, isMainThread } from 'node:worker_threads'
       const worker = new Worker(${JSON.stringify(`
         const { parentPort } = require('node:worker_threads')
@@ -43,7 +46,11 @@ test('wasi.stdout that is transferred out of a worker keeps its bytes when the w
       const bytes = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))
       await worker.terminate()
       await new Promise((resolve) => setTimeout(resolve, 100))
-      console.log(JSON.stringify([bytes.byteLength, new Uint8Array(bytes).every((byte) => byte === 65)]))`), [48_000_000, true], move)
+      console.log(JSON.stringify([bytes.byteLength, new Uint8Array(bytes).every((byte) => byte === 65)]))`,
+      ),
+      [48_000_000, true],
+      move,
+    )
   }
 })
 
@@ -70,7 +77,10 @@ test('wasi.stdout keeps what JavaScript has written into it when more comes', (t
 })
 
 test('output of more than one piece of memory is captured whole, and what is read meanwhile, too', async (t) => {
-  t.deepEqual(await printed(t, `
+  t.deepEqual(
+    await printed(
+      t,
+      `
     import { rawGuest } from './__test__/support/guest.mjs'
     import { createHash } from 'node:crypto'
     const guest = rawGuest({ stdout: 'pipe' })
@@ -85,15 +95,26 @@ test('output of more than one piece of memory is captured whole, and what is rea
       if (count === 123) guest.wasi.stdout
     }
     const all = guest.wasi.stdout
-    console.log(JSON.stringify([all.length > 5e6, createHash('sha256').update(all).digest('hex') === hash.digest('hex')]))`), [true, true])
+    console.log(JSON.stringify([all.length > 5e6, createHash('sha256').update(all).digest('hex') === hash.digest('hex')]))`,
+    ),
+    [true, true],
+  )
 })
 
 for (const [title, finish] of [
-  ['closed sandboxes that nobody refers to do not hold what they captured, in a loop without a pause', 'guest.wasi.close()'],
-  ['sandboxes that nobody refers to are collected for what they captured, in a loop that pauses', 'await new Promise(setImmediate)'],
+  [
+    'closed sandboxes that nobody refers to do not hold what they captured, in a loop without a pause',
+    'guest.wasi.close()',
+  ],
+  [
+    'sandboxes that nobody refers to are collected for what they captured, in a loop that pauses',
+    'await new Promise(setImmediate)',
+  ],
 ]) {
   test(title, async (t) => {
-    const { before, most } = await printed(t, `${writer}
+    const { before, most } = await printed(
+      t,
+      `${writer}
       const before = process.memoryUsage().rss
       let most = 0
       for (let count = 0; count < 35; count++) {
@@ -102,7 +123,8 @@ for (const [title, finish] of [
         ${finish}
         most = Math.max(most, process.memoryUsage().rss)
       }
-      console.log(JSON.stringify({ before, most }))`)
+      console.log(JSON.stringify({ before, most }))`,
+    )
     // All of it together is 2,240 MiB.
     t.true(most - before < 1000 * MIB, `${(most - before) / MIB} MiB`)
   })
@@ -116,8 +138,13 @@ const limitsMemory = (() => {
   }
 })()
 
-;(limitsMemory ? test : test.skip)('wasi.stdout for which there is no memory throws a RangeError, and nothing of it is lost', async (t) => {
-  t.deepEqual(await printed(t, `${writer}
+;(limitsMemory ? test : test.skip)(
+  'wasi.stdout for which there is no memory throws a RangeError, and nothing of it is lost',
+  async (t) => {
+    t.deepEqual(
+      await printed(
+        t,
+        `${writer}
     import { execFileSync } from 'node:child_process'
     import { readFileSync } from 'node:fs'
     const { guest, write } = writer()
@@ -134,5 +161,9 @@ const limitsMemory = (() => {
     limit(pages * 4096 + (50 << 20))
     const errors = [thrown(() => guest.wasi.stdout), thrown(() => guest.wasi.close())]
     limit('unlimited')
-    console.log(JSON.stringify([...errors, guest.call.fd_close(1), guest.wasi.stdout.length]))`), ['RangeError', 'RangeError', 8, 200 * MIB])
-})
+    console.log(JSON.stringify([...errors, guest.call.fd_close(1), guest.wasi.stdout.length]))`,
+      ),
+      ['RangeError', 'RangeError', 8, 200 * MIB],
+    )
+  },
+)

@@ -22,7 +22,8 @@ const resolution = (guest, id) => {
   return guest.u64(guest.out)
 }
 const timer = (userdata, id, timeout, flags = 0) => ({ userdata, type: EVENTTYPE.CLOCK, id, timeout, flags })
-const answered = (guest, ...subscriptions) => guest.poll(...subscriptions).map(({ userdata, error }) => [Number(userdata), error])
+const answered = (guest, ...subscriptions) =>
+  guest.poll(...subscriptions).map(({ userdata, error }) => [Number(userdata), error])
 
 for (const version of ['preview1', 'unstable']) {
   test(`${version}: fixed clocks stand still, to the nanosecond, and those of the processor at zero`, (t) => {
@@ -43,13 +44,19 @@ for (const version of ['preview1', 'unstable']) {
 test('of several timers by fixed clocks the earliest are answered, and time goes on no further', (t) => {
   const guest = rawGuest({ clock: { realtime: 1_000n, monotonic: 0n } })
   const timers = [timer(1, 0, 50n), timer(2, 1, 30n), timer(3, 0, 1_030n, ABSTIME), timer(4, 1, 31n, ABSTIME)]
-  t.deepEqual(answered(guest, ...timers), [[2, 0], [3, 0]])
+  t.deepEqual(answered(guest, ...timers), [
+    [2, 0],
+    [3, 0],
+  ])
   t.deepEqual(times(guest), [1_030n, 30n, 30n, 30n])
 })
 
 test('a deadline that a fixed clock has reached takes a nanosecond of it, so that who waits for more gets there', (t) => {
   const guest = rawGuest({ clock: { realtime: 10n, monotonic: 10n } })
-  t.deepEqual(answered(guest, timer(1, 0, 10n, ABSTIME), timer(2, 1, 0n), timer(3, 1, 5n)), [[1, 0], [2, 0]])
+  t.deepEqual(answered(guest, timer(1, 0, 10n, ABSTIME), timer(2, 1, 0n), timer(3, 1, 5n)), [
+    [1, 0],
+    [2, 0],
+  ])
   t.deepEqual(times(guest), [11n, 11n, 1n, 1n])
   while (time(guest, CLOCK.MONOTONIC) <= 1000n) {
     guest.reset()
@@ -72,7 +79,7 @@ test('fixed clocks end at the last nanosecond there is', (t) => {
   t.deepEqual(times(guest), [last, last, last, last])
 })
 
-test('a clock that is left out is the system\'s', (t) => {
+test("a clock that is left out is the system's", (t) => {
   const before = BigInt(Date.now() - 1) * 1_000_000n
   for (const clock of [{}, { monotonic: 0n }, { realtime: undefined, monotonic: () => 0n }]) {
     const now = time(rawGuest({ clock }), CLOCK.REALTIME)
@@ -110,7 +117,10 @@ for (const version of ['preview1', 'unstable']) {
     const guest = rawGuest({ version, clock })
     t.deepEqual(asked, [])
     t.is(time(guest, CLOCK.REALTIME), 2n ** 64n - 1n)
-    t.deepEqual([1, 2, 3].map(() => time(guest, CLOCK.MONOTONIC)), [20n, 30n, 40n])
+    t.deepEqual(
+      [1, 2, 3].map(() => time(guest, CLOCK.MONOTONIC)),
+      [20n, 30n, 40n],
+    )
     t.deepEqual(asked, [['realtime'], ['monotonic'], ['monotonic'], ['monotonic']])
     for (const id of Object.values(CLOCK)) t.is(resolution(guest, id), 1n)
     t.is(asked.length, 4)
@@ -132,16 +142,21 @@ test('deadlines are measured by a function once, and waited for in real time', (
   const clock = { realtime: () => (asked.push('realtime'), 500n), monotonic: () => (asked.push('monotonic'), 0n) }
   const guest = rawGuest({ clock })
   const started = process.hrtime.bigint()
-  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 100_000_500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)), [[1, 0]])
+  t.deepEqual(
+    answered(guest, timer(1, CLOCK.REALTIME, 100_000_500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)),
+    [[1, 0]],
+  )
   t.true(process.hrtime.bigint() - started >= 100_000_000n)
   t.deepEqual(asked, ['realtime', 'monotonic'])
-  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)), [[1, 0]])
+  t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 500n, ABSTIME), timer(2, CLOCK.MONOTONIC, HOUR, ABSTIME)), [
+    [1, 0],
+  ])
   asked.length = 0
   t.deepEqual(answered(guest, timer(1, CLOCK.REALTIME, 1_000_000n), timer(2, CLOCK.MONOTONIC, HOUR)), [[1, 0]])
   t.deepEqual(asked, [])
 })
 
-test('a file whose times are set to the present gets the system\'s, whatever a function tells', (t) => {
+test("a file whose times are set to the present gets the system's, whatever a function tells", (t) => {
   const directory = tree(t, { file: '' })
   const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: () => t.fail() } })
   const before = BigInt(Date.now() - 1000) * 1_000_000n
@@ -161,12 +176,20 @@ test('a function may call the guest, which may ask it again', (t) => {
 })
 
 const asking = `(call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 0)) drop`
-const importing = '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))'
+const importing =
+  '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))'
 const text = `(module ${importing} (memory (export "memory") 1) (func (export "_start") ${asking}))`
 
 test('what a function throws comes out of start, as it is', (t) => {
   for (const thrown of [new RangeError('no time'), undefined, 'text']) {
-    const wasi = new WASI({ version: 'preview1', clock: { monotonic: () => { throw thrown } } })
+    const wasi = new WASI({
+      version: 'preview1',
+      clock: {
+        monotonic: () => {
+          throw thrown
+        },
+      },
+    })
     const instance = instantiate(wasi, text)
     let caught = 'nothing'
     try {
@@ -191,7 +214,8 @@ test('a function that returns no time is ERR_INVALID_RETURN_VALUE', (t) => {
     t.throws(() => wasi.start(instantiate(wasi, text)), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_RETURN_VALUE',
-      message: 'Expected a bigint from 0n to 2n ** 64n - 1n to be returned from the "options.clock.monotonic" function ' +
+      message:
+        'Expected a bigint from 0n to 2n ** 64n - 1n to be returned from the "options.clock.monotonic" function ' +
         `but got ${received}.`,
     })
   }
@@ -209,13 +233,24 @@ test('a clock that is neither bigint nor function is ERR_INVALID_ARG_TYPE', (t) 
   for (const [clock, message] of [
     [5, 'The "options.clock" property must be of type object. Received type number (5)'],
     [[], 'The "options.clock" property must be of type object. Received an instance of Array'],
-    [{ realtime: 5 }, 'The "options.clock.realtime" property must be one of type bigint or function. Received type number (5)'],
-    [{ monotonic: null }, 'The "options.clock.monotonic" property must be one of type bigint or function. Received null'],
-  ]) t.throws(make(clock), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
+    [
+      { realtime: 5 },
+      'The "options.clock.realtime" property must be one of type bigint or function. Received type number (5)',
+    ],
+    [
+      { monotonic: null },
+      'The "options.clock.monotonic" property must be one of type bigint or function. Received null',
+    ],
+  ])
+    t.throws(make(clock), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
 })
 
 test('a time that does not fit in 64 bits is ERR_OUT_OF_RANGE', (t) => {
-  for (const [value, received] of [[-1n, '-1n'], [2n ** 64n, '18_446_744_073_709_551_616n'], [-(2n ** 40n), '-1_099_511_627_776n']]) {
+  for (const [value, received] of [
+    [-1n, '-1n'],
+    [2n ** 64n, '18_446_744_073_709_551_616n'],
+    [-(2n ** 40n), '-1_099_511_627_776n'],
+  ]) {
     t.throws(make({ monotonic: value }), {
       instanceOf: RangeError,
       code: 'ERR_OUT_OF_RANGE',
@@ -226,7 +261,10 @@ test('a time that does not fit in 64 bits is ERR_OUT_OF_RANGE', (t) => {
 
 test('each property is read once', (t) => {
   const reads = []
-  const clock = new Proxy({ realtime: 1n, monotonic: () => 2n }, { get: (target, key) => (reads.push(key), target[key]) })
+  const clock = new Proxy(
+    { realtime: 1n, monotonic: () => 2n },
+    { get: (target, key) => (reads.push(key), target[key]) },
+  )
   const guest = rawGuest({ clock })
   times(guest)
   t.deepEqual(reads, ['realtime', 'monotonic'])
@@ -258,6 +296,7 @@ test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be 
   t.throws(() => new WASI({ version: 'preview1', clock: { realTime: 0n } }), {
     instanceOf: TypeError,
     code: 'ERR_INVALID_ARG_VALUE',
-    message: "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'. Did you mean 'realtime'?",
+    message:
+      "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'. Did you mean 'realtime'?",
   })
 })

@@ -55,11 +55,15 @@ test('without limits there are 4,096 descriptors and any number of bytes, and no
 })
 
 test('stdio and preopens that are more than openFiles are refused', (t) => {
-  t.throws(make({ openFiles: 2 }), { code: 'UVWASI_EMFILE', message: 'UVWASI_EMFILE, uvwasi_init: options.stderr is the descriptor 2' })
+  t.throws(make({ openFiles: 2 }), {
+    code: 'UVWASI_EMFILE',
+    message: 'UVWASI_EMFILE, uvwasi_init: options.stderr is the descriptor 2',
+  })
   t.notThrows(make({ openFiles: 3 }))
   const preopens = { '/a': '.', '/b': '.' }
   t.throws(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 4 } }), {
-    code: 'UVWASI_EMFILE', message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b'] is the path '.'",
+    code: 'UVWASI_EMFILE',
+    message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b'] is the path '.'",
   })
 })
 
@@ -143,16 +147,25 @@ test('exceeded is a getter of the prototype, which heirs and proxies have, too',
 
 test('through libc, a write past the limit is a short one', async (t) => {
   const directory = tree(t, { 'in.txt': 'x'.repeat(10_000) })
-  const ran = await run('copy', ['/in.txt', '/out.txt'], { preopens: { '/': directory }, options: { limits: { writtenBytes: 1000 } } })
+  const ran = await run('copy', ['/in.txt', '/out.txt'], {
+    preopens: { '/': directory },
+    options: { limits: { writtenBytes: 1000 } },
+  })
   t.deepEqual([ran.code, ran.stdout], [1, ''])
   t.is(readFileSync(join(directory, 'out.txt'), 'utf8').length, 1000)
 })
 
 for (const [what, limits, received] of [
-  ['a number', 5, 'type number (5)'], ['null', null, 'null'], ['an array', [], 'an instance of Array'],
+  ['a number', 5, 'type number (5)'],
+  ['null', null, 'null'],
+  ['an array', [], 'an instance of Array'],
 ]) {
   test(`limits that are ${what} are refused with ERR_INVALID_ARG_TYPE`, (t) => {
-    t.throws(make(limits), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: `The "options.limits" property must be of type object. Received ${received}` })
+    t.throws(make(limits), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `The "options.limits" property must be of type object. Received ${received}`,
+    })
   })
 }
 
@@ -184,41 +197,59 @@ for (const [option, value, rest] of [
 ]) {
   test(`${option} ${typeof value === 'bigint' ? `${value}n` : value} is refused with ERR_OUT_OF_RANGE`, (t) => {
     t.throws(make({ [option]: value }), {
-      name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: `The value of "options.limits.${option}" is out of range. It must be ${rest}`,
+      name: 'RangeError',
+      code: 'ERR_OUT_OF_RANGE',
+      message: `The value of "options.limits.${option}" is out of range. It must be ${rest}`,
     })
   })
 }
 
 test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
   for (const [name, suggestion] of [
-    ['openfiles', ". Did you mean 'openFiles'?"], ['open_file', ". Did you mean 'openFiles'?"],
-    ['wirttenBytes', ". Did you mean 'writtenBytes'?"], ['memory', ''], ['__proto', ''], ['', ''], ['x'.repeat(10_000), ''],
+    ['openfiles', ". Did you mean 'openFiles'?"],
+    ['open_file', ". Did you mean 'openFiles'?"],
+    ['wirttenBytes', ". Did you mean 'writtenBytes'?"],
+    ['memory', ''],
+    ['__proto', ''],
+    ['', ''],
+    ['x'.repeat(10_000), ''],
   ]) {
     t.throws(make({ openFiles: 5, [name]: 1 }), {
-      name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE',
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_VALUE',
       message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'${suggestion}`,
     })
   }
 })
 
 test('limits may be inherited, undefined or at their ends', (t) => {
-  for (const limits of [undefined, {}, Object.create({ openFiles: 3 }), { openFiles: undefined, writtenBytes: undefined },
-    { openFiles: 2 ** 20, writtenBytes: Number.MAX_SAFE_INTEGER }, { openFiles: 3, writtenBytes: 2n ** 64n - 1n }]) t.notThrows(make(limits))
+  for (const limits of [
+    undefined,
+    {},
+    Object.create({ openFiles: 3 }),
+    { openFiles: undefined, writtenBytes: undefined },
+    { openFiles: 2 ** 20, writtenBytes: Number.MAX_SAFE_INTEGER },
+    { openFiles: 3, writtenBytes: 2n ** 64n - 1n },
+  ])
+    t.notThrows(make(limits))
   t.throws(make(Object.create({ openFiles: 0 })), { code: 'ERR_OUT_OF_RANGE' })
 })
 
 test('limits are read after stdio and before returnOnExit, each once', (t) => {
   const reads = []
-  const noting = (target) => new Proxy(target, {
-    get: (object, key) => {
-      reads.push(key)
-      return object[key]
-    },
-  })
+  const noting = (target) =>
+    new Proxy(target, {
+      get: (object, key) => {
+        reads.push(key)
+        return object[key]
+      },
+    })
   new WASI(noting({ version: 'preview1', limits: noting({ openFiles: 10, writtenBytes: 5 }) }))
   const from = reads.indexOf('stderr')
-  t.deepEqual(reads.slice(from).filter((key) => /stderr|limits|openFiles|writtenBytes|returnOnExit/.test(key)),
-    ['stderr', 'limits', 'openFiles', 'writtenBytes', 'returnOnExit'])
+  t.deepEqual(
+    reads.slice(from).filter((key) => /stderr|limits|openFiles|writtenBytes|returnOnExit/.test(key)),
+    ['stderr', 'limits', 'openFiles', 'writtenBytes', 'returnOnExit'],
+  )
 })
 
 for (const limit of [5, 5n]) {
@@ -237,7 +268,11 @@ for (const limit of [5, 5n]) {
 
 test('what goes to a pipe or a function counts as written', (t) => {
   const written = []
-  const guest = rawGuest({ stdout: 'pipe', stderr: (chunk) => written.push(String(chunk)), limits: { writtenBytes: 5 } })
+  const guest = rawGuest({
+    stdout: 'pipe',
+    stderr: (chunk) => written.push(String(chunk)),
+    limits: { writtenBytes: 5 },
+  })
   t.is(guest.write(1, 'ab'), 2)
   t.is(guest.write(2, 'cdef'), 3)
   t.is(guest.call.fd_write(1, ...guest.iovs('g'), guest.out), ERRNO.DQUOT)
@@ -252,7 +287,13 @@ function slow(options = {}) {
     pending.push(done)
   }
   const stream = new Writable({ ...options, write })
-  return { stream, chunks, drain: () => { while (pending.length > 0) pending.shift()() } }
+  return {
+    stream,
+    chunks,
+    drain: () => {
+      while (pending.length > 0) pending.shift()()
+    },
+  }
 }
 
 for (const objectMode of [false, true]) {
@@ -309,7 +350,12 @@ test('a write that is cut keeps only its bytes in memory', (t) => {
 
 test('a Writable that writes at once takes more than limits.output', (t) => {
   let written = 0
-  const stdout = new Writable({ write: (chunk, _, done) => { written += chunk.length; done() } })
+  const stdout = new Writable({
+    write: (chunk, _, done) => {
+      written += chunk.length
+      done()
+    },
+  })
   const guest = rawGuest({ stdout, stderr: new PassThrough(), limits: { output: 5 } })
   for (let count = 0; count < 100; count++) t.is(guest.write(1, '12345'), 5)
   t.deepEqual([written, guest.wasi.exceeded], [500, undefined])

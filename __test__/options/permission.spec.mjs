@@ -7,7 +7,9 @@ import test from 'ava'
 import { node, root, tree } from '../support/guest.mjs'
 
 const posix = process.platform === 'win32' ? test.skip : test
-const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+const permission = ['--permission', '--experimental-permission'].find((flag) =>
+  process.allowedNodeEnvironmentFlags.has(flag),
+)
 
 /** A directory as the system names it: symlinks are a subject of these tests. */
 const realTree = (t, files) => realpathSync(tree(t, files))
@@ -23,8 +25,14 @@ async function make(preopens, { read = [], write = [], flags = ['--allow-wasi'],
     ${after}
     try { new WASI({ version: 'preview1', preopens: ${typeof preopens === 'string' ? preopens : JSON.stringify(preopens)} }); console.log('made') }
     catch ({ code, permission, resource }) { console.log(JSON.stringify([code, permission, resource])) }`
-  const granted = [...[root, ...read].map((path) => `--allow-fs-read=${path}`), ...write.map((path) => `--allow-fs-write=${path}`)]
-  const { stdout, stderr } = await node(script, { flags: ['--no-warnings', permission, '--allow-addons', ...granted, ...flags], ...(cwd && { cwd }) })
+  const granted = [
+    ...[root, ...read].map((path) => `--allow-fs-read=${path}`),
+    ...write.map((path) => `--allow-fs-write=${path}`),
+  ]
+  const { stdout, stderr } = await node(script, {
+    flags: ['--no-warnings', permission, '--allow-addons', ...granted, ...flags],
+    ...(cwd && { cwd }),
+  })
   return stdout.startsWith('[') ? JSON.parse(stdout) : stdout.trim() || stderr
 }
 
@@ -50,7 +58,9 @@ test('the error of a preopen without permission has the message of Node', async 
     const { WASI } = require(${JSON.stringify(root)})
     try { new WASI({ version: 'preview1', preopens: { '/': ${JSON.stringify(home)} } }) }
     catch (error) { console.log(error.constructor.name, error.message) }`
-  const { stdout } = await node(script, { flags: ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`] })
+  const { stdout } = await node(script, {
+    flags: ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`],
+  })
   t.is(stdout, 'Error Access to this API has been restricted. Use --allow-fs-read to manage permissions.\n')
 })
 
@@ -94,12 +104,20 @@ test('permission for a name that did not exist does not give the directory made 
 test('all preopens are checked before one is opened', async (t) => {
   const home = realTree(t, { 'a/': null, 'b/': null })
   const granted = { read: [join(home, 'a')], write: [join(home, 'a')] }
-  t.deepEqual(await make({ '/missing': join(home, 'a/missing'), '/b': join(home, 'b') }, granted), deniedRead(join(home, 'b')))
+  t.deepEqual(
+    await make({ '/missing': join(home, 'a/missing'), '/b': join(home, 'b') }, granted),
+    deniedRead(join(home, 'b')),
+  )
   t.is((await make({ '/missing': join(home, 'a/missing') }, granted))[0], 'UVWASI_ENOENT')
 })
 
 posix('a symlink that leads out of what is permitted gives no preopen', async (t) => {
-  const home = realTree(t, { 'in/': null, 'out/below/': null, 'in/link': { symlink: '../out' }, 'in/own': { symlink: '.' } })
+  const home = realTree(t, {
+    'in/': null,
+    'out/below/': null,
+    'in/link': { symlink: '../out' },
+    'in/own': { symlink: '.' },
+  })
   const [inside, outside] = [join(home, 'in'), join(home, 'out')]
   const granted = { read: [inside], write: [inside] }
   t.deepEqual(await make({ '/': join(inside, 'link') }, granted), deniedRead(outside))
@@ -121,7 +139,10 @@ posix('a preopen by descriptor is checked by the path of what it is', async (t) 
   const home = realTree(t, { 'a/': null })
   const opened = (path) => `{ '/': { fd: require('node:fs').openSync(${JSON.stringify(path)}), readonly: true } }`
   t.is(await make(opened(join(home, 'a')), { read: [join(home, 'a')] }), 'made')
-  t.deepEqual(await make(opened(join(home, 'a')).replace(', readonly: true', ''), { read: [join(home, 'a')] }), deniedWrite(join(home, 'a')))
+  t.deepEqual(
+    await make(opened(join(home, 'a')).replace(', readonly: true', ''), { read: [join(home, 'a')] }),
+    deniedWrite(join(home, 'a')),
+  )
   // Opened by whoever started the process.
   const script = `
     const { WASI } = require(${JSON.stringify(root)})
@@ -130,7 +151,10 @@ posix('a preopen by descriptor is checked by the path of what it is', async (t) 
   const fd = openSync(join(home, 'a'))
   t.teardown(() => closeSync(fd))
   const flags = ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`]
-  const { stdout } = spawnSync(process.execPath, [...flags, '-e', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd] })
+  const { stdout } = spawnSync(process.execPath, [...flags, '-e', script], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', fd],
+  })
   t.is(stdout, `ERR_ACCESS_DENIED FileSystemRead ${join(home, 'a')}\n`)
   // A descriptor without a path needs permission for every path.
   t.deepEqual(await make({ '/': { fd: 999 } }), deniedRead(''))
@@ -146,26 +170,36 @@ test('replacing process.permission or its `has` afterwards changes nothing', asy
     'globalThis.process = { ...process, permission: undefined }',
   ]) {
     t.deepEqual(await make({ '/': home }, { after: `try { ${after} } catch {}` }), deniedRead(home), after)
-    t.deepEqual(await make({}, { after: `try { ${after} } catch {}`, flags: [] }), ['ERR_ACCESS_DENIED', 'WASI', ''], after)
+    t.deepEqual(
+      await make({}, { after: `try { ${after} } catch {}`, flags: [] }),
+      ['ERR_ACCESS_DENIED', 'WASI', ''],
+      after,
+    )
   }
 })
 
 const flagged = (flag) => (process.allowedNodeEnvironmentFlags.has(flag) ? test : test.skip)
 
 flagged('--allow-net')('a socket by address needs --allow-net where Node has it', async (t) => {
-  const script = (flags) => node(`
+  const script = (flags) =>
+    node(
+      `
     const { WASI } = require(${JSON.stringify(root)})
     try { new WASI({ version: 'preview1', sockets: ['127.0.0.1:0'] }); console.log('made') }
     catch ({ code, permission, resource }) { console.log(JSON.stringify([code, permission, resource])) }`,
-  { flags: ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`, ...flags] })
+      { flags: ['--no-warnings', permission, '--allow-addons', '--allow-wasi', `--allow-fs-read=${root}`, ...flags] },
+    )
   t.is((await script([])).stdout, '["ERR_ACCESS_DENIED","Net",""]\n')
   t.is((await script(['--allow-net'])).stdout, 'made\n')
 })
 
 flagged('--permission-audit')('a process whose permissions are only audited makes sandboxes', async (t) => {
-  const { stdout } = await node(`
+  const { stdout } = await node(
+    `
     const { WASI } = require(${JSON.stringify(root)})
     new WASI({ version: 'preview1', preopens: { '/': '/' } })
-    console.log('made')`, { flags: ['--no-warnings', '--permission-audit', '--allow-addons'] })
+    console.log('made')`,
+    { flags: ['--no-warnings', '--permission-audit', '--allow-addons'] },
+  )
   t.is(stdout, 'made\n')
 })

@@ -15,16 +15,24 @@ const { SYMLINK_FOLLOW } = LOOKUP
 const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
 
 /** Calls a function, texts being put into memory: the name of its errno. */
-const asker = (guest) => (name, ...args) => {
-  guest.reset()
-  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-}
+const asker =
+  (guest) =>
+  (name, ...args) => {
+    guest.reset()
+    return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
+  }
 const openDirectory = (t, path) => {
   const fd = openSync(path, 'r')
   t.teardown(() => closeSync(fd))
   return fd
 }
-const files = { file: 'text', 'sub/inner': 'inside', 'empty/': null, link: { symlink: 'file' }, out: { symlink: '../rw/file' } }
+const files = {
+  file: 'text',
+  'sub/inner': 'inside',
+  'empty/': null,
+  link: { symlink: 'file' },
+  out: { symlink: '../rw/file' },
+}
 
 /** A read-only preopen 3, a writable one 4, and what there is of them: names, contents and times. */
 function mounts(t) {
@@ -34,11 +42,21 @@ function mounts(t) {
   renameSync(ro, join(top, 'ro'))
   renameSync(rw, join(top, 'rw'))
   const preopens = { '/ro': { path: join(top, 'ro'), readonly: true }, '/rw': join(top, 'rw') }
-  const seen = (name) => ['', ...readdirSync(join(top, name), { recursive: true }).sort()].map((entry) => {
-    const path = join(top, name, entry)
-    const { ino, nlink, size, mtimeNs, ctimeNs, mode } = lstatSync(path, { bigint: true })
-    return [entry, ino, nlink, size, mtimeNs, ctimeNs, mode, lstatSync(path).isFile() ? readFileSync(path, 'utf8') : '']
-  })
+  const seen = (name) =>
+    ['', ...readdirSync(join(top, name), { recursive: true }).sort()].map((entry) => {
+      const path = join(top, name, entry)
+      const { ino, nlink, size, mtimeNs, ctimeNs, mode } = lstatSync(path, { bigint: true })
+      return [
+        entry,
+        ino,
+        nlink,
+        size,
+        mtimeNs,
+        ctimeNs,
+        mode,
+        lstatSync(path).isFile() ? readFileSync(path, 'utf8') : '',
+      ]
+    })
   const guest = rawGuest({ preopens })
   return { top, preopens, guest, ask: asker(guest), seen }
 }
@@ -64,11 +82,20 @@ const changes = (ro, rw) => [
   ['path_unlink_file', ro, 'file'],
   ['path_unlink_file', ro, 'link'],
   ['path_unlink_file', ro, 'missing'],
-  ...[RIGHTS.FD_WRITE, RIGHTS.FD_READ | RIGHTS.FD_WRITE, RIGHTS.FD_ALLOCATE, RIGHTS.FD_DATASYNC, RIGHTS.FD_FILESTAT_SET_SIZE]
-    .flatMap((rights) => [
-      ...[0, CREAT, TRUNC, CREAT | TRUNC].flatMap((oflags) => ['file', 'link', 'sub/inner'].map((path) => [path, oflags])),
+  ...[
+    RIGHTS.FD_WRITE,
+    RIGHTS.FD_READ | RIGHTS.FD_WRITE,
+    RIGHTS.FD_ALLOCATE,
+    RIGHTS.FD_DATASYNC,
+    RIGHTS.FD_FILESTAT_SET_SIZE,
+  ].flatMap((rights) =>
+    [
+      ...[0, CREAT, TRUNC, CREAT | TRUNC].flatMap((oflags) =>
+        ['file', 'link', 'sub/inner'].map((path) => [path, oflags]),
+      ),
       ...[CREAT, CREAT | TRUNC, CREAT | EXCL].map((oflags) => ['new', oflags]),
-    ].map(([path, oflags]) => ['path_open', ro, SYMLINK_FOLLOW, path, oflags, rights, 0n, 0, 0])),
+    ].map(([path, oflags]) => ['path_open', ro, SYMLINK_FOLLOW, path, oflags, rights, 0n, 0, 0]),
+  ),
   ...[0n, RIGHTS.FD_READ, RIGHTS.FD_READDIR].flatMap((rights) => [
     ['path_open', ro, 0, 'file', TRUNC, rights, 0n, 0, 0],
     ['path_open', ro, 0, 'file', TRUNC | CREAT, rights, 0n, 0, 0],
@@ -109,7 +136,8 @@ posix('what is opened in a read-only preopen is changed by no call either', (t) 
       ['SUCCESS', 'fd_fdstat_set_flags', other, FDFLAGS.APPEND],
       ['BADF', 'fd_write', other, ...buffers, 0],
       ['SUCCESS', 'fd_sync', other],
-    ]) t.is(errnoName(guest.call[call[0]](...call.slice(1))), expected, `${path}: ${call[0]}`)
+    ])
+      t.is(errnoName(guest.call[call[0]](...call.slice(1))), expected, `${path}: ${call[0]}`)
     guest.reset()
   }
   const sub = guest.open('sub', { rights: 0n })
@@ -121,7 +149,12 @@ posix('what is opened in a read-only preopen is changed by no call either', (t) 
 posix('no link leads from a writable preopen into a read-only one, nor back', (t) => {
   const { guest, ask, seen } = mounts(t)
   const before = seen('ro')
-  for (const [fd, path] of [[4, 'link'], [4, '../ro/file'], [3, 'out'], [3, '../rw/file']]) {
+  for (const [fd, path] of [
+    [4, 'link'],
+    [4, '../ro/file'],
+    [3, 'out'],
+    [3, '../rw/file'],
+  ]) {
     t.is(ask('path_open', fd, SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0), 'NOTCAPABLE', path)
   }
   for (const oflags of [0, CREAT, TRUNC]) {
@@ -154,24 +187,40 @@ test('what is wrong with a call is told before that the preopen is read-only', (
     ['NOENT', 'path_unlink_file', 3, 'missing/file'],
     ['ROFS', 'path_unlink_file', 3, 'missing'],
     ['NOTCAPABLE', 'path_unlink_file', 3, '../rw/file'],
-  ]) t.is(ask(...call), expected, call.join(' '))
+  ])
+    t.is(ask(...call), expected, call.join(' '))
 })
 
 posix('CREAT in a read-only preopen finds what is there', (t) => {
   const { ask } = mounts(t)
   for (const [expected, path, oflags] of [
-    ['SUCCESS', 'file', CREAT], ['SUCCESS', 'link', CREAT], ['SUCCESS', 'sub/inner', CREAT],
-    ['EXIST', 'file', CREAT | EXCL], ['EXIST', 'link', CREAT | EXCL], ['EXIST', 'sub', CREAT | EXCL],
-    ['ISDIR', 'sub', CREAT], ['ISDIR', 'file/', CREAT], ['INVAL', 'sub', CREAT | DIRECTORY],
-    ['NOTCAPABLE', '../rw/file', CREAT], ['NOTCAPABLE', '../rw/file', CREAT | EXCL], ['NOTCAPABLE', 'out', CREAT],
-    ['ROFS', 'missing', CREAT], ['ROFS', 'missing', CREAT | EXCL], ['NOENT', 'missing/x', CREAT],
-  ]) t.is(ask('path_open', 3, SYMLINK_FOLLOW, path, oflags, RIGHTS.FD_READ, 0n, 0, 0), expected, path)
+    ['SUCCESS', 'file', CREAT],
+    ['SUCCESS', 'link', CREAT],
+    ['SUCCESS', 'sub/inner', CREAT],
+    ['EXIST', 'file', CREAT | EXCL],
+    ['EXIST', 'link', CREAT | EXCL],
+    ['EXIST', 'sub', CREAT | EXCL],
+    ['ISDIR', 'sub', CREAT],
+    ['ISDIR', 'file/', CREAT],
+    ['INVAL', 'sub', CREAT | DIRECTORY],
+    ['NOTCAPABLE', '../rw/file', CREAT],
+    ['NOTCAPABLE', '../rw/file', CREAT | EXCL],
+    ['NOTCAPABLE', 'out', CREAT],
+    ['ROFS', 'missing', CREAT],
+    ['ROFS', 'missing', CREAT | EXCL],
+    ['NOENT', 'missing/x', CREAT],
+  ])
+    t.is(ask('path_open', 3, SYMLINK_FOLLOW, path, oflags, RIGHTS.FD_READ, 0n, 0, 0), expected, path)
 })
 
 posix('through libc, a read-only preopen is a read-only file system', async (t) => {
   const { preopens, seen } = mounts(t)
   const before = [seen('ro'), seen('rw')]
-  await prints(t, 'readonly', 'changing', `
+  await prints(
+    t,
+    'readonly',
+    'changing',
+    `
 open("/ro/file", O_WRONLY): EROFS
 open("/ro/file", O_RDWR): EROFS
 open("/ro/file", O_RDONLY | O_TRUNC): EROFS
@@ -201,14 +250,20 @@ unlinkat(fd, "inner", 0): EROFS
 renameat(fd, "inner", AT_FDCWD, "/rw/new"): EROFS
 mkdirat(fd, "../new", 0777): ENOTCAPABLE
 futimens(fd, NULL): EROFS
-`, { preopens })
+`,
+    { preopens },
+  )
   t.deepEqual([seen('ro'), seen('rw')], before)
 })
 
 posix('through libc, a read-only preopen is read as any other', async (t) => {
   const { preopens, seen } = mounts(t)
   const before = seen('ro')
-  await prints(t, 'readonly', 'reading', `
+  await prints(
+    t,
+    'readonly',
+    'reading',
+    `
 /ro/file: "text"
 /ro/link: "text"
 /ro/sub/inner: "inside"
@@ -223,26 +278,48 @@ readlink("/ro/link", buffer, sizeof buffer): "file"
 count: 7
 !file && errno == EROFS: yes
 /rw/file: "new text"
-`, { preopens })
+`,
+    { preopens },
+  )
   t.deepEqual(seen('ro'), before)
 })
 
 test('one directory may be a read-only and a writable preopen at once', (t) => {
   const directory = tree(t, { file: 'text' })
   const fd = openDirectory(t, directory)
-  const guest = rawGuest({ preopens: { '/r': { path: directory, readonly: true }, '/w': directory, '/f': { fd, readonly: true }, '/g': { fd } } })
+  const guest = rawGuest({
+    preopens: {
+      '/r': { path: directory, readonly: true },
+      '/w': directory,
+      '/f': { fd, readonly: true },
+      '/g': { fd },
+    },
+  })
   const ask = asker(guest)
-  t.deepEqual([3, 4, 5, 6].map((fd) => ask('path_create_directory', fd, `new${fd}`)), ['ROFS', 'SUCCESS', 'ROFS', 'SUCCESS'])
+  t.deepEqual(
+    [3, 4, 5, 6].map((fd) => ask('path_create_directory', fd, `new${fd}`)),
+    ['ROFS', 'SUCCESS', 'ROFS', 'SUCCESS'],
+  )
   t.deepEqual(readdirSync(directory).sort(), ['file', 'new4', 'new6'])
   const later = asker(rawGuest({ preopens: { '/w': directory } }))
   t.is(later('path_create_directory', 3, 'later'), 'SUCCESS')
 })
 
 for (const [what, preopen] of [
-  ['a path', (path) => path], ['{ path }', (path) => ({ path })], ['{ path, readonly: false }', (path) => ({ path, readonly: false })],
+  ['a path', (path) => path],
+  ['{ path }', (path) => ({ path })],
+  ['{ path, readonly: false }', (path) => ({ path, readonly: false })],
   ['{ path, readonly: undefined, fd: undefined }', (path) => ({ path, readonly: undefined, fd: undefined })],
-  ['an inherited path', (path) => Object.create({ path })], ['{ fd }', (path, t) => ({ fd: openDirectory(t, path) })],
-  ['an object whose fd is a getter', (path, t) => ({ get fd() { return openDirectory(t, path) } })],
+  ['an inherited path', (path) => Object.create({ path })],
+  ['{ fd }', (path, t) => ({ fd: openDirectory(t, path) })],
+  [
+    'an object whose fd is a getter',
+    (path, t) => ({
+      get fd() {
+        return openDirectory(t, path)
+      },
+    }),
+  ],
 ]) {
   test(`${what} is a directory that may be changed`, (t) => {
     const directory = tree(t, { file: 'text' })
@@ -253,7 +330,7 @@ for (const [what, preopen] of [
   })
 }
 
-test('a directory given as a descriptor is the guest\'s own: closing or using either leaves the other alone', async (t) => {
+test("a directory given as a descriptor is the guest's own: closing or using either leaves the other alone", async (t) => {
   const directory = tree(t, { a: '', b: '', c: '' })
   const handle = await openHandle(directory)
   const guest = rawGuest({ preopens: { '/': handle } })
@@ -279,34 +356,97 @@ const make = (preopen) => () => new WASI({ version: 'preview1', preopens: { '/':
 test('a descriptor that is no open directory is refused', (t) => {
   const file = openSync(join(tree(t, { file: '' }), 'file'), 'r')
   t.throws(make({ fd: file }), {
-    code: 'UVWASI_ENOTDIR', message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/'] is the descriptor ${file}`,
+    code: 'UVWASI_ENOTDIR',
+    message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/'] is the descriptor ${file}`,
   })
   closeSync(file)
   const error = t.throws(make({ fd: 99_999 }), {
-    code: 'UVWASI_EBADF', message: "UVWASI_EBADF, uvwasi_init: options.preopens['/'] is the descriptor 99999",
+    code: 'UVWASI_EBADF',
+    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/'] is the descriptor 99999",
   })
   t.deepEqual([error.errno, error.syscall, 'path' in error], [8, 'uvwasi_init', false])
 })
 
 test('a path in an object is refused as any other', (t) => {
   t.like(t.throws(make({ path: '/no/such/directory', readonly: true })), {
-    code: 'UVWASI_ENOENT', path: '/no/such/directory',
+    code: 'UVWASI_ENOENT',
+    path: '/no/such/directory',
     message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/'] is the path '/no/such/directory'",
   })
   t.throws(make({ path: 'a\0b' }), { code: 'ERR_INVALID_ARG_VALUE', message: /options\.preopens\['\/'\]/ })
 })
 
 for (const [what, preopen, name, code, message] of [
-  ['both a path and an fd', { path: '.', fd: 3 }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']' must have a path or an fd, not both"],
-  ['a path that is no string', { path: 5 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received type number (5)'],
-  ['a path that is undefined', { path: undefined }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received undefined'],
-  ['an fd that is no number', { fd: '3' }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].fd" property must be of type number. Received type string (\'3\')'],
-  ['an fd that is no integer', { fd: 1.5 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be an integer. Received 1.5'],
-  ['a negative fd', { fd: -1 }, 'RangeError', 'ERR_OUT_OF_RANGE', 'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1'],
-  ['a property of another name', { path: '.', readOnly: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. Did you mean 'readonly'?"],
-  ['a descriptor and a property of another name', { fd: 3, ro: true }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
-  ['a property of another name that is undefined', { path: '.', 5: undefined }, 'TypeError', 'ERR_INVALID_ARG_VALUE', "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'"],
-  ['a readonly that is no boolean', { path: '.', readonly: 1 }, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)'],
+  [
+    'both a path and an fd',
+    { path: '.', fd: 3 },
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    "The property 'options.preopens['/']' must have a path or an fd, not both",
+  ],
+  [
+    'a path that is no string',
+    { path: 5 },
+    'TypeError',
+    'ERR_INVALID_ARG_TYPE',
+    'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received type number (5)',
+  ],
+  [
+    'a path that is undefined',
+    { path: undefined },
+    'TypeError',
+    'ERR_INVALID_ARG_TYPE',
+    'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received undefined',
+  ],
+  [
+    'an fd that is no number',
+    { fd: '3' },
+    'TypeError',
+    'ERR_INVALID_ARG_TYPE',
+    "The \"options.preopens['/'].fd\" property must be of type number. Received type string ('3')",
+  ],
+  [
+    'an fd that is no integer',
+    { fd: 1.5 },
+    'RangeError',
+    'ERR_OUT_OF_RANGE',
+    'The value of "options.preopens[\'/\'].fd" is out of range. It must be an integer. Received 1.5',
+  ],
+  [
+    'a negative fd',
+    { fd: -1 },
+    'RangeError',
+    'ERR_OUT_OF_RANGE',
+    'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1',
+  ],
+  [
+    'a property of another name',
+    { path: '.', readOnly: true },
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. Did you mean 'readonly'?",
+  ],
+  [
+    'a descriptor and a property of another name',
+    { fd: 3, ro: true },
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'",
+  ],
+  [
+    'a property of another name that is undefined',
+    { path: '.', 5: undefined },
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'",
+  ],
+  [
+    'a readonly that is no boolean',
+    { path: '.', readonly: 1 },
+    'TypeError',
+    'ERR_INVALID_ARG_TYPE',
+    'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)',
+  ],
 ]) {
   test(`a preopen with ${what} is refused with ${code}`, (t) => {
     t.throws(make(preopen), { name, code, message })
@@ -317,38 +457,62 @@ test('an object without a path or an fd is made a string', (t) => {
   const directory = tree(t)
   const named = (object) => Object.assign(object, { toString: () => directory })
   for (const preopen of [named([]), new String(directory), named(() => {})]) t.notThrows(make(preopen))
-  for (const preopen of [null, {}, true, { href: directory }, { href: '', protocol: '' }]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
+  for (const preopen of [null, {}, true, { href: directory }, { href: '', protocol: '' }])
+    t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
 })
 
 test('a preopen may have symbols, and properties that cannot be enumerated or are inherited', (t) => {
   const inherits = Object.create({ label: 'inherited' })
-  const preopen = Object.defineProperty(Object.assign(inherits, { path: tree(t), [Symbol('tag')]: 1 }), 'hidden', { value: 1 })
+  const preopen = Object.defineProperty(Object.assign(inherits, { path: tree(t), [Symbol('tag')]: 1 }), 'hidden', {
+    value: 1,
+  })
   t.notThrows(make(preopen))
 })
 
 test('each property of a preopen is read once, and what reading throws comes out unchanged', (t) => {
   const reads = []
-  const noting = (target) => new Proxy(target, {
-    get: (object, key) => {
-      reads.push(key)
-      return object[key]
-    },
-  })
+  const noting = (target) =>
+    new Proxy(target, {
+      get: (object, key) => {
+        reads.push(key)
+        return object[key]
+      },
+    })
   make(noting({ path: tree(t), readonly: true }))()
   t.deepEqual(reads.sort(), ['fd', 'path', 'readonly'])
   const thrown = { any: 'value' }
-  const fail = () => { throw thrown }
-  for (const preopen of [new Proxy({}, { has: fail }), new Proxy({ path: '.' }, { ownKeys: fail }), new Proxy({ path: '.' }, { get: fail }), { fd: 3, get readonly() { return fail() } }]) {
+  const fail = () => {
+    throw thrown
+  }
+  for (const preopen of [
+    new Proxy({}, { has: fail }),
+    new Proxy({ path: '.' }, { ownKeys: fail }),
+    new Proxy({ path: '.' }, { get: fail }),
+    {
+      fd: 3,
+      get readonly() {
+        return fail()
+      },
+    },
+  ]) {
     t.is(t.throws(make(preopen), { any: true }), thrown)
   }
 })
 
-for (const [what, form] of [['a preopen', (url) => url], ['the path of a preopen', (url) => ({ path: url, readonly: true })]]) {
+for (const [what, form] of [
+  ['a preopen', (url) => url],
+  ['the path of a preopen', (url) => ({ path: url, readonly: true })],
+]) {
   test(`${what} may be a file: URL, also of another realm or class`, (t) => {
     const directory = join(tree(t, { 'a b%20\u00e9/file': 'text' }), 'a b%20\u00e9')
     const url = pathToFileURL(directory)
     const { href, protocol } = url
-    for (const value of [url, new URL(`${href}/`), Object.create({ href, protocol }), runInNewContext('({ href, protocol, toString: () => "/no" })', { href, protocol })]) {
+    for (const value of [
+      url,
+      new URL(`${href}/`),
+      Object.create({ href, protocol }),
+      runInNewContext('({ href, protocol, toString: () => "/no" })', { href, protocol }),
+    ]) {
       const guest = rawGuest({ preopens: { '/': form(value) } })
       t.is(guest.read(guest.open('file')), 'text')
     }
@@ -356,9 +520,15 @@ for (const [what, form] of [['a preopen', (url) => url], ['the path of a preopen
 
   test(`${what} that is another URL is refused as node:url refuses it`, (t) => {
     for (const [href, code] of [
-      ['https://example.org/', 'ERR_INVALID_URL_SCHEME'], ['data:,x', 'ERR_INVALID_URL_SCHEME'], ['file:///a%2Fb', 'ERR_INVALID_FILE_URL_PATH'],
-    ]) t.throws(make(form(new URL(href))), { instanceOf: TypeError, code })
-    t.throws(make(form(new URL('a%00b', pathToFileURL(process.cwd())))), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE' })
+      ['https://example.org/', 'ERR_INVALID_URL_SCHEME'],
+      ['data:,x', 'ERR_INVALID_URL_SCHEME'],
+      ['file:///a%2Fb', 'ERR_INVALID_FILE_URL_PATH'],
+    ])
+      t.throws(make(form(new URL(href))), { instanceOf: TypeError, code })
+    t.throws(make(form(new URL('a%00b', pathToFileURL(process.cwd())))), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+    })
     const missing = new URL('no/such/directory', pathToFileURL(process.cwd()))
     t.like(t.throws(make(form(missing))), { code: 'UVWASI_ENOENT', path: fileURLToPath(missing) })
   })

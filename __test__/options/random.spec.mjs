@@ -38,24 +38,31 @@ const keyStream = (key, length) => {
 
 test('the first bytes are the key stream of ChaCha20 in the test vectors of RFC 8439', (t) => {
   // A.1, test vectors 1 and 2: the first two blocks of the key 0.
-  t.is(bytes(0, 128), [
-    '76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7',
-    'da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586',
-    '9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed',
-    '29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f',
-  ].join(''))
+  t.is(
+    bytes(0, 128),
+    [
+      '76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7',
+      'da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586',
+      '9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed',
+      '29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f',
+    ].join(''),
+  )
   // A.1, test vector 4: the third block of the key whose second byte is 0xff.
-  t.is(bytes(0xff00n, 192).slice(256), [
-    '72d54dfbf12ec44b362692df94137f328fea8da73990265ec1bbbea1ae9af0ca',
-    '13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096',
-  ].join(''))
+  t.is(
+    bytes(0xff00n, 192).slice(256),
+    [
+      '72d54dfbf12ec44b362692df94137f328fea8da73990265ec1bbbea1ae9af0ca',
+      '13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096',
+    ].join(''),
+  )
 })
 
 test('the seed is the key, lowest byte first', (t) => {
   for (const seed of [1n, 0x0123_4567_89ab_cdefn, 2n ** 64n, 2n ** 200n + 5n, 2n ** 256n - 1n]) {
     t.is(bytes(seed, 5_000), keyStream(seed, 5_000), `${seed}`)
   }
-  for (const seed of [0, -0, 1, 65_536, Number.MAX_SAFE_INTEGER]) t.is(bytes(seed, 64), keyStream(BigInt(seed), 64), `${seed}`)
+  for (const seed of [0, -0, 1, 65_536, Number.MAX_SAFE_INTEGER])
+    t.is(bytes(seed, 64), keyStream(BigInt(seed), 64), `${seed}`)
 })
 
 test('each call goes on where the last ended, at the next multiple of four bytes', (t) => {
@@ -91,11 +98,13 @@ test('each sandbox has a generator of its own', (t) => {
 
 test('without a seed the bytes differ', (t) => {
   for (const random of [undefined, {}, { seed: undefined }]) {
-    const drawn = new Set([1, 2, 3].map(() => {
-      const guest = rawGuest({ random })
-      guest.must('random_get', 0, 8)
-      return guest.u64(0)
-    }))
+    const drawn = new Set(
+      [1, 2, 3].map(() => {
+        const guest = rawGuest({ random })
+        guest.must('random_get', 0, 8)
+        return guest.u64(0)
+      }),
+    )
     t.is(drawn.size, 3)
   }
 })
@@ -112,9 +121,13 @@ const make = (random) => () => new WASI({ version: 'preview1', random })
 test('a seed that is neither number nor bigint is ERR_INVALID_ARG_TYPE', (t) => {
   for (const [random, message] of [
     [5, 'The "options.random" property must be of type object. Received type number (5)'],
-    [{ seed: '5' }, 'The "options.random.seed" property must be one of type number or bigint. Received type string (\'5\')'],
+    [
+      { seed: '5' },
+      'The "options.random.seed" property must be one of type number or bigint. Received type string (\'5\')',
+    ],
     [{ seed: null }, 'The "options.random.seed" property must be one of type number or bigint. Received null'],
-  ]) t.throws(make(random), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
+  ])
+    t.throws(make(random), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
 })
 
 test('a seed that is no key is ERR_OUT_OF_RANGE', (t) => {

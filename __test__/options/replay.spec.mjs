@@ -56,6 +56,7 @@ test('another seed or another time is another run', (t) => {
   t.true(differences({ random: { seed: 1 } }).every((line) => line.startsWith('random: ')))
   t.is(differences({ random: { seed: 1 } }).length, 3)
   t.deepEqual(differences({ clock: { realtime: 1_000_000_000_000_000_007n, monotonic: 6n } }), [
-    'monotonic: 0.000000006, by 1', 'monotonic: 1000000000.000000000, by 1',
+    'monotonic: 0.000000006, by 1',
+    'monotonic: 1000000000.000000000, by 1',
   ])
 })

@@ -48,7 +48,10 @@ test('a guest answers requests that Node makes over HTTP', async (t) => {
     return [response.statusCode, await text(response)]
   }
   t.deepEqual(await ask('/one'), [200, 'you asked for /one'])
-  t.deepEqual(await Promise.all([ask('/two'), ask('/three')]), [[200, 'you asked for /two'], [200, 'you asked for /three']])
+  t.deepEqual(await Promise.all([ask('/two'), ask('/three')]), [
+    [200, 'you asked for /two'],
+    [200, 'you asked for /three'],
+  ])
   t.deepEqual(await ask('/last'), [200, 'you asked for /last'])
   t.is(await code, 0)
 })
@@ -68,7 +71,11 @@ test('a guest polls several sockets, and accepts where somebody comes', async (t
 })
 
 test('a client that has ended its side is still answered', async (t) => {
-  const { addresses: [address], code, output } = await serve(t, 'half closed')
+  const {
+    addresses: [address],
+    code,
+    output,
+  } = await serve(t, 'half closed')
   const socket = await client(t, address, { allowHalfOpen: true })
   socket.end(Buffer.alloc(1_000_000))
   t.is(await text(socket), '1000000 bytes')
@@ -77,30 +84,46 @@ test('a client that has ended its side is still answered', async (t) => {
 })
 
 test('a client that is gone is an end to the reader and an error to the writer', async (t) => {
-  const { addresses: [address], code, output } = await serve(t, 'closed peer')
+  const {
+    addresses: [address],
+    code,
+    output,
+  } = await serve(t, 'closed peer')
   const socket = await client(t, address)
   socket.destroy()
   t.is(await code, 0)
-  t.is(output.text(), [
-    'poll(&hang_up, 1, -1): 1', 'read(fd, buffer, 1): 0', 'errno == EPIPE || errno == ECONNRESET: yes',
-    'read(fd, buffer, 1) <= 0: 1\n',
-  ].join('\n'))
+  t.is(
+    output.text(),
+    [
+      'poll(&hang_up, 1, -1): 1',
+      'read(fd, buffer, 1): 0',
+      'errno == EPIPE || errno == ECONNRESET: yes',
+      'read(fd, buffer, 1) <= 0: 1\n',
+    ].join('\n'),
+  )
 })
 
 test('a guest with sockets finds its directories behind them', async (t) => {
   const { code, output } = await serve(t, 'files', { stdin: 'ignore', preopens: { '/': tree(t, { file: 'found' }) } })
   t.is(await code, 0)
-  t.is(output.text(), `file: "found"
+  t.is(
+    output.text(),
+    `file: "found"
 accept(0, NULL, NULL): ENOTSOCK
 lseek(3, 0, SEEK_CUR): ESPIPE
 fstat(3, &st): 0
 getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &size): 0
 type == SOCK_STREAM: yes
-`)
+`,
+  )
 })
 
 test('a C guest that reads, clears and sets O_NONBLOCK of its socket accepts accordingly', async (t) => {
-  const { addresses: [address], code, output } = await serve(t, 'flags')
+  const {
+    addresses: [address],
+    code,
+    output,
+  } = await serve(t, 'flags')
   const printed = async (lines) => {
     while (output.text().split('\n').length <= lines) await setTimeout(10)
   }
@@ -109,7 +132,9 @@ test('a C guest that reads, clears and sets O_NONBLOCK of its socket accepts acc
   await printed(6)
   t.is(await text(await client(t, address)), 'polled')
   t.is(await code, 0)
-  t.is(output.text(), `fcntl(3, F_GETFL) & O_NONBLOCK: yes
+  t.is(
+    output.text(),
+    `fcntl(3, F_GETFL) & O_NONBLOCK: yes
 accept(3, NULL, NULL): EAGAIN
 fcntl(3, F_SETFL, fcntl(3, F_GETFL) & ~O_NONBLOCK): 0
 fcntl(fd, F_GETFL) & O_NONBLOCK: no
@@ -117,11 +142,15 @@ fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK): 0
 accept(3, NULL, NULL): EAGAIN
 fcntl(fd, F_GETFL) & O_NONBLOCK: yes
 read(fd, buffer, 1): EAGAIN
-`)
+`,
+  )
 })
 
 test('a worker whose guest waits to accept ends, and its address is free again', async (t) => {
-  const { worker, addresses: [address] } = await serve(t, 'http')
+  const {
+    worker,
+    addresses: [address],
+  } = await serve(t, 'http')
   await setTimeout(100)
   await worker.terminate()
   t.true(await refused(t, address))
@@ -149,7 +178,10 @@ test('fd_close closes a socket', async (t) => {
 test('sockets come before directories, and LISTEN_FDS counts them', (t) => {
   const guest = rawGuest({ env: { A: '1' }, sockets: ['127.0.0.1:0', '127.0.0.1:0'], preopens: { '/': '.' } })
   t.deepEqual(guest.strings('environ'), ['A=1', 'LISTEN_FDS=2'])
-  t.deepEqual([3, 4, 5].map((fd) => guest.fdstat(fd).filetype), [6, 6, 3])
+  t.deepEqual(
+    [3, 4, 5].map((fd) => guest.fdstat(fd).filetype),
+    [6, 6, 3],
+  )
   t.is(errnoName(guest.call.fd_prestat_get(6, 0)), 'BADF')
 })
 
@@ -178,20 +210,29 @@ test('`addresses` is an accessor of the prototype, which proxies and heirs find'
 
 test('a socket without a client shows NONBLOCK, is AGAIN, and no connection to read from', (t) => {
   const guest = rawGuest({ sockets: ['127.0.0.1:0'] })
-  t.deepEqual(guest.poll(
-    { userdata: 1n, type: EVENTTYPE.FD_READ, fd: 3 }, { userdata: 2n, type: EVENTTYPE.CLOCK, id: 1, timeout: 1n },
-  ).map(({ userdata }) => userdata), [2n])
+  t.deepEqual(
+    guest
+      .poll(
+        { userdata: 1n, type: EVENTTYPE.FD_READ, fd: 3 },
+        { userdata: 2n, type: EVENTTYPE.CLOCK, id: 1, timeout: 1n },
+      )
+      .map(({ userdata }) => userdata),
+    [2n],
+  )
   t.is(guest.fdstat(3).flags, 4)
   t.is(errnoName(guest.call.sock_accept(3, 0, 0)), 'AGAIN')
   t.true(['NOTCONN', 'PIPE'].includes(errnoName(guest.call.sock_send(3, ...guest.iovs('x'), 0, 0))))
   t.is(errnoName(guest.call.sock_recv(3, ...guest.iovs(1), 0, 0, 4)), 'NOTCONN')
   for (const [name, ...args] of [
-    ['fd_seek', 3, 0n, 0, 0], ['fd_pread', 3, ...guest.iovs(1), 0n, 0], ['fd_readdir', 3, 0, 24, 0n, 64],
+    ['fd_seek', 3, 0n, 0, 0],
+    ['fd_pread', 3, ...guest.iovs(1), 0n, 0],
+    ['fd_readdir', 3, 0, 24, 0n, 64],
     ['path_create_directory', 3, ...guest.put('x')],
-  ]) t.not(errnoName(guest.call[name](...args)), 'SUCCESS', name)
+  ])
+    t.not(errnoName(guest.call[name](...args)), 'SUCCESS', name)
 })
 
-posix('a socket of the host\'s is duplicated', async (t) => {
+posix("a socket of the host's is duplicated", async (t) => {
   const host = createServer().listen(0, '127.0.0.1')
   await once(host, 'listening')
   const { port } = host.address()
@@ -207,7 +248,7 @@ posix('a socket of the host\'s is duplicated', async (t) => {
   t.true(await refused(t, `127.0.0.1:${port}`))
 })
 
-posix('closing its duplicate leaves the host\'s socket as it was', async (t) => {
+posix("closing its duplicate leaves the host's socket as it was", async (t) => {
   const host = createServer((socket) => socket.end('from the host')).listen(0, '127.0.0.1')
   await once(host, 'listening')
   t.teardown(() => host.close())
@@ -221,7 +262,10 @@ const make = (sockets) => () => new WASI({ version: 'preview1', sockets })
 test('what is no array of addresses and descriptors is ERR_INVALID_ARG_TYPE', (t) => {
   const either = 'must be one of type string or object'
   for (const [sockets, message] of [
-    ['127.0.0.1:0', 'The "options.sockets" property must be an instance of Array. Received type string (\'127.0.0.1:0\')'],
+    [
+      '127.0.0.1:0',
+      'The "options.sockets" property must be an instance of Array. Received type string (\'127.0.0.1:0\')',
+    ],
     [{}, 'The "options.sockets" property must be an instance of Array. Received an instance of Object'],
     [[8080], `The "options.sockets[0]" property ${either}. Received type number (8080)`],
     [['127.0.0.1:0', null], `The "options.sockets[1]" property ${either}. Received null`],
@@ -229,11 +273,22 @@ test('what is no array of addresses and descriptors is ERR_INVALID_ARG_TYPE', (t
     [[[]], `The "options.sockets[0]" property ${either}. Received an instance of Array`],
     [[{}], 'The "options.sockets[0].fd" property must be of type number. Received undefined'],
     [[{ fd: '3' }], 'The "options.sockets[0].fd" property must be of type number. Received type string (\'3\')'],
-  ]) t.throws(make(sockets), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
+  ])
+    t.throws(make(sockets), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE', message })
 })
 
 test('what is no IP address with a port is ERR_INVALID_ARG_VALUE', (t) => {
-  for (const address of ['', 'localhost:80', '127.0.0.1', '127.0.0.1:', ':80', '127.0.0.1:65536', '::1:80', ' 127.0.0.1:80', '127.1:80']) {
+  for (const address of [
+    '',
+    'localhost:80',
+    '127.0.0.1',
+    '127.0.0.1:',
+    ':80',
+    '127.0.0.1:65536',
+    '::1:80',
+    ' 127.0.0.1:80',
+    '127.1:80',
+  ]) {
     t.throws(make([address]), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',
@@ -270,7 +325,10 @@ test('an address that cannot be had is an error that names it, and no socket sta
 
 posix('a descriptor that does not listen is an error that names it', async (t) => {
   const { fd } = hostFile(t)
-  t.throws(make([{ fd }]), { code: 'UVWASI_ENOTSOCK', message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0] is the descriptor ${fd}` })
+  t.throws(make([{ fd }]), {
+    code: 'UVWASI_ENOTSOCK',
+    message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0] is the descriptor ${fd}`,
+  })
   t.throws(make([{ fd: 1_000_000 }]), { code: 'UVWASI_EBADF' })
   const listening = createServer().listen(0, '127.0.0.1')
   await once(listening, 'listening')

@@ -21,7 +21,10 @@ function run(options) {
 
 const arrayOfAnotherRealm = runInNewContext("['one ', new Uint8Array([116, 119, 111])]")
 const binary = Uint8Array.from({ length: 1000 }, (_, index) => index % 256)
-const chunks = (...given) => () => (given.length ? given.shift() : null)
+const chunks =
+  (...given) =>
+  () =>
+    given.length ? given.shift() : null
 
 for (const [what, stdin, expected] of [
   ['a string', 'grüß Gott\n', 'grüß Gott\n'],
@@ -31,7 +34,15 @@ for (const [what, stdin, expected] of [
   ['an ArrayBuffer', binary.buffer, binary],
   ['a DataView', new DataView(binary.buffer, 5, 3), binary.subarray(5, 8)],
   ['an array of strings and bytes', ['one ', Buffer.from('two '), '', 'three'], 'one two three'],
-  ['a generator', (function* () { yield 'a'; yield binary.buffer; yield 'z' })(), Buffer.concat([Buffer.from('a'), binary, Buffer.from('z')])],
+  [
+    'a generator',
+    (function* () {
+      yield 'a'
+      yield binary.buffer
+      yield 'z'
+    })(),
+    Buffer.concat([Buffer.from('a'), binary, Buffer.from('z')]),
+  ],
   ['a function', chunks('one ', binary, '', 'end'), Buffer.concat([Buffer.from('one '), binary, Buffer.from('end')])],
   ['a function that ends with undefined', () => undefined, ''],
   ['ignore', 'ignore', ''],
@@ -55,7 +66,14 @@ for (const [what, input, expected] of [
   ['a DataView', new DataView(binary.buffer, 5, 3), binary.subarray(5, 8)],
   ['an array of strings and bytes', ['inherit', Buffer.from(' two '), '', 'three'], 'inherit two three'],
   ['an array of another realm', arrayOfAnotherRealm, 'one two'],
-  ['a generator', (function* () { yield 'a'; yield binary })(), Buffer.concat([Buffer.from('a'), binary])],
+  [
+    'a generator',
+    (function* () {
+      yield 'a'
+      yield binary
+    })(),
+    Buffer.concat([Buffer.from('a'), binary]),
+  ],
 ]) {
   test(`input that is ${what} is data, and never a mode`, (t) => {
     t.deepEqual(run({ input, stdin: undefined, stdout: 'pipe' }).stdout, Buffer.from(expected))
@@ -63,12 +81,18 @@ for (const [what, input, expected] of [
 }
 
 for (const [value, received] of [
-  [null, 'null'], [5, 'type number (5)'], [true, 'type boolean (true)'], [{}, 'an instance of Object'], [Symbol('x'), 'type symbol (Symbol(x))'],
-  [() => 'x', 'function '], [1n, 'type bigint (1n)'],
+  [null, 'null'],
+  [5, 'type number (5)'],
+  [true, 'type boolean (true)'],
+  [{}, 'an instance of Object'],
+  [Symbol('x'), 'type symbol (Symbol(x))'],
+  [() => 'x', 'function '],
+  [1n, 'type bigint (1n)'],
 ]) {
   test(`input that is ${received} is refused with ERR_INVALID_ARG_TYPE`, (t) => {
     t.throws(() => new WASI({ version: 'preview1', input: value }), {
-      instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE',
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_TYPE',
       message: `The "options.input" property must be a string, an ArrayBuffer, a view of one, or an iterable of those. Received ${received}`,
     })
   })
@@ -77,7 +101,9 @@ for (const [value, received] of [
 test('input together with stdin is refused with ERR_INVALID_ARG_VALUE', (t) => {
   for (const stdin of [0, 'text', 'ignore', () => null]) {
     t.throws(() => new WASI({ version: 'preview1', stdin, input: '' }), {
-      instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: "The property 'options.input' cannot be given together with 'options.stdin'",
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: "The property 'options.input' cannot be given together with 'options.stdin'",
     })
   }
   t.notThrows(() => new WASI({ version: 'preview1', stdin: 0, input: undefined }))
@@ -85,7 +111,13 @@ test('input together with stdin is refused with ERR_INVALID_ARG_VALUE', (t) => {
 
 test('what an iterable as input has that is no data is an error that names the option, and close() ends it', (t) => {
   const noted = []
-  const guest = rawGuest({ input: noting(noted, function* () { yield 'one'; yield 5; yield 'two' }) })
+  const guest = rawGuest({
+    input: noting(noted, function* () {
+      yield 'one'
+      yield 5
+      yield 'two'
+    }),
+  })
   t.is(guest.read(0), 'one')
   const { message } = t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
   t.true(message.includes('"options.input"') && message.includes('type number (5)'), message)
@@ -101,7 +133,10 @@ test('64 MiB go through both ways, whole', (t) => {
   t.true(stdout.equals(data))
   let at = 0
   const pieces = []
-  run({ stdin: (size) => (at < data.length ? data.subarray(at, (at += size)) : null), stdout: (chunk) => pieces.push(chunk) })
+  run({
+    stdin: (size) => (at < data.length ? data.subarray(at, (at += size)) : null),
+    stdout: (chunk) => pieces.push(chunk),
+  })
   t.true(Buffer.concat(pieces).equals(data))
 })
 
@@ -109,7 +144,8 @@ test('64 MiB go from an iterable to a Writable that takes its time, whole', asyn
   const data = Buffer.alloc(64 << 20)
   for (let at = 0; at < data.length; at += 1024) data.writeUInt32LE(at * 31, at)
   const stdin = (function* () {
-    for (let at = 0, size = 1; at < data.length; at += size, size = (size * 5) % 1_000_003) yield data.subarray(at, at + size)
+    for (let at = 0, size = 1; at < data.length; at += size, size = (size * 5) % 1_000_003)
+      yield data.subarray(at, at + size)
   })()
   const hash = createHash('sha256')
   const stdout = new Writable({ write: (chunk, _, done) => (hash.update(chunk), setImmediate(done)) })
@@ -186,7 +222,13 @@ test('what an iterable has that is no data is an error, and not its end', (t) =>
 })
 
 /** A generator that notes its end, and what it is asked for in between. */
-function noting(noted, body = function* () { yield 'one'; yield 'two' }) {
+function noting(
+  noted,
+  body = function* () {
+    yield 'one'
+    yield 'two'
+  },
+) {
   return (function* () {
     try {
       yield* body()
@@ -215,7 +257,16 @@ test('close() leaves a generator alone of which nothing was read, or all, or tha
   t.deepEqual(read, ['end'])
   wasi.close()
   t.deepEqual(read, ['end'])
-  const guest = rawGuest({ stdin: { [Symbol.iterator]: () => ({ next: () => { throw new Error('mine') }, return: () => threw.push('end') }) } })
+  const guest = rawGuest({
+    stdin: {
+      [Symbol.iterator]: () => ({
+        next: () => {
+          throw new Error('mine')
+        },
+        return: () => threw.push('end'),
+      }),
+    },
+  })
   t.throws(() => guest.read(0), { message: 'mine' })
   guest.wasi.close()
   t.deepEqual(threw, [])
@@ -223,17 +274,31 @@ test('close() leaves a generator alone of which nothing was read, or all, or tha
 
 test('a generator may close its own sandbox, and ends then', (t) => {
   const noted = []
-  const guest = rawGuest({ stdin: noting(noted, function* () { guest.wasi.close(); yield 'last'; yield 'more' }) })
+  const guest = rawGuest({
+    stdin: noting(noted, function* () {
+      guest.wasi.close()
+      yield 'last'
+      yield 'more'
+    }),
+  })
   t.is(guest.read(0), 'last')
   t.deepEqual(noted, ['end'])
 })
 
 test('what ending an iterable throws comes out of close(), after the descriptors are closed', (t) => {
   const error = new Error('mine')
-  const iterator = { next: () => ({ done: false, value: 'x' }), return: () => { throw error } }
+  const iterator = {
+    next: () => ({ done: false, value: 'x' }),
+    return: () => {
+      throw error
+    },
+  }
   const guest = rawGuest({ stdin: { [Symbol.iterator]: () => iterator } })
   t.is(guest.read(0), 'x')
-  t.is(t.throws(() => guest.wasi.close()), error)
+  t.is(
+    t.throws(() => guest.wasi.close()),
+    error,
+  )
   t.is(guest.call.fd_close(0), ERRNO.BADF)
   t.notThrows(() => guest.wasi.close())
 })
@@ -250,14 +315,20 @@ test('close() takes iterators that have no return, and functions that have an en
 
 test('chunks are what the guest wrote, one for each fd_write that wrote something', (t) => {
   const written = []
-  const guest = rawGuest({ stdout: (chunk) => written.push(['out', chunk]), stderr: (chunk) => written.push(['err', chunk]) })
+  const guest = rawGuest({
+    stdout: (chunk) => written.push(['out', chunk]),
+    stderr: (chunk) => written.push(['err', chunk]),
+  })
   t.is(guest.write(1, 'one', '', 'two'), 6)
   t.is(guest.write(2, 'three'), 5)
   t.is(guest.write(1, ''), 0)
   t.is(guest.write(1), 0)
   t.is(guest.write(1, 'four'), 4)
   t.true(written.every(([, chunk]) => Buffer.isBuffer(chunk)))
-  t.deepEqual(written.map(([end, chunk]) => `${end} ${chunk}`), ['out onetwo', 'err three', 'out four'])
+  t.deepEqual(
+    written.map(([end, chunk]) => `${end} ${chunk}`),
+    ['out onetwo', 'err three', 'out four'],
+  )
 })
 
 test('a chunk stays as it was when the guest goes on', (t) => {
@@ -274,13 +345,23 @@ const throwing = (error) => () => {
 }
 for (const [what, options] of [
   ['stdin', (error) => ({ stdin: throwing(error) })],
-  ['a generator', (error) => ({ stdin: (function* () { throw error })() })],
+  [
+    'a generator',
+    (error) => ({
+      stdin: (function* () {
+        throw error
+      })(),
+    }),
+  ],
   ['stdout', (error) => ({ stdin: 'x', stdout: throwing(error) })],
   ['stderr', (error) => ({ stdin: 'x', stdout: 'ignore', stderr: throwing(error) })],
 ]) {
   test(`what ${what} throws comes out of start()`, (t) => {
     const error = new Error('mine')
-    t.is(t.throws(() => run(options(error))), error)
+    t.is(
+      t.throws(() => run(options(error))),
+      error,
+    )
   })
 }
 
@@ -329,7 +410,10 @@ test('a slow Writable keeps what it has not taken yet', async (t) => {
 test('the error of a Writable comes out of start(), once', async (t) => {
   const error = new Error('full')
   const stdout = new Writable({ write: (chunk, encoding, done) => done(error) })
-  t.is(t.throws(() => run({ stdin: 'x', stdout })), error)
+  t.is(
+    t.throws(() => run({ stdin: 'x', stdout })),
+    error,
+  )
   await new Promise(setImmediate) // An event that nobody listens to would end the process.
 })
 
@@ -419,7 +503,11 @@ test('ignore has nothing to read and forgets what is written', (t) => {
   t.is(guest.write(2, 'x'), 1)
 })
 
-for (const [value, received] of [[5, 'type number (5)'], [true, 'type boolean (true)'], [{}, 'an instance of Object']]) {
+for (const [value, received] of [
+  [5, 'type number (5)'],
+  [true, 'type boolean (true)'],
+  [{}, 'an instance of Object'],
+]) {
   test(`a function that gives ${received} is refused with ERR_INVALID_RETURN_VALUE`, (t) => {
     const guest = rawGuest({ stdin: () => value })
     const error = t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
@@ -428,12 +516,27 @@ for (const [value, received] of [[5, 'type number (5)'], [true, 'type boolean (t
 }
 
 for (const [option, value] of [
-  ['stdin', null], ['stdin', true], ['stdin', {}], ['stdin', Symbol('x')], ['stdin', 5n],
-  ['stdout', null], ['stdout', 'nonsense'], ['stdout', {}], ['stdout', []], ['stdout', Buffer.alloc(9)], ['stderr', 'pip'],
+  ['stdin', null],
+  ['stdin', true],
+  ['stdin', {}],
+  ['stdin', Symbol('x')],
+  ['stdin', 5n],
+  ['stdout', null],
+  ['stdout', 'nonsense'],
+  ['stdout', {}],
+  ['stdout', []],
+  ['stdout', Buffer.alloc(9)],
+  ['stderr', 'pip'],
 ]) {
   test(`${option} that is ${String(value).replaceAll('\0', '0') || '[]'} is refused as in node:wasi`, (t) => {
-    const error = t.throws(() => new WASI({ version: 'preview1', [option]: value }), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' })
-    t.true(error.message.startsWith(`The "options.${option}" property must be of type number. Received `), error.message)
+    const error = t.throws(() => new WASI({ version: 'preview1', [option]: value }), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_TYPE',
+    })
+    t.true(
+      error.message.startsWith(`The "options.${option}" property must be of type number. Received `),
+      error.message,
+    )
   })
 }
 
@@ -455,6 +558,6 @@ test('stdio of a collected sandbox is collected with it', async (t) => {
 })
 
 test('an ArrayBuffer of another realm is data', (t) => {
-  const buffer = runInNewContext("new Uint8Array([97, 98]).buffer")
+  const buffer = runInNewContext('new Uint8Array([97, 98]).buffer')
   for (const option of ['stdin', 'input']) t.is(rawGuest({ [option]: buffer }).read(0), 'ab')
 })

@@ -16,7 +16,11 @@ const LIMIT = 70_000
 
 /** For each option what it is given; without it the program has a file of the host's, or the system's. */
 const OPTIONS = {
-  stdin: () => ({ stdin: (function* () { for (let at = 0; at < input.length; at += 3000) yield input.subarray(at, at + 3000) })() }),
+  stdin: () => ({
+    stdin: (function* () {
+      for (let at = 0; at < input.length; at += 3000) yield input.subarray(at, at + 3000)
+    })(),
+  }),
   stdout: () => ({ stdout: 'pipe' }),
   stderr: ({ told }) => ({ stderr: (chunk) => told.stderr.push(chunk) }),
   preopens: ({ library, fd }) => ({ preopens: { '/library': { path: library, readonly: true }, '/work': { fd } } }),
@@ -34,10 +38,18 @@ async function run(t, names) {
   const files = { stdin: hostFile(t, input), stdout: hostFile(t), stderr: hostFile(t) }
   const told = { stderr: [], trace: [] }
   const given = names.map((name) => OPTIONS[name]({ library, fd, told }))
-  const wasi = new WASI(Object.assign({
-    version: 'preview1', preopens: { '/library': library, '/work': work },
-    stdin: files.stdin.fd, stdout: files.stdout.fd, stderr: files.stderr.fd,
-  }, ...given))
+  const wasi = new WASI(
+    Object.assign(
+      {
+        version: 'preview1',
+        preopens: { '/library': library, '/work': work },
+        stdin: files.stdin.fd,
+        stdout: files.stdout.fd,
+        stderr: files.stderr.fd,
+      },
+      ...given,
+    ),
+  )
   closeSync(fd)
   let answer
   for (const address of wasi.addresses) {
@@ -48,9 +60,14 @@ async function run(t, names) {
   }
   const code = wasi.start(new WebAssembly.Instance(together, wasi.getImportObject()))
   const seen = {
-    code, exceeded: wasi.exceeded, answer: await answer,
-    stdout: wasi.stdout?.toString() ?? files.stdout.text(), stderr: Buffer.concat(told.stderr).toString() + files.stderr.text(),
-    copied: readFileSync(join(work, 'copy')), made: existsSync(join(library, 'new')), traced: told.trace.length > 0,
+    code,
+    exceeded: wasi.exceeded,
+    answer: await answer,
+    stdout: wasi.stdout?.toString() ?? files.stdout.text(),
+    stderr: Buffer.concat(told.stderr).toString() + files.stderr.text(),
+    copied: readFileSync(join(work, 'copy')),
+    made: existsSync(join(library, 'new')),
+    traced: told.trace.length > 0,
   }
   wasi.close()
   return seen
@@ -71,13 +88,24 @@ async function holds(t, names) {
     has('clock') ? 'realtime: 1234567890.000000001' : seen.stdout.match(/^realtime: \d+\.\d{9}$/m)?.[0],
     has('random') ? 'random: f19ee3b965429844' : seen.stdout.match(/^random: [\da-f]{16}$/m)?.[0],
     ...(has('sockets') ? ['send(fd, buffer, n, 0): 5'] : []),
-    'done', '',
+    'done',
+    '',
   ]
-  t.deepEqual({ ...seen, copied: seen.copied.length, same: seen.copied.equals(copied) }, {
-    code: 7, exceeded: has('limits') ? 'writtenBytes' : undefined, answer: has('sockets') ? 'HELLO' : undefined,
-    stdout: FIRST + (has('limits') ? '' : lines.join('\n')), stderr: has('limits') ? '' : `${input.length} bytes\n`,
-    copied: copied.length, same: true, made: !has('preopens'), traced: has('trace'),
-  }, names.join(', '))
+  t.deepEqual(
+    { ...seen, copied: seen.copied.length, same: seen.copied.equals(copied) },
+    {
+      code: 7,
+      exceeded: has('limits') ? 'writtenBytes' : undefined,
+      answer: has('sockets') ? 'HELLO' : undefined,
+      stdout: FIRST + (has('limits') ? '' : lines.join('\n')),
+      stderr: has('limits') ? '' : `${input.length} bytes\n`,
+      copied: copied.length,
+      same: true,
+      made: !has('preopens'),
+      traced: has('trace'),
+    },
+    names.join(', '),
+  )
 }
 
 const names = Object.keys(OPTIONS)
@@ -94,7 +122,9 @@ test('no option at all, and all of them', async (t) => {
 })
 
 for (const [kind, options, more] of [
-  ['of preview1', {}, {}], ['of wasi_unstable', { version: 'unstable' }, {}], ['as first documented', { version: undefined }, {}],
+  ['of preview1', {}, {}],
+  ['of wasi_unstable', { version: 'unstable' }, {}],
+  ['as first documented', { version: undefined }, {}],
   ['with a shared memory', {}, { memory: '2 4 shared' }],
 ]) {
   test(`a guest ${kind} gets all options`, (t) => {
@@ -115,7 +145,10 @@ for (const [kind, options, more] of [
     t.is(guest.u64(guest.out), 1_234_567_890_000_000_001n)
     guest.must('random_get', guest.out, 8)
     t.is(Buffer.from(guest.bytes.slice(0, 8)).toString('hex'), 'f19ee3b965429844')
-    t.deepEqual([String(guest.wasi.stdout), String(Buffer.concat(told.stderr)), guest.wasi.exceeded], ['out', 'err', undefined])
+    t.deepEqual(
+      [String(guest.wasi.stdout), String(Buffer.concat(told.stderr)), guest.wasi.exceeded],
+      ['out', 'err', undefined],
+    )
     t.true(told.trace.some((line) => line.startsWith('path_create_directory(4, "new") = EROFS ')))
     guest.wasi.close()
     t.is(guest.call.fd_close(copy), ERRNO.BADF)

@@ -14,7 +14,11 @@ function timeless(t, lines) {
 
 function traced(t, options) {
   const lines = []
-  const guest = rawGuest({ preopens: { '/': tree(t, { 'etc/hosts': 'localhost\n' }) }, trace: (line) => lines.push(line), ...options })
+  const guest = rawGuest({
+    preopens: { '/': tree(t, { 'etc/hosts': 'localhost\n' }) },
+    trace: (line) => lines.push(line),
+    ...options,
+  })
   return { guest, told: () => timeless(t, lines.splice(0)) }
 }
 
@@ -73,13 +77,16 @@ test('wasi_unstable is shown in its own layouts', (t) => {
 for (const returnOnExit of [true, false]) {
   test(`proc_exit is told before it is called, with returnOnExit ${returnOnExit}`, async (t) => {
     const text = command('i32.const 7 call $proc_exit')
-    const { code, stdout } = await node(`
+    const { code, stdout } = await node(
+      `
       import { instantiate } from './__test__/support/guest.mjs'
       import { WASI } from 'capwasi'
       import { writeSync } from 'node:fs'
       const trace = (line) => writeSync(1, line)
       const wasi = new WASI({ version: 'preview1', returnOnExit: ${returnOnExit}, trace })
-      process.exit(wasi.start(instantiate(wasi, ${JSON.stringify(text)})))`, { module: true })
+      process.exit(wasi.start(instantiate(wasi, ${JSON.stringify(text)})))`,
+      { module: true },
+    )
     t.deepEqual({ code, stdout }, { code: 7, stdout: 'proc_exit(7) = ?' })
   })
 }
@@ -106,13 +113,19 @@ test('what the function throws comes out of the call', (t) => {
   }
   const wasi = new WASI({ version: 'preview1', trace })
   const instance = instantiate(wasi, command('i32.const 0 call $proc_exit'))
-  t.is(t.throws(() => wasi.start(instance)), error)
+  t.is(
+    t.throws(() => wasi.start(instance)),
+    error,
+  )
 })
 
 test('the functions of a traced sandbox look like those of another', (t) => {
   const plain = Object.entries(new WASI({ version: 'preview1' }).wasiImport)
   const { wasiImport } = new WASI({ version: 'preview1', trace: () => {} })
-  t.deepEqual(Object.keys(wasiImport), plain.map(([name]) => name))
+  t.deepEqual(
+    Object.keys(wasiImport),
+    plain.map(([name]) => name),
+  )
   for (const [name, { name: own, length }] of plain) {
     t.deepEqual({ own: wasiImport[name].name, length: wasiImport[name].length }, { own, length })
     t.false('prototype' in wasiImport[name])
@@ -141,7 +154,12 @@ for (const [what, trace, value, expected] of [
 }
 
 test('what is neither boolean nor function is refused', (t) => {
-  for (const [value, received] of [[null, 'null'], ['1', "type string ('1')"], [1, 'type number (1)'], [{}, 'an instance of Object']]) {
+  for (const [value, received] of [
+    [null, 'null'],
+    ['1', "type string ('1')"],
+    [1, 'type number (1)'],
+    [{}, 'an instance of Object'],
+  ]) {
     t.throws(() => new WASI({ version: 'preview1', trace: value }), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_TYPE',

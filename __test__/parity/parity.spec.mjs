@@ -14,13 +14,17 @@ const compared = process.platform === 'win32' ? test.skip : test
 const runner = fileURLToPath(new URL('run.mjs', import.meta.url))
 
 async function run(specifier, path) {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], { timeout: PATIENCE })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], {
+    timeout: PATIENCE,
+  })
   return JSON.parse(stdout)
 }
 
 for (const file of readdirSync(new URL('cases/', import.meta.url))) {
   compared(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
-    const [node, capwasi] = await Promise.all(['node:wasi', 'capwasi'].map((specifier) => run(specifier, `cases/${file}`)))
+    const [node, capwasi] = await Promise.all(
+      ['node:wasi', 'capwasi'].map((specifier) => run(specifier, `cases/${file}`)),
+    )
     t.true(Object.keys(node).length > 0)
     t.deepEqual(Object.keys(capwasi), Object.keys(node))
     // Only what differs, so that a failure can be read.

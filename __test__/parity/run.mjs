@@ -20,7 +20,13 @@ function outcome(act) {
     if (syscall !== undefined) return { threw: name, code, errno, syscall }
     // After node:wasi's own words capwasi says what else it takes for stdin, stdout and stderr.
     const message = thrown.message.replace(/(?<="options\.std(in|out|err)" .*)\. It may also be .*$/s, '')
-    return { threw: name, code, message, header: thrown.stack.split('\n')[0].replace(/\. It may also be .*$/, ''), keys: Object.keys(thrown) }
+    return {
+      threw: name,
+      code,
+      message,
+      header: thrown.stack.split('\n')[0].replace(/\. It may also be .*$/, ''),
+      keys: Object.keys(thrown),
+    }
   }
 }
 

@@ -16,7 +16,8 @@ function installed(t) {
   const app = tree(t)
   const home = join(app, 'node_modules/capwasi')
   mkdirSync(home, { recursive: true })
-  for (const file of ['index.js', 'index.mjs', 'platform.js', 'register.js', 'package.json']) cpSync(join(root, file), join(home, file))
+  for (const file of ['index.js', 'index.mjs', 'platform.js', 'register.js', 'package.json'])
+    cpSync(join(root, file), join(home, file))
   return { app, home }
 }
 
@@ -51,7 +52,9 @@ test('the addon beside index.js is loaded, even if there is a platform package',
 
 test('the addon beside index.js is loaded, even on a platform without a package', (t) => {
   const { app, home } = installed(t)
-  const { platform: elsewhere } = JSON.parse(print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/platform.js')))`))
+  const { platform: elsewhere } = JSON.parse(
+    print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/platform.js')))`),
+  )
   cpSync(join(root, addon), join(home, `capwasi.${elsewhere}.node`))
   t.regex(elsewhere, /s390x/)
   t.is(print(app, `${S390X}; console.log(require('capwasi').WASI.name)`), 'WASI\n')
@@ -92,7 +95,10 @@ test('an addon of the platform package that cannot be loaded is an error of its 
 test('each platform has its two addons as literals, which bundlers find', (t) => {
   const source = readFileSync(join(root, 'index.js'), 'utf8')
   const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
-  t.deepEqual(literals, PLATFORMS.flatMap((name) => [`capwasi-${name}`, `./capwasi.${name}.node`]))
+  t.deepEqual(
+    literals,
+    PLATFORMS.flatMap((name) => [`capwasi-${name}`, `./capwasi.${name}.node`]),
+  )
 })
 
 // The bundler is a program of its own, which not every platform has.
@@ -111,10 +117,18 @@ for (const [where, place] of [
   ;(bundles ? test : test.skip)(`a program bundled by esbuild, with the addon ${where}, runs on its own`, (t) => {
     const { app, home } = installed(t)
     place(app, home)
-    writeFileSync(join(app, 'app.cjs'), "console.log(typeof new (require('capwasi').WASI)({ version: 'preview1' }).start)")
+    writeFileSync(
+      join(app, 'app.cjs'),
+      "console.log(typeof new (require('capwasi').WASI)({ version: 'preview1' }).start)",
+    )
     const outdir = tree(t)
     const { warnings } = buildSync({
-      entryPoints: [join(app, 'app.cjs')], bundle: true, platform: 'node', loader: { '.node': 'copy' }, outdir, logLevel: 'silent',
+      entryPoints: [join(app, 'app.cjs')],
+      bundle: true,
+      platform: 'node',
+      loader: { '.node': 'copy' },
+      outdir,
+      logLevel: 'silent',
     })
     t.deepEqual(warnings, [])
     t.is(print(outdir, "require('./app.js')"), 'function\n')

@@ -8,7 +8,9 @@ import { root, tree } from '../support/guest.mjs'
 const register = join(root, 'register.js')
 const capwasi = JSON.stringify(join(root, 'index.js'))
 
-const permission = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+const permission = ['--permission', '--experimental-permission'].find((flag) =>
+  process.allowedNodeEnvironmentFlags.has(flag),
+)
 
 /** Runs a program under a flag, and gives what it prints. */
 function run(t, flags, name, source) {
@@ -41,7 +43,12 @@ const worker = `
     import('node:wasi').then(({ WASI }) => console.log(require('wasi').WASI === ours, WASI === ours))
   }`
 
-for (const flags of [['-r', register], ['--import', pathToFileURL(register).href], ['-r', 'capwasi/register'], ['--import', 'capwasi/register']]) {
+for (const flags of [
+  ['-r', register],
+  ['--import', pathToFileURL(register).href],
+  ['-r', 'capwasi/register'],
+  ['--import', 'capwasi/register'],
+]) {
   const under = `node ${flags[0]} ${flags[1].endsWith('register.js') ? 'register.js' : flags[1]}`
 
   test(`${under}: require and process.getBuiltinModule give capwasi`, (t) => {
@@ -94,9 +101,14 @@ const family = `
   if (isMainThread && process.argv.length < 3) start()
   else tell(process.argv[2])`
 
-for (const flags of [['-r', register], ['--import', pathToFileURL(register).href]]) {
+for (const flags of [
+  ['-r', register],
+  ['--import', pathToFileURL(register).href],
+]) {
   test(`node ${flags[0]} register.js: workers and children have capwasi by its flags, or by its environment`, (t) => {
-    t.is(run(t, ['--no-warnings', ...flags], 'family.cjs', family), `worker: capwasi
+    t.is(
+      run(t, ['--no-warnings', ...flags], 'family.cjs', family),
+      `worker: capwasi
 worker, env: capwasi
 worker, execArgv: capwasi
 worker, execArgv, SHARE_ENV: capwasi
@@ -110,7 +122,8 @@ fork, execArgv: capwasi
 fork, execArgv, env without NODE_OPTIONS: node:wasi
 spawn: capwasi
 spawn, env without NODE_OPTIONS: node:wasi
-`)
+`,
+    )
   })
 }
 
@@ -165,7 +178,9 @@ test('a child with permissions runs, and has WASI if it has the permissions for 
 })
 
 test('a program that asks for register.js and may not load addons does not start', (t) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '-r', register, '-e', make], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '-r', register, '-e', make], {
+    encoding: 'utf8',
+  })
   t.deepEqual([status, stdout], [1, ''])
   t.regex(stderr, /ERR_DLOPEN_DISABLED/)
 })

@@ -5,7 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../../src/', import.meta.url)
 const files = readdirSync(root, { recursive: true }).filter((name) => /^node(\.rs$|[\\/].*\.rs$)/.test(name))
-const sources = Object.fromEntries(files.map((name) => [name.replaceAll('\\', '/'), readFileSync(new URL(name.replaceAll('\\', '/'), root), 'utf8')]))
+const sources = Object.fromEntries(
+  files.map((name) => [name.replaceAll('\\', '/'), readFileSync(new URL(name.replaceAll('\\', '/'), root), 'utf8')]),
+)
 
 /** The bodies of the functions that follow a pattern, with the places they are at. */
 const bodies = (pattern) =>
@@ -13,35 +15,56 @@ const bodies = (pattern) =>
     [...source.matchAll(pattern)].map(({ 0: head, index, 1: name }) => {
       const body = source.slice(index + head.length)
       return { where: `${file}: ${name}`, head, body: body.slice(0, body.search(/^ {0,4}\}$/m)) }
-    }))
+    }),
+  )
 
 test('a callback of Node-API returns through imports::guarded', (t) => {
   const callbacks = bodies(/extern "C" fn (\w+)[^{]*\{\n/g)
   t.true(callbacks.length > 5)
-  t.deepEqual(callbacks.filter(({ body }) => !/^\s*guarded\(env, \|\| \{/.test(body)).map(({ where }) => where), [])
+  t.deepEqual(
+    callbacks.filter(({ body }) => !/^\s*guarded\(env, \|\| \{/.test(body)).map(({ where }) => where),
+    [],
+  )
 })
 
 test('a method of the class that can fail, and loading, return through termination::scope', (t) => {
-  const entries = bodies(/#\[napi\([^\]]*\)\]\n\s*pub fn (\w+)[^{]*\{\n/g).filter(({ head }) => head.includes('-> Result<'))
+  const entries = bodies(/#\[napi\([^\]]*\)\]\n\s*pub fn (\w+)[^{]*\{\n/g).filter(({ head }) =>
+    head.includes('-> Result<'),
+  )
   t.true(entries.length > 5)
-  t.deepEqual(entries.filter(({ body }) => !/^\s*termination::scope\(&env, \|\| /.test(body)).map(({ where }) => where), [])
+  t.deepEqual(
+    entries.filter(({ body }) => !/^\s*termination::scope\(&env, \|\| /.test(body)).map(({ where }) => where),
+    [],
+  )
 })
 
 test('only termination.rs takes an exception away', (t) => {
   const clearing = /napi_get_and_clear_last_exception|\bFunction(Ref)?(::)?<|\bJsFunction\b|check_pending_exception/
-  const lines = Object.entries(sources).filter(([file]) => file !== 'node/termination.rs')
-    .flatMap(([file, source]) => source.split('\n').filter((line) => clearing.test(line)).map((line) => `${file}: ${line.trim()}`))
+  const lines = Object.entries(sources)
+    .filter(([file]) => file !== 'node/termination.rs')
+    .flatMap(([file, source]) =>
+      source
+        .split('\n')
+        .filter((line) => clearing.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    )
   t.deepEqual(lines, [])
 })
 
 test('a call of Node-API that can run JavaScript is checked', (t) => {
   // These run no JavaScript, so their failure loses nothing.
-  const free = /sys::napi_(get_cb_info|get_value_\w+|get_reference_value|delete_reference|is_error|check_object_type_tag|throw)\(/
-  const calls = Object.entries(sources).filter(([file]) => file !== 'node/termination.rs').flatMap(([file, source]) =>
-    [...source.matchAll(/^.*sys::napi_\w+\(/gm)].filter(({ 0: line }) => !free.test(line)).map(({ 0: line, index }) => {
-      const before = source.slice(0, index).split('\n').slice(-5).join('\n') + line
-      return /check_status!\(|let status =/.test(before) ? null : `${file}: ${line.trim()}`
-    }))
+  const free =
+    /sys::napi_(get_cb_info|get_value_\w+|get_reference_value|delete_reference|is_error|check_object_type_tag|throw)\(/
+  const calls = Object.entries(sources)
+    .filter(([file]) => file !== 'node/termination.rs')
+    .flatMap(([file, source]) =>
+      [...source.matchAll(/^.*sys::napi_\w+\(/gm)]
+        .filter(({ 0: line }) => !free.test(line))
+        .map(({ 0: line, index }) => {
+          const before = source.slice(0, index).split('\n').slice(-5).join('\n') + line
+          return /check_status!\(|let status =/.test(before) ? null : `${file}: ${line.trim()}`
+        }),
+    )
   t.true(calls.length > 10)
   t.deepEqual(calls.filter(Boolean), [])
 })

@@ -17,19 +17,23 @@ const wrapped = (functions, wrap) =>
 
 let answers = ''
 
-const served = (name, original) => (...args) => {
-  answers += line('served', name)
-  return original(...args)
-}
-
-const asked = (name, original) => (...args) => {
-  try {
+const served =
+  (name, original) =>
+  (...args) => {
+    answers += line('served', name)
     return original(...args)
-  } finally {
-    writeSync(log, line('asked', name) + answers)
-    answers = ''
   }
-}
+
+const asked =
+  (name, original) =>
+  (...args) => {
+    try {
+      return original(...args)
+    } finally {
+      writeSync(log, line('asked', name) + answers)
+      answers = ''
+    }
+  }
 
 const wasi = require('node:wasi')
 const whose = wasi.WASI === require('../..').WASI ? 'capwasi' : 'node:wasi'

@@ -23,11 +23,19 @@ const go = skipped === undefined ? test : (title) => test.skip(`${title} (${skip
 /** Starts the server: `ask(path, { agent, body })` gives the response's text, `askFull` also its status and connection. */
 async function start(t) {
   t.timeout(PATIENCE)
-  const { addresses: [address], code, output } = await serve(t, server, { args: ['server'] })
+  const {
+    addresses: [address],
+    code,
+    output,
+  } = await serve(t, server, { args: ['server'] })
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => agent.destroy())
   const askFull = async (path, { body, ...options } = {}) => {
-    const asked = request(`http://${address}${path}`, { agent, method: body === undefined ? 'GET' : 'POST', ...options }).end(body)
+    const asked = request(`http://${address}${path}`, {
+      agent,
+      method: body === undefined ? 'GET' : 'POST',
+      ...options,
+    }).end(body)
     const [response] = await once(asked, 'response')
     return { status: response.statusCode, text: await text(response), reused: asked.reusedSocket }
   }
@@ -50,7 +58,10 @@ go('a Go server answers others while one request is slow', async (t) => {
     return text
   })
   const names = Array.from({ length: 8 }, (_, index) => `client-${index}`)
-  t.deepEqual(await Promise.all(names.map((name) => ask(`/hello/${name}`))), names.map((name) => `hello, ${name}`))
+  t.deepEqual(
+    await Promise.all(names.map((name) => ask(`/hello/${name}`))),
+    names.map((name) => `hello, ${name}`),
+  )
   t.false(isDone)
   t.is(await ask('/release'), 'releasing')
   t.is(await slow, 'released')
@@ -62,8 +73,14 @@ go('a Go server serves a kept connection again', async (t) => {
   t.teardown(() => agent.destroy())
   const asked = []
   for (const name of ['a', 'b', 'c']) asked.push(await askFull(`/hello/${name}`, { agent }))
-  t.deepEqual(asked.map(({ text }) => text), ['hello, a', 'hello, b', 'hello, c'])
-  t.deepEqual(asked.map(({ reused }) => reused), [false, true, true])
+  t.deepEqual(
+    asked.map(({ text }) => text),
+    ['hello, a', 'hello, b', 'hello, c'],
+  )
+  t.deepEqual(
+    asked.map(({ reused }) => reused),
+    [false, true, true],
+  )
 })
 
 go('a goroutine runs while a Go server waits for clients', async (t) => {

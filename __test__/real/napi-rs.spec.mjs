@@ -19,7 +19,15 @@ const PROGRAMS = {
 /** Runs a program, and gives what it prints and its threads: `{ 0: { asked: { fd_read: 2 }, served: …, made: … } }`. */
 function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] } = {}) {
   const log = join(tree(t, { log: '' }), 'log')
-  const argv = ['--no-warnings', ...flags, '-r', here('count.cjs'), ...through, here(`programs/${name}.cjs`), PROGRAMS[name].home]
+  const argv = [
+    '--no-warnings',
+    ...flags,
+    '-r',
+    here('count.cjs'),
+    ...through,
+    here(`programs/${name}.cjs`),
+    PROGRAMS[name].home,
+  ]
   // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
   const env = { ...process.env, CALLS_LOG: log, NAPI_RS_ASYNC_WORK_POOL_SIZE: '1' }
   const options = { env, timeout: PATIENCE }
@@ -57,7 +65,10 @@ function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
     t.deepEqual(served, asked)
     t.deepEqual(made, { capwasi: 1 })
   }
-  t.true(Object.values(threads).some(({ asked }) => asked.random_get > 0), 'calls are counted')
+  t.true(
+    Object.values(threads).some(({ asked }) => asked.random_get > 0),
+    'calls are counted',
+  )
 }
 
 for (const [name, program] of Object.entries(PROGRAMS)) {

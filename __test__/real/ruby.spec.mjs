@@ -61,7 +61,12 @@ test('Ruby knows what a path is: its kind, size, links and mode', async (t) => {
 
 test('Ruby sleeps for as long as it was told to', async (t) => {
   const { eval: run } = await ruby(t)
-  t.is(run('t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05'), 'true')
+  t.is(
+    run(
+      't = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05',
+    ),
+    'true',
+  )
 })
 
 test('Ruby cannot leave its directory', async (t) => {
@@ -69,13 +74,20 @@ test('Ruby cannot leave its directory', async (t) => {
   mkdirSync(join(box, 'in'))
   symlinkSync('/etc', join(box, 'etc'))
   for (const path of ['/etc/passwd', '/box/../etc/passwd', '/box/in/../../x', '/box/etc/passwd']) {
-    t.regex(run(`begin; File.read("${path}"); "read"; rescue SystemCallError => error; error.class.to_s; end`), /ENOTCAPABLE|ENOENT/, path)
+    t.regex(
+      run(`begin; File.read("${path}"); "read"; rescue SystemCallError => error; error.class.to_s; end`),
+      /ENOTCAPABLE|ENOENT/,
+      path,
+    )
   }
 })
 
 /** Runs a program from stdin, with a library that it may read and a directory that it may change: what comes of it. */
 async function program(t, source, options = {}) {
-  const preopens = { '/library': { path: tree(t, { 'greet.rb': 'def greet(name) = "hello, #{name}"\n' }), readonly: true }, '/work': tree(t) }
+  const preopens = {
+    '/library': { path: tree(t, { 'greet.rb': 'def greet(name) = "hello, #{name}"\n' }), readonly: true },
+    '/work': tree(t),
+  }
   const wasi = new WASI({ version: 'preview1', stdin: source, stdout: 'pipe', stderr: 'pipe', preopens, ...options })
   const { vm } = await RubyVM.instantiateModule({ module: await module, wasip1: wasi })
   vm.eval('$stdout.sync = true; eval($stdin.read)')
@@ -85,20 +97,28 @@ async function program(t, source, options = {}) {
 }
 
 test('Ruby runs a program from stdin with a library, and what it prints is collected', async (t) => {
-  const source = '$:.unshift "/library"; require "greet"; puts greet("Ruby"); warn "and goodbye"; print [0, 255].pack("C*")'
+  const source =
+    '$:.unshift "/library"; require "greet"; puts greet("Ruby"); warn "and goodbye"; print [0, 255].pack("C*")'
   t.deepEqual(await program(t, source), { stdout: 'hello, Ruby\n\0\ufffd', stderr: 'and goodbye\n' })
 })
 
 test('Ruby cannot change a read-only library, and goes on where nothing needs to be changed', async (t) => {
-  const { stdout } = await program(t, `require 'fileutils'
+  const { stdout } = await program(
+    t,
+    `require 'fileutils'
     { write: -> { File.write('/library/new', 'x') }, append: -> { File.open('/library/greet.rb', 'a') }, delete: -> { File.delete('/library/greet.rb') },
       mkdir: -> { Dir.mkdir('/library/new') }, move: -> { File.rename('/library/greet.rb', '/work/greet.rb') }, link: -> { File.link('/library/greet.rb', '/work/link') },
       symlink: -> { File.symlink('x', '/library/link') }, touch: -> { File.utime(0, 0, '/library/greet.rb') }, cut: -> { File.truncate('/library/greet.rb', 0) },
       below: -> { File.write('/library/no/such', '') }, mkdir_p: -> { FileUtils.mkdir_p('/library') }, copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
-    }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`)
+    }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`,
+  )
   t.deepEqual(stdout.trimEnd().split('\n'), [
-    ...['write', 'append', 'delete', 'mkdir', 'move', 'link', 'symlink', 'touch', 'cut'].map((name) => `${name} Errno::EROFS`),
-    'below Errno::ENOENT', 'mkdir_p', 'copy',
+    ...['write', 'append', 'delete', 'mkdir', 'move', 'link', 'symlink', 'touch', 'cut'].map(
+      (name) => `${name} Errno::EROFS`,
+    ),
+    'below Errno::ENOENT',
+    'mkdir_p',
+    'copy',
   ])
 })
 

@@ -83,7 +83,12 @@ export const RIGHTS = bits(
 RIGHTS.FILE = 0x08e001ffn
 /** What reading a file or a directory takes, and nothing that opens it for writing. */
 RIGHTS.READING =
-  RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_READDIR | RIGHTS.FD_FILESTAT_GET | RIGHTS.POLL_FD_READWRITE
+  RIGHTS.FD_READ |
+  RIGHTS.FD_SEEK |
+  RIGHTS.FD_TELL |
+  RIGHTS.FD_READDIR |
+  RIGHTS.FD_FILESTAT_GET |
+  RIGHTS.POLL_FD_READWRITE
 
 export const OFLAGS = { CREAT: 1, DIRECTORY: 2, EXCL: 4, TRUNC: 8 }
 export const FDFLAGS = { APPEND: 1, DSYNC: 2, NONBLOCK: 4, RSYNC: 8, SYNC: 16 }
@@ -102,27 +107,56 @@ const DIRENT = { next: ['u64', 0], ino: ['u64', 8], nameLength: ['u32', 16], fil
 export const DIALECTS = {
   wasi_snapshot_preview1: {
     WHENCE: { SET: 0, CUR: 1, END: 2 },
-    FDSTAT, PRESTAT, EVENT, DIRENT,
+    FDSTAT,
+    PRESTAT,
+    EVENT,
+    DIRENT,
     FILESTAT: {
-      dev: ['u64', 0], ino: ['u64', 8], filetype: ['u8', 16], nlink: ['u64', 24], size: ['u64', 32],
-      atim: ['u64', 40], mtim: ['u64', 48], ctim: ['u64', 56],
+      dev: ['u64', 0],
+      ino: ['u64', 8],
+      filetype: ['u8', 16],
+      nlink: ['u64', 24],
+      size: ['u64', 32],
+      atim: ['u64', 40],
+      mtim: ['u64', 48],
+      ctim: ['u64', 56],
     },
     SUBSCRIPTION: {
-      userdata: ['u64', 0], type: ['u8', 8], fd: ['u32', 16],
-      id: ['u32', 16], timeout: ['u64', 24], precision: ['u64', 32], flags: ['u16', 40],
+      userdata: ['u64', 0],
+      type: ['u8', 8],
+      fd: ['u32', 16],
+      id: ['u32', 16],
+      timeout: ['u64', 24],
+      precision: ['u64', 32],
+      flags: ['u16', 40],
     },
     SIZE: { FDSTAT: 24, FILESTAT: 64, EVENT: 32, SUBSCRIPTION: 48, DIRENT: 24 },
   },
   wasi_unstable: {
     WHENCE: { CUR: 0, END: 1, SET: 2 },
-    FDSTAT, PRESTAT, EVENT, DIRENT,
+    FDSTAT,
+    PRESTAT,
+    EVENT,
+    DIRENT,
     FILESTAT: {
-      dev: ['u64', 0], ino: ['u64', 8], filetype: ['u8', 16], nlink: ['u32', 20], size: ['u64', 24],
-      atim: ['u64', 32], mtim: ['u64', 40], ctim: ['u64', 48],
+      dev: ['u64', 0],
+      ino: ['u64', 8],
+      filetype: ['u8', 16],
+      nlink: ['u32', 20],
+      size: ['u64', 24],
+      atim: ['u64', 32],
+      mtim: ['u64', 40],
+      ctim: ['u64', 48],
     },
     SUBSCRIPTION: {
-      userdata: ['u64', 0], type: ['u8', 8], fd: ['u32', 16],
-      identifier: ['u64', 16], id: ['u32', 24], timeout: ['u64', 32], precision: ['u64', 40], flags: ['u16', 48],
+      userdata: ['u64', 0],
+      type: ['u8', 8],
+      fd: ['u32', 16],
+      identifier: ['u64', 16],
+      id: ['u32', 24],
+      timeout: ['u64', 32],
+      precision: ['u64', 40],
+      flags: ['u16', 48],
     },
     SIZE: { FDSTAT: 24, FILESTAT: 56, EVENT: 32, SUBSCRIPTION: 56, DIRENT: 24 },
   },

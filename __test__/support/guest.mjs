@@ -127,7 +127,9 @@ export class Guest {
 
   /** An iovec array over texts, bytes, or empty buffers of so many bytes: `[pointer, count]`. */
   iovs(...buffers) {
-    const parts = buffers.map((buffer) => (typeof buffer === 'number' ? [this.alloc(buffer, 1), buffer] : this.put(buffer)))
+    const parts = buffers.map((buffer) =>
+      typeof buffer === 'number' ? [this.alloc(buffer, 1), buffer] : this.put(buffer),
+    )
     const at = this.alloc(parts.length * 8)
     parts.flat().forEach((word, index) => this.view.setUint32(at + index * 4, word, true))
     return [at, parts.length]

@@ -19,7 +19,11 @@ export async function serve(t, module, options = {}) {
     parentPort.postMessage(wasi.start(instance))`
   const worker = new Worker(script, {
     eval: true,
-    workerData: { main, module, options: { version: 'preview1', stdout: output.fd, sockets: ['127.0.0.1:0'], ...options } },
+    workerData: {
+      main,
+      module,
+      options: { version: 'preview1', stdout: output.fd, sockets: ['127.0.0.1:0'], ...options },
+    },
   })
   t.teardown(() => worker.terminate())
   const messages = on(worker, 'message') // Both may come at once.

@@ -5,14 +5,23 @@
 import { LOOKUP, OFLAGS, errnoName } from '../../__test__/support/abi.mjs'
 import { PAGES, PATH_MAX } from './plan.mjs'
 
-const has = (...words) => ({ node, capwasi }) => [...node.words, ...capwasi.words].some((word) => words.includes(word))
+const has =
+  (...words) =>
+  ({ node, capwasi }) =>
+    [...node.words, ...capwasi.words].some((word) => words.includes(word))
 // The byte there is 0.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
-const all = (...conditions) => (difference) => conditions.every((condition) => condition(difference))
+const all =
+  (...conditions) =>
+  (difference) =>
+    conditions.every((condition) => condition(difference))
 const follows = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
 const noFollow = (difference) => has('lastlink')(difference) && !follows(difference)
 /** That path_open is asked for all of these. The path before them is one argument or two. */
-const opens = (...flags) => ({ call }) => flags.every((flag) => (call.args.at(-5) & flag) !== 0)
+const opens =
+  (...flags) =>
+  ({ call }) =>
+    flags.every((flag) => (call.args.at(-5) & flag) !== 0)
 const refusesHighBit = Number(process.versions.node.split('.')[0]) >= 24
 const hasHighBit = ({ call }) => call.args.some((arg) => typeof arg === 'number' && arg < 0)
 const isTooLong = ({ call }) => call.args.some((arg) => arg?.text?.length >= PATH_MAX)
@@ -26,20 +35,38 @@ function allocation({ call }) {
 /** Whether nothing but the time of modification differs, of files that fd_allocate was used on. */
 function isTouched({ call, node, capwasi }) {
   const text = (result) => JSON.stringify(result, (_, each) => (typeof each === 'bigint' ? String(each) : each))
-  const [one, other] = [node, capwasi].map(({ result }) => text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''))
+  const [one, other] = [node, capwasi].map(({ result }) =>
+    text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''),
+  )
   if (call.name !== 'the tree left') return one === other && has('allocated')({ node, capwasi })
   return one === other && [...node.result, ...capwasi.result].every((line) => line.endsWith(', allocated'))
 }
 
 const END = PAGES * 65_536
 /** Whether a call passes an empty path, as text or as a pointer and the length 0. */
-const hasEmptyPath = ({ call: { args } }) => args.some((arg, at) => arg?.text === '' || (arg === 0 && typeof args[at - 1] === 'number'))
+const hasEmptyPath = ({ call: { args } }) =>
+  args.some((arg, at) => arg?.text === '' || (arg === 0 && typeof args[at - 1] === 'number'))
 /** The flags of each call that takes some: where they are among the arguments, and all that are defined. */
 const FLAGS = {
-  fd_fdstat_set_flags: [[1, 31]], path_filestat_get: [[1, 1]], path_filestat_set_times: [[1, 1], [-1, 15]], path_link: [[1, 1]],
-  path_open: [[1, 1], [-5, 15], [-2, 31]], sock_accept: [[1, 31]], sock_recv: [[3, 3]], sock_send: [[3, 0]], sock_shutdown: [[1, 3]],
+  fd_fdstat_set_flags: [[1, 31]],
+  path_filestat_get: [[1, 1]],
+  path_filestat_set_times: [
+    [1, 1],
+    [-1, 15],
+  ],
+  path_link: [[1, 1]],
+  path_open: [
+    [1, 1],
+    [-5, 15],
+    [-2, 31],
+  ],
+  sock_accept: [[1, 31]],
+  sock_recv: [[3, 3]],
+  sock_send: [[3, 0]],
+  sock_shutdown: [[1, 3]],
 }
-const hasUndefinedFlag = ({ call: { name, args } }) => (FLAGS[name] ?? []).some(([at, defined]) => (args.at(at) & ~defined) !== 0)
+const hasUndefinedFlag = ({ call: { name, args } }) =>
+  (FLAGS[name] ?? []).some(([at, defined]) => (args.at(at) & ~defined) !== 0)
 
 const RIGHTS = 'rights asked of path_open'
 const ALLOCATE = 'fd_allocate'
@@ -59,7 +86,13 @@ const ROWS = [
   ['fd_advise', '*', 'SUCCESS', 'fd_advise of a file as stdio', has('lent')],
   [/^fd_p?(read|write)$/, 'SUCCESS', 'BADF', 'rights of stdio', has('lent')],
   ['fd_fdstat_set_rights', 'SUCCESS', 'NOTCAPABLE', 'rights of stdio', has('lent')],
-  [/^fd_(allocate|filestat_set_size|filestat_set_times|pwrite)$/, '*', 'NOTCAPABLE', 'size, times, allocation of lent stdio', has('lent')],
+  [
+    /^fd_(allocate|filestat_set_size|filestat_set_times|pwrite)$/,
+    '*',
+    'NOTCAPABLE',
+    'size, times, allocation of lent stdio',
+    has('lent'),
+  ],
   [/^fd_(seek|tell|pread|pwrite)$/, 'NOTCAPABLE', 'SPIPE', 'pread, pwrite, seek of a pipe'],
   [/^path_/, '*', 'NOENT', 'an empty path, an empty link target', hasEmptyPath],
   [/./, '*', 'INVAL', 'flags with a bit that is not defined', hasUndefinedFlag],
@@ -72,7 +105,13 @@ const ROWS = [
   [/^sock_/, '*', 'NOTSOCK|BADF', 'sock_* on what is no socket'],
   [/^path_/, '*', 'NOTDIR', 'a path call on what is no directory', has('nodirectory')],
   [/^path_/, 'NOTCAPABLE', 'BADF', 'a path call on what is no directory', has('nodirectory')],
-  [/^path_/, '*', 'INVAL', 'path_open: a NUL anywhere is 28', (difference) => has('nul')(difference) || readsNul(difference)],
+  [
+    /^path_/,
+    '*',
+    'INVAL',
+    'path_open: a NUL anywhere is 28',
+    (difference) => has('nul')(difference) || readsNul(difference),
+  ],
   [/^path_/, '*', 'NOTCAPABLE', 'leaving the preopen: 76, whatever the way', has('leaves', 'outside', 'absolute')],
   // node:wasi takes `.` out of the text with the same stroke: `file/.` is the file, `missing/.` can be created.
   [/^path_/, '*', '*', '`..` resolved by the kernel, not lexically', has('dotdot', 'dot')],
@@ -92,7 +131,13 @@ const ROWS = [
   ['path_open', '*', 'EXIST', 'CREAT with EXCL on a link', all(has('lastlink'), opens(OFLAGS.CREAT, OFLAGS.EXCL))],
   ['path_open', '*', 'ISDIR', DIRECTORY, all(has('slash'), opens(OFLAGS.CREAT))],
   ['path_rename', 'NOENT', 'NOTDIR', DIRECTORY, ({ call }) => /\/$/.test(call.args.at(-1).text)],
-  [/^path_/, 'NOENT', 'SUCCESS|EXIST|ISDIR|LOOP|NAMETOOLONG|NOTDIR|PERM', 'following a link, in a preopen whose guest name is relative', all(follows, has('lastlink'), has('relative'))],
+  [
+    /^path_/,
+    'NOENT',
+    'SUCCESS|EXIST|ISDIR|LOOP|NAMETOOLONG|NOTDIR|PERM',
+    'following a link, in a preopen whose guest name is relative',
+    all(follows, has('lastlink'), has('relative')),
+  ],
   // Both refuse, each for a reason that the call gives.
   [/^path_/, REFUSED, 'NAMETOOLONG', FIRST, isTooLong],
   [/^path_(link|rename)$/, REFUSED, REFUSED, FIRST, has('both')],
@@ -105,7 +150,8 @@ const ROWS = [
   ['fd_seek', 'NOTCAPABLE', 'INVAL', FIRST, ({ call }) => call.args[2] > 2],
 ]
 
-const matches = (pattern, text) => (pattern instanceof RegExp ? pattern.test(text) : pattern === '*' || pattern.split('|').includes(text))
+const matches = (pattern, text) =>
+  pattern instanceof RegExp ? pattern.test(text) : pattern === '*' || pattern.split('|').includes(text)
 
 /** Whether capwasi did something outside of the directory. */
 export const escapes = ({ errno, words }) => errno === 0 && words.includes('outside')
@@ -115,7 +161,12 @@ export function explain(difference) {
   // Nothing excuses a capwasi that dies, hangs or lets the guest out.
   if (/^(hangs|dies)/.test(difference.capwasi.errno) || escapes(difference.capwasi)) return undefined
   const names = [difference.node, difference.capwasi].map(({ errno }) => String(errnoName(errno)))
-  const row = ROWS.find(([call, node, capwasi, , condition]) =>
-    matches(call, difference.call.name) && matches(node, names[0]) && matches(capwasi, names[1]) && (!condition || condition(difference)))
+  const row = ROWS.find(
+    ([call, node, capwasi, , condition]) =>
+      matches(call, difference.call.name) &&
+      matches(node, names[0]) &&
+      matches(capwasi, names[1]) &&
+      (!condition || condition(difference)),
+  )
   return row?.[3]
 }

@@ -17,22 +17,86 @@ export const SYNCS = FDFLAGS.SYNC | FDFLAGS.DSYNC | FDFLAGS.RSYNC
 const FILES = ['a.txt', 'empty', 'big', 'd/x.txt', 'd/e/y', 'new', 'new2', 'missing']
 const DIRECTORIES = ['d', 'd/e', 'hollow', '.', 'made']
 const LINKS = ['link', 'dlink', 'dangling', 'loop', 'up', 'out', 'outd', 'd/back', 'made-link']
-const ODD = ['..', '', '/', '/a.txt', 'a.txt/x', 'a\0b', 'a.txt\0', 'n'.repeat(255), 'n'.repeat(256), 'p/'.repeat(2100), './a.txt', 'd//x.txt', '\xff']
-const TARGETS = ['a.txt', 'd', '../a.txt', 'x.txt', '..', '.', '/etc', '../../outside', 'made-link', '', 'd/', 't'.repeat(300)]
+const ODD = [
+  '..',
+  '',
+  '/',
+  '/a.txt',
+  'a.txt/x',
+  'a\0b',
+  'a.txt\0',
+  'n'.repeat(255),
+  'n'.repeat(256),
+  'p/'.repeat(2100),
+  './a.txt',
+  'd//x.txt',
+  '\xff',
+]
+const TARGETS = [
+  'a.txt',
+  'd',
+  '../a.txt',
+  'x.txt',
+  '..',
+  '.',
+  '/etc',
+  '../../outside',
+  'made-link',
+  '',
+  'd/',
+  't'.repeat(300),
+]
 const SECOND = 1_000_000_000n
 
 // Left out: proc_raise signals the process; sparse args and others are no calls. What else node:wasi does not
 // survive is kept out by the values: overflowing counts, contradictory fstflags (of a path unknown ones too: they leave
 // its directory locked), deadlines, sockets that are none.
 const WEIGHTS = {
-  args_get: 1, args_sizes_get: 1, clock_res_get: 1, clock_time_get: 1, environ_get: 1, environ_sizes_get: 1,
-  fd_advise: 3, fd_allocate: 3, fd_close: 4, fd_datasync: 1, fd_fdstat_get: 4, fd_fdstat_set_flags: 4,
-  fd_fdstat_set_rights: 3, fd_filestat_get: 5, fd_filestat_set_size: 5, fd_filestat_set_times: 4, fd_pread: 6,
-  fd_prestat_get: 2, fd_prestat_dir_name: 2, fd_pwrite: 6, fd_read: 8, fd_readdir: 6, fd_renumber: 4, fd_seek: 8,
-  fd_sync: 1, fd_tell: 4, fd_write: 8, path_create_directory: 8, path_filestat_get: 10, path_filestat_set_times: 6,
-  path_link: 10, path_open: 25, path_readlink: 6, path_remove_directory: 8, path_rename: 12, path_symlink: 8,
-  path_unlink_file: 8, poll_oneoff: 2, proc_exit: 1, random_get: 1, sched_yield: 1, sock_accept: 1, sock_recv: 1,
-  sock_send: 1, sock_shutdown: 1,
+  args_get: 1,
+  args_sizes_get: 1,
+  clock_res_get: 1,
+  clock_time_get: 1,
+  environ_get: 1,
+  environ_sizes_get: 1,
+  fd_advise: 3,
+  fd_allocate: 3,
+  fd_close: 4,
+  fd_datasync: 1,
+  fd_fdstat_get: 4,
+  fd_fdstat_set_flags: 4,
+  fd_fdstat_set_rights: 3,
+  fd_filestat_get: 5,
+  fd_filestat_set_size: 5,
+  fd_filestat_set_times: 4,
+  fd_pread: 6,
+  fd_prestat_get: 2,
+  fd_prestat_dir_name: 2,
+  fd_pwrite: 6,
+  fd_read: 8,
+  fd_readdir: 6,
+  fd_renumber: 4,
+  fd_seek: 8,
+  fd_sync: 1,
+  fd_tell: 4,
+  fd_write: 8,
+  path_create_directory: 8,
+  path_filestat_get: 10,
+  path_filestat_set_times: 6,
+  path_link: 10,
+  path_open: 25,
+  path_readlink: 6,
+  path_remove_directory: 8,
+  path_rename: 12,
+  path_symlink: 8,
+  path_unlink_file: 8,
+  poll_oneoff: 2,
+  proc_exit: 1,
+  random_get: 1,
+  sched_yield: 1,
+  sock_accept: 1,
+  sock_recv: 1,
+  sock_send: 1,
+  sock_shutdown: 1,
 }
 const NAMES = Object.entries(WEIGHTS).flatMap(([name, weight]) => Array(weight).fill(name))
 
@@ -66,51 +130,110 @@ export function plan(seed, round, length) {
     return path
   }
   const path = () => (chance(0.98) ? [{ text: name() }] : [pick([END - 1, END, -1]), pick([0, 1, 2])])
-  const buffers = () => Array.from({ length: pick([0, 1, 1, 1, 2, 3]) }, () => pick(['', 'z', 'data', 'text '.repeat(20), 0, 1, 7, 300]))
-  const iovs = () => (chance(0.97) ? [{ iovs: buffers() }] : [pick([64, END - 8, END - 7, END, -1]), pick([0, 1, 2, 20_000])])
+  const buffers = () =>
+    Array.from({ length: pick([0, 1, 1, 1, 2, 3]) }, () => pick(['', 'z', 'data', 'text '.repeat(20), 0, 1, 7, 300]))
+  const iovs = () =>
+    chance(0.97) ? [{ iovs: buffers() }] : [pick([64, END - 8, END - 7, END, -1]), pick([0, 1, 2, 20_000])]
   const wide = () => pick([0n, 0n, 0n, 1n, 5n, 11n, 100n, 70_000n, 2n ** 40n, 2n ** 63n - 1n, 2n ** 63n, -1n, -5n])
   // Space really is taken from the disk.
   const space = () => pick([0n, 0n, 5n, 100n, 70_000n, 2n ** 63n - 1n, 2n ** 63n, -1n])
   const time = () => pick([0n, SECOND, 1000n * SECOND, 1_500_000_000n, -1n, 2n ** 63n])
   const fstflags = () => pick([0, 1, 2, 4, 8, 5, 5, 6, 9, 10])
   const lookup = () => pick([0, 0, 0, 1, 1, 1, 2, -1])
-  const rights = () => pick([
-    0n, RIGHTS.READING, RIGHTS.READING, RIGHTS.FILE, RIGHTS.FILE, RIGHTS.FILE, RIGHTS.FD_READ, RIGHTS.FD_WRITE, 0x0fffffffn, 0x0fbffe98n,
-    0x1fffffffn, -1n, BigInt(Math.floor(random() * 2 ** 28)),
-  ])
+  const rights = () =>
+    pick([
+      0n,
+      RIGHTS.READING,
+      RIGHTS.READING,
+      RIGHTS.FILE,
+      RIGHTS.FILE,
+      RIGHTS.FILE,
+      RIGHTS.FD_READ,
+      RIGHTS.FD_WRITE,
+      0x0fffffffn,
+      0x0fbffe98n,
+      0x1fffffffn,
+      -1n,
+      BigInt(Math.floor(random() * 2 ** 28)),
+    ])
   const few = (usual, odd) => pick(chance(0.93) ? usual : odd)
   const fdflags = () => few([0, 0, 0, 1, 4, 5], [2, 8, 16, 32, 65_536, -1])
   const socket = () => pick([0, 1, 3, 99, ...opened.map((id) => ({ fd: id }))])
 
   const ARGUMENTS = {
-    args_get: () => [at(), 512], args_sizes_get: () => [at(), 72], environ_get: () => [512, at()], environ_sizes_get: () => [72, at()],
-    clock_res_get: () => [pick([0, 1, 2, 3, 4, -1]), at()], clock_time_get: () => [pick([0, 1, 2, 3, 4, -1]), 0n, at()],
+    args_get: () => [at(), 512],
+    args_sizes_get: () => [at(), 72],
+    environ_get: () => [512, at()],
+    environ_sizes_get: () => [72, at()],
+    clock_res_get: () => [pick([0, 1, 2, 3, 4, -1]), at()],
+    clock_time_get: () => [pick([0, 1, 2, 3, 4, -1]), 0n, at()],
     fd_advise: () => [fd(), wide(), wide(), few([0, 1, 2, 3, 4, 5], [6, 255, 256])],
     fd_allocate: () => [fd(0.9), space(), space()],
-    fd_close: () => [fd(0.9)], fd_datasync: () => [fd()], fd_sync: () => [fd()],
-    fd_fdstat_get: () => [fd(), at()], fd_fdstat_set_flags: () => [fd(), fdflags()],
+    fd_close: () => [fd(0.9)],
+    fd_datasync: () => [fd()],
+    fd_sync: () => [fd()],
+    fd_fdstat_get: () => [fd(), at()],
+    fd_fdstat_set_flags: () => [fd(), fdflags()],
     fd_fdstat_set_rights: () => [fd(), rights(), rights()],
-    fd_filestat_get: () => [fd(), at()], fd_filestat_set_size: () => [fd(0.9), wide()],
+    fd_filestat_get: () => [fd(), at()],
+    fd_filestat_set_size: () => [fd(0.9), wide()],
     fd_filestat_set_times: () => [fd(0.8), time(), time(), few([fstflags()], [16])],
-    fd_pread: () => [fd(0.9), ...iovs(), wide(), at()], fd_pwrite: () => [fd(0.9), ...iovs(), wide(), at()],
-    fd_read: () => [fd(0.9), ...iovs(), at()], fd_write: () => [fd(0.9), ...iovs(), at()],
-    fd_prestat_get: () => [fd(0.3), at()], fd_prestat_dir_name: () => [fd(0.3), at(), pick([0, 1, 2, 6, 7, 60])],
-    fd_readdir: () => [fd(), pick([4096, 4096, 4096, at()]), pick([4096, 4096, 4096, 0, 10, 24, 60]), pick([0n, 0n, 0n, 1n, 3n, 1000n, -1n]), at()],
-    fd_renumber: () => [fd(0.9), fd(0.9)], fd_seek: () => [fd(0.9), wide(), few([0, 1, 2], [3, 255, 256]), at()],
+    fd_pread: () => [fd(0.9), ...iovs(), wide(), at()],
+    fd_pwrite: () => [fd(0.9), ...iovs(), wide(), at()],
+    fd_read: () => [fd(0.9), ...iovs(), at()],
+    fd_write: () => [fd(0.9), ...iovs(), at()],
+    fd_prestat_get: () => [fd(0.3), at()],
+    fd_prestat_dir_name: () => [fd(0.3), at(), pick([0, 1, 2, 6, 7, 60])],
+    fd_readdir: () => [
+      fd(),
+      pick([4096, 4096, 4096, at()]),
+      pick([4096, 4096, 4096, 0, 10, 24, 60]),
+      pick([0n, 0n, 0n, 1n, 3n, 1000n, -1n]),
+      at(),
+    ],
+    fd_renumber: () => [fd(0.9), fd(0.9)],
+    fd_seek: () => [fd(0.9), wide(), few([0, 1, 2], [3, 255, 256]), at()],
     fd_tell: () => [fd(0.8), at()],
     path_create_directory: () => [dirfd(), { text: chance(0.3) ? 'made' : name() }],
     path_filestat_get: () => [dirfd(), lookup(), ...path(), at()],
     path_filestat_set_times: () => [dirfd(), lookup(), ...path(), time(), time(), fstflags()],
     path_link: () => [dirfd(), lookup(), ...path(), dirfd(), ...path()],
-    path_open: () => [dirfd(), lookup(), ...path(), few([0, 0, 0, 1, 1, 2, 2, 5, 8, 9], [3, 4, 6, 10, 13, 15, 16, 65_537]), rights(), rights(), fdflags(), at()],
+    path_open: () => [
+      dirfd(),
+      lookup(),
+      ...path(),
+      few([0, 0, 0, 1, 1, 2, 2, 5, 8, 9], [3, 4, 6, 10, 13, 15, 16, 65_537]),
+      rights(),
+      rights(),
+      fdflags(),
+      at(),
+    ],
     path_readlink: () => [dirfd(), ...path(), at(), pick([0, 1, 4, 5, 6, 100, 100, 100]), 56],
-    path_remove_directory: () => [dirfd(), ...path()], path_unlink_file: () => [dirfd(), ...path()],
+    path_remove_directory: () => [dirfd(), ...path()],
+    path_unlink_file: () => [dirfd(), ...path()],
     path_rename: () => [dirfd(), ...path(), dirfd(), ...path()],
     path_symlink: () => [{ text: pick(TARGETS) }, dirfd(), { text: chance(0.4) ? 'made-link' : name() }],
-    poll_oneoff: () => [{ polls: Array.from({ length: pick([0, 1, 1, 2]) }, () => pick([{ type: 0, id: 1, timeout: 1000n }, { type: 1, fd: 3 }, { type: 2, fd: 1 }, { type: 1, fd: 99 }, { type: 9 }])) }, at()],
-    proc_exit: () => [pick([0, 7, -1])], random_get: () => [at(), pick([0, 1, 300])], sched_yield: () => [],
-    sock_accept: () => [socket(), 0, 64], sock_recv: () => [socket(), { iovs: [5] }, 0, 64, 72],
-    sock_send: () => [socket(), { iovs: ['x'] }, 0, 64], sock_shutdown: () => [socket(), pick([0, 1, 2, 3, 4])],
+    poll_oneoff: () => [
+      {
+        polls: Array.from({ length: pick([0, 1, 1, 2]) }, () =>
+          pick([
+            { type: 0, id: 1, timeout: 1000n },
+            { type: 1, fd: 3 },
+            { type: 2, fd: 1 },
+            { type: 1, fd: 99 },
+            { type: 9 },
+          ]),
+        ),
+      },
+      at(),
+    ],
+    proc_exit: () => [pick([0, 7, -1])],
+    random_get: () => [at(), pick([0, 1, 300])],
+    sched_yield: () => [],
+    sock_accept: () => [socket(), 0, 64],
+    sock_recv: () => [socket(), { iovs: [5] }, 0, 64, 72],
+    sock_send: () => [socket(), { iovs: ['x'] }, 0, 64],
+    sock_shutdown: () => [socket(), pick([0, 1, 2, 3, 4])],
   }
   const calls = []
   const add = (call, args) => {
@@ -119,7 +242,16 @@ export function plan(seed, round, length) {
     if (call === 'path_open') opened.push(id)
   }
   // Something to work with.
-  add('path_open', [3, 1, { text: pick(['a.txt', 'big', 'd/x.txt', 'new']) }, 1, RIGHTS.FILE, RIGHTS.FILE, pick([0, 0, 1]), 64])
+  add('path_open', [
+    3,
+    1,
+    { text: pick(['a.txt', 'big', 'd/x.txt', 'new']) },
+    1,
+    RIGHTS.FILE,
+    RIGHTS.FILE,
+    pick([0, 0, 1]),
+    64,
+  ])
   add('path_open', [3, 1, { text: pick(['d', '.', 'hollow']) }, 2, 0x0fbffe98n, 0x0fffffffn, 0, 64])
   while (calls.length < length) {
     const call = pick(NAMES)

@@ -2,7 +2,18 @@
 
 import { createHash } from 'node:crypto'
 import {
-  lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { FDFLAGS, FILETYPE, LOOKUP, rawGuest } from '../../__test__/support/guest.mjs'
@@ -13,10 +24,26 @@ const work = realpathSync(folder)
 const { WASI } = await import(specifier)
 
 const TREE = {
-  'box/a.txt': 'hello world', 'box/empty': '', 'box/big': '0123456789'.repeat(500), 'box/d/x.txt': 'x', 'box/d/e/y': 'yy', 'box/hollow/': null,
-  'other/a.txt': 'other', 'other/d/z': 'z', 'outside/secret': 'secret', stdin: 'standard input', stdout: '', stderr: '',
-  'box/link': { symlink: 'a.txt' }, 'box/dlink': { symlink: 'd' }, 'box/dangling': { symlink: 'nothing' }, 'box/loop': { symlink: 'loop' },
-  'box/up': { symlink: '..' }, 'box/out': { symlink: '../outside/secret' }, 'box/outd': { symlink: '../outside' }, 'box/d/back': { symlink: '../a.txt' },
+  'box/a.txt': 'hello world',
+  'box/empty': '',
+  'box/big': '0123456789'.repeat(500),
+  'box/d/x.txt': 'x',
+  'box/d/e/y': 'yy',
+  'box/hollow/': null,
+  'other/a.txt': 'other',
+  'other/d/z': 'z',
+  'outside/secret': 'secret',
+  stdin: 'standard input',
+  stdout: '',
+  stderr: '',
+  'box/link': { symlink: 'a.txt' },
+  'box/dlink': { symlink: 'd' },
+  'box/dangling': { symlink: 'nothing' },
+  'box/loop': { symlink: 'loop' },
+  'box/up': { symlink: '..' },
+  'box/out': { symlink: '../outside/secret' },
+  'box/outd': { symlink: '../outside' },
+  'box/d/back': { symlink: '../a.txt' },
 }
 
 function plant(base) {
@@ -33,15 +60,19 @@ const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
 
 /** Every file below a directory as a line of text, which tells of those with a serial number in `allocated`. */
 function census(base, allocated, directory = base) {
-  return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' }).sort().flatMap((name) => {
-    const path = Buffer.from(join(directory, name), 'latin1')
-    const stat = lstatSync(path)
-    const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
-    if (stat.isDirectory()) return [line, ...census(base, allocated, join(directory, name))]
-    if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
-    const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
-    return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${allocated.has(stat.ino) ? ', allocated' : ''}`]
-  })
+  return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' })
+    .sort()
+    .flatMap((name) => {
+      const path = Buffer.from(join(directory, name), 'latin1')
+      const stat = lstatSync(path)
+      const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
+      if (stat.isDirectory()) return [line, ...census(base, allocated, join(directory, name))]
+      if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
+      const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
+      return [
+        `${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${allocated.has(stat.ino) ? ', allocated' : ''}`,
+      ]
+    })
 }
 
 /** Where a path of the host's leads, as the system follows it; undefined if nowhere. */
@@ -116,13 +147,18 @@ const RESULTS = {
   path_filestat_get: (g, args) => filestat(g, args.at(-1)),
   fd_prestat_get: (g, [, at]) => g.record('PRESTAT', at),
   fd_prestat_dir_name: (g, [, at, length]) => g.text(at, Math.min(length, 8)),
-  fd_read: (g, args) => transferred(g, args), fd_pread: (g, args) => transferred(g, args),
-  fd_write: (g, args) => g.u32(args.at(-1)), fd_pwrite: (g, args) => g.u32(args.at(-1)),
-  fd_seek: (g, args) => g.u64(args.at(-1)), fd_tell: (g, args) => g.u64(args.at(-1)),
+  fd_read: (g, args) => transferred(g, args),
+  fd_pread: (g, args) => transferred(g, args),
+  fd_write: (g, args) => g.u32(args.at(-1)),
+  fd_pwrite: (g, args) => g.u32(args.at(-1)),
+  fd_seek: (g, args) => g.u64(args.at(-1)),
+  fd_tell: (g, args) => g.u64(args.at(-1)),
   path_open: (g, args) => g.u32(args.at(-1)),
   path_readlink: (g, args) => [g.u32(args.at(-1)), g.text(args[3], Math.min(g.u32(args.at(-1)), 300))],
-  fd_readdir: (g, [, at, size, cookie, used]) => (size < 4096 || cookie !== 0n ? undefined : entries(g, at, g.u32(used))),
-  poll_oneoff: (g, args) => Array.from({ length: g.u32(args[3]) }, (_, index) => g.record('EVENT', args[1] + 32 * index)),
+  fd_readdir: (g, [, at, size, cookie, used]) =>
+    size < 4096 || cookie !== 0n ? undefined : entries(g, at, g.u32(used)),
+  poll_oneoff: (g, args) =>
+    Array.from({ length: g.u32(args[3]) }, (_, index) => g.record('EVENT', args[1] + 32 * index)),
 }
 
 function filestat(guest, at) {
@@ -152,11 +188,24 @@ function round(calls, base) {
   const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
   const stderr = openSync(join(base, 'stderr'), 'a')
   const guest = rawGuest(
-    { args: ['guest', 'arg'], env: { A: 'b' }, preopens: { '/box': join(base, 'box'), other: join(base, 'other') }, stdin, stdout, stderr },
+    {
+      args: ['guest', 'arg'],
+      env: { A: 'b' },
+      preopens: { '/box': join(base, 'box'), other: join(base, 'other') },
+      stdin,
+      stdout,
+      stderr,
+    },
     { WASI, memory: `${PAGES}` },
   )
   // Host paths of the directories by number, and the numbers by call.
-  const [directories, numbers] = [new Map([[3, join(base, 'box')], [4, join(base, 'other')]]), new Map()]
+  const [directories, numbers] = [
+    new Map([
+      [3, join(base, 'box')],
+      [4, join(base, 'other')],
+    ]),
+    new Map(),
+  ]
   // Where each descriptor is from, by number: as words, with the flags it was opened with and those of them that are
   // fixed, and its file's serial number.
   const lent = (fdflags) => ({ words: ['lent'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
@@ -191,7 +240,8 @@ function round(calls, base) {
     if (name === 'fd_renumber' && raw[0] === raw[1]) words.push('itself')
     const origin = origins.get(raw[places[0]])
     words.push(...places.flatMap((place) => origins.get(raw[place])?.words ?? []))
-    if (name === 'fd_fdstat_set_flags' && origin && ((origin.fdflags ^ args[1]) & origin.fixed) !== 0) words.push('fixed')
+    if (name === 'fd_fdstat_set_flags' && origin && ((origin.fdflags ^ args[1]) & origin.fixed) !== 0)
+      words.push('fixed')
     if (/^path_(link|rename)$/.test(name) && refused.length === 2 && refused.every(Boolean)) words.push('both')
     let errno
     try {
@@ -201,7 +251,8 @@ function round(calls, base) {
     }
     const show = errno === 0 && RESULTS[name]
     const result = show ? show(guest, raw) : undefined
-    if (/filestat_get$/.test(name) && errno === 0 && allocated.has(Number(guest.record('FILESTAT', args.at(-1)).ino))) words.push('allocated')
+    if (/filestat_get$/.test(name) && errno === 0 && allocated.has(Number(guest.record('FILESTAT', args.at(-1)).ino)))
+      words.push('allocated')
     if (name === 'fd_allocate' && errno === 0) allocated.add(origin.ino)
     if (name === 'fd_close' && errno === 0) directories.delete(raw[0])
     if (name === 'fd_renumber' && errno === 0 && raw[0] !== raw[1]) {

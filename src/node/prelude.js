@@ -135,19 +135,20 @@
   }
 
   // `proc_exit` when `start` is to return: records what it was given, whatever that is, and ends the guest.
-  const returnOnProcExit = (self) => ({
-    'bound wasiReturnOnProcExit'(code) {
-      self.check()
-      self.wasi[kExitCode] = code
-      try {
-        native.exit(code)
-      } catch (thrown) {
-        self.bytes = nothing
-        if (self.run !== undefined) self.run.end = { thrown, isExit: true }
-        throw thrown
-      }
-    },
-  })['bound wasiReturnOnProcExit']
+  const returnOnProcExit = (self) =>
+    ({
+      'bound wasiReturnOnProcExit'(code) {
+        self.check()
+        self.wasi[kExitCode] = code
+        try {
+          native.exit(code)
+        } catch (thrown) {
+          self.bytes = nothing
+          if (self.run !== undefined) self.run.end = { thrown, isExit: true }
+          throw thrown
+        }
+      },
+    })['bound wasiReturnOnProcExit']
 
   // Has the functions of an import object say what they are called with, and what comes of it, in lines that `write`
   // gets. What does not return is told before.

@@ -117,7 +117,9 @@
           throw value.errored
         }
         if (value.destroyed) {
-          throw Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' })
+          throw Object.assign(new Error('Cannot call write after a stream was destroyed'), {
+            code: 'ERR_STREAM_DESTROYED',
+          })
         }
         return given.length
       }

@@ -3,13 +3,30 @@
 import { FILETYPE, FSTFLAGS, RIGHTS } from '../../support/guest.mjs'
 
 const FILES = {
-  'in.txt': 'hello world', 'empty.txt': '', 'sub/x.txt': 'x', 'big': 'b'.repeat(100_000),
-  link: { symlink: 'in.txt' }, dirlink: { symlink: 'sub' }, dangling: { symlink: 'nothing' },
+  'in.txt': 'hello world',
+  'empty.txt': '',
+  'sub/x.txt': 'x',
+  big: 'b'.repeat(100_000),
+  link: { symlink: 'in.txt' },
+  dirlink: { symlink: 'sub' },
+  dangling: { symlink: 'nothing' },
 }
 const SECOND = 1_000_000_000n
 const PATHS = [
-  'in.txt', 'empty.txt', 'sub', 'sub/x.txt', 'link', 'dirlink', 'dirlink/x.txt', 'dangling', 'missing', 'in.txt/x', '.',
-  'n'.repeat(300), '..', '/in.txt',
+  'in.txt',
+  'empty.txt',
+  'sub',
+  'sub/x.txt',
+  'link',
+  'dirlink',
+  'dirlink/x.txt',
+  'dangling',
+  'missing',
+  'in.txt/x',
+  '.',
+  'n'.repeat(300),
+  '..',
+  '/in.txt',
 ]
 const kept = ({ filetype, nlink, size }) => (filetype === FILETYPE.DIRECTORY ? { filetype } : { filetype, nlink, size })
 
@@ -19,7 +36,8 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
   for (const lookup of [0, 1]) {
     for (const path of PATHS) {
       const errno = ask(one, 'path_filestat_get', 3, lookup, path, 64)
-      rows[`path_filestat_get(${lookup}, ${path.slice(0, 20)})`] = errno === 'SUCCESS' ? kept(one.record('FILESTAT', 64)) : errno
+      rows[`path_filestat_get(${lookup}, ${path.slice(0, 20)})`] =
+        errno === 'SUCCESS' ? kept(one.record('FILESTAT', 64)) : errno
     }
   }
   for (const path of ['in.txt', 'sub', 'big']) rows[`fd_filestat_get of ${path}`] = kept(one.filestat(one.open(path)))
@@ -32,7 +50,11 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
   }
   rows['fd_filestat_set_size of a directory'] = ask(one, 'fd_filestat_set_size', 3, 0n)
 
-  for (const [offset, length] of [[0n, 10n], [0n, 50n], [100n, 20n]]) {
+  for (const [offset, length] of [
+    [0n, 10n],
+    [0n, 50n],
+    [100n, 20n],
+  ]) {
     const fd = open('empty.txt')
     rows[`fd_allocate(${offset}, ${length})`] = [ask(one, 'fd_allocate', fd, offset, length), one.filestat(fd).size]
   }
@@ -47,18 +69,24 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
     for (const path of ['in.txt', 'sub']) {
       one.must('path_filestat_set_times', 3, 0, ...one.put(path), 1000n * SECOND, 2000n * SECOND, 5)
       const errno = ask(one, 'path_filestat_set_times', 3, 0, path, 3000n * SECOND, 4000n * SECOND, flags)
-      rows[`path_filestat_set_times(${path}) ${flags}`] = [errno, one.filestat(3, path).atim, one.filestat(3, path).mtim]
+      rows[`path_filestat_set_times(${path}) ${flags}`] = [
+        errno,
+        one.filestat(3, path).atim,
+        one.filestat(3, path).mtim,
+      ]
     }
     const fd = open('in.txt')
     const errno = ask(one, 'fd_filestat_set_times', fd, 5000n * SECOND, 6000n * SECOND, flags)
     rows[`fd_filestat_set_times ${flags}`] = [errno, one.filestat(fd).atim, one.filestat(fd).mtim]
   }
   rows['times of what is not there'] = ['missing', 'in.txt/x'].map((path) =>
-    ask(one, 'path_filestat_set_times', 3, 0, path, 0n, 0n, 5))
+    ask(one, 'path_filestat_set_times', 3, 0, path, 0n, 0n, 5),
+  )
   const before = BigInt(Date.now() - 1000) * 1_000_000n
   rows['times of now'] = [
     ask(one, 'path_filestat_set_times', 3, 0, 'in.txt', 0n, 0n, FSTFLAGS.ATIM_NOW | FSTFLAGS.MTIM_NOW),
-    one.filestat(3, 'in.txt').atim > before, one.filestat(3, 'in.txt').mtim > before,
+    one.filestat(3, 'in.txt').atim > before,
+    one.filestat(3, 'in.txt').mtim > before,
   ]
   const file = open('in.txt')
   rows.sync = [ask(one, 'fd_sync', 3), ask(one, 'fd_sync', file), ask(one, 'fd_datasync', file)]

@@ -28,7 +28,12 @@ export default function (WASI, { guest, tree, ask }) {
     ['path_open', (at) => [3, 0, 'in.txt', 0, 2n, 0n, 0, at], 4],
   ]) {
     for (const [where, at] of Object.entries({
-      'in bounds': 512, 'at the end': end - size, 'a byte over': end - size + 1, end, beyond: end + 8, '2 GiB - 1': 0x7fff_ffff,
+      'in bounds': 512,
+      'at the end': end - size,
+      'a byte over': end - size + 1,
+      end,
+      beyond: end + 8,
+      '2 GiB - 1': 0x7fff_ffff,
     })) {
       rows[`${name}(${makeArgs('at')}) ${where}`] = ask(one, name, ...makeArgs(at))
       // Reading fills memory that other rows expect to be zero.

@@ -18,7 +18,8 @@ export default function (WASI, { guest, make, outcome }) {
       more: wasiImport[name](...zeros, 0),
       fewer: zeros.length ? wasiImport[name](...zeros.slice(1)) : undefined,
       wrong: zeros.map((_, index) =>
-        (types[index] === 'I' ? NO_I64 : NO_I32).map((wrong) => wasiImport[name](...zeros.with(index, wrong)))),
+        (types[index] === 'I' ? NO_I64 : NO_I32).map((wrong) => wasiImport[name](...zeros.with(index, wrong))),
+      ),
       unbound: outcome(() => unbound[name](...zeros)).code,
       'unbound, wrong count': unbound[name](...zeros, 0),
       attributes: { ...Object.getOwnPropertyDescriptor(wasiImport, name), value: undefined },

@@ -1,12 +1,35 @@
 // Errors of the constructor, the class and the start methods.
 
 const VALUES = {
-  null: null, true: true, zero: 0, nan: NaN, infinity: Infinity, fraction: 1.5, negative: -1, huge: 2 ** 40,
-  empty: '', string: 'string', 'long string': 'long '.repeat(20), quotes: `it's "quoted"`, newline: 'a\nb',
-  bigint: 12n, symbol: Symbol('s'), 'symbol without description': Symbol(),
-  function: function named() {}, 'arrow function': (() => () => {})(), class: class Mine {},
-  object: {}, array: [1], map: new Map(), date: new Date(0), regexp: /x/, error: new Error('e'), promise: Promise.resolve(),
-  'typed array': new Uint8Array(2), 'no prototype': Object.create(null), instance: new (class Own {})(),
+  null: null,
+  true: true,
+  zero: 0,
+  nan: NaN,
+  infinity: Infinity,
+  fraction: 1.5,
+  negative: -1,
+  huge: 2 ** 40,
+  empty: '',
+  string: 'string',
+  'long string': 'long '.repeat(20),
+  quotes: `it's "quoted"`,
+  newline: 'a\nb',
+  bigint: 12n,
+  symbol: Symbol('s'),
+  'symbol without description': Symbol(),
+  function: function named() {},
+  'arrow function': (() => () => {})(),
+  class: class Mine {},
+  object: {},
+  array: [1],
+  map: new Map(),
+  date: new Date(0),
+  regexp: /x/,
+  error: new Error('e'),
+  promise: Promise.resolve(),
+  'typed array': new Uint8Array(2),
+  'no prototype': Object.create(null),
+  instance: new (class Own {})(),
 }
 const OPTIONS = ['version', 'args', 'env', 'preopens', 'stdin', 'stdout', 'stderr', 'returnOnExit']
 
@@ -22,7 +45,8 @@ export default function (WASI, { outcome, make }) {
   }
   for (const [title, value] of Object.entries(VALUES)) {
     // An object without a version is what capwasi accepts.
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) check(`options: ${title}`, () => new WASI(value))
+    if (value === null || typeof value !== 'object' || Array.isArray(value))
+      check(`options: ${title}`, () => new WASI(value))
     for (const option of OPTIONS) {
       // A number may be a descriptor that one process has open and the other has not.
       if (option.startsWith('std') && Number.isInteger(value) && value >= 0 && value < 2 ** 31) continue

@@ -3,12 +3,32 @@
 import { RIGHTS } from '../../support/guest.mjs'
 
 const WITH_DESCRIPTOR = {
-  fd_advise: [0n, 0n, 0], fd_allocate: [0n, 1n], fd_close: [], fd_datasync: [], fd_fdstat_get: [0],
-  fd_fdstat_set_flags: [0], fd_fdstat_set_rights: [0n, 0n], fd_filestat_get: [0], fd_filestat_set_size: [0n],
-  fd_filestat_set_times: [0n, 0n, 0], fd_pread: [0, 0, 0n, 0], fd_prestat_get: [0], fd_prestat_dir_name: [0, 8],
-  fd_pwrite: [0, 0, 0n, 0], fd_read: [0, 0, 0], fd_readdir: [0, 8, 0n, 0], fd_renumber: [0], fd_seek: [0n, 0, 0],
-  fd_sync: [], fd_tell: [0], fd_write: [0, 0, 0], path_create_directory: ['x'], path_filestat_get: [0, 'x', 0],
-  path_filestat_set_times: [0, 'x', 0n, 0n, 0], path_readlink: ['x', 0, 8, 0], path_remove_directory: ['x'],
+  fd_advise: [0n, 0n, 0],
+  fd_allocate: [0n, 1n],
+  fd_close: [],
+  fd_datasync: [],
+  fd_fdstat_get: [0],
+  fd_fdstat_set_flags: [0],
+  fd_fdstat_set_rights: [0n, 0n],
+  fd_filestat_get: [0],
+  fd_filestat_set_size: [0n],
+  fd_filestat_set_times: [0n, 0n, 0],
+  fd_pread: [0, 0, 0n, 0],
+  fd_prestat_get: [0],
+  fd_prestat_dir_name: [0, 8],
+  fd_pwrite: [0, 0, 0n, 0],
+  fd_read: [0, 0, 0],
+  fd_readdir: [0, 8, 0n, 0],
+  fd_renumber: [0],
+  fd_seek: [0n, 0, 0],
+  fd_sync: [],
+  fd_tell: [0],
+  fd_write: [0, 0, 0],
+  path_create_directory: ['x'],
+  path_filestat_get: [0, 'x', 0],
+  path_filestat_set_times: [0, 'x', 0n, 0n, 0],
+  path_readlink: ['x', 0, 8, 0],
+  path_remove_directory: ['x'],
   path_unlink_file: ['x'],
 }
 
@@ -28,8 +48,10 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
     rows[`prestat of ${fd}`] = [ask(prestats, 'fd_prestat_get', fd, 0), prestats.record('PRESTAT')]
     const { nameLength } = prestats.record('PRESTAT')
     rows[`prestat name of ${fd}`] = [
-      ask(prestats, 'fd_prestat_dir_name', fd, 64, nameLength), prestats.text(64, nameLength),
-      ask(prestats, 'fd_prestat_dir_name', fd, 64, 100), prestats.text(64, nameLength + 1),
+      ask(prestats, 'fd_prestat_dir_name', fd, 64, nameLength),
+      prestats.text(64, nameLength),
+      ask(prestats, 'fd_prestat_dir_name', fd, 64, 100),
+      prestats.text(64, nameLength + 1),
     ]
   }
   rows['prestat of the first unused'] = ask(prestats, 'fd_prestat_get', 6, 0)
@@ -60,7 +82,9 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
   }
 
   const rights = make()
-  const narrow = rights.open('a', { rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_FDSTAT_SET_FLAGS })
+  const narrow = rights.open('a', {
+    rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_FDSTAT_SET_FLAGS,
+  })
   rows['rights only shrink'] = [
     ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_TELL, 0n),
     ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL, 0n),

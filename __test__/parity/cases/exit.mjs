@@ -8,21 +8,37 @@ export default async function (WASI, { make, outcome, script }) {
   const rows = {}
   for (const code of [0, 1, 42, 255, 256, 65_536, -1, 2_147_483_647, -2_147_483_648]) {
     const wasi = make()
-    rows[`proc_exit(${code}) of a guest`] = wasi.start(instantiate(wasi, command(`(call $proc_exit (i32.const ${code}))`)))
+    rows[`proc_exit(${code}) of a guest`] = wasi.start(
+      instantiate(wasi, command(`(call $proc_exit (i32.const ${code}))`)),
+    )
   }
   for (const code of [0, 7, -1, 1.5, '7', null, undefined, true]) {
     const wasi = make()
     const _start = () => wasi.wasiImport.proc_exit(code)
     rows[`proc_exit(${typeof code} ${code}) of JavaScript`] = [wasi.start({ exports: { memory, _start } })]
   }
-  for (const start of ['unreachable', '(drop (i32.div_s (i32.const 1) (i32.const 0)))', '(drop (i32.load (i32.const -1)))', '(nop)']) {
+  for (const start of [
+    'unreachable',
+    '(drop (i32.div_s (i32.const 1) (i32.const 0)))',
+    '(drop (i32.load (i32.const -1)))',
+    '(nop)',
+  ]) {
     const wasi = make()
     const { threw, code, message } = outcome(() => ({ message: wasi.start(instantiate(wasi, command(start))) }))
     rows[start] = { threw, code, message }
   }
   for (const value of [undefined, null, 5, 'text', Symbol('own'), new RangeError('own')]) {
     const wasi = make()
-    rows[`throwing ${String(value)}`] = outcome(() => wasi.start({ exports: { memory, _start() { throw value } } })).threw
+    rows[`throwing ${String(value)}`] = outcome(() =>
+      wasi.start({
+        exports: {
+          memory,
+          _start() {
+            throw value
+          },
+        },
+      }),
+    ).threw
   }
 
   const [one, other] = [make(), make()]
@@ -34,7 +50,11 @@ export default async function (WASI, { make, outcome, script }) {
   outcome(() => early.wasiImport.proc_exit(9))
   rows['exit before start'] = early.start({ exports: { memory, _start() {} } })
   const swallowed = make()
-  const swallow = () => { try { swallowed.wasiImport.proc_exit(3) } catch {} }
+  const swallow = () => {
+    try {
+      swallowed.wasiImport.proc_exit(3)
+    } catch {}
+  }
   rows['exit that is swallowed'] = swallowed.start({ exports: { memory, _start: swallow } })
   rows['results of start and initialize'] = [
     make().start({ exports: { memory, _start: () => 5 } }),

@@ -8,14 +8,28 @@ const call = (one, name, ...args) => one.call[name](...args)
 export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
   const rows = {}
   const fresh = () => {
-    const one = guest({ preopens: { '/': tree({ 'in.txt': 'hello world', 'empty.txt': '', 'sub/x': 'x' }) } }, { memory: '8' })
+    const one = guest(
+      { preopens: { '/': tree({ 'in.txt': 'hello world', 'empty.txt': '', 'sub/x': 'x' }) } },
+      { memory: '8' },
+    )
     return { one, fd: one.open('in.txt', { rights: RIGHTS.FILE }) }
   }
 
   {
     const { one, fd } = fresh()
     rows.seek = [
-      [0n, 0], [5n, 0], [2n, 1], [-3n, 1], [-1n, 2], [0n, 2], [100n, 2], [-12n, 2], [-1n, 0], [-1000n, 1], [0n, 3], [0n, 255],
+      [0n, 0],
+      [5n, 0],
+      [2n, 1],
+      [-3n, 1],
+      [-1n, 2],
+      [0n, 2],
+      [100n, 2],
+      [-12n, 2],
+      [-1n, 0],
+      [-1000n, 1],
+      [0n, 3],
+      [0n, 255],
     ].map(([offset, whence]) => {
       const seek = ask(one, 'fd_seek', fd, offset, whence, 64)
       return [seek, one.u64(64), ask(one, 'fd_tell', fd, 72), one.u64(72)]
@@ -49,7 +63,10 @@ export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
     rows['pwrite leaves the offset'] = one.seek(fd, 0, 'CUR')
     rows['after the pwrites'] = one.read(fd, 100)
     rows['pread of a directory'] = call(one, 'fd_pread', 3, ...one.iovs(4), 0n, 64)
-    rows['pread and pwrite of nothing'] = ['fd_pread', 'fd_pwrite'].map((name) => [call(one, name, fd, 0, 0, 0n, 64), one.u32(64)])
+    rows['pread and pwrite of nothing'] = ['fd_pread', 'fd_pwrite'].map((name) => [
+      call(one, name, fd, 0, 0, 0n, 64),
+      one.u32(64),
+    ])
   }
 
   {
@@ -79,7 +96,11 @@ export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
     const one = guest({ stdin: input.fd, stdout: output.fd, stderr: output.fd })
     rows.stdin = [one.read(0, 4), one.read(0, 100), one.read(0)]
     rows.stdout = [one.write(1, 'out', 'put'), one.write(2, ' error'), output.text()]
-    rows['reading stdout of a file, writing stdin of a file'] = outcome(() => [one.read(1), one.write(0, '!'), input.text()])
+    rows['reading stdout of a file, writing stdin of a file'] = outcome(() => [
+      one.read(1),
+      one.write(0, '!'),
+      input.text(),
+    ])
   }
   return rows
 }

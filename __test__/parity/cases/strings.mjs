@@ -1,7 +1,21 @@
 // args and environ as they arrive in the guest's memory.
 
 const TEXTS = [
-  '', 'plain', ' ', '-', '=', 'a=b', '"quoted"', "it's", 'new\nline', 'é', '漢字', '🦀', '\ud800', '\udc00x', '\u0001',
+  '',
+  'plain',
+  ' ',
+  '-',
+  '=',
+  'a=b',
+  '"quoted"',
+  "it's",
+  'new\nline',
+  'é',
+  '漢字',
+  '🦀',
+  '\ud800',
+  '\udc00x',
+  '\u0001',
   'x'.repeat(5000),
 ]
 

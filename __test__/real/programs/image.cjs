@@ -11,7 +11,9 @@ async function main() {
   for (let i = 0; i < width * height; i++) pixels.writeUInt16LE(i, i * 4)
   const png = await Transformer.fromRgbaPixels(pixels, width, height).png()
   assert.equal(png.toString('latin1', 1, 4), 'PNG')
-  const scaled = await Promise.all(Array.from({ length: 8 }, (_, i) => new Transformer(png).resize(32 + i, 24).jpeg(80)))
+  const scaled = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => new Transformer(png).resize(32 + i, 24).jpeg(80)),
+  )
   for (const [i, jpeg] of scaled.entries()) {
     const metadata = await new Transformer(jpeg).metadata()
     assert.deepEqual([metadata.format, metadata.width, metadata.height], ['jpeg', 32 + i, 24])
