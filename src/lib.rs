@@ -38,4 +38,7 @@
 
 #[cfg(feature = "node")]
 mod node;
-pub mod wasi;
+#[macro_use]
+pub mod preview1;
+pub mod core;
+pub mod sys;

@@ -2,9 +2,9 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::errno::{Errno, Failure};
+use capwasi::core::guest::Wasi;
+use capwasi::preview1::abi::Attempt;
+use capwasi::sys::errno::{Errno, Failure};
 use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
 
 const SECOND: u64 = 1_000_000_000;

@@ -2,11 +2,11 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::clock::{Clocks, Source};
-use capwasi::wasi::errno::Failure;
-use capwasi::wasi::types::Clockid;
+use capwasi::core::clock::{Clocks, Source};
+use capwasi::core::guest::Wasi;
+use capwasi::preview1::abi::Attempt;
+use capwasi::preview1::types::Clockid;
+use capwasi::sys::errno::Failure;
 use common::{Guest, OUT, Tree};
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::errno::Errno;
-use capwasi::wasi::types::Rights;
+use capwasi::core::guest::Wasi;
+use capwasi::preview1::types::Rights;
+use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FD_SEEK, FD_TELL, FD_WRITE, FILE, Guest, OUT, Tree};
 
 #[test]

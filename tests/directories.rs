@@ -2,7 +2,7 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
+use capwasi::core::guest::Wasi;
 use common::{DIRECTORY, FD_READ, Guest, OUT, Tree};
 use std::collections::BTreeSet;
 use std::fs;
@@ -158,7 +158,7 @@ fn reading_directories_takes_no_descriptors() {
     let (tree, size) = numbered(10);
     let mut guest = Guest::in_tree(&tree);
     let fds: Vec<_> = (0..4095).map(|_| reopen(&mut guest)).collect();
-    assert_eq!(guest.try_open(0, ".", DIRECTORY, FD_READ), Err(capwasi::wasi::errno::Errno::Mfile));
+    assert_eq!(guest.try_open(0, ".", DIRECTORY, FD_READ), Err(capwasi::sys::errno::Errno::Mfile));
     for fd in fds {
         entry(&mut guest, fd, 5, size).unwrap();
     }

@@ -9,7 +9,7 @@ mod sandbox;
 
 use arbtest::arbitrary::{self, Unstructured};
 use arbtest::arbtest;
-use capwasi::wasi::Wasi;
+use capwasi::core::guest::Wasi;
 use common::{DIRECTORY, Guest, OUT, Tree};
 
 /// Runs plans of growing size. A seed that fails is printed.

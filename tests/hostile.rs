@@ -3,11 +3,11 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::{Attempt, Call, CoreType, MAX_PARAMS};
-use capwasi::wasi::errno::{Errno, Failure};
-use capwasi::wasi::memory::Memory;
-use capwasi::wasi::pipe::{End, Input, Kept, Output, Pipe};
+use capwasi::core::guest::Wasi;
+use capwasi::core::memory::Memory;
+use capwasi::core::pipe::{End, Input, Kept, Output, Pipe};
+use capwasi::preview1::abi::{Attempt, Call, CoreType, MAX_PARAMS};
+use capwasi::sys::errno::{Errno, Failure};
 use common::{CREAT, FILE, Function, Functions, Guest, Tree};
 use std::path::Path;
 use std::sync::Arc;

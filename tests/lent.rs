@@ -3,8 +3,8 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::errno::Errno;
+use capwasi::core::guest::Wasi;
+use capwasi::sys::errno::Errno;
 use common::{FD_READ, FD_SEEK, FD_WRITE, Guest, OUT, Tree};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};

@@ -2,9 +2,9 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::errno::Errno;
-use capwasi::wasi::limits::Limit;
+use capwasi::core::guest::Wasi;
+use capwasi::core::limits::Limit;
+use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -155,7 +155,7 @@ fn more_buffers_than_a_system_call_takes_are_cut_at_the_same_byte() {
 #[cfg(unix)]
 #[test]
 fn what_a_pipe_has_no_room_for_is_not_counted() {
-    use capwasi::wasi::abi::Attempt;
+    use capwasi::preview1::abi::Attempt;
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let (mut reader, pipe) = std::io::pipe().unwrap();

@@ -2,11 +2,11 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::errno::{Errno, Failure};
-use capwasi::wasi::pipe::{Ask, End, Input, Kept, Output, Pipe, Request};
-use capwasi::wasi::table::Descriptor;
+use capwasi::core::guest::Wasi;
+use capwasi::core::pipe::{Ask, End, Input, Kept, Output, Pipe, Request};
+use capwasi::core::table::Descriptor;
+use capwasi::preview1::abi::Attempt;
+use capwasi::sys::errno::{Errno, Failure};
 use common::{Guest, OUT};
 use std::sync::Arc;
 

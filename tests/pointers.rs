@@ -3,7 +3,7 @@
 
 mod common;
 
-use capwasi::wasi::errno::Errno;
+use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FILE, Guest, OUT, TRUNC, Tree};
 
 /// A directory, and a guest with it as descriptor 0 and `file` in it open as 1.

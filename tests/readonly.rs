@@ -2,8 +2,9 @@
 
 mod common;
 
-use capwasi::wasi::errno::Errno;
-use capwasi::wasi::{Wasi, sys};
+use capwasi::core::guest::Wasi;
+use capwasi::sys;
+use capwasi::sys::errno::Errno;
 use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
 
 const FILES: &[(&str, &str)] = &[("file", "text"), ("empty/", ""), ("sub/inner", "inside")];

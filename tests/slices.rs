@@ -2,8 +2,8 @@
 
 mod common;
 
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::errno::Failure;
+use capwasi::preview1::abi::Attempt;
+use capwasi::sys::errno::Failure;
 use common::{CREAT, DIRECTORY, FD_READ, FILE, Guest, OUT, Tree};
 use std::fs;
 
@@ -93,7 +93,7 @@ fn a_lent_file_is_read_whole_however_long_it_is() {
     use std::os::fd::AsRawFd;
     let (tree, ..) = fixture();
     let file = fs::File::open(tree.path().join("file")).unwrap();
-    let mut wasi = capwasi::wasi::Wasi::default();
+    let mut wasi = capwasi::core::guest::Wasi::default();
     wasi.add_stdio(file.as_raw_fd()).unwrap();
     let mut guest = Guest::new(wasi);
     guest.bytes = vec![0; (48 * MIB) as usize];
@@ -108,14 +108,14 @@ fn a_lent_file_is_read_whole_however_long_it_is() {
 fn an_allocation_of_more_than_256_mib_pauses_and_its_range_is_charged_once() {
     use std::sync::atomic::AtomicU64;
     let tree = Tree::new(&[]);
-    let mut wasi = capwasi::wasi::Wasi::default();
+    let mut wasi = capwasi::core::guest::Wasi::default();
     wasi.limits.written_bytes = Some(AtomicU64::new(700 * MIB));
     wasi.add_preopen(b"/", tree.path()).unwrap();
     let mut guest = Guest::new(wasi);
     let fd = guest.open("file", CREAT, FILE);
     assert_eq!(pauses(&mut guest, "fd_allocate", &[fd, 5, 600 * MIB]), 2);
     assert_eq!(fs::metadata(tree.path().join("file")).unwrap().len(), 600 * MIB + 5);
-    assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::wasi::errno::Errno::Dquot));
+    assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::sys::errno::Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 100 * MIB]);
     // A right that is taken away meanwhile does not lose what is charged.
     let args = [fd, 0, 300 * MIB];

@@ -2,10 +2,10 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::{Attempt, Call, MAX_PARAMS};
-use capwasi::wasi::errno::{Errno, Failure};
-use capwasi::wasi::memory::Memory;
+use capwasi::core::guest::Wasi;
+use capwasi::core::memory::Memory;
+use capwasi::preview1::abi::{Attempt, Call, MAX_PARAMS};
+use capwasi::sys::errno::{Errno, Failure};
 use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};

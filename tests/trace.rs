@@ -1,10 +1,10 @@
 //! Calls as text: what each type shows, and that no guest can make a line long or have it read what is not there.
 
-use capwasi::wasi::abi::{CoreArgs, MAX_PARAMS, Signature};
-use capwasi::wasi::errno::Errno;
-use capwasi::wasi::memory::Memory;
-use capwasi::wasi::trace::{Shape, Shown};
-use capwasi::wasi::{Import, Visitor, preview1, unstable};
+use capwasi::core::guest::{Import, Visitor, preview1, unstable};
+use capwasi::core::memory::Memory;
+use capwasi::preview1::abi::{CoreArgs, MAX_PARAMS, Signature};
+use capwasi::preview1::trace::{Shape, Shown};
+use capwasi::sys::errno::Errno;
 use std::time::Duration;
 
 /// The functions of a table, in its order.

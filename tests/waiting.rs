@@ -3,9 +3,9 @@
 
 mod common;
 
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::Attempt;
-use capwasi::wasi::errno::{Errno, Failure};
+use capwasi::core::guest::Wasi;
+use capwasi::preview1::abi::Attempt;
+use capwasi::sys::errno::{Errno, Failure};
 use common::{Guest, NONBLOCK, OUT, Tree};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -4,14 +4,14 @@
 mod common;
 
 use bitflags::Flags;
-use capwasi::wasi::abi::CoreType;
-use capwasi::wasi::errno::Errno;
-use capwasi::wasi::snapshot;
-use capwasi::wasi::types::{
+use capwasi::preview1::abi::CoreType;
+use capwasi::preview1::snapshot0;
+use capwasi::preview1::types::{
     self, Advice, Clockid, Dirent, Event, Eventrwflags, Eventtype, Fd, Fdflags, Fdstat, Filestat, Filetype,
     Fstflags, Iovec, Load, Lookupflags, Oflags, Prestat, Riflags, Rights, Roflags, Sdflags, Store,
     Subclockflags, Subscription, Whence,
 };
+use capwasi::sys::errno::Errno;
 use common::Functions;
 use std::collections::BTreeMap;
 use std::fmt::Debug;

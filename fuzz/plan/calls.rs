@@ -4,10 +4,10 @@
 
 use crate::arbitrary::{Result, Unstructured};
 use crate::common::{CREAT, FILE, Function, Functions, Guest, Tree};
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
-use capwasi::wasi::errno::Failure;
-use capwasi::wasi::memory::Memory;
+use capwasi::core::guest::Wasi;
+use capwasi::core::memory::Memory;
+use capwasi::preview1::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
+use capwasi::sys::errno::Failure;
 use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, LazyLock};

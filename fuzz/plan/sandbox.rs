@@ -6,8 +6,8 @@ mod outside;
 
 use crate::arbitrary::{Result, Unstructured};
 use crate::common::{FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
-use capwasi::wasi::Wasi;
-use capwasi::wasi::abi::Attempt;
+use capwasi::core::guest::Wasi;
+use capwasi::preview1::abi::Attempt;
 use outside::Outside;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, symlink};

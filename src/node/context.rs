@@ -5,8 +5,8 @@ use super::frame::Frame;
 use super::imports;
 use super::memory::{MemoryView, WeakRef};
 use super::options::Permissions;
-use crate::wasi::Wasi;
-use crate::wasi::trace::Shown;
+use crate::core::guest::Wasi;
+use crate::preview1::trace::Shown;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
@@ -44,7 +44,7 @@ pub struct Instance {
     pub wasi: Arc<Wasi>,
     /// The memory bound last, `None` before `start`.
     pub memory: RefCell<Option<MemoryView>>,
-    /// An array of the embedder's functions, by [`End`](crate::wasi::pipe::End); prelude.js keeps it alive.
+    /// An array of the embedder's functions, by [`End`](crate::core::pipe::End); prelude.js keeps it alive.
     pub functions: RefCell<Option<WeakRef>>,
     /// The option that standard input comes from, for messages.
     pub input_option: &'static str,
@@ -184,7 +184,7 @@ impl Context {
             stdio: OnceCell::new(),
             permissions: Permissions::capture(&env)?,
         });
-        let make: Unknown<'_> = env.run_script(include_str!("prelude.js"))?;
+        let make: Unknown<'_> = env.run_script(include_str!("../../lib/wasi.js"))?;
         let prelude = call(&env, make.raw(), None, &[imports::functions(&context)?.raw()])?;
         let prelude = Object::from_raw(env.raw(), prelude);
         let shape: Unknown<'_> = prelude.get_named_property_unchecked("shape")?;
@@ -227,7 +227,7 @@ impl Context {
     /// What stdio.js makes, evaluated when it is first needed.
     pub fn stdio(&self) -> Result<Object<'_>> {
         let stdio = self.stdio.get_or_try_init(|| {
-            let make: Unknown<'_> = self.env.run_script(include_str!("stdio.js"))?;
+            let make: Unknown<'_> = self.env.run_script(include_str!("../../lib/stdio.js"))?;
             StrongRef::new(&self.env, call(&self.env, make.raw(), None, &[])?)
         })?;
         Ok(Object::from_raw(self.env.raw(), stdio.get(&self.env)?))

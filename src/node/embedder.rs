@@ -3,10 +3,10 @@
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::options::nanoseconds;
-use crate::wasi::errno::Errno;
-use crate::wasi::pipe::{Ask, End, Pipe, Request};
-use crate::wasi::table::Descriptor;
-use crate::wasi::types::{Clockid, Timestamp};
+use crate::core::pipe::{Ask, End, Pipe, Request};
+use crate::core::table::Descriptor;
+use crate::preview1::types::{Clockid, Timestamp};
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;

@@ -1,7 +1,7 @@
 //! Errors as Node makes them: a class, a `code`, a message that names the option and shows what was received.
 
 use super::context::{Context, call};
-use crate::wasi::errno::Errno;
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Error, Result, Status, ValueType, sys};
 use std::ptr;

@@ -4,7 +4,7 @@
 //! have put other things in the place of `ArrayBuffer` and its like before this was loaded have what goes through it.
 
 use super::context::StrongRef;
-use crate::wasi::abi::{CoreArgs, CoreType, MAX_PARAMS};
+use crate::preview1::abi::{CoreArgs, CoreType, MAX_PARAMS};
 use napi::{Env, Result, sys};
 use std::cell::Cell;
 use std::ptr;

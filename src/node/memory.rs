@@ -2,7 +2,7 @@
 //! there, the functions that the guest calls see by themselves (imports.rs, prelude.js), for next to nothing.
 
 use super::context::{Context, call};
-use crate::wasi::memory::Memory;
+use crate::core::memory::Memory;
 use napi::{Env, Result, sys};
 use std::ptr;
 

@@ -18,11 +18,11 @@ use self::sockets::Socket;
 use self::stdio::Stdio;
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
-use crate::wasi::clock::Clocks;
-use crate::wasi::errno::Errno;
-use crate::wasi::limits::Limits;
-use crate::wasi::trace::Shown;
-use crate::wasi::{Wasi, preview1, unstable};
+use crate::core::clock::Clocks;
+use crate::core::guest::{Wasi, preview1, unstable};
+use crate::core::limits::Limits;
+use crate::preview1::trace::Shown;
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, KeyCollectionMode, KeyConversion, KeyFilter, Result, ValueType, sys};
 
@@ -60,7 +60,7 @@ pub struct Options<'env> {
     pub version: Version,
     pub wasi: Wasi,
     pub return_on_exit: bool,
-    /// The embedder's functions by [`End`](crate::wasi::pipe::End), if there are any.
+    /// The embedder's functions by [`End`](crate::core::pipe::End), if there are any.
     pub functions: Option<Object<'env>>,
     /// The option that standard input comes from.
     pub input_option: &'static str,
@@ -258,7 +258,7 @@ fn grouped(number: &str) -> String {
     grouped
 }
 
-/// The embedder's functions, in an array by [`End`](crate::wasi::pipe::End), if there are any.
+/// The embedder's functions, in an array by [`End`](crate::core::pipe::End), if there are any.
 fn functions<'env>(
     env: &'env Env,
     stdio: &[Stdio<'env>; 3],
@@ -298,8 +298,7 @@ fn build(
     sockets: &[Socket],
     limits: Limits,
 ) -> Result<Wasi> {
-    let mut wasi = Wasi::default();
-    wasi.limits = limits;
+    let mut wasi = Wasi { limits, ..Wasi::default() };
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
         wasi.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;

@@ -3,12 +3,12 @@
 
 use super::context::{Context, Instance};
 use super::imports::{Values, function, guarded, instance, renew, values, wait_until};
-use crate::wasi::abi::{CoreArgs, MAX_PARAMS};
-use crate::wasi::io::Stream;
-use crate::wasi::memory::Memory;
-use crate::wasi::poll::Interest;
-use crate::wasi::sys::{Buffer, host_stream, poll, writev, writev_nowait};
-use crate::wasi::trace::{Shape, Shown};
+use crate::core::memory::Memory;
+use crate::core::stream::Stream;
+use crate::preview1::abi::{CoreArgs, MAX_PARAMS};
+use crate::preview1::poll::Interest;
+use crate::preview1::trace::{Shape, Shown};
+use crate::sys::{Buffer, host_stream, poll, writev, writev_nowait};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use std::io::ErrorKind;

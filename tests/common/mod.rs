@@ -1,11 +1,11 @@
 //! What the tests share: directories of their own, and guests that are nothing but a memory.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use capwasi::wasi::abi::{Attempt, Call, CoreArgs, MAX_PARAMS, Signature};
-use capwasi::wasi::errno::{Errno, Failure};
-use capwasi::wasi::memory::Memory;
-use capwasi::wasi::poll::Wait;
-use capwasi::wasi::{Import, Visitor, Wasi, preview1, unstable};
+use capwasi::core::guest::{Import, Visitor, Wasi, preview1, unstable};
+use capwasi::core::memory::Memory;
+use capwasi::preview1::abi::{Attempt, Call, CoreArgs, MAX_PARAMS, Signature};
+use capwasi::preview1::poll::Wait;
+use capwasi::sys::errno::{Errno, Failure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

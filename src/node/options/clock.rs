@@ -1,9 +1,9 @@
 //! `options.clock`: clocks of the embedder's.
 
 use super::{get, object, out_of_range, refuse_others};
+use crate::core::clock::Source;
 use crate::node::error::invalid_type;
-use crate::wasi::clock::Source;
-use crate::wasi::types::Timestamp;
+use crate::preview1::types::Timestamp;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 

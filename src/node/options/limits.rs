@@ -1,8 +1,8 @@
 //! `options.limits`: what the guest may use up.
 
 use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
+use crate::core::limits::Limits;
 use crate::node::error::invalid_type;
-use crate::wasi::limits::Limits;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::sync::atomic::AtomicU64;

@@ -4,7 +4,7 @@ use super::preopens::{Place, Preopen};
 use super::sockets::Socket;
 use crate::node::context::{StrongRef, call};
 use crate::node::error::{self, Class};
-use crate::wasi::sys;
+use crate::sys;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::path::{Component, MAIN_SEPARATOR_STR, Path, PathBuf};

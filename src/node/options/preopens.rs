@@ -1,10 +1,10 @@
 //! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
 
 use super::{bool_or, descriptor, entries, get, refuse_others};
+use crate::core::guest::Wasi;
 use crate::node::context::Context;
 use crate::node::error::{self, Class, invalid_type, null_byte, quote};
-use crate::wasi::Wasi;
-use crate::wasi::sys;
+use crate::sys;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! `options.random`: random bytes that a seed determines.
 
 use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
+use crate::core::random::Seeded;
 use crate::node::error::invalid_type;
-use crate::wasi::random::Seeded;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 

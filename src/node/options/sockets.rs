@@ -1,9 +1,9 @@
 //! `options.sockets`: sockets on which the guest may accept connections.
 
 use super::{get, integer};
+use crate::core::guest::Wasi;
 use crate::node::error::{self, Class, invalid_type, quote};
-use crate::wasi::Wasi;
-use crate::wasi::errno::Errno;
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::net::SocketAddr;

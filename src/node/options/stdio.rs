@@ -1,12 +1,12 @@
 //! `stdin`, `stdout` and `stderr`: a descriptor of the host's, or what the embedder gives and takes itself.
 
 use super::descriptor;
+use crate::core::guest::Wasi;
+use crate::core::pipe::{End, Input, Kept, Output, Pipe};
 use crate::node::context::{Context, call};
 use crate::node::embedder::bytes_of;
 use crate::node::error::{self, Class};
-use crate::wasi::Wasi;
-use crate::wasi::errno::Errno;
-use crate::wasi::pipe::{End, Input, Kept, Output, Pipe};
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use std::sync::Arc;

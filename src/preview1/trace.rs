@@ -1,0 +1,409 @@
+//! Calls as text, in the manner of strace: `fd_write(1, ["hello\n"]) = 6 <0.000041>`. Each type of an argument or a
+//! result says how it is shown, once, as a [`Shape`]; one formatter reads the shapes of all functions. Nothing here
+//! changes anything, and whatever the guest passed, a line stays short.
+
+use crate::core::clock::Told;
+use crate::core::memory::{List, Memory, Out, Ptr};
+use crate::core::table::Entry;
+use crate::preview1::abi::{Attempt, CoreArgs, Never, Transferred};
+use crate::preview1::layout::Load;
+use crate::preview1::snapshot0;
+use crate::preview1::types::{Clockid, Event, Eventtype, Fd, Iovec, Subclockflags, Subscription};
+use crate::sys::errno::{Errno, Result};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a value is shown. A size is that in guest memory, where results are read; names are one after the other, as are
+/// the numbers or bits that they stand for, from the first on.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Not at all: it is none of the guest's.
+    Nothing,
+    /// A number of so many bytes.
+    Unsigned(u8),
+    /// A number of 8 bytes, with its sign.
+    Signed,
+    /// An address.
+    Pointer,
+    /// The name that a number stands for.
+    Enumeration(u8, u8, &'static str),
+    /// The names of the bits that are set.
+    Flags(u8, u8, &'static str),
+    /// The fields that lie one after the other.
+    Record(&'static [Field]),
+    /// Two results, through two pointers.
+    Pair(&'static Shape, &'static Shape),
+    /// A string.
+    Path,
+    /// Where bytes are to go, and how many.
+    Room,
+    /// What buffers hold.
+    Data,
+    /// The sizes of buffers that are to be filled.
+    Buffers,
+    /// What `poll_oneoff` waits for, each read by this function.
+    Subscriptions(fn(Memory, u32, u32) -> Result<Subscription>),
+}
+
+/// A field of a record.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is in the record, in bytes.
+    pub offset: u32,
+    /// What it is.
+    pub shape: &'static Shape,
+}
+
+/// Something that can be shown.
+pub trait Show {
+    /// How.
+    const SHAPE: Shape;
+}
+
+/// How the calls of one function are shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// Its arguments.
+    pub args: &'static [Shape],
+    /// What it returns besides an errno.
+    pub result: Shape,
+}
+
+impl Shape {
+    /// How many core values an argument is made of.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        match self {
+            Shape::Nothing => 0,
+            Shape::Path | Shape::Room | Shape::Data | Shape::Buffers => 2,
+            _ => 1,
+        }
+    }
+
+    /// How many pointers lead to a result.
+    #[must_use]
+    pub const fn pointers(&self) -> usize {
+        match self {
+            Shape::Nothing => 0,
+            Shape::Pair(..) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// The first of some numbers, which must be one after the other.
+pub(crate) const fn first_of(numbers: &[u32]) -> u8 {
+    let mut at = 0;
+    while at < numbers.len() {
+        assert!(numbers[at] == numbers[0] + at as u32);
+        at += 1;
+    }
+    numbers[0] as u8
+}
+
+/// Bytes of a string that are shown.
+const MAX_STRING: usize = 32;
+/// Bytes of a path that are shown: as many as one can have.
+const MAX_PATH: usize = 4096;
+/// Elements of a list that are shown.
+const MAX_ELEMENTS: u32 = 8;
+
+impl Shown {
+    /// `(1, ["hello\n"])`; without core values, because one was no number, nothing is known.
+    #[must_use]
+    pub fn call(&self, memory: Memory, core: Option<&CoreArgs>) -> String {
+        let mut line = Line { text: "(".to_owned(), memory };
+        match core {
+            Some(core) => line.arguments(self.args, core),
+            None => line.text.push('?'),
+        }
+        line.text.push(')');
+        line.text
+    }
+
+    /// ` = 6 <0.000041>`; without an errno, because the call did not return, ` = ? <0.000041>`.
+    #[must_use]
+    pub fn result(
+        &self,
+        memory: Memory,
+        core: Option<&CoreArgs>,
+        errno: Option<u32>,
+        elapsed: Duration,
+    ) -> String {
+        let mut line = Line { text: " = ".to_owned(), memory };
+        match (errno, core) {
+            (Some(0), Some(core)) => {
+                let taken: usize = self.args.iter().map(Shape::width).sum();
+                line.result(&self.result, &core[taken..]);
+            }
+            (Some(errno), _) => match Errno::from_number(errno.into()) {
+                Some(errno) => line.text.push_str(&errno.name()),
+                None => line.number(errno.into()),
+            },
+            (None, _) => line.text.push('?'),
+        }
+        line.put(format_args!(" <{}.{:06}>", elapsed.as_secs(), elapsed.subsec_micros()));
+        line.text
+    }
+}
+
+/// A line in the making.
+struct Line {
+    text: String,
+    memory: Memory,
+}
+
+impl Line {
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        // A string takes whatever is written to it.
+        let _ = self.text.write_fmt(text);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.put(format_args!("{number}"));
+    }
+
+    fn address(&mut self, address: u64) {
+        self.put(format_args!("{address:#x}"));
+    }
+
+    fn arguments(&mut self, args: &[Shape], core: &CoreArgs) {
+        let (mut rest, mut separator) = (&core[..], "");
+        for shape in args {
+            let (own, others) = rest.split_at(shape.width());
+            if !own.is_empty() {
+                self.text.push_str(separator);
+                self.argument(shape, own, others);
+                separator = ", ";
+            }
+            rest = others;
+        }
+    }
+
+    /// `next` are the core values after its own.
+    fn argument(&mut self, shape: &Shape, core: &[u64], next: &[u64]) {
+        let ptr = core[0] as u32;
+        match *shape {
+            Shape::Path => self.string(ptr, core[1] as u32, MAX_PATH),
+            Shape::Room => self.put(format_args!("{ptr:#x}, {}", core[1])),
+            Shape::Data => self.iovs(core, |line, it| line.string(it.buf, it.buf_len, MAX_STRING)),
+            Shape::Buffers => self.iovs(core, |line, it| line.number(it.buf_len.into())),
+            // The pointer to the events comes between these and their number.
+            Shape::Subscriptions(load) => {
+                let load = |line: &Self, index| load(line.memory, ptr, index);
+                self.list(ptr, next[1] as u32, load, |line, it| line.subscription(&it));
+            }
+            _ => self.value(shape, core[0]),
+        }
+    }
+
+    /// What the pointers of a result point at.
+    fn result(&mut self, shape: &Shape, core: &[u64]) {
+        match *shape {
+            Shape::Nothing => self.number(0),
+            Shape::Pair(first, second) => {
+                self.text.push('(');
+                self.stored(first, core[0] as u32);
+                self.text.push_str(", ");
+                self.stored(second, core[1] as u32);
+                self.text.push(')');
+            }
+            _ => self.stored(shape, core[0] as u32),
+        }
+    }
+
+    /// What lies in guest memory.
+    fn stored(&mut self, shape: &Shape, ptr: u32) {
+        let size = match *shape {
+            Shape::Record(fields) => return self.record(fields, ptr),
+            Shape::Unsigned(size) | Shape::Enumeration(size, ..) | Shape::Flags(size, ..) => size,
+            _ => 8,
+        };
+        let mut bytes = [0; 8];
+        match self.memory.read(ptr, &mut bytes[..size.into()]) {
+            Ok(()) => self.value(shape, u64::from_le_bytes(bytes)),
+            Err(_) => self.address(ptr.into()),
+        }
+    }
+
+    fn record(&mut self, fields: &[Field], ptr: u32) {
+        for (at, field) in fields.iter().enumerate() {
+            self.put(format_args!("{}{}=", if at == 0 { "{" } else { ", " }, field.name));
+            self.stored(field.shape, ptr.saturating_add(field.offset));
+        }
+        self.text.push('}');
+    }
+
+    fn value(&mut self, shape: &Shape, value: u64) {
+        match *shape {
+            Shape::Signed => self.put(format_args!("{}", value.cast_signed())),
+            Shape::Pointer => self.address(value),
+            Shape::Enumeration(_, first, names) => {
+                let at = value.checked_sub(first.into()).and_then(|at| usize::try_from(at).ok());
+                match at.and_then(|at| names.split_whitespace().nth(at)) {
+                    Some(name) => self.name(name),
+                    None => self.number(value),
+                }
+            }
+            Shape::Flags(_, first, names) => self.flags(first, names, value),
+            _ => self.number(value),
+        }
+    }
+
+    /// `RegularFile` as `REGULAR_FILE`.
+    fn name(&mut self, name: &str) {
+        for (at, char) in name.char_indices() {
+            if at > 0 && char.is_ascii_uppercase() {
+                self.text.push('_');
+            }
+            self.text.push(char.to_ascii_uppercase());
+        }
+    }
+
+    /// `CREAT|TRUNC`. Of a large set that is nearly full, what is missing: `~(FD_WRITE|FD_ALLOCATE)`.
+    fn flags(&mut self, first: u8, names: &str, bits: u64) {
+        let count = names.split_whitespace().count() as u32;
+        let known = ((1 << count) - 1) << first;
+        let missing = known & !bits;
+        if count > 8 && bits & !known == 0 && missing.count_ones() < count / 2 {
+            self.text.push_str(if missing == 0 { "~" } else { "~(" });
+            self.bits(first, names, missing);
+            self.text.push_str(if missing == 0 { "" } else { ")" });
+        } else {
+            self.bits(first, names, bits);
+        }
+    }
+
+    fn bits(&mut self, first: u8, names: &str, mut bits: u64) {
+        let mut separator = "";
+        for (at, name) in (first..).zip(names.split_whitespace()) {
+            if bits & 1 << at != 0 {
+                bits ^= 1 << at;
+                self.text.push_str(separator);
+                self.text.push_str(name);
+                separator = "|";
+            }
+        }
+        match bits {
+            0 if separator.is_empty() => self.text.push('0'),
+            0 => {}
+            _ => self.put(format_args!("{separator}{bits:#x}")),
+        }
+    }
+
+    /// The first bytes of a string, quoted.
+    fn string(&mut self, ptr: u32, len: u32, max: usize) {
+        let mut bytes = vec![0; max.min(len as usize)];
+        let there = self.memory.check(ptr, len.into()).and_then(|()| self.memory.read(ptr, &mut bytes));
+        if len > 0 && there.is_err() {
+            return self.address(ptr.into());
+        }
+        self.text.push('"');
+        for (at, &byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' => self.text.push_str("\\n"),
+                b'\t' => self.text.push_str("\\t"),
+                b'\r' => self.text.push_str("\\r"),
+                0x0b => self.text.push_str("\\v"),
+                0x0c => self.text.push_str("\\f"),
+                b'"' | b'\\' => self.text.extend(['\\', byte.into()]),
+                b' '..=b'~' => self.text.push(byte.into()),
+                // In as few octal digits as the next character leaves clear.
+                _ if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
+                    self.put(format_args!("\\{byte:03o}"));
+                }
+                _ => self.put(format_args!("\\{byte:o}")),
+            }
+        }
+        self.text.push_str(if len as usize > max { "\"..." } else { "\"" });
+    }
+
+    fn iovs(&mut self, core: &[u64], show: fn(&mut Self, Iovec)) {
+        let iovs = List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 };
+        self.list(iovs.ptr.0, iovs.len, |line, index| line.memory.load_at(iovs, index), show);
+    }
+
+    /// The first elements of a list; where it starts, if they are not there.
+    fn list<T>(
+        &mut self,
+        ptr: u32,
+        len: u32,
+        load: impl Fn(&Self, u32) -> Result<T>,
+        show: fn(&mut Self, T),
+    ) {
+        let start = self.text.len();
+        self.text.push('[');
+        for index in 0..len.min(MAX_ELEMENTS) {
+            self.text.push_str(if index == 0 { "" } else { ", " });
+            let Ok(element) = load(self, index) else {
+                self.text.truncate(start);
+                return self.address(ptr.into());
+            };
+            show(self, element);
+        }
+        self.text.push_str(if len > MAX_ELEMENTS { ", ...]" } else { "]" });
+    }
+
+    /// `{userdata=7, CLOCK, MONOTONIC, 1000000, ABSTIME}`, `{userdata=8, FD_READ, 0}`
+    fn subscription(&mut self, it: &Subscription) {
+        self.put(format_args!("{{userdata={}, ", it.userdata));
+        self.value(&Eventtype::SHAPE, it.tag.into());
+        self.text.push_str(", ");
+        if it.tag == Eventtype::Clock as u8 {
+            self.value(&Clockid::SHAPE, it.clock_id.into());
+            self.put(format_args!(", {}, ", it.timeout));
+            self.value(&Subclockflags::SHAPE, it.flags.into());
+        } else {
+            self.number(it.fd.into());
+        }
+        self.text.push('}');
+    }
+}
+
+macro_rules! shown {
+    ($($type:ty: $shape:expr;)*) => {$(
+        impl Show for $type {
+            const SHAPE: Shape = $shape;
+        }
+    )*};
+}
+shown! {
+    (): Shape::Nothing;
+    Never: Shape::Nothing;
+    Memory: Shape::Nothing;
+    Attempt: Shape::Nothing;
+    Transferred: Shape::Nothing;
+    Told: Shape::Nothing;
+    u8: Shape::Unsigned(1);
+    u16: Shape::Unsigned(2);
+    u32: Shape::Unsigned(4);
+    u64: Shape::Unsigned(8);
+    i64: Shape::Signed;
+    Fd: Shape::Unsigned(4);
+    Arc<Entry>: Shape::Unsigned(4);
+    Ptr<u8>: Shape::Pointer;
+    Ptr<u32>: Shape::Pointer;
+    Ptr<Event>: Shape::Pointer;
+    Ptr<Subscription>: Shape::Subscriptions(subscription_at::<Subscription>);
+    Ptr<snapshot0::Subscription>: Shape::Subscriptions(subscription_at::<snapshot0::Subscription>);
+    List<u8>: Shape::Path;
+    List<Iovec>: Shape::Data;
+    Out<List<u8>>: Shape::Room;
+    Out<List<Iovec>>: Shape::Buffers;
+}
+
+impl<A: Show, B: Show> Show for (A, B) {
+    const SHAPE: Shape = Shape::Pair(&A::SHAPE, &B::SHAPE);
+}
+
+fn subscription_at<T: Load + Into<Subscription>>(
+    memory: Memory,
+    ptr: u32,
+    index: u32,
+) -> Result<Subscription> {
+    let len = index.saturating_add(1);
+    memory.load_at(List { ptr: Ptr::<T>::new(ptr), len }, index).map(Into::into)
+}

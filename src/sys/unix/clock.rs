@@ -1,0 +1,32 @@
+//! Clocks.
+
+use crate::preview1::types::{Clockid, Timestamp};
+use std::io::Result;
+
+fn clock(clock: Clockid) -> rustix::time::ClockId {
+    match clock {
+        Clockid::Realtime => rustix::time::ClockId::Realtime,
+        Clockid::Monotonic => rustix::time::ClockId::Monotonic,
+        Clockid::ProcessCputimeId => rustix::time::ClockId::ProcessCPUTime,
+        Clockid::ThreadCputimeId => rustix::time::ClockId::ThreadCPUTime,
+    }
+}
+
+fn nanoseconds(time: rustix::time::Timespec) -> Timestamp {
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// Time of a clock.
+pub fn clock_time(id: Clockid) -> Result<Timestamp> {
+    Ok(nanoseconds(rustix::time::clock_gettime(clock(id))))
+}
+
+/// Resolution of a clock.
+pub fn clock_resolution(id: Clockid) -> Result<Timestamp> {
+    Ok(nanoseconds(rustix::time::clock_getres(clock(id))))
+}
+
+/// Time of the monotonic clock.
+pub fn monotonic_now() -> Timestamp {
+    nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+}

@@ -1,0 +1,195 @@
+//! Files that are open: positions, sizes, attributes and times.
+
+use super::{Handle, check, clock, error, file_type, is, net, require_disk};
+use crate::preview1::fd::NewTime;
+use crate::preview1::types::{Advice, Filedelta, Filesize, Filestat, Filetype, Whence};
+use std::fs::File;
+use std::io::{Error, Result};
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle};
+use std::ptr;
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_SEEK_ON_DEVICE, FILETIME, INVALID_HANDLE_VALUE,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
+    FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_BEGIN, FILE_CURRENT, FILE_END, FILE_END_OF_FILE_INFO,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_TYPE_CHAR,
+    FILE_TYPE_DISK, FILE_WRITE_ATTRIBUTES, FileAttributeTagInfo, FileBasicInfo, FileEndOfFileInfo,
+    FlushFileBuffers, GetFileInformationByHandle, GetFileInformationByHandleEx, ReOpenFile,
+    SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
+};
+
+/// Moves the system's own position.
+pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+    require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
+    let method = match whence {
+        Whence::Set => FILE_BEGIN,
+        Whence::Cur => FILE_CURRENT,
+        Whence::End => FILE_END,
+    };
+    let mut position = 0;
+    // SAFETY: an open handle and a place for the position.
+    check(unsafe { SetFilePointerEx(handle.as_raw_handle(), offset, &raw mut position, method) })?;
+    Ok(position.cast_unsigned())
+}
+
+/// Stores data on the disk.
+pub fn datasync(handle: Handle<'_>) -> Result<()> {
+    sync(handle)
+}
+
+/// Stores data and metadata on the disk. What is open for reading only has nothing to store, but Windows
+/// refuses it; and of a pipe it would wait for the reader.
+pub fn sync(handle: Handle<'_>) -> Result<()> {
+    require_disk(handle, ERROR_INVALID_PARAMETER)?;
+    // SAFETY: takes an open handle only.
+    match check(unsafe { FlushFileBuffers(handle.as_raw_handle()) }) {
+        Err(error) if is(&error, ERROR_ACCESS_DENIED) => Ok(()),
+        result => result,
+    }
+}
+
+/// Cuts or extends a file.
+pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
+    let size = Filedelta::try_from(size).map_err(|_| error(ERROR_INVALID_PARAMETER))?;
+    require_disk(handle, ERROR_INVALID_PARAMETER)?;
+    let info = FILE_END_OF_FILE_INFO { EndOfFile: size };
+    let len = size_of_val(&info) as u32;
+    // SAFETY: the structure that this class of information is given in.
+    check(unsafe {
+        SetFileInformationByHandle(handle.as_raw_handle(), FileEndOfFileInfo, (&raw const info).cast(), len)
+    })
+}
+
+/// Makes room for a range of a file: Windows can only extend it, which does allocate.
+pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    check_allocate(handle, offset, len)?;
+    let end = offset + len;
+    if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
+}
+
+/// What keeps room from being made for a range, besides that there is none.
+pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
+    let end = offset.checked_add(len).filter(|_| len > 0);
+    end.ok_or_else(|| error(ERROR_INVALID_PARAMETER))
+        .and_then(|_| require_disk(handle, ERROR_INVALID_PARAMETER))
+}
+
+/// Says how a range will be used: advice that Windows takes only when a file is opened, and that may be
+/// ignored.
+pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> {
+    Ok(())
+}
+
+/// Makes writes append or not: `appendv` does so anyway.
+pub fn set_append(_: Handle<'_>, _: bool) -> Result<()> {
+    Ok(())
+}
+
+/// Information of one class about something open.
+fn information<T: Default>(handle: Handle<'_>, class: i32) -> Result<T> {
+    let mut info = T::default();
+    let len = size_of::<T>() as u32;
+    // SAFETY: `T` is the structure of this class; those used here are plain numbers.
+    check(unsafe {
+        GetFileInformationByHandleEx(handle.as_raw_handle(), class, (&raw mut info).cast(), len)
+    })?;
+    Ok(info)
+}
+
+/// Kind of a file, by its attributes and the tag of its reparse point. Tags that stand for another named
+/// entity are links: symbolic ones and mount points.
+pub(super) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
+    const NAME_SURROGATE: u32 = 0x2000_0000;
+    if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 && reparse_tag & NAME_SURROGATE != 0 {
+        Filetype::SymbolicLink
+    } else if attributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
+        Filetype::Directory
+    } else {
+        Filetype::RegularFile
+    }
+}
+
+/// Attributes of something open. Of what is no file, Windows knows the kind only.
+pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
+    let mut stat = Filestat {
+        dev: 0,
+        ino: 0,
+        filetype: Filetype::Unknown,
+        nlink: 1,
+        size: 0,
+        atim: 0,
+        mtim: 0,
+        ctim: 0,
+    };
+    match file_type(handle)? {
+        FILE_TYPE_DISK => {}
+        FILE_TYPE_CHAR => {
+            stat.filetype = Filetype::CharacterDevice;
+            return Ok(stat);
+        }
+        _ => {
+            if net::is_socket(handle) {
+                stat.filetype = Filetype::SocketStream;
+            }
+            return Ok(stat);
+        }
+    }
+    let mut info = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: an open handle and a place for the answer.
+    check(unsafe { GetFileInformationByHandle(handle.as_raw_handle(), &raw mut info) })?;
+    let times: FILE_BASIC_INFO = information(handle, FileBasicInfo)?;
+    let tag = if info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT == 0 {
+        0
+    } else {
+        information::<FILE_ATTRIBUTE_TAG_INFO>(handle, FileAttributeTagInfo)?.ReparseTag
+    };
+    stat.dev = u64::from(info.dwVolumeSerialNumber);
+    stat.ino = wide(info.nFileIndexHigh, info.nFileIndexLow);
+    stat.filetype = filetype(info.dwFileAttributes, tag);
+    stat.nlink = u64::from(info.nNumberOfLinks);
+    stat.size = wide(info.nFileSizeHigh, info.nFileSizeLow);
+    stat.atim = clock::since_unix_epoch(times.LastAccessTime.cast_unsigned());
+    stat.mtim = clock::since_unix_epoch(times.LastWriteTime.cast_unsigned());
+    stat.ctim = clock::since_unix_epoch(times.ChangeTime.cast_unsigned());
+    Ok(stat)
+}
+
+pub(super) fn wide(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+/// Opens again what is open, for other access.
+pub(super) fn reopen(handle: Handle<'_>, access: u32, share: u32) -> Result<File> {
+    // SAFETY: takes an open handle and flags.
+    let opened = unsafe { ReOpenFile(handle.as_raw_handle(), access, share, FILE_FLAG_BACKUP_SEMANTICS) };
+    if opened == INVALID_HANDLE_VALUE {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: a new handle that nobody else has.
+    Ok(unsafe { File::from_raw_handle(opened) })
+}
+
+/// Sets the times of something open. As on other systems, it need not be open for writing.
+pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    match set_file_times(handle, atim, mtim) {
+        Err(error) if is(&error, ERROR_ACCESS_DENIED) => {
+            let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+            set_file_times(reopen(handle, FILE_WRITE_ATTRIBUTES, share)?.as_handle(), atim, mtim)
+        }
+        result => result,
+    }
+}
+
+pub(super) fn set_file_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+    let time = |time: Option<NewTime>| {
+        time.map(|time| match time {
+            NewTime::Now => clock::now(),
+            NewTime::At(at) => clock::filetime(at),
+        })
+    };
+    let (atim, mtim) = (time(atim), time(mtim));
+    let address = |time: &Option<FILETIME>| time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: an open handle, and times or null for those that stay as they are.
+    check(unsafe { SetFileTime(handle.as_raw_handle(), ptr::null(), address(&atim), address(&mtim)) })
+}
