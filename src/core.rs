@@ -1,13 +1,24 @@
-//! What a guest has, with no ABI: directories, files, streams, pipes, descriptors, clocks, random bytes, limits.
+//! What a guest has, without an ABI: directories, files, streams, pipes, descriptors, clocks, random bytes, limits, waits.
 
+pub mod access;
+pub mod budget;
 pub mod clock;
 pub mod dir;
 pub mod directory;
+pub mod entry;
+pub mod file;
+pub mod fs;
 pub mod guest;
+pub mod layout;
 pub mod limits;
 pub mod memory;
+pub mod outcome;
 pub mod pipe;
+mod preopens;
 pub mod random;
+pub mod restart;
+pub mod rights;
 pub mod stream;
 pub mod strings;
 pub mod table;
+pub mod wait;

@@ -1,44 +1,37 @@
 //! capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel.
 //!
-//! Two worlds, and the way leads down only: `node` knows [`wasi`]; `wasi` knows nothing of Node, and builds
-//! and tests with `--no-default-features`.
+//! Four layers. Imports point downwards only; `__test__/project/layers.spec.mjs` checks that. Without the feature `node`
+//! the crate is the WASI implementation alone.
 //!
-//! | | |
+//! | layer | contents |
 //! |---|---|
-//! | `node/class.rs` | the JavaScript class `WASI` |
-//! | `node/options.rs`, `options/`, `error.rs` | what it is given, and the errors it throws |
-//! | `node/context.rs`, `prelude.js` | what a JavaScript environment has: functions, symbols, sandboxes |
-//! | `node/embedder.rs`, `stdio.js` | the embedder's functions that serve a guest's stdio and clocks |
-//! | `node/imports.rs`, `frame.rs`, `memory.rs` | the hot path: a guest's call, its arguments, the view of its memory |
-//! | `node/termination.rs` | workers that end while a guest runs |
-//! | `wasi.rs` | a guest's world, and the tables of what it can import |
-//! | `wasi/abi.rs`, `types.rs`, `layout.rs`, `snapshot.rs` | core values, typed arguments and results, layouts |
-//! | `wasi/trace.rs`, `node/trace.rs` | calls as text, for the option `trace` |
-//! | `wasi/pipe.rs`, `transfer.rs` | pipes to the embedder; buffers handed to the system |
-//! | `wasi/memory.rs`, `errno.rs`, `table.rs`, `limits.rs` | guest memory, errors, descriptors, what may be used up |
-//! | `wasi/place.rs` | directories that paths start from, and what may be changed in them |
-//! | `wasi/env.rs`, `clock.rs`, `fd.rs`, … | the host functions, by the prefix of their names |
-//! | `wasi/sys.rs`, `sys/` | what differs between systems: one function, one system call |
+//! | `node` | the binding: the JavaScript class `WASI`, its options, and the functions that a guest imports |
+//! | [`preview1`] | the ABI: types, layouts, signatures, and one method per function, in files by the prefix of the witx |
+//! | [`core`] | what a guest has: directories, files, streams, pipes, descriptors, clocks, random bytes, limits, waits |
+//! | [`sys`] | the operating systems: one function, one system call |
 //!
-//! The life of one call, `fd_write` in a guest:
+//! The JavaScript that ships is in `lib/`.
 //!
-//! 1. `node/imports.rs`: a JavaScript function, made by `table`, checks the count and the types of the arguments,
-//!    `INVAL`, and writes them to the frame. If the memory has grown it is looked at anew (`node/memory.rs`); if none
-//!    is bound yet, `ERR_WASI_NOT_STARTED` is thrown.
-//! 2. The native `callback::<fd_write>` reads them from the frame (`node/frame.rs`), with no call of Node-API's for any.
-//! 3. `wasi/abi.rs`: every pointer is checked before anything happens, `OVERFLOW`; the descriptor is looked up,
-//!    `BADF`.
-//! 4. `wasi/io.rs`: `Wasi::fd_write` checks the rights; `wasi/transfer.rs` gathers the addresses of the buffers.
-//! 5. `wasi/sys/unix/io.rs`: one `pwrite`, or one `pwritev` of several buffers, straight from guest memory.
-//! 6. Back in `abi.rs` the count is written where the guest wants it, and the errno goes back through the frame.
+//! The life of one call, `fd_write` of a guest:
 //!
-//! A call that would have to wait says on what instead (`wasi/poll.rs`), and one that needs the embedder says what for
-//! (`wasi/pipe.rs`, `wasi/clock.rs`); it is made again afterwards.
+//! 1. `lib/imports.js`: the function that the guest imports checks the number and types of the arguments (`EINVAL`) and
+//!    writes them to a buffer that JavaScript and native code share. If the memory has grown, it is looked up again.
+//! 2. `node/dispatch.rs`: the native function reads the arguments and makes one step of the call.
+//! 3. `preview1/abi.rs`: checks every pointer before anything happens (`EOVERFLOW`), and looks up the descriptor
+//!    (`EBADF`).
+//! 4. `preview1/fd_io.rs`: `Guest::fd_write` checks the rights. `preview1/vectored.rs` collects the addresses of the
+//!    buffers.
+//! 5. `sys/unix/transfer.rs`: one `pwrite`, or one `pwritev` for several buffers, from guest memory.
+//! 6. `preview1/abi.rs` writes the number of bytes where the guest wants it, and `node` returns the errno.
+//!
+//! A call that would block, or that needs a callback of the embedder, returns an [`Outcome`](core::outcome::Outcome).
+//! `node` waits or calls back, and makes the call again with its [`RestartState`](core::restart::RestartState).
 #![deny(unsafe_code)]
+
+#[macro_use]
+pub mod sys;
+pub mod core;
+pub mod preview1;
 
 #[cfg(feature = "node")]
 mod node;
-#[macro_use]
-pub mod preview1;
-pub mod core;
-pub mod sys;

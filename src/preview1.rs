@@ -1,14 +1,21 @@
-//! What preview1 says: types and layouts, signatures, and one method per function.
+//! What preview1 says: types and layouts, signatures, and one method per function, in files by the prefix of the witx.
 
 #[macro_use]
-pub mod layout;
+mod layout;
 pub mod abi;
-pub mod fd;
-pub mod path;
-pub mod poll;
-pub mod proc;
+mod args;
+mod clock;
+pub mod describe;
+mod fd;
+mod fd_io;
+mod fd_readdir;
+pub mod imports;
+mod path;
+mod poll;
+mod proc;
+mod random;
 pub mod snapshot0;
-pub mod sock;
+mod sock;
 pub mod trace;
 pub mod types;
-pub(crate) mod vectored;
+mod vectored;

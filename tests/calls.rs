@@ -2,20 +2,21 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
-use capwasi::preview1::abi::Attempt;
-use capwasi::sys::errno::{Errno, Failure};
-use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
+use capwasi::core::guest::Guest;
+use capwasi::core::outcome::Outcome;
+use capwasi::core::restart::RestartState;
+use capwasi::sys::errno::Errno;
+use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
 
 const SECOND: u64 = 1_000_000_000;
 
-fn strings() -> Guest {
-    let mut wasi = Wasi::default();
+fn strings() -> TestGuest {
+    let mut wasi = Guest::default();
     for arg in ["program", "", "\u{e9}"] {
         wasi.args.push(arg.as_bytes()).unwrap();
     }
     wasi.env.push(b"KEY=value").unwrap();
-    Guest::new(wasi)
+    TestGuest::new(wasi)
 }
 
 #[test]
@@ -41,16 +42,16 @@ fn the_environment_is_passed_as_the_arguments_are() {
 
 #[test]
 fn a_string_with_a_nul_is_no_argument() {
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     assert_eq!(wasi.args.push(b"a\0b"), Err(Errno::Inval));
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     guest.must("args_sizes_get", &[OUT, OUT + 4]);
     assert_eq!(guest.u32(OUT), 0);
 }
 
 #[test]
 fn every_clock_has_a_time_and_a_resolution() {
-    let mut guest = Guest::new(Wasi::default());
+    let mut guest = TestGuest::new(Guest::default());
     for clock in 0..4 {
         guest.must("clock_res_get", &[clock, OUT]);
         assert!((1..=SECOND).contains(&guest.u64(OUT)), "clock {clock}");
@@ -63,7 +64,7 @@ fn every_clock_has_a_time_and_a_resolution() {
 
 #[test]
 fn random_bytes_fill_the_buffer_and_nothing_else() {
-    let mut guest = Guest::new(Wasi::default());
+    let mut guest = TestGuest::new(Guest::default());
     for len in [0, 1, 7, 511, 512, 513, 5000] {
         guest.bytes.fill(0);
         guest.must("random_get", &[3001, len]);
@@ -76,10 +77,10 @@ fn random_bytes_fill_the_buffer_and_nothing_else() {
 
 #[test]
 fn exit_carries_its_code_and_a_raised_signal_goes_nowhere() {
-    let mut guest = Guest::new(Wasi::default());
+    let mut guest = TestGuest::new(Guest::default());
     for code in [0, 7, u32::MAX] {
-        let exit = guest.attempt("proc_exit", &[code.into()], Attempt::default());
-        assert!(matches!(exit, Err(Failure::Exit(exited)) if exited == code), "{exit:?}");
+        let exit = guest.call_once("proc_exit", &[code.into()], RestartState::default());
+        assert!(matches!(exit, Err(Outcome::Exit(exited)) if exited == code), "{exit:?}");
     }
     for signal in [0, 9, 15, 255, 0xffff_ffff] {
         assert_eq!(guest.call("proc_raise", &[signal]), Err(Errno::Notsup));
@@ -90,7 +91,7 @@ fn exit_carries_its_code_and_a_raised_signal_goes_nowhere() {
 #[test]
 fn a_file_is_written_sought_and_read() {
     let tree = Tree::new(&[]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", CREAT | EXCL, FILE);
     assert_eq!(guest.write(fd, "hello world"), 11);
     guest.must("fd_tell", &[fd, OUT]);
@@ -107,7 +108,7 @@ fn a_file_is_written_sought_and_read() {
 #[test]
 fn buffers_are_filled_and_emptied_in_their_order_wherever_they_lie() {
     let tree = Tree::new(&[("file", "0123456789")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     let iovs = guest.iovs(&[(3000, 2), (2000, 0), (2000, 3), (2001, 1)]);
     guest.must("fd_pread", &[fd, iovs, 4, 4, OUT]);
@@ -122,7 +123,7 @@ fn buffers_are_filled_and_emptied_in_their_order_wherever_they_lie() {
 #[test]
 fn a_transfer_of_thousands_of_buffers_is_whole() {
     let tree = Tree::new(&[]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", CREAT, FILE);
     let text: String = (0..3000).map(|at| char::from(b'a' + (at % 26) as u8)).collect();
     let at = guest.put(&text);
@@ -140,7 +141,7 @@ fn a_transfer_of_thousands_of_buffers_is_whole() {
 fn of_buffers_1048576_are_transferred_and_one_more_is_inval_unless_out_of_memory() {
     const MOST: u64 = 1 << 20;
     let tree = Tree::new(&[]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     guest.bytes.resize(4096 + 8 * (MOST as usize + 1), 0);
     let fd = guest.open("file", CREAT, FILE);
     let (iovs, last) = (4096, 4096 + 8 * (MOST - 1));
@@ -162,7 +163,8 @@ fn of_buffers_1048576_are_transferred_and_one_more_is_inval_unless_out_of_memory
 #[test]
 fn of_subscriptions_65536_are_answered_and_one_more_is_inval_unless_out_of_memory() {
     const MOST: u64 = 1 << 16;
-    for (mut guest, size) in [(Guest::new(Wasi::default()), 48), (Guest::new(Wasi::default()).unstable(), 56)]
+    for (mut guest, size) in
+        [(TestGuest::new(Guest::default()), 48), (TestGuest::new(Guest::default()).unstable(), 56)]
     {
         let events = 4096 + size * (MOST + 1);
         guest.bytes.resize((events + 32 * (MOST + 1)) as usize, 0);
@@ -176,7 +178,7 @@ fn of_subscriptions_65536_are_answered_and_one_more_is_inval_unless_out_of_memor
 #[test]
 fn sizes_times_and_space_of_a_file_are_set_and_seen() {
     let tree = Tree::new(&[("file", "12345")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     guest.must("fd_filestat_set_size", &[fd, 2]);
     assert_eq!(tree.text("file"), "12");
@@ -198,7 +200,7 @@ fn sizes_times_and_space_of_a_file_are_set_and_seen() {
 #[test]
 fn names_are_made_linked_moved_listed_and_removed() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let (file, dir, hard, moved) =
         (guest.put("file"), guest.put("dir"), guest.put("dir/hard"), guest.put("moved"));
     guest.must("path_create_directory", &[0, dir, 3]);
@@ -221,7 +223,7 @@ fn names_are_made_linked_moved_listed_and_removed() {
 #[test]
 fn a_link_is_made_read_and_followed_only_when_asked() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let (file, link) = (guest.put("file"), guest.put("link"));
     guest.must("path_symlink", &[file, 4, 0, link, 4]);
     guest.must("path_readlink", &[0, link, 4, 2000, 100, OUT]);
@@ -237,7 +239,7 @@ fn a_link_is_made_read_and_followed_only_when_asked() {
 #[test]
 fn files_are_opened_as_their_flags_say() {
     let tree = Tree::new(&[("file", "text"), ("dir/", "")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     assert_eq!(guest.try_open(0, "file", CREAT | EXCL, FD_WRITE), Err(Errno::Exist));
     assert_eq!(guest.try_open(0, "new", 0, FD_WRITE), Err(Errno::Noent));
     assert_eq!(guest.try_open(0, "file", DIRECTORY, FD_READ), Err(Errno::Notdir));
@@ -252,7 +254,7 @@ fn files_are_opened_as_their_flags_say() {
 #[test]
 fn a_number_that_its_enumeration_has_not_is_inval() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     for number in [0x100, 0x1_0000, 0x8000_0000, 0xffff_ffff] {
         assert_eq!(guest.call("clock_time_get", &[number, 0, OUT]), Err(Errno::Inval));
@@ -272,7 +274,7 @@ fn a_number_that_its_enumeration_has_not_is_inval() {
 #[test]
 fn snapshot_0_counts_whence_from_cur() {
     let tree = Tree::new(&[("file", "0123456789")]);
-    let mut guest = Guest::in_tree(&tree).unstable();
+    let mut guest = TestGuest::in_tree(&tree).unstable();
     let fd = guest.open("file", 0, FILE);
     for (offset, whence, expected) in [(4, 2, 4), (3, 0, 7), (-1, 1, 9), (0, 2, 0)] {
         guest.must("fd_seek", &[fd, i64::cast_unsigned(offset), whence, OUT]);
@@ -284,7 +286,7 @@ fn snapshot_0_counts_whence_from_cur() {
 #[test]
 fn snapshot_0_stores_a_filestat_in_56_bytes() {
     let tree = Tree::new(&[("file", "0123456789")]);
-    let mut guest = Guest::in_tree(&tree).unstable();
+    let mut guest = TestGuest::in_tree(&tree).unstable();
     let fd = guest.open("file", 0, FILE);
     let path = guest.put("file");
     for (name, args) in
@@ -300,7 +302,7 @@ fn snapshot_0_stores_a_filestat_in_56_bytes() {
 #[test]
 fn snapshot_0_polls_subscriptions_of_56_bytes() {
     let tree = Tree::new(&[("file", "0123456789")]);
-    let mut guest = Guest::in_tree(&tree).unstable();
+    let mut guest = TestGuest::in_tree(&tree).unstable();
     let fd = guest.open("file", 0, FILE);
     let at = guest.alloc(2 * 56);
     // A clock: an identifier, then the monotonic clock, a nanosecond and no flags.
@@ -320,7 +322,7 @@ fn snapshot_0_polls_subscriptions_of_56_bytes() {
 #[test]
 fn a_flag_that_is_not_defined_is_einval_in_every_call() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, common::FILE);
     let path = guest.put("file");
     let new = guest.put("new");

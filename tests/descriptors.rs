@@ -2,15 +2,15 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
-use capwasi::preview1::types::Rights;
+use capwasi::core::guest::Guest;
+use capwasi::core::rights::Rights;
 use capwasi::sys::errno::Errno;
-use common::{CREAT, FD_READ, FD_SEEK, FD_TELL, FD_WRITE, FILE, Guest, OUT, Tree};
+use common::{CREAT, FD_READ, FD_SEEK, FD_TELL, FD_WRITE, FILE, OUT, TestGuest, Tree};
 
 #[test]
 fn the_lowest_free_number_is_taken() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     assert_eq!([1, 2, 3, 4, 5].map(|_| guest.open("file", 0, FD_READ)), [1, 2, 3, 4, 5]);
     for fd in [4, 2, 3] {
         guest.must("fd_close", &[fd]);
@@ -21,7 +21,7 @@ fn the_lowest_free_number_is_taken() {
 #[test]
 fn a_renumbered_descriptor_frees_its_number_and_closes_what_it_replaces() {
     let tree = Tree::new(&[("one", "1"), ("two", "2"), ("three", "3")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let [one, two] = ["one", "two"].map(|path| guest.open(path, 0, FD_READ));
     guest.must("fd_renumber", &[two, one]);
     assert_eq!(guest.read(one, 9), "2");
@@ -33,7 +33,7 @@ fn a_renumbered_descriptor_frees_its_number_and_closes_what_it_replaces() {
 #[test]
 fn renumbering_from_or_to_what_is_not_open_is_badf_and_changes_nothing() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ);
     for (from, to) in [(fd, 2), (2, fd), (2, 2), (fd, 4096), (0xffff_ffff, fd), (fd, 0x8000_0000)] {
         assert_eq!(guest.call("fd_renumber", &[from, to]), Err(Errno::Badf), "{from} to {to}");
@@ -46,7 +46,7 @@ fn renumbering_from_or_to_what_is_not_open_is_badf_and_changes_nothing() {
 #[test]
 fn a_number_that_is_not_open_is_badf_to_every_call_that_takes_a_descriptor() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     guest.must("fd_close", &[fd]);
     // `None` stands for the descriptor; 2000 for a path of one byte, or for no iovecs at all.
@@ -104,11 +104,11 @@ fn a_number_that_is_not_open_is_badf_to_every_call_that_takes_a_descriptor() {
 #[test]
 fn one_descriptor_more_than_4096_is_mfile_until_one_is_closed() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     for number in 0..4095 {
         wasi.add_preopen(number.to_string().as_bytes(), tree.path()).unwrap();
     }
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     assert_eq!(guest.open("file", 0, FD_READ), 4095);
     assert_eq!(guest.try_open(0, "file", 0, FD_READ), Err(Errno::Mfile));
     assert_eq!(guest.read(4095, 9), "text");
@@ -124,7 +124,7 @@ fn one_descriptor_more_than_4096_is_mfile_until_one_is_closed() {
 fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before() {
     let tree = Tree::new(&[("dir/first", "")]);
     let (dir, moved) = (tree.path().join("dir"), tree.path().join("moved"));
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_preopen(b"/", &dir).unwrap();
     std::fs::rename(&dir, &moved).unwrap();
     std::fs::create_dir(&dir).unwrap();
@@ -135,7 +135,7 @@ fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before
     std::fs::rename(&moved, &dir).unwrap();
     wasi.add_preopen(b"/", &dir).unwrap();
     std::fs::write(dir.join("third"), "").unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     for (fd, name, errno) in
         [(0, "first", None), (0, "third", None), (1, "third", Some(Errno::Noent)), (2, "third", None)]
     {
@@ -148,7 +148,7 @@ fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before
 fn preopens_of_one_directory_share_a_handle_by_whatever_path_they_are_given() {
     let tree = Tree::new(&[("dir/file", "")]);
     std::os::unix::fs::symlink("dir", tree.path().join("link")).unwrap();
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     for path in ["dir", "link", "dir/../dir/.", "dir"] {
         wasi.add_preopen(b"/", &tree.path().join(path)).unwrap();
     }
@@ -161,7 +161,7 @@ fn preopens_of_one_directory_share_a_handle_by_whatever_path_they_are_given() {
 #[test]
 fn a_preopen_more_than_4096_is_refused() {
     let tree = Tree::new(&[]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     for _ in 0..4096 {
         wasi.add_preopen(b"/", tree.path()).unwrap();
     }
@@ -171,16 +171,16 @@ fn a_preopen_more_than_4096_is_refused() {
 #[test]
 fn a_preopen_must_be_a_directory_that_is_there() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     assert_eq!(wasi.add_preopen(b"/", &tree.path().join("missing")), Err(Errno::Noent));
     assert_eq!(wasi.add_preopen(b"/", &tree.path().join("file")), Err(Errno::Notdir));
-    assert_eq!(Guest::new(wasi).call("fd_prestat_get", &[0, OUT]), Err(Errno::Badf));
+    assert_eq!(TestGuest::new(wasi).call("fd_prestat_get", &[0, OUT]), Err(Errno::Badf));
 }
 
 #[test]
 fn opening_and_closing_for_long_exhausts_nothing() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     for _ in 0..5000 {
         guest.reset();
         let fd = guest.open("file", 0, FD_READ);
@@ -198,7 +198,7 @@ fn bits(names: &str) -> u64 {
 
 /// Checks each call on `fd`, which is open anew each time: with all rights but one it is NOTCAPABLE, with the
 /// rights it needs and no other it succeeds.
-fn check(calls: &[Needing], open: impl Fn(&mut Guest) -> u64) {
+fn check(calls: &[Needing], open: impl Fn(&mut TestGuest) -> u64) {
     for (names, name, args) in calls {
         let needed = bits(names);
         let without = names.split(' ').map(|name| (!bits(name), Err(Errno::Notcapable)));
@@ -206,7 +206,7 @@ fn check(calls: &[Needing], open: impl Fn(&mut Guest) -> u64) {
             let tree = Tree::new(&[("file", "text"), ("empty/", "")]);
             #[cfg(unix)]
             std::os::unix::fs::symlink("file", tree.path().join("link")).unwrap();
-            let mut guest = Guest::in_tree(&tree);
+            let mut guest = TestGuest::in_tree(&tree);
             for (at, path) in [(2000, "new"), (2010, "file"), (2020, "empty"), (2030, "link")] {
                 guest.set(at, path.as_bytes());
             }
@@ -270,7 +270,7 @@ fn each_call_on_a_directory_needs_the_right_of_its_name_and_no_other() {
 #[test]
 fn rights_are_taken_away_and_never_given_back() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ | FD_SEEK | FD_TELL);
     guest.must("fd_fdstat_set_rights", &[fd, FD_READ | FD_TELL, 0]);
     for more in [FD_READ | FD_SEEK, FD_READ | FD_WRITE, 1 << 40, u64::MAX] {
@@ -288,7 +288,7 @@ fn rights_are_taken_away_and_never_given_back() {
 #[test]
 fn what_a_directory_no_longer_passes_on_cannot_be_asked_for_and_does_not_come() {
     let tree = Tree::new(&[("dir/file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let dir = guest.open("dir", 0, 0);
     guest.must("fd_fdstat_get", &[dir, OUT]);
     let (base, inheriting) = (guest.u64(OUT + 8), guest.u64(OUT + 16));
@@ -305,7 +305,7 @@ fn what_a_directory_no_longer_passes_on_cannot_be_asked_for_and_does_not_come() 
 #[test]
 fn what_a_file_was_never_opened_for_is_badf_and_what_was_taken_from_it_notcapable() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let (reader, writer) = (guest.open("file", 0, FD_READ), guest.open("file", 0, FD_WRITE));
     assert_eq!(guest.call("fd_write", &[reader, 3000, 0, OUT]), Err(Errno::Badf));
     assert_eq!(guest.call("fd_read", &[writer, 3000, 0, OUT]), Err(Errno::Badf));

@@ -2,8 +2,8 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
-use common::{DIRECTORY, FD_READ, Guest, OUT, Tree};
+use capwasi::core::guest::Guest;
+use common::{DIRECTORY, FD_READ, OUT, TestGuest, Tree};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -23,13 +23,13 @@ fn numbered(count: usize) -> (Tree, u64) {
 }
 
 /// Opens descriptor 0 again, to be read.
-fn reopen(guest: &mut Guest) -> u64 {
+fn reopen(guest: &mut TestGuest) -> u64 {
     guest.reset();
     guest.open(".", DIRECTORY, FD_READDIR)
 }
 
 /// Reads the entry at a cookie: its name and the next cookie, `None` at the end.
-fn entry(guest: &mut Guest, fd: u64, cookie: u64, size: u64) -> Option<(String, u64)> {
+fn entry(guest: &mut TestGuest, fd: u64, cookie: u64, size: u64) -> Option<(String, u64)> {
     guest.reset();
     let buf = guest.alloc(size as usize);
     guest.must("fd_readdir", &[fd, buf, size, cookie, OUT]);
@@ -41,7 +41,7 @@ fn entry(guest: &mut Guest, fd: u64, cookie: u64, size: u64) -> Option<(String, 
 }
 
 /// All names from a cookie on, read one by one, and each cookie that followed.
-fn rest(guest: &mut Guest, fd: u64, mut cookie: u64, size: u64) -> Vec<(String, u64)> {
+fn rest(guest: &mut TestGuest, fd: u64, mut cookie: u64, size: u64) -> Vec<(String, u64)> {
     std::iter::from_fn(|| {
         let entry = entry(guest, fd, cookie, size)?;
         cookie = entry.1;
@@ -62,7 +62,7 @@ fn open_below(path: &Path) -> usize {
 #[test]
 fn of_200_directories_read_in_turns_each_gives_every_entry_once() {
     let (tree, size) = numbered(20);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let mut reads: Vec<_> = (0..200).map(|_| (reopen(&mut guest), 0, Vec::new())).collect();
     for _ in 0..22 {
         for (fd, cookie, names) in &mut reads {
@@ -83,7 +83,7 @@ fn of_200_directories_read_in_turns_each_gives_every_entry_once() {
 #[test]
 fn a_directory_set_aside_for_others_goes_on_where_it_was_though_what_was_read_is_gone() {
     let (tree, size) = numbered(3000);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = reopen(&mut guest);
     let mut read = BTreeSet::new();
     let mut cookie = 0;
@@ -109,7 +109,7 @@ fn a_directory_set_aside_for_others_goes_on_where_it_was_though_what_was_read_is
 #[test]
 fn a_directory_can_be_read_from_any_cookie_while_others_are_read() {
     let (tree, size) = numbered(100);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = reopen(&mut guest);
     let all = rest(&mut guest, fd, 0, size);
     for (at, to) in [(50, 10), (50, 50), (50, 90), (2, 0), (90, 1), (10, 101), (7, 102)] {
@@ -130,15 +130,15 @@ fn a_directory_can_be_read_from_any_cookie_while_others_are_read() {
 #[test]
 fn threads_that_read_the_same_directories_each_get_the_entry_of_their_cookie() {
     let (tree, size) = numbered(30);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_preopen(b"/", tree.path()).unwrap();
     let wasi = Arc::new(wasi);
-    let fds: Vec<_> = (0..150).map(|_| reopen(&mut Guest::new(Arc::clone(&wasi)))).collect();
+    let fds: Vec<_> = (0..150).map(|_| reopen(&mut TestGuest::new(Arc::clone(&wasi)))).collect();
     std::thread::scope(|scope| {
         for start in 0..4 {
             let (wasi, fds) = (Arc::clone(&wasi), &fds);
             scope.spawn(move || {
-                let mut guest = Guest::new(wasi);
+                let mut guest = TestGuest::new(wasi);
                 for index in 0..600 {
                     let (fd, cookie) = (fds[(start * 37 + index * 7) % fds.len()], 2 + index as u64 % 30);
                     let (name, next) = entry(&mut guest, fd, cookie, size).unwrap();
@@ -156,7 +156,7 @@ fn reading_directories_takes_no_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let (tree, size) = numbered(10);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fds: Vec<_> = (0..4095).map(|_| reopen(&mut guest)).collect();
     assert_eq!(guest.try_open(0, ".", DIRECTORY, FD_READ), Err(capwasi::sys::errno::Errno::Mfile));
     for fd in fds {
@@ -171,7 +171,7 @@ fn reading_directories_takes_no_descriptors() {
 #[test]
 fn many_directories_of_70000_entries_that_are_being_read_take_less_than_48_mib() {
     let (tree, size) = numbered(70_000);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let resident = || {
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096

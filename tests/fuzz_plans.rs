@@ -9,8 +9,8 @@ mod sandbox;
 
 use arbtest::arbitrary::{self, Unstructured};
 use arbtest::arbtest;
-use capwasi::core::guest::Wasi;
-use common::{DIRECTORY, Guest, OUT, Tree};
+use capwasi::core::guest::Guest;
+use common::{DIRECTORY, OUT, TestGuest, Tree};
 
 /// Runs plans of growing size. A seed that fails is printed.
 fn plans(plan: impl Fn(&mut Unstructured<'_>) -> arbitrary::Result<()>, count: u64, largest: u64) {
@@ -35,9 +35,9 @@ fn random_file_operations_stay_inside() {
 fn a_directory_moved_out_does_not_tell_what_is_above_it() {
     use std::os::unix::fs::MetadataExt;
     let tree = Tree::new(&[("box/a/", ""), ("limbo/", "")]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     let dir = guest.open("a", DIRECTORY, 0);
     std::fs::rename(tree.path().join("box/a"), tree.path().join("limbo/a")).unwrap();
     let buf = guest.alloc(256);

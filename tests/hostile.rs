@@ -3,12 +3,14 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
+use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
-use capwasi::core::pipe::{End, Input, Kept, Output, Pipe};
-use capwasi::preview1::abi::{Attempt, Call, CoreType, MAX_PARAMS};
-use capwasi::sys::errno::{Errno, Failure};
-use common::{CREAT, FILE, Function, Functions, Guest, Tree};
+use capwasi::core::outcome::Outcome;
+use capwasi::core::pipe::{CallbackSlot, CaptureBuffer, Input, Output, Pipe};
+use capwasi::core::restart::RestartState;
+use capwasi::preview1::abi::{Call, CoreType, MAX_PARAMS};
+use capwasi::sys::errno::Errno;
+use common::{CREAT, FILE, Function, Functions, TestGuest, Tree};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -95,17 +97,17 @@ impl Guarded {
         }
     }
 
-    fn call(&mut self, wasi: &Wasi, name: &str, function: Function, args: &[u64]) {
+    fn call(&mut self, wasi: &Guest, name: &str, function: Function, args: &[u64]) {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
         let memory = unsafe { Memory::new(self.0.as_mut_ptr().add(GUARD), SIZE) };
-        let call = Call { wasi, memory, attempt: Attempt::default() };
+        let call = Call { guest: wasi, memory, restart: RestartState::default() };
         let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| function(&call, &core)));
         match answer.unwrap_or_else(|_| panic!("{name} {args:?} panicked")) {
-            Ok(()) | Err(Failure::Errno(_) | Failure::Wait(_) | Failure::Ask(_)) => {}
-            Err(Failure::Time(_)) => panic!("{name} asks for the time"),
-            Err(Failure::Exit(_)) => assert_eq!(name, "proc_exit"),
+            Ok(()) | Err(Outcome::Errno(_) | Outcome::Block(_) | Outcome::HostCall(_)) => {}
+            Err(Outcome::ReadClock(_)) => panic!("{name} asks for the time"),
+            Err(Outcome::Exit(_)) => assert_eq!(name, "proc_exit"),
         }
         let guards = [&self.0[..GUARD], &self.0[GUARD + SIZE..]];
         assert!(guards == [&[GUARD_BYTE; GUARD][..]; 2], "{name} {args:?} wrote outside memory");
@@ -116,8 +118,8 @@ impl Guarded {
 type Lent = Box<dyn std::any::Any>;
 
 /// A world with every kind of descriptor there is, and what it is lent, which must outlive it.
-fn world(path: &Path) -> (Wasi, Vec<Lent>) {
-    let mut wasi = Wasi::default();
+fn world(path: &Path) -> (Guest, Vec<Lent>) {
+    let mut wasi = Guest::default();
     for arg in ["a", "", "long ".repeat(100).as_str()] {
         wasi.args.push(arg.as_bytes()).unwrap();
     }
@@ -127,23 +129,23 @@ fn world(path: &Path) -> (Wasi, Vec<Lent>) {
     let lent = lend(&mut wasi);
     #[cfg(not(unix))]
     let lent = Vec::new();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     guest.open("file", CREAT, FILE);
     guest.open("dir", 0, 0);
     let mut wasi = Arc::into_inner(guest.wasi).unwrap();
-    wasi.add_pipe(Pipe::Input(Input::of(b"input".to_vec()))).unwrap();
-    wasi.add_pipe(Pipe::Input(Input::asked())).unwrap();
-    wasi.add_pipe(Pipe::Output(Output::Kept(Arc::new(Kept::at_most(SIZE as u64))))).unwrap();
-    wasi.add_pipe(Pipe::Output(Output::Handed(End::Stdout))).unwrap();
+    wasi.add_pipe(Pipe::Input(Input::from_bytes(b"input".to_vec()))).unwrap();
+    wasi.add_pipe(Pipe::Input(Input::from_callback())).unwrap();
+    wasi.add_pipe(Pipe::Output(Output::Capture(Arc::new(CaptureBuffer::at_most(SIZE as u64))))).unwrap();
+    wasi.add_pipe(Pipe::Output(Output::Callback(CallbackSlot::Stdout))).unwrap();
     (wasi, lent)
 }
 
 /// Lends pipes, sockets and a device.
 #[cfg(unix)]
-fn lend(wasi: &mut Wasi) -> Vec<Lent> {
+fn lend(wasi: &mut Guest) -> Vec<Lent> {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
-    fn lend_one(wasi: &mut Wasi, open: impl AsRawFd + 'static) -> Lent {
+    fn lend_one(wasi: &mut Guest, open: impl AsRawFd + 'static) -> Lent {
         wasi.add_stdio(open.as_raw_fd()).unwrap();
         Box::new(open)
     }
@@ -221,21 +223,21 @@ fn whatever_a_guest_passes_to_unstable_is_answered() {
 
 #[test]
 fn a_guest_without_a_descriptor_or_a_byte_of_memory_is_answered() {
-    let wasi = Wasi::default();
+    let wasi = Guest::default();
     for (name, (signature, function)) in Functions::preview1().0 {
         let mut core = [0; MAX_PARAMS];
         core[0] = 1;
-        let call = Call { wasi: &wasi, memory: Memory::default(), attempt: Attempt::default() };
+        let call = Call { guest: &wasi, memory: Memory::default(), restart: RestartState::default() };
         let answer = function(&call, &core);
         let pointers = signature.params().len() > 1;
         match answer {
             Ok(()) => assert_eq!(name, "sched_yield"),
-            Err(Failure::Exit(status)) => assert_eq!((name, status), ("proc_exit", 1)),
-            Err(Failure::Errno(Errno::Overflow)) => assert!(pointers, "{name}"),
-            Err(Failure::Errno(errno)) => {
+            Err(Outcome::Exit(status)) => assert_eq!((name, status), ("proc_exit", 1)),
+            Err(Outcome::Errno(Errno::Overflow)) => assert!(pointers, "{name}"),
+            Err(Outcome::Errno(errno)) => {
                 assert!(matches!(errno, Errno::Badf | Errno::Notsup), "{name} {errno:?}");
             }
-            Err(Failure::Wait(_) | Failure::Ask(_) | Failure::Time(_)) => panic!("{name} waits"),
+            Err(Outcome::Block(_) | Outcome::HostCall(_) | Outcome::ReadClock(_)) => panic!("{name} waits"),
         }
     }
 }

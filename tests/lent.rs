@@ -3,9 +3,9 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
+use capwasi::core::guest::Guest;
 use capwasi::sys::errno::Errno;
-use common::{FD_READ, FD_SEEK, FD_WRITE, Guest, OUT, Tree};
+use common::{FD_READ, FD_SEEK, FD_WRITE, OUT, TestGuest, Tree};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,19 +15,19 @@ use std::os::unix::net::UnixStream;
 const SOCK_SHUTDOWN: u64 = 1 << 28;
 
 /// A guest with these descriptors of the host's as its first ones.
-fn lent(fds: &[&dyn AsRawFd]) -> Guest {
-    let mut wasi = Wasi::default();
+fn lent(fds: &[&dyn AsRawFd]) -> TestGuest {
+    let mut wasi = Guest::default();
     for fd in fds {
         wasi.add_stdio(fd.as_raw_fd()).unwrap();
     }
-    Guest::new(wasi)
+    TestGuest::new(wasi)
 }
 
 fn log(tree: &Tree) -> File {
     OpenOptions::new().append(true).read(true).open(tree.path().join("log")).unwrap()
 }
 
-fn rights(guest: &mut Guest, fd: u64) -> u64 {
+fn rights(guest: &mut TestGuest, fd: u64) -> u64 {
     guest.must("fd_fdstat_get", &[fd, OUT]);
     guest.u64(OUT + 8)
 }
@@ -111,10 +111,10 @@ fn a_socket_as_stdout_cannot_be_shut_down() {
 fn a_lent_listener_that_a_guest_shuts_down_is_shut_for_that_guest_only() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = host.local_addr().unwrap();
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_host_socket(host.as_raw_fd()).unwrap();
     wasi.add_host_socket(host.as_raw_fd()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     let _client = TcpStream::connect(address).unwrap();
     guest.must("sock_shutdown", &[0, 2]);
     guest.must("sock_accept", &[0, 0, OUT]);
@@ -132,9 +132,9 @@ fn a_lent_listener_that_a_guest_shuts_down_is_shut_for_that_guest_only() {
 
 #[test]
 fn a_listener_of_the_guests_own_is_really_shut_down() {
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     let address = guest.wasi.addresses[0];
     guest.must("sock_shutdown", &[0, 3]);
     assert_eq!(guest.call("sock_accept", &[0, 0, OUT]), Err(Errno::Inval));

@@ -2,28 +2,28 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
+use capwasi::core::budget::Budget;
+use capwasi::core::guest::Guest;
 use capwasi::core::limits::Limit;
 use capwasi::sys::errno::Errno;
-use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
+use common::{CREAT, FD_READ, FD_WRITE, FILE, OUT, TestGuest, Tree};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// A guest whose descriptor 0 is a directory, and that may write so many bytes.
-fn writer(tree: &Tree, bytes: u64) -> Guest {
-    let mut wasi = Wasi::default();
-    wasi.limits.written_bytes = Some(AtomicU64::new(bytes));
+fn writer(tree: &Tree, bytes: u64) -> TestGuest {
+    let mut wasi = Guest::default();
+    wasi.limits.written_bytes = Budget::new(bytes);
     wasi.add_preopen(b"/", tree.path()).unwrap();
-    Guest::new(wasi)
+    TestGuest::new(wasi)
 }
 
 #[test]
 fn descriptors_set_aside_count_as_open_and_those_closed_do_not() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.limits.open_files = 3;
     wasi.add_preopen(b"/", tree.path()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     for _ in 0..100 {
         guest.reset();
         assert_eq!(guest.try_open(0, "missing", 0, FD_READ), Err(Errno::Noent));
@@ -41,7 +41,7 @@ fn descriptors_set_aside_count_as_open_and_those_closed_do_not() {
 #[test]
 fn threads_have_no_more_descriptors_open_together_than_the_limit() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.limits.open_files = 100;
     wasi.add_preopen(b"/", tree.path()).unwrap();
     let wasi = Arc::new(wasi);
@@ -52,10 +52,10 @@ fn threads_have_no_more_descriptors_open_together_than_the_limit() {
     assert_eq!(wasi.limits.exceeded(), Some(Limit::OpenFiles));
 }
 
-fn at_once<T: Send>(wasi: &Arc<Wasi>, part: impl Fn(usize, Guest) -> T + Sync) -> Vec<T> {
+fn at_once<T: Send>(wasi: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let part = &part;
-        let start = |thread| scope.spawn(move || part(thread, Guest::new(Arc::clone(wasi))));
+        let start = |thread| scope.spawn(move || part(thread, TestGuest::new(Arc::clone(wasi))));
         let threads: Vec<_> = (0..8).map(start).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
@@ -103,12 +103,12 @@ fn what_is_wrong_with_an_allocation_is_told_before_dquot() {
     const MAX: u64 = i64::MAX as u64;
     let tree = Tree::new(&[("file", "text")]);
     let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
-    let mut guests = [Some(AtomicU64::new(3)), None].map(|limit| {
-        let mut wasi = Wasi::default();
+    let mut guests = [Budget::new(3), Budget::default()].map(|limit| {
+        let mut wasi = Guest::default();
         wasi.limits.written_bytes = limit;
         wasi.add_preopen(b"/", tree.path()).unwrap();
         wasi.add_stdio(null.as_raw_fd()).unwrap();
-        let mut guest = Guest::new(wasi);
+        let mut guest = TestGuest::new(wasi);
         assert_eq!((guest.open("file", 0, FD_READ), guest.open("file", 0, FILE)), (2, 3));
         guest
     });
@@ -155,23 +155,23 @@ fn more_buffers_than_a_system_call_takes_are_cut_at_the_same_byte() {
 #[cfg(unix)]
 #[test]
 fn what_a_pipe_has_no_room_for_is_not_counted() {
-    use capwasi::preview1::abi::Attempt;
+    use capwasi::core::restart::RestartState;
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let (mut reader, pipe) = std::io::pipe().unwrap();
-    let mut wasi = Wasi::default();
-    wasi.limits.written_bytes = Some(AtomicU64::new(90_000));
+    let mut wasi = Guest::default();
+    wasi.limits.written_bytes = Budget::new(90_000);
     wasi.add_stdio(pipe.as_raw_fd()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     let text = guest.alloc(100_000);
     let iovs = guest.iovs(&[(text, 100_000)]);
-    let wait = guest.waits("fd_write", &[0, iovs, 1, OUT], Attempt::default());
-    let first = wait.attempt.transferred as usize;
+    let wait = guest.waits("fd_write", &[0, iovs, 1, OUT], RestartState::default());
+    let first = wait.restart.bytes_done as usize;
     assert!(first > 0 && first < 90_000);
     assert_eq!(guest.wasi.limits.exceeded(), None);
-    guest.waits("fd_write", &[0, iovs, 1, OUT], wait.attempt.clone());
+    guest.waits("fd_write", &[0, iovs, 1, OUT], wait.restart.clone());
     reader.read_exact(&mut vec![0; first]).unwrap();
-    guest.attempt("fd_write", &[0, iovs, 1, OUT], wait.attempt).unwrap();
+    guest.call_once("fd_write", &[0, iovs, 1, OUT], wait.restart).unwrap();
     assert_eq!(guest.u32(OUT), 90_000);
     assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
     assert_eq!(guest.wasi.limits.exceeded(), Some(Limit::WrittenBytes));
@@ -187,10 +187,10 @@ fn what_is_sent_to_a_socket_is_counted() {
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let mut wasi = Wasi::default();
-    wasi.limits.written_bytes = Some(AtomicU64::new(5));
+    let mut wasi = Guest::default();
+    wasi.limits.written_bytes = Budget::new(5);
     wasi.add_stdio(ours.as_raw_fd()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     let text = guest.put("abc");
     let iovs = guest.iovs(&[(text, 3)]);
     for (expected, sent) in [(Ok(()), 3), (Ok(()), 2), (Err(Errno::Dquot), 2)] {

@@ -1,37 +1,52 @@
-//! Pipes to the embedder: what is read from them and written to them, and when the embedder is asked.
+//! Pipes to the embedder: reads, writes, and calls of its callbacks.
 
 mod common;
 
-use capwasi::core::guest::Wasi;
-use capwasi::core::pipe::{Ask, End, Input, Kept, Output, Pipe, Request};
-use capwasi::core::table::Descriptor;
-use capwasi::preview1::abi::Attempt;
-use capwasi::sys::errno::{Errno, Failure};
-use common::{Guest, OUT};
+use capwasi::core::budget::Budget;
+use capwasi::core::entry::Descriptor;
+use capwasi::core::guest::Guest;
+use capwasi::core::outcome::{HostCall, Outcome, OutputWrite};
+use capwasi::core::pipe::{CallbackSlot, CaptureBuffer, Input, Output, Pipe};
+use capwasi::core::restart::RestartState;
+use capwasi::sys::errno::Errno;
+use common::{OUT, TestGuest};
 use std::sync::Arc;
 
-fn guest(pipe: Pipe) -> Guest {
-    let mut wasi = Wasi::default();
+fn guest(pipe: Pipe) -> TestGuest {
+    let mut wasi = Guest::default();
     wasi.add_pipe(pipe).unwrap();
-    Guest::new(wasi)
+    TestGuest::new(wasi)
 }
 
-fn asks(guest: &mut Guest, name: &str, args: &[u64]) -> Ask {
-    match guest.attempt(name, args, Attempt::default()) {
-        Err(Failure::Ask(ask)) => *ask,
-        other => panic!("{name} does not ask: {other:?}"),
+/// Makes a call that needs a callback.
+fn host_call(guest: &mut TestGuest, name: &str, args: &[u64]) -> HostCall {
+    match guest.call_once(name, args, RestartState::NEW) {
+        Err(Outcome::HostCall(call)) => *call,
+        other => panic!("{name} needs no callback: {other:?}"),
     }
 }
 
-fn supply(ask: &Ask, bytes: Option<&[u8]>) {
-    let Request::Read(fd, _) = &ask.request else { panic!("{ask:?}") };
+/// Makes a read that needs the callback for stdin. Returns the wanted size, and the state for the restart after the callback
+/// returned `bytes`.
+fn push(guest: &mut TestGuest, args: &[u64], bytes: Option<&[u8]>) -> (u32, RestartState) {
+    let call = host_call(guest, "fd_read", args);
+    let HostCall::ReadStdin { fd, size } = call else { panic!("{call:?}") };
     let Descriptor::Pipe(Pipe::Input(input)) = &fd.descriptor else { panic!("{fd:?}") };
-    input.supply(bytes.map(<[u8]>::to_vec));
+    input.push(bytes.map(<[u8]>::to_vec));
+    (size, RestartState::of(&fd))
+}
+
+/// Makes a write that needs a callback.
+fn output_write(guest: &mut TestGuest, args: &[u64]) -> OutputWrite {
+    match host_call(guest, "fd_write", args) {
+        HostCall::WriteOutput(write) => write,
+        other @ HostCall::ReadStdin { .. } => panic!("{other:?}"),
+    }
 }
 
 #[test]
 fn bytes_are_read_into_all_buffers_in_order_and_then_there_is_an_end() {
-    let mut guest = guest(Pipe::Input(Input::of(b"abcdefg".to_vec())));
+    let mut guest = guest(Pipe::Input(Input::from_bytes(b"abcdefg".to_vec())));
     let (one, two) = (guest.alloc(3), guest.alloc(3));
     let iovs = guest.iovs(&[(one, 3), (one, 0), (two, 3)]);
     guest.call("fd_read", &[0, iovs, 3, OUT]).unwrap();
@@ -43,36 +58,69 @@ fn bytes_are_read_into_all_buffers_in_order_and_then_there_is_an_end() {
 }
 
 #[test]
-fn a_read_that_needs_the_embedder_is_made_again_with_what_it_gave() {
-    let mut guest = guest(Pipe::Input(Input::asked()));
+fn a_read_that_needs_the_callback_is_restarted_with_its_bytes() {
+    let mut guest = guest(Pipe::Input(Input::from_callback()));
     let buf = guest.alloc(8);
     let iovs = guest.iovs(&[(buf, 8)]);
-    let ask = asks(&mut guest, "fd_read", &[0, iovs, 1, OUT]);
-    assert!(matches!(&ask.request, Request::Read(_, 8)), "{ask:?}");
-    supply(&ask, Some(b""));
-    let ask = asks(&mut guest, "fd_read", &[0, iovs, 1, OUT]);
-    supply(&ask, Some(b"given"));
-    guest.attempt("fd_read", &[0, iovs, 1, OUT], ask.attempt).unwrap();
+    let args = [0, iovs, 1, OUT];
+    assert_eq!(push(&mut guest, &args, Some(b"")).0, 8);
+    let (_, restart) = push(&mut guest, &args, Some(b"given"));
+    guest.call_once("fd_read", &args, restart).unwrap();
     assert_eq!((guest.u32(OUT), guest.slice(buf, 5)), (5, &b"given"[..]));
-    let ask = asks(&mut guest, "fd_read", &[0, iovs, 1, OUT]);
-    supply(&ask, None);
-    guest.call("fd_read", &[0, iovs, 1, OUT]).unwrap();
+    push(&mut guest, &args, None);
+    guest.call("fd_read", &args).unwrap();
     assert_eq!(guest.u32(OUT), 0);
 }
 
 #[test]
-fn what_is_handed_over_is_one_chunk_and_told_once() {
-    let mut guest = guest(Pipe::Output(Output::Handed(End::Stderr)));
+fn a_callback_gets_one_chunk_for_each_write() {
+    let mut guest = guest(Pipe::Output(Output::Callback(CallbackSlot::Stderr)));
     let (one, two) = (guest.put("one "), guest.put("two"));
     let iovs = guest.iovs(&[(one, 4), (two, 3)]);
-    let ask = asks(&mut guest, "fd_write", &[0, iovs, 2, OUT]);
-    assert!(matches!(&ask.request, Request::Write(End::Stderr, bytes) if bytes == b"one two"), "{ask:?}");
-    guest.attempt("fd_write", &[0, iovs, 2, OUT], ask.attempt).unwrap();
+    let args = [0, iovs, 2, OUT];
+    let write = output_write(&mut guest, &args);
+    assert_eq!((write.slot, &write.bytes[..]), (CallbackSlot::Stderr, &b"one two"[..]));
+    let restart = write.finish(&guest.wasi.limits, 7).unwrap();
+    guest.call_once("fd_write", &args, restart).unwrap();
     assert_eq!(guest.u32(OUT), 7);
 }
 
+#[test]
+fn bytes_that_a_callback_does_not_accept_return_to_the_write_budget() {
+    let mut wasi = Guest::default();
+    wasi.limits.written_bytes = Budget::new(10);
+    wasi.add_pipe(Pipe::Output(Output::Callback(CallbackSlot::Stdout))).unwrap();
+    let mut guest = TestGuest::new(wasi);
+    let text = guest.put("abcdefgh");
+    let iovs = guest.iovs(&[(text, 8)]);
+    let args = [0, iovs, 1, OUT];
+    let restart = output_write(&mut guest, &args).finish(&guest.wasi.limits, 3).unwrap();
+    guest.call_once("fd_write", &args, restart).unwrap();
+    assert_eq!(guest.u32(OUT), 3);
+    assert_eq!(output_write(&mut guest, &args).finish(&guest.wasi.limits, 0).unwrap_err(), Errno::Dquot);
+    // A callback that throws drops the write.
+    drop(output_write(&mut guest, &args));
+    assert_eq!(output_write(&mut guest, &args).bytes, b"abcdefg");
+}
+
+#[test]
+fn a_captured_write_that_fails_returns_its_bytes_to_the_write_budget() {
+    let buffer = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut wasi = Guest::default();
+    wasi.limits.written_bytes = Budget::new(4);
+    wasi.add_pipe(Pipe::Output(Output::Capture(Arc::clone(&buffer)))).unwrap();
+    let mut guest = TestGuest::new(wasi);
+    let text = guest.put("text");
+    let end = guest.end();
+    let iovs = guest.iovs(&[(text, 3), (end - 1, 2)]);
+    assert_eq!(guest.call("fd_write", &[0, iovs, 2, OUT]), Err(Errno::Overflow));
+    let iovs = guest.iovs(&[(text, 4)]);
+    guest.call("fd_write", &[0, iovs, 1, OUT]).unwrap();
+    assert_eq!((guest.u32(OUT), taken(&buffer)), (4, b"text".to_vec()));
+}
+
 /// Takes all captured output.
-fn taken(kept: &Kept) -> Vec<u8> {
+fn taken(kept: &CaptureBuffer) -> Vec<u8> {
     let mut bytes = Vec::new();
     kept.take(kept.held(), |chunk| bytes.extend_from_slice(chunk));
     assert_eq!(kept.held(), 0);
@@ -81,8 +129,8 @@ fn taken(kept: &Kept) -> Vec<u8> {
 
 #[test]
 fn what_is_kept_ends_at_its_limit_with_dquot() {
-    let kept = Arc::new(Kept::at_most(5));
-    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    let kept = Arc::new(CaptureBuffer::at_most(5));
+    let mut guest = guest(Pipe::Output(Output::Capture(Arc::clone(&kept))));
     let text = guest.put("abcdef");
     let iovs = guest.iovs(&[(text, 3)]);
     guest.call("fd_write", &[0, iovs, 1, OUT]).unwrap();
@@ -97,8 +145,8 @@ fn what_is_kept_ends_at_its_limit_with_dquot() {
 
 #[test]
 fn what_is_kept_is_taken_once_and_goes_on() {
-    let kept = Arc::new(Kept::at_most(u64::MAX));
-    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    let kept = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut guest = guest(Pipe::Output(Output::Capture(Arc::clone(&kept))));
     // Regions of any length from any address, as whole words and parts of them.
     let text: Vec<u8> = (0..=255).collect();
     let at = guest.put(&text);
@@ -114,8 +162,8 @@ fn what_is_kept_is_taken_once_and_goes_on() {
 
 #[test]
 fn of_a_write_that_fails_nothing_is_kept() {
-    let kept = Arc::new(Kept::at_most(u64::MAX));
-    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    let kept = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut guest = guest(Pipe::Output(Output::Capture(Arc::clone(&kept))));
     let text = guest.put("text");
     let iovs = guest.iovs(&[(text, 4), (guest.end() - 1, 2)]);
     assert_eq!(guest.call("fd_write", &[0, iovs, 2, OUT]), Err(Errno::Overflow));
@@ -124,8 +172,8 @@ fn of_a_write_that_fails_nothing_is_kept() {
 
 #[test]
 fn a_write_of_more_than_16_mib_by_overlapping_buffers_is_cut() {
-    let kept = Arc::new(Kept::at_most(u64::MAX));
-    let mut guest = guest(Pipe::Output(Output::Kept(Arc::clone(&kept))));
+    let kept = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut guest = guest(Pipe::Output(Output::Capture(Arc::clone(&kept))));
     let buf = guest.alloc(32_768);
     let regions = vec![(buf, 32_768); 600];
     let iovs = guest.iovs(&regions);

@@ -4,12 +4,12 @@
 mod common;
 
 use capwasi::sys::errno::Errno;
-use common::{CREAT, FD_READ, FILE, Guest, OUT, TRUNC, Tree};
+use common::{CREAT, FD_READ, FILE, OUT, TRUNC, TestGuest, Tree};
 
 /// A directory, and a guest with it as descriptor 0 and `file` in it open as 1.
-fn fixture() -> (Tree, Guest) {
+fn fixture() -> (Tree, TestGuest) {
     let tree = Tree::new(&[("file", "text"), ("other", "other"), ("empty/", "")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     assert_eq!(guest.open("file", 0, FILE), 1);
     guest.bytes.fill(0);
     guest.set(2000, b"file");

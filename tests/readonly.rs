@@ -2,10 +2,10 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
+use capwasi::core::guest::Guest;
 use capwasi::sys;
 use capwasi::sys::errno::Errno;
-use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, Guest, OUT, TRUNC, Tree};
+use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
 
 const FILES: &[(&str, &str)] = &[("file", "text"), ("empty/", ""), ("sub/inner", "inside")];
 /// A path, at an address that `guest` puts it at.
@@ -17,11 +17,11 @@ const IT: u64 = u64::MAX;
 const WRITABLE: u64 = 1;
 
 /// A guest with one tree as descriptor 0, read-only or not, and another as 1, which it may write.
-fn guest(tree: &Tree, other: &Tree, readonly: bool) -> Guest {
-    let mut wasi = Wasi::default();
+fn guest(tree: &Tree, other: &Tree, readonly: bool) -> TestGuest {
+    let mut wasi = Guest::default();
     wasi.add_directory(b"/it", sys::open_directory(tree.path(), readonly).unwrap(), readonly).unwrap();
     wasi.add_preopen(b"/rw", other.path()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     for ([at, _], path) in [(FILE_PATH, "file"), (NEW, "new"), (EMPTY, "empty")] {
         guest.set(at, path.as_bytes());
     }
@@ -80,7 +80,7 @@ fn changes_by_path() -> Vec<Change> {
 }
 
 /// What each change does to a tree that the guest may write, and what it is answered in one that it may not.
-fn check(changes: Vec<Change>, it: impl Fn(&mut Guest) -> u64) {
+fn check(changes: Vec<Change>, it: impl Fn(&mut TestGuest) -> u64) {
     for (name, args) in changes {
         for readonly in [false, true] {
             let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
@@ -280,9 +280,9 @@ fn a_preopen_may_be_a_descriptor_which_stays_the_hosts() {
     use std::os::fd::AsRawFd;
     let tree = Tree::new(FILES);
     let open = std::fs::File::open(tree.path()).unwrap();
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_directory(b"/", sys::reopen_directory(open.as_raw_fd(), true).unwrap(), true).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     guest.must("fd_close", &[0]);
     assert!(open.metadata().unwrap().is_dir());
     let errno = |fd| Errno::from(sys::reopen_directory(fd, true).unwrap_err());

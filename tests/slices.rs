@@ -2,21 +2,23 @@
 
 mod common;
 
-use capwasi::preview1::abi::Attempt;
-use capwasi::sys::errno::Failure;
-use common::{CREAT, DIRECTORY, FD_READ, FILE, Guest, OUT, Tree};
+use capwasi::core::budget::Budget;
+use capwasi::core::guest::Guest;
+use capwasi::core::outcome::Outcome;
+use capwasi::core::restart::RestartState;
+use common::{CREAT, DIRECTORY, FD_READ, FILE, OUT, TestGuest, Tree};
 use std::fs;
 
 const MIB: u64 = 1 << 20;
 
 /// Makes a call to its end: how often it paused.
-fn pauses(guest: &mut Guest, name: &str, args: &[u64]) -> usize {
-    let (mut attempt, mut pauses) = (Attempt::default(), 0);
+fn pauses(guest: &mut TestGuest, name: &str, args: &[u64]) -> usize {
+    let (mut restart, mut pauses) = (RestartState::default(), 0);
     loop {
-        match guest.attempt(name, args, attempt) {
+        match guest.call_once(name, args, restart) {
             Ok(()) => return pauses,
-            Err(Failure::Wait(wait)) if wait.is_over() => {
-                attempt = wait.attempt;
+            Err(Outcome::Block(wait)) if wait.is_pause() => {
+                restart = wait.restart;
                 pauses += 1;
             }
             other => panic!("{name}: {other:?}"),
@@ -25,11 +27,11 @@ fn pauses(guest: &mut Guest, name: &str, args: &[u64]) -> usize {
 }
 
 /// A guest with a memory of 48 MiB and a file of 40 MiB whose bytes tell where they are.
-fn fixture() -> (Tree, Guest, u64) {
+fn fixture() -> (Tree, TestGuest, u64) {
     let tree = Tree::new(&[]);
     let bytes: Vec<u8> = (0..40 * MIB).map(|at| (at >> 12) as u8).collect();
     fs::write(tree.path().join("file"), bytes).unwrap();
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     guest.bytes = vec![0; (48 * MIB) as usize];
     let fd = guest.open("file", 0, FILE);
     (tree, guest, fd)
@@ -93,9 +95,9 @@ fn a_lent_file_is_read_whole_however_long_it_is() {
     use std::os::fd::AsRawFd;
     let (tree, ..) = fixture();
     let file = fs::File::open(tree.path().join("file")).unwrap();
-    let mut wasi = capwasi::core::guest::Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_stdio(file.as_raw_fd()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     guest.bytes = vec![0; (48 * MIB) as usize];
     let iovs = guest.iovs(&[(MIB, 44 * MIB)]);
     assert_eq!(pauses(&mut guest, "fd_read", &[0, iovs, 1, OUT]), 2);
@@ -106,23 +108,26 @@ fn a_lent_file_is_read_whole_however_long_it_is() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_allocation_of_more_than_256_mib_pauses_and_its_range_is_charged_once() {
-    use std::sync::atomic::AtomicU64;
     let tree = Tree::new(&[]);
-    let mut wasi = capwasi::core::guest::Wasi::default();
-    wasi.limits.written_bytes = Some(AtomicU64::new(700 * MIB));
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    let mut guest = Guest::new(wasi);
+    let writer = |budget| {
+        let mut guest = Guest::default();
+        guest.limits.written_bytes = Budget::new(budget);
+        guest.add_preopen(b"/", tree.path()).unwrap();
+        TestGuest::new(guest)
+    };
+    let mut guest = writer(700 * MIB);
     let fd = guest.open("file", CREAT, FILE);
     assert_eq!(pauses(&mut guest, "fd_allocate", &[fd, 5, 600 * MIB]), 2);
     assert_eq!(fs::metadata(tree.path().join("file")).unwrap().len(), 600 * MIB + 5);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::sys::errno::Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 100 * MIB]);
     // A right that is taken away meanwhile does not lose what is charged.
+    let mut guest = writer(300 * MIB);
+    let fd = guest.open("file", CREAT, FILE);
     let args = [fd, 0, 300 * MIB];
-    guest.wasi.limits.written_bytes.as_ref().unwrap().store(300 * MIB, std::sync::atomic::Ordering::Relaxed);
-    let wait = guest.waits("fd_allocate", &args, Attempt::default());
+    let wait = guest.waits("fd_allocate", &args, RestartState::default());
     guest.must("fd_fdstat_set_rights", &[fd, 0, 0]);
-    guest.attempt("fd_allocate", &args, wait.attempt).unwrap();
+    guest.call_once("fd_allocate", &args, wait.restart).unwrap();
     // A range that no file can have is refused before a part of it is made.
     let fd = guest.open("other", CREAT, FILE);
     assert!(guest.call("fd_allocate", &[fd, 0, i64::MAX as u64]).is_err());
@@ -135,7 +140,7 @@ fn a_directory_of_70000_entries_is_read_with_a_pause_and_each_entry_once() {
     for number in 0..70_000 {
         fs::write(tree.path().join(format!("dir/{number:05}")), "").unwrap();
     }
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     guest.bytes = vec![0; (8 * MIB) as usize];
     let fd = guest.open("dir", DIRECTORY, FD_READ | 1 << 14);
     let size = 7 * MIB;

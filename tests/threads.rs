@@ -2,11 +2,13 @@
 
 mod common;
 
-use capwasi::core::guest::Wasi;
+use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
-use capwasi::preview1::abi::{Attempt, Call, MAX_PARAMS};
-use capwasi::sys::errno::{Errno, Failure};
-use common::{CREAT, FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
+use capwasi::core::outcome::Outcome;
+use capwasi::core::restart::RestartState;
+use capwasi::preview1::abi::{Call, MAX_PARAMS};
+use capwasi::sys::errno::Errno;
+use common::{CREAT, FD_READ, FD_WRITE, FILE, OUT, TestGuest, Tree};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
@@ -14,14 +16,14 @@ use std::sync::{Arc, Barrier};
 const THREADS: usize = 8;
 
 /// Runs a part on each of 8 threads, which share one world and start together: what they return.
-fn together<T: Send>(wasi: &Arc<Wasi>, part: impl Fn(usize, Guest) -> T + Sync) -> Vec<T> {
+fn together<T: Send>(wasi: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(THREADS);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (part, barrier) = (&part, &barrier);
                 scope.spawn(move || {
-                    let guest = Guest::new(Arc::clone(wasi));
+                    let guest = TestGuest::new(Arc::clone(wasi));
                     barrier.wait();
                     part(thread, guest)
                 })
@@ -34,13 +36,13 @@ fn together<T: Send>(wasi: &Arc<Wasi>, part: impl Fn(usize, Guest) -> T + Sync) 
 #[test]
 fn a_world_can_be_sent_to_a_thread_and_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
-    shared::<Wasi>();
+    shared::<Guest>();
 }
 
 #[test]
 fn descriptors_opened_by_several_threads_are_all_different() {
     let tree = Tree::new(&[("file", "text")]);
-    let wasi = Guest::in_tree(&tree).wasi;
+    let wasi = TestGuest::in_tree(&tree).wasi;
     let opened = together(&wasi, |_, mut guest| {
         (0..100)
             .map(|_| {
@@ -51,7 +53,7 @@ fn descriptors_opened_by_several_threads_are_all_different() {
     });
     let opened: Vec<_> = opened.into_iter().flatten().collect();
     assert_eq!(opened.iter().copied().collect::<BTreeSet<_>>(), (1..=800).collect());
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     for fd in opened {
         guest.reset();
         assert_eq!(guest.read(fd, 9), "text");
@@ -61,7 +63,7 @@ fn descriptors_opened_by_several_threads_are_all_different() {
 #[test]
 fn opening_closing_and_renumbering_at_once_loses_no_number() {
     let tree = Tree::new(&[("file", "text")]);
-    let wasi = Guest::in_tree(&tree).wasi;
+    let wasi = TestGuest::in_tree(&tree).wasi;
     together(&wasi, |thread, mut guest| {
         for round in 0..300 {
             guest.reset();
@@ -78,14 +80,14 @@ fn opening_closing_and_renumbering_at_once_loses_no_number() {
             }
         }
     });
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     assert_eq!([1, 2, 3].map(|_| guest.open("file", 0, FD_READ)), [1, 2, 3]);
 }
 
 #[test]
 fn threads_that_renumber_crosswise_neither_stop_nor_break_the_table() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let (one, two) = (guest.open("file", 0, FD_READ), guest.open("file", 0, FD_READ));
     let wasi = Arc::clone(&guest.wasi);
     together(&wasi, |thread, mut guest| {
@@ -107,7 +109,7 @@ fn threads_that_renumber_crosswise_neither_stop_nor_break_the_table() {
 fn threads_that_read_one_descriptor_get_each_part_once() {
     let text = (0..8000).map(|number| format!("{number:04}")).collect::<Vec<_>>().concat();
     let tree = Tree::new(&[("file", &text)]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ);
     let parts = together(&Arc::clone(&guest.wasi), |_, mut guest| {
         let mut parts = Vec::new();
@@ -128,7 +130,7 @@ fn threads_that_read_one_descriptor_get_each_part_once() {
 #[test]
 fn threads_that_write_one_descriptor_do_not_overwrite_each_other() {
     let tree = Tree::new(&[]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     for fdflags in [0, 1] {
         let path = guest.put("file");
         guest.must("path_open", &[0, 0, path, 4, CREAT | 8, FD_WRITE, 0, fdflags, OUT]);
@@ -150,7 +152,7 @@ fn threads_that_list_one_descriptor_each_see_all_of_it() {
     let names: Vec<_> = (0..300).map(|number| format!("name-{number}")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
     let tree = Tree::new(&files);
-    let wasi = Guest::in_tree(&tree).wasi;
+    let wasi = TestGuest::in_tree(&tree).wasi;
     let mut expected: Vec<_> = names.iter().cloned().chain([".", ".."].map(String::from)).collect();
     expected.sort();
     let listings = together(&wasi, |_, mut guest| {
@@ -178,7 +180,7 @@ fn threads_that_list_one_descriptor_each_see_all_of_it() {
 #[test]
 fn a_descriptor_closed_by_one_thread_is_badf_to_the_others_or_still_itself_in_a_call_under_way() {
     let tree = Tree::new(&[("file", "text"), ("other", "????")]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     together(&Arc::clone(&guest.wasi), |thread, mut guest| {
         for _ in 0..300 {
@@ -220,13 +222,16 @@ impl Shared {
         unsafe { AtomicU32::from_ptr(word.add(at as usize % 8 / 4)) }
     }
 
-    fn call(&self, guest: &Guest, name: &str, args: &[u64]) -> Result<(), Failure> {
+    fn call(&self, guest: &TestGuest, name: &str, args: &[u64]) -> Result<(), Outcome> {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         let base = self.words().as_ptr().cast_mut().cast();
         // SAFETY: the words are atomic, and borrowed for as long as the call takes.
         let memory = unsafe { Memory::new(base, Self::WORDS * 8) };
-        guest.functions.0[name].1(&Call { wasi: &guest.wasi, memory, attempt: Attempt::default() }, &core)
+        guest.functions.0[name].1(
+            &Call { guest: &guest.wasi, memory, restart: RestartState::default() },
+            &core,
+        )
     }
 
     /// Neither is a guard written to, nor is one in `bytes`.
@@ -243,7 +248,7 @@ fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
     /// A buffer, inside of memory and then partly or wholly outside.
     const REGIONS: [(u32, u32); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
     let tree = Tree::new(&[("file", &"text".repeat(100))]);
-    let mut guest = Guest::in_tree(&tree);
+    let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     let shared = Shared::new();
     together(&guest.wasi, |thread, guest| {
@@ -259,7 +264,7 @@ fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
         }
         for name in ["fd_pread", "fd_pwrite"].into_iter().cycle().take(3000) {
             match shared.call(&guest, name, &[fd, LIST, 1, 0, OUT]) {
-                Ok(()) | Err(Failure::Errno(Errno::Overflow)) => {}
+                Ok(()) | Err(Outcome::Errno(Errno::Overflow)) => {}
                 other => panic!("{name}: {other:?}"),
             }
         }
@@ -275,15 +280,15 @@ fn a_thread_that_waits_keeps_no_other_from_its_calls() {
     use std::time::Duration;
     let tree = Tree::new(&[("file", "text")]);
     let (reader, mut writer) = std::io::pipe().unwrap();
-    let mut wasi = Wasi::default();
+    let mut wasi = Guest::default();
     wasi.add_preopen(b"/", tree.path()).unwrap();
     wasi.add_stdio(reader.as_raw_fd()).unwrap();
-    let mut waiting = Guest::new(wasi);
+    let mut waiting = TestGuest::new(wasi);
     let wasi = Arc::clone(&waiting.wasi);
     let (waits, waited) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let iovs = waiting.iovs(&[(2000, 4)]);
-        let wait = waiting.waits("fd_read", &[1, iovs, 1, OUT], Attempt::default());
+        let mut wait = waiting.waits("fd_read", &[1, iovs, 1, OUT], RestartState::default());
         waits.send(()).unwrap();
         assert!(wait.block(Duration::from_secs(20)).unwrap());
         waiting.call("fd_read", &[1, iovs, 1, OUT])
@@ -296,7 +301,7 @@ fn a_thread_that_waits_keeps_no_other_from_its_calls() {
         }
     });
     // Not even from closing what it waits for.
-    Guest::new(wasi).must("fd_close", &[1]);
+    TestGuest::new(wasi).must("fd_close", &[1]);
     writer.write_all(b"data").unwrap();
     assert_eq!(thread.join().unwrap(), Err(Errno::Badf));
 }

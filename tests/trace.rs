@@ -1,9 +1,9 @@
 //! Calls as text: what each type shows, and that no guest can make a line long or have it read what is not there.
 
-use capwasi::core::guest::{Import, Visitor, preview1, unstable};
 use capwasi::core::memory::Memory;
 use capwasi::preview1::abi::{CoreArgs, MAX_PARAMS, Signature};
-use capwasi::preview1::trace::{Shape, Shown};
+use capwasi::preview1::describe::{CallFormat, Format};
+use capwasi::preview1::imports::{Import, Visitor, preview1, unstable};
 use capwasi::sys::errno::Errno;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn unstable() -> Names {
     names
 }
 
-fn shown(names: &Names, table: &'static [Shown], name: &str) -> &'static Shown {
+fn shown(names: &Names, table: &'static [CallFormat], name: &str) -> &'static CallFormat {
     &table[names.0.iter().position(|(own, _)| *own == name).unwrap()]
 }
 
@@ -57,12 +57,13 @@ impl Bytes {
     }
 
     fn call(&mut self, name: &str, args: &[u64]) -> String {
-        name.to_owned() + &shown(&preview1(), preview1::SHOWN, name).call(self.memory(), Some(&core(args)))
+        name.to_owned()
+            + &shown(&preview1(), preview1::CALL_FORMATS, name).call(self.memory(), Some(&core(args)))
     }
 
     fn result(&mut self, name: &str, args: &[u64], errno: u32) -> String {
         let elapsed = Duration::from_micros(1_000_041);
-        let line = shown(&preview1(), preview1::SHOWN, name).result(
+        let line = shown(&preview1(), preview1::CALL_FORMATS, name).result(
             self.memory(),
             Some(&core(args)),
             Some(errno),
@@ -78,10 +79,10 @@ fn words(words: &[u32]) -> Vec<u8> {
 
 #[test]
 fn the_arguments_and_the_result_account_for_every_core_parameter() {
-    for (names, table) in [(preview1(), preview1::SHOWN), (unstable(), unstable::SHOWN)] {
+    for (names, table) in [(preview1(), preview1::CALL_FORMATS), (unstable(), unstable::CALL_FORMATS)] {
         assert_eq!(names.0.len(), table.len());
         for ((name, signature), shown) in names.0.iter().zip(table) {
-            let args: usize = shown.args.iter().map(Shape::width).sum();
+            let args: usize = shown.args.iter().map(Format::width).sum();
             assert_eq!(args + shown.result.pointers(), signature.params().len(), "{name}");
         }
     }
@@ -122,7 +123,7 @@ fn enumerations_have_names_and_their_strangers_numbers() {
     assert_eq!(bytes.call("clock_res_get", &[2, 0]), "clock_res_get(PROCESS_CPUTIME_ID)");
     assert_eq!(bytes.call("clock_res_get", &[9, 0]), "clock_res_get(9)");
     assert_eq!(bytes.call("fd_seek", &[4, u64::MAX, 2, 0]), "fd_seek(4, -1, END)");
-    let unstable = shown(&unstable(), unstable::SHOWN, "fd_seek");
+    let unstable = shown(&unstable(), unstable::CALL_FORMATS, "fd_seek");
     assert_eq!(unstable.call(bytes.memory(), Some(&core(&[4, 0, 2, 0]))), "(4, 0, SET)");
 }
 
@@ -207,7 +208,7 @@ fn subscriptions_are_told_apart_in_both_layouts() {
     older[32] = 9;
     let mut bytes = Bytes::new(&[(100, &older)]);
     assert_eq!(
-        shown(&unstable(), unstable::SHOWN, "poll_oneoff")
+        shown(&unstable(), unstable::CALL_FORMATS, "poll_oneoff")
             .call(bytes.memory(), Some(&core(&[100, 0x300, 1, 0]))),
         "([{userdata=0, CLOCK, MONOTONIC, 9, 0}], 0x300, 1)"
     );

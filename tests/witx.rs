@@ -4,14 +4,21 @@
 mod common;
 
 use bitflags::Flags;
+use capwasi::core::layout::{Load, Store};
+use capwasi::core::memory::{Iovec, Size};
+use capwasi::core::rights::Rights;
+use capwasi::core::table::Fd;
 use capwasi::preview1::abi::CoreType;
 use capwasi::preview1::snapshot0;
 use capwasi::preview1::types::{
-    self, Advice, Clockid, Dirent, Event, Eventrwflags, Eventtype, Fd, Fdflags, Fdstat, Filestat, Filetype,
-    Fstflags, Iovec, Load, Lookupflags, Oflags, Prestat, Riflags, Rights, Roflags, Sdflags, Store,
-    Subclockflags, Subscription, Whence,
+    Dirent, Event, Eventrwflags, Eventtype, Fdstat, Fstflags, Lookupflags, Prestat, Roflags, Subclockflags,
+    Subscription, Userdata,
 };
 use capwasi::sys::errno::Errno;
+use capwasi::sys::types::{
+    Advice, Clockid, Dircookie, Fdflags, Filedelta, Filesize, Filestat, Filetype, Oflags, Riflags, Sdflags,
+    Timestamp, Whence,
+};
 use common::Functions;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -214,12 +221,12 @@ fn every_set_of_flags_has_the_bits_names_and_size_of_the_witx() {
 fn every_plain_type_has_the_size_of_the_witx() {
     let document = document();
     for (name, size) in [
-        ("size", size_of::<types::Size>()),
-        ("filesize", size_of::<types::Filesize>()),
-        ("filedelta", size_of::<types::Filedelta>()),
-        ("timestamp", size_of::<types::Timestamp>()),
-        ("dircookie", size_of::<types::Dircookie>()),
-        ("userdata", size_of::<types::Userdata>()),
+        ("size", size_of::<Size>()),
+        ("filesize", size_of::<Filesize>()),
+        ("filedelta", size_of::<Filedelta>()),
+        ("timestamp", size_of::<Timestamp>()),
+        ("dircookie", size_of::<Dircookie>()),
+        ("userdata", size_of::<Userdata>()),
         ("fd", <Fd as Store>::SIZE),
     ] {
         assert_eq!(size, type_of(&document, name).mem_size(), "{name}");
@@ -329,8 +336,8 @@ fn a_filestat_of_snapshot_0_has_a_link_count_of_32_bits() {
     nlink.1 = 4;
     let (expected, size) = layout(&members);
     assert_eq!(size, 56);
-    assert_eq!(ours(snapshot::Filestat::FIELDS), expected);
-    assert_eq!(<snapshot::Filestat as Store>::SIZE, size);
+    assert_eq!(ours(snapshot0::Filestat::FIELDS), expected);
+    assert_eq!(<snapshot0::Filestat as Store>::SIZE, size);
 }
 
 #[test]
@@ -342,9 +349,9 @@ fn a_subscription_of_snapshot_0_has_an_identifier_before_the_clock() {
     let union = offset_of(&record(&document, "subscription"), "u");
     let payload = union + variant(&document, "subscription_u").payload_offset();
     let expected = subscription_fields(&document, union, payload, clock);
-    assert_eq!(ours(snapshot::Subscription::FIELDS).into_iter().collect::<BTreeMap<_, _>>(), expected);
+    assert_eq!(ours(snapshot0::Subscription::FIELDS).into_iter().collect::<BTreeMap<_, _>>(), expected);
     assert_eq!(payload + size, 56);
-    assert_eq!(<snapshot::Subscription as Load>::SIZE, 56);
+    assert_eq!(<snapshot0::Subscription as Load>::SIZE, 56);
 }
 
 #[test]
@@ -368,7 +375,7 @@ fn a_stored_record_has_each_field_where_it_says() {
     );
 
     let mut bytes = [0; 64];
-    snapshot::Filestat::from(Filestat { nlink: 1 << 40, ..stat }).store(&mut bytes);
+    snapshot0::Filestat::from(Filestat { nlink: 1 << 40, ..stat }).store(&mut bytes);
     assert_eq!(bytes[16..24], [7, 0, 0, 0, 255, 255, 255, 255]);
     assert_eq!([0, 8, 24, 32, 40, 48].map(|offset| at(&bytes, offset)), [1, 2, 4, 5, 6, u64::MAX]);
 

@@ -3,11 +3,12 @@
 //! nothing at all. `tests/fuzz_plans.rs` and the fuzz target `calls` run it.
 
 use crate::arbitrary::{Result, Unstructured};
-use crate::common::{CREAT, FILE, Function, Functions, Guest, Tree};
-use capwasi::core::guest::Wasi;
+use crate::common::{CREAT, FILE, Function, Functions, TestGuest, Tree};
+use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
-use capwasi::preview1::abi::{Attempt, Call, CoreArgs, CoreType, MAX_PARAMS};
-use capwasi::sys::errno::Failure;
+use capwasi::core::outcome::Outcome;
+use capwasi::core::restart::RestartState;
+use capwasi::preview1::abi::{Call, CoreArgs, CoreType, MAX_PARAMS};
 use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, LazyLock};
@@ -131,8 +132,8 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
 }
 
 /// A world with pipes, a device, a preopen, a file and a directory in it; and the other ends of the pipes.
-fn world(tree: &Tree) -> (Arc<Wasi>, impl Sized) {
-    let mut wasi = Wasi::default();
+fn world(tree: &Tree) -> (Arc<Guest>, impl Sized) {
+    let mut wasi = Guest::default();
     for arg in ["program", "", "-x"] {
         wasi.args.push(arg.as_bytes()).unwrap();
     }
@@ -145,7 +146,7 @@ fn world(tree: &Tree) -> (Arc<Wasi>, impl Sized) {
     wasi.add_stdio(stdout.as_raw_fd()).unwrap();
     wasi.add_stdio(null.as_raw_fd()).unwrap();
     wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
-    let mut guest = Guest::new(wasi);
+    let mut guest = TestGuest::new(wasi);
     guest.try_open(3, "file", CREAT, FILE).unwrap();
     guest.try_open(3, "dir", 0, 0).unwrap();
     (guest.wasi, (stdin, feed, drain, stdout, null))
@@ -264,37 +265,39 @@ impl Guarded {
     }
 
     /// Makes a call; one that has to wait is made once more, as if what it waits for had happened.
-    fn call(&mut self, wasi: &Wasi, name: &str, function: Function, args: &[u64]) {
+    fn call(&mut self, wasi: &Guest, name: &str, function: Function, args: &[u64]) {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         if std::env::var_os("CAPWASI_TRACE").is_some() {
             eprintln!("{name} {args:x?}");
         }
-        if let Err(Failure::Wait(wait)) = self.attempt(wasi, name, function, &core, Attempt::default()) {
-            let _ = self.attempt(wasi, name, function, &core, wait.attempt);
+        if let Err(Outcome::Block(wait)) =
+            self.call_once(wasi, name, function, &core, RestartState::default())
+        {
+            let _ = self.call_once(wasi, name, function, &core, wait.restart);
         }
     }
 
-    fn attempt(
+    fn call_once(
         &mut self,
-        wasi: &Wasi,
+        wasi: &Guest,
         name: &str,
         function: Function,
         core: &CoreArgs,
-        attempt: Attempt,
-    ) -> std::result::Result<(), Failure> {
+        restart: RestartState,
+    ) -> std::result::Result<(), Outcome> {
         let before = self.bytes.clone();
         // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr().add(GUARD), self.size) };
-        let answer = function(&Call { wasi, memory, attempt }, core);
+        let answer = function(&Call { guest: wasi, memory, restart }, core);
         let end = GUARD + self.size;
         assert!(self.bytes[..GUARD] == before[..GUARD], "{name} {core:x?} wrote before memory");
         assert!(self.bytes[end..] == before[end..], "{name} {core:x?} wrote beyond memory");
         match &answer {
-            Ok(()) | Err(Failure::Wait(_) | Failure::Ask(_)) => {}
-            Err(Failure::Time(clock)) => panic!("{name} asks for {clock:?}"),
-            Err(Failure::Exit(_)) => assert_eq!(name, "proc_exit"),
-            Err(Failure::Errno(errno)) => {
+            Ok(()) | Err(Outcome::Block(_) | Outcome::HostCall(_)) => {}
+            Err(Outcome::ReadClock(clock)) => panic!("{name} asks for {clock:?}"),
+            Err(Outcome::Exit(_)) => assert_eq!(name, "proc_exit"),
+            Err(Outcome::Errno(errno)) => {
                 assert!((1..=76).contains(&(*errno as u16)), "{name} {core:x?} {errno:?}");
                 // Where the guest lets the events lie on the subscriptions, an event may be what makes the
                 // next subscription a bad one.

@@ -5,9 +5,9 @@
 mod outside;
 
 use crate::arbitrary::{Result, Unstructured};
-use crate::common::{FD_READ, FD_WRITE, FILE, Guest, OUT, Tree};
-use capwasi::core::guest::Wasi;
-use capwasi::preview1::abi::Attempt;
+use crate::common::{FD_READ, FD_WRITE, FILE, OUT, TestGuest, Tree};
+use capwasi::core::guest::Guest;
+use capwasi::core::restart::RestartState;
 use outside::Outside;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -76,7 +76,7 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
 
 struct Plan {
     tree: Tree,
-    guest: Guest,
+    guest: TestGuest,
     /// What is outside, as it was.
     outside: Outside,
     /// Device and serial number of what is not to be seen.
@@ -107,7 +107,7 @@ impl Plan {
         }
         symlink(tree.path().join("outside"), tree.path().join("box/abs")).unwrap();
         symlink("../outside/dir", tree.path().join("other/d")).unwrap();
-        let mut wasi = Wasi::default();
+        let mut wasi = Guest::default();
         wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
         wasi.add_preopen(b"/other", &tree.path().join("other")).unwrap();
         let outside = Outside::of(tree.path());
@@ -118,7 +118,7 @@ impl Plan {
         }
         let dev = tree.path().metadata().unwrap().dev();
         let trace = std::env::var_os("CAPWASI_TRACE").is_some();
-        Self { tree, guest: Guest::new(wasi), outside, unseen, dev, moved: 0, trace }
+        Self { tree, guest: TestGuest::new(wasi), outside, unseen, dev, moved: 0, trace }
     }
 
     /// What has been outside from the start is as it was, and nothing has come to it.
@@ -147,7 +147,7 @@ impl Plan {
 
     /// A call: whether it succeeded.
     fn call(&mut self, name: &str, args: &[u64]) -> bool {
-        let answer = self.guest.attempt(name, args, Attempt::default());
+        let answer = self.guest.call_until_done(name, args, RestartState::default());
         if self.trace {
             eprintln!("{name} {args:x?} {answer:?}");
         }

@@ -1,50 +1,47 @@
-//! `clock_*`, and where a guest's time comes from: the system, or what the embedder has put in its place.
+//! Clocks of a guest: the system's, fixed ones, or callbacks of the embedder.
 
-use crate::core::guest::Wasi;
-use crate::preview1::fd::NewTime;
-use crate::preview1::types::{Clockid, Timestamp};
 use crate::sys;
-use crate::sys::errno::{Failure, Result};
+use crate::sys::errno::Result;
+use crate::sys::types::{Clockid, NewTime, Timestamp};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Where the time of a clock comes from.
+/// Source of a clock's time.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Source {
     /// The system.
     #[default]
     System,
-    /// It starts at this time, and goes on only by what the guest sleeps.
+    /// A fixed time, which advances only when the guest sleeps.
     Fixed(Timestamp),
-    /// Whoever calls is asked, by [`Failure::Time`].
-    Asked,
+    /// A callback of the embedder.
+    Callback,
 }
 
-/// A guest's clocks. Those of the processor follow a monotonic clock that is not the system's: they tell the time
-/// since it began.
+/// Clocks of a guest. CPU-time clocks follow a monotonic clock that is not the system's: they count from its start.
 #[derive(Debug, Default)]
 pub struct Clocks {
     realtime: Source,
     monotonic: Source,
-    /// How long the guest has slept against a clock that is fixed.
+    /// Total time that the guest slept on fixed clocks.
     slept: AtomicU64,
-    /// What was told first of the monotonic clock.
+    /// First value of the callback for the monotonic clock.
     began: OnceLock<Timestamp>,
 }
 
-/// What has been told of clocks that are asked.
+/// Values that callbacks returned during a call.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
+pub struct ClockReadings {
     realtime: Option<Timestamp>,
     monotonic: Option<Timestamp>,
 }
 
-impl Told {
-    /// Nothing yet.
-    pub(crate) const NOTHING: Self = Self { realtime: None, monotonic: None };
+impl ClockReadings {
+    /// No values.
+    pub(crate) const NONE: Self = Self { realtime: None, monotonic: None };
 
-    /// Tells the time of a clock.
-    pub fn tell(&mut self, clock: Clockid, time: Timestamp) {
+    /// Records the time of a clock.
+    pub(crate) fn record(&mut self, clock: Clockid, time: Timestamp) {
         match clock {
             Clockid::Realtime => self.realtime = Some(time),
             _ => self.monotonic = Some(time),
@@ -52,29 +49,23 @@ impl Told {
     }
 }
 
-impl Wasi {
-    /// Resolution of a clock: `clock_getres`.
-    pub fn clock_res_get(&self, clock: Clockid) -> Result<Timestamp> {
-        match self.clocks.source(clock) {
-            Source::System => Ok(sys::clock_resolution(clock)?),
-            Source::Fixed(_) | Source::Asked => Ok(1),
-        }
-    }
-
-    /// Time of a clock: `clock_gettime`. It is always read to the last digit, whatever the precision asked.
-    pub fn clock_time_get(&self, told: Told, clock: Clockid, _precision: Timestamp) -> Result<Timestamp> {
-        self.clocks.now(clock, told)
-    }
+/// Time of a clock, or the clock whose callback has to be read first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The time.
+    Time(Timestamp),
+    /// The callback of this clock is needed.
+    NeedsCallback(Clockid),
 }
 
 impl Clocks {
-    /// Clocks that get their time there.
+    /// Creates clocks with these sources.
     #[must_use]
     pub fn new(realtime: Source, monotonic: Source) -> Self {
         Self { realtime, monotonic, ..Self::default() }
     }
 
-    /// Where the time of a clock comes from.
+    /// Returns the source of a clock.
     pub(crate) fn source(&self, clock: Clockid) -> Source {
         match clock {
             Clockid::Realtime => self.realtime,
@@ -82,58 +73,58 @@ impl Clocks {
         }
     }
 
-    /// Time of a clock.
+    /// Returns the resolution of a clock: `clock_getres`.
+    pub(crate) fn resolution(&self, clock: Clockid) -> Result<Timestamp> {
+        match self.source(clock) {
+            Source::System => Ok(sys::clock_resolution(clock)?),
+            Source::Fixed(_) | Source::Callback => Ok(1),
+        }
+    }
+
+    /// Reads a clock: `clock_gettime`.
     #[inline]
-    pub(crate) fn now(&self, clock: Clockid, told: Told) -> Result<Timestamp> {
-        match self.source(clock) {
-            Source::System => Ok(sys::clock_time(clock)?),
-            Source::Fixed(start) => Ok(self.fixed(clock, start)),
-            Source::Asked => self.told(clock, told),
-        }
-    }
-
-    /// Asks for the time of a clock, if it is one that is asked and has not told it yet.
-    pub(crate) fn ask(&self, clock: Clockid, told: Told) -> Result {
-        match self.source(clock) {
-            Source::Asked => self.told(clock, told).map(drop),
-            Source::System | Source::Fixed(_) => Ok(()),
-        }
+    pub(crate) fn read(&self, clock: Clockid, readings: ClockReadings) -> Result<Reading> {
+        Ok(match self.source(clock) {
+            Source::System => Reading::Time(sys::clock_time(clock)?),
+            Source::Fixed(start) => Reading::Time(self.read_fixed(clock, start)),
+            Source::Callback => self.read_callback(clock, readings),
+        })
     }
 
     #[cold]
-    fn fixed(&self, clock: Clockid, start: Timestamp) -> Timestamp {
+    fn read_fixed(&self, clock: Clockid, start: Timestamp) -> Timestamp {
         let slept = self.slept.load(Relaxed);
-        if clock.is_of_processor() { slept } else { start.saturating_add(slept) }
+        if is_cpu_time(clock) { slept } else { start.saturating_add(slept) }
     }
 
     #[cold]
-    fn told(&self, clock: Clockid, told: Told) -> Result<Timestamp> {
+    fn read_callback(&self, clock: Clockid, readings: ClockReadings) -> Reading {
         if clock == Clockid::Realtime {
-            return told.realtime.ok_or(Failure::Time(clock));
+            return readings.realtime.map_or(Reading::NeedsCallback(clock), Reading::Time);
         }
-        let now = told.monotonic.ok_or(Failure::Time(Clockid::Monotonic))?;
+        let Some(now) = readings.monotonic else {
+            return Reading::NeedsCallback(Clockid::Monotonic);
+        };
         let began = *self.began.get_or_init(|| now);
-        Ok(if clock.is_of_processor() { now.saturating_sub(began) } else { now })
+        Reading::Time(if is_cpu_time(clock) { now.saturating_sub(began) } else { now })
     }
 
-    /// Lets the clocks that are fixed go on.
+    /// Advances fixed clocks.
     pub(crate) fn sleep(&self, time: Timestamp) {
         let later = |slept: Timestamp| Some(slept.saturating_add(time));
         let _ = self.slept.fetch_update(Relaxed, Relaxed, later);
     }
 
-    /// What a file whose times are set to the present is to have.
+    /// Returns the new time of a file that is set to the current time.
     pub(crate) fn file_time(&self) -> NewTime {
         match self.realtime {
             Source::Fixed(start) => NewTime::At(start.saturating_add(self.slept.load(Relaxed))),
-            Source::System | Source::Asked => NewTime::Now,
+            Source::System | Source::Callback => NewTime::Now,
         }
     }
 }
 
-impl Clockid {
-    /// Whether it counts the time that a processor is at work.
-    pub(crate) fn is_of_processor(self) -> bool {
-        matches!(self, Clockid::ProcessCputimeId | Clockid::ThreadCputimeId)
-    }
+/// Returns whether a clock counts processor time.
+pub(crate) fn is_cpu_time(clock: Clockid) -> bool {
+    matches!(clock, Clockid::ProcessCputimeId | Clockid::ThreadCputimeId)
 }

@@ -1,20 +1,22 @@
-//! Guest memory: every bounds check and every access to it. There is never a Rust reference to it but to atomics, since
-//! another thread of the guest may write at any moment; it is copied, as relaxed atomics, so that a race
-//! gives the guest torn values and nothing worse.
-#![expect(unsafe_code, reason = "guest memory is reached by address; `Memory::new` carries the promise")]
+//! Guest memory: every bounds check and every access. Rust never holds a reference to it except to atomics, since other
+//! threads of the guest may write at any time. Copies use relaxed atomics: a race gives the guest torn values, no more.
+#![expect(unsafe_code, reason = "guest memory is accessed by address; `Memory::new` states the requirement")]
 
-use crate::preview1::types::{Iovec, Load, Size, Store};
+use crate::core::layout::{Load, Store};
 use crate::sys::errno::{Errno, Result};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Offset of a `T` in guest memory: a number until [`Memory`] has checked it.
+/// Bytes of guest memory, or elements of a list there.
+pub type Size = u32;
+
+/// Offset of a `T` in guest memory. [`Memory`] checks it at each access.
 #[derive(Debug)]
 pub struct Ptr<T>(pub u32, PhantomData<T>);
 
 impl<T> Ptr<T> {
-    /// The `T` at this offset.
+    /// Refers to the `T` at an offset.
     #[must_use]
     pub fn new(offset: u32) -> Self {
         Self(offset, PhantomData)
@@ -29,10 +31,10 @@ impl<T> Clone for Ptr<T> {
 
 impl<T> Copy for Ptr<T> {}
 
-/// `len` times a `T`, one after the other, as the ABI passes lists: two numbers until checked.
+/// A list of `T` in guest memory. [`Memory`] checks it at each access.
 #[derive(Debug)]
 pub struct List<T> {
-    /// Where the first is.
+    /// The first element.
     pub ptr: Ptr<T>,
     /// How many there are.
     pub len: Size,
@@ -46,9 +48,26 @@ impl<T> Clone for List<T> {
 
 impl<T> Copy for List<T> {}
 
-/// What the host is to fill: nothing in it means anything yet.
-#[derive(Debug)]
-pub struct Out<T>(pub T);
+/// A region of guest memory: the `iovec` and `ciovec` of vectored calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Iovec {
+    /// Offset.
+    pub buf: u32,
+    /// Length in bytes.
+    pub buf_len: Size,
+}
+
+impl Iovec {
+    /// Name and offset of each field.
+    pub const FIELDS: &'static [(&'static str, usize)] = &[("buf", 0), ("buf_len", 4)];
+}
+
+impl Load for Iovec {
+    const SIZE: usize = 8;
+    fn load(bytes: &[u8]) -> Self {
+        Self { buf: u32::load(bytes), buf_len: u32::load(&bytes[4..]) }
+    }
+}
 
 /// The memory of a guest during one call.
 #[derive(Clone, Copy, Debug)]
@@ -57,44 +76,43 @@ pub struct Memory {
     size: usize,
 }
 
-/// No memory at all, in which nothing lies.
+/// An empty memory.
 impl Default for Memory {
     fn default() -> Self {
         Self { base: std::ptr::null_mut(), size: 0 }
     }
 }
 
-/// Largest record that [`Memory::load`] and [`Memory::store`] move.
+/// Size of the largest record, a `filestat`.
 const LARGEST: usize = 64;
-const _: () = assert!(<crate::preview1::types::Filestat as Store>::SIZE == LARGEST);
 
 impl Memory {
-    /// Of a memory beyond 4 GiB, which only 64-bit addresses reach, only so much is seen.
+    /// Describes the memory at `base`. Clamps `size` to 4 GiB: preview1 pointers have 32 bits.
     ///
     /// # Safety
     ///
-    /// The `size` bytes from `base` must stay readable and writable for as long as this value or a copy of
-    /// it is used. Others may read and write them meanwhile.
+    /// The `size` bytes from `base` must stay readable and writable while this value or a copy is used. Other threads may
+    /// read and write the bytes meanwhile.
     #[must_use]
     pub unsafe fn new(base: *mut u8, size: usize) -> Self {
         Self { base, size: size.min(1 << 32) }
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(self) -> usize {
         self.size
     }
 
-    /// Checks that `len` bytes from `offset` lie inside. An offset equal to the size is in bounds for 0 bytes, as in
-    /// WebAssembly's `memory.fill`.
+    /// Checks that `len` bytes from `offset` are in bounds, else returns `EOVERFLOW`. An offset equal to the size is in
+    /// bounds for 0 bytes, as in WebAssembly's `memory.fill`.
     #[inline]
     pub fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
-        if offset <= size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow.into()) }
+        if offset <= size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow) }
     }
 
-    /// Whether the whole list lies inside.
+    /// Checks that the whole list is in bounds.
     pub fn check_list<T>(self, list: List<T>, element_size: usize) -> Result {
         self.check(list.ptr.0, u64::from(list.len) * element_size as u64)
     }
@@ -105,15 +123,15 @@ impl Memory {
         const { assert!(T::SIZE <= LARGEST) };
         let mut bytes = [0; LARGEST];
         let guest = self.at(ptr.0, T::SIZE)?;
-        match word_size(guest, T::SIZE) {
+        match access_width(guest, T::SIZE) {
             8 => {
                 for (at, word) in (0..T::SIZE).step_by(8).zip(bytes.as_chunks_mut().0) {
-                    *word = word_at(guest, at).load(Relaxed).to_ne_bytes();
+                    *word = u64_at(guest, at).load(Relaxed).to_ne_bytes();
                 }
             }
             4 => {
                 for (at, half) in (0..T::SIZE).step_by(4).zip(bytes.as_chunks_mut().0) {
-                    *half = half_at(guest, at).load(Relaxed).to_ne_bytes();
+                    *half = u32_at(guest, at).load(Relaxed).to_ne_bytes();
                 }
             }
             _ => self.read(ptr.0, &mut bytes[..T::SIZE])?,
@@ -128,15 +146,15 @@ impl Memory {
         let mut bytes = [0; LARGEST];
         value.store(&mut bytes);
         let guest = self.at(ptr.0, T::SIZE)?;
-        match word_size(guest, T::SIZE) {
+        match access_width(guest, T::SIZE) {
             8 => {
                 for (at, word) in (0..T::SIZE).step_by(8).zip(bytes.as_chunks().0) {
-                    word_at(guest, at).store(u64::from_ne_bytes(*word), Relaxed);
+                    u64_at(guest, at).store(u64::from_ne_bytes(*word), Relaxed);
                 }
             }
             4 => {
                 for (at, half) in (0..T::SIZE).step_by(4).zip(bytes.as_chunks().0) {
-                    half_at(guest, at).store(u32::from_ne_bytes(*half), Relaxed);
+                    u32_at(guest, at).store(u32::from_ne_bytes(*half), Relaxed);
                 }
             }
             _ => self.write(ptr.0, &bytes[..T::SIZE])?,
@@ -158,17 +176,27 @@ impl Memory {
     /// Copies guest memory from `offset` into `bytes`.
     pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
         let guest = self.at(offset, bytes.len())?;
-        // SAFETY: the same bytes, which `copy` leaves initialized.
+        // SAFETY: the same bytes; `copy` writes only initialized ones.
         copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
         Ok(())
     }
 
-    /// Appends a copy of a region to `bytes`, for which room is made once the memory was found to have it.
+    /// Returns the total size of the buffers of a vectored call, in bytes.
+    pub fn total_size(self, iovs: List<Iovec>) -> Result<u64> {
+        let mut total = 0;
+        for index in 0..iovs.len {
+            let iov: Iovec = self.load_at(iovs, index)?;
+            total += u64::from(iov.buf_len);
+        }
+        Ok(total)
+    }
+
+    /// Appends a copy of a region to `bytes`. Allocates only after the bounds check.
     pub fn append(self, region: Iovec, bytes: &mut Vec<u8>) -> Result {
         let (guest, len) = (self.address(region)?, region.buf_len as usize);
         bytes.reserve(len);
         copy(guest, &mut bytes.spare_capacity_mut()[..len]);
-        // SAFETY: as many more were reserved, and `copy` has written to each of them.
+        // SAFETY: `reserve` made room for `len` more bytes, and `copy` initialized each of them.
         unsafe { bytes.set_len(bytes.len() + len) };
         Ok(())
     }
@@ -185,7 +213,7 @@ impl Memory {
         for (at, word) in middle.chunks_exact(8).enumerate() {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(word);
-            word_at(guest, words.start + at * 8).store(u64::from_ne_bytes(bytes), Relaxed);
+            u64_at(guest, words.start + at * 8).store(u64::from_ne_bytes(bytes), Relaxed);
         }
         for (at, byte) in tail.iter().enumerate() {
             byte_at(guest, words.end + at).store(*byte, Relaxed);
@@ -193,23 +221,22 @@ impl Memory {
         Ok(())
     }
 
-    /// The address of a region, for a system call that reads or writes it; the kernel, unlike Rust, does not
-    /// mind who else does.
+    /// Returns the address of a region for a system call. The kernel may access the region while other threads do.
     #[inline]
     pub fn address(self, region: Iovec) -> Result<*mut u8> {
         self.at(region.buf, region.buf_len as usize)
     }
 
-    /// The address of `len` bytes from `offset`, checked to lie inside.
+    /// Returns the address of `len` bytes from `offset` after the bounds check.
     #[inline]
     fn at(self, offset: u32, len: usize) -> Result<*mut u8> {
         self.check(offset, len as u64)?;
-        // SAFETY: the bytes lie inside, so the offset is at most the size: within or one past what `new` promised.
+        // SAFETY: after the bounds check the offset is at most the size, so the result is inside the memory or one past it.
         Ok(unsafe { self.base.add(offset as usize) })
     }
 }
 
-/// Copies as many bytes as there is room for from `guest`, where so many were checked.
+/// Fills `to` from `guest`, where the bounds check covered as many bytes.
 fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     let words = words(guest, to.len());
     let (head, rest) = to.split_at_mut(words.start);
@@ -218,7 +245,7 @@ fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
         byte.write(byte_at(guest, at).load(Relaxed));
     }
     for (at, word) in middle.chunks_exact_mut(8).enumerate() {
-        let bytes = word_at(guest, words.start + at * 8).load(Relaxed).to_ne_bytes();
+        let bytes = u64_at(guest, words.start + at * 8).load(Relaxed).to_ne_bytes();
         word.copy_from_slice(&bytes.map(MaybeUninit::new));
     }
     for (at, byte) in tail.iter_mut().enumerate() {
@@ -226,21 +253,21 @@ fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     }
 }
 
-/// Offset of the element at `index`; past 32 bits there is no memory.
+/// Returns the offset of the element at `index`; `EOVERFLOW` if it exceeds 32 bits.
 fn element(offset: u32, index: Size, size: usize) -> Result<u32> {
     let offset = u64::from(offset) + u64::from(index) * size as u64;
-    Ok(u32::try_from(offset).map_err(|_| Errno::Overflow)?)
+    u32::try_from(offset).map_err(|_| Errno::Overflow)
 }
 
-/// The part of `len` bytes from `guest` that is whole aligned words.
+/// Returns the range of `len` bytes from `guest` that consists of aligned words.
 fn words(guest: *mut u8, len: usize) -> std::ops::Range<usize> {
     let start = guest.align_offset(8).min(len);
     start..start + (len - start) / 8 * 8
 }
 
-/// The largest words that `size` bytes at `guest` are made of and aligned to; 1 if neither 8 nor 4 bytes are.
+/// Returns the widest access, of 8, 4 or 1 bytes, that divides `size` and the address.
 #[inline]
-fn word_size(guest: *mut u8, size: usize) -> usize {
+fn access_width(guest: *mut u8, size: usize) -> usize {
     match guest.addr() | size {
         bits if bits.is_multiple_of(8) => 8,
         bits if bits.is_multiple_of(4) => 4,
@@ -248,21 +275,20 @@ fn word_size(guest: *mut u8, size: usize) -> usize {
     }
 }
 
-/// The byte `at` from `guest`, within what was checked.
+/// Returns the byte at an offset from `guest`, inside the range of a bounds check.
 fn byte_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU8 {
-    // SAFETY: all who use this stay within the bytes they checked; an AtomicU8 is a byte, needs no
-    // alignment, and may be shared with whoever else writes.
+    // SAFETY: callers stay inside the range they checked. An AtomicU8 needs no alignment, and other threads may write it.
     unsafe { AtomicU8::from_ptr(guest.add(at)) }
 }
 
-/// The aligned word `at` from `guest`, within what was checked.
-fn word_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU64 {
-    // SAFETY: as for `byte_at`; `words` and `word_size` see to it that it is aligned.
+/// Returns the aligned 64-bit word at an offset from `guest`, inside the range of a bounds check.
+fn u64_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU64 {
+    // SAFETY: as in `byte_at`. `words` and `access_width` guarantee the alignment.
     unsafe { AtomicU64::from_ptr(guest.add(at).cast()) }
 }
 
-/// The aligned half of a word `at` from `guest`, within what was checked.
-fn half_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU32 {
-    // SAFETY: as for `word_at`.
+/// Returns the aligned 32-bit word at an offset from `guest`, inside the range of a bounds check.
+fn u32_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU32 {
+    // SAFETY: as in `u64_at`.
     unsafe { AtomicU32::from_ptr(guest.add(at).cast()) }
 }

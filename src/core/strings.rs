@@ -1,21 +1,19 @@
-//! `args_*` and `environ_*`: two lists of strings, passed the same way.
+//! Arguments and environment variables, in the form that the ABI passes them.
 
-use crate::core::guest::Wasi;
-use crate::core::memory::{Memory, Ptr};
-use crate::preview1::types::{Size, Store};
+use crate::core::memory::{Memory, Ptr, Size};
 use crate::sys::errno::{Errno, Result};
 
-/// Strings as the ABI passes them: one after the other, each ended by a NUL.
+/// Strings in one buffer, each followed by a NUL byte.
 #[derive(Debug, Default)]
 pub struct StringArray {
     bytes: Vec<u8>,
-    /// Where each string starts.
+    /// Offset of each string.
     starts: Vec<u32>,
 }
 
 impl StringArray {
-    /// Appends a string; `INVAL` if it has a NUL in it, `TOOBIG` if all do not fit in 32 bits.
-    pub fn push(&mut self, string: &[u8]) -> std::result::Result<(), Errno> {
+    /// Appends a string; `EINVAL` if it contains a NUL byte, `E2BIG` if all strings together exceed 32 bits.
+    pub fn push(&mut self, string: &[u8]) -> Result {
         if string.contains(&0) {
             return Err(Errno::Inval);
         }
@@ -27,39 +25,19 @@ impl StringArray {
         Ok(())
     }
 
-    fn sizes(&self) -> (Size, Size) {
+    /// Returns the number of strings and their total size in bytes.
+    pub(crate) fn sizes(&self) -> (Size, Size) {
         (self.starts.len() as Size, self.bytes.len() as Size)
     }
 
-    fn copy(&self, memory: Memory, pointers: Ptr<u32>, buffer: Ptr<u8>) -> Result {
+    /// Writes the strings to `buffer`, and the address of each to `pointers`.
+    pub(crate) fn copy(&self, memory: Memory, pointers: Ptr<u32>, buffer: Ptr<u8>) -> Result {
         let (count, len) = self.sizes();
-        memory.check(pointers.0, u64::from(count) * <u32 as Store>::SIZE as u64)?;
+        memory.check(pointers.0, u64::from(count) * size_of::<u32>() as u64)?;
         memory.check(buffer.0, u64::from(len))?;
         for (index, start) in (0..).zip(&self.starts) {
             memory.store(Ptr::new(pointers.0 + index * 4), &(buffer.0 + start))?;
         }
         memory.write(buffer.0, &self.bytes)
-    }
-}
-
-impl Wasi {
-    /// Writes the arguments to `argv_buf`, and to `argv` where each starts.
-    pub fn args_get(&self, memory: Memory, argv: Ptr<u32>, argv_buf: Ptr<u8>) -> Result {
-        self.args.copy(memory, argv, argv_buf)
-    }
-
-    /// How many arguments there are, and the bytes they take.
-    pub fn args_sizes_get(&self) -> Result<(Size, Size)> {
-        Ok(self.args.sizes())
-    }
-
-    /// Writes the environment to `environ_buf` as `KEY=value`, and to `environ` where each starts.
-    pub fn environ_get(&self, memory: Memory, environ: Ptr<u32>, environ_buf: Ptr<u8>) -> Result {
-        self.env.copy(memory, environ, environ_buf)
-    }
-
-    /// How many environment variables there are, and the bytes they take.
-    pub fn environ_sizes_get(&self) -> Result<(Size, Size)> {
-        Ok(self.env.sizes())
     }
 }

@@ -177,7 +177,7 @@ impl WasiClass {
     #[napi(enumerable = false, catch_unwind)]
     pub fn kept(&self, env: Env, fd: u32, known: Unknown<'_>) -> Result<sys::napi_value> {
         termination::scope(&env, || {
-            let Some(kept) = self.instance.wasi.kept.get(fd as usize).and_then(Option::as_ref) else {
+            let Some(kept) = self.instance.wasi.captured.get(fd as usize).and_then(Option::as_ref) else {
                 return undefined(&env);
             };
             let held = kept.held();

@@ -5,8 +5,8 @@ use super::frame::Frame;
 use super::imports;
 use super::memory::{MemoryView, WeakRef};
 use super::options::Permissions;
-use crate::core::guest::Wasi;
-use crate::preview1::trace::Shown;
+use crate::core::guest::Guest;
+use crate::preview1::describe::CallFormat;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use once_cell::unsync::OnceCell;
@@ -41,15 +41,15 @@ impl StrongRef {
 #[derive(Debug)]
 pub struct Instance {
     /// The guest's world. Another thread of the same guest may have it too.
-    pub wasi: Arc<Wasi>,
+    pub wasi: Arc<Guest>,
     /// The memory bound last, `None` before `start`.
     pub memory: RefCell<Option<MemoryView>>,
-    /// An array of the embedder's functions, by [`End`](crate::core::pipe::End); prelude.js keeps it alive.
+    /// An array of the embedder's functions, by [`CallbackSlot`](crate::core::pipe::CallbackSlot); prelude.js keeps it alive.
     pub functions: RefCell<Option<WeakRef>>,
     /// The option that standard input comes from, for messages.
     pub input_option: &'static str,
     /// How the calls of its functions are shown.
-    pub shown: &'static [Shown],
+    pub shown: &'static [CallFormat],
     /// Whether output is captured.
     pub captures: bool,
     /// Bytes of captured output that were reported to V8.
@@ -61,13 +61,13 @@ pub struct Instance {
 impl Instance {
     /// A sandbox whose memory is not bound yet.
     pub fn new(
-        wasi: Wasi,
+        wasi: Guest,
         functions: Option<WeakRef>,
         input_option: &'static str,
-        shown: &'static [Shown],
+        shown: &'static [CallFormat],
     ) -> Self {
         Self {
-            captures: wasi.kept.iter().any(Option::is_some),
+            captures: wasi.captured.iter().any(Option::is_some),
             accounted: Cell::new(0),
             running: Cell::new(0),
             wasi: Arc::new(wasi),
@@ -112,7 +112,7 @@ impl Instance {
     /// Returns how many bytes of captured output are held.
     #[inline]
     pub fn captured(&self) -> usize {
-        self.wasi.kept.iter().flatten().map(|kept| kept.held()).sum()
+        self.wasi.captured.iter().flatten().map(|kept| kept.held()).sum()
     }
 }
 

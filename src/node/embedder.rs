@@ -3,51 +3,54 @@
 use super::context::{Context, Instance, call};
 use super::error::{self, Class};
 use super::options::nanoseconds;
-use crate::core::pipe::{Ask, End, Pipe, Request};
-use crate::core::table::Descriptor;
-use crate::preview1::types::{Clockid, Timestamp};
+use crate::core::entry::Descriptor;
+use crate::core::outcome::HostCall;
+use crate::core::pipe::{CallbackSlot, Pipe};
+use crate::core::restart::RestartState;
 use crate::sys::errno::Errno;
+use crate::sys::types::{Clockid, Timestamp};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use std::ptr;
 
-/// Calls the embedder's function that a call needs. A returned errno ends the call. An exception of the function stays
-/// pending.
+/// Calls the callback that a call needs. Returns the state for the restart, or the errno that ends the call. An exception of
+/// the callback stays pending.
 #[cold]
-pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<Option<Errno>> {
+pub fn run_host_call(
+    context: &Context,
+    instance: &Instance,
+    call: HostCall,
+) -> Result<std::result::Result<RestartState, Errno>> {
     let env = &context.env;
-    match &ask.request {
-        Request::Read(fd, size) => {
-            let size = env.create_uint32(*size)?;
-            let returned = call_end(context, instance, End::Stdin, &[napi::JsValue::raw(&size)])?;
+    match call {
+        HostCall::ReadStdin { fd, size } => {
+            let size = env.create_uint32(size)?;
+            let returned = call_end(context, instance, CallbackSlot::Stdin, &[napi::JsValue::raw(&size)])?;
             let given = bytes_of(env, returned)?;
             if given.is_none() && !is_null(env, returned)? {
                 return Err(not_bytes(env, instance.input_option, returned));
             }
             if let Descriptor::Pipe(Pipe::Input(input)) = &fd.descriptor {
-                input.supply(given);
+                input.push(given);
             }
+            Ok(Ok(RestartState::of(&fd)))
         }
-        Request::Write(end, bytes) => {
+        HostCall::WriteOutput(write) => {
             let mut buffer = ptr::null_mut();
             // SAFETY: as many bytes as the length says, and a place for the Buffer that they are copied into.
             napi::check_status!(unsafe {
-                let (bytes, len) = (bytes.as_ptr().cast(), bytes.len());
+                let (bytes, len) = (write.bytes.as_ptr().cast(), write.bytes.len());
                 sys::napi_create_buffer_copy(env.raw(), len, bytes, ptr::null_mut(), &raw mut buffer)
             })?;
             let limits = &instance.wasi.limits;
             let limit = env.create_int64(limits.output.min(i64::MAX as u64) as i64)?;
-            let returned = call_end(context, instance, *end, &[buffer, napi::JsValue::raw(&limit)])?;
-            let mut taken = bytes.len() as u32;
-            // SAFETY: a value of this environment. One that is no number leaves `taken` as it is.
-            unsafe { sys::napi_get_value_uint32(env.raw(), returned, &raw mut taken) };
-            if let Err(errno) = limits.settle(bytes.len(), taken as usize) {
-                return Ok(Some(errno));
-            }
-            ask.attempt.transferred = taken.into();
+            let returned = call_end(context, instance, write.slot, &[buffer, napi::JsValue::raw(&limit)])?;
+            let mut accepted = write.bytes.len() as u32;
+            // SAFETY: a value of this environment. One that is no number leaves `accepted` as it is.
+            unsafe { sys::napi_get_value_uint32(env.raw(), returned, &raw mut accepted) };
+            Ok(write.finish(limits, accepted as usize))
         }
     }
-    Ok(None)
 }
 
 /// Asks for the time of a clock. What the function throws stays thrown.
@@ -55,8 +58,8 @@ pub fn answer(context: &Context, instance: &Instance, ask: &mut Ask) -> Result<O
 pub fn time(context: &Context, instance: &Instance, clock: Clockid) -> Result<Timestamp> {
     let env = &context.env;
     let (end, name) = match clock {
-        Clockid::Realtime => (End::Realtime, "realtime"),
-        _ => (End::Monotonic, "monotonic"),
+        Clockid::Realtime => (CallbackSlot::Realtime, "realtime"),
+        _ => (CallbackSlot::Monotonic, "monotonic"),
     };
     let time = error::unknown(env, call_end(context, instance, end, &[])?)?;
     if let Some(time) = nanoseconds(time)? {
@@ -73,7 +76,7 @@ pub fn time(context: &Context, instance: &Instance, clock: Clockid) -> Result<Ti
 fn call_end(
     context: &Context,
     instance: &Instance,
-    end: End,
+    end: CallbackSlot,
     arguments: &[sys::napi_value],
 ) -> Result<sys::napi_value> {
     let env = &context.env;

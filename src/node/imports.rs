@@ -8,11 +8,13 @@ use super::memory::{self, MemoryView};
 use super::options::OPTIONS;
 use super::termination;
 use super::trace;
-use crate::core::guest::{Import, Visitor, preview1, unstable};
 use crate::core::memory::Memory;
-use crate::preview1::abi::{Attempt, Call, CoreType};
-use crate::preview1::poll::Wait;
-use crate::sys::errno::{Errno, Failure};
+use crate::core::outcome::Outcome;
+use crate::core::restart::RestartState;
+use crate::core::wait::Wait;
+use crate::preview1::abi::{Call, CoreType};
+use crate::preview1::imports::{Import, Visitor, preview1, unstable};
+use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, JsError, Result, Status, ValueType, sys};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -229,7 +231,7 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
         return Err(error::not_started(env));
     };
     let memory = bound_memory(context, &instance)?;
-    let mut call = Call { wasi: &instance.wasi, memory, attempt: Attempt::FIRST };
+    let mut call = Call { guest: &instance.wasi, memory, restart: RestartState::NEW };
     loop {
         let failure = match I::call(&call, &core) {
             Ok(()) => {
@@ -239,26 +241,24 @@ fn answer<I: Import>(context: &Context) -> Result<Option<Errno>> {
             Err(failure) => failure,
         };
         match failure {
-            Failure::Errno(Errno::Overflow) => match grown(context, &instance, call.memory)? {
+            Outcome::Errno(Errno::Overflow) => match grown(context, &instance, call.memory)? {
                 Some(grown) => call.memory = grown,
                 None => return Ok(Some(Errno::Overflow)),
             },
-            Failure::Errno(errno) => return Ok(Some(errno)),
-            Failure::Wait(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
-            Failure::Ask(mut ask) => {
-                let errno = env.run_in_scope(|| embedder::answer(context, &instance, &mut ask))?;
-                if errno.is_some() {
-                    return Ok(errno);
+            Outcome::Errno(errno) => return Ok(Some(errno)),
+            Outcome::Block(wait) => wait_in_place(context, &instance, &mut call, *wait)?,
+            Outcome::HostCall(host_call) => {
+                match env.run_in_scope(|| embedder::run_host_call(context, &instance, *host_call))? {
+                    Ok(restart) => go_on(context, &instance, &mut call, restart)?,
+                    Err(errno) => return Ok(Some(errno)),
                 }
-                go_on(context, &instance, &mut call, ask.attempt)?;
             }
-            Failure::Time(clock) => {
+            Outcome::ReadClock(clock) => {
                 let time = embedder::time(context, &instance, clock)?;
-                let mut attempt = std::mem::take(&mut call.attempt);
-                attempt.told.tell(clock, time);
-                go_on(context, &instance, &mut call, attempt)?;
+                let restart = std::mem::take(&mut call.restart).with_reading(clock, time);
+                go_on(context, &instance, &mut call, restart)?;
             }
-            Failure::Exit(status) => return Err(exit_process(env, status)),
+            Outcome::Exit(status) => return Err(exit_process(env, status)),
         }
     }
 }
@@ -298,9 +298,14 @@ fn bind(instance: &Instance, env: &Env, view: MemoryView) -> Memory {
 
 /// Waits until the call can be tried again; an exception if the worker is to end meanwhile.
 #[cold]
-fn wait_in_place(context: &Context, instance: &Instance, waiting: &mut Call<'_>, wait: Wait) -> Result<()> {
+fn wait_in_place(
+    context: &Context,
+    instance: &Instance,
+    waiting: &mut Call<'_>,
+    mut wait: Wait,
+) -> Result<()> {
     wait_until(context, |slice| wait.block(slice))?;
-    go_on(context, instance, waiting, wait.attempt)
+    go_on(context, instance, waiting, wait.restart)
 }
 
 /// Waits slice by slice until `is_over`, which waits for one; an exception if the worker is to end meanwhile.
@@ -320,8 +325,8 @@ pub fn wait_until(
 
 /// Prepares a call to be made again, in the memory as it is now.
 #[cold]
-fn go_on(context: &Context, instance: &Instance, call: &mut Call<'_>, attempt: Attempt) -> Result<()> {
-    call.attempt = attempt;
+fn go_on(context: &Context, instance: &Instance, call: &mut Call<'_>, restart: RestartState) -> Result<()> {
+    call.restart = restart;
     call.memory = renew(context, instance)?;
     Ok(())
 }

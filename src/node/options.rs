@@ -19,9 +19,10 @@ use self::stdio::Stdio;
 use super::context::{Context, call};
 use super::error::{self, Class, invalid_type, null_byte, quote};
 use crate::core::clock::Clocks;
-use crate::core::guest::{Wasi, preview1, unstable};
+use crate::core::guest::Guest;
 use crate::core::limits::Limits;
-use crate::preview1::trace::Shown;
+use crate::preview1::describe::CallFormat;
+use crate::preview1::imports::{preview1, unstable};
 use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, KeyCollectionMode, KeyConversion, KeyFilter, Result, ValueType, sys};
@@ -39,10 +40,10 @@ pub enum Version {
 
 impl Version {
     /// How the calls of its functions are shown.
-    pub fn shown(self) -> &'static [Shown] {
+    pub fn shown(self) -> &'static [CallFormat] {
         match self {
-            Version::Unstable => unstable::SHOWN,
-            Version::First | Version::Preview1 => preview1::SHOWN,
+            Version::Unstable => unstable::CALL_FORMATS,
+            Version::First | Version::Preview1 => preview1::CALL_FORMATS,
         }
     }
 
@@ -58,9 +59,9 @@ impl Version {
 /// What the options say.
 pub struct Options<'env> {
     pub version: Version,
-    pub wasi: Wasi,
+    pub wasi: Guest,
     pub return_on_exit: bool,
-    /// The embedder's functions by [`End`](crate::core::pipe::End), if there are any.
+    /// The embedder's functions by [`CallbackSlot`](crate::core::pipe::CallbackSlot), if there are any.
     pub functions: Option<Object<'env>>,
     /// The option that standard input comes from.
     pub input_option: &'static str,
@@ -94,7 +95,7 @@ impl<'env> Options<'env> {
         }
         let mut wasi = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         wasi.clocks = Clocks::new(realtime, monotonic);
-        wasi.random = random;
+        wasi.random = random.unwrap_or_default();
         let return_on_exit = get(&options, "returnOnExit")?;
         let return_on_exit = bool_or(env, return_on_exit, "returnOnExit", version != Version::First)?;
         names::refuse_mistakes(env, &options)?;
@@ -258,7 +259,7 @@ fn grouped(number: &str) -> String {
     grouped
 }
 
-/// The embedder's functions, in an array by [`End`](crate::core::pipe::End), if there are any.
+/// The embedder's functions, in an array by [`CallbackSlot`](crate::core::pipe::CallbackSlot), if there are any.
 fn functions<'env>(
     env: &'env Env,
     stdio: &[Stdio<'env>; 3],
@@ -297,8 +298,8 @@ fn build(
     stdio: &mut [Stdio<'_>; 3],
     sockets: &[Socket],
     limits: Limits,
-) -> Result<Wasi> {
-    let mut wasi = Wasi { limits, ..Wasi::default() };
+) -> Result<Guest> {
+    let mut wasi = Guest::default().with_limits(limits);
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
         wasi.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;

@@ -6,9 +6,10 @@ use super::imports::{Values, function, guarded, instance, renew, values, wait_un
 use crate::core::memory::Memory;
 use crate::core::stream::Stream;
 use crate::preview1::abi::{CoreArgs, MAX_PARAMS};
-use crate::preview1::poll::Interest;
-use crate::preview1::trace::{Shape, Shown};
-use crate::sys::{Buffer, host_stream, poll, writev, writev_nowait};
+use crate::preview1::describe::{CallFormat, Format};
+use crate::sys::buffers::Buffer;
+use crate::sys::types::Interest;
+use crate::sys::{host_stream, poll, writev, writev_nowait};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Error, Result, Status, sys};
 use std::io::ErrorKind;
@@ -50,7 +51,7 @@ unsafe extern "C" fn result(env: sys::napi_env, info: sys::napi_callback_info) -
 
 /// What is traced: of which sandbox, which of its functions, and the arguments, if they are numbers.
 #[cold]
-fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory, Option<CoreArgs>)> {
+fn subject(context: &Context, passed: &Values) -> Result<(&'static CallFormat, Memory, Option<CoreArgs>)> {
     let env = &context.env;
     let found = instance(context, passed).zip(i32_argument(env, passed[1]));
     let shown = found.as_ref().and_then(|(instance, at)| instance.shown.get(*at as usize));
@@ -58,7 +59,7 @@ fn subject(context: &Context, passed: &Values) -> Result<(&'static Shown, Memory
         return Err(Error::from_status(Status::InvalidArg));
     };
     let args = Object::from_raw(env.raw(), passed[2]);
-    let width: usize = shown.args.iter().map(Shape::width).sum::<usize>() + shown.result.pointers();
+    let width: usize = shown.args.iter().map(Format::width).sum::<usize>() + shown.result.pointers();
     let mut core = [0; MAX_PARAMS];
     let mut known = true;
     for (at, value) in (0..).zip(&mut core[..width]) {

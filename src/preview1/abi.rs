@@ -1,16 +1,18 @@
-//! From core WebAssembly values to a host function's own arguments and back. A host function is a method of
-//! [`Wasi`]; its signature is read off its type, so it is written nowhere else.
+//! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a method
+//! of [`Guest`]. Its signature is derived from its type.
 
-use crate::core::clock::Told;
-use crate::core::guest::Wasi;
-use crate::core::memory::{List, Memory, Out, Ptr};
-use crate::core::table::Entry;
-use crate::preview1::trace::{Show, Shown};
-use crate::preview1::types::{
-    Advice, Clockid, Dircookie, Fd, Fdflags, Fdstat, Filesize, Filestat, Fstflags, Iovec, Load, Lookupflags,
-    Oflags, Prestat, Riflags, Rights, Roflags, Sdflags, Size, Store, Timestamp, Whence,
-};
+use crate::core::entry::Entry;
+use crate::core::guest::Guest;
+use crate::core::layout::{Load, Store};
+use crate::core::memory::{Iovec, List, Memory, Ptr, Size};
+use crate::core::outcome::HostResult;
+use crate::core::restart::RestartState;
+use crate::core::rights::Rights;
+use crate::core::table::Fd;
+use crate::preview1::describe::{CallFormat, Describe, Format};
+use crate::preview1::types::{Fdstat, Fstflags, Lookupflags, Prestat, Roflags};
 use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Advice, Clockid, Fdflags, Filestat, Oflags, Riflags, Sdflags, Whence};
 use std::sync::Arc;
 
 /// Type of a core value.
@@ -22,18 +24,18 @@ pub enum CoreType {
     I64,
 }
 
-/// Parameters of the widest function, `path_open`.
+/// Number of parameters of the widest function, `path_open`.
 pub const MAX_PARAMS: usize = 9;
 
-/// Core arguments of a call; an `i32` is zero-extended.
+/// Core arguments of a call. An `i32` is zero-extended.
 pub type CoreArgs = [u64; MAX_PARAMS];
 
-/// Core parameters of a function.
+/// Core signature of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
     types: [CoreType; MAX_PARAMS],
     len: usize,
-    /// Whether it returns an errno; `proc_exit` alone does not return.
+    /// Whether the function returns an errno. Only `proc_exit` does not return.
     pub returns: bool,
 }
 
@@ -50,110 +52,77 @@ impl Signature {
         self
     }
 
-    /// The types of the parameters.
+    /// Returns the types of the parameters.
     #[must_use]
     pub const fn params(&self) -> &[CoreType] {
         self.types.split_at(self.len).0
     }
 }
 
-/// Everything a host function may ask for besides its core arguments.
+/// A call of a host function, besides its core arguments.
 pub struct Call<'a> {
-    /// The guest's world.
-    pub wasi: &'a Wasi,
-    /// Its memory, for the time of the call.
+    /// The guest.
+    pub guest: &'a Guest,
+    /// The memory of the guest, during the call.
     pub memory: Memory,
-    /// What earlier attempts at this same call left.
-    pub attempt: Attempt,
+    /// State of earlier calls that would have blocked.
+    pub restart: RestartState,
 }
 
-/// What a call that had to wait must remember when it is tried again.
-#[derive(Clone, Debug, Default)]
-pub struct Attempt {
-    /// The descriptor it is about, whatever has become of its number.
-    pub fd: Option<Arc<Entry>>,
-    /// When the call was made, on the monotonic clock.
-    pub started: Option<Timestamp>,
-    /// Bytes already moved, or the number of restarts.
-    pub transferred: u64,
-    /// The directory entry that is next.
-    pub cookie: Option<Dircookie>,
-    /// Whether it is to open a FIFO for writing, and waits for its reader.
-    pub awaits_reader: bool,
-    /// What it was told of clocks.
-    pub told: Told,
-    /// How long it has slept against clocks that are fixed.
-    pub slept: Timestamp,
-}
-
-impl Attempt {
-    /// That of a call that has not been tried yet. A constant is stored where it is to be, and not copied there.
-    pub const FIRST: Self = Self {
-        fd: None,
-        started: None,
-        transferred: 0,
-        cookie: None,
-        awaits_reader: false,
-        told: Told::NOTHING,
-        slept: 0,
-    };
-}
-
-/// An argument of a host function, made of some core values, or of none.
-pub trait Arg: Show + Sized {
-    /// The core values it is made of.
+/// An argument of a host function, converted from any number of core values.
+pub trait Arg: Describe + Sized {
+    /// Types of the core values.
     const CORE: &'static [CoreType];
 
-    /// Checks what it points at, before any other argument is looked at more closely: as in node:wasi a bad
-    /// pointer comes before a bad descriptor.
+    /// Checks the memory that the argument points at. As in node:wasi, a bad pointer is reported before a bad descriptor.
     fn check(_memory: Memory, _core: &[u64]) -> Result {
         Ok(())
     }
 
-    /// Makes it.
+    /// Converts the core values.
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self>;
 }
 
-/// What a host function returns besides its errno: written where the last core arguments point.
-pub trait Ret: Show {
-    /// The pointers.
+/// The result of a host function besides its errno, written where the last core arguments point.
+pub trait Ret: Describe {
+    /// Types of the pointers.
     const CORE: &'static [CoreType];
-    /// Whether the function returns at all.
+    /// Whether the function returns.
     const RETURNS: bool = true;
 
-    /// Checks the pointers, before the function does anything.
+    /// Checks the pointers, before the function has any effect.
     fn check(memory: Memory, core: &[u64]) -> Result;
 
     /// Writes the result.
     fn lower(&self, memory: Memory, core: &[u64]) -> Result;
 }
 
-/// A host function: a method of [`Wasi`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
+/// A host function: a method of [`Guest`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
 pub trait HostFn<Args> {
-    /// Its core parameters.
+    /// Core signature.
     const SIGNATURE: Signature;
-    /// How its calls are shown.
-    const SHOWN: Shown;
+    /// Format of its calls in traces.
+    const FORMAT: CallFormat;
 
-    /// Calls it.
-    fn call(self, call: &Call<'_>, core: &CoreArgs) -> Result;
+    /// Calls the function.
+    fn call(self, call: &Call<'_>, core: &CoreArgs) -> HostResult;
 }
 
 macro_rules! host_fn {
     ($($arg:ident)*) => {
         impl<Function, Returned: Ret, $($arg: Arg,)*> HostFn<($($arg,)*)> for Function
         where
-            Function: Fn(&Wasi, $($arg,)*) -> Result<Returned>,
+            Function: Fn(&Guest, $($arg,)*) -> HostResult<Returned>,
         {
             const SIGNATURE: Signature = Signature {
                 returns: Returned::RETURNS,
                 ..Signature::EMPTY$(.with($arg::CORE))*.with(Returned::CORE)
             };
-            const SHOWN: Shown = Shown { args: &[$($arg::SHAPE,)*], result: Returned::SHAPE };
+            const FORMAT: CallFormat = CallFormat { args: &[$($arg::FORMAT,)*], result: Returned::FORMAT };
 
             #[inline(always)]
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "the same for any number of arguments")]
-            fn call(self, call: &Call<'_>, core: &CoreArgs) -> Result {
+            fn call(self, call: &Call<'_>, core: &CoreArgs) -> HostResult {
                 let mut rest = &core[..];
                 $(
                     let $arg = rest;
@@ -162,7 +131,7 @@ macro_rules! host_fn {
                 )*
                 Returned::check(call.memory, rest)?;
                 $(let $arg = $arg::lift(call, $arg)?;)*
-                self(call.wasi, $($arg,)*)?.lower(call.memory, rest)
+                Ok(self(call.guest, $($arg,)*)?.lower(call.memory, rest)?)
             }
         }
     };
@@ -178,14 +147,14 @@ host_fn!(A B C D E F G);
 host_fn!(A B C D E F G H);
 host_fn!(A B C D E F G H I);
 
-/// Signature of a host function that is at hand as a value, whose type has no name.
+/// Returns the signature of a host function, whose type has no name.
 pub(crate) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
     F::SIGNATURE
 }
 
-/// How the calls of such a function are shown.
-pub(crate) const fn shown<Args, F: HostFn<Args>>(_: &F) -> Shown {
-    F::SHOWN
+/// Returns the format of the calls of a host function, whose type has no name.
+pub(crate) const fn call_format<Args, F: HostFn<Args>>(_: &F) -> CallFormat {
+    F::FORMAT
 }
 
 impl Arg for Memory {
@@ -195,40 +164,10 @@ impl Arg for Memory {
     }
 }
 
-impl Arg for Attempt {
+impl Arg for RestartState {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(call.attempt.clone())
-    }
-}
-
-/// Bytes that earlier attempts at the same call have moved.
-#[derive(Clone, Copy, Debug)]
-pub struct Transferred(pub Size);
-
-impl Transferred {
-    /// Returns the offset behind these bytes, for a call that started at `offset`.
-    pub(crate) fn behind(self, offset: Filesize) -> Filesize {
-        offset.saturating_add(self.0.into())
-    }
-
-    /// What an attempt leaves that has moved so many bytes.
-    pub(crate) fn attempt(bytes: Size) -> Attempt {
-        Attempt { transferred: bytes.into(), ..Attempt::default() }
-    }
-}
-
-impl Arg for Transferred {
-    const CORE: &'static [CoreType] = &[];
-    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(Transferred(call.attempt.transferred as Size))
-    }
-}
-
-impl Arg for Told {
-    const CORE: &'static [CoreType] = &[];
-    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(call.attempt.told)
+        Ok(call.restart.clone())
     }
 }
 
@@ -260,13 +199,13 @@ impl Arg for Fd {
     }
 }
 
-/// A descriptor that must be open.
+/// An open descriptor. A restarted call keeps the one it started with.
 impl Arg for Arc<Entry> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
-        match &call.attempt.fd {
+        match &call.restart.fd {
             Some(fd) => Ok(Arc::clone(fd)),
-            None => call.wasi.table.get(Fd(core[0] as u32)),
+            None => call.guest.table.get(Fd(core[0] as u32)),
         }
     }
 }
@@ -276,27 +215,27 @@ macro_rules! enumeration_args {
         impl Arg for $name {
             const CORE: &'static [CoreType] = &[CoreType::I32];
             fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
-                Ok($name::from_number(core[0]).ok_or(Errno::Inval)?)
+                $name::from_number(core[0]).ok_or(Errno::Inval)
             }
         }
     )*};
 }
 enumeration_args!(Advice Clockid Whence);
 
-/// A bit that the witx does not define is `EINVAL`, in the flags of every call.
+/// Bits that the witx does not define are `EINVAL`, in the flags of every call.
 macro_rules! flags_args {
     ($($name:ident: $repr:ty)*) => {$(
         impl Arg for $name {
             const CORE: &'static [CoreType] = &[CoreType::I32];
             fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
-                Ok(<$repr>::try_from(core[0]).ok().and_then($name::from_bits).ok_or(Errno::Inval)?)
+                <$repr>::try_from(core[0]).ok().and_then($name::from_bits).ok_or(Errno::Inval)
             }
         }
     )*};
 }
 flags_args!(Fdflags: u16 Fstflags: u16 Lookupflags: u32 Oflags: u16 Riflags: u16 Sdflags: u8);
 
-/// Rights are no flags: an undefined bit is kept, and requesting it is `ENOTCAPABLE`, since no descriptor has it.
+/// Unknown bits are kept, so requesting one is `ENOTCAPABLE`.
 impl Arg for Rights {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
@@ -308,7 +247,7 @@ fn list<T>(core: &[u64]) -> List<T> {
     List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 }
 }
 
-/// Bytes: a path, or, as [`Out`], a buffer that the host fills.
+/// Bytes: a path, or a buffer as [`Out`].
 impl Arg for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -319,10 +258,10 @@ impl Arg for List<u8> {
     }
 }
 
-/// Buffers of a vectored transfer at most: a call with more would take long, and its caller cannot end it meanwhile.
+/// Maximum number of buffers of a vectored call. More take too long for a call that cannot be terminated.
 pub const MAX_IOVECS: Size = 1 << 20;
 
-/// Buffers of a vectored transfer, each checked; more than [`MAX_IOVECS`] are `INVAL`.
+/// Buffers of a vectored call, each checked. More than [`MAX_IOVECS`] are `EINVAL`.
 impl Arg for List<Iovec> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -333,13 +272,25 @@ impl Arg for List<Iovec> {
     }
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         let iovs = list::<Iovec>(core);
-        if iovs.len > MAX_IOVECS { Err(Errno::Inval.into()) } else { Ok(iovs) }
+        if iovs.len > MAX_IOVECS { Err(Errno::Inval) } else { Ok(iovs) }
     }
+}
+
+/// A buffer that the host fills. Its contents have no meaning before.
+#[derive(Debug)]
+pub struct Out<T>(pub T);
+
+impl Describe for Out<List<u8>> {
+    const FORMAT: Format = Format::OutBuffer;
+}
+
+impl Describe for Out<List<Iovec>> {
+    const FORMAT: Format = Format::OutIovecs;
 }
 
 impl<T: Arg> Arg for Out<T>
 where
-    Self: Show,
+    Self: Describe,
 {
     const CORE: &'static [CoreType] = T::CORE;
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -350,10 +301,10 @@ where
     }
 }
 
-/// A pointer that the function itself checks, since how much it points at is another argument.
+/// A pointer that the host function checks itself, because another argument is the length.
 impl<T> Arg for Ptr<T>
 where
-    Self: Show,
+    Self: Describe,
 {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
@@ -371,8 +322,12 @@ impl Ret for () {
     }
 }
 
-/// What `proc_exit` returns: nothing ever.
+/// The result of a function that does not return.
 pub enum Never {}
+
+impl Describe for Never {
+    const FORMAT: Format = Format::Nothing;
+}
 
 impl Ret for Never {
     const CORE: &'static [CoreType] = &[];
@@ -385,10 +340,11 @@ impl Ret for Never {
     }
 }
 
-macro_rules! stored_rets {
+/// Lets host functions return a type, written through one pointer.
+macro_rules! stored_results {
     ($($name:ty)*) => {$(
-        impl Ret for $name {
-            const CORE: &'static [CoreType] = &[CoreType::I32];
+        impl $crate::preview1::abi::Ret for $name {
+            const CORE: &'static [$crate::preview1::abi::CoreType] = &[$crate::preview1::abi::CoreType::I32];
             fn check(memory: Memory, core: &[u64]) -> Result {
                 memory.check(core[0] as u32, <$name as Store>::SIZE as u64)
             }
@@ -398,7 +354,8 @@ macro_rules! stored_rets {
         }
     )*};
 }
-stored_rets!(u32 u64 Fd Fdstat Filestat Prestat Roflags crate::preview1::snapshot0::Filestat);
+pub(crate) use stored_results;
+stored_results!(u32 u64 Fd Fdstat Filestat Prestat Roflags);
 
 /// Two results, through two pointers.
 impl<A: Ret, B: Ret> Ret for (A, B) {

@@ -1,63 +1,8 @@
-//! How values lie in guest memory: reading and writing them there, and the macros that declare each type of the
-//! witx once.
+//! Macros that say how guest memory stores the types of the witx, and how traces show them.
 
-/// Something the host writes into guest memory, little-endian.
-pub trait Store {
-    /// Bytes it takes.
-    const SIZE: usize;
-    /// Writes it to the first `SIZE` bytes, which are zero.
-    fn store(&self, bytes: &mut [u8]);
-}
-
-/// Something the host reads from guest memory, little-endian. Any bytes will do: what they mean is checked
-/// where it matters.
-pub trait Load {
-    /// Bytes it takes.
-    const SIZE: usize;
-    /// Reads it from the first `SIZE` bytes.
-    fn load(bytes: &[u8]) -> Self;
-}
-
-macro_rules! integers {
-    ($($type:ty)*) => {$(
-        impl Store for $type {
-            const SIZE: usize = size_of::<$type>();
-            fn store(&self, bytes: &mut [u8]) {
-                bytes[..size_of::<$type>()].copy_from_slice(&self.to_le_bytes());
-            }
-        }
-
-        impl Load for $type {
-            const SIZE: usize = size_of::<$type>();
-            fn load(bytes: &[u8]) -> Self {
-                let mut value = [0; size_of::<$type>()];
-                value.copy_from_slice(&bytes[..size_of::<$type>()]);
-                <$type>::from_le_bytes(value)
-            }
-        }
-    )*};
-}
-integers!(u8 u16 u32 u64);
-
-/// An enumeration: its numbers, and the way back from a number a guest gave.
-macro_rules! enumeration {
-    ($(#[$doc:meta])* $name:ident: $repr:ty { $($(#[$case_doc:meta])* $case:ident = $value:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr($repr)]
-        pub enum $name { $($(#[$case_doc])* $case = $value,)* }
-
-        impl $name {
-            /// The value with this number, if there is one.
-            #[must_use]
-            pub fn from_number(number: u64) -> Option<Self> {
-                match number {
-                    $($value => Some(Self::$case),)*
-                    _ => None,
-                }
-            }
-        }
-
+/// Stores enumerations as numbers.
+macro_rules! stored_enumerations {
+    ($($name:ident: $repr:ty)*) => {$(
         impl Store for $name {
             const SIZE: usize = size_of::<$repr>();
             fn store(&self, bytes: &mut [u8]) {
@@ -65,25 +10,15 @@ macro_rules! enumeration {
             }
         }
 
-        impl trace::Show for $name {
-            const SHAPE: trace::Shape = trace::Shape::Enumeration(
-                size_of::<$repr>() as u8,
-                trace::first_of(&[$($value),*]),
-                concat!($(stringify!($case), " "),*),
-            );
+        impl Describe for $name {
+            const FORMAT: Format = Format::Enumeration(size_of::<$repr>() as u8, $name::FIRST, $name::NAMES);
         }
-    };
+    )*};
 }
 
-/// A set of flags.
-macro_rules! flags {
-    ($(#[$($doc:tt)*])* $name:ident: $repr:ty { $($(#[$($flag_doc:tt)*])* $flag:ident = $value:expr,)* }) => {
-        bitflags! {
-            $(#[$($doc)*])*
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub struct $name: $repr { $($(#[$($flag_doc)*])* const $flag = $value;)* }
-        }
-
+/// Stores sets of flags as numbers.
+macro_rules! stored_flags {
+    ($($name:ident: $repr:ty)*) => {$(
         impl Store for $name {
             const SIZE: usize = size_of::<$repr>();
             fn store(&self, bytes: &mut [u8]) {
@@ -91,40 +26,22 @@ macro_rules! flags {
             }
         }
 
-        impl trace::Show for $name {
-            const SHAPE: trace::Shape = trace::Shape::Flags(
-                size_of::<$repr>() as u8,
-                trace::first_of(&[$($name::$flag.bits().trailing_zeros()),*]),
-                concat!($(stringify!($flag), " "),*),
-            );
+        impl Describe for $name {
+            const FORMAT: Format = Format::Flags(size_of::<$repr>() as u8, $name::FIRST, $name::NAMES);
         }
-    };
+    )*};
 }
 
-/// A record: each field with its offset in bytes, and the size of the whole. `out` is written to the guest,
-/// `in` is read from it.
+/// Declares a record with its size and the offset of each field in bytes. The host writes `out` records and reads `in`
+/// records; `layout` is for a struct that is declared elsewhere and written.
 macro_rules! record {
     (out $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {
-        record!(@struct $(#[$doc])* $name: $size { $($(#[$field_doc])* $offset $field: $type,)* });
-        impl Store for $name {
-            const SIZE: usize = $size;
-            fn store(&self, bytes: &mut [u8]) {
-                $(self.$field.store(&mut bytes[$offset..]);)*
-            }
-        }
-
-        impl trace::Show for $name {
-            const SHAPE: trace::Shape = trace::Shape::Record(&[
-                $(trace::Field {
-                    name: stringify!($field),
-                    offset: $offset,
-                    shape: &<$type as trace::Show>::SHAPE,
-                },)*
-            ]);
-        }
+        record!(@struct $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* });
+        record!(layout $name: $size { $($offset $field: $type,)* });
     };
     (in $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {
-        record!(@struct $(#[$doc])* $name: $size { $($(#[$field_doc])* $offset $field: $type,)* });
+        record!(@struct $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* });
+        record!(@fields $name { $($offset $field)* });
         impl Load for $name {
             const SIZE: usize = $size;
             fn load(bytes: &[u8]) -> Self {
@@ -132,13 +49,29 @@ macro_rules! record {
             }
         }
     };
-    (@struct $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {
+    (layout $name:ident: $size:literal { $($offset:literal $field:ident: $type:ty,)* }) => {
+        record!(@fields $name { $($offset $field)* });
+        impl Store for $name {
+            const SIZE: usize = $size;
+            fn store(&self, bytes: &mut [u8]) {
+                $(self.$field.store(&mut bytes[$offset..]);)*
+            }
+        }
+
+        impl Describe for $name {
+            const FORMAT: Format = Format::Record(&[
+                $(Field { name: stringify!($field), offset: $offset, format: &<$type as Describe>::FORMAT },)*
+            ]);
+        }
+    };
+    (@struct $(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-
+    };
+    (@fields $name:ident { $($offset:literal $field:ident)* }) => {
         impl $name {
-            /// Name and offset of each field, for the test that holds them against the witx.
+            /// Name and offset of each field.
             pub const FIELDS: &'static [(&'static str, usize)] = &[$((stringify!($field), $offset),)*];
         }
     };

@@ -1,22 +1,23 @@
 //! `proc_*` and `sched_yield`.
 
-use crate::core::guest::Wasi;
+use crate::core::guest::Guest;
+use crate::core::outcome::{HostResult, Outcome};
 use crate::preview1::abi::Never;
-use crate::sys::errno::{Errno, Failure, Result};
+use crate::sys::errno::Errno;
 
-impl Wasi {
+impl Guest {
     /// Ends the guest.
-    pub fn proc_exit(&self, code: u32) -> Result<Never> {
-        Err(Failure::Exit(code))
+    pub fn proc_exit(&self, code: u32) -> HostResult<Never> {
+        Err(Outcome::Exit(code))
     }
 
-    /// Would signal the process, which is the host's: `NOTSUP`, whatever the signal.
-    pub fn proc_raise(&self, _signal: u32) -> Result {
+    /// Refuses to signal the process of the host: `ENOTSUP` for every signal.
+    pub fn proc_raise(&self, _signal: u32) -> HostResult {
         Err(Errno::Notsup.into())
     }
 
     /// Lets other threads run: `sched_yield`.
-    pub fn sched_yield(&self) -> Result {
+    pub fn sched_yield(&self) -> HostResult {
         std::thread::yield_now();
         Ok(())
     }

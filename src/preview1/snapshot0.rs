@@ -1,63 +1,66 @@
-//! The four places where `wasi_unstable` (snapshot 0) is not `wasi_snapshot_preview1`: the order of
-//! whence, a 32-bit link count, an identifier in clock subscriptions, and no `sock_accept` (which its table
-//! in `wasi.rs` simply leaves out). The methods take the types of this file and call those of preview1.
+//! The differences of `wasi_unstable` (snapshot 0) from `wasi_snapshot_preview1`: the order of `whence`, a link count of 32
+//! bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call those of
+//! preview1.
 
-use crate::core::guest::Wasi;
-use crate::core::memory::{List, Memory, Ptr};
-use crate::core::table::Entry;
-use crate::preview1::abi::{Arg, Attempt, Call, CoreType};
-use crate::preview1::trace::{self, Shape, Show};
-use crate::preview1::types::{
-    self, Event, Filedelta, Filesize, Filetype, Load, Lookupflags, Size, Store, Timestamp, Userdata,
-};
+use crate::core::entry::Entry;
+use crate::core::guest::Guest;
+use crate::core::layout::{Load, Store};
+use crate::core::memory::{List, Memory, Ptr, Size};
+use crate::core::outcome::HostResult;
+use crate::core::restart::RestartState;
+use crate::preview1::abi::{Arg, Call, CoreType, stored_results};
+use crate::preview1::describe::{Describe, Field, Format, Snapshot};
+use crate::preview1::types::{self, Event, Lookupflags, Userdata};
 use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{self as sys_types, Filedelta, Filesize, Filetype, Timestamp};
 use std::sync::Arc;
 
-/// What a seek counts from, in the order of snapshot 0.
+/// Origin of a seek, in the order of snapshot 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Whence(types::Whence);
+pub struct Whence(sys_types::Whence);
 
 impl Arg for Whence {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         match core[0] {
-            0 => Ok(Self(types::Whence::Cur)),
-            1 => Ok(Self(types::Whence::End)),
-            2 => Ok(Self(types::Whence::Set)),
-            _ => Err(Errno::Inval.into()),
+            0 => Ok(Self(sys_types::Whence::Cur)),
+            1 => Ok(Self(sys_types::Whence::End)),
+            2 => Ok(Self(sys_types::Whence::Set)),
+            _ => Err(Errno::Inval),
         }
     }
 }
 
-impl Show for Whence {
-    const SHAPE: Shape = Shape::Enumeration(1, 0, "Cur End Set");
+impl Describe for Whence {
+    const FORMAT: Format = Format::Enumeration(1, 0, "Cur End Set");
 }
 
 record! {
     out
     /// Attributes of a file.
     Filestat: 56 {
-        /// Device it is on.
+        /// Device number.
         0 dev: u64,
-        /// Serial number on that device.
+        /// Inode number.
         8 ino: u64,
-        /// Kind.
+        /// Type.
         16 filetype: Filetype,
-        /// Hard links to it.
+        /// Number of hard links.
         20 nlink: u32,
-        /// Bytes.
+        /// Size in bytes.
         24 size: Filesize,
-        /// Last access.
+        /// Time of the last access.
         32 atim: Timestamp,
-        /// Last change of its data.
+        /// Time of the last modification.
         40 mtim: Timestamp,
-        /// Last change of its attributes.
+        /// Time of the last change of attributes.
         48 ctim: Timestamp,
     }
 }
+stored_results!(Filestat);
 
-impl From<types::Filestat> for Filestat {
-    fn from(stat: types::Filestat) -> Self {
+impl From<sys_types::Filestat> for Filestat {
+    fn from(stat: sys_types::Filestat) -> Self {
         Self {
             dev: stat.dev,
             ino: stat.ino,
@@ -73,9 +76,9 @@ impl From<types::Filestat> for Filestat {
 
 record! {
     in
-    /// What `poll_oneoff` is to wait for. A clock's identifier, at 16, means nothing to the host.
+    /// A subscription of `poll_oneoff`. The host ignores the identifier of a clock, at offset 16.
     Subscription: 56 {
-        /// Comes back in the event.
+        /// Value for the event.
         0 userdata: Userdata,
         /// An `Eventtype`.
         8 tag: u8,
@@ -88,6 +91,10 @@ record! {
         /// For `Clock`, `Subclockflags`.
         48 flags: u16,
     }
+}
+
+impl Describe for Ptr<Subscription> {
+    const FORMAT: Format = Format::Subscriptions(Snapshot::Zero);
 }
 
 impl From<Subscription> for types::Subscription {
@@ -103,14 +110,19 @@ impl From<Subscription> for types::Subscription {
     }
 }
 
-impl Wasi {
+impl Guest {
     /// `fd_filestat_get` of snapshot 0.
-    pub fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> Result<Filestat> {
+    pub fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
         self.fd_filestat_get(fd).map(Into::into)
     }
 
     /// `fd_seek` of snapshot 0.
-    pub fn unstable_fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+    pub fn unstable_fd_seek(
+        &self,
+        fd: Arc<Entry>,
+        offset: Filedelta,
+        whence: Whence,
+    ) -> HostResult<Filesize> {
         self.fd_seek(fd, offset, whence.0)
     }
 
@@ -118,26 +130,26 @@ impl Wasi {
     pub fn unstable_path_filestat_get(
         &self,
         memory: Memory,
-        attempt: Attempt,
+        restart: RestartState,
         fd: Arc<Entry>,
         flags: Lookupflags,
         path: List<u8>,
-    ) -> Result<Filestat> {
-        self.path_filestat_get(memory, attempt, fd, flags, path).map(Into::into)
+    ) -> HostResult<Filestat> {
+        self.path_filestat_get(memory, restart, fd, flags, path).map(Into::into)
     }
 
     /// `poll_oneoff` of snapshot 0.
     pub fn unstable_poll_oneoff(
         &self,
         memory: Memory,
-        attempt: Attempt,
+        restart: RestartState,
         subscriptions: Ptr<Subscription>,
         events: Ptr<Event>,
         nsubscriptions: Size,
-    ) -> Result<Size> {
+    ) -> HostResult<Size> {
         let subscriptions = List { ptr: subscriptions, len: nsubscriptions };
         memory.check_list(subscriptions, <Subscription as Load>::SIZE)?;
-        let load = |index| memory.load_at(subscriptions, index).map(|it: Subscription| it.into());
-        self.poll(memory, attempt, nsubscriptions, load, events)
+        let load = |index| memory.load_at(subscriptions, index).map(types::Subscription::from);
+        self.poll(memory, restart, nsubscriptions, load, events)
     }
 }

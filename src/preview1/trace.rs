@@ -1,108 +1,16 @@
-//! Calls as text, in the manner of strace: `fd_write(1, ["hello\n"]) = 6 <0.000041>`. Each type of an argument or a
-//! result says how it is shown, once, as a [`Shape`]; one formatter reads the shapes of all functions. Nothing here
-//! changes anything, and whatever the guest passed, a line stays short.
+//! Calls as text, in the format of strace: `fd_write(1, ["hello\\n"]) = 6 <0.000041>`. One formatter reads the
+//! [`Format`]s of all functions. It changes nothing, and a line stays short whatever a guest passes.
 
-use crate::core::clock::Told;
-use crate::core::memory::{List, Memory, Out, Ptr};
-use crate::core::table::Entry;
-use crate::preview1::abi::{Attempt, CoreArgs, Never, Transferred};
-use crate::preview1::layout::Load;
+use crate::core::layout::Load;
+use crate::core::memory::{Iovec, List, Memory, Ptr};
+use crate::preview1::abi::CoreArgs;
+use crate::preview1::describe::{CallFormat, Describe, Field, Format, Snapshot};
 use crate::preview1::snapshot0;
-use crate::preview1::types::{Clockid, Event, Eventtype, Fd, Iovec, Subclockflags, Subscription};
+use crate::preview1::types::{Eventtype, Subclockflags, Subscription};
 use crate::sys::errno::{Errno, Result};
+use crate::sys::types::Clockid;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// How a value is shown. A size is that in guest memory, where results are read; names are one after the other, as are
-/// the numbers or bits that they stand for, from the first on.
-#[derive(Clone, Copy, Debug)]
-pub enum Shape {
-    /// Not at all: it is none of the guest's.
-    Nothing,
-    /// A number of so many bytes.
-    Unsigned(u8),
-    /// A number of 8 bytes, with its sign.
-    Signed,
-    /// An address.
-    Pointer,
-    /// The name that a number stands for.
-    Enumeration(u8, u8, &'static str),
-    /// The names of the bits that are set.
-    Flags(u8, u8, &'static str),
-    /// The fields that lie one after the other.
-    Record(&'static [Field]),
-    /// Two results, through two pointers.
-    Pair(&'static Shape, &'static Shape),
-    /// A string.
-    Path,
-    /// Where bytes are to go, and how many.
-    Room,
-    /// What buffers hold.
-    Data,
-    /// The sizes of buffers that are to be filled.
-    Buffers,
-    /// What `poll_oneoff` waits for, each read by this function.
-    Subscriptions(fn(Memory, u32, u32) -> Result<Subscription>),
-}
-
-/// A field of a record.
-#[derive(Debug)]
-pub struct Field {
-    /// Its name.
-    pub name: &'static str,
-    /// Where it is in the record, in bytes.
-    pub offset: u32,
-    /// What it is.
-    pub shape: &'static Shape,
-}
-
-/// Something that can be shown.
-pub trait Show {
-    /// How.
-    const SHAPE: Shape;
-}
-
-/// How the calls of one function are shown.
-#[derive(Debug)]
-pub struct Shown {
-    /// Its arguments.
-    pub args: &'static [Shape],
-    /// What it returns besides an errno.
-    pub result: Shape,
-}
-
-impl Shape {
-    /// How many core values an argument is made of.
-    #[must_use]
-    pub const fn width(&self) -> usize {
-        match self {
-            Shape::Nothing => 0,
-            Shape::Path | Shape::Room | Shape::Data | Shape::Buffers => 2,
-            _ => 1,
-        }
-    }
-
-    /// How many pointers lead to a result.
-    #[must_use]
-    pub const fn pointers(&self) -> usize {
-        match self {
-            Shape::Nothing => 0,
-            Shape::Pair(..) => 2,
-            _ => 1,
-        }
-    }
-}
-
-/// The first of some numbers, which must be one after the other.
-pub(crate) const fn first_of(numbers: &[u32]) -> u8 {
-    let mut at = 0;
-    while at < numbers.len() {
-        assert!(numbers[at] == numbers[0] + at as u32);
-        at += 1;
-    }
-    numbers[0] as u8
-}
 
 /// Bytes of a string that are shown.
 const MAX_STRING: usize = 32;
@@ -111,7 +19,7 @@ const MAX_PATH: usize = 4096;
 /// Elements of a list that are shown.
 const MAX_ELEMENTS: u32 = 8;
 
-impl Shown {
+impl CallFormat {
     /// `(1, ["hello\n"])`; without core values, because one was no number, nothing is known.
     #[must_use]
     pub fn call(&self, memory: Memory, core: Option<&CoreArgs>) -> String {
@@ -136,7 +44,7 @@ impl Shown {
         let mut line = Line { text: " = ".to_owned(), memory };
         match (errno, core) {
             (Some(0), Some(core)) => {
-                let taken: usize = self.args.iter().map(Shape::width).sum();
+                let taken: usize = self.args.iter().map(Format::width).sum();
                 line.result(&self.result, &core[taken..]);
             }
             (Some(errno), _) => match Errno::from_number(errno.into()) {
@@ -170,7 +78,7 @@ impl Line {
         self.put(format_args!("{address:#x}"));
     }
 
-    fn arguments(&mut self, args: &[Shape], core: &CoreArgs) {
+    fn arguments(&mut self, args: &[Format], core: &CoreArgs) {
         let (mut rest, mut separator) = (&core[..], "");
         for shape in args {
             let (own, others) = rest.split_at(shape.width());
@@ -184,16 +92,19 @@ impl Line {
     }
 
     /// `next` are the core values after its own.
-    fn argument(&mut self, shape: &Shape, core: &[u64], next: &[u64]) {
+    fn argument(&mut self, shape: &Format, core: &[u64], next: &[u64]) {
         let ptr = core[0] as u32;
         match *shape {
-            Shape::Path => self.string(ptr, core[1] as u32, MAX_PATH),
-            Shape::Room => self.put(format_args!("{ptr:#x}, {}", core[1])),
-            Shape::Data => self.iovs(core, |line, it| line.string(it.buf, it.buf_len, MAX_STRING)),
-            Shape::Buffers => self.iovs(core, |line, it| line.number(it.buf_len.into())),
+            Format::Path => self.string(ptr, core[1] as u32, MAX_PATH),
+            Format::OutBuffer => self.put(format_args!("{ptr:#x}, {}", core[1])),
+            Format::InIovecs => self.iovs(core, |line, it| line.string(it.buf, it.buf_len, MAX_STRING)),
+            Format::OutIovecs => self.iovs(core, |line, it| line.number(it.buf_len.into())),
             // The pointer to the events comes between these and their number.
-            Shape::Subscriptions(load) => {
-                let load = |line: &Self, index| load(line.memory, ptr, index);
+            Format::Subscriptions(snapshot) => {
+                let load = |line: &Self, index| match snapshot {
+                    Snapshot::Zero => subscription_at::<snapshot0::Subscription>(line.memory, ptr, index),
+                    Snapshot::Preview1 => subscription_at::<Subscription>(line.memory, ptr, index),
+                };
                 self.list(ptr, next[1] as u32, load, |line, it| line.subscription(&it));
             }
             _ => self.value(shape, core[0]),
@@ -201,10 +112,10 @@ impl Line {
     }
 
     /// What the pointers of a result point at.
-    fn result(&mut self, shape: &Shape, core: &[u64]) {
+    fn result(&mut self, shape: &Format, core: &[u64]) {
         match *shape {
-            Shape::Nothing => self.number(0),
-            Shape::Pair(first, second) => {
+            Format::Nothing => self.number(0),
+            Format::Pair(first, second) => {
                 self.text.push('(');
                 self.stored(first, core[0] as u32);
                 self.text.push_str(", ");
@@ -216,10 +127,10 @@ impl Line {
     }
 
     /// What lies in guest memory.
-    fn stored(&mut self, shape: &Shape, ptr: u32) {
+    fn stored(&mut self, shape: &Format, ptr: u32) {
         let size = match *shape {
-            Shape::Record(fields) => return self.record(fields, ptr),
-            Shape::Unsigned(size) | Shape::Enumeration(size, ..) | Shape::Flags(size, ..) => size,
+            Format::Record(fields) => return self.record(fields, ptr),
+            Format::Unsigned(size) | Format::Enumeration(size, ..) | Format::Flags(size, ..) => size,
             _ => 8,
         };
         let mut bytes = [0; 8];
@@ -232,23 +143,23 @@ impl Line {
     fn record(&mut self, fields: &[Field], ptr: u32) {
         for (at, field) in fields.iter().enumerate() {
             self.put(format_args!("{}{}=", if at == 0 { "{" } else { ", " }, field.name));
-            self.stored(field.shape, ptr.saturating_add(field.offset));
+            self.stored(field.format, ptr.saturating_add(field.offset));
         }
         self.text.push('}');
     }
 
-    fn value(&mut self, shape: &Shape, value: u64) {
+    fn value(&mut self, shape: &Format, value: u64) {
         match *shape {
-            Shape::Signed => self.put(format_args!("{}", value.cast_signed())),
-            Shape::Pointer => self.address(value),
-            Shape::Enumeration(_, first, names) => {
+            Format::Signed => self.put(format_args!("{}", value.cast_signed())),
+            Format::Pointer => self.address(value),
+            Format::Enumeration(_, first, names) => {
                 let at = value.checked_sub(first.into()).and_then(|at| usize::try_from(at).ok());
                 match at.and_then(|at| names.split_whitespace().nth(at)) {
                     Some(name) => self.name(name),
                     None => self.number(value),
                 }
             }
-            Shape::Flags(_, first, names) => self.flags(first, names, value),
+            Format::Flags(_, first, names) => self.flags(first, names, value),
             _ => self.number(value),
         }
     }
@@ -350,12 +261,12 @@ impl Line {
     /// `{userdata=7, CLOCK, MONOTONIC, 1000000, ABSTIME}`, `{userdata=8, FD_READ, 0}`
     fn subscription(&mut self, it: &Subscription) {
         self.put(format_args!("{{userdata={}, ", it.userdata));
-        self.value(&Eventtype::SHAPE, it.tag.into());
+        self.value(&Eventtype::FORMAT, it.tag.into());
         self.text.push_str(", ");
         if it.tag == Eventtype::Clock as u8 {
-            self.value(&Clockid::SHAPE, it.clock_id.into());
+            self.value(&Clockid::FORMAT, it.clock_id.into());
             self.put(format_args!(", {}, ", it.timeout));
-            self.value(&Subclockflags::SHAPE, it.flags.into());
+            self.value(&Subclockflags::FORMAT, it.flags.into());
         } else {
             self.number(it.fd.into());
         }
@@ -363,42 +274,7 @@ impl Line {
     }
 }
 
-macro_rules! shown {
-    ($($type:ty: $shape:expr;)*) => {$(
-        impl Show for $type {
-            const SHAPE: Shape = $shape;
-        }
-    )*};
-}
-shown! {
-    (): Shape::Nothing;
-    Never: Shape::Nothing;
-    Memory: Shape::Nothing;
-    Attempt: Shape::Nothing;
-    Transferred: Shape::Nothing;
-    Told: Shape::Nothing;
-    u8: Shape::Unsigned(1);
-    u16: Shape::Unsigned(2);
-    u32: Shape::Unsigned(4);
-    u64: Shape::Unsigned(8);
-    i64: Shape::Signed;
-    Fd: Shape::Unsigned(4);
-    Arc<Entry>: Shape::Unsigned(4);
-    Ptr<u8>: Shape::Pointer;
-    Ptr<u32>: Shape::Pointer;
-    Ptr<Event>: Shape::Pointer;
-    Ptr<Subscription>: Shape::Subscriptions(subscription_at::<Subscription>);
-    Ptr<snapshot0::Subscription>: Shape::Subscriptions(subscription_at::<snapshot0::Subscription>);
-    List<u8>: Shape::Path;
-    List<Iovec>: Shape::Data;
-    Out<List<u8>>: Shape::Room;
-    Out<List<Iovec>>: Shape::Buffers;
-}
-
-impl<A: Show, B: Show> Show for (A, B) {
-    const SHAPE: Shape = Shape::Pair(&A::SHAPE, &B::SHAPE);
-}
-
+/// Reads a subscription of a list.
 fn subscription_at<T: Load + Into<Subscription>>(
     memory: Memory,
     ptr: u32,

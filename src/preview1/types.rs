@@ -1,26 +1,18 @@
-//! Every type of the witx once, under its name: its numbers, and its place in guest memory in bytes.
-//! Nothing here knows what the values mean to a call.
+//! Types of the witx that only the ABI has, and the layout in guest memory of every type.
 
-pub use crate::preview1::layout::{Load, Store};
-use crate::preview1::trace;
-use bitflags::bitflags;
+use crate::core::layout::{Load, Store};
+use crate::core::memory::{Ptr, Size};
+use crate::core::rights::Rights;
+use crate::core::table::Fd;
+use crate::preview1::describe::{Describe, Field, Format, Snapshot};
+use crate::sys::errno::Errno;
+use crate::sys::types::{
+    Advice, Clockid, Dircookie, Fdflags, Filesize, Filestat, Filetype, Oflags, Riflags, Sdflags, Timestamp,
+    Whence,
+};
 
-/// Number of bytes in guest memory.
-pub type Size = u32;
-/// Size of a file, or a position in it, in bytes.
-pub type Filesize = u64;
-/// Distance between two positions in a file, in bytes.
-pub type Filedelta = i64;
-/// Nanoseconds, since the start of the clock they were read from.
-pub type Timestamp = u64;
-/// Position in a directory.
-pub type Dircookie = u64;
-/// Whatever a guest wants to find again in the event that answers its subscription.
+/// A value that a guest attaches to a subscription and receives in its event.
 pub type Userdata = u64;
-
-/// A guest's file descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fd(pub u32);
 
 impl Store for Fd {
     const SIZE: usize = 4;
@@ -29,206 +21,51 @@ impl Store for Fd {
     }
 }
 
-enumeration! {
-    /// Which clock.
-    Clockid: u32 {
-        /// Time since the Unix epoch.
-        Realtime = 0,
-        /// Time that never goes back, from an unnamed start.
-        Monotonic = 1,
-        /// Processor time of this process.
-        ProcessCputimeId = 2,
-        /// Processor time of this thread.
-        ThreadCputimeId = 3,
-    }
+stored_enumerations!(Advice: u8 Clockid: u32 Errno: u16 Eventtype: u8 Filetype: u8 Whence: u8);
+
+stored_flags! {
+    Eventrwflags: u16 Fdflags: u16 Fstflags: u16 Lookupflags: u32 Oflags: u16 Riflags: u16 Rights: u64 Roflags: u16
+    Sdflags: u8 Subclockflags: u16
 }
 
 enumeration! {
-    /// What a seek counts from.
-    Whence: u8 {
-        /// The start of the file.
-        Set = 0,
-        /// The current position.
-        Cur = 1,
-        /// The end of the file.
-        End = 2,
-    }
-}
-
-enumeration! {
-    /// How a range of a file will be used.
-    Advice: u8 {
-        /// No advice.
-        Normal = 0,
-        /// In order.
-        Sequential = 1,
-        /// In no order.
-        Random = 2,
-        /// Soon.
-        Willneed = 3,
-        /// Not soon.
-        Dontneed = 4,
-        /// Once.
-        Noreuse = 5,
-    }
-}
-
-enumeration! {
-    /// Kind of a file. A pipe has no kind of its own in WASI: it is `Unknown`.
-    Filetype: u8 {
-        /// None of the others.
-        Unknown = 0,
-        /// A block device.
-        BlockDevice = 1,
-        /// A character device.
-        CharacterDevice = 2,
-        /// A directory.
-        Directory = 3,
-        /// A regular file.
-        RegularFile = 4,
-        /// A datagram socket.
-        SocketDgram = 5,
-        /// A byte-stream socket.
-        SocketStream = 6,
-        /// A symbolic link.
-        SymbolicLink = 7,
-    }
-}
-
-enumeration! {
-    /// What a subscription waits for.
+    /// Type of a subscription.
     Eventtype: u8 {
         /// A clock reaches a time.
         Clock = 0,
-        /// A descriptor has bytes to read.
+        /// A descriptor is readable.
         FdRead = 1,
-        /// A descriptor takes bytes.
+        /// A descriptor is writable.
         FdWrite = 2,
     }
 }
 
 flags! {
-    /// What may be done with a descriptor: the calls, or uses of them, that are allowed.
-    Rights: u64 {
-        /// `fd_datasync`
-        FD_DATASYNC = 1,
-        /// `fd_read`, `fd_pread`, `sock_recv`
-        FD_READ = 1 << 1,
-        /// `fd_seek`; with `FD_READ` or `FD_WRITE` also `fd_pread` or `fd_pwrite`
-        FD_SEEK = 1 << 2,
-        /// `fd_fdstat_set_flags`
-        FD_FDSTAT_SET_FLAGS = 1 << 3,
-        /// `fd_sync`
-        FD_SYNC = 1 << 4,
-        /// `fd_tell`
-        FD_TELL = 1 << 5,
-        /// `fd_write`, `fd_pwrite`, `sock_send`
-        FD_WRITE = 1 << 6,
-        /// `fd_advise`
-        FD_ADVISE = 1 << 7,
-        /// `fd_allocate`
-        FD_ALLOCATE = 1 << 8,
-        /// `path_create_directory`
-        PATH_CREATE_DIRECTORY = 1 << 9,
-        /// `path_open` with `CREAT`
-        PATH_CREATE_FILE = 1 << 10,
-        /// `path_link` from here
-        PATH_LINK_SOURCE = 1 << 11,
-        /// `path_link` to here
-        PATH_LINK_TARGET = 1 << 12,
-        /// `path_open`
-        PATH_OPEN = 1 << 13,
-        /// `fd_readdir`
-        FD_READDIR = 1 << 14,
-        /// `path_readlink`
-        PATH_READLINK = 1 << 15,
-        /// `path_rename` from here
-        PATH_RENAME_SOURCE = 1 << 16,
-        /// `path_rename` to here
-        PATH_RENAME_TARGET = 1 << 17,
-        /// `path_filestat_get`
-        PATH_FILESTAT_GET = 1 << 18,
-        /// `path_open` with `TRUNC`
-        PATH_FILESTAT_SET_SIZE = 1 << 19,
-        /// `path_filestat_set_times`
-        PATH_FILESTAT_SET_TIMES = 1 << 20,
-        /// `fd_filestat_get`
-        FD_FILESTAT_GET = 1 << 21,
-        /// `fd_filestat_set_size`
-        FD_FILESTAT_SET_SIZE = 1 << 22,
-        /// `fd_filestat_set_times`
-        FD_FILESTAT_SET_TIMES = 1 << 23,
-        /// `path_symlink`
-        PATH_SYMLINK = 1 << 24,
-        /// `path_remove_directory`
-        PATH_REMOVE_DIRECTORY = 1 << 25,
-        /// `path_unlink_file`
-        PATH_UNLINK_FILE = 1 << 26,
-        /// `poll_oneoff` on it
-        POLL_FD_READWRITE = 1 << 27,
-        /// `sock_shutdown`
-        SOCK_SHUTDOWN = 1 << 28,
-        /// `sock_accept`
-        SOCK_ACCEPT = 1 << 29,
-    }
-}
-
-flags! {
-    /// State of a descriptor.
-    Fdflags: u16 {
-        /// Writes go to the end of the file.
-        APPEND = 1,
-        /// A write returns when its data is stored.
-        DSYNC = 1 << 1,
-        /// Calls do not wait.
-        NONBLOCK = 1 << 2,
-        /// A read returns when what it read is stored.
-        RSYNC = 1 << 3,
-        /// A write returns when its data and metadata are stored.
-        SYNC = 1 << 4,
-    }
-}
-
-flags! {
-    /// How `path_open` opens.
-    Oflags: u16 {
-        /// Create the file if it is not there.
-        CREAT = 1,
-        /// Fail if it is not a directory.
-        DIRECTORY = 1 << 1,
-        /// Fail if it is there.
-        EXCL = 1 << 2,
-        /// Cut the file to size 0.
-        TRUNC = 1 << 3,
-    }
-}
-
-flags! {
-    /// How a path is resolved.
+    /// Flags of path resolution.
     Lookupflags: u32 {
-        /// If the last component is a symbolic link, follow it.
+        /// Follow a symlink that is the last component.
         SYMLINK_FOLLOW = 1,
     }
 }
 
 flags! {
-    /// Which times to set, and to what.
+    /// Which file times to set, and their source.
     Fstflags: u16 {
-        /// The last access, to the time given.
+        /// Sets the access time to the argument.
         ATIM = 1,
-        /// The last access, to now.
+        /// Sets the access time to the current time.
         ATIM_NOW = 1 << 1,
-        /// The last change of the data, to the time given.
+        /// Sets the modification time to the argument.
         MTIM = 1 << 2,
-        /// The last change of the data, to now.
+        /// Sets the modification time to the current time.
         MTIM_NOW = 1 << 3,
     }
 }
 
 flags! {
-    /// How the timeout of a clock subscription counts.
+    /// Flags of a clock subscription.
     Subclockflags: u16 {
-        /// As a time of the clock, not as a duration from now.
+        /// The timeout is an absolute time of the clock.
         ABSTIME = 1,
     }
 }
@@ -242,41 +79,23 @@ flags! {
 }
 
 flags! {
-    /// How `sock_recv` receives.
-    Riflags: u16 {
-        /// Leave the data in the socket.
-        RECV_PEEK = 1,
-        /// Wait until the buffers are full.
-        RECV_WAITALL = 1 << 1,
-    }
-}
-
-flags! {
-    /// What `sock_recv` met.
+    /// Result flags of `sock_recv`.
     Roflags: u16 {
         /// The message was longer than the buffers.
         RECV_DATA_TRUNCATED = 1,
     }
 }
 
-flags! {
-    /// Which directions of a socket to shut down.
-    Sdflags: u8 {
-        /// No more reading.
-        RD = 1,
-        /// No more writing.
-        WR = 1 << 1,
-    }
-}
-
 record! {
-    in
-    /// A region of guest memory, as an element of a vectored read or write.
-    Iovec: 8 {
-        /// Where it starts.
-        0 buf: u32,
-        /// Its length in bytes.
-        4 buf_len: u32,
+    layout Filestat: 64 {
+        0 dev: u64,
+        8 ino: u64,
+        16 filetype: Filetype,
+        24 nlink: u64,
+        32 size: Filesize,
+        40 atim: Timestamp,
+        48 mtim: Timestamp,
+        56 ctim: Timestamp,
     }
 }
 
@@ -284,77 +103,54 @@ record! {
     out
     /// State of a descriptor.
     Fdstat: 24 {
-        /// Kind of file.
+        /// Type.
         0 fs_filetype: Filetype,
-        /// Its flags.
+        /// Flags.
         2 fs_flags: Fdflags,
-        /// What may be done with it.
+        /// Rights of the descriptor.
         8 fs_rights_base: Rights,
-        /// What may be done with what is opened through it.
+        /// Rights of descriptors opened through it.
         16 fs_rights_inheriting: Rights,
     }
 }
 
 record! {
     out
-    /// Attributes of a file.
-    Filestat: 64 {
-        /// Device it is on.
-        0 dev: u64,
-        /// Serial number on that device.
-        8 ino: u64,
-        /// Kind.
-        16 filetype: Filetype,
-        /// Hard links to it.
-        24 nlink: u64,
-        /// Bytes.
-        32 size: Filesize,
-        /// Last access.
-        40 atim: Timestamp,
-        /// Last change of its data.
-        48 mtim: Timestamp,
-        /// Last change of its attributes.
-        56 ctim: Timestamp,
-    }
-}
-
-record! {
-    out
-    /// What a preopened descriptor is: always a directory, so the tag is 0.
+    /// Description of a preopened descriptor.
     Prestat: 8 {
-        /// 0, a directory.
+        /// 0 for a directory, 1 for a socket of the option `sockets`.
         0 tag: u8,
-        /// Length of its name in bytes.
+        /// Length of the name in bytes.
         4 pr_name_len: Size,
     }
 }
 
 record! {
     out
-    /// Head of a directory entry; the name follows it.
+    /// Header of a directory entry. The name follows.
     Dirent: 24 {
-        /// Where the next entry is.
+        /// Cookie of the next entry.
         0 d_next: Dircookie,
-        /// Serial number of the file.
+        /// Inode number.
         8 d_ino: u64,
         /// Length of the name in bytes.
         16 d_namlen: Size,
-        /// Kind of the file.
+        /// Type of the file.
         20 d_type: Filetype,
     }
 }
 
 record! {
     out
-    /// Answer to a subscription.
+    /// Event of a subscription.
     Event: 32 {
-        /// The subscription's own.
+        /// Value of the subscription.
         0 userdata: Userdata,
-        /// 0, or why there will be no answer.
+        /// Errno of the subscription, or 0.
         8 error: u16,
-        /// What happened.
+        /// An `Eventtype`.
         10 r#type: u8,
-        /// Bytes that can be read or written; 0 for a clock.
+        /// Number of readable bytes; 0 for a clock.
         16 nbytes: Filesize,
         /// State of the descriptor.
         24 flags: Eventrwflags,
@@ -363,9 +159,9 @@ record! {
 
 record! {
     in
-    /// What `poll_oneoff` is to wait for: by `tag` an `Eventtype`, of which the other fields say more.
+    /// A subscription of `poll_oneoff`. `tag` says which of the fields have a meaning.
     Subscription: 48 {
-        /// Comes back in the event.
+        /// Value for the event.
         0 userdata: Userdata,
         /// An `Eventtype`.
         8 tag: u8,
@@ -378,4 +174,12 @@ record! {
         /// For `Clock`, `Subclockflags`.
         40 flags: u16,
     }
+}
+
+impl Describe for Ptr<Event> {
+    const FORMAT: Format = Format::Pointer;
+}
+
+impl Describe for Ptr<Subscription> {
+    const FORMAT: Format = Format::Subscriptions(Snapshot::Preview1);
 }

@@ -1,74 +1,71 @@
-//! Handing the buffers of a vectored call, which are regions of guest memory, to the system: at most so many
-//! and so many bytes at once as it takes.
+//! Vectored calls: passes the guest's buffers to the system in batches.
 
-use crate::core::memory::{List, Memory};
-use crate::core::table::Entry;
-use crate::preview1::abi::{Attempt, Transferred};
-use crate::preview1::poll::{Interest, Wait};
-use crate::preview1::types::{Filesize, Iovec, Size};
+use crate::core::entry::Entry;
+use crate::core::memory::{Iovec, List, Memory, Size};
+use crate::core::outcome::{HostResult, Outcome};
+use crate::core::restart::RestartState;
 use crate::sys;
+use crate::sys::buffers::{Buffer, Buffers};
 use crate::sys::errno::Result;
-use std::io::ErrorKind;
+use crate::sys::types::{Filesize, Interest};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-/// Bytes after which a call is done, as in the system's own calls.
+/// Maximum bytes of a call, as in Linux's own calls.
 const MAX_BYTES: usize = 0x7fff_f000;
 
 /// Bytes after which a long call pauses, so that its worker can be terminated.
 pub(crate) const SLICE: Size = 16 << 20;
 
-/// Makes one system call with the buffers, or with as many of them as it takes: for streams, where a second
-/// might wait for what has not come yet, or mix messages.
-pub(crate) fn once(
+/// Makes one system call, with as many buffers as it takes. For streams: a second call might wait, or mix messages.
+pub(crate) fn read_write_once(
     memory: Memory,
     iovs: List<Iovec>,
-    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
-) -> Result<Size> {
-    let mut buffers = sys::Buffers::new();
-    if !Batches::new(memory, iovs, 0, limit(0)).next(0, &mut buffers)? {
+    mut io: impl FnMut(&[Buffer]) -> io::Result<usize>,
+) -> HostResult<Size> {
+    let mut buffers = Buffers::new();
+    if !IovecBatches::new(memory, iovs, 0, slice_end(0)).next(0, &mut buffers)? {
         return Ok(0);
     }
-    Ok(uninterrupted(|| io(&buffers))? as Size)
+    Ok(retry_on_intr(|| io(&buffers))? as Size)
 }
 
-/// Result of one slice of a transfer.
+/// Result of one slice of a call.
 pub(crate) struct Slice {
-    /// Bytes that the call has moved, in this slice and in those before.
+    /// Bytes that the call has moved, earlier slices included.
     done: Size,
     /// Bytes of this slice.
     pub moved: Filesize,
-    /// Whether no other slice follows.
     is_last: bool,
 }
 
 impl Slice {
-    /// The result of the call if this was the last slice, else the next attempt at it.
+    /// Returns the result of the call after its last slice, else pauses it.
     #[inline]
-    pub fn finish(self, fd: &Arc<Entry>) -> Result<Size> {
+    pub fn finish(self, fd: &Arc<Entry>) -> HostResult<Size> {
         if self.is_last {
             return Ok(self.done);
         }
-        let attempt = Attempt { fd: Some(Arc::clone(fd)), ..Transferred::attempt(self.done) };
-        Err(Wait::for_nothing(attempt))
+        Err(Outcome::pause(RestartState::after(fd, self.done.into())))
     }
 }
 
-/// Makes system calls at growing offsets from `start`, for the bytes behind those already transferred, until all buffers
-/// are done, one comes up short, or the slice is full.
-pub(crate) fn at(
+/// Makes system calls at growing offsets from `start`, after the bytes that earlier slices moved. Ends when all buffers are
+/// done, a call is short, or the slice is full.
+pub(crate) fn at_offset(
     memory: Memory,
-    Transferred(transferred): Transferred,
+    restart: &RestartState,
     iovs: List<Iovec>,
     start: Filesize,
-    mut io: impl FnMut(&[sys::Buffer], Filesize) -> std::io::Result<usize>,
-) -> Result<Slice> {
-    let before = transferred as usize;
-    let mut buffers = sys::Buffers::new();
-    let mut batches = Batches::new(memory, iovs, before, limit(before));
+    mut io: impl FnMut(&[Buffer], Filesize) -> io::Result<usize>,
+) -> HostResult<Slice> {
+    let before = restart.bytes_done as usize;
+    let mut buffers = Buffers::new();
+    let mut batches = IovecBatches::new(memory, iovs, before, slice_end(before));
     let mut done = before;
     let mut is_short = false;
     while !is_short && batches.next(done, &mut buffers)? {
-        match uninterrupted(|| io(&buffers, start.saturating_add((done - before) as Filesize))) {
+        match retry_on_intr(|| io(&buffers, start.saturating_add((done - before) as Filesize))) {
             Ok(moved) => {
                 done += moved;
                 is_short = done < batches.bytes;
@@ -81,50 +78,39 @@ pub(crate) fn at(
     Ok(Slice { done: done as Size, moved: (done - before) as Filesize, is_last })
 }
 
-/// Makes system calls until all buffers are done, waiting in between; or until one would wait, if the guest asked
-/// for `NONBLOCK`.
-pub(crate) fn all(
+/// Makes system calls until all buffers are done, and waits in between. With `NONBLOCK` the call ends instead of waiting.
+pub(crate) fn until_done(
     memory: Memory,
-    Transferred(transferred): Transferred,
+    restart: &RestartState,
     fd: &Arc<Entry>,
     interest: Interest,
     iovs: List<Iovec>,
-    mut io: impl FnMut(&[sys::Buffer]) -> std::io::Result<usize>,
-) -> Result<Size> {
-    let mut done = transferred as usize;
-    let mut buffers = sys::Buffers::new();
-    let limit = limit(done);
-    let mut batches = Batches::new(memory, iovs, done, limit);
+    mut io: impl FnMut(&[Buffer]) -> io::Result<usize>,
+) -> HostResult<Size> {
+    let mut done = restart.bytes_done as usize;
+    let mut buffers = Buffers::new();
+    let end = slice_end(done);
+    let mut batches = IovecBatches::new(memory, iovs, done, end);
     while batches.next(done, &mut buffers)? {
-        match uninterrupted(|| io(&buffers)) {
+        match retry_on_intr(|| io(&buffers)) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
             Err(error) if error.kind() == ErrorKind::WouldBlock && !fd.is_nonblocking() => {
-                return Err(Wait::on(fd, interest, Transferred::attempt(done as Size)));
+                return Err(Outcome::wait_for(fd, interest, RestartState::after(fd, done as u64)));
             }
             Err(_) if done > 0 => break,
             Err(error) => return Err(error.into()),
         }
         if done < batches.bytes {
-            batches = Batches::new(memory, iovs, done, limit);
+            batches = IovecBatches::new(memory, iovs, done, end);
         }
     }
     let is_last = done < batches.bytes || !batches.is_interrupted();
     Slice { done: done as Size, moved: 0, is_last }.finish(fd)
 }
 
-/// Bytes in all regions of a list together.
-pub(crate) fn total(memory: Memory, iovs: List<Iovec>) -> Result<u64> {
-    let mut total = 0;
-    for index in 0..iovs.len {
-        let iov: Iovec = memory.load_at(iovs, index)?;
-        total += u64::from(iov.buf_len);
-    }
-    Ok(total)
-}
-
-/// Makes a system call again while a signal interrupts it.
-fn uninterrupted(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+/// Repeats a system call that a signal interrupts.
+fn retry_on_intr(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -133,43 +119,42 @@ fn uninterrupted(mut call: impl FnMut() -> std::io::Result<usize>) -> std::io::R
     }
 }
 
-/// A list of buffers, cut into what one system call takes.
-struct Batches {
+/// Buffers of a call, in batches that one system call takes.
+struct IovecBatches {
     memory: Memory,
     iovs: List<Iovec>,
-    /// The buffer that is next.
+    /// Index of the next buffer.
     index: Size,
-    /// Bytes still to be passed over.
+    /// Bytes still to skip.
     skip: usize,
-    /// Bytes passed over, or in the batches so far.
+    /// Bytes skipped, or in a batch so far.
     bytes: usize,
-    /// Bytes after which this attempt at the call ends.
-    limit: usize,
-    /// Whether the last buffer has bytes beyond the limit.
+    /// Offset at which the slice ends.
+    end: usize,
+    /// Whether the last buffer extends beyond the end of the slice.
     is_cut: bool,
 }
 
-/// Where an attempt at a call ends that starts behind so many bytes.
-fn limit(transferred: usize) -> usize {
-    (transferred + SLICE as usize).min(MAX_BYTES)
+/// Returns the offset at which a slice ends that starts after `done` bytes.
+fn slice_end(done: usize) -> usize {
+    (done + SLICE as usize).min(MAX_BYTES)
 }
 
-impl Batches {
-    /// The buffers from their byte `skip` on, as far as byte `limit`.
-    fn new(memory: Memory, iovs: List<Iovec>, skip: usize, limit: usize) -> Self {
-        Self { memory, iovs, index: 0, skip, bytes: skip, limit, is_cut: false }
+impl IovecBatches {
+    /// Starts at byte `skip` of the buffers and ends at byte `end`.
+    fn new(memory: Memory, iovs: List<Iovec>, skip: usize, end: usize) -> Self {
+        Self { memory, iovs, index: 0, skip, bytes: skip, end, is_cut: false }
     }
 
-    /// Whether the limit has been reached before the end of the buffers, and the call may go on behind it.
+    /// Returns whether the slice has ended before the buffers, and the call may continue.
     fn is_interrupted(&self) -> bool {
-        self.limit < MAX_BYTES && self.bytes == self.limit && (self.is_cut || self.index < self.iovs.len)
+        self.end < MAX_BYTES && self.bytes == self.end && (self.is_cut || self.index < self.iovs.len)
     }
 
-    /// Puts the next batch into `buffers`: false when all are done or a call has
-    /// moved as many bytes as it may. After the `done` bytes it is too late for an error: only another thread can
-    /// have made one, by changing what was checked.
+    /// Puts the next batch into `buffers`. Returns false when there is none. An error after `done` bytes ends the call
+    /// without an errno: another thread changed buffers that were checked before.
     #[inline(always)]
-    fn next(&mut self, done: usize, buffers: &mut sys::Buffers) -> Result<bool> {
+    fn next(&mut self, done: usize, buffers: &mut Buffers) -> Result<bool> {
         if self.index == self.iovs.len {
             return Ok(false);
         }
@@ -181,8 +166,8 @@ impl Batches {
     }
 
     #[inline(always)]
-    fn gather(&mut self, buffers: &mut sys::Buffers) -> Result {
-        while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < self.limit {
+    fn gather(&mut self, buffers: &mut Buffers) -> Result {
+        while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < self.end {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
             let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
             let skipped = self.skip.min(len);
@@ -191,8 +176,8 @@ impl Batches {
                 self.index += 1;
                 continue;
             }
-            let taken = (len - skipped).min(self.limit - self.bytes);
-            buffers.push(sys::Buffer::new(address.wrapping_add(skipped), taken));
+            let taken = (len - skipped).min(self.end - self.bytes);
+            buffers.push(Buffer::new(address.wrapping_add(skipped), taken));
             self.is_cut = skipped + taken < len;
             self.skip -= skipped;
             self.bytes += taken;

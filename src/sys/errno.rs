@@ -1,39 +1,16 @@
 //! `errno`: what a call answers, and the one place where an `io::Error` becomes one.
 
-use crate::core::pipe::Ask;
-use crate::preview1::layout::Store;
-use crate::preview1::poll::Wait;
-use crate::preview1::trace;
-use crate::preview1::types::Clockid;
+#[cfg(unix)]
+use crate::sys::unix::errno as platform_errno;
+#[cfg(windows)]
+use crate::sys::windows::errno as platform_errno;
 use std::io;
 
-/// What a host function returns.
-pub type Result<T = ()> = std::result::Result<T, Failure>;
-
-/// Why a host function has no result.
-#[derive(Debug)]
-pub enum Failure {
-    /// It failed; the guest is told.
-    Errno(Errno),
-    /// It cannot go on before something happens; it is called again then.
-    Wait(Box<Wait>),
-    /// The embedder has to do something first; it is called again then.
-    Ask(Box<Ask>),
-    /// The caller is to tell the time of this clock, the realtime or the monotonic one, and to call again.
-    Time(Clockid),
-    /// The guest exits, with this code.
-    Exit(u32),
-}
-
-impl<E: Into<Errno>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Errno(error.into())
-    }
-}
+/// Result of an operation that can fail with an errno.
+pub type Result<T = ()> = std::result::Result<T, Errno>;
 
 enumeration! {
     /// An error of WASI, under its witx name and number; success is no `Errno` and is 0.
-    #[expect(missing_docs, reason = "the names are POSIX's, which documents them")]
     Errno: u16 {
         TooBig = 1,
         Acces = 2,
@@ -130,7 +107,7 @@ impl From<io::Error> for Errno {
     /// refuses what leads out of a directory with a `PermissionDenied` that carries no number.
     fn from(error: io::Error) -> Self {
         if let Some(code) = error.raw_os_error() {
-            return crate::sys::errno(code);
+            return platform_errno(code);
         }
         match error.kind() {
             io::ErrorKind::PermissionDenied => Errno::Notcapable,

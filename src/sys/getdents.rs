@@ -2,8 +2,9 @@
 //! sought to at any time. So a directory is never opened again, and nothing is read twice.
 #![expect(unsafe_code, reason = "no crate gives getdents64 with a buffer that outlives the call")]
 
-use super::{DirBudget, DirEntry, DirHandle, Progress, StreamId};
-use crate::preview1::types::Filetype;
+use crate::sys::dir::{DirBudget, DirEntry, DirHandle, MAX_ENTRIES, Progress, StreamId};
+use crate::sys::types::Filetype;
+use crate::sys::unix::file;
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, SeekFrom};
 use std::io::{Error, Result};
@@ -90,7 +91,7 @@ impl DirStream {
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         self.go_to(from);
-        for _ in 0..super::MAX_ENTRIES {
+        for _ in 0..MAX_ENTRIES {
             if self.records.is_empty() && !self.fill(dir)? {
                 return Ok(Progress::End);
             }
@@ -213,7 +214,7 @@ fn filetype(dir: &Dir, record: &[u8]) -> Filetype {
         libc::DT_LNK => Filetype::SymbolicLink,
         libc::DT_SOCK => Filetype::SocketStream,
         libc::DT_UNKNOWN => rustix::fs::statat(dir, name(record), AtFlags::SYMLINK_NOFOLLOW)
-            .map_or(Filetype::Unknown, |stat| super::unix::filetype(stat.st_mode)),
+            .map_or(Filetype::Unknown, |stat| file::filetype(stat.st_mode)),
         _ => Filetype::Unknown,
     }
 }

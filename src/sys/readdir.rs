@@ -1,8 +1,11 @@
 //! Directory streams where the system has no positions that can be sought to: the directory is listed when it is read
 //! from its start, and a position is an index into that list.
 
-use super::{DirBudget, DirEntry, DirHandle, Progress};
-use crate::preview1::types::Filetype;
+use crate::sys::dir::{DirBudget, DirEntry, DirHandle, ListedEntry, MAX_ENTRIES, Progress};
+#[cfg(unix)]
+use crate::sys::unix::entries;
+#[cfg(windows)]
+use crate::sys::windows::entries;
 use cap_std::fs::Dir;
 use std::io::Result;
 
@@ -10,7 +13,7 @@ use std::io::Result;
 #[derive(Debug)]
 pub struct DirStream {
     /// The entries when they were last listed, from that of index `first` on; `None` before that.
-    entries: Option<Vec<Entry>>,
+    entries: Option<Vec<ListedEntry>>,
     first: usize,
     /// Index of the entry that is next.
     position: usize,
@@ -19,14 +22,6 @@ pub struct DirStream {
     budget: DirBudget,
     /// Positions that the budget is charged for the list.
     charged: usize,
-}
-
-/// An entry, as the system gave it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub name: Vec<u8>,
-    pub ino: u64,
-    pub filetype: Filetype,
 }
 
 impl DirStream {
@@ -50,7 +45,7 @@ impl DirStream {
         }
         self.position = from;
         let mut progress = Progress::Paused;
-        for _ in 0..super::MAX_ENTRIES {
+        for _ in 0..MAX_ENTRIES {
             let Some(entry) = self.entry() else {
                 progress = Progress::End;
                 break;
@@ -71,7 +66,7 @@ impl DirStream {
         Ok(progress)
     }
 
-    fn entry(&self) -> Option<&Entry> {
+    fn entry(&self) -> Option<&ListedEntry> {
         self.entries.as_ref()?.get(self.position.checked_sub(self.first)?)
     }
 
@@ -79,7 +74,7 @@ impl DirStream {
     /// same name, which may have another index now.
     fn list(&mut self, dir: &Dir, from: usize) -> Result<()> {
         self.forget();
-        let mut entries = super::entries(dir)?;
+        let mut entries = entries(dir)?;
         entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
         self.first = 0;
         if from > 0 && from == self.position {
@@ -95,7 +90,9 @@ impl DirStream {
     fn keep(&mut self) {
         self.next = self.entry().map(|entry| entry.name.clone());
         if self.charged == 0 {
-            let size = |entry: &Entry| (size_of::<Entry>() + entry.name.len()).div_ceil(size_of::<u64>());
+            let size = |entry: &ListedEntry| {
+                (size_of::<ListedEntry>() + entry.name.len()).div_ceil(size_of::<u64>())
+            };
             let cost = self.entries.iter().flatten().map(size).sum();
             if self.budget.take(cost) {
                 self.charged = cost;

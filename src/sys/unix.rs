@@ -1,30 +1,37 @@
 //! Linux and macOS.
 
+pub(crate) mod buffer;
 mod clock;
+mod directory;
+#[cfg(not(target_os = "linux"))]
+mod entries;
 mod errno;
-mod io;
+pub(crate) mod file;
+pub(crate) mod handle;
+mod host;
 mod net;
 mod open;
 mod path;
 mod resolve;
+mod stream;
+mod transfer;
 
 pub use clock::{clock_resolution, clock_time, monotonic_now};
+pub use directory::{mount_id, open_directory, path_of, reopen_directory};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use entries::entries;
 pub use errno::errno;
-pub use io::*;
+pub use file::{
+    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+};
+pub use handle::{Handle, NULL_DEVICE, handle};
+pub use host::host_stream;
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use open::open;
-pub use path::*;
+pub use path::{
+    create_dir, hard_link, parent_ino, path, read_link, remove_dir, rename, set_times_at, stat_at, symlink,
+    unlink,
+};
 pub use resolve::without_trailing_slashes;
-
-use std::os::fd::{AsFd, BorrowedFd};
-
-/// The system's own handle of something open.
-pub type Handle<'a> = BorrowedFd<'a>;
-
-/// A device that has nothing to read and forgets what is written.
-pub const NULL_DEVICE: &str = "/dev/null";
-
-/// The handle of something open.
-pub fn handle<T: AsFd>(open: &T) -> Handle<'_> {
-    open.as_fd()
-}
+pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
+pub use transfer::{appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};

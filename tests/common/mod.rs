@@ -1,18 +1,21 @@
 //! What the tests share: directories of their own, and guests that are nothing but a memory.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use capwasi::core::guest::{Import, Visitor, Wasi, preview1, unstable};
+use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
-use capwasi::preview1::abi::{Attempt, Call, CoreArgs, MAX_PARAMS, Signature};
-use capwasi::preview1::poll::Wait;
-use capwasi::sys::errno::{Errno, Failure};
+use capwasi::core::outcome::Outcome;
+use capwasi::core::restart::RestartState;
+use capwasi::core::wait::Wait;
+use capwasi::preview1::abi::{Call, CoreArgs, MAX_PARAMS, Signature};
+use capwasi::preview1::imports::{Import, Visitor, preview1, unstable};
+use capwasi::sys::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A host function with its arguments as core values.
-pub type Function = fn(&Call<'_>, &CoreArgs) -> Result<(), Failure>;
+pub type Function = fn(&Call<'_>, &CoreArgs) -> Result<(), Outcome>;
 
 /// An import table by name.
 #[derive(Clone, Default)]
@@ -103,22 +106,22 @@ pub const TRUNC: u64 = 8;
 pub const NONBLOCK: u64 = 4;
 
 /// A guest: its world, its memory, and the functions it imports.
-pub struct Guest {
-    pub wasi: Arc<Wasi>,
+pub struct TestGuest {
+    pub wasi: Arc<Guest>,
     pub functions: Functions,
     pub bytes: Vec<u8>,
     top: usize,
 }
 
-impl Guest {
+impl TestGuest {
     /// A guest of two pages.
-    pub fn new(wasi: impl Into<Arc<Wasi>>) -> Self {
+    pub fn new(wasi: impl Into<Arc<Guest>>) -> Self {
         Self { wasi: wasi.into(), functions: Functions::preview1(), bytes: vec![0; 2 * 65_536], top: SCRATCH }
     }
 
     /// A guest whose descriptor 0 is a directory.
     pub fn in_tree(tree: &Tree) -> Self {
-        let mut wasi = Wasi::default();
+        let mut wasi = Guest::default();
         wasi.add_preopen(b"/", tree.path()).unwrap();
         Self::new(wasi)
     }
@@ -134,38 +137,38 @@ impl Guest {
         self.bytes.len() as u64
     }
 
-    /// Calls a function, as the first attempt or a later one.
-    pub fn attempt(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Result<(), Failure> {
+    /// Calls a function, as the first restart or a later one.
+    pub fn call_once(&mut self, name: &str, args: &[u64], restart: RestartState) -> Result<(), Outcome> {
         let (signature, function) = self.functions.0[name];
         assert_eq!(args.len(), signature.params().len(), "{name}");
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr(), self.bytes.len()) };
-        function(&Call { wasi: &self.wasi, memory, attempt }, &core)
+        function(&Call { guest: &self.wasi, memory, restart }, &core)
     }
 
     /// Calls a function that need not wait. A long call that pauses is restarted at once.
     pub fn call(&mut self, name: &str, args: &[u64]) -> Result<(), Errno> {
-        self.restart(name, args, Attempt::default())
+        self.call_until_done(name, args, RestartState::default())
     }
 
-    fn restart(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Result<(), Errno> {
-        match self.attempt(name, args, attempt) {
+    pub fn call_until_done(&mut self, name: &str, args: &[u64], restart: RestartState) -> Result<(), Errno> {
+        match self.call_once(name, args, restart) {
             Ok(()) => Ok(()),
-            Err(Failure::Errno(errno)) => Err(errno),
-            Err(Failure::Wait(wait)) if wait.is_over() => self.restart(name, args, wait.attempt),
-            Err(Failure::Wait(wait)) => panic!("{name} waits: {wait:?}"),
-            Err(Failure::Ask(ask)) => panic!("{name} asks: {ask:?}"),
-            Err(Failure::Time(clock)) => panic!("{name} asks for {clock:?}"),
-            Err(Failure::Exit(code)) => panic!("{name} exits with {code}"),
+            Err(Outcome::Errno(errno)) => Err(errno),
+            Err(Outcome::Block(wait)) if wait.is_pause() => self.call_until_done(name, args, wait.restart),
+            Err(Outcome::Block(wait)) => panic!("{name} waits: {wait:?}"),
+            Err(Outcome::HostCall(ask)) => panic!("{name} asks: {ask:?}"),
+            Err(Outcome::ReadClock(clock)) => panic!("{name} asks for {clock:?}"),
+            Err(Outcome::Exit(code)) => panic!("{name} exits with {code}"),
         }
     }
 
     /// Calls a function that has to wait.
-    pub fn waits(&mut self, name: &str, args: &[u64], attempt: Attempt) -> Wait {
-        match self.attempt(name, args, attempt) {
-            Err(Failure::Wait(wait)) => *wait,
+    pub fn waits(&mut self, name: &str, args: &[u64], restart: RestartState) -> Wait {
+        match self.call_once(name, args, restart) {
+            Err(Outcome::Block(wait)) => *wait,
             other => panic!("{name} does not wait: {other:?}"),
         }
     }

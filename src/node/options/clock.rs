@@ -3,7 +3,7 @@
 use super::{get, object, out_of_range, refuse_others};
 use crate::core::clock::Source;
 use crate::node::error::invalid_type;
-use crate::preview1::types::Timestamp;
+use crate::sys::types::Timestamp;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 
@@ -26,7 +26,7 @@ pub fn read<'env>(env: &Env, options: &Object<'env>) -> Result<Clocks<'env>> {
 fn source(env: &Env, clock: Unknown<'_>, name: &str) -> Result<Source> {
     match clock.get_type()? {
         ValueType::Undefined => Ok(Source::System),
-        ValueType::Function => Ok(Source::Asked),
+        ValueType::Function => Ok(Source::Callback),
         ValueType::BigInt => match nanoseconds(clock)? {
             Some(time) => Ok(Source::Fixed(time)),
             None => Err(out_of_range(env, clock, name, "It must be >= 0n && < 2n ** 64n.")),

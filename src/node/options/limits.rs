@@ -1,11 +1,11 @@
 //! `options.limits`: what the guest may use up.
 
 use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
+use crate::core::budget::Budget;
 use crate::core::limits::Limits;
 use crate::node::error::invalid_type;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
-use std::sync::atomic::AtomicU64;
 
 /// More descriptors than any system lets a process have by default.
 const MAX_OPEN_FILES: i64 = 1 << 20;
@@ -27,7 +27,7 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Limits> {
         limits.output = output;
     }
     let written_bytes = bytes(env, get(&given, "writtenBytes")?, "limits.writtenBytes")?;
-    limits.written_bytes = written_bytes.map(AtomicU64::new);
+    limits.written_bytes = written_bytes.map_or_else(Budget::default, Budget::new);
     Ok(limits)
 }
 

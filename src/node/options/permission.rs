@@ -1,6 +1,6 @@
 //! Node's permission model: whether this program may make a sandbox and give it these directories.
 
-use super::preopens::{Place, Preopen};
+use super::preopens::{DirAccess, Preopen};
 use super::sockets::Socket;
 use crate::node::context::{StrongRef, call};
 use crate::node::error::{self, Class};
@@ -78,7 +78,7 @@ impl Permissions {
         }
         for preopen in preopens {
             match &preopen.place {
-                Place::Path(path) => {
+                DirAccess::Path(path) => {
                     let path = resolve(Path::new(path));
                     for scope in scopes(preopen) {
                         if !self.allows(env, *scope, &path)? {
@@ -87,7 +87,7 @@ impl Permissions {
                     }
                 }
                 // A descriptor that cannot be borrowed is reported when it is opened.
-                Place::Fd(fd) => {
+                DirAccess::Fd(fd) => {
                     if let Ok(directory) = sys::host_stream(*fd) {
                         self.require_opened(env, preopen, sys::handle(&*directory))?;
                     }
@@ -104,8 +104,8 @@ impl Permissions {
         for scope in scopes(preopen) {
             let allowed = match (&opened, &preopen.place) {
                 (None, _) => self.allows_everything(env, *scope)?,
-                (Some(opened), Place::Fd(_)) => self.allows(env, *scope, opened)?,
-                (Some(opened), Place::Path(path)) => {
+                (Some(opened), DirAccess::Fd(_)) => self.allows(env, *scope, opened)?,
+                (Some(opened), DirAccess::Path(path)) => {
                     self.allows(env, *scope, opened)? || self.contains(env, *scope, path, opened)?
                 }
             };

@@ -1,7 +1,7 @@
 //! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
 
 use super::{bool_or, descriptor, entries, get, refuse_others};
-use crate::core::guest::Wasi;
+use crate::core::guest::Guest;
 use crate::node::context::Context;
 use crate::node::error::{self, Class, invalid_type, null_byte, quote};
 use crate::sys;
@@ -14,13 +14,13 @@ use std::path::Path;
 pub struct Preopen {
     /// What the guest knows it by.
     name: String,
-    pub(super) place: Place,
+    pub(super) place: DirAccess,
     pub(super) readonly: bool,
 }
 
 /// Where it is on the host's side.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum DirAccess {
     Path(String),
     Fd(i32),
 }
@@ -31,8 +31,8 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Vec<Preopen>> {
         let (place, readonly) = match description(value)? {
             Some(description) => described(env, &property(&name), &description)?,
             None => match error::url_path(env, value)? {
-                Some(path) => (Place::Path(path), false),
-                None => (Place::Path(error::to_text(env, value)?), false),
+                Some(path) => (DirAccess::Path(path), false),
+                None => (DirAccess::Path(error::to_text(env, value)?), false),
             },
         };
         Ok(Preopen { name, place, readonly })
@@ -62,7 +62,7 @@ fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
     Ok(None)
 }
 
-fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Place, bool)> {
+fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(DirAccess, bool)> {
     // Not of what inherits its descriptor, as a `FileHandle` does, which has properties of its own for other things.
     if description.has_own_property("fd")? || !description.has_named_property("fd")? {
         refuse_others(env, description, property, &NAMES)?;
@@ -75,10 +75,10 @@ fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Pla
             let message = format!("The property 'options.{property}' must have a path or an fd, not both");
             return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
         }
-        [true, false] => Place::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
+        [true, false] => DirAccess::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
         [_, true] => match error::string(path)? {
-            Some(path) => Place::Path(path),
-            None => Place::Path(error::url_path(env, path)?.ok_or_else(|| {
+            Some(path) => DirAccess::Path(path),
+            None => DirAccess::Path(error::url_path(env, path)?.ok_or_else(|| {
                 let subject = format!("The \"options.{property}.path\" property");
                 invalid_type(env, &subject, "of type string or an instance of URL", path)
             })?),
@@ -89,11 +89,11 @@ fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(Pla
 
 impl Preopen {
     /// Gives it to the guest.
-    pub fn add(&self, env: &Env, wasi: &mut Wasi) -> Result<()> {
+    pub fn add(&self, env: &Env, wasi: &mut Guest) -> Result<()> {
         let property = format!("options.{}", property(&self.name));
         let (subject, path) = match &self.place {
-            Place::Path(path) => (format!("{property} is the path {}", quote(path)), Some(path.as_str())),
-            Place::Fd(fd) => (format!("{property} is the descriptor {fd}"), None),
+            DirAccess::Path(path) => (format!("{property} is the path {}", quote(path)), Some(path.as_str())),
+            DirAccess::Fd(fd) => (format!("{property} is the descriptor {fd}"), None),
         };
         for text in [Some(self.name.as_str()), path].into_iter().flatten() {
             if text.contains('\0') {
@@ -101,8 +101,8 @@ impl Preopen {
             }
         }
         let directory = match &self.place {
-            Place::Path(path) => sys::open_directory(Path::new(path), self.readonly),
-            Place::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
+            DirAccess::Path(path) => sys::open_directory(Path::new(path), self.readonly),
+            DirAccess::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
         };
         let failed = |errno| error::init(env, errno, &subject, path);
         let directory = directory.map_err(|error| failed(error.into()))?;

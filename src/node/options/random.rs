@@ -1,13 +1,13 @@
 //! `options.random`: random bytes that a seed determines.
 
 use super::{MAX_SAFE_INTEGER, get, integer, object, out_of_range, refuse_others};
-use crate::core::random::Seeded;
+use crate::core::random::Random;
 use crate::node::error::invalid_type;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
 use napi::{Env, Result, ValueType};
 
 /// Reads the option.
-pub fn read(env: &Env, options: &Object<'_>) -> Result<Option<Seeded>> {
+pub fn read(env: &Env, options: &Object<'_>) -> Result<Option<Random>> {
     let random = get(options, "random")?;
     if random.get_type()? == ValueType::Undefined {
         return Ok(None);
@@ -29,7 +29,7 @@ pub fn read(env: &Env, options: &Object<'_>) -> Result<Option<Seeded>> {
     }
 }
 
-fn bigint(env: &Env, seed: Unknown<'_>) -> Result<Seeded> {
+fn bigint(env: &Env, seed: Unknown<'_>) -> Result<Random> {
     let BigInt { sign_bit, words } = BigInt::from_unknown(seed)?;
     if sign_bit || words.len() > 4 {
         return Err(out_of_range(env, seed, "random.seed", "It must be >= 0n && < 2n ** 256n."));
@@ -38,10 +38,10 @@ fn bigint(env: &Env, seed: Unknown<'_>) -> Result<Seeded> {
 }
 
 /// The generator whose key is a number of at most four words, the lowest first.
-fn generator(words: &[u64]) -> Seeded {
+fn generator(words: &[u64]) -> Random {
     let mut key = [0; 32];
     for (bytes, word) in key.chunks_exact_mut(8).zip(words) {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
-    Seeded::new(key)
+    Random::seeded(key)
 }

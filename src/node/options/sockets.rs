@@ -1,7 +1,7 @@
 //! `options.sockets`: sockets on which the guest may accept connections.
 
 use super::{get, integer};
-use crate::core::guest::Wasi;
+use crate::core::guest::Guest;
 use crate::node::error::{self, Class, invalid_type, quote};
 use crate::sys::errno::Errno;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object, Unknown};
@@ -54,7 +54,7 @@ fn socket(env: &Env, value: Unknown<'_>, name: &str) -> Result<Socket> {
 const COUNT: &str = "LISTEN_FDS";
 
 /// Gives the guest the sockets, and says how many there are, as programs that systemd starts are told, too.
-pub fn add(env: &Env, wasi: &mut Wasi, sockets: &[Socket], variables: &[(String, String)]) -> Result<()> {
+pub fn add(env: &Env, wasi: &mut Guest, sockets: &[Socket], variables: &[(String, String)]) -> Result<()> {
     for (index, socket) in sockets.iter().enumerate() {
         let (added, what) = match socket {
             Socket::Address(address) => (wasi.add_socket(*address), format!("the address '{address}'")),

@@ -1,8 +1,8 @@
 //! `stdin`, `stdout` and `stderr`: a descriptor of the host's, or what the embedder gives and takes itself.
 
 use super::descriptor;
-use crate::core::guest::Wasi;
-use crate::core::pipe::{End, Input, Kept, Output, Pipe};
+use crate::core::guest::Guest;
+use crate::core::pipe::{CallbackSlot, CaptureBuffer, Input, Output, Pipe};
 use crate::node::context::{Context, call};
 use crate::node::embedder::bytes_of;
 use crate::node::error::{self, Class};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The options, in the order of the descriptors.
 pub const NAMES: [&str; 3] = ["stdin", "stdout", "stderr"];
-const ENDS: [End; 3] = [End::Stdin, End::Stdout, End::Stderr];
+const ENDS: [CallbackSlot; 3] = [CallbackSlot::Stdin, CallbackSlot::Stdout, CallbackSlot::Stderr];
 
 /// What one of the three is.
 pub enum Stdio<'env> {
@@ -24,7 +24,7 @@ pub enum Stdio<'env> {
     /// All there is to read.
     Data(Vec<u8>),
     /// What is written is kept.
-    Kept,
+    CaptureBuffer,
     /// A function that gives or takes bytes.
     Function(Unknown<'env>),
 }
@@ -52,7 +52,7 @@ fn read_one<'env>(env: &'env Env, options: &Object<'env>, end: usize) -> Result<
     let stdio = match error::string(meant)?.as_deref() {
         Some("inherit") => Some(Stdio::Descriptor(own)),
         Some("ignore") => Some(Stdio::Ignored),
-        Some(_) => Some(Stdio::Kept),
+        Some(_) => Some(Stdio::CaptureBuffer),
         None => given(env, meant)?,
     };
     stdio.ok_or_else(|| refuse(env, value, end)).map(Some)
@@ -128,17 +128,17 @@ impl<'env> Stdio<'env> {
 }
 
 /// Gives a guest its stdin, stdout or stderr.
-pub fn add(wasi: &mut Wasi, stdio: &mut Stdio<'_>, end: usize) -> std::result::Result<(), Errno> {
+pub fn add(wasi: &mut Guest, stdio: &mut Stdio<'_>, end: usize) -> std::result::Result<(), Errno> {
     match stdio {
         Stdio::Descriptor(fd) => wasi.add_stdio(*fd),
         Stdio::Ignored => wasi.add_null(),
-        Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::of(std::mem::take(bytes)))),
-        Stdio::Kept => {
-            let kept = Arc::new(Kept::at_most(wasi.limits.output));
-            wasi.kept[end] = Some(Arc::clone(&kept));
-            wasi.add_pipe(Pipe::Output(Output::Kept(kept)))
+        Stdio::Data(bytes) => wasi.add_pipe(Pipe::Input(Input::from_bytes(std::mem::take(bytes)))),
+        Stdio::CaptureBuffer => {
+            let kept = Arc::new(CaptureBuffer::at_most(wasi.limits.output));
+            wasi.captured[end] = Some(Arc::clone(&kept));
+            wasi.add_pipe(Pipe::Output(Output::Capture(kept)))
         }
-        Stdio::Function(_) if end == 0 => wasi.add_pipe(Pipe::Input(Input::asked())),
-        Stdio::Function(_) => wasi.add_pipe(Pipe::Output(Output::Handed(ENDS[end]))),
+        Stdio::Function(_) if end == 0 => wasi.add_pipe(Pipe::Input(Input::from_callback())),
+        Stdio::Function(_) => wasi.add_pipe(Pipe::Output(Output::Callback(ENDS[end]))),
     }
 }

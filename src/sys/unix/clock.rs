@@ -1,6 +1,6 @@
 //! Clocks.
 
-use crate::preview1::types::{Clockid, Timestamp};
+use crate::sys::types::{Clockid, Timestamp};
 use std::io::Result;
 
 fn clock(clock: Clockid) -> rustix::time::ClockId {

@@ -4,9 +4,11 @@
     reason = "guest memory is received into and sent from; rustix lacks SO_ACCEPTCONN on macOS"
 )]
 
-use super::io::{Buffer, count, host_stream};
-use super::{Handle, handle};
-use crate::preview1::types::{Riflags, Sdflags};
+use crate::sys::types::{Riflags, Sdflags};
+use crate::sys::unix::buffer::Buffer;
+use crate::sys::unix::handle::{Handle, handle};
+use crate::sys::unix::host::host_stream;
+use crate::sys::unix::transfer::count;
 use std::io::Result;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

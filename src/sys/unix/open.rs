@@ -1,9 +1,10 @@
 //! Opening paths.
 
-use super::super::How;
-use super::path::open_keeping_atime;
-use super::resolve::{Last, walk};
-use crate::preview1::types::{Fdflags, Oflags};
+use crate::sys::types::{Fdflags, Oflags, OpenOptions};
+use crate::sys::unix::directory::open_keeping_atime;
+#[cfg(target_os = "linux")]
+use crate::sys::unix::resolve::open_beneath;
+use crate::sys::unix::resolve::{Last, walk};
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
@@ -15,31 +16,31 @@ const MODE: Mode = Mode::from_raw_mode(0o666);
 
 /// Opens a path. It never waits, not even for the other end of a FIFO: a FIFO without a reader, opened for writing, is
 /// `ENXIO`.
-pub fn open(dir: &Dir, path: &Path, how: &How) -> Result<File> {
-    open_keeping_atime(flags(how), how.keeps_atime, |flags| {
+pub fn open(dir: &Dir, path: &Path, options: &OpenOptions) -> Result<File> {
+    open_keeping_atime(flags(options), options.keeps_atime, |flags| {
         #[cfg(target_os = "linux")]
-        if let Some(opened) = super::resolve::open_beneath(dir, path, flags, MODE)? {
+        if let Some(opened) = open_beneath(dir, path, flags, MODE)? {
             return Ok(opened.into());
         }
         open_stepwise(dir, path, flags)
     })
 }
 
-fn flags(how: &How) -> OFlags {
+fn flags(options: &OpenOptions) -> OFlags {
     let mut flags = OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    flags |= match (how.reads, how.writes) {
+    flags |= match (options.reads, options.writes) {
         (true, true) => OFlags::RDWR,
         (false, true) => OFlags::WRONLY,
         (_, false) => OFlags::RDONLY,
     };
-    flags.set(OFlags::NOFOLLOW, !how.follows);
-    flags.set(OFlags::CREATE, how.oflags.contains(Oflags::CREAT));
-    flags.set(OFlags::EXCL, how.oflags.contains(Oflags::EXCL));
-    flags.set(OFlags::TRUNC, how.oflags.contains(Oflags::TRUNC));
-    flags.set(OFlags::DIRECTORY, how.oflags.contains(Oflags::DIRECTORY));
-    flags.set(OFlags::APPEND, how.fdflags.contains(Fdflags::APPEND));
+    flags.set(OFlags::NOFOLLOW, !options.follows);
+    flags.set(OFlags::CREATE, options.oflags.contains(Oflags::CREAT));
+    flags.set(OFlags::EXCL, options.oflags.contains(Oflags::EXCL));
+    flags.set(OFlags::TRUNC, options.oflags.contains(Oflags::TRUNC));
+    flags.set(OFlags::DIRECTORY, options.oflags.contains(Oflags::DIRECTORY));
+    flags.set(OFlags::APPEND, options.fdflags.contains(Fdflags::APPEND));
     // These share bits: none may be taken away again.
-    let sync = |fdflags, flag| if how.fdflags.contains(fdflags) { flag } else { OFlags::empty() };
+    let sync = |fdflags, flag| if options.fdflags.contains(fdflags) { flag } else { OFlags::empty() };
     flags |= sync(Fdflags::SYNC, OFlags::SYNC) | sync(Fdflags::DSYNC, OFlags::DSYNC);
     #[cfg(target_os = "linux")]
     flags.insert(sync(Fdflags::RSYNC, OFlags::RSYNC));

@@ -1,8 +1,7 @@
 //! Clocks, and times of files: Windows counts in steps of 100 ns, and from 1601.
 
-use super::check;
-use super::file::wide;
-use crate::preview1::types::{Clockid, Timestamp};
+use crate::sys::types::{Clockid, Timestamp};
+use crate::sys::windows::handle::{check, wide};
 use std::io::Result;
 use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};

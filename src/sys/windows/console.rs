@@ -1,7 +1,8 @@
 //! Consoles, which take and give UTF-16, while guests write and read UTF-8. As files they would have the code
 //! page of the console, which is the host's and seldom UTF-8.
 
-use super::{Buffer, Handle, check};
+use crate::sys::windows::buffer::Buffer;
+use crate::sys::windows::handle::{Handle, check};
 use std::collections::VecDeque;
 use std::io::Result;
 use std::os::windows::io::AsRawHandle;

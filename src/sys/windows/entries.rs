@@ -1,8 +1,8 @@
 //! The entries of a directory, many with one call and without opening any of them.
 
-use super::file::filetype;
-use super::{check, error, is};
-use crate::sys::readdir::Entry;
+use crate::sys::dir::ListedEntry;
+use crate::sys::windows::file::filetype;
+use crate::sys::windows::handle::{check, error, is};
 use cap_std::fs::Dir;
 use std::io::Result;
 use std::mem::offset_of;
@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 const NAME: usize = offset_of!(FILE_ID_BOTH_DIR_INFO, FileName);
 
 /// Reads all entries of a directory.
-pub fn entries(dir: &Dir) -> Result<Vec<Entry>> {
+pub(crate) fn entries(dir: &Dir) -> Result<Vec<ListedEntry>> {
     // Opened again, because the position belongs to the handle.
     let dir = dir.open_dir(".")?;
     let mut entries = Vec::new();
@@ -47,7 +47,7 @@ pub fn entries(dir: &Dir) -> Result<Vec<Entry>> {
 }
 
 /// The record at an offset, and how far on the next one is, 0 for the last.
-fn entry(buffer: &[u64], at: usize) -> Result<(Entry, usize)> {
+fn entry(buffer: &[u64], at: usize) -> Result<(ListedEntry, usize)> {
     let bytes = size_of_val(buffer);
     if at + size_of::<FILE_ID_BOTH_DIR_INFO>() > bytes {
         return Err(error(ERROR_INVALID_DATA));
@@ -69,6 +69,6 @@ fn entry(buffer: &[u64], at: usize) -> Result<(Entry, usize)> {
     let name = String::from_utf16_lossy(&name).into_bytes();
     // Of a reparse point, the length of extended attributes is its tag.
     let filetype = filetype(info.FileAttributes, info.EaSize);
-    let entry = Entry { name, ino: info.FileId.cast_unsigned(), filetype };
+    let entry = ListedEntry { name, ino: info.FileId.cast_unsigned(), filetype };
     Ok((entry, info.NextEntryOffset as usize))
 }

@@ -1,8 +1,8 @@
 //! Files that are open: positions, sizes, attributes and times.
 
-use super::{Handle, check, clock, error, file_type, is, net, require_disk};
-use crate::preview1::fd::NewTime;
-use crate::preview1::types::{Advice, Filedelta, Filesize, Filestat, Filetype, Whence};
+use crate::sys::types::{Advice, Filedelta, Filesize, Filestat, Filetype, NewTime, Whence};
+use crate::sys::windows::handle::{Handle, check, error, file_type, is, require_disk, wide};
+use crate::sys::windows::{clock, net};
 use std::fs::File;
 use std::io::{Error, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle};
@@ -99,7 +99,7 @@ fn information<T: Default>(handle: Handle<'_>, class: i32) -> Result<T> {
 
 /// Kind of a file, by its attributes and the tag of its reparse point. Tags that stand for another named
 /// entity are links: symbolic ones and mount points.
-pub(super) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
+pub(crate) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
     const NAME_SURROGATE: u32 = 0x2000_0000;
     if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 && reparse_tag & NAME_SURROGATE != 0 {
         Filetype::SymbolicLink
@@ -155,12 +155,8 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     Ok(stat)
 }
 
-pub(super) fn wide(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
-}
-
 /// Opens again what is open, for other access.
-pub(super) fn reopen(handle: Handle<'_>, access: u32, share: u32) -> Result<File> {
+pub(crate) fn reopen(handle: Handle<'_>, access: u32, share: u32) -> Result<File> {
     // SAFETY: takes an open handle and flags.
     let opened = unsafe { ReOpenFile(handle.as_raw_handle(), access, share, FILE_FLAG_BACKUP_SEMANTICS) };
     if opened == INVALID_HANDLE_VALUE {
@@ -181,7 +177,7 @@ pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime
     }
 }
 
-pub(super) fn set_file_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
+pub(crate) fn set_file_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
     let time = |time: Option<NewTime>| {
         time.map(|time| match time {
             NewTime::Now => clock::now(),

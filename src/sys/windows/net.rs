@@ -1,9 +1,9 @@
 //! Sockets: TCP ones, which the guest was given or has accepted. No descriptor of Node's can be one on Windows.
 
-use super::transfer::Buffer;
-use super::{Handle, stream};
-use crate::preview1::poll::{Interest, Readiness};
-use crate::preview1::types::{Filesize, Riflags, Sdflags};
+use crate::sys::types::{Filesize, Interest, Readiness, Riflags, Sdflags};
+use crate::sys::windows::buffer::Buffer;
+use crate::sys::windows::handle::Handle;
+use crate::sys::windows::host::host_stream;
 use smallvec::SmallVec;
 use std::io::{Error, Result};
 use std::mem::ManuallyDrop;
@@ -62,7 +62,7 @@ pub fn is_listening(handle: Handle<'_>) -> bool {
 
 /// A socket of the host's that listens: none can be had.
 pub fn host_listener(fd: i32) -> Result<TcpListener> {
-    stream::host_stream(fd)?;
+    host_stream(fd)?;
     Err(Error::from_raw_os_error(WSAENOTSOCK))
 }
 

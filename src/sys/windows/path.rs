@@ -1,10 +1,10 @@
 //! Paths: what is made, found and removed by name, through cap-std.
 
-use super::file::{reopen, set_file_times};
-use super::open::open_for;
-use super::{Handle, error, handle, host_stream, stat};
-use crate::preview1::fd::NewTime;
-use crate::preview1::types::{Filestat, Filetype};
+use crate::sys::types::{Filestat, Filetype, NewTime};
+use crate::sys::windows::file::{reopen, set_file_times, stat};
+use crate::sys::windows::handle::{Handle, error, handle};
+use crate::sys::windows::host::host_stream;
+use crate::sys::windows::open::open_for;
 use cap_fs_ext::DirExt;
 use cap_std::fs::Dir;
 use std::ffi::OsString;

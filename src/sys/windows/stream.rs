@@ -1,14 +1,11 @@
 //! Streams: what of the host's a guest is lent, and whether there is something to read.
 
-use super::transfer::is_end;
-use super::{Handle, check, console, error, file_type, net, seek, stat};
-use crate::core::stream::StreamKind;
-use crate::preview1::poll::{Interest, Readiness};
-use crate::preview1::types::{Fdflags, Filesize, Filetype, Rights, Whence};
-use std::fs::File;
+use crate::sys::types::{Fdflags, Filesize, Filetype, Interest, Readiness, StreamKind, Whence};
+use crate::sys::windows::file::{seek, stat};
+use crate::sys::windows::handle::{Handle, check, file_type, is_end};
+use crate::sys::windows::{console, net};
 use std::io::Result;
-use std::mem::ManuallyDrop;
-use std::os::windows::io::{AsRawHandle, FromRawHandle};
+use std::os::windows::io::AsRawHandle;
 use std::ptr;
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE, INVALID_HANDLE_VALUE};
@@ -18,39 +15,6 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
-
-/// A descriptor of the host's, lent to the guest. Descriptors are the C runtime's, of which a program has its
-/// own: Node's is asked through libuv, which node.exe exports. Without Node there are the standard three.
-pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
-    let handle = match uv_get_osfhandle() {
-        // SAFETY: libuv knows the descriptors that are open, and answers -1 for others.
-        Some(get) if fd >= 0 => unsafe { get(fd) },
-        None if (0..3).contains(&fd) => {
-            let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][fd as usize];
-            // SAFETY: takes a number only.
-            unsafe { GetStdHandle(which) }
-        }
-        _ => INVALID_HANDLE_VALUE,
-    };
-    // -2 is what the C runtime has for a standard descriptor of a program without a console.
-    if handle.is_null() || matches!(handle.addr().cast_signed(), -1 | -2) {
-        return Err(error(ERROR_INVALID_HANDLE));
-    }
-    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used.
-    Ok(ManuallyDrop::new(unsafe { File::from_raw_handle(handle) }))
-}
-
-type UvGetOsfhandle = unsafe extern "C" fn(fd: i32) -> HANDLE;
-
-fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
-    // SAFETY: the program's own module, which is never unloaded, and the name of a function.
-    let function =
-        unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), c"uv_get_osfhandle".as_ptr().cast()) };
-    // SAFETY: libuv's documented signature: uv_os_fd_t uv_get_osfhandle(int fd).
-    function.map(|function| unsafe {
-        std::mem::transmute::<unsafe extern "system" fn() -> isize, UvGetOsfhandle>(function)
-    })
-}
 
 /// What kind of stream something open is.
 pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
@@ -69,8 +33,8 @@ pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
 }
 
 /// The rights to read and write that a descriptor of the host's has: Windows does not report them, so both.
-pub fn stream_directions(_: Handle<'_>) -> Result<Rights> {
-    Ok(Rights::FD_READ | Rights::FD_WRITE)
+pub fn stream_directions(_: Handle<'_>) -> Result<(bool, bool)> {
+    Ok((true, true))
 }
 
 /// How long a read of a terminal waits before it gives up: no console can be set so.

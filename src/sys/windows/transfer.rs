@@ -1,8 +1,10 @@
 //! Moving bytes between open files and guest memory. The system takes no lists of buffers for a file, so each
 //! is a call; its address is handed over as it is.
 
-use super::{Handle, check, console, error, file_type, is, net, require_disk, stream};
-use crate::preview1::types::{Filesize, Riflags};
+use crate::sys::types::{Filesize, Interest, Riflags};
+use crate::sys::windows::buffer::Buffer;
+use crate::sys::windows::handle::{Handle, check, error, file_type, is, is_end, require_disk};
+use crate::sys::windows::{console, net, stream};
 use std::io::{Error, Result};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
@@ -13,32 +15,6 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_PIPE, ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{GetOverlappedResult, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 use windows_sys::Win32::System::Threading::CreateEventW;
-
-/// A region of guest memory.
-pub struct Buffer {
-    pub(super) address: *mut u8,
-    pub(super) len: usize,
-}
-
-impl Buffer {
-    /// `len` bytes from `address`.
-    #[must_use]
-    pub fn new(address: *mut u8, len: usize) -> Self {
-        Self { address, len }
-    }
-
-    /// How many bytes it has.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.len
-    }
-
-    /// Its first so many bytes, or all it has.
-    #[must_use]
-    pub fn first(&self, len: usize) -> Self {
-        Self::new(self.address, self.len.min(len))
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -125,11 +101,6 @@ fn transfer_one(
     Ok(moved as usize)
 }
 
-/// Whether an error of a read is the end of the file, or of a pipe whose writers are gone.
-pub fn is_end(error: &Error) -> bool {
-    is(error, ERROR_HANDLE_EOF) || is(error, ERROR_BROKEN_PIPE)
-}
-
 fn new_event() -> Result<OwnedHandle> {
     // SAFETY: neither attributes nor a name.
     let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
@@ -178,7 +149,7 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     if net::is_socket(handle) {
         return Ok(net::receive(handle, buffers, Riflags::empty())?.0);
     }
-    if super::poll(&[(handle, crate::preview1::poll::Interest::Read)], std::time::Duration::ZERO)?[0].ready {
+    if stream::poll(&[(handle, Interest::Read)], std::time::Duration::ZERO)?[0].ready {
         readv(handle, buffers)
     } else {
         Err(std::io::ErrorKind::WouldBlock.into())

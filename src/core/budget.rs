@@ -1,0 +1,74 @@
+//! A budget of bytes that threads of a guest share. Bytes are taken before a write and the unused ones are returned after
+//! it, so that threads that write at the same time never exceed the budget together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Bytes that may still be used; unlimited by default.
+#[derive(Clone, Debug, Default)]
+pub struct Budget(Option<Arc<AtomicU64>>);
+
+impl Budget {
+    /// Creates a budget of `bytes`.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(bytes))))
+    }
+
+    /// Returns whether there is no limit.
+    #[inline]
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Takes up to `wanted` bytes. Another thread can return bytes a moment after this call found none.
+    #[must_use]
+    pub fn take(&self, wanted: u64) -> Grant {
+        let size = self.deduct(|left| left.min(wanted)).unwrap_or(wanted);
+        Grant { budget: self.clone(), size, rest: AtomicU64::new(size) }
+    }
+
+    /// Takes `wanted` bytes, or none if the budget has fewer.
+    #[must_use]
+    pub fn take_exactly(&self, wanted: u64) -> Option<Grant> {
+        let size = self.deduct(|left| if left < wanted { 0 } else { wanted }).unwrap_or(wanted);
+        (size == wanted).then(|| Grant { budget: self.clone(), size, rest: AtomicU64::new(size) })
+    }
+
+    /// Subtracts an amount of the rest; `None` if there is no limit.
+    fn deduct(&self, amount: impl Fn(u64) -> u64) -> Option<u64> {
+        let left = self.0.as_ref()?;
+        let before = left.fetch_update(Relaxed, Relaxed, |left| Some(left - amount(left)));
+        Some(before.map_or(0, amount))
+    }
+}
+
+/// Bytes taken of a budget. Dropping the grant returns those that were not committed.
+#[derive(Debug)]
+pub struct Grant {
+    budget: Budget,
+    size: u64,
+    rest: AtomicU64,
+}
+
+impl Grant {
+    /// Returns how many bytes were taken.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Keeps `used` bytes of the rest as used.
+    pub fn commit(&self, used: u64) {
+        let _ = self.rest.fetch_update(Relaxed, Relaxed, |rest| Some(rest.saturating_sub(used)));
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if let Some(left) = &self.budget.0 {
+            left.fetch_add(*self.rest.get_mut(), Relaxed);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Backends of directories.
+
+pub mod host;

@@ -1,0 +1,100 @@
+//! Directories of the host. The system resolves each path beneath the handle of a directory, never as text.
+
+use crate::sys::dir::{DirEntry, DirHandle, Progress};
+use crate::sys::types::{Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::{self, DirStream, Handle};
+use std::io::Result;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An open directory of the host. Guests with the same preopen share its handle.
+#[derive(Clone, Debug)]
+pub struct HostDirectory(Arc<DirHandle>);
+
+impl HostDirectory {
+    /// Creates a directory from an open handle.
+    #[must_use]
+    pub fn new(handle: std::fs::File) -> Self {
+        Self(Arc::new(DirHandle::new(handle)))
+    }
+
+    /// Creates a directory from a handle that guests share.
+    #[must_use]
+    pub fn shared(handle: Arc<DirHandle>) -> Self {
+        Self(handle)
+    }
+
+    /// Returns the system's handle.
+    #[must_use]
+    pub fn handle(&self) -> Handle<'_> {
+        self.0.handle()
+    }
+
+    /// Opens a path: `openat`. Also returns the file type.
+    pub fn open(&self, path: &Path, options: &OpenOptions) -> Result<(std::fs::File, Filetype)> {
+        let file = sys::open(self.0.cap(), path, options)?;
+        let filetype = sys::stat(sys::handle(&file))?.filetype;
+        Ok((file, filetype))
+    }
+
+    /// Returns the attributes of a path: `fstatat`.
+    pub fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
+        sys::stat_at(self.0.cap(), path, follows)
+    }
+
+    /// Creates a directory: `mkdirat`.
+    pub fn create_dir(&self, path: &Path) -> Result<()> {
+        sys::create_dir(self.0.cap(), path)
+    }
+
+    /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
+    pub fn remove_dir(&self, path: &Path) -> Result<()> {
+        sys::remove_dir(self.0.cap(), path)
+    }
+
+    /// Removes a file or symlink: `unlinkat`.
+    pub fn unlink(&self, path: &Path) -> Result<()> {
+        sys::unlink(self.0.cap(), path)
+    }
+
+    /// Creates a symlink: `symlinkat`.
+    pub fn symlink(&self, target: &Path, path: &Path) -> Result<()> {
+        sys::symlink(self.0.cap(), target, path)
+    }
+
+    /// Passes the target of a symlink to `then`: `readlinkat`.
+    pub fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        sys::read_link(self.0.cap(), path, then)
+    }
+
+    /// Creates a hard link in `new`: `linkat`.
+    pub fn hard_link(&self, path: &Path, follows: bool, new: &Self, new_path: &Path) -> Result<()> {
+        sys::hard_link(self.0.cap(), path, follows, new.0.cap(), new_path)
+    }
+
+    /// Renames a file or directory to a path in `new`: `renameat`.
+    pub fn rename(&self, path: &Path, new: &Self, new_path: &Path) -> Result<()> {
+        sys::rename(self.0.cap(), path, new.0.cap(), new_path)
+    }
+
+    /// Sets the times of a path: `utimensat`.
+    pub fn set_times(
+        &self,
+        path: &Path,
+        follows: bool,
+        atim: Option<NewTime>,
+        mtim: Option<NewTime>,
+    ) -> Result<()> {
+        sys::set_times_at(self.0.cap(), path, follows, atim, mtim)
+    }
+
+    /// Reads entries from an index on: `getdents`.
+    pub fn read_dir(
+        &self,
+        stream: &mut DirStream,
+        from: u64,
+        each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
+        stream.read(&self.0, from, each)
+    }
+}

@@ -1,0 +1,111 @@
+//! `fd_readdir`.
+
+use crate::core::dir::Dir;
+use crate::core::entry::Entry;
+use crate::core::guest::Guest;
+use crate::core::layout::Store;
+use crate::core::memory::{List, Memory, Ptr, Size};
+use crate::core::outcome::{HostResult, Outcome};
+use crate::core::restart::{RestartState, Saved};
+use crate::core::rights::Rights;
+use crate::preview1::abi::Out;
+use crate::preview1::types::Dirent;
+use crate::sys::dir::{DirEntry, Progress};
+use crate::sys::errno::Result;
+use crate::sys::types::{Dircookie, Filetype};
+use std::sync::Arc;
+
+/// The first two entries of every directory. The system reports them anywhere, and directory readers leave them out.
+const DOTS: [&[u8]; 2] = [b".", b".."];
+
+impl Guest {
+    /// Reads directory entries from `cookie` on: `getdents`. If the buffer is full on return, the last entry may be cut. It
+    /// is read again from its own cookie.
+    pub fn fd_readdir(
+        &self,
+        memory: Memory,
+        restart: RestartState,
+        fd: Arc<Entry>,
+        Out(buf): Out<List<u8>>,
+        cookie: Dircookie,
+    ) -> HostResult<Size> {
+        let dir = fd.dir(Rights::FD_READDIR)?;
+        let cookie = restart.cookie.unwrap_or(cookie);
+        let mut out = DirentWriter { memory, buf, used: restart.bytes_done as Size };
+        for (at, name) in (0..).zip(DOTS).skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
+            let ino = if at == 0 { dir.directory().own_stat()?.ino } else { self.parent_ino(dir)? };
+            let entry = DirEntry { name, ino, filetype: Filetype::Directory, next: at + 1 };
+            if !out.write(&entry)? {
+                return Ok(out.used);
+            }
+        }
+        let from = cookie.saturating_sub(DOTS.len() as u64);
+        let (mut cookie, mut failed) = (cookie.max(DOTS.len() as u64), None);
+        let progress = dir.directory().read_dir(&mut dir.reader(), from, |entry| {
+            let next = entry.next + DOTS.len() as u64;
+            match out.write(&DirEntry { next, ..*entry }) {
+                Ok(true) => cookie = next,
+                Ok(false) => return false,
+                Err(errno) => {
+                    failed = Some(errno);
+                    return false;
+                }
+            }
+            true
+        })?;
+        match (failed, progress) {
+            (Some(errno), _) => Err(errno.into()),
+            (None, Progress::End | Progress::Stopped) => Ok(out.used),
+            (None, Progress::Paused) => {
+                let bytes_done = u64::from(out.used);
+                let fd = Some(Arc::clone(&fd));
+                Err(Outcome::pause(Saved { fd, bytes_done, cookie: Some(cookie), ..Saved::default() }.into()))
+            }
+        }
+    }
+
+    /// Returns the inode number of the parent. For a guest, the parent of a preopen is the preopen itself. So is the parent
+    /// of a directory that the host has moved out of all preopens.
+    fn parent_ino(&self, dir: &Dir) -> Result<u64> {
+        let own = dir.directory().own_stat()?;
+        if self.is_preopen((own.dev, own.ino)) {
+            return Ok(own.ino);
+        }
+        let parent = dir.directory().parent_ino(|id| self.is_preopen(id));
+        Ok(parent.ok().flatten().unwrap_or(own.ino))
+    }
+}
+
+/// Writes entries into the guest's buffer.
+struct DirentWriter {
+    memory: Memory,
+    buf: List<u8>,
+    used: Size,
+}
+
+impl DirentWriter {
+    /// Writes an entry and returns whether it fits. If not, the buffer counts as full: the name is cut, and a header that
+    /// does not fit is left out, as in node:wasi.
+    fn write(&mut self, entry: &DirEntry<'_>) -> Result<bool> {
+        let header = Dirent {
+            d_next: entry.next,
+            d_ino: entry.ino,
+            d_namlen: entry.name.len() as Size,
+            d_type: entry.filetype,
+        };
+        let header_size = <Dirent as Store>::SIZE;
+        let room = (self.buf.len - self.used) as usize;
+        if room < header_size {
+            self.used = self.buf.len;
+            return Ok(false);
+        }
+        let at = self.buf.ptr.0 + self.used;
+        self.memory.store(Ptr::new(at), &header)?;
+        let name = &entry.name[..entry.name.len().min(room - header_size)];
+        if !name.is_empty() {
+            self.memory.write(at + header_size as u32, name)?;
+        }
+        self.used += (header_size + name.len()) as Size;
+        Ok(name.len() == entry.name.len())
+    }
+}

@@ -1,0 +1,210 @@
+//! Types that system calls take and return. Enumerations and flags have the numbers of preview1, so that they need no
+//! conversion.
+
+/// Size of a file, or an offset in it, in bytes.
+pub type Filesize = u64;
+/// Distance between two offsets in a file, in bytes.
+pub type Filedelta = i64;
+/// Nanoseconds since the epoch of a clock.
+pub type Timestamp = u64;
+/// Position in a directory.
+pub type Dircookie = u64;
+
+enumeration! {
+    /// Which clock.
+    Clockid: u32 {
+        /// Time since the Unix epoch.
+        Realtime = 0,
+        /// Time that never goes back, from an unnamed start.
+        Monotonic = 1,
+        /// Processor time of this process.
+        ProcessCputimeId = 2,
+        /// Processor time of this thread.
+        ThreadCputimeId = 3,
+    }
+}
+
+enumeration! {
+    /// What a seek counts from.
+    Whence: u8 {
+        /// The start of the file.
+        Set = 0,
+        /// The current position.
+        Cur = 1,
+        /// The end of the file.
+        End = 2,
+    }
+}
+
+enumeration! {
+    /// How a range of a file will be used.
+    Advice: u8 {
+        /// No advice.
+        Normal = 0,
+        /// In order.
+        Sequential = 1,
+        /// In no order.
+        Random = 2,
+        /// Soon.
+        Willneed = 3,
+        /// Not soon.
+        Dontneed = 4,
+        /// Once.
+        Noreuse = 5,
+    }
+}
+
+enumeration! {
+    /// Kind of a file. A pipe has no kind of its own in WASI: it is `Unknown`.
+    Filetype: u8 {
+        /// None of the others.
+        Unknown = 0,
+        /// A block device.
+        BlockDevice = 1,
+        /// A character device.
+        CharacterDevice = 2,
+        /// A directory.
+        Directory = 3,
+        /// A regular file.
+        RegularFile = 4,
+        /// A datagram socket.
+        SocketDgram = 5,
+        /// A byte-stream socket.
+        SocketStream = 6,
+        /// A symbolic link.
+        SymbolicLink = 7,
+    }
+}
+
+flags! {
+    /// State of a descriptor.
+    Fdflags: u16 {
+        /// Writes go to the end of the file.
+        APPEND = 1,
+        /// A write returns when its data is stored.
+        DSYNC = 1 << 1,
+        /// Calls do not wait.
+        NONBLOCK = 1 << 2,
+        /// A read returns when what it read is stored.
+        RSYNC = 1 << 3,
+        /// A write returns when its data and metadata are stored.
+        SYNC = 1 << 4,
+    }
+}
+
+flags! {
+    /// Flags of `path_open`.
+    Oflags: u16 {
+        /// Create the file if it is not there.
+        CREAT = 1,
+        /// Fail if it is not a directory.
+        DIRECTORY = 1 << 1,
+        /// Fail if it is there.
+        EXCL = 1 << 2,
+        /// Cut the file to size 0.
+        TRUNC = 1 << 3,
+    }
+}
+
+flags! {
+    /// Flags of `sock_recv`.
+    Riflags: u16 {
+        /// Leave the data in the socket.
+        RECV_PEEK = 1,
+        /// Wait until the buffers are full.
+        RECV_WAITALL = 1 << 1,
+    }
+}
+
+flags! {
+    /// Which directions of a socket to shut down.
+    Sdflags: u8 {
+        /// No more reading.
+        RD = 1,
+        /// No more writing.
+        WR = 1 << 1,
+    }
+}
+
+/// Attributes of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Filestat {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Type.
+    pub filetype: Filetype,
+    /// Number of hard links.
+    pub nlink: u64,
+    /// Size in bytes.
+    pub size: Filesize,
+    /// Time of the last access.
+    pub atim: Timestamp,
+    /// Time of the last modification.
+    pub mtim: Timestamp,
+    /// Time of the last change of attributes.
+    pub ctim: Timestamp,
+}
+
+/// A new value of a file time.
+#[derive(Clone, Copy, Debug)]
+pub enum NewTime {
+    /// The time of the call.
+    Now,
+    /// Nanoseconds since the Unix epoch.
+    At(Timestamp),
+}
+
+/// Options of `openat`.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of openat")]
+pub struct OpenOptions {
+    /// Opens for reading. Also if neither `reads` nor `writes` is set.
+    pub reads: bool,
+    /// Opens for writing.
+    pub writes: bool,
+    /// Follows a symlink that is the last component.
+    pub follows: bool,
+    /// Whether to create, truncate, or require a directory.
+    pub oflags: Oflags,
+    /// Flags of the new descriptor.
+    pub fdflags: Fdflags,
+    /// Leaves access times unchanged on reading, where the system allows that.
+    pub keeps_atime: bool,
+}
+
+/// Type of a stream, as far as reading and writing depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// A pipe or FIFO.
+    Pipe,
+    /// A socket, `SocketStream` or `SocketDgram`.
+    Socket(Filetype),
+    /// A listening socket of the option `sockets`.
+    Listener,
+    /// A terminal.
+    Terminal,
+    /// A file, directory, block device, or a device such as `/dev/null`, on which no read waits.
+    Ready(Filetype),
+    /// Any other device or descriptor.
+    Device(Filetype),
+}
+
+/// The event that a wait on a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// The stream is readable, or a connection can be accepted.
+    Read,
+    /// The stream is writable.
+    Write,
+}
+
+/// Readiness of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Readiness {
+    /// The operation would not wait: it would succeed, report the end, or fail.
+    pub ready: bool,
+    /// The peer has hung up.
+    pub hangup: bool,
+}
