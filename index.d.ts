@@ -125,10 +125,11 @@ export interface WASIOptions {
    */
   env?: object | undefined
   /**
-   * Directories that the guest can access: paths on the host by guest name. They become the guest's descriptors 3, 4,
-   * … in the order of `Object.entries`, after `sockets`. The guest cannot reach anything outside them. A relative
-   * path is resolved when `new WASI` is called. Throws an `Error` with the code `UVWASI_ENOENT`, `UVWASI_ENOTDIR`,
-   * `UVWASI_EACCES`, … if a directory cannot be opened; `errno` is WASI's number and `path` the path.
+   * Directories that the guest can access: paths on the host by guest name. The directories become the guest's
+   * descriptors 3, 4, … in the order of `Object.entries`, after `sockets`. The guest cannot reach anything outside
+   * them. A relative path is resolved when `new WASI` is called. Throws an `Error` with the code `UVWASI_ENOENT`,
+   * `UVWASI_ENOTDIR`, `UVWASI_EACCES`, … if a directory cannot be opened; `errno` is WASI's number and `path` the
+   * path.
    *
    * A `URL` is converted by `fileURLToPath` of `node:url`, which throws for a URL that is not a file's. Use an object
    * for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts neither.
@@ -191,7 +192,7 @@ export interface WASIOptions {
    *
    * The sockets show the flag `NONBLOCK`, which takes effect once the guest has called `fd_fdstat_get` or
    * `fd_fdstat_set_flags` on the socket. Before that, and after the guest has cleared the flag, `sock_accept` blocks
-   * this thread until a connection arrives: run the guest in a worker if the thread has other work. With the flag in
+   * this thread until a connection arrives. Run the guest in a worker if the thread has other work. With the flag in
    * effect, `sock_accept` without a connection fails with `EAGAIN` (6).
    * @default [], the guest has no network
    */
