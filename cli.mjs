@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npx capwasi [options] program.wasm [arguments]`: runs a program in a sandbox, as its own command.
+// Implements `npx capwasi [options] program.wasm [arguments]`, which runs a program in a sandbox.
 
 import { readFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,24 +13,24 @@ const HELP = `capwasi runs a WebAssembly program (WASI preview1) in a sandbox.
 
   capwasi [options] program.wasm [arguments]
 
-It can reach its standard input, output and error, and what these options give it:
+The program can use standard input, output and error, and what these options grant:
 
-  --dir HOST[::GUEST][:ro]  a directory, by the name GUEST, else HOST; :ro for reading only
-  --env NAME[=VALUE]        an environment variable; without VALUE, as it is here
-  --inherit-env             every environment variable there is here
-  --listen ADDRESS:PORT     a listening TCP socket, such as 127.0.0.1:8080 or [::1]:0
+  --dir HOST[::GUEST][:ro]  mount directory HOST as GUEST (default: HOST); :ro = read-only
+  --env NAME[=VALUE]        set a variable; without =VALUE, copy NAME from your environment
+  --inherit-env             pass your whole environment; --env overrides single variables
+  --listen ADDRESS:PORT     listen on TCP, such as 127.0.0.1:8080 or [::1]:0 (0 = any free port)
 
-How it runs:
+Other options:
 
-  --argv0 NAME              the name it is called by, else program.wasm
-  --seed N                  random numbers from the seed N, and clocks that start at 0 and
-                            only move when it sleeps: the same run every time
-  --trace                   each of its calls, on standard error
+  --argv0 NAME              set argv[0] (default: program.wasm, as given)
+  --seed N                  make runs reproducible: random bytes come from seed N, clocks start
+                            at 0 and advance only while the program sleeps
+  --trace                   log every WASI call to standard error
+  --version                 print the version
+  --help, -h                print this help
 
-  --version, --help (-h)
-
---dir, --env and --listen can be given more than once. The exit status is the program's; 134 if it
-trapped, 2 if it could not be run.`
+--dir, --env and --listen can be repeated. Options must come before the program.
+Exit status: the program's, 134 after a trap, 2 if the program cannot be started.`
 
 const OPTIONS = {
   dir: { type: 'string', multiple: true, default: [] },
@@ -44,14 +44,14 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 }
 
-/** What keeps a program from being run: one line for the person who asked for it. */
-class Refusal extends Error {}
+/** Reports in one line why the program cannot be started. */
+class StartError extends Error {}
 
-const refuse = (message) => {
-  throw new Refusal(message)
+const fail = (message) => {
+  throw new StartError(message)
 }
 
-/** The options of ours, which end where the program is named, and what follows. */
+/** Splits the command line at the program, which is the first positional argument. */
 function readCommandLine(argv) {
   const { tokens } = parseArgs({ args: argv, options: OPTIONS, strict: false, allowPositionals: true, tokens: true })
   const end = tokens.find(({ kind }) => kind === 'positional')?.index ?? argv.length
@@ -60,38 +60,43 @@ function readCommandLine(argv) {
     const { values } = parseArgs({ args: argv.slice(0, end), options: OPTIONS })
     return { values, program, args }
   } catch (error) {
-    return refuse(`${error.message.split(/\.\s/)[0]}; see capwasi --help`)
+    return fail(`${error.message.split(/\.\s/)[0]}; see capwasi --help`)
   }
 }
 
-/** `HOST[::GUEST][:ro]`, as an entry of `preopens`. */
+/** Converts `HOST[::GUEST][:ro]` to an entry of `preopens`. */
 function readDirectory(text) {
+  const invalid = (reason) => fail(`--dir ${text}: ${reason}; expected HOST[::GUEST][:ro]`)
   const readonly = text.endsWith(':ro')
   const [host, guest = host, ...rest] = (readonly ? text.slice(0, -3) : text).split('::')
-  if (host === '' || guest === '' || rest.length > 0) refuse(`--dir ${text}: not HOST[::GUEST][:ro]`)
+  if (host === '') invalid('HOST is empty')
+  if (guest === '') invalid('GUEST is empty')
+  if (rest.length > 0) invalid("more than one '::'")
   return [guest, readonly ? { path: host, readonly } : host]
 }
 
 function readDirectories(texts) {
   const directories = texts.map(readDirectory)
   const names = directories.map(([name]) => name)
-  const twice = names.find((name, at) => names.indexOf(name) !== at)
-  if (twice !== undefined) refuse(`--dir: two directories have the name ${twice}`)
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index)
+  if (duplicate !== undefined)
+    fail(`--dir: two directories are named ${duplicate}; expected a different GUEST for each`)
   return Object.fromEntries(directories)
 }
 
-/** `NAME[=VALUE]`, as an entry of `env`; what is not set here stays unset. */
+/** Converts `NAME[=VALUE]` to an entry of `env`. A variable that the environment lacks stays unset. */
 function readVariable(text) {
-  const at = text.indexOf('=')
-  if (text === '' || at === 0) refuse(`--env ${text}: not NAME[=VALUE]`)
-  return at < 0 ? [text, process.env[text]] : [text.slice(0, at), text.slice(at + 1)]
+  const separator = text.indexOf('=')
+  if (text === '' || separator === 0) fail(`--env ${text}: NAME is empty; expected NAME[=VALUE]`)
+  return separator < 0 ? [text, process.env[text]] : [text.slice(0, separator), text.slice(separator + 1)]
 }
 
-/** One guest's time and chance, of its own. */
+/** Converts `--seed` to the options for a reproducible run. */
 function readSeed(text) {
   if (text === undefined) return {}
-  if (!/^(\d+|0x[\da-f]+)$/i.test(text) || BigInt(text) >= 1n << 256n)
-    refuse(`--seed ${text}: not a number below 2^256`)
+  const invalid = (reason) => fail(`--seed ${text}: ${reason}; expected a number from 0 to 2^256 - 1, such as 7 or 0x7`)
+  if (!/^(\d+|0x[\da-f]+)$/i.test(text)) invalid('not a whole number')
+  if (BigInt(text) >= 1n << 256n) invalid('too large')
   return { random: { seed: BigInt(text) }, clock: { realtime: 0n, monotonic: 0n } }
 }
 
@@ -106,121 +111,143 @@ function readOptions(values, program, args) {
   }
 }
 
-/** The bytes of the program, which must look like a module. */
+/** Reads the program. Fails for a file that is not a WebAssembly module. */
 function readProgram(path) {
   let bytes
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    return refuse(`${path}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`)
+    const reasons = { ENOENT: 'no such file', EISDIR: 'is a directory; expected a WebAssembly module' }
+    return fail(`${path}: ${reasons[error.code] ?? error.message}`)
   }
   if (bytes.length < 8 || bytes.readUInt32BE(0) !== 0x0061736d) {
-    const text = path.endsWith('.wat') || /^\s*(\(|;;)/.test(bytes.toString('latin1', 0, 100))
-    if (text) refuse(`${path} is WebAssembly as text: translate it first, with wat2wasm or wasm-tools parse`)
-    refuse(`${path} is not WebAssembly`)
+    const isText = path.endsWith('.wat') || /^\s*(\(|;;)/.test(bytes.toString('latin1', 0, 100))
+    if (isText) fail(`${path} is WebAssembly text; convert it to binary first, with wat2wasm or wasm-tools parse`)
+    fail(`${path} is not WebAssembly; expected a binary module, which starts with "\\0asm"`)
   }
-  // The version in the header's low 16 bits, and in its high ones the layer, which is 1 for components.
+  // The low 16 bits of this header field are the version; the high 16 bits are the layer, which is 1 for components.
   if (bytes.readUInt16LE(6) === 1) {
-    refuse(
-      `${path} is a component, for WASI preview2; this runs core modules. For components see jco: ` +
-        'https://github.com/bytecodealliance/jco',
+    fail(
+      `${path} is a component (WASI preview2); capwasi runs core modules (WASI preview1). ` +
+        'To run components, use jco: https://github.com/bytecodealliance/jco',
     )
   }
   return bytes
 }
 
-/** Compiles, telling a person at a terminal who would wonder. */
+/** Compiles the module. At a terminal, a notice is shown while this takes more than half a second. */
 async function compile(path, bytes) {
   const notice = `compiling ${Math.round(bytes.length / 1e6)} MB …`
-  let told = false
-  const tell = () => {
+  let isShown = false
+  const show = () => {
     writeSync(2, notice)
-    told = true
+    isShown = true
   }
-  const timer = isatty(2) && setTimeout(tell, 500)
-  // A compilation in another thread does not keep every Node from ending.
-  const alive = setInterval(() => {}, 1 << 30)
+  const timer = isatty(2) && setTimeout(show, 500)
+  // In some versions of Node a compilation in another thread does not keep the process alive.
+  const keepAlive = setInterval(() => {}, 1 << 30)
   try {
     return await WebAssembly.compile(bytes)
   } catch (error) {
-    return refuse(`${path}: ${error.message}`)
+    return fail(`${path}: ${error.message}`)
   } finally {
     clearTimeout(timer)
-    clearInterval(alive)
-    if (told) writeSync(2, `\r${' '.repeat(notice.length)}\r`)
+    clearInterval(keepAlive)
+    if (isShown) writeSync(2, `\r${' '.repeat(notice.length)}\r`)
   }
 }
 
 const NAMESPACES = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstable' }
 
-/** The version of WASI that a module imports; preview1 if it imports none. */
+/** Returns the version of WASI that a module imports, or preview1 if the module imports none. */
 function versionOf(imports) {
   const found = imports.find(({ module }) => Object.hasOwn(NAMESPACES, module))
   return found ? NAMESPACES[found.module] : 'preview1'
 }
 
-/** Refuses a module that cannot be run. */
-function check(path, module, importObject) {
-  const imports = WebAssembly.Module.imports(module)
-  const shared = imports.find(({ kind }) => kind === 'memory')
-  if (shared) {
-    refuse(
-      `${path} imports its memory (${shared.module}.${shared.name}), as programs with threads do; ` +
-        'this runs programs that have their own',
-    )
-  }
-  const there = ({ module, name, kind }) =>
-    kind === 'function' && Object.hasOwn(importObject, module) && Object.hasOwn(importObject[module], name)
-  const missing = imports.filter((wanted) => !there(wanted)).map(({ module, name }) => `${module}.${name}`)
-  if (missing.length > 0) refuse(`${path} needs what is not there: ${missing.join(', ')}`)
-  const kinds = Object.fromEntries(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]))
-  if (kinds.memory !== 'memory') refuse(`${path} exports no memory`)
-  const [command, reactor] = ['_start', '_initialize'].map((name) => kinds[name] === 'function')
-  if (!command && !reactor) refuse(`${path} exports neither _start nor _initialize: it is no program`)
-  if (command && reactor) refuse(`${path} exports both _start and _initialize: it is a program or it is not`)
+/** Names at most three of the imports that are missing, and counts the rest. */
+function describeMissing(missing) {
+  const type = missing.every(({ kind }) => kind === 'function') ? 'function' : 'value'
+  const names = missing.slice(0, 3).map(({ module, name }) => `${module}.${name}`)
+  const rest = missing.length > 3 ? ` and ${missing.length - 3} more` : ''
+  const count = missing.length === 1 ? `1 ${type}` : `${missing.length} ${type}s`
+  return `imports ${count} that capwasi does not provide: ${names.join(', ')}${rest}`
 }
 
-/** A sandbox; what it cannot be given is named by the option that asked for it. */
-function sandbox(options) {
+/** Fails for a module with unknown imports, without a memory, or without exactly one entry point. */
+function checkModule(path, module, importObject) {
+  const imports = WebAssembly.Module.imports(module)
+  const memory = imports.find(({ kind }) => kind === 'memory')
+  if (memory) {
+    fail(
+      `${path} imports its memory (${memory.module}.${memory.name}), as programs with threads do; ` +
+        'this command runs programs that export their memory',
+    )
+  }
+  const isProvided = ({ module, name, kind }) =>
+    kind === 'function' && Object.hasOwn(importObject, module) && Object.hasOwn(importObject[module], name)
+  const missing = imports.filter((entry) => !isProvided(entry))
+  if (missing.length > 0) fail(`${path} ${describeMissing(missing)}`)
+  const kinds = Object.fromEntries(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]))
+  if (kinds.memory !== 'memory') fail(`${path} exports no memory; expected one with the name \`memory\``)
+  const [isCommand, isReactor] = ['_start', '_initialize'].map((name) => kinds[name] === 'function')
+  if (!isCommand && !isReactor) fail(`${path} has neither \`_start\` nor \`_initialize\`; expected one of them`)
+  if (isCommand && isReactor) fail(`${path} has both \`_start\` and \`_initialize\`; expected one of them`)
+}
+
+/** Reasons for the errnos of `new WASI` that are to be expected. */
+const REASONS = {
+  ENOENT: 'no such directory',
+  ENOTDIR: 'not a directory',
+  EACCES: 'permission denied',
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'this machine has no such address',
+}
+
+/** Creates the sandbox. Errors name the command-line option instead of the option of `new WASI`. */
+function createSandbox(options) {
   try {
     const { WASI } = require('./index.js')
     return new WASI(options)
   } catch (error) {
     if (error.code === undefined) throw error
-    const why = error.code.startsWith('UVWASI_') ? error.code.replace('UVWASI_', '') : 'not an IP address and a port'
+    const errno = error.code.startsWith('UVWASI_') && error.code.slice('UVWASI_'.length)
+    const reason = errno
+      ? (REASONS[errno] ?? errno)
+      : 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
     const [, socket] = /options\.sockets\[(\d+)\]/.exec(error.message) ?? []
-    if (socket !== undefined) refuse(`--listen ${options.sockets[socket]}: ${why}`)
-    return refuse(error.path === undefined ? error.message : `--dir ${error.path}: ${why}`)
+    if (socket !== undefined) fail(`--listen ${options.sockets[socket]}: ${reason}`)
+    return fail(error.path === undefined ? error.message : `--dir ${error.path}: ${reason}`)
   }
 }
 
-/** A line of text without what a terminal would obey: a module names its functions and imports as it likes. */
-const visible = (text) =>
+/** Escapes control characters: names in a module must not send commands to the terminal. */
+const escapeControls = (text) =>
   text.replace(/\p{Cc}/gu, (control) => `\\x${control.codePointAt(0).toString(16).padStart(2, '0')}`)
 
-/** Prints what a guest died of, as far as it is the guest's. */
-function trapped(error) {
+/** Prints a trap with the WebAssembly frames of its stack. Returns the exit status. */
+function reportTrap(error) {
   const frames = `${error?.stack}`.split('\n').filter((line) => line.includes('wasm://'))
   const lines = [`capwasi: the program trapped: ${error?.message ?? error}`, ...frames]
-  console.error(lines.map(visible).join('\n'))
+  console.error(lines.map(escapeControls).join('\n'))
   return 134
 }
 
-/** Runs the program: its exit status. */
+/** Runs the program and returns the exit status. */
 async function run(argv) {
   const { values, program, args } = readCommandLine(argv)
   if (values.help || values.version) {
     console.log(values.help ? HELP : `capwasi ${version}`)
     return 0
   }
-  if (program === undefined) refuse('no program; see capwasi --help')
+  if (program === undefined) fail('no program given; see capwasi --help')
   const options = readOptions(values, program, args)
   const module = await compile(program, readProgram(program))
-  const wasi = sandbox({ version: versionOf(WebAssembly.Module.imports(module)), ...options })
-  check(program, module, wasi.getImportObject())
-  // Which port was free, nobody could know otherwise.
-  const free = wasi.addresses.filter((_, index) => values.listen[index].endsWith(':0'))
-  for (const address of free) console.error(`capwasi: listening on ${address}`)
+  const wasi = createSandbox({ version: versionOf(WebAssembly.Module.imports(module)), ...options })
+  checkModule(program, module, wasi.getImportObject())
+  // Print each port that the system chose for `:0`.
+  const chosen = wasi.addresses.filter((_, index) => values.listen[index].endsWith(':0'))
+  for (const address of chosen) console.error(`capwasi: listening on ${address}`)
   Error.stackTraceLimit = 100
   try {
     const instance = new WebAssembly.Instance(module, wasi.getImportObject())
@@ -228,14 +255,14 @@ async function run(argv) {
     wasi.initialize(instance)
     return 0
   } catch (error) {
-    return error.code === 'ERR_WASI_EXIT' ? error.exitCode : trapped(error)
+    return error.code === 'ERR_WASI_EXIT' ? error.exitCode : reportTrap(error)
   }
 }
 
 try {
   process.exitCode = await run(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof Refusal)) throw error
-  console.error(visible(`capwasi: ${error.message}`))
+  if (!(error instanceof StartError)) throw error
+  console.error(escapeControls(`capwasi: ${error.message}`))
   process.exitCode = 2
 }

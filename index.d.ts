@@ -1,216 +1,232 @@
 /**
- * capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel. The names and shapes are those of
- * Node's `wasi` module (https://nodejs.org/api/wasi.html); where behaviour differs, it says so here.
+ * capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel. Names and shapes are those of Node's
+ * `wasi` module (https://nodejs.org/api/wasi.html). These comments note each difference in behaviour.
  */
 
-/** Bytes for a guest; a string is UTF-8. */
+/** Bytes for the guest. A string is encoded as UTF-8. */
 export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 
-/** What becomes of what a guest writes. */
+/** Where the guest's output goes. See {@link WASIOptions.stdout}. */
 export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
 
 /**
- * A directory for the guest, by its path or by a descriptor, and whether the guest may change what is in it. An own
- * property of another name, such as `readOnly`, is `ERR_INVALID_ARG_VALUE`; of what inherits its `fd`, as a `FileHandle`
- * does, others are passed over.
+ * A directory for the guest, by path or by descriptor. An own property with another name, such as `readOnly`, is
+ * `ERR_INVALID_ARG_VALUE`. If `fd` is inherited, as in a `FileHandle`, other properties are ignored.
  */
 export type Preopen = (PreopenPath | PreopenDescriptor) & {
   /**
-   * Whether the directory, at any depth, is read-only through this preopen. Nothing can be created, changed, linked,
-   * renamed, truncated or removed, and no times can be set: such a call is `EROFS` (69). Another errno takes precedence,
-   * such as `EEXIST` (20) for a name that exists. Other preopens of the directory, or of one that it is in, are not
-   * affected. Reading leaves access times where Linux allows that: of files that the process owns, not of links.
+   * Makes the directory read-only through this preopen, at any depth. The guest cannot create, change, link, rename,
+   * truncate or remove anything, and cannot set times: such a call fails with `EROFS` (69). Another errno takes
+   * precedence, such as `EEXIST` (20) for a name that exists. Other preopens of the same directory, or of one that
+   * contains it, are not affected. Reading leaves access times unchanged where Linux allows that: for files that the
+   * process owns, but not for symlinks.
    * @default false
    */
   readonly?: boolean | undefined
 }
 
-/** A directory by its path. */
+/** A directory by path. */
 export interface PreopenPath {
-  /** Its path on the host, relative to the working directory at this moment, or a `file:` URL. */
+  /** The path on the host, or a `file:` URL. A relative path is resolved when `new WASI` is called. */
   path: string | URL
   fd?: undefined
 }
 
-/** A directory by a descriptor of the process; a `FileHandle` is one. */
+/** A directory by descriptor of the process. A `FileHandle` can be used as this object. */
 export interface PreopenDescriptor {
-  /** The descriptor. It is opened again: it may be closed afterwards, and is not closed with the guest's. */
+  /**
+   * The descriptor. `new WASI` opens its directory again, so the caller may close the descriptor afterwards. capwasi
+   * never closes it.
+   */
   fd: number
   path?: undefined
 }
 
-/** What a guest may use up. An own property of another name is `ERR_INVALID_ARG_VALUE`. */
+/** Resource limits. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
 export interface Limits {
   /**
-   * Descriptors open at once, stdio and preopens included, from 1 to 1,048,576; one more is `EMFILE` (33). If those
-   * of the options are more already, the constructor throws `UVWASI_EMFILE`.
+   * Maximum number of open descriptors, including stdio and preopens: 1 to 1,048,576. Opening one more fails with
+   * `EMFILE` (33). If the options alone exceed the limit, the constructor throws `UVWASI_EMFILE`.
    * @default 4096
    */
   openFiles?: number | undefined
   /**
-   * Bytes that are kept of stdout, and of stderr, when they are `'pipe'`; those that a `Writable` holds at once when they
-   * are one. A write is cut to what is left; with nothing left it is `EDQUOT` (19). A `Writable` also holds at most
-   * 1,048,576 chunks. An object that has no `writableLength` takes what it gets, as a function does.
+   * Maximum bytes captured per stream with `'pipe'`, or buffered at once in a `Writable`. A write beyond the limit is
+   * shortened; once nothing is left, writes fail with `EDQUOT` (19). A `Writable` also buffers at most 1,048,576
+   * chunks. An object without `writableLength` has no limit, like a function.
    * @default 268435456 (256 MiB)
    */
   output?: number | bigint | undefined
   /**
-   * Bytes written in all: through `fd_write`, `fd_pwrite`, `sock_send`, and those that `fd_allocate` reserves, whether
-   * or not they were there before. A write is cut to what is left; with nothing left it is `EDQUOT` (19), and so is an
-   * allocation that is more than what is left. Names of files and holes in them are not counted.
+   * Maximum bytes written in total by `fd_write`, `fd_pwrite` and `sock_send`. Bytes that `fd_allocate` reserves
+   * count too, even if they existed before. A write beyond the limit is shortened; once nothing is left, writes fail
+   * with `EDQUOT` (19). An allocation that exceeds the rest also fails with `EDQUOT`. File names and holes in files
+   * do not count.
    * @default no limit
    */
   writtenBytes?: number | bigint | undefined
 }
 
-/** A clock of the guest's: nanoseconds at which it stands still, or a function that tells them. */
+/** A fixed time in nanoseconds, or a function that returns the time in nanoseconds. */
 export type Clock = bigint | (() => bigint)
 
-/** Where a guest's time comes from; the system's where nothing is given. */
+/** Sources of the guest's time. A clock that is not set is the system's. */
 export interface ClockOptions {
-  /** The time of day, since the Unix epoch. */
+  /** Wall-clock time, in nanoseconds since the Unix epoch. */
   realtime?: Clock | undefined
   /**
-   * The time that never goes back. With one of its own, the guest's clocks of processor time follow it, too: they
-   * tell the time since it began, or, if it is a function, since it was first asked.
+   * Monotonic time, in nanoseconds. If set, the guest's CPU-time clocks follow this clock and return the time since
+   * its start. For a function, the start is its first result.
    */
   monotonic?: Clock | undefined
 }
 
-/** Where a guest's random bytes come from. */
+/** Source of the guest's random bytes. */
 export interface RandomOptions {
   /**
-   * A safe integer from 0, or a bigint below 2^256. The bytes are the key stream of ChaCha20 (RFC 8439) with this
-   * number, lowest byte first, as the key, and a nonce and a counter of 0. Each `random_get` goes on at the next
-   * multiple of four bytes. They are the same in every version, and no secret.
-   * @default the system's, different each time
+   * Seed for reproducible random bytes: a safe integer from 0, or a bigint below 2^256. The bytes are the ChaCha20
+   * key stream (RFC 8439) with nonce and counter 0. The key is the seed, lowest byte first. Each `random_get`
+   * continues at the next multiple of four bytes. The bytes are stable across versions, and not secret.
+   * @default the system's random bytes, different in each run
    */
   seed?: number | bigint | undefined
 }
 
-/** A socket of the process that listens. */
+/** A listening socket of the process. */
 export interface SocketOptions {
-  /** Its file descriptor, which is duplicated: the guest's is another, and either may be closed. */
+  /** File descriptor of the socket. The guest gets a duplicate, so either descriptor may be closed. */
   fd: number
 }
 
 /**
- * Options of {@link WASI}. An own property whose name is nearly one of these, or belongs elsewhere (`limit`, `preOpens`,
- * `timeout`), is `ERR_INVALID_ARG_VALUE`. Other unknown ones are ignored.
+ * Options of {@link WASI}. An own property whose name is close to one of these, or that belongs elsewhere (`limit`,
+ * `preOpens`, `timeout`), is `ERR_INVALID_ARG_VALUE`. Other unknown properties are ignored.
  */
 export interface WASIOptions {
   /**
-   * Version of WASI. `'preview1'` gives the functions of `wasi_snapshot_preview1`; `'unstable'` those of
-   * `wasi_unstable` (snapshot 0) with their own layouts, where Node has preview1's.
+   * Version of WASI. `'preview1'` provides the functions of `wasi_snapshot_preview1`. `'unstable'` provides the
+   * functions of `wasi_unstable` (snapshot 0) with their own layouts; node:wasi uses the layouts of preview1 there.
    *
-   * Without it the class behaves as first documented in Node 13.3: preview1, `returnOnExit` false by default, and
-   * `start()` calls `_start`, else `__wasi_unstable_reactor_start`, else nothing. Node 20 and later refuse that.
+   * Without a version the class behaves as first documented in Node 13.3: preview1, `returnOnExit` defaults to false,
+   * and `start()` calls `_start`, or else `__wasi_unstable_reactor_start` if it exists. In node:wasi, Node 20 and
+   * later require a version.
    */
   version?: 'unstable' | 'preview1' | undefined
   /**
-   * Command-line arguments of the guest, UTF-8. By custom the first is the program's name.
-   * A NUL in one is `ERR_INVALID_ARG_VALUE`.
+   * Command-line arguments of the guest, as UTF-8. By convention the first is the program's name. An argument that
+   * contains NUL is `ERR_INVALID_ARG_VALUE`.
    * @default []
    */
   args?: readonly string[] | undefined
   /**
-   * Environment variables of the guest; those that are `undefined` are left out. Nothing of the process's own
-   * environment is passed on.
+   * Environment variables of the guest. Entries that are `undefined` are left out. The guest inherits nothing from
+   * `process.env`.
    * @default {}
    */
   env?: object | undefined
   /**
-   * Directories that the guest may use: the name it knows each by, and its path on the host, relative to the
-   * working directory at this moment. They become the guest's descriptors 3, 4, … in the order of
-   * `Object.entries`. The guest can reach nothing outside them. What cannot be opened is an `Error` with the
-   * `code` `UVWASI_ENOENT`, `UVWASI_ENOTDIR`, `UVWASI_EACCES`, …, an `errno` (WASI's number), and the `path`.
+   * Directories that the guest can access: paths on the host by guest name. The directories become the guest's
+   * descriptors 3, 4, … in the order of `Object.entries`, after `sockets`. The guest cannot reach anything outside
+   * them. A relative path is resolved when `new WASI` is called. Throws an `Error` with the code `UVWASI_ENOENT`,
+   * `UVWASI_ENOTDIR`, `UVWASI_EACCES`, … if a directory cannot be opened; `errno` is WASI's number and `path` the
+   * path.
    *
-   * A `URL` is converted by `fileURLToPath` of `node:url`, which throws if it cannot be. An object with a `path`
-   * or an `fd` says more than a path: see {@link Preopen}. Neither is in node:wasi.
+   * A `URL` is converted by `fileURLToPath` of `node:url`, which throws for a URL that is not a file's. Use an object
+   * for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts neither.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | URL | Preopen> | undefined
   /**
-   * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit is
-   * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. Should that return, as
-   * a mock does, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode` is thrown, also out of `start()`.
+   * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit calls
+   * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. If `process.exit` is
+   * mocked and returns, an `Error` with the code `ERR_WASI_EXIT` and the `exitCode` is thrown, also by `start()`.
    * @default true, or false without `version`
    */
   returnOnExit?: boolean | undefined
   /**
-   * The guest's standard input:
-   * - a file descriptor of the process, which stays the process's own;
-   * - bytes, copied at this moment, or an iterable of bytes, of which the next are taken when the guest reads and has
-   *   none left (the string `'inherit'` is the process's own 0, and `'ignore'` has nothing to read);
-   * - a function that is called then, with how many bytes the guest wants, and returns some, as many as it likes, or
-   *   `null` or `undefined` for the end. What it throws comes out of `start()`; anything else that it returns is a
-   *   `TypeError` `ERR_INVALID_RETURN_VALUE`.
+   * Standard input of the guest:
+   * - a file descriptor of the process, which capwasi never closes; `'inherit'` is descriptor 0;
+   * - `'ignore'`: empty;
+   * - bytes, copied when `new WASI` is called;
+   * - an iterable of bytes. The next item is taken when the guest reads and the previous item is used up;
+   * - a function, called with the number of bytes that the guest requests when no bytes are left. The function
+   *   returns bytes, of any length, or `null` or `undefined` at the end. `start()` rethrows exceptions of the
+   *   function. Another result is a `TypeError` with the code `ERR_INVALID_RETURN_VALUE`.
+   *
+   * Any other string is data. Use `input` for a string that may be `'inherit'` or `'ignore'`.
    * @default 0
    */
   stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
   /**
-   * Data for the guest's standard input, as in `stdin`. It is always data, and never a mode: `'inherit'` is these seven
-   * bytes. Together with `stdin` it is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
-   * @default what `stdin` says
+   * Data for standard input, as in `stdin`, but always data and never a mode: `'inherit'` is these seven bytes.
+   * `input` together with `stdin` is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   * @default the value of `stdin`
    */
   input?: Data | Iterable<string | Uint8Array> | undefined
   /**
-   * The guest's standard output:
-   * - a file descriptor of the process, which stays the process's own; `'inherit'` is the process's own 1;
-   * - `'pipe'`: it is kept, and read as {@link WASI.stdout};
-   * - `'ignore'`: it is forgotten;
-   * - a function that is called with a copy of what the guest wrote, once for each `fd_write`, before the guest goes
-   *   on; what it throws comes out of `start()`. It may call the guest's exports;
-   * - a stream that is written to in the same way. The error of a write that fails at once comes out of `start()`. What
-   *   the stream cannot take at once it buffers, as streams do, up to `limits.output`.
+   * Standard output of the guest:
+   * - a file descriptor of the process, which capwasi never closes; `'inherit'` is descriptor 1;
+   * - `'pipe'`: captured; read it as {@link WASI.stdout};
+   * - `'ignore'`: discarded;
+   * - a function, called with a copy of the bytes of each `fd_write`, before that call returns to the guest.
+   *   `start()` rethrows exceptions of the function. The function may call the guest's exports;
+   * - a stream, written in the same way. `start()` throws the error of a write that fails at once. The stream buffers
+   *   the rest, up to `limits.output`.
    * @default 1
    */
   stdout?: number | Sink | undefined
   /**
-   * The guest's standard error, like {@link WASIOptions.stdout}; `'inherit'` is the process's own 2.
+   * Standard error of the guest, like {@link WASIOptions.stdout}. `'inherit'` is descriptor 2.
    * @default 2
    */
   stderr?: number | Sink | undefined
   /**
-   * TCP sockets on which the guest may accept connections: the address of a new one, an IP address and a port such as
-   * `'127.0.0.1:8080'`, `'[::1]:0'` (port 0 is any free one, see {@link WASI.addresses}), or one that the process
-   * has. They become the guest's descriptors from 3 on, before `preopens`, and `LISTEN_FDS` in its environment says
-   * how many there are, unless `env` says something else. They show `NONBLOCK`, which takes effect once the guest has
-   * called `fd_fdstat_get` or `fd_fdstat_set_flags` on the socket: until then `sock_accept` waits. Afterwards it is
-   * `EAGAIN` (6) without a connection, unless the guest clears the flag. A guest that waits for a connection waits as in every call:
-   * run it in a worker if the thread has something else to do. What cannot be had is an `Error` with the `code`
-   * `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a TCP socket that listens), ….
-   * Not in node:wasi.
-   * @default [], and the guest has no network
+   * TCP sockets on which the guest accepts connections. A string is the address of a new socket: an IP address and a
+   * port, such as `'127.0.0.1:8080'` or `'[::1]:0'`. For port 0 the system chooses a free port, and
+   * {@link WASI.addresses} shows the choice. An object is a socket that is already listening. Throws an `Error` with
+   * the code `UVWASI_EADDRINUSE`, `UVWASI_EACCES`, `UVWASI_ENOTSOCK`, `UVWASI_EINVAL` (not a listening TCP socket), …
+   * if a socket cannot be used. Not in node:wasi.
+   *
+   * The sockets become the guest's descriptors from 3 on, before `preopens`. The variable `LISTEN_FDS` is their
+   * number, unless `env` sets it.
+   *
+   * The sockets show the flag `NONBLOCK`, which takes effect once the guest has called `fd_fdstat_get` or
+   * `fd_fdstat_set_flags` on the socket. Before that, and after the guest has cleared the flag, `sock_accept` blocks
+   * this thread until a connection arrives. Run the guest in a worker if the thread has other work. With the flag in
+   * effect, `sock_accept` without a connection fails with `EAGAIN` (6).
+   * @default [], the guest has no network
    */
   sockets?: readonly (string | SocketOptions)[] | undefined
   /**
-   * Clocks of the guest's own. One that is fixed goes on only by what the guest sleeps: `poll_oneoff` that waits for
-   * such a clock, and finds nothing else ready, returns at once, and both fixed clocks go on to the earliest time
-   * that it waits for, by a nanosecond if that has come already. A fixed `realtime` is also what files get whose times
-   * are set to the present. Of a function the time is asked each time that the guest asks; what it throws comes out of
-   * `start()`, and what is no bigint from 0 to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. How long to wait until an
-   * absolute time is asked of it when the call
-   * is made, and the wait is real time. An own property of another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
-   * @default the system's
+   * Clocks of the guest. An own property with another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   *
+   * A fixed clock advances only while the guest sleeps. `poll_oneoff` on a fixed clock returns at once if nothing
+   * else is ready. Both fixed clocks then advance to the earliest deadline, or by 1 ns if the deadline has passed. A
+   * fixed `realtime` is also the time that files get when the guest sets their times to the present.
+   *
+   * A function is called each time the guest reads the clock. `start()` rethrows exceptions of the function. A result
+   * that is not a bigint from 0 to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. For an absolute deadline the function is
+   * called once, when `poll_oneoff` starts; the wait itself takes real time.
+   * @default the system's clocks
    */
   clock?: ClockOptions | undefined
   /**
-   * The guest's random bytes. An own property of another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
-   * @default the system's
+   * Random bytes of the guest. An own property with another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
+   * @default the system's random bytes
    */
   random?: RandomOptions | undefined
   /**
-   * What the guest may use up; {@link WASI.exceeded} tells whether it met a limit. Not in node:wasi.
+   * Resource limits. {@link WASI.exceeded} is the first limit that the guest reached. Not in node:wasi.
    * @default {}
    */
   limits?: Limits | undefined
   /**
-   * Tells each call of the guest in the manner of strace, with its result and the seconds it took:
-   * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`; of a call that did not return the
-   * result is `?`. A function gets each line, without a newline, and what it throws comes out of the call; `true`
-   * writes each to the process's standard error, in one write.
-   * @default true if the environment had `CAPWASI_TRACE=1` when the first sandbox was made, else false
+   * Logs every WASI call like strace, with its result and the elapsed seconds:
+   * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`. The result of a call that did not
+   * return is `?`. With `true`, each line goes to the standard error of the process, in one write. A function is
+   * called with each line, without the newline. The logged call throws the exceptions of the function. Not in
+   * node:wasi.
+   * @default true if `CAPWASI_TRACE` was `1` in the environment when the first `WASI` was created, else false
    */
   trace?: boolean | ((line: string) => void) | undefined
 }
@@ -227,80 +243,90 @@ export interface FinalizeBindingsOptions {
 /** A sandbox for one guest: its arguments, environment and descriptors. */
 export class WASI {
   /**
-   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad
-   * option, which the message names, in node:wasi's words where it has some; `Error` `UVWASI_*` for a descriptor or directory that cannot be used; `Error`
-   * `ERR_ACCESS_DENIED` under Node's permission model: without `--allow-wasi`, without `--allow-fs-read` for a preopen,
-   * without `--allow-fs-write` for one that is not read-only, or, from Node 25 on, without `--allow-net` for an address
-   * in `sockets`. The error has a `permission` and a `resource`, as Node's has.
-   * capwasi uses `process.permission` as it was when capwasi was loaded.
+   * Creates a sandbox and opens its directories and sockets.
+   *
+   * Permissions are checked with `process.permission` as it was when capwasi was loaded.
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, or `RangeError` `ERR_OUT_OF_RANGE`, for an
+   * invalid option. The message names the option, with node:wasi's messages where they exist.
+   * @throws `Error` `UVWASI_*` if a descriptor, directory or socket cannot be used.
+   * @throws `Error` `ERR_ACCESS_DENIED` under Node's permission model: without `--allow-wasi`; without
+   * `--allow-fs-read` for a preopen; without `--allow-fs-write` for a preopen that is not read-only; from Node 25 on,
+   * without `--allow-net` for an address in `sockets`. The error has a `permission` and a `resource`, like Node's.
    */
   constructor(options?: WASIOptions)
 
   /**
-   * Binds the memory of `instance` without running anything: for a guest that is started in some other way, or
-   * imports its memory, as threads do. In node:wasi since 24.4, here always.
-   * @throws what {@link WASI.start} throws for an instance, its exports and its memory.
+   * Binds the memory of `instance` without running anything. Needed for a guest that is started in another way, or
+   * that imports its memory, as programs with threads do. node:wasi has this method since Node 24.4.
+   * @throws the errors of {@link WASI.start} for an invalid instance, exports or memory, or a second start.
    */
   finalizeBindings(instance: object, options?: FinalizeBindingsOptions): void
 
   /**
-   * Runs a command: binds `instance.exports.memory` and calls `instance.exports._start()`.
+   * Runs a command, blocks this thread until the guest returns, and returns the exit code. Call `start()` in a worker
+   * if the thread has other work. Binds `instance.exports.memory` and calls `instance.exports._start()`.
    *
-   * The first exception of one of the functions in `wasiImport`, or the exit, ends the run, even if the guest catches it:
-   * every later call of this run throws it again, and `start()` throws it, or returns the code. For example, a
-   * callback in the options throws such an exception. Replaced functions of `wasiImport` are not covered.
-   * @returns the code the guest exited with, 0 if it returned.
-   * @throws `Error` `ERR_WASI_ALREADY_STARTED` the second time; `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has
-   * no exports, no memory, or, unless `version` was left out, no `_start` or an `_initialize`; and whatever the guest throws, as it is.
+   * The first exception of a function in `wasiImport`, or the guest's exit, ends the run. An example is an exception
+   * of a callback in the options. Even if the guest catches the exception, every later call in this run throws the
+   * same exception again. `start()` throws that exception, or returns the exit code. Functions of `wasiImport` that
+   * were replaced are not covered.
+   * @returns the exit code of the guest; 0 if `_start` returned.
+   * @throws `Error` `ERR_WASI_ALREADY_STARTED` for a second start.
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has no exports or no memory. With `version` set, also if
+   * there is no `_start` or there is an `_initialize`.
+   * @throws exceptions from the guest, unchanged.
    */
   start(instance: object): number
 
   /**
-   * Initializes a reactor: binds its memory and calls `instance.exports._initialize()`, if there is one. An exception or an
-   * exit ends this run as it ends one of {@link WASI.start}. Exports that are called later are not part of it.
-   * @throws as {@link WASI.start} does, but `_start` must not be there. If the guest exits, and also when it does
-   * in one of its functions called later, an `Error` with the `code` `ERR_WASI_EXIT` and the `exitCode`.
+   * Initializes a reactor, and blocks this thread until the guest returns. Binds `instance.exports.memory` and calls
+   * `instance.exports._initialize()`, if it exists. An exception or an exit ends this run as in {@link WASI.start}.
+   * Calls of other exports afterwards are not part of the run.
+   * @throws the errors of {@link WASI.start}, but `_start` must not exist.
+   * @throws `Error` `ERR_WASI_EXIT`, with the `exitCode`, if the guest exits. Exports that are called later throw
+   * this error too.
    */
   initialize(instance: object): void
 
-  /** A new object to instantiate the guest with: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable`. */
+  /**
+   * Returns a new import object for the guest: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable` for
+   * `version: 'unstable'`.
+   */
   getImportObject(): Record<string, Record<string, (...args: any[]) => any>>
 
   /**
-   * The functions of WASI, to be imported by the guest; each is an own property and may be replaced before. Called
-   * from JavaScript they return an errno: 28 (`EINVAL`) for wrong arguments.
-   * @throws `Error` `ERR_WASI_NOT_STARTED` when one is called before a memory is bound.
+   * The WASI functions that the guest imports. Each is an own property and may be replaced before instantiation.
+   * Called from JavaScript, a function returns an errno: 28 (`EINVAL`) for invalid arguments.
+   * @throws `Error` `ERR_WASI_NOT_STARTED` if a function is called before a memory is bound.
    */
   readonly wasiImport: NodeJS.Dict<any>
 
   /**
-   * Closes every descriptor of the guest; calls that use one are `EBADF` (8) from then on. An iterable that is `stdin`,
-   * and of which something was read, but not all, is let go as by `break` in a loop: its `return()` is called. A sandbox
-   * that is not closed is when it is collected, but for that. Captured output stays readable. Not in node:wasi.
-   * @throws what `return()` throws, and a `RangeError` if there is no memory for captured output, which is not lost. The
-   * descriptors are closed before.
+   * Closes every descriptor of the guest. Later calls that use a descriptor fail with `EBADF` (8). If `stdin` or
+   * `input` is an iterable that was read in part, its `return()` is called. Without `close()`, garbage collection
+   * closes the descriptors, but does not call `return()`. Captured output stays readable. Not in node:wasi.
+   * @throws the exceptions of `return()`, and a `RangeError` if there is no memory for captured output. The
+   * descriptors are closed first, and the output is not lost.
    */
   close(): void
 
   /**
-   * What the guest has written so far with the option `stdout: 'pipe'`, at most `limits.output`; `undefined` with any
-   * other. It is one Buffer until the guest has written more, which is copied into a new one behind what
-   * there was: what is done to its bytes stays, and if its memory is transferred they are gone. Not in node:wasi.
-   * @throws `RangeError` if there is no memory for the Buffer. Nothing is lost: it can be read later.
+   * Returns the captured output so far, at most `limits.output` bytes. `undefined` without `stdout: 'pipe'`. Returns
+   * the same Buffer until the guest writes more; then a new Buffer gets a copy of the old one and the new output. Do
+   * not modify or transfer the Buffer: later results would show the change or miss the bytes. Not in node:wasi.
+   * @throws `RangeError` if there is no memory for the Buffer. No output is lost: read again later.
    */
   get stdout(): Buffer | undefined
 
-  /** The same for `stderr`. */
+  /** Returns the captured standard error, like {@link WASI.stdout}. */
   get stderr(): Buffer | undefined
 
-  /** The first of its limits that the guest has met, if it has met one. Not in node:wasi. */
+  /** The first limit that the guest reached; `undefined` if none was reached. Not in node:wasi. */
   readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | undefined
 
-  /**
-   * The addresses of `sockets`, in order: `['127.0.0.1:41207']`. Not in node:wasi.
-   */
+  /** The addresses of `sockets`, in order, such as `['127.0.0.1:41207']`. Not in node:wasi. */
   readonly addresses: string[];
 
-  /** {@link WASI.close}, for `using`. */
+  /** Calls {@link WASI.close}, for `using`. */
   [Symbol.dispose](): void
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// The name of this platform, as its addon and its package bear it, and the names of those that have a package.
+// Names this platform, as in the names of its addon and its package. Lists the platforms that have a package.
 
 const { readFileSync } = require('node:fs')
 
@@ -15,7 +15,7 @@ const PLATFORMS = [
   'win32-arm64-msvc',
 ]
 
-/** Whether this Node runs on musl: its dynamic linker is among what the process has mapped. */
+/** Returns whether this Node uses musl, whose dynamic linker is then mapped into the process. */
 function usesMusl() {
   try {
     return /\/ld-musl-|-linux-musl\/libc\.so/.test(readFileSync('/proc/self/maps', 'latin1'))

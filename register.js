@@ -1,12 +1,12 @@
 'use strict'
 
-// `node -r capwasi/register app.js`, or `--import capwasi/register`: from here on the class of `wasi` and `node:wasi` is
-// capwasi's, for require, import and process.getBuiltinModule. Workers inherit it with the process's flags. Workers with
-// an `execArgv` of their own, and child processes, inherit it with the process's environment.
+// Implements `node -r capwasi/register app.js`, or `--import capwasi/register`. Replaces the class of `wasi` and
+// `node:wasi` by capwasi's, for require, import and process.getBuiltinModule. Workers inherit the process's flags.
+// Workers with an `execArgv` of their own, and child processes, inherit NODE_OPTIONS.
 
 const { syncBuiltinESMExports } = require('node:module')
 
-// In NODE_OPTIONS an option in double quotes may have spaces, and \ escapes \ and ".
+// In NODE_OPTIONS an option in double quotes may contain spaces, and \ escapes \ and ".
 const option = `--require "${__filename.replace(/["\\]/g, '\\$&')}"`
 const { NODE_OPTIONS = '' } = process.env
 const isInherited = NODE_OPTIONS.includes(option)
@@ -17,8 +17,8 @@ function load() {
     return require('./index.js').WASI
   } catch (error) {
     if (!isInherited) throw error
-    // A child process that may not load addons, or not this one, has not asked for capwasi and may need no WASI. It must
-    // not get node:wasi instead.
+    // A child process that cannot load the addon may not need WASI, so only `new WASI` throws. The child must not fall
+    // back to node:wasi.
     return class WASI {
       constructor() {
         throw error
@@ -29,7 +29,7 @@ function load() {
 
 const WASI = load()
 
-// To load Node's module is to be warned that it is experimental, which what takes its place is not.
+// Loading node:wasi prints an ExperimentalWarning, which does not apply to capwasi: silence the warning.
 const { emitWarning } = process
 process.emitWarning = () => {}
 let wasi
@@ -39,6 +39,6 @@ try {
   process.emitWarning = emitWarning
 }
 
-// In place, not by hooks of the loader: before Node 22.15 those take a thread of their own for each thread.
+// Replaces the class in place instead of using loader hooks: before Node 22.15 hooks need one more thread per thread.
 wasi.WASI = WASI
 syncBuiltinESMExports()

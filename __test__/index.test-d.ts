@@ -1,4 +1,4 @@
-// Holds index.d.ts against the names and shapes of @types/node's `wasi`. Checked by tsc, never run.
+// Compares index.d.ts with the names and shapes of `wasi` in @types/node. Checked by tsc, never run.
 
 /// <reference lib="dom" />
 import type * as node from 'node:wasi'
@@ -10,14 +10,14 @@ type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ?
 declare function is<T extends true>(): T
 declare const instance: object
 
-// A script that was written for node:wasi changes its import and nothing else.
+// A script for node:wasi only needs another import.
 declare const nodeOptions: node.WASIOptions
 const options: WASIOptions = nodeOptions
 const asNode: node.WASI = new WASI(nodeOptions)
 const constructor: typeof node.WASI = WASI
 is<Equal<typeof capwasi.WASI, typeof WASI>>()
 
-// Every option, and each of them absent or undefined.
+// Every option, given, absent and undefined.
 new WASI()
 new WASI({})
 new WASI({ version: 'preview1' })
@@ -89,7 +89,7 @@ is<Equal<typeof WASI.prototype.addresses, string[]>>()
 
 // @ts-expect-error Times are bigints.
 new WASI({ clock: { realtime: 0 } })
-// @ts-expect-error Times that are told are bigints.
+// @ts-expect-error A clock function returns a bigint.
 new WASI({ clock: { monotonic: () => 0 } })
 // @ts-expect-error A seed is a number.
 new WASI({ random: { seed: 'seed' } })
@@ -97,9 +97,9 @@ new WASI({ random: { seed: 'seed' } })
 new WASI({ sockets: [8080] })
 // @ts-expect-error There is no preview2.
 new WASI({ version: 'preview2' })
-// @ts-expect-error A version is no number.
+// @ts-expect-error A version is a string.
 new WASI({ version: 1 })
-// @ts-expect-error Any string may not be a version.
+// @ts-expect-error A version is one of two literals.
 new WASI({ version: 'preview1' as string })
 // @ts-expect-error Arguments are strings.
 new WASI({ args: [1] })
@@ -109,35 +109,35 @@ new WASI({ args: 'program' })
 new WASI({ env: 'A=b' })
 // @ts-expect-error The host's path is a string.
 new WASI({ preopens: { '/': 1 } })
-// @ts-expect-error Data is no number.
+// @ts-expect-error Data is not a number.
 new WASI({ input: 0 })
-// @ts-expect-error Nothing is asked for input.
+// @ts-expect-error `input` is data, not a function.
 new WASI({ input: () => null })
 // @ts-expect-error A preopen has a path or a descriptor.
 new WASI({ preopens: { '/': { readonly: true } } })
-// @ts-expect-error A preopen has one of them.
+// @ts-expect-error A preopen has a path or a descriptor, not both.
 new WASI({ preopens: { '/': { path: '.', fd: 3 } } })
-// @ts-expect-error A preopen is read-only or not.
+// @ts-expect-error `readonly` is a boolean.
 new WASI({ preopens: { '/': { path: '.', readonly: 1 } } })
 // @ts-expect-error There is no such limit.
 new WASI({ limits: { files: 1 } })
-// @ts-expect-error Descriptors are not that many.
+// @ts-expect-error `openFiles` is a number.
 new WASI({ limits: { openFiles: 1n } })
-// @ts-expect-error Nothing is read from a stream at once.
+// @ts-expect-error `stdin` cannot be a stream.
 new WASI({ stdin: process.stdin })
 // @ts-expect-error There is no such mode.
 new WASI({ stdout: 'pipes' })
-// @ts-expect-error There is no null.
+// @ts-expect-error `null` is not accepted.
 new WASI({ stderr: null })
-// @ts-expect-error It is a boolean.
+// @ts-expect-error `returnOnExit` is a boolean.
 new WASI({ returnOnExit: 1 })
-// @ts-expect-error It is a boolean or a function.
+// @ts-expect-error `trace` is a boolean or a function.
 new WASI({ trace: process.stderr })
 // @ts-expect-error There is no such option.
 new WASI({ preopen: {} })
-// @ts-expect-error There is only one argument.
+// @ts-expect-error The constructor takes one argument.
 new WASI({}, {})
-// @ts-expect-error It is a class.
+// @ts-expect-error A class needs `new`.
 WASI({})
 
 // Methods.
@@ -174,11 +174,11 @@ wasi.initialize()
 wasi.finalizeBindings(instance, { memory: 5 })
 // @ts-expect-error There is no such option.
 wasi.finalizeBindings(instance, { memories: instance })
-// @ts-expect-error It takes nothing.
+// @ts-expect-error `close` takes no argument.
 wasi.close(0)
-// @ts-expect-error wasiImport is replaced by nobody who is typed.
+// @ts-expect-error `wasiImport` is read-only.
 wasi.wasiImport = {}
-// @ts-expect-error What was exceeded is told, not set.
+// @ts-expect-error `exceeded` is read-only.
 wasi.exceeded = undefined
 // @ts-expect-error There is no such method.
 wasi.run(instance)

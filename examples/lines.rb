@@ -1,4 +1,4 @@
-# Counts the lines and bytes of every Rust module below /src, and then tries to leave.
+# Counts the lines and bytes of every Rust module below /src, and then tries to escape from the sandbox.
 
 $stdout.sync = true
 
@@ -16,11 +16,11 @@ puts "Written to /out/lines.txt, #{File.size("/out/lines.txt")} bytes.", ""
 
 {
   "an absolute path" => "/etc/passwd",
-  "the directory above" => "/src/../../../../../../../../etc/passwd",
+  "a path with .." => "/src/../../../../../../../../etc/passwd",
   "a link to the outside" => "/out/escape",
-}.each do |what, path|
+}.each do |attempt, path|
   File.read(path)
-  abort "#{what} got out: #{path}"
+  abort "Escaped by #{attempt}: #{path}"
 rescue SystemCallError => error
-  puts "Refused: #{what}, #{path} (#{error.class})"
+  puts "Refused: #{attempt}, #{path} (#{error.class})"
 end

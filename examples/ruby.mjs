@@ -1,5 +1,5 @@
-// Runs Ruby in a sandbox that has this project's src/ as /src and a directory to write to as /out, and nothing
-// else; the script is lines.rb.
+// Runs the Ruby script lines.rb in a sandbox. The guest sees this project's src/ as /src, a writable directory as /out,
+// and nothing else.
 
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,7 +12,7 @@ const out = path('out')
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out)
-symlinkSync('/etc/passwd', `${out}/escape`) // A trap that the host has laid.
+symlinkSync('/etc/passwd', `${out}/escape`) // A link out of the sandbox, for lines.rb to follow.
 
 console.log('Compiling Ruby 3.4 …')
 const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')

@@ -15,29 +15,34 @@ async function refuses(t, args, message) {
 }
 
 const program = guest('exits')
+const notAddress = 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
+const seed = 'expected a number from 0 to 2^256 - 1, such as 7 or 0x7'
 
 for (const [args, message] of [
-  [[], 'no program; see capwasi --help'],
+  [[], 'no program given; see capwasi --help'],
   [['--nope', program], "Unknown option '--nope'; see capwasi --help"],
   [['-x', program], "Unknown option '-x'; see capwasi --help"],
   [['--dir'], "Option '--dir <value>' argument missing; see capwasi --help"],
   [['--dir', '--trace', program], "Option '--dir' argument is ambiguous; see capwasi --help"],
   [['--trace=1', program], "Option '--trace' does not take an argument; see capwasi --help"],
-  [['--dir', '::/a', program], '--dir ::/a: not HOST[::GUEST][:ro]'],
-  [['--dir', 'a::', program], '--dir a::: not HOST[::GUEST][:ro]'],
-  [['--dir', 'a::b::c', program], '--dir a::b::c: not HOST[::GUEST][:ro]'],
-  [['--dir', '.::/', '--dir', 'src::/', program], '--dir: two directories have the name /'],
-  [['--dir', 'no/such', program], '--dir no/such: ENOENT'],
-  [['--dir', 'README.md', program], '--dir README.md: ENOTDIR'],
-  [['--listen', 'localhost', program], '--listen localhost: not an IP address and a port'],
-  [['--listen', '127.0.0.1:0', '--listen', ':80', program], '--listen :80: not an IP address and a port'],
-  [['--listen', '192.0.2.1:80', program], '--listen 192.0.2.1:80: EADDRNOTAVAIL'],
-  [['--env', '=a', program], '--env =a: not NAME[=VALUE]'],
-  [['--env', '', program], '--env : not NAME[=VALUE]'],
-  [['--seed', 'x', program], '--seed x: not a number below 2^256'],
-  [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: not a number below 2^256`],
+  [['--dir', '::/a', program], '--dir ::/a: HOST is empty; expected HOST[::GUEST][:ro]'],
+  [['--dir', 'a::', program], '--dir a::: GUEST is empty; expected HOST[::GUEST][:ro]'],
+  [['--dir', 'a::b::c', program], "--dir a::b::c: more than one '::'; expected HOST[::GUEST][:ro]"],
+  [
+    ['--dir', '.::/', '--dir', 'src::/', program],
+    '--dir: two directories are named /; expected a different GUEST for each',
+  ],
+  [['--dir', 'no/such', program], '--dir no/such: no such directory'],
+  [['--dir', 'README.md', program], '--dir README.md: not a directory'],
+  [['--listen', 'localhost', program], `--listen localhost: ${notAddress}`],
+  [['--listen', '127.0.0.1:0', '--listen', ':80', program], `--listen :80: ${notAddress}`],
+  [['--listen', '192.0.2.1:80', program], '--listen 192.0.2.1:80: this machine has no such address'],
+  [['--env', '=a', program], '--env =a: NAME is empty; expected NAME[=VALUE]'],
+  [['--env', '', program], '--env : NAME is empty; expected NAME[=VALUE]'],
+  [['--seed', 'x', program], `--seed x: not a whole number; ${seed}`],
+  [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: too large; ${seed}`],
   [['no/such.wasm'], 'no/such.wasm: no such file'],
-  [['README.md'], 'README.md is not WebAssembly'],
+  [['README.md'], 'README.md is not WebAssembly; expected a binary module, which starts with "\\0asm"'],
 ]) {
   test(`capwasi ${args.map((arg) => arg.replace(root, '')).join(' ')}`.slice(0, 80), (t) => refuses(t, args, message))
 }
@@ -45,11 +50,11 @@ for (const [args, message] of [
 test('a directory is no program', async (t) => {
   const { code, stderr } = await run(['src'])
   t.is(code, 2)
-  t.regex(stderr, /^capwasi: src: EISDIR[^\n]*\n$/)
+  t.regex(stderr, /^capwasi: src: is a directory; expected a WebAssembly module\n$/)
 })
 
 test('text is refused with a hint at what makes a program of it', async (t) => {
-  const hint = 'is WebAssembly as text: translate it first, with wat2wasm or wasm-tools parse'
+  const hint = 'is WebAssembly text; convert it to binary first, with wat2wasm or wasm-tools parse'
   for (const name of ['guest.wat', 'guest']) {
     const path = file(t, '(module)', name)
     await refuses(t, [path], `${path} ${hint}`)
@@ -61,7 +66,8 @@ test('a component is told from a module', async (t) => {
   await refuses(
     t,
     [path],
-    `${path} is a component, for WASI preview2; this runs core modules. For components see jco: https://github.com/bytecodealliance/jco`,
+    `${path} is a component (WASI preview2); capwasi runs core modules (WASI preview1). ` +
+      'To run components, use jco: https://github.com/bytecodealliance/jco',
   )
 })
 
@@ -76,28 +82,31 @@ const modules = {
   'imports that are not there are listed with their modules': [
     `(import "env" "log" (func)) (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32)))
      (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32)) (import "constructor" "name" (func))`,
-    'needs what is not there: env.log, wasi_snapshot_preview1.fd_dup, env.base, constructor.name',
+    'imports 4 values that capwasi does not provide: env.log, wasi_snapshot_preview1.fd_dup, env.base and 1 more',
   ],
   'what a terminal would obey is told, not obeyed': [
     '(import "env" "\\1b[31mred\\07" (func))',
-    'needs what is not there: env.\\x1b[31mred\\x07',
+    'imports 1 function that capwasi does not provide: env.\\x1b[31mred\\x07',
   ],
   'only one version of WASI can be imported': [
     '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
-    'needs what is not there: wasi_snapshot_preview1.sock_accept',
+    'imports 1 function that capwasi does not provide: wasi_snapshot_preview1.sock_accept',
   ],
   'threads are refused': [
     '(import "env" "memory" (memory 1 2 shared)) (import "wasi" "thread-spawn" (func (param i32) (result i32)))',
-    'imports its memory (env.memory), as programs with threads do; this runs programs that have their own',
+    'imports its memory (env.memory), as programs with threads do; this command runs programs that export their memory',
   ],
-  'a module without a memory is no program': ['(func (export "_start"))', 'exports no memory'],
+  'a module without a memory is no program': [
+    '(func (export "_start"))',
+    'exports no memory; expected one with the name `memory`',
+  ],
   'a module without an entry is no program': [
     '(memory (export "memory") 1)',
-    'exports neither _start nor _initialize: it is no program',
+    'has neither `_start` nor `_initialize`; expected one of them',
   ],
   'a module with both entries is none either': [
     '(memory (export "memory") 1) (func (export "_start")) (func (export "_initialize"))',
-    'exports both _start and _initialize: it is a program or it is not',
+    'has both `_start` and `_initialize`; expected one of them',
   ],
 }
 for (const [title, [text, message]] of Object.entries(modules)) {
