@@ -31,7 +31,7 @@ function pack(manifest, files) {
   mkdirSync(folder, { recursive: true })
   for (const [name, from] of Object.entries({ LICENSE: 'LICENSE', ...files }))
     cpSync(join(root, from), join(folder, name))
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, repository }, null, 2) + '\n')
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest, repository }, null, 2)}\n`)
   const options = { cwd: folder, encoding: 'utf8', shell: process.platform === 'win32' }
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', packages], options))
   console.log(`\n${packed.filename}  ${packed.size} bytes, unpacked ${packed.unpackedSize}`)

@@ -1,5 +1,5 @@
-// Run as a process whose openat2 always fails with EAGAIN: what the calls of paths return, and whether a worker ends that
-// makes one again and again.
+// Runs as a process whose openat2 always fails with EAGAIN. Prints what the path calls return, and whether a worker
+// that repeats one of them can be terminated.
 
 import { Worker } from 'node:worker_threads'
 import { createRequire } from 'node:module'

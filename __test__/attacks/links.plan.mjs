@@ -44,7 +44,8 @@ const breaches = []
 /** Asks, notes the answer, and checks that what was opened or looked at is in the box. */
 function attack(name, ...args) {
   const errno = ask(name, ...args)
-  const title = `${name}(${args.map((arg) => (String(arg).length > 60 ? `${String(arg).length} bytes` : arg)).join(', ')})`
+  const shown = args.map((arg) => (String(arg).length > 60 ? `${String(arg).length} bytes` : arg))
+  const title = `${name}(${shown.join(', ')})`
   answers[title] = errno
   if (errno !== 'SUCCESS') return errno
   if (name === 'path_open') {
@@ -158,7 +159,9 @@ for (const [name, end] of [
     for (const [call, ...args] of calls(`${name}/${length}`).filter(
       (call) => call[2] === SYMLINK_FOLLOW && following(call),
     )) {
-      ;(chains[`${name} ${length}`] ??= new Set()).add(attack(call, ...args))
+      const chain = `${name} ${length}`
+      chains[chain] ??= new Set()
+      chains[chain].add(attack(call, ...args))
     }
   }
 }

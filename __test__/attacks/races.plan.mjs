@@ -1,5 +1,5 @@
-// Run as a process with the name of a family of calls and a time: a worker turns a name from a directory into a link
-// to the outside and back, and the guest goes through it all the while. Prints what was answered how often, and breaches.
+// Runs as a process with the name of a family of calls and a time. A worker turns a directory into a link to the
+// outside and back while the guest uses paths through it. Prints how often each errno was returned, and the breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { fixture } from './box.mjs'
 const [family, milliseconds] = process.argv.slice(2)
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
-const { box, top, seen } = fixture(
+const { box, seen } = fixture(
   { teardown: (action) => teardowns.push(action) },
   {
     links: { other: '../outside', 'mine-link': 'in/file', 'out-link': '../outside/secret' },

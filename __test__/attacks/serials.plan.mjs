@@ -1,5 +1,5 @@
-// Run as a process, in a mount namespace of its own: a FUSE file system whose directories a and b have one serial number.
-// Prints what guests of each see.
+// Runs as a process in its own mount namespace, on a FUSE file system whose directories a and b have the same inode
+// number. Prints what guests of each see.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, read, writeSync } from 'node:fs'

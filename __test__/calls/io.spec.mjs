@@ -59,7 +59,9 @@ test('buffers may overlap, and lie where the table or the result does', (t) => {
   const { guest } = boxed(t, FILES)
   const fd = open(guest)
   const table = guest.alloc(16)
-  const put = (words) => words.forEach((word, index) => guest.view.setUint32(table + 4 * index, word, true))
+  const put = (words) => {
+    for (const [index, word] of words.entries()) guest.view.setUint32(table + 4 * index, word, true)
+  }
   put([2000, 4, 2002, 4])
   guest.must('fd_pread', fd, table, 2, 0n, OUT)
   t.is(guest.text(2000, 6), '014567')

@@ -115,7 +115,10 @@ posix('a connection is accepted, received from, sent to, shut down and closed', 
       say(ask(guest, 'sock_shutdown', fd, 2), send(fd, 'more'))
       say(recv(fd, 0, 100), recv(fd, 0, 100))
       say(ask(guest, 'fd_close', fd), send(fd, 'x'), recv(fd, 0, 1), ask(guest, 'sock_shutdown', fd, 1))`,
-    talk: (peer) => (peer.write('question'), text(peer)),
+    talk: (peer) => {
+      peer.write('question')
+      return text(peer)
+    },
   })
   t.is(talked, 'answer')
   t.deepEqual(said, [
@@ -233,10 +236,14 @@ posix('a socket is also read and written as a file, has no position, and lists n
   const { said, talked } = await run(t, {
     script: `
       say(guest.read(0), guest.write(0, 'ans', 'wer'))
-      say(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0], ['fd_readdir', 0, 64, 64, 0n, 0],
-        ['path_create_directory', 0, 'x'], ['fd_allocate', 0, 0n, 1n]].map((args) => ask(guest, ...args)))
+      say(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0],
+        ['fd_readdir', 0, 64, 64, 0n, 0], ['path_create_directory', 0, 'x'], ['fd_allocate', 0, 0n, 1n]]
+        .map((args) => ask(guest, ...args)))
       say(ask(guest, 'sock_shutdown', 0, 3))`,
-    talk: (peer) => (peer.write('question'), text(peer)),
+    talk: (peer) => {
+      peer.write('question')
+      return text(peer)
+    },
   })
   t.is(talked, 'answer')
   t.deepEqual(said, [
@@ -273,8 +280,9 @@ posix('arguments that no socket takes are errnos, bad pointers before anything i
       const fd = accept()
       say(recv(fd, 1, 9))
       const iovs = guest.iovs(9)
-      say(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4), call('sock_recv', fd, ...iovs, 0, 0, end - 1),
-        call('sock_recv', fd, iovs[0], -1, 0, 0, 4), call('sock_send', fd, end, 1, 0, 0), call('sock_send', fd, ...iovs, 0, end))
+      say(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4),
+        call('sock_recv', fd, ...iovs, 0, 0, end - 1), call('sock_recv', fd, iovs[0], -1, 0, 0, 4),
+        call('sock_send', fd, end, 1, 0, 0), call('sock_send', fd, ...iovs, 0, end))
       say(ask(guest, 'sock_shutdown', fd, 0), ask(guest, 'sock_shutdown', fd, 4), call('sock_send', fd, ...iovs, 1, 0))
       say(recv(fd, 2, 4), recv(0, 0, 1))`,
     talk: (peer) => void peer.write('data'),

@@ -48,7 +48,7 @@ test('with the right to tell alone, asking for the position is whence 0', (t) =>
 
 for (const [name, call] of [
   ['fd_filestat_get', (guest, path, at) => ['fd_filestat_get', guest.open(path), at]],
-  ['path_filestat_get', (guest, path, at) => ['path_filestat_get', 3, 0, path, at]],
+  ['path_filestat_get', (_guest, path, at) => ['path_filestat_get', 3, 0, path, at]],
 ]) {
   test(`${name} writes 56 bytes, with the links counted in 32 bits behind the kind`, (t) => {
     const { guest, directory } = box(t)

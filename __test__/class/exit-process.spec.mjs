@@ -52,12 +52,13 @@ for (const [title, exit] of [
         }
         const { exit } = process
         process.exit = ${exit}
-        for (const enter of [() => wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start: run } }), run]) {
+        const memory = new WebAssembly.Memory({ initial: 1 })
+        for (const enter of [() => wasi.start({ exports: { memory, _start: run } }), run]) {
           try { enter() } catch ({ code, exitCode }) { console.log(code, exitCode) }
         }
         process.exit = exit
       }`)
-    t.is(stdout, ((exit.startsWith('(') ? 'exit 5\n' : '') + 'ERR_WASI_EXIT 5\n').repeat(6))
+    t.is(stdout, `${exit.startsWith('(') ? 'exit 5\n' : ''}ERR_WASI_EXIT 5\n`.repeat(6))
   })
 }
 

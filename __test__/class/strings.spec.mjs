@@ -35,6 +35,7 @@ for (const [title, args, expected] of [
 }
 
 test('a hole in args is the string undefined', (t) => {
+  // biome-ignore lint/suspicious/noSparseArray: the hole is the subject
   t.deepEqual(rawGuest({ args: ['a', , 'b'] }).strings('args'), ['a', 'undefined', 'b'])
 })
 

@@ -58,11 +58,8 @@ test('text is refused with a hint at what makes a program of it', async (t) => {
 
 test('a component is told from a module', async (t) => {
   const path = file(t, Buffer.from('\0asm\r\0\x01\0', 'latin1'), 'component')
-  await refuses(
-    t,
-    [path],
-    `${path} is a component, for WASI preview2; this runs core modules. For components see jco: https://github.com/bytecodealliance/jco`,
-  )
+  const hint = 'For components see jco: https://github.com/bytecodealliance/jco'
+  await refuses(t, [path], `${path} is a component, for WASI preview2; this runs core modules. ${hint}`)
 })
 
 test('a module that is damaged is refused with what is wrong with it', async (t) => {
@@ -75,7 +72,8 @@ test('a module that is damaged is refused with what is wrong with it', async (t)
 const modules = {
   'imports that are not there are listed with their modules': [
     `(import "env" "log" (func)) (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32)))
-     (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32)) (import "constructor" "name" (func))`,
+     (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32))
+     (import "constructor" "name" (func))`,
     'needs what is not there: env.log, wasi_snapshot_preview1.fd_dup, env.base, constructor.name',
   ],
   'what a terminal would obey is told, not obeyed': [
@@ -83,7 +81,8 @@ const modules = {
     'needs what is not there: env.\\x1b[31mred\\x07',
   ],
   'only one version of WASI can be imported': [
-    '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
+    `(import "wasi_unstable" "sched_yield" (func (result i32)))
+     (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))`,
     'needs what is not there: wasi_snapshot_preview1.sock_accept',
   ],
   'threads are refused': [

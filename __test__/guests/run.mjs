@@ -9,7 +9,7 @@ import { PATIENCE } from '../support/host.mjs'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
-/** What runs it: this Node, or the command that the variable has as JSON: `["bun"]`, `["deno", "run", "--allow-all"]`. */
+/** The command that runs the guest: this Node, or CAPWASI_RUNTIME as JSON, such as `["deno", "run", "--allow-all"]`. */
 export const runtime = JSON.parse(process.env.CAPWASI_RUNTIME ?? JSON.stringify([process.execPath]))
 
 /** Put before the child: its stdin and stdout are pipes of the kernel's, where Node itself makes sockets. */

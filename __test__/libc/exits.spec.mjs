@@ -13,7 +13,7 @@ for (const code of [0, 3, 255, 256, -1]) {
 
   // Windows keeps all 32 bits.
   const status = process.platform === 'win32' ? code >>> 0 : code & 255
-  test(`without returnOnExit, exit ${code} ends the process with status ${status}, after its 'exit' event`, async (t) => {
+  test(`without returnOnExit, exit ${code} ends the process with status ${status}, after 'exit' listeners`, async (t) => {
     const ended = await run('exits', ['exit', String(code)], { options: { returnOnExit: false } })
     t.is(ended.code, status)
     t.is(ended.signal, null)

@@ -214,10 +214,11 @@ test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
     ['', ''],
     ['x'.repeat(10_000), ''],
   ]) {
+    const names = "'openFiles', 'output', 'writtenBytes'"
     t.throws(make({ openFiles: 5, [name]: 1 }), {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_VALUE',
-      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'${suggestion}`,
+      message: `The property 'options.limits['${name}']' is unknown, must be one of: ${names}${suggestion}`,
     })
   }
 })
@@ -297,7 +298,8 @@ function slow(options = {}) {
 }
 
 for (const objectMode of [false, true]) {
-  test(`a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
+  const writable = `a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes`
+  test(`${writable}: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
     const { stream, chunks, drain } = slow({ objectMode })
     const guest = rawGuest({ stdout: stream, stderr: 'pipe', limits: { output: 10, writtenBytes: 30 } })
     const write = (text) => errnoName(guest.call.fd_write(1, ...guest.iovs(text), guest.out))
@@ -387,7 +389,7 @@ test('a Writable that is full and destroyed is an error, and not full', (t) => {
 })
 
 test('a Writable that has failed gets one listener for its error, however often the guest writes', (t) => {
-  const stream = new Writable({ write: (chunk, encoding, done) => done(new Error('full')) })
+  const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('full')) })
   const guest = rawGuest({ stdout: stream })
   for (let count = 0; count < 100; count++) t.throws(() => guest.write(1, 'x'), { message: 'full' })
   t.true(stream.listenerCount('error') <= 1)

@@ -15,15 +15,19 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
 const realTree = (t, files) => realpathSync(tree(t, files))
 
 /**
- * Makes a sandbox in a process of its own: `made`, or the code, permission and resource of the error. `read` and `write`
- * are what the process may use beside the package.
+ * Makes a sandbox in its own process. Returns `made`, or the code, permission and resource of the error. The process
+ * may use the paths in `read` and `write` besides the package.
  */
 async function make(preopens, { read = [], write = [], flags = ['--allow-wasi'], before = '', after = '', cwd } = {}) {
   const script = `
     ${before}
     const { WASI } = require(${JSON.stringify(root)})
     ${after}
-    try { new WASI({ version: 'preview1', preopens: ${typeof preopens === 'string' ? preopens : JSON.stringify(preopens)} }); console.log('made') }
+    try {
+      const preopens = ${typeof preopens === 'string' ? preopens : JSON.stringify(preopens)}
+      new WASI({ version: 'preview1', preopens })
+      console.log('made')
+    }
     catch ({ code, permission, resource }) { console.log(JSON.stringify([code, permission, resource])) }`
   const granted = [
     ...[root, ...read].map((path) => `--allow-fs-read=${path}`),

@@ -330,7 +330,7 @@ for (const [what, preopen] of [
   })
 }
 
-test("a directory given as a descriptor is the guest's own: closing or using either leaves the other alone", async (t) => {
+test('a directory given as a descriptor is duplicated: closing or using either leaves the other alone', async (t) => {
   const directory = tree(t, { a: '', b: '', c: '' })
   const handle = await openHandle(directory)
   const guest = rawGuest({ preopens: { '/': handle } })
@@ -389,7 +389,7 @@ for (const [what, preopen, name, code, message] of [
     { path: 5 },
     'TypeError',
     'ERR_INVALID_ARG_TYPE',
-    'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received type number (5)',
+    `The "options.preopens['/'].path" property must be of type string or an instance of URL. Received type number (5)`,
   ],
   [
     'a path that is undefined',
@@ -424,7 +424,8 @@ for (const [what, preopen, name, code, message] of [
     { path: '.', readOnly: true },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. Did you mean 'readonly'?",
+    "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. " +
+      "Did you mean 'readonly'?",
   ],
   [
     'a descriptor and a property of another name',

@@ -269,6 +269,7 @@ test('what is no array of addresses and descriptors is ERR_INVALID_ARG_TYPE', (t
     [{}, 'The "options.sockets" property must be an instance of Array. Received an instance of Object'],
     [[8080], `The "options.sockets[0]" property ${either}. Received type number (8080)`],
     [['127.0.0.1:0', null], `The "options.sockets[1]" property ${either}. Received null`],
+    // biome-ignore lint/suspicious/noSparseArray: the hole is the subject
     [[,], `The "options.sockets[0]" property ${either}. Received undefined`],
     [[[]], `The "options.sockets[0]" property ${either}. Received an instance of Array`],
     [[{}], 'The "options.sockets[0].fd" property must be of type number. Received undefined'],
@@ -289,10 +290,11 @@ test('what is no IP address with a port is ERR_INVALID_ARG_VALUE', (t) => {
     ' 127.0.0.1:80',
     '127.1:80',
   ]) {
+    const rule = "The property 'options.sockets[0]' must be an IP address and a port, such as '127.0.0.1:8080'."
     t.throws(make([address]), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',
-      message: `The property 'options.sockets[0]' must be an IP address and a port, such as '127.0.0.1:8080'. Received '${address}'`,
+      message: `${rule} Received '${address}'`,
     })
   }
 })

@@ -31,6 +31,7 @@ function outcome(act) {
 }
 
 const tools = {
+  WASI,
   outcome,
   tree: (files) => tree(t, files),
   hostFile: (content) => hostFile(t, content),
@@ -51,7 +52,7 @@ const tools = {
 
 let result
 try {
-  result = await run(WASI, tools)
+  result = await run(tools)
 } finally {
   // node:wasi has closed descriptors of the host by now.
   for (const act of teardowns) outcome(act)

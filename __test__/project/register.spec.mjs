@@ -79,7 +79,8 @@ const family = `
   const bare = { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot }
   const inWorker = (name, options) => once(new Worker(__filename, { argv: [name], ...options }), 'exit')
   const inFork = (name, options) => once(fork(__filename, [name], options), 'exit')
-  const spawned = (name, options) => spawnSync(process.execPath, ['--no-warnings', __filename, name], { stdio: 'inherit', ...options })
+  const spawned = (name, options) =>
+    spawnSync(process.execPath, ['--no-warnings', __filename, name], { stdio: 'inherit', ...options })
 
   const start = async () => {
     await inWorker('worker', {})
@@ -151,7 +152,9 @@ test('a path with spaces, quotes and backslashes comes through NODE_OPTIONS', (t
   const files = readdirSync(root).filter((name) => /^(register|index|platform)\.js$|\.node$/.test(name))
   for (const name of files) copyFileSync(join(root, name), join(home, name))
   const child = `console.log(require('wasi').WASI === require(${JSON.stringify(join(home, 'index.js'))}).WASI)`
-  const program = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
+  const program = `
+    require('node:child_process')
+      .spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
   t.is(execFileSync(process.execPath, ['-r', join(home, 'register.js'), '-e', program], { encoding: 'utf8' }), 'true\n')
 })
 

@@ -55,5 +55,5 @@ WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
   construct: (target, [module, imports]) => Reflect.construct(target, [module, asking(imports)]),
 })
 WebAssembly.instantiate = new Proxy(WebAssembly.instantiate, {
-  apply: (target, self, [module, imports]) => target(module, asking(imports)),
+  apply: (target, _self, [module, imports]) => target(module, asking(imports)),
 })

@@ -20,7 +20,7 @@ try {
 }
 const go = skipped === undefined ? test : (title) => test.skip(`${title} (${skipped})`, () => {})
 
-/** Starts the server: `ask(path, { agent, body })` gives the response's text, `askFull` also its status and connection. */
+/** Starts the server. `fetchText(path, { agent, body })` returns the text of the response. */
 async function start(t) {
   t.timeout(PATIENCE)
   const {

@@ -16,7 +16,7 @@ const PROGRAMS = {
   oxc: { binding: ['@oxc-parser/binding-wasm32-wasi', '0.154.0'], prints: 'parsed\n' },
 }
 
-/** Runs a program, and gives what it prints and its threads: `{ 0: { asked: { fd_read: 2 }, served: …, made: … } }`. */
+/** Runs a program. Returns its output and, by thread, `{ called: { fd_read: 2 }, served: …, made: … }`. */
 function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] } = {}) {
   const log = join(tree(t, { log: '' }), 'log')
   const argv = [
@@ -42,7 +42,8 @@ function tally(log) {
   const threads = {}
   for (const line of log.split('\n').slice(0, -1)) {
     const [id, what, name] = line.split(' ')
-    const counts = (threads[id] ??= { made: {}, asked: {}, served: {} })[what]
+    threads[id] ??= { made: {}, asked: {}, served: {} }
+    const counts = threads[id][what]
     counts[name] = (counts[name] ?? 0) + 1
   }
   return threads

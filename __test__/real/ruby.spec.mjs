@@ -24,7 +24,7 @@ test('Ruby reads, writes, appends, renames and removes files', async (t) => {
   writeFileSync(join(box, 'in.txt'), 'one\ntwo\n')
   t.is(run('File.readlines("/box/in.txt", chomp: true).join(",")'), 'one,two')
   run('File.write("/box/new.txt", "a" * 100_000); File.open("/box/new.txt", "a") { _1 << "z" }')
-  t.is(readFileSync(join(box, 'new.txt'), 'utf8'), 'a'.repeat(100_000) + 'z')
+  t.is(readFileSync(join(box, 'new.txt'), 'utf8'), `${'a'.repeat(100_000)}z`)
   run('File.rename("/box/new.txt", "/box/newer.txt"); File.delete("/box/in.txt")')
   t.is(run('Dir.children("/box").sort.join(",")'), 'newer.txt')
 })
@@ -63,7 +63,8 @@ test('Ruby sleeps for as long as it was told to', async (t) => {
   const { eval: run } = await ruby(t)
   t.is(
     run(
-      't = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05',
+      `t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05
+      Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05`,
     ),
     'true',
   )
@@ -106,10 +107,18 @@ test('Ruby cannot change a read-only library, and goes on where nothing needs to
   const { stdout } = await program(
     t,
     `require 'fileutils'
-    { write: -> { File.write('/library/new', 'x') }, append: -> { File.open('/library/greet.rb', 'a') }, delete: -> { File.delete('/library/greet.rb') },
-      mkdir: -> { Dir.mkdir('/library/new') }, move: -> { File.rename('/library/greet.rb', '/work/greet.rb') }, link: -> { File.link('/library/greet.rb', '/work/link') },
-      symlink: -> { File.symlink('x', '/library/link') }, touch: -> { File.utime(0, 0, '/library/greet.rb') }, cut: -> { File.truncate('/library/greet.rb', 0) },
-      below: -> { File.write('/library/no/such', '') }, mkdir_p: -> { FileUtils.mkdir_p('/library') }, copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
+    { write: -> { File.write('/library/new', 'x') },
+      append: -> { File.open('/library/greet.rb', 'a') },
+      delete: -> { File.delete('/library/greet.rb') },
+      mkdir: -> { Dir.mkdir('/library/new') },
+      move: -> { File.rename('/library/greet.rb', '/work/greet.rb') },
+      link: -> { File.link('/library/greet.rb', '/work/link') },
+      symlink: -> { File.symlink('x', '/library/link') },
+      touch: -> { File.utime(0, 0, '/library/greet.rb') },
+      cut: -> { File.truncate('/library/greet.rb', 0) },
+      below: -> { File.write('/library/no/such', '') },
+      mkdir_p: -> { FileUtils.mkdir_p('/library') },
+      copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
     }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`,
   )
   t.deepEqual(stdout.trimEnd().split('\n'), [

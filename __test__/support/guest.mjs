@@ -131,7 +131,7 @@ export class Guest {
       typeof buffer === 'number' ? [this.alloc(buffer, 1), buffer] : this.put(buffer),
     )
     const at = this.alloc(parts.length * 8)
-    parts.flat().forEach((word, index) => this.view.setUint32(at + index * 4, word, true))
+    for (const [index, word] of parts.flat().entries()) this.view.setUint32(at + index * 4, word, true)
     return [at, parts.length]
   }
 
@@ -247,7 +247,8 @@ export class Guest {
     const subs = this.alloc(SUBSCRIPTION * subscriptions.length)
     const events = this.alloc(EVENT * subscriptions.length)
     const out = this.alloc(4)
-    subscriptions.forEach((values, index) => this.putRecord('SUBSCRIPTION', values, subs + SUBSCRIPTION * index))
+    for (const [index, values] of subscriptions.entries())
+      this.putRecord('SUBSCRIPTION', values, subs + SUBSCRIPTION * index)
     this.must('poll_oneoff', subs, events, subscriptions.length, out)
     return Array.from({ length: this.u32(out) }, (_, index) => this.record('EVENT', events + EVENT * index))
   }

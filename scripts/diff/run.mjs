@@ -103,7 +103,8 @@ function traits(root, path, follows) {
   // A directory that was opened may be somewhere else by now, and what is in its place says nothing of it.
   const isThere = real(root) === root
   for (const [index, part] of parts.entries()) {
-    if ((down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1) < 0) words.push('leaves')
+    down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1
+    if (down < 0) words.push('leaves')
     here = `${here}/${part}`
     const isLast = parts.slice(index + 1).every((rest) => rest === '')
     try {
@@ -231,7 +232,8 @@ function round(calls, base) {
       } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
       else if (arg?.polls) {
         const subscriptions = guest.alloc(48 * arg.polls.length)
-        arg.polls.forEach((values, index) => guest.putRecord('SUBSCRIPTION', values, subscriptions + 48 * index))
+        for (const [index, values] of arg.polls.entries())
+          guest.putRecord('SUBSCRIPTION', values, subscriptions + 48 * index)
         raw.push(subscriptions, 8192, arg.polls.length)
       } else raw.push(arg)
     }

@@ -30,7 +30,7 @@ const PATHS = [
 ]
 const kept = ({ filetype, nlink, size }) => (filetype === FILETYPE.DIRECTORY ? { filetype } : { filetype, nlink, size })
 
-export default function (WASI, { guest, tree, ask, hostFile }) {
+export default function ({ guest, tree, ask, hostFile }) {
   const rows = {}
   const one = guest({ preopens: { '/box': tree(FILES) }, stdin: hostFile('12345').fd })
   for (const lookup of [0, 1]) {

@@ -1,6 +1,6 @@
 // Pointers that are bad, good at the last byte, or beside a bad descriptor.
 
-export default function (WASI, { guest, tree, ask }) {
+export default function ({ guest, tree, ask }) {
   const rows = {}
   const one = guest({ args: ['a'], env: { A: 'b' }, preopens: { '/': tree({ 'in.txt': 'hello' }) } }, { memory: '1' })
   const fd = one.open('in.txt')

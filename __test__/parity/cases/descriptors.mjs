@@ -32,7 +32,7 @@ const WITH_DESCRIPTOR = {
   path_unlink_file: ['x'],
 }
 
-export default function (WASI, { guest, tree, ask, hostFile }) {
+export default function ({ guest, tree, ask, hostFile }) {
   const rows = {}
   const directory = tree({ a: 'a', b: 'b', c: 'c', 'sub/x': 'x' })
   const preopens = { '/one': directory, '.': directory, '': directory }

@@ -5,7 +5,7 @@ import { OFLAGS, RIGHTS } from '../../support/guest.mjs'
 // Not `ask`: the buffers must stay in memory.
 const call = (one, name, ...args) => one.call[name](...args)
 
-export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
+export default function ({ guest, tree, ask, hostFile, outcome }) {
   const rows = {}
   const fresh = () => {
     const one = guest(

@@ -14,7 +14,7 @@ const FILES = {
 }
 const LONG = 'n'.repeat(300)
 
-export default function (WASI, { guest, tree, ask }) {
+export default function ({ guest, tree, ask }) {
   const rows = {}
   const on = (name, ...args) => {
     const directory = tree(FILES)

@@ -42,7 +42,7 @@ const DIFFERENT = (path, flags) =>
   (flags & TRUNC && path !== 'in.txt' && path !== 'empty.txt' && path !== 'new.txt') ||
   (flags & CREAT && path.endsWith('/'))
 
-export default function (WASI, { guest, tree, ask }) {
+export default function ({ guest, tree, ask }) {
   const rows = {}
   for (const [flagNames, oflags] of Object.entries(FLAGS)) {
     const directory = tree(FILES)
