@@ -4,9 +4,8 @@ import { execFile, execFileSync } from 'node:child_process'
 import { lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PATIENCE, root, tree } from '../support/host.mjs'
-
-export const linux = process.platform === 'linux'
+import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
+import { linux } from '../support/platform.mjs'
 
 /** A directory `box` for the guest and `outside` beside it: `{ top, box, outside, seen, inside }`. */
 export function fixture(t, { files = {}, links = {} } = {}) {
@@ -52,7 +51,7 @@ export function run(command, args, options = {}) {
     const done = (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     }
-    execFile(command, args, { cwd: root, timeout: PATIENCE, maxBuffer: 1 << 26, ...options }, done)
+    execFile(command, args, { cwd: root, timeout: TIMEOUT_MS, maxBuffer: 1 << 26, ...options }, done)
   })
 }
 

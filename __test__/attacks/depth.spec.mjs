@@ -8,9 +8,9 @@ for (const resolver of Object.keys(RESOLVERS)) {
   const isWalked = RESOLVERS[resolver].length > 0
 
   attack(`a path through 24,000 levels, resolved ${resolver}, holds at most 200 descriptors`, async (t) => {
-    const { answers, held } = await plan(t, resolver, 'depth.plan.mjs')
+    const { errnos, held } = await plan(t, resolver, 'depth.plan.mjs')
     const deep = isWalked ? 'NAMETOOLONG' : 'SUCCESS'
-    t.deepEqual(answers, {
+    t.deepEqual(errnos, {
       'a file 100 levels down': ['SUCCESS', 'SUCCESS'],
       'a directory 800 levels down': deep,
       'a new directory 800 levels down': deep,

@@ -243,15 +243,15 @@ test('every function of a sandbox that was closed answers, in wasm and in JavaSc
 test('a sandbox that is closed in the middle of its start goes on answering', (t) => {
   const wasi = make({ preopens: { '/': '.' } })
   const memory = new WebAssembly.Memory({ initial: 1 })
-  const answers = []
+  const errnos = []
   const _start = () => {
-    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0))
+    errnos.push(wasi.wasiImport.fd_fdstat_get(3, 0))
     wasi.close()
-    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0), wasi.wasiImport.fd_write(1, 0, 0, 8))
+    errnos.push(wasi.wasiImport.fd_fdstat_get(3, 0), wasi.wasiImport.fd_write(1, 0, 0, 8))
     wasi.wasiImport.proc_exit(5)
   }
   t.is(wasi.start({ exports: { memory, _start } }), 5)
-  t.deepEqual(answers, [0, ERRNO.BADF, ERRNO.BADF])
+  t.deepEqual(errnos, [0, ERRNO.BADF, ERRNO.BADF])
 })
 
 test('functions that are called while and after their worker ends answer or are never reached', async (t) => {

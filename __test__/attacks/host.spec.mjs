@@ -4,14 +4,13 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
 import { node, tree } from '../support/guest.mjs'
-import { linux } from './box.mjs'
+import { onLinux, onPosix } from '../support/conditions.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
-const onLinux = linux ? test : test.skip
 const prologue = `
   import { closeSync, fstatSync, openSync, readFileSync, readdirSync } from 'node:fs'
   import { Worker } from 'node:worker_threads'
   import { WASI } from 'capwasi'
+  import { errnoOf } from './__test__/support/calls.mjs'
   import { errnoName, rawGuest } from './__test__/support/guest.mjs'
   const [directory] = process.argv.slice(1)
   const make = (options) => rawGuest({ preopens: { '/': directory }, ...options })
@@ -36,7 +35,7 @@ for (const [how, act] of Object.entries({
   'renumbers its preopen and stdio around':
     "guest.must('fd_renumber', 3, 0); guest.must('fd_renumber', 1, 2); guest.close(2); guest.close(0)",
 })) {
-  posix(`a guest that ${how} takes nothing from the host or its neighbour`, async (t) => {
+  onPosix(`a guest that ${how} takes nothing from the host or its neighbour`, async (t) => {
     const { said } = await attack(
       t,
       `
@@ -84,7 +83,7 @@ test('proc_raise with every number from 0 to 40 leaves the process as it is', as
     const guest = make()
     const numbers = Array.from({ length: 41 }, (_, index) => index)
     numbers.push(64, 127, 128, 255, 256 + 9, 2 ** 31 - 1, -9)
-    say([...new Set(numbers.map((number) => errnoName(guest.call.proc_raise(number))))])
+    say([...new Set(numbers.map((number) => errnoOf(guest, 'proc_raise', number)))])
     setTimeout(() => say('alive'), 50)`,
   )
   t.deepEqual([code, said], [0, [['NOTSUP'], 'alive']])
@@ -142,7 +141,7 @@ onLinux('100,000 sandboxes that nobody closes keep few descriptors open and litt
   t.true(grown < 200, `${grown} MiB more`)
 })
 
-posix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
+onPosix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
   const { said } = await attack(
     t,
     `

@@ -5,7 +5,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, read, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { errnoName, openDescriptors, rawGuest } from '../support/guest.mjs'
+import { openDescriptors, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 
 /** By nodeid: 1 is the root. */
 const NODES = {
@@ -97,7 +98,7 @@ if (directory === undefined) {
   const seen = guests.map((guest) =>
     ['in-a', 'in-b'].map((name) => {
       guest.reset()
-      const errno = errnoName(guest.call.path_open(3, 0, ...guest.put(name), 0, 2n, 0n, 0, 0))
+      const errno = errnoOf(guest, 'path_open', 3, 0, name, 0, 2n, 0n, 0, 0)
       return errno === 'SUCCESS' ? guest.read(guest.u32(0), 99) : errno
     }),
   )

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
-import { PATIENCE, assemble } from '../support/guest.mjs'
+import { TIMEOUT_MS, assemble } from '../support/guest.mjs'
 import { plan } from './box.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
@@ -151,7 +151,7 @@ for (const [what, script] of Object.entries(SCRIPTS)) {
   test.serial(`terminate() during ${what} ends the worker, and nothing runs on`, async (t) => {
     const { worker, shared } = start(t, watched(script))
     worker.on('error', (error) => t.fail(String(error)))
-    t.not(await Atomics.waitAsync(shared, 0, 0, PATIENCE).value, 'timed-out')
+    t.not(await Atomics.waitAsync(shared, 0, 0, TIMEOUT_MS).value, 'timed-out')
     t.is(await worker.terminate(), 1)
     t.is(shared[1], 0)
   })
@@ -194,7 +194,7 @@ async function timeOut(t, script) {
     const { worker, shared } = start(t, timed(script), timeout)
     const [code] = await once(worker, 'message')
     await worker.terminate()
-    if (shared[0] === 1 || timeout > PATIENCE) return { code, hung: shared[0], ran: shared[1] }
+    if (shared[0] === 1 || timeout > TIMEOUT_MS) return { code, hung: shared[0], ran: shared[1] }
   }
 }
 

@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { assemble, root, tree } from '../support/guest.mjs'
+import { windows } from '../support/platform.mjs'
 
-const posix = process.platform === 'win32' ? test.serial.skip : test.serial
+const posix = windows ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
 const SLOWEST = 2000
 const NOTHING = new Int32Array(new SharedArrayBuffer(4))

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import wabt from 'wabt'
-import { PATIENCE, root, tree } from '../support/guest.mjs'
+import { TIMEOUT_MS, root, tree } from '../support/guest.mjs'
 
 const cli = join(root, 'cli.mjs')
 const { parseWat } = await wabt()
@@ -30,7 +30,7 @@ export function file(t, content, name = 'guest.wasm') {
  */
 export function launch(args, { flags = [], through = [], stdin, ...options } = {}) {
   const [command, ...rest] = [...through, process.execPath, ...flags, cli, ...args]
-  const child = spawn(command, rest, { timeout: PATIENCE, cwd: root, ...options })
+  const child = spawn(command, rest, { timeout: TIMEOUT_MS, cwd: root, ...options })
   const gather = async (stream) => Buffer.concat(await stream.toArray()).toString()
   const closed = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })))
   child.finished = Promise.all([closed, gather(child.stdout), gather(child.stderr)]).then(

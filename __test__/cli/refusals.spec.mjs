@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { root, tree } from '../support/guest.mjs'
+import { onPosix } from '../support/conditions.mjs'
 import { file, guest, prints, run } from './cli.mjs'
 
 // These are started through a shell.
-const posix = process.platform === 'win32' ? test.skip : test
 
 async function refuses(t, args, message) {
   const { code, stdout, stderr } = await run(args)
@@ -106,7 +106,7 @@ for (const [title, [text, message]] of Object.entries(modules)) {
   })
 }
 
-posix('without an addon it says so', async (t) => {
+onPosix('without an addon it says so', async (t) => {
   const directory = tree(
     t,
     Object.fromEntries(

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
+import { onPosix } from '../support/conditions.mjs'
 import { file, guest, launch, run } from './cli.mjs'
 
 function hasScript() {
@@ -17,7 +18,6 @@ function hasScript() {
 /** Put before the command: all of its stdio is one terminal, and its status is ours. */
 const terminal = ['sh', '-c', 'exec script -qec "$(printf "\'%s\' " "$@")" /dev/null', 'sh']
 const atTerminal = hasScript() ? test : test.skip
-const signalled = process.platform === 'win32' ? test.skip : test
 
 /** Guests that say "now" and then wait for good. */
 const waits = {
@@ -51,7 +51,7 @@ for (const wait of Object.keys(waits)) {
     t.deepEqual({ code, signal }, { code: 130, signal: null })
   })
 
-  signalled(`SIGINT ends a program in ${wait}`, async (t) => {
+  onPosix(`SIGINT ends a program in ${wait}`, async (t) => {
     const child = launch([waiting(t, wait)])
     await once(child.stdout, 'readable')
     child.kill('SIGINT')

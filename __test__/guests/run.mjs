@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PATIENCE } from '../support/host.mjs'
+import { TIMEOUT_MS } from '../support/host.mjs'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
@@ -43,7 +43,7 @@ export function launch(guest, args = [], settings = {}) {
   }
   const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
-  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: PATIENCE })
+  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: TIMEOUT_MS })
   const gather = (stream) =>
     new Promise((resolve) => {
       if (!stream) return resolve(undefined)

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import test from 'ava'
 import { node, rawGuest } from '../support/guest.mjs'
+import { linux } from '../support/platform.mjs'
 
 const MIB = 1 << 20
 
@@ -134,7 +135,7 @@ for (const [title, finish] of [
 
 const limitsMemory = (() => {
   try {
-    return process.platform === 'linux' && execFileSync('prlimit', ['--version']).length > 0
+    return linux && execFileSync('prlimit', ['--version']).length > 0
   } catch {
     return false
   }

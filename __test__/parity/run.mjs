@@ -1,6 +1,6 @@
 // Runs one case on one implementation: `node run.mjs node:wasi cases/opening.mjs`. Prints its result as JSON.
 
-import { errnoName, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
+import { hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 
 const [specifier, path] = process.argv.slice(2)
 const { WASI } = await import(specifier)
@@ -37,11 +37,6 @@ const tools = {
   hostFile: (content) => hostFile(t, content),
   make: (options) => new WASI({ version: 'preview1', ...options }),
   guest: (options, more) => rawGuest(options, { WASI, ...more }),
-  /** Calls a function of a guest, each text put into memory as pointer and length: the name of the errno. */
-  ask(guest, name, ...args) {
-    guest.reset()
-    return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-  },
   /** Runs a script that has `WASI` in a process of its own: how it ended and what it printed. */
   async script(source) {
     const script = `const { WASI } = require('${specifier}');${source}`

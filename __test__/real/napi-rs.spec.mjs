@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import test from 'ava'
 import { cached } from '../../scripts/cache.mjs'
-import { PATIENCE, root, tree } from '../support/host.mjs'
+import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
 
 const here = (name) => join(root, '__test__/real', name)
 const PROGRAMS = {
@@ -30,7 +30,7 @@ function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] 
   ]
   // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
   const env = { ...process.env, CALLS_LOG: log, NAPI_RS_ASYNC_WORK_POOL_SIZE: '1' }
-  const options = { env, timeout: PATIENCE }
+  const options = { env, timeout: TIMEOUT_MS }
   return new Promise((resolve) => {
     execFile(process.execPath, argv, options, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })
@@ -42,7 +42,7 @@ function tally(log) {
   const threads = {}
   for (const line of log.split('\n').slice(0, -1)) {
     const [id, what, name] = line.split(' ')
-    threads[id] ??= { made: {}, asked: {}, served: {} }
+    threads[id] ??= { made: {}, called: {}, served: {} }
     const counts = threads[id][what]
     counts[name] = (counts[name] ?? 0) + 1
   }
@@ -62,12 +62,12 @@ function installed(program) {
 function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
   t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: PROGRAMS[name].prints, stderr: '' })
   t.true(Object.keys(threads).length >= 2, 'there are threads')
-  for (const { asked, served, made } of Object.values(threads)) {
-    t.deepEqual(served, asked)
+  for (const { called, served, made } of Object.values(threads)) {
+    t.deepEqual(served, called)
     t.deepEqual(made, { capwasi: 1 })
   }
   t.true(
-    Object.values(threads).some(({ asked }) => asked.random_get > 0),
+    Object.values(threads).some(({ called }) => called.random_get > 0),
     'calls are counted',
   )
 }

@@ -15,19 +15,20 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { posix } from './platform.mjs'
 
 /** The root of the package under test. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Milliseconds after which what another process or thread has not done is taken never to be: more on slow machines. */
-export const PATIENCE = Number(process.env.CAPWASI_PATIENCE ?? 110_000)
+/** How long specs wait for a child process or a worker. Emulators need more. */
+export const TIMEOUT_MS = Number(process.env.CAPWASI_TIMEOUT_MS ?? 110_000)
 
-/** Removes a directory. Windows keeps those that a sandbox nobody has closed still has open. */
+/** Removes a directory. On Windows a directory stays while a sandbox has it open. */
 function remove(directory) {
   try {
     rmSync(directory, { recursive: true, force: true })
   } catch (error) {
-    if (process.platform !== 'win32' || error.code !== 'EBUSY') throw error
+    if (posix || error.code !== 'EBUSY') throw error
   }
 }
 
@@ -55,16 +56,15 @@ export function hostFile(t, content = '', flags = 'r+') {
   return { fd, path, text: () => readFileSync(path, 'utf8') }
 }
 
-/** How many descriptors this process has open, where the host tells. */
+/** Returns how many descriptors this process has open. Linux only. */
 export const openDescriptors = () => readdirSync('/proc/self/fd').length
-export const tellsDescriptors = process.platform === 'linux'
 
 /** Runs a script in a Node process of its own, from the package's root: `{ code, signal, stdout, stderr }`. */
 export function node(script, { flags = [], args = [], module = false, ...options } = {}) {
   const type = module ? ['--input-type=module'] : []
   const argv = [...flags, ...type, '--eval', script, ...(args.length ? ['--', ...args] : [])]
   return new Promise((resolve) => {
-    execFile(process.execPath, argv, { cwd: root, timeout: PATIENCE, ...options }, (error, stdout, stderr) => {
+    execFile(process.execPath, argv, { cwd: root, timeout: TIMEOUT_MS, ...options }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })
