@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
+import { TOO_SLOW, onLinux, onPosix, skippedOn } from '../support/conditions.mjs'
 import { node, tree } from '../support/guest.mjs'
-import { onLinux, onPosix } from '../support/conditions.mjs'
 
 const prologue = `
   import { closeSync, fstatSync, openSync, readFileSync, readdirSync } from 'node:fs'
@@ -107,10 +107,12 @@ for (const returnOnExit of [true, false]) {
   })
 }
 
-onLinux('100,000 sandboxes that nobody closes keep few descriptors open and little memory', async (t) => {
-  const { said } = await attack(
-    t,
-    `
+skippedOn(TOO_SLOW, onLinux)(
+  '100,000 sandboxes that nobody closes keep few descriptors open and little memory',
+  async (t) => {
+    const { said } = await attack(
+      t,
+      `
     const count = () => readdirSync('/proc/self/fd').length
     const memory = new WebAssembly.Memory({ initial: 1 })
     new TextEncoder().encodeInto('file', new Uint8Array(memory.buffer))
@@ -133,13 +135,14 @@ onLinux('100,000 sandboxes that nobody closes keep few descriptors open and litt
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     say([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`,
-    { flags: ['--expose-gc'] },
-  )
-  const [[most, last, grown]] = said
-  t.true(most <= 200, `${most} open at a time`)
-  t.true(last <= 2, `${last} left`)
-  t.true(grown < 200, `${grown} MiB more`)
-})
+      { flags: ['--expose-gc'] },
+    )
+    const [[most, last, grown]] = said
+    t.true(most <= 200, `${most} open at a time`)
+    t.true(last <= 2, `${last} left`)
+    t.true(grown < 200, `${grown} MiB more`)
+  },
+)
 
 onPosix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
   const { said } = await attack(

@@ -10,7 +10,7 @@ import test from 'ava'
 import { WASI } from 'capwasi'
 import { ERRNO, OFLAGS, RIGHTS, errnoName, rawGuest, tree } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
-import { onPosix } from '../support/conditions.mjs'
+import { knownFailure, onPosix } from '../support/conditions.mjs'
 import { linux } from '../support/platform.mjs'
 import { plan } from './box.mjs'
 
@@ -19,17 +19,20 @@ const main = createRequire(import.meta.url).resolve('capwasi')
 const byKernel = 'by the kernel'
 
 for (const version of ['preview1', 'unstable']) {
-  test(`${version}: every call with hostile parameters returns, and writes nothing when it fails`, async (t) => {
-    const [attacked, idle] = [
-      await plan(t, byKernel, 'memory.plan.mjs', version),
-      await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
-    ]
-    t.deepEqual(attacked.breaches, [])
-    t.true(attacked.calls > 3000, `${attacked.calls} calls`)
-    t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
-    // No allocation follows a number that the guest made up.
-    if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
-  })
+  knownFailure({ qemu: 'qemu counts memory that a process has given back' })(
+    `${version}: every call with hostile parameters returns, and writes nothing when it fails`,
+    async (t) => {
+      const [attacked, idle] = [
+        await plan(t, byKernel, 'memory.plan.mjs', version),
+        await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
+      ]
+      t.deepEqual(attacked.breaches, [])
+      t.true(attacked.calls > 3000, `${attacked.calls} calls`)
+      t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
+      // No allocation follows a number that the guest made up.
+      if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
+    },
+  )
 }
 
 /** Iovecs as raw words. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { FILETYPE, RIGHTS, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
-import { onLinux, onPosix } from '../support/conditions.mjs'
+import { NO_SYMLINKS, knownFailure, onLinux, onPosix } from '../support/conditions.mjs'
 import { windows } from '../support/platform.mjs'
 
 // Windows lets nobody move or remove what is open.
@@ -19,28 +19,31 @@ const FILES = {
 const byName = (entries) => Object.fromEntries(entries.map((entry) => [entry.name, entry]))
 
 for (const version of VERSIONS) {
-  test(`${version}: . and .. come first, then every name once, with its kind and serial number`, (t) => {
-    const { guest, directory } = guestWithFiles(t, FILES, { version })
-    const entries = guest.readdir(3)
-    t.deepEqual(
-      entries.slice(0, 2).map(({ name, next }) => [name, next]),
-      [
-        ['.', 1n],
-        ['..', 2n],
-      ],
-    )
-    t.deepEqual(entries.map(({ name }) => name).sort(), ['.', '..', 'a.txt', 'dangling', 'link', 'sub'])
-    const { DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK } = FILETYPE
-    const listed = byName(entries)
-    t.deepEqual(
-      ['.', '..', 'a.txt', 'dangling', 'link', 'sub'].map((name) => listed[name].filetype),
-      [DIRECTORY, DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK, SYMBOLIC_LINK, DIRECTORY],
-    )
-    if (windows) return
-    for (const name of ['.', 'a.txt', 'sub'])
-      t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
-    t.is(new Set(entries.map(({ next }) => next)).size, entries.length)
-  })
+  knownFailure(NO_SYMLINKS)(
+    `${version}: . and .. come first, then every name once, with its kind and serial number`,
+    (t) => {
+      const { guest, directory } = guestWithFiles(t, FILES, { version })
+      const entries = guest.readdir(3)
+      t.deepEqual(
+        entries.slice(0, 2).map(({ name, next }) => [name, next]),
+        [
+          ['.', 1n],
+          ['..', 2n],
+        ],
+      )
+      t.deepEqual(entries.map(({ name }) => name).sort(), ['.', '..', 'a.txt', 'dangling', 'link', 'sub'])
+      const { DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK } = FILETYPE
+      const listed = byName(entries)
+      t.deepEqual(
+        ['.', '..', 'a.txt', 'dangling', 'link', 'sub'].map((name) => listed[name].filetype),
+        [DIRECTORY, DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK, SYMBOLIC_LINK, DIRECTORY],
+      )
+      if (windows) return
+      for (const name of ['.', 'a.txt', 'sub'])
+        t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
+      t.is(new Set(entries.map(({ next }) => next)).size, entries.length)
+    },
+  )
 }
 
 test('.. of a preopen is the preopen itself, and elsewhere the directory above', (t) => {
@@ -98,7 +101,7 @@ test('any cookie that was given out resumes behind its entry, in any order', (t)
   }
 })
 
-test('a cookie beyond the end is the end', (t) => {
+knownFailure(NO_SYMLINKS)('a cookie beyond the end is the end', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   for (const cookie of [6n, 7n, 1000n, 1n << 32n, (1n << 63n) - 1n, 1n << 63n, -1n]) {
     t.deepEqual(guest.readdirOnce(3, { cookie }), { used: 0, entries: [] }, String(cookie))
@@ -106,7 +109,7 @@ test('a cookie beyond the end is the end', (t) => {
   t.is(guest.readdir(3).length, 6)
 })
 
-test('from the start, what was made meanwhile is seen and what was removed is not', (t) => {
+knownFailure(NO_SYMLINKS)('from the start, what was made meanwhile is seen and what was removed is not', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   guest.readdir(3)
   writeFileSync(join(directory, 'new'), '')

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
-import { onPosix } from '../support/conditions.mjs'
+import { TOO_SLOW, onPosix, skippedOn } from '../support/conditions.mjs'
 import { file, guest, launch, run } from './cli.mjs'
 
 function hasScript() {
@@ -111,12 +111,12 @@ function large() {
   ])
 }
 
-atTerminal('a compilation that takes long is told at a terminal, and untold', async (t) => {
+skippedOn(TOO_SLOW, atTerminal)('a compilation that takes long is told at a terminal, and untold', async (t) => {
   const { stdout } = await launch([file(t, large())], { flags: slow, through: terminal }).finished
   t.regex(stdout, /^compiling 30 MB …\r {17}\rcapwasi: [^\n]* needs what is not there: host\.more\r?\n$/)
 })
 
-test('where there is no terminal, nothing is told', async (t) => {
+skippedOn(TOO_SLOW)('where there is no terminal, nothing is told', async (t) => {
   const { code, stdout, stderr } = await run([file(t, large())], { flags: slow })
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
   t.regex(stderr, /^capwasi: [^\n]* needs what is not there: host\.more\r?\n$/)

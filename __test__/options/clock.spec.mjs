@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { WASI } from 'capwasi'
+import { COARSE_TIMES, knownFailure } from '../support/conditions.mjs'
 import { CLOCK, EVENTTYPE, command, hostFile, instantiate, rawGuest, tree } from '../support/guest.mjs'
 
 const HOUR = 3_600_000_000_000n
@@ -92,20 +93,23 @@ test("a clock that is left out is the system's", (t) => {
   t.is(time(guest, CLOCK.REALTIME), 0n)
 })
 
-test('a file whose times are set to the present gets those of a fixed clock, as they are then', (t) => {
-  const directory = tree(t, { open: '', path: '' })
-  const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
-  const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
-  guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
-  guest.poll(timer(0, CLOCK.MONOTONIC, 500n))
-  guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 700n, 0n, 1 | MTIM_NOW)
-  const stat = (name) => {
-    const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
-    return [atimeNs, mtimeNs]
-  }
-  t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
-  t.deepEqual(stat('path'), [700n, 1_000_000_500n])
-})
+knownFailure(COARSE_TIMES)(
+  'a file whose times are set to the present gets those of a fixed clock, as they are then',
+  (t) => {
+    const directory = tree(t, { open: '', path: '' })
+    const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
+    const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
+    guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
+    guest.poll(timer(0, CLOCK.MONOTONIC, 500n))
+    guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 700n, 0n, 1 | MTIM_NOW)
+    const stat = (name) => {
+      const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
+      return [atimeNs, mtimeNs]
+    }
+    t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
+    t.deepEqual(stat('path'), [700n, 1_000_000_500n])
+  },
+)
 
 for (const version of ['preview1', 'unstable']) {
   test(`${version}: a function is called each time the guest asks, and not before`, (t) => {
