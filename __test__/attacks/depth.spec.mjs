@@ -1,10 +1,11 @@
 // Deep paths: a single call holds few descriptors under each resolver.
 
 import test from 'ava'
+import { slow } from '../support/conditions.mjs'
 import { RESOLVERS, missing, plan } from './box.mjs'
 
 for (const resolver of Object.keys(RESOLVERS)) {
-  const attack = missing(resolver) === null ? test : test.skip
+  const attack = slow(missing(resolver) === null ? test : test.skip)
   const isWalked = RESOLVERS[resolver].length > 0
 
   attack(`a path through 24,000 levels, resolved ${resolver}, holds at most 200 descriptors`, async (t) => {

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { TOO_SLOW, onLinux, onPosix, skippedOn } from '../support/conditions.mjs'
+import { TOO_SLOW, onLinux, onPosix, skippedOn, slow } from '../support/conditions.mjs'
 import { node, tree } from '../support/guest.mjs'
 
 const prologue = `
@@ -107,7 +107,7 @@ for (const returnOnExit of [true, false]) {
   })
 }
 
-skippedOn(TOO_SLOW, onLinux)(
+skippedOn(TOO_SLOW, slow(onLinux))(
   '100,000 sandboxes that nobody closes keep few descriptors open and little memory',
   async (t) => {
     const { said } = await attack(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
-import { onLinux, onPosix } from '../support/conditions.mjs'
+import { onLinux, onPosix, slow } from '../support/conditions.mjs'
 import { RESOLVERS, fixture, missing, plan } from './box.mjs'
 
 const MILLISECONDS = 2000
@@ -24,7 +24,7 @@ for (const [family, what] of Object.entries({
 })) {
   // Both ways to resolve a path at the same time, each in a process of its own.
   const possible = resolvers.filter((resolver) => missing(resolver) === null)
-  ;(possible.length ? test.serial : test.serial.skip)(
+  slow(possible.length ? test.serial : test.serial.skip)(
     `nothing outside is ${what} while names are turned around`,
     async (t) => {
       const run = (resolver) => plan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))

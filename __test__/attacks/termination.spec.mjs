@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
+import { slow } from '../support/conditions.mjs'
 import { TIMEOUT_MS, assemble } from '../support/guest.mjs'
 import { plan } from './box.mjs'
 
@@ -211,7 +212,7 @@ for (const [how, most, title] of [
   ['terminate', 60, 'terminate() at a random moment ends a worker'],
   ['exit', 10, 'process.exit() at a random moment ends a process that has a worker'],
 ]) {
-  test.serial(`${title}, and nothing runs on`, async (t) => {
+  slow(test.serial)(`${title}, and nothing runs on`, async (t) => {
     const { strikes, lost } = await plan(t, 'by the kernel', 'strikes.plan.mjs', how, String(most), '6')
     t.deepEqual(lost, [])
     t.true(strikes > 0)

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
-import { TOO_SLOW, onPosix, skippedOn } from '../support/conditions.mjs'
+import { TOO_SLOW, onPosix, skippedOn, slow } from '../support/conditions.mjs'
 import { file, guest, launch, run } from './cli.mjs'
 
 function hasScript() {
@@ -85,7 +85,7 @@ atTerminal('a program and a person talk line by line, until Ctrl-D', async (t) =
 
 // A module of 30 MB, which takes seconds to compile: these flags compile all of it at once with the optimising
 // compiler. It also imports a function that capwasi does not provide.
-const slow = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
+const slowCompilation = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
 const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)])
 const sized = (...parts) => {
   const bytes = Buffer.concat(parts.map((part) => Buffer.from(part)))
@@ -111,13 +111,13 @@ function large() {
   ])
 }
 
-skippedOn(TOO_SLOW, atTerminal)('a compilation that takes long is told at a terminal, and untold', async (t) => {
-  const { stdout } = await launch([file(t, large())], { flags: slow, through: terminal }).finished
+skippedOn(TOO_SLOW, slow(atTerminal))('a compilation that takes long is told at a terminal, and untold', async (t) => {
+  const { stdout } = await launch([file(t, large())], { flags: slowCompilation, through: terminal }).finished
   t.regex(stdout, /^compiling 30 MB …\r {17}\rcapwasi: [^\n]* needs what is not there: host\.more\r?\n$/)
 })
 
-skippedOn(TOO_SLOW)('where there is no terminal, nothing is told', async (t) => {
-  const { code, stdout, stderr } = await run([file(t, large())], { flags: slow })
+skippedOn(TOO_SLOW, slow())('where there is no terminal, nothing is told', async (t) => {
+  const { code, stdout, stderr } = await run([file(t, large())], { flags: slowCompilation })
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
   t.regex(stderr, /^capwasi: [^\n]* needs what is not there: host\.more\r?\n$/)
 })

@@ -8,6 +8,7 @@ import { WASI } from 'capwasi'
 import { run } from '../guests/run.mjs'
 import { ERRNO, FDFLAGS, OFLAGS, RIGHTS, hostFile, rawGuest, tree } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
+import { slow } from '../support/conditions.mjs'
 import { linux, posix } from '../support/platform.mjs'
 
 const make = (limits) => () => new WASI({ version: 'preview1', limits })
@@ -282,7 +283,7 @@ test('what goes to a pipe or a function counts as written', (t) => {
 })
 
 /** A Writable that writes nothing until `drain()` is called. `chunks` are what it has written. */
-function slow(options = {}) {
+function slowWritable(options = {}) {
   const [chunks, pending] = [[], []]
   const write = (chunk, _, done) => {
     chunks.push(chunk)
@@ -301,7 +302,7 @@ function slow(options = {}) {
 for (const objectMode of [false, true]) {
   const writable = `a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes`
   test(`${writable}: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
-    const { stream, chunks, drain } = slow({ objectMode })
+    const { stream, chunks, drain } = slowWritable({ objectMode })
     const guest = rawGuest({ stdout: stream, stderr: 'pipe', limits: { output: 10, writtenBytes: 30 } })
     const write = (text) => errnoOf(guest, 'fd_write', 1, ...guest.iovs(text), guest.out)
     t.is(guest.write(1, 'abcd'), 4)
@@ -323,7 +324,7 @@ for (const objectMode of [false, true]) {
 }
 
 test('a Writable may hold 256 MiB by default', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream }, { memory: '400' })
   const iovs = guest.iovs(15 << 20)
   for (let count = 0; count < 17; count++) guest.must('fd_write', 1, ...iovs, guest.out)
@@ -333,8 +334,8 @@ test('a Writable may hold 256 MiB by default', (t) => {
   t.is(stream.writableLength, 256 << 20)
 })
 
-test('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
-  const { stream, drain } = slow()
+slow()('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
+  const { stream, drain } = slowWritable()
   const guest = rawGuest({ stderr: stream })
   const iovs = guest.iovs('x')
   for (let count = 0; count < 1 << 20; count++) guest.must('fd_write', 2, ...iovs, guest.out)
@@ -345,7 +346,7 @@ test('a Writable holds at most 1,048,576 chunks, however short they are', (t) =>
 })
 
 test('a write that is cut keeps only its bytes in memory', (t) => {
-  const { stream, chunks } = slow()
+  const { stream, chunks } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 100_000 } }, { memory: '40' })
   t.is(guest.write(1, Buffer.alloc(1 << 20)), 100_000)
   t.deepEqual([chunks[0].length, chunks[0].buffer.byteLength], [100_000, 100_000])
@@ -366,7 +367,7 @@ test('a Writable that writes at once takes more than limits.output', (t) => {
 })
 
 test('what others have written to a Writable counts, too', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   stream.write('123')
   const guest = rawGuest({ stdout: stream, limits: { output: 5 } })
   t.is(guest.write(1, 'abc'), 2)
@@ -382,7 +383,7 @@ test('an object with a write, and no writableLength, takes what it gets', (t) =>
 })
 
 test('a Writable that is full and destroyed is an error, and not full', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 1 } })
   guest.write(1, 'x')
   stream.destroy()

@@ -10,7 +10,7 @@ const SCRIPT = /\.[cm]?[jt]s$/
 // Installed, built or written by tests.
 const IGNORED = new Set(['node_modules', 'target', '.cache', '.git', 'examples/out', '__test__/project/pasted.mjs'])
 // Temporary: these files are being rewritten.
-const PENDING = /^(index\.d\.ts|register\.js|src\/node\/.*|(scripts|bench)\/.*)$/
+const PENDING = /^(index\.d\.ts|register\.js|src\/node\/.*)$/
 
 function scripts(directory = '') {
   return readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {

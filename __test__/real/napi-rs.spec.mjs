@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import test from 'ava'
-import { cached } from '../../scripts/cache.mjs'
+import { cachedPackage } from '../../scripts/cache.mjs'
 import { UNEXPLAINED, knownFailure } from '../support/conditions.mjs'
 import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
 
@@ -53,7 +53,7 @@ function tally(log) {
 /** Installs a program. Returns `on`, or if that fails a function that declares skipped tests with the reason. */
 function installed(program, on = test.serial) {
   try {
-    program.home = cached(...program.binding)
+    program.home = cachedPackage(...program.binding)
     return on
   } catch ({ message }) {
     return (title) => test.skip(`${title} (${message})`, () => {})
