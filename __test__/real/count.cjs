@@ -1,8 +1,9 @@
 'use strict'
 
-// Preloaded after register.js, in each thread: writes to the file CALLS_LOG a line for each WASI object (`made`, and
-// whose its class is), and when a call returns, a line that a guest made it (`called`) and a line for each time that a
-// WASI object answered it (`served`). The lines of a call are one write: a thread that is ended leaves both or neither.
+// Preloaded after register.js, in each thread. Writes a line to the file CALLS_LOG for each WASI object (`made`, with
+// the implementation). When a call returns, writes a line for the guest's call (`called`) and one for each function of
+// a WASI object that ran (`served`). The lines of a call are one write, so that a terminated thread leaves both or
+// neither.
 
 const { openSync, writeSync } = require('node:fs')
 const { syncBuiltinESMExports } = require('node:module')

@@ -1,4 +1,4 @@
-// The host's side of a spec: directories of its own, descriptors, and child processes.
+// Helpers for the host's side of a spec: temporary directories, descriptors and child processes.
 
 import { execFile } from 'node:child_process'
 import {
@@ -33,8 +33,8 @@ function remove(directory) {
 }
 
 /**
- * A directory with the given files, removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
- * link: { symlink: 'a/b.txt' } })`. `t` is anything with a `teardown`.
+ * Makes a directory with these files, which is removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
+ * link: { symlink: 'a/b.txt' } })`. `t` is any object with a method `teardown`.
  */
 export function tree(t, files = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
@@ -48,7 +48,7 @@ export function tree(t, files = {}) {
   return directory
 }
 
-/** A host descriptor of a file of its own, to stand for stdout and the like: `{ fd, path, text() }`. */
+/** Opens a new temporary file, for example to pass as stdout. Returns `{ fd, path, text() }`. */
 export function hostFile(t, content = '', flags = 'r+') {
   const path = join(tree(t, { file: content }), 'file')
   const fd = openSync(path, flags)
@@ -59,7 +59,7 @@ export function hostFile(t, content = '', flags = 'r+') {
 /** Returns how many descriptors this process has open. Linux only. */
 export const openDescriptors = () => readdirSync('/proc/self/fd').length
 
-/** Runs a script in a Node process of its own, from the package's root: `{ code, signal, stdout, stderr }`. */
+/** Runs a script in a new Node process in the package's root. Returns `{ code, signal, stdout, stderr }`. */
 export function node(script, { flags = [], args = [], module = false, ...options } = {}) {
   const type = module ? ['--input-type=module'] : []
   const argv = [...flags, ...type, '--eval', script, ...(args.length ? ['--', ...args] : [])]
