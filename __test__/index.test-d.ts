@@ -2,7 +2,8 @@
 
 /// <reference lib="dom" />
 import type * as node from 'node:wasi'
-import capwasi, { WASI } from 'capwasi'
+import type capwasi from 'capwasi'
+import { WASI } from 'capwasi'
 import type { Data, FinalizeBindingsOptions, Limits, Preopen, Sink, WASIOptions } from 'capwasi'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -14,7 +15,7 @@ declare const instance: object
 declare const nodeOptions: node.WASIOptions
 const options: WASIOptions = nodeOptions
 const asNode: node.WASI = new WASI(nodeOptions)
-const constructor: typeof node.WASI = WASI
+const nodeClass: typeof node.WASI = WASI
 is<Equal<typeof capwasi.WASI, typeof WASI>>()
 
 // Every option, given, absent and undefined.
@@ -158,7 +159,7 @@ wasi.finalizeBindings(instance, {})
 wasi.finalizeBindings(instance, { memory: undefined })
 wasi.finalizeBindings(instance, { memory: instance } satisfies FinalizeBindingsOptions)
 wasi.wasiImport.proc_exit = (exitCode: number) => exitCode
-wasi.wasiImport['fd_write']?.(1, 0, 0, 0)
+wasi.wasiImport.fd_write?.(1, 0, 0, 0)
 wasi.close()
 wasi[Symbol.dispose]()
 is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | undefined>>()
@@ -195,4 +196,4 @@ class Sandbox extends WASI {
 }
 const sandbox: WASI = new Sandbox('name')
 
-export { asNode, code, constructor, disposable, imports, options, sandbox }
+export { asNode, code, disposable, imports, nodeClass, options, sandbox }

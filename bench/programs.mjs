@@ -1,5 +1,5 @@
-// Whole programs on capwasi and on node:wasi: the second part of the benchmark. Each run is a process of its own, as
-// node:wasi does not survive all of them, and tells how long the guest took, without compiling it.
+// The second part of the benchmark: whole programs on capwasi and on node:wasi. Each run has its own process, because
+// node:wasi crashes in some. The process prints how long the guest took, without its compilation.
 //
 //   node programs.mjs capwasi|node PROGRAM FOLDER
 
@@ -11,12 +11,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFiles } from './tree.mjs'
 
-/** Runs of each, by turns. */
+/** Runs of each program on each implementation. */
 const RUNS = 5
 
 const guests = (name) => readFileSync(new URL(`../__test__/guests/${name}.wasm`, import.meta.url))
 
-/** A command with arguments. */
+/** Returns an entry of PROGRAMS for a committed guest with arguments. */
 const command = (name, ...args) => ({
   compile: () => WebAssembly.compile(guests(name)),
   options: { args: [name, ...args] },
@@ -53,7 +53,10 @@ function makeFolder() {
   return folder
 }
 
-/** Milliseconds of each program, the best of its runs, which take turns to be first; undefined where node:wasi fails. */
+/**
+ * Returns the milliseconds of each program: the best of its runs, or undefined where node:wasi fails. The
+ * implementations alternate, also in which one is first.
+ */
 export function programs(node) {
   const folder = makeFolder()
   const once = (implementation, name) => {
@@ -63,7 +66,7 @@ export function programs(node) {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     if (status === 0) return Number(stdout)
-    if (implementation === 'capwasi') throw new Error(`capwasi fails, ${name}: ${signal ?? status}\n${stderr}`)
+    if (implementation === 'capwasi') throw new Error(`capwasi failed: ${name}: ${signal ?? status}\n${stderr}`)
     return undefined
   }
   return Object.keys(PROGRAMS).map((name) => {

@@ -1,9 +1,9 @@
-// Runs the rows on capwasi and on node:wasi by turns and prints nanoseconds, the best of all rounds, as JSON. A process
-// of its own, so that it can be another Node than that of run.mjs.
+// Runs the rows on capwasi and on node:wasi alternately. Prints the nanoseconds of the best rounds as JSON. run.mjs
+// starts this file as a process, because the Node to measure may be another one.
 //
 //   node rounds.mjs FOLDER GUEST ROWS
 //
-// GUEST is the file of the guest, ROWS what to call in it, as JSON.
+// GUEST is the guest's file. ROWS are the functions of the guest to call, as JSON.
 
 import { openSync, readFileSync } from 'node:fs'
 import { WASI as NodeWASI } from 'node:wasi'
@@ -13,9 +13,9 @@ const [folder, guest, rows] = process.argv.slice(2)
 const module = new WebAssembly.Module(readFileSync(guest))
 const stdio = { stdin: openSync('/dev/zero', 'r'), stderr: openSync('/dev/null', 'w') }
 
-/** Rounds of a row; after the first, only while they all take less than this: milliseconds. */
+/** The maximum number of rounds of a row, and the milliseconds after which no further round starts. */
 const ROUNDS = 15
-const BUDGET = 1_000
+const BUDGET_MS = 1_000
 
 const implementations = [
   ['capwasi', WASI],
@@ -28,11 +28,11 @@ const exports = implementations.map(([, Class]) => {
   return instance.exports
 })
 
-/** Nanoseconds that `run` says one round took, per unit: the best of some rounds of each, which take turns to be first. */
+/** Returns nanoseconds per unit by implementation, the best of several rounds. Who is first alternates. */
 function measure(runs, perRound) {
   const best = runs.map(() => Infinity)
   const began = performance.now()
-  for (let round = 0; round < ROUNDS && (round === 0 || performance.now() - began < BUDGET * runs.length); round++) {
+  for (let round = 0; round < ROUNDS && (round === 0 || performance.now() - began < BUDGET_MS * runs.length); round++) {
     const order = [...runs.keys()]
     for (const index of round % 2 ? order.reverse() : order)
       best[index] = Math.min(best[index], runs[index]() / perRound)

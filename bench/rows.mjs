@@ -1,12 +1,11 @@
-// The rows of the benchmark: what is called, how often in a round, and the guest that calls it, which has a function
-// for each row. A function is given how often, and returns nanoseconds by its own clock; an errno that is not the one
-// expected is a trap.
+// The rows of the benchmark, and the guest with a function for each row. The function takes the number of calls in a
+// round and returns nanoseconds by the guest's clock. It traps at an unexpected errno.
 
 import { createRequire } from 'node:module'
 
 const wabt = await createRequire(import.meta.url)('wabt')()
 
-// Where things are in the guest's memory.
+// Addresses in the guest's memory.
 const RESULT = 512
 const SUBSCRIPTION = 256
 const EVENT = 320
@@ -39,7 +38,7 @@ const SIGNATURES = {
   sched_yield: '',
 }
 
-/** A call with constant arguments; a bigint is an i64, a string an expression of its own. */
+/** Returns a call in WAT. Numbers are i32 constants, bigints i64 constants, and strings expressions. */
 function call(name, ...args) {
   const constant = (arg) =>
     typeof arg === 'bigint' ? `(i64.const ${arg})` : typeof arg === 'number' ? `(i32.const ${arg})` : arg
@@ -51,7 +50,7 @@ const succeed = (...args) => expect(0, call(...args))
 
 const paths = new Map()
 let end = PATHS
-/** Address and length of a path in the guest's memory. */
+/** Returns the address and the length of a path in the guest's memory. */
 function path(text) {
   if (!paths.has(text)) {
     paths.set(text, end)
@@ -60,11 +59,11 @@ function path(text) {
   return [paths.get(text), text.length]
 }
 
-/** Sizes of the one region in each list of regions, and where the list is. */
-const REGIONS = { 1: 0, 16: 8, 4096: 16, 1048576: 24 }
-const region = (size) => [REGIONS[size], 1]
+/** Addresses of iovec arrays with one buffer, by the buffer's size. */
+const IOVECS = { 1: 0, 16: 8, 4096: 16, 1048576: 24 }
+const iovec = (size) => [IOVECS[size], 1]
 
-// Rights: to read, or write, at any position, and to be told the attributes.
+// Rights to read or write at any position, and to get the attributes.
 const READ = 0x20_0026n
 const WRITE = 0x20_0064n
 const READDIR = 0x4000n
@@ -77,7 +76,7 @@ const openAndClose = (name) => open(name, READ) + succeed('fd_close', opened)
 const keepOpen = (name, rights) => `${open(name, rights)} (local.set $fd ${opened})`
 const fd = '(local.get $fd)'
 
-/** Reads a whole directory; the local $at is the cookie. */
+/** Reads a whole directory. The local $at is the cookie. */
 const readdir = (name) => `
   ${open(name, READDIR, DIRECTORY)} (local.set $fd ${opened}) (local.set $at (i64.const 0))
   (loop $more
@@ -104,15 +103,15 @@ export const rows = [
   row('fd_filestat_get', 100_000, succeed('fd_filestat_get', fd, RESULT), { before: keepOpen('file', READ) }),
   row('fd_seek', 200_000, succeed('fd_seek', fd, 5n, 0, RESULT), { before: keepOpen('file', READ) }),
   row('fd_tell', 200_000, succeed('fd_tell', fd, RESULT), { before: keepOpen('file', READ) }),
-  row('fd_write 1 B', 100_000, succeed('fd_write', 2, ...region(1), RESULT)),
-  row('fd_write 4 KiB', 100_000, succeed('fd_write', 2, ...region(4096), RESULT)),
-  row('fd_read 1 B', 100_000, succeed('fd_read', 0, ...region(1), RESULT)),
-  row('fd_read 4 KiB', 100_000, succeed('fd_read', 0, ...region(4096), RESULT)),
-  row('fd_pread 16 B', 100_000, succeed('fd_pread', fd, ...region(16), 0n, RESULT), { before: keepOpen('file', READ) }),
-  row('fd_pread 1 MiB', 500, succeed('fd_pread', fd, ...region(1048576), 0n, RESULT), {
+  row('fd_write 1 B', 100_000, succeed('fd_write', 2, ...iovec(1), RESULT)),
+  row('fd_write 4 KiB', 100_000, succeed('fd_write', 2, ...iovec(4096), RESULT)),
+  row('fd_read 1 B', 100_000, succeed('fd_read', 0, ...iovec(1), RESULT)),
+  row('fd_read 4 KiB', 100_000, succeed('fd_read', 0, ...iovec(4096), RESULT)),
+  row('fd_pread 16 B', 100_000, succeed('fd_pread', fd, ...iovec(16), 0n, RESULT), { before: keepOpen('file', READ) }),
+  row('fd_pread 1 MiB', 500, succeed('fd_pread', fd, ...iovec(1048576), 0n, RESULT), {
     before: keepOpen('large', READ),
   }),
-  row('fd_pwrite 4 KiB', 50_000, succeed('fd_pwrite', fd, ...region(4096), 0n, RESULT), {
+  row('fd_pwrite 4 KiB', 50_000, succeed('fd_pwrite', fd, ...iovec(4096), 0n, RESULT), {
     before: keepOpen('written', WRITE),
   }),
   row('path_open+fd_close', 20_000, openAndClose('file')),
@@ -136,7 +135,7 @@ export const rows = [
     'create+write+rename+unlink',
     1_000,
     open('new', WRITE, CREAT) +
-      succeed('fd_write', opened, ...region(16), RESULT + 4) +
+      succeed('fd_write', opened, ...iovec(16), RESULT + 4) +
       succeed('fd_close', opened) +
       succeed('path_rename', 3, ...path('new'), 3, ...path('old')) +
       succeed('path_unlink_file', 3, ...path('old')),
@@ -173,7 +172,7 @@ const text = `(module
   (memory (export "memory") 64)
   ${data(
     0,
-    Object.keys(REGIONS)
+    Object.keys(IOVECS)
       .map((size) => u32(BUFFER, Number(size)))
       .join(''),
   )}
@@ -186,13 +185,15 @@ const text = `(module
       (loop $next
         (br_if $done (i32.gt_u (i32.add (local.get $at) (i32.const 24)) (local.get $used)))
         (br_if $done (i32.gt_u
-          (i32.add (i32.add (local.get $at) (i32.const 24)) (i32.load offset=${BUFFER + 16} (local.get $at))) (local.get $used)))
+          (i32.add (i32.add (local.get $at) (i32.const 24)) (i32.load offset=${BUFFER + 16} (local.get $at)))
+          (local.get $used)))
         (local.set $cookie (i64.load offset=${BUFFER} (local.get $at)))
-        (local.set $at (i32.add (i32.add (local.get $at) (i32.const 24)) (i32.load offset=${BUFFER + 16} (local.get $at))))
+        (local.set $at
+          (i32.add (i32.add (local.get $at) (i32.const 24)) (i32.load offset=${BUFFER + 16} (local.get $at))))
         (br $next)))
     (local.get $cookie))
   ${functions.join('')}
   (func (export "_start")))`
 
-/** The guest. */
+/** The guest's binary. */
 export const guest = wabt.parseWat('guest.wat', text).toBinary({}).buffer

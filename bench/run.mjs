@@ -1,13 +1,14 @@
-// `npm run bench`: each call on capwasi, on node:wasi and in bare system calls, then whole programs on the first two.
+// `npm run bench`: times each call on capwasi, on node:wasi and as bare system calls, then whole programs on the first
+// two.
 //
 //   npm run bench -- [--node PATH] [--wasmtime PATH]
 //
-//   --node PATH       run on that Node, and compare with its node:wasi; default: the one that runs this
-//   --wasmtime PATH   also run the same guest in the command line of wasmtime
+//   --node PATH       the Node to measure, with its node:wasi (default: the Node that runs this script)
+//   --wasmtime PATH   also run the guest with wasmtime's command
 //
-// It prints tables, and writes all figures to bench/results.json. Times are nanoseconds but where it says otherwise, each
-// the best of some rounds. Those of capwasi and of node:wasi take turns; the bare system calls all run before them, and
-// wasmtime, three times for each row, after them.
+// Prints tables and writes all figures to bench/results.json. Unless stated otherwise, times are nanoseconds: the best
+// of several rounds. capwasi and node:wasi alternate. The bare system calls run before them, and wasmtime runs after
+// them, three times for each row.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
@@ -25,7 +26,7 @@ const { node = process.execPath, wasmtime } = parseArgs({
   options: { node: { type: 'string' }, wasmtime: { type: 'string' } },
 }).values
 
-// So that a wrong path is an error, not a column that is empty.
+// Otherwise a wrong path would only cause an empty column.
 if (wasmtime) execFileSync(wasmtime, ['--version'])
 ready()
 const folder = makeTree()
@@ -35,7 +36,7 @@ writeFileSync(wasm, guest)
 const output = (command, args, { stdio = ['ignore', 'pipe', 'inherit'], timeout } = {}) =>
   execFileSync(command, args, { cwd: here('..'), encoding: 'utf8', stdio, timeout, maxBuffer: 1 << 24 })
 
-/** What each row costs in wasmtime: the best of three runs, as its guest times them. */
+/** Returns a row's nanoseconds in wasmtime by the guest's clock, the best of three runs. */
 function inWasmtime({ name, times, units }) {
   const [zero, null_] = [openSync('/dev/zero', 'r'), openSync('/dev/null', 'w')]
   const run = () =>
@@ -46,7 +47,7 @@ function inWasmtime({ name, times, units }) {
   try {
     return Math.min(...[run(), run(), run()].map(Number)) / (times * units)
   } catch {
-    return undefined // It cannot run this row, or not within a minute.
+    return undefined // wasmtime fails in this row, or takes more than a minute.
   } finally {
     closeSync(zero)
     closeSync(null_)
@@ -66,7 +67,7 @@ for (const row of measured) {
 
 const geometric = (numbers) => Math.exp(numbers.reduce((sum, number) => sum + Math.log(number), 0) / numbers.length)
 const meanOf = (lines) => geometric(lines.map(({ capwasi, node }) => capwasi / node))
-// node:wasi reads a directory in a time that grows with the square of its size: those of 30,000 and 200,000 say little else.
+// node:wasi reads a directory in quadratic time, which dominates the rows of 30,000 and 200,000 entries.
 const quadratic = rows.filter(({ units }) => units > 1_000).map(({ name }) => name)
 const [mean, meanWithoutQuadratic] = [measured, measured.filter(({ name }) => !quadratic.includes(name))].map(meanOf)
 
@@ -74,13 +75,13 @@ const figure = (number) =>
   number === undefined ? '' : number.toLocaleString('en', { maximumFractionDigits: number < 10 ? 1 : 0 })
 const ratio = (over, under) => (over === undefined || under === undefined ? '' : (over / under).toFixed(2))
 
-/** Prints a table as Markdown has it. */
+/** Prints a table in Markdown. */
 function print(headings, lines) {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...lines.map((line) => line[column].length)),
   )
-  const text = (line) =>
-    `| ${line.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`
+  const padded = (cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))
+  const text = (line) => `| ${line.map(padded).join(' | ')} |`
   console.log(
     [
       text(headings),
@@ -94,7 +95,7 @@ const version = output(node, ['--version']).trim()
 const machine = `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${process.platform} ${release()}`
 const date = new Date().toISOString().slice(0, 10)
 console.log(`Node ${version} on ${machine}, ${date}\n`)
-const headings = ['call (ns)', 'capwasi', 'node:wasi', 'ratio', 'limit', 'ratio']
+const headings = ['call (ns)', 'capwasi', 'node:wasi', 'ratio', 'raw syscall', 'ratio']
 print(
   wasmtime ? [...headings, 'wasmtime'] : headings,
   measured.map((row) => {
@@ -109,9 +110,10 @@ print(
     return wasmtime ? [...cells, figure(row.wasmtime)] : cells
   }),
 )
-console.log(
-  `\nGeometric mean of the ratios to node:wasi: ${mean.toFixed(2)}; without ${quadratic.join(' and ')}, where it is quadratic: ${meanWithoutQuadratic.toFixed(2)}\n`,
-)
+console.log(`
+Geometric mean of the ratios to node:wasi: ${mean.toFixed(2)}
+Without ${quadratic.join(' and ')}, where node:wasi is quadratic: ${meanWithoutQuadratic.toFixed(2)}
+`)
 
 const whole = programs(node)
 print(

@@ -1,11 +1,11 @@
-// The files that the benchmark works on.
+// The files for the benchmark.
 
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DEEP, DIRECTORIES } from './rows.mjs'
 
-/** A folder with the files of the rows in it. */
+/** Makes a folder with the files for the rows. */
 export function makeTree() {
   const root = mkdtempSync(join(tmpdir(), 'capwasi-bench-'))
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
@@ -17,7 +17,7 @@ export function makeTree() {
   return root
 }
 
-/** A folder of so many files. */
+/** Makes a folder with `count` files. */
 export function makeFiles(folder, count, content = '') {
   mkdirSync(folder)
   for (let index = 0; index < count; index++) writeFileSync(join(folder, `entry-${index}`), content)

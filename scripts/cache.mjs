@@ -1,5 +1,5 @@
-// What the tests need and the project does not contain: each in a folder of its own in .cache, which git ignores.
-// Packages of npm are there that npm installs on no machine of ours (`cpu: wasm32`) or on one kind only (runtimes).
+// Downloads that tests need, each in its own folder below .cache, which git ignores. npm packages are here if npm would
+// not install them on this platform (`cpu: wasm32`), or if only some runs need them (runtimes).
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,13 +7,19 @@ import { join } from 'node:path'
 import { root } from './ready.mjs'
 
 const cache = join(root, '.cache')
-const options =
-  '--force --ignore-scripts --no-audit --no-fund --no-package-lock --fetch-retries=1 --fetch-retry-mintimeout=1000'.split(
-    ' ',
-  )
+const INSTALL = [
+  'install',
+  '--force',
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--no-package-lock',
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=1000',
+]
 
-/** Returns the folder of this name. Unless it exists, `fill` makes its content first; throws what `fill` throws. */
-export function folder(name, fill) {
+/** Returns the folder with this name. If it is missing, calls `fill` to make its content; throws what `fill` throws. */
+export function cachedFolder(name, fill) {
   const home = join(cache, name)
   if (existsSync(home)) return home
   mkdirSync(cache, { recursive: true })
@@ -27,17 +33,15 @@ export function folder(name, fill) {
   return home
 }
 
-/** Returns the folder of a package of npm, installed if needed; throws what npm says if that fails. */
-export function cached(name, version) {
+/** Returns the folder of an npm package, and installs the package if needed. Throws npm's error if that fails. */
+export function cachedPackage(name, version) {
   const specifier = `${name}@${version}`
-  const home = folder(specifier.replace('/', '+'), (unfinished) => {
+  const home = cachedFolder(specifier.replace('/', '+'), (unfinished) => {
     writeFileSync(join(unfinished, 'package.json'), '{}')
-    const npm = { cwd: unfinished, encoding: 'utf8', shell: process.platform === 'win32' }
-    const { status, stderr, error } = spawnSync('npm', ['install', ...options, specifier], npm)
-    if (status !== 0)
-      throw (
-        error ?? new Error(`npm cannot install ${specifier}: ${/^npm error code (.*)$/m.exec(stderr)?.[1] ?? stderr}`)
-      )
+    const options = { cwd: unfinished, encoding: 'utf8', shell: process.platform === 'win32' }
+    const { status, stderr, error } = spawnSync('npm', [...INSTALL, specifier], options)
+    const reason = () => /^npm error code (.*)$/m.exec(stderr)?.[1] ?? stderr
+    if (status !== 0) throw error ?? new Error(`npm cannot install ${specifier}: ${reason()}`)
   })
   return join(home, 'node_modules', name)
 }

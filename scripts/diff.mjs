@@ -1,6 +1,6 @@
-// `npm run diff -- --seed N --calls N`: a random plan of calls on node:wasi and on capwasi, each in a process of its
-// own over a copy of the same tree. Prints where they differ; fails where that is not explained (diff/expected.mjs).
-// `--show TEXT` also prints explained differences whose title has TEXT in it, with an example.
+// `npm run diff -- --seed N --calls N`: makes the same random calls on node:wasi and on capwasi, each in its own
+// process on its own copy of a directory tree. Prints the differences. Exits with 1 if diff/expected.mjs does not
+// expect one. `--show TEXT` also prints an example of each expected difference with TEXT in its title.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,16 +21,16 @@ const { values } = parseArgs({
   },
 })
 const seed = Number(values.seed)
-const CALLS = 24
-// Milliseconds for a round, after which its last call hangs: enough for fd_sync on a busy disk.
-const PATIENCE = 60_000
-// node:wasi never closes what its guests had open.
+const CALLS_PER_ROUND = 24
+// A round that takes longer counts as a hang in its last call. fd_sync on a busy disk can take seconds.
+const ROUND_TIMEOUT_MS = 60_000
+// node:wasi never closes its guests' descriptors.
 const ROUNDS_PER_PROCESS = 50
 
 const work = mkdtempSync(join(tmpdir(), 'capwasi-diff-'))
 
-/** One implementation, in a process that is replaced when it dies, hangs or has leaked enough. */
-class Side {
+/** One implementation in a process, which is replaced when it dies, hangs, or has run ROUNDS_PER_PROCESS rounds. */
+class Implementation {
   constructor(specifier) {
     this.specifier = specifier
     this.work = join(work, specifier.replace('node:wasi', 'nodwasi'))
@@ -51,7 +51,7 @@ class Side {
     await new Promise((resolve) => process.once('exit', resolve).kill('SIGKILL'))
   }
 
-  /** Runs a round: `{ outcomes, tree }`. Of a process that died or hung, that is the outcome of its last call. */
+  /** Runs a round. Returns `{ outcomes, tree }`; if the process died or hung, only the outcome of its last call. */
   async run(calls) {
     if (!this.process || this.rounds++ === ROUNDS_PER_PROCESS) {
       await this.stop()
@@ -60,27 +60,27 @@ class Side {
     const { process } = this
     let timer
     process.send(calls)
-    const answer = await new Promise((resolve) => {
+    const reply = await new Promise((resolve) => {
       process.once('message', resolve).once('exit', (code, signal) => resolve(`dies of ${signal ?? code}`))
-      timer = setTimeout(() => resolve('hangs'), PATIENCE)
+      timer = setTimeout(() => resolve('hangs'), ROUND_TIMEOUT_MS)
     })
     clearTimeout(timer)
     process.removeAllListeners()
-    if (typeof answer !== 'string') return answer
+    if (typeof reply !== 'string') return reply
     await this.stop()
     const last = Number(readFileSync(join(this.work, 'progress'), 'utf8'))
-    const outcomes = calls.map(({ id }) => (id === last ? { errno: answer, words: [] } : undefined))
+    const outcomes = calls.map(({ id }) => (id === last ? { errno: reply, words: [] } : undefined))
     return { outcomes, tree: [] }
   }
 }
 
-const sides = [new Side('node:wasi'), new Side('capwasi')]
+const implementations = [new Implementation('node:wasi'), new Implementation('capwasi')]
 const DEATH = /^(hangs|dies)/
 const READS = /_get$|_tell$|readlink|readdir|prestat|poll|sock|random|advise|sync/
 
-/** Where two runs of a round differ: up to the first difference that leaves the two in different states. */
+/** Runs a round on both. Returns the differences up to the first one that leaves the two in different states. */
 async function differences(calls) {
-  const [node, capwasi] = await Promise.all(sides.map((side) => side.run(calls)))
+  const [node, capwasi] = await Promise.all(implementations.map((each) => each.run(calls)))
   const found = []
   const ended = Math.max(
     ...[node, capwasi].map(({ outcomes }) => outcomes.findIndex((each) => DEATH.test(each?.errno))),
@@ -88,12 +88,12 @@ async function differences(calls) {
   for (const [index, call] of calls.entries()) {
     const [one, other] = [node.outcomes[index], capwasi.outcomes[index]]
     if (ended !== -1) {
-      // Of the side that did not come back, only the last outcome is known.
+      // Only the last outcome of the process that died or hung is known.
       if (index !== ended || one?.errno === other?.errno) continue
       const none = { errno: 'nothing', words: [] }
       return [{ call, node: one ?? none, capwasi: other ?? none, before: calls.slice(0, index) }]
     }
-    // What lets a guest out counts as different, as node:wasi may do the same.
+    // An escape always counts as a difference, because node:wasi may allow it too.
     if (one.errno === other.errno && isDeepStrictEqual(one.result, other.result) && !escapes(other)) continue
     found.push({ call, node: one, capwasi: other, before: calls.slice(0, index) })
     const bothFailed = one.errno !== 0 && other.errno !== 0
@@ -102,7 +102,7 @@ async function differences(calls) {
   if (ended === -1 && !isDeepStrictEqual(node.tree, capwasi.tree)) {
     const only = (lines, others) => lines.filter((line) => !others.includes(line))
     found.push({
-      call: { name: 'the tree left', args: [] },
+      call: { name: 'final tree', args: [] },
       before: calls,
       node: { errno: 0, result: only(node.tree, capwasi.tree), words: [] },
       capwasi: { errno: 0, result: only(capwasi.tree, node.tree), words: [] },
@@ -122,10 +122,10 @@ const operand = (arg) => {
   if (arg?.fd !== undefined) return `#${arg.fd}`
   return typeof arg === 'bigint' ? `0x${BigInt.asUintN(64, arg).toString(16)}n` : text(arg?.text ?? arg)
 }
-/** A call as it reads: `#1` is its number, and the descriptor that it opened. */
+/** Formats a call. `#1` stands for the number of a call and for the descriptor that it opened. */
 const line = ({ id, name, args }) => `${id === undefined ? '' : `#${id} `}${name}(${args.map(operand).join(', ')})`
 
-/** The fewest calls that still make the difference. */
+/** Removes all calls that a difference does not need. */
 async function shrink(difference) {
   const wanted = [title(difference), explain(difference)]
   const last = difference.call.id === undefined ? [] : [difference.call]
@@ -143,23 +143,23 @@ async function shrink(difference) {
 const groups = new Map()
 let calls = 0
 for (let round = 0; calls < Number(values.calls); round++) {
-  const steps = plan(seed, round, CALLS)
+  const steps = plan(seed, round, CALLS_PER_ROUND)
   calls += steps.length
   for (const difference of await differences(steps)) {
     const why = explain(difference)
     const key = `${title(difference)}${why ? `  (${why})` : ''}`
     const group = groups.get(key) ?? groups.set(key, { why, count: 0, round, example: difference }).get(key)
     group.count++
-    // The shorter, the clearer.
+    // Prefer the shortest example.
     if (difference.before.length < group.example.before.length) Object.assign(group, { example: difference, round })
   }
 }
 
 const ordered = [...groups].sort(([one], [other]) => one.localeCompare(other))
-const [explained, unexplained] = [ordered.filter(([, { why }]) => why), ordered.filter(([, { why }]) => !why)]
-console.log(`${calls} calls, seed ${seed}, Node ${process.version}\n\nExplained:`)
-for (const [key, { count }] of explained) console.log(`${String(count).padStart(6)}  ${key}`)
-if (unexplained.length) console.log('\nNOT EXPLAINED:')
+const [expected, unexpected] = [ordered.filter(([, { why }]) => why), ordered.filter(([, { why }]) => !why)]
+console.log(`${calls} calls, seed ${seed}, Node ${process.version}\n\nExpected:`)
+for (const [key, { count }] of expected) console.log(`${String(count).padStart(6)}  ${key}`)
+if (unexpected.length) console.log('\nUNEXPECTED:')
 for (const [key, { why, count, example, round }] of ordered) {
   if (why && !(values.show && key.includes(values.show))) continue
   const small = await shrink(example)
@@ -169,6 +169,6 @@ for (const [key, { why, count, example, round }] of ordered) {
   if (small.node.result !== undefined) console.log(`        node:wasi  ${text(small.node.result)}`)
   if (small.capwasi.result !== undefined) console.log(`          capwasi  ${text(small.capwasi.result)}`)
 }
-await Promise.all(sides.map((side) => side.stop()))
+await Promise.all(implementations.map((each) => each.stop()))
 rmSync(work, { recursive: true, force: true })
-process.exitCode = unexplained.length ? 1 : 0
+process.exitCode = unexpected.length ? 1 : 0

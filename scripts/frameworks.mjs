@@ -1,6 +1,6 @@
-// `npm run test:frameworks`: capwasi as it is packed, installed in an empty project and used there from test frameworks,
-// TypeScript, a pool of workers and under Node's permission model. Needs the network. Prints a table; fails if
-// anything did.
+// `npm run test:frameworks`: installs the packed packages in an empty project. Uses capwasi there from test frameworks,
+// from TypeScript, on a pool of workers and under Node's permission model. Needs the network. Prints a table and exits
+// with 1 if a check failed.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -12,32 +12,33 @@ import { ready, root } from './ready.mjs'
 const work = mkdtempSync(join(tmpdir(), 'capwasi-'))
 const project = join(work, 'project')
 
-/** Runs a command: `{ status, output }`. */
+/** Runs a command. Returns its status and what it printed to both streams. */
 function run(cwd, command, ...args) {
   const shell = process.platform === 'win32' && command !== process.execPath
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8', shell })
   return { status: status ?? signal ?? error.code, output: `${stdout}${stderr}` }
 }
 
-function must(...command) {
+/** Runs a command. Throws if the command fails. */
+function runChecked(...command) {
   const { status, output } = run(...command)
   if (status !== 0) throw new Error(`${command.slice(1).join(' ')} failed with ${status}:\n${output}`)
 }
 
-/** Packs the package and that of this platform, and installs both in a project that has the frameworks. */
+/** Packs the main package and this platform's package, and installs both in a project with the frameworks. */
 function install() {
   const addon = `capwasi.${platform}.node`
   const binary = join(work, platform)
   cpSync(join(root, 'npm', platform), binary, { recursive: true })
   cpSync(join(root, addon), join(binary, addon))
-  for (const folder of [root, binary]) must(folder, 'npm', 'pack', '--silent', '--pack-destination', work)
+  for (const folder of [root, binary]) runChecked(folder, 'npm', 'pack', '--silent', '--pack-destination', work)
   cpSync(join(root, '__test__/frameworks'), project, { recursive: true })
   for (const guest of ['exits', 'files', 'poll'])
     cpSync(join(root, `__test__/guests/${guest}.wasm`), join(project, `${guest}.wasm`))
   const tarballs = readdirSync(work)
     .filter((name) => name.endsWith('.tgz'))
     .map((name) => join(work, name))
-  must(project, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs)
+  runChecked(project, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs)
 }
 
 const node = (...args) => [process.execPath, '--no-warnings', ...args]

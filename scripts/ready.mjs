@@ -1,4 +1,5 @@
-// Installs and builds what is missing or out of date, so that `npm start` and `npm test` work in a fresh clone.
+// Installs dependencies and builds the addon if they are missing or out of date. `npm start` and `npm test` run this
+// first, so that both work in a fresh clone.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
@@ -8,35 +9,37 @@ import { platform } from '../platform.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-// On Windows npm and npx are scripts, which only a shell runs.
+// On Windows npm and npx are scripts, which need a shell.
 const isScript = (command) => process.platform === 'win32' && ['npm', 'npx'].includes(command)
 
-/** Runs a command in the project's root with its output shown; ends this process if it fails. */
+/** Runs a command in the project's root and shows its output. Ends this process if the command fails. */
 export function run(command, ...args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: isScript(command) })
   if (error) console.error(error.message)
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** When a file, or any file in a folder, was last changed: milliseconds since 1970, 0 if there is none. */
-function changed(path) {
+/** Returns the newest mtime of a file, or of the files in a folder, in milliseconds; 0 if the path does not exist. */
+function newestMtime(path) {
   const stat = statSync(join(root, path), { throwIfNoEntry: false })
   if (!stat?.isDirectory()) return stat?.mtimeMs ?? 0
-  return Math.max(stat.mtimeMs, ...readdirSync(join(root, path)).map((name) => changed(join(path, name))))
+  return Math.max(stat.mtimeMs, ...readdirSync(join(root, path)).map((name) => newestMtime(join(path, name))))
 }
 
 export function ready() {
-  if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
+  if (newestMtime('node_modules/.package-lock.json') < newestMtime('package-lock.json')) {
     console.log('Installing dependencies …')
     run('npm', 'ci', '--no-audit', '--no-fund')
   }
   const sources = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
-  if (changed(`capwasi.${platform}.node`) < Math.max(...sources.map(changed))) {
+  if (newestMtime(`capwasi.${platform}.node`) < Math.max(...sources.map(newestMtime))) {
     if (spawnSync('cargo', ['--version']).status !== 0) {
-      console.error('capwasi is built with Rust, which is not installed: see https://rustup.rs')
+      console.error('Building capwasi needs Rust, which is not installed: see https://rustup.rs')
       process.exit(1)
     }
     console.log('Building the addon (about a minute the first time) …')
     run('npm', 'run', '--silent', 'build')
   }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) ready()

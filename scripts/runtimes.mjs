@@ -1,17 +1,17 @@
-// `npm run test:runtimes`: every spec on each Node there is a line of, and the specs of C guests with Bun and with Deno
-// running the guests. Needs the network the first time, for the runtimes. Prints a table; fails if anything did.
+// `npm run test:runtimes`: runs all specs on each supported Node version. Also runs the specs of C guests with Bun and
+// Deno as the guests' runtime. The first run needs the network. Prints a table and exits with 1 if a spec failed.
 //
-//   npm run test:runtimes -- 22 bun     only some of them
+//   npm run test:runtimes -- 22 bun     only these runtimes
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { cached } from './cache.mjs'
+import { cachedPackage } from './cache.mjs'
 import { ready, root } from './ready.mjs'
 
 const { platform, arch } = process
 
-/** The packages that hold each runtime's binary for this machine, and where in them it is. */
+// The npm package with each runtime's binary for this machine, and the path of the binary in the package.
 const node = (version) => {
   const system = { win32: 'win' }[platform] ?? platform
   const name = platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node'
@@ -37,10 +37,18 @@ const RUNTIMES = {
   deno: { title: 'Deno', binary: deno('2.9.6'), specs: guests, guest: ['run', '--allow-all'] },
 }
 
-/** Runs ava, of a Node or of this one with another runtime for the guests: its TAP, and how it ended. */
+/**
+ * Runs ava on a Node, or on this Node with another runtime for the guests. Returns the TAP output, the exit code and
+ * the signal.
+ */
 function ava({ specs = [], guest }, binary) {
   const PATH = guest ? process.env.PATH : `${dirname(binary)}${delimiter}${process.env.PATH}`
-  const env = { ...process.env, PATH, ...(guest && { CAPWASI_RUNTIME: JSON.stringify([binary, ...guest]) }) }
+  const env = {
+    ...process.env,
+    PATH,
+    CAPWASI_SLOW: '1',
+    ...(guest && { CAPWASI_RUNTIME: JSON.stringify([binary, ...guest]) }),
+  }
   const argv = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--tap', ...specs]
   const running = spawn(guest ? process.execPath : binary, argv, {
     cwd: root,
@@ -55,30 +63,30 @@ function ava({ specs = [], guest }, binary) {
   })
 }
 
-/** One row of the table: what passed, failed and was skipped, and why. */
+/** Returns a row of the table: counts, and the titles of failed and skipped specs. */
 function row({ tap, code, signal }) {
-  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0)
+  const count = (label) => Number(new RegExp(`^# ${label} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0)
   const titles = (pattern) => [...tap.matchAll(pattern)].map(([, title]) => title)
-  const reasons = [...titles(/^not ok \d+ - (.*)$/gm), ...titles(/^ok \d+ - (.*) # SKIP$/gm)]
-  if (code !== 0 && count('fail') === 0) reasons.push(`ended with ${signal ?? code}`)
+  const remarks = [...titles(/^not ok \d+ - (.*)$/gm), ...titles(/^ok \d+ - (.*) # SKIP$/gm)]
+  if (code !== 0 && count('fail') === 0) remarks.push(`ended with ${signal ?? code}`)
   return {
     passed: count('pass'),
     failed: count('fail') + (code !== 0 && count('fail') === 0),
     skipped: count('skip'),
-    reason: reasons.join('; '),
+    remarks: remarks.join('; '),
   }
 }
 
 async function test({ title, binary: { name, version, file }, ...options }) {
   try {
-    const home = cached(name, version)
+    const home = cachedPackage(name, version)
     const binary = join(home, file)
     if (!existsSync(binary)) throw new Error(`${name} has no ${file}`)
     const { version: exact } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     console.log(`${title} ${exact} …`)
     return { runtime: title, version: exact, ...row(await ava(options, binary)) }
   } catch ({ message }) {
-    return { runtime: title, version, passed: 0, failed: 0, skipped: 0, reason: `not run: ${message}` }
+    return { runtime: title, version, passed: 0, failed: 0, skipped: 0, remarks: `not run: ${message}` }
   }
 }
 

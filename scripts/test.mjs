@@ -1,4 +1,4 @@
-// `npm test`: every check there is, the quick ones first.
+// `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow.
 
 import { ready, run } from './ready.mjs'
 
@@ -6,4 +6,5 @@ ready()
 run('npm', 'run', '--silent', 'lint')
 run('npx', 'tsc', '--project', '.')
 run('cargo', 'test', '--quiet', '--no-default-features')
+process.env.CAPWASI_SLOW = '1'
 run('npx', 'ava')

@@ -6,6 +6,7 @@ pub(crate) mod numbered;
 pub mod buffers;
 pub mod dir;
 pub mod errno;
+mod io_error;
 pub mod types;
 
 #[cfg(unix)]

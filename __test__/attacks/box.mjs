@@ -1,14 +1,13 @@
-// What attacks start from: a box beside what must stay as it is, and processes that run without some system call.
+// Fixtures for attacks: a directory for the guest beside files that must not change, and processes without openat2.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PATIENCE, root, tree } from '../support/host.mjs'
+import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
+import { linux } from '../support/platform.mjs'
 
-export const linux = process.platform === 'linux'
-
-/** A directory `box` for the guest and `outside` beside it: `{ top, box, outside, seen, inside }`. */
+/** Makes a directory `box` for the guest and `outside` beside it. Returns `{ top, box, outside, seen, inside }`. */
 export function fixture(t, { files = {}, links = {} } = {}) {
   const top = tree(t, {
     'box/in/file': 'inside',
@@ -21,7 +20,7 @@ export function fixture(t, { files = {}, links = {} } = {}) {
   })
   const [box, outside] = ['box', 'outside'].map((name) => join(top, name))
   for (const [link, target] of Object.entries(links)) symlinkSync(target.replace('OUTSIDE', outside), join(box, link))
-  /** All there is outside: names, contents and change times, which also tell of links made to a file. */
+  /** Lists the files outside with contents and ctimes. A new hard link changes the ctime too. */
   const seen = () => {
     const names = readdirSync(outside, { recursive: true })
       .sort()
@@ -34,7 +33,7 @@ export function fixture(t, { files = {}, links = {} } = {}) {
       })
       .concat(readdirSync(top).sort())
   }
-  /** The serial numbers of all there is in the box. */
+  /** Returns the inode numbers of all files in the box. */
   const inside = (directory = Buffer.from(box), found = new Set([lstatSync(box, { bigint: true }).ino])) => {
     for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
       const path = Buffer.concat([directory, Buffer.from('/'), entry.name])
@@ -46,17 +45,17 @@ export function fixture(t, { files = {}, links = {} } = {}) {
   return { top, box, outside, seen, inside }
 }
 
-/** Runs a process: `{ code, signal, stdout, stderr }`. */
+/** Runs a process. Returns `{ code, signal, stdout, stderr }`. */
 export function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const done = (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     }
-    execFile(command, args, { cwd: root, timeout: PATIENCE, maxBuffer: 1 << 26, ...options }, done)
+    execFile(command, args, { cwd: root, timeout: TIMEOUT_MS, maxBuffer: 1 << 26, ...options }, done)
   })
 }
 
-/** Whether a command ends well. */
+/** Returns whether a command succeeds. */
 export const works = (command, ...args) => {
   try {
     execFileSync(command, args, { stdio: 'ignore' })
@@ -66,7 +65,7 @@ export const works = (command, ...args) => {
   }
 }
 
-// A seccomp filter that answers openat2, 437 on every architecture, with an errno; then the command takes over.
+// Installs a seccomp filter that makes openat2 (437 on every architecture) fail with an errno, then runs a command.
 const FILTER = `
 import ctypes, os, struct, sys
 code = struct.pack('HBBI' * 4, 0x20, 0, 0, 0, 0x15, 0, 1, 437, 6, 0, 0, 0x50000 | int(sys.argv[1]), 6, 0, 0, 0x7fff0000)
@@ -81,25 +80,25 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 const filterWorks = linux && works('python3', '-c', FILTER, '1', 'true')
 
-/** How the system may resolve a path: by openat2, or with that refused, so that capwasi walks the path itself. */
+/** Ways to resolve a path: the kernel does (openat2), or capwasi walks the path because a filter refuses openat2. */
 export const RESOLVERS = {
   'by the kernel': [],
   'with openat2 refused by ENOSYS': ['python3', '-c', FILTER, '38'],
   'with openat2 refused by EPERM': ['python3', '-c', FILTER, '1'],
 }
 
-/** An openat2 that always fails with EAGAIN, as it does while something is renamed. */
+/** openat2 always fails with EAGAIN, as it does during renames. */
 export const DISTURBED = 'with openat2 failing with EAGAIN'
 
 const commands = { ...RESOLVERS, [DISTURBED]: ['python3', '-c', FILTER, '11'] }
 
-/** Why a resolver cannot be had here, or null. */
+/** Returns why a resolver is not available here, or null. */
 export const missing = (resolver) => {
   if (!linux) return 'there is no openat2 on this system'
   return commands[resolver].length && !filterWorks ? 'there is no python3 that can install a seccomp filter' : null
 }
 
-/** Runs a script of this directory under a resolver, with arguments: what it printed as JSON. */
+/** Runs a script of this directory under a resolver. Returns the JSON that it printed. */
 export async function plan(t, resolver, script, ...args) {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const [command, ...rest] = [...commands[resolver], process.execPath, path, ...args]

@@ -3,7 +3,8 @@
 import { mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { LOOKUP, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
+import { LOOKUP, RIGHTS, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 import { fixture } from './box.mjs'
 
 const teardowns = []
@@ -18,12 +19,8 @@ for (let number = 0; number < 30; number++) {
 symlinkSync(levels(800), join(box, 'link30'))
 
 const guest = rawGuest({ preopens: { '/': box } }, { memory: '4' })
-const ask = (name, ...args) => {
-  guest.reset()
-  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-}
-const stat = (path) => ask('path_filestat_get', 3, LOOKUP.SYMLINK_FOLLOW, path, 0)
-const open = (path) => ask('path_open', 3, LOOKUP.SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0)
+const stat = (path) => errnoOf(guest, 'path_filestat_get', 3, LOOKUP.SYMLINK_FOLLOW, path, 0)
+const open = (path) => errnoOf(guest, 'path_open', 3, LOOKUP.SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0)
 
 const counts = new SharedArrayBuffer(8)
 const most = new Int32Array(counts)
@@ -41,10 +38,10 @@ const sampler = new Worker(
 await new Promise((resolve) => sampler.once('message', resolve))
 
 const before = readdirSync('/proc/self/fd').length
-const answers = {
+const errnos = {
   'a file 100 levels down': [stat(`${levels(100)}file`), open(`${levels(100)}file`)],
   'a directory 800 levels down': stat(levels(800)),
-  'a new directory 800 levels down': ask('path_create_directory', 3, `${levels(800)}new`),
+  'a new directory 800 levels down': errnoOf(guest, 'path_create_directory', 3, `${levels(800)}new`),
   'links that lead up and down': stat('link0'),
 }
 for (let round = 0; round < 300; round++) stat('link0')
@@ -60,9 +57,9 @@ const links = Object.fromEntries(
     [
       stat(path),
       open(path),
-      ask('path_filestat_set_times', 3, LOOKUP.SYMLINK_FOLLOW, path, 1n, 1n, 5),
-      ask('path_link', 3, LOOKUP.SYMLINK_FOLLOW, path, 3, 'hard'),
-      ask('path_unlink_file', 3, 'hard'),
+      errnoOf(guest, 'path_filestat_set_times', 3, LOOKUP.SYMLINK_FOLLOW, path, 1n, 1n, 5),
+      errnoOf(guest, 'path_link', 3, LOOKUP.SYMLINK_FOLLOW, path, 3, 'hard'),
+      errnoOf(guest, 'path_unlink_file', 3, 'hard'),
     ],
   ]),
 )
@@ -74,5 +71,5 @@ const reader = rawGuest({ preopens: { '/': { path: box, readonly: true } } })
 reader.read(reader.open('file'))
 const accessed = statSync(join(box, 'file')).atimeMs
 
-console.log(JSON.stringify({ answers, links, accessed, held: most[0] - before }))
+console.log(JSON.stringify({ errnos, links, accessed, held: most[0] - before }))
 for (const teardown of teardowns) teardown()

@@ -1,34 +1,31 @@
-// Run as a process whose openat2 always fails with EAGAIN: what the calls of paths return, and whether a worker ends that
-// makes one again and again.
+// Runs as a process whose openat2 always fails with EAGAIN. Prints what the path calls return, and whether a worker
+// that repeats one of them can be terminated.
 
 import { Worker } from 'node:worker_threads'
 import { createRequire } from 'node:module'
-import { OFLAGS, RIGHTS, assemble, errnoName, rawGuest } from '../support/guest.mjs'
+import { OFLAGS, RIGHTS, assemble, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 import { fixture } from './box.mjs'
 
 const teardowns = []
 const { box } = fixture({ teardown: (action) => teardowns.push(action) })
 const guest = rawGuest({ preopens: { '/': box } })
-const ask = (name, ...args) => {
-  guest.reset()
-  return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-}
-const answers = {
-  path_open: ask('path_open', 3, 0, 'in/file', 0, RIGHTS.FD_READ, 0n, 0, 0),
-  'path_open to create': ask('path_open', 3, 0, 'in/new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0),
-  path_filestat_get: ask('path_filestat_get', 3, 0, 'in/file', 0),
-  path_filestat_set_times: ask('path_filestat_set_times', 3, 0, 'in/file', 0n, 0n, 5),
-  path_create_directory: ask('path_create_directory', 3, 'in/new'),
-  path_readlink: ask('path_readlink', 3, 'in/file', 512, 9, 0),
-  path_remove_directory: ask('path_remove_directory', 3, 'in/new'),
-  path_unlink_file: ask('path_unlink_file', 3, 'in/file'),
-  path_symlink: ask('path_symlink', 'file', 3, 'in/link'),
-  path_rename: ask('path_rename', 3, 'in/file', 3, 'in/moved'),
-  path_link: ask('path_link', 3, 0, 'in/file', 3, 'in/linked'),
+const errnos = {
+  path_open: errnoOf(guest, 'path_open', 3, 0, 'in/file', 0, RIGHTS.FD_READ, 0n, 0, 0),
+  'path_open to create': errnoOf(guest, 'path_open', 3, 0, 'in/new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0),
+  path_filestat_get: errnoOf(guest, 'path_filestat_get', 3, 0, 'in/file', 0),
+  path_filestat_set_times: errnoOf(guest, 'path_filestat_set_times', 3, 0, 'in/file', 0n, 0n, 5),
+  path_create_directory: errnoOf(guest, 'path_create_directory', 3, 'in/new'),
+  path_readlink: errnoOf(guest, 'path_readlink', 3, 'in/file', 512, 9, 0),
+  path_remove_directory: errnoOf(guest, 'path_remove_directory', 3, 'in/new'),
+  path_unlink_file: errnoOf(guest, 'path_unlink_file', 3, 'in/file'),
+  path_symlink: errnoOf(guest, 'path_symlink', 'file', 3, 'in/link'),
+  path_rename: errnoOf(guest, 'path_rename', 3, 'in/file', 3, 'in/moved'),
+  path_link: errnoOf(guest, 'path_link', 3, 0, 'in/file', 3, 'in/linked'),
   // A name in the directory itself needs no resolving.
-  'path_filestat_get of a single name': ask('path_filestat_get', 3, 0, 'file', 0),
+  'path_filestat_get of a single name': errnoOf(guest, 'path_filestat_get', 3, 0, 'file', 0),
 }
-const descriptors = ask('fd_fdstat_get', 4, 0)
+const descriptors = errnoOf(guest, 'fd_fdstat_get', 4, 0)
 
 const module = assemble(`(module
   (import "wasi_snapshot_preview1" "path_filestat_get" (func $stat (param i32 i32 i32 i32 i32) (result i32)))
@@ -49,5 +46,5 @@ const worker = new Worker(
 )
 await new Promise((resolve) => worker.once('message', resolve))
 const code = await worker.terminate()
-console.log(JSON.stringify({ answers, descriptors, code }))
+console.log(JSON.stringify({ errnos, descriptors, code }))
 for (const teardown of teardowns) teardown()

@@ -1,4 +1,4 @@
-// JavaScript that is careless: options that throw or change, functions used too late or by others, threads on one memory.
+// Careless embedders: options that throw or change, functions used too late or by others, threads on one memory.
 
 import { on } from 'node:events'
 import { createRequire } from 'node:module'
@@ -82,7 +82,8 @@ test('a sandbox that is not made since an option throws keeps nothing open', asy
     const { WASI } = require('capwasi')
     const count = () => process.platform === 'linux' ? require('node:fs').readdirSync('/proc/self/fd').length : 0
     const make = () => {
-      try { new WASI({ version: 'preview1', preopens: { '/': '.', '/src': 'src' }, get returnOnExit() { throw 1 } }) } catch {}
+      const preopens = { '/': '.', '/src': 'src' }
+      try { new WASI({ version: 'preview1', preopens, get returnOnExit() { throw 1 } }) } catch {}
       try { new WASI({ version: 'preview1', preopens: { '/': '.', get '/src'() { throw 1 } } }) } catch {}
       try { new WASI({ version: 'preview1', preopens: { '/': '.', '/no': '/no/such/directory' } }) } catch {}
     }
@@ -201,6 +202,7 @@ for (const [what, options] of Object.entries({
       {
         WASI: class {
           constructor() {
+            // biome-ignore lint/correctness/noConstructorReturn: `rawGuest` has to get this object from `new`
             return wasi
           }
         },
@@ -241,15 +243,15 @@ test('every function of a sandbox that was closed answers, in wasm and in JavaSc
 test('a sandbox that is closed in the middle of its start goes on answering', (t) => {
   const wasi = make({ preopens: { '/': '.' } })
   const memory = new WebAssembly.Memory({ initial: 1 })
-  const answers = []
+  const errnos = []
   const _start = () => {
-    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0))
+    errnos.push(wasi.wasiImport.fd_fdstat_get(3, 0))
     wasi.close()
-    answers.push(wasi.wasiImport.fd_fdstat_get(3, 0), wasi.wasiImport.fd_write(1, 0, 0, 8))
+    errnos.push(wasi.wasiImport.fd_fdstat_get(3, 0), wasi.wasiImport.fd_write(1, 0, 0, 8))
     wasi.wasiImport.proc_exit(5)
   }
   t.is(wasi.start({ exports: { memory, _start } }), 5)
-  t.deepEqual(answers, [0, ERRNO.BADF, ERRNO.BADF])
+  t.deepEqual(errnos, [0, ERRNO.BADF, ERRNO.BADF])
 })
 
 test('functions that are called while and after their worker ends answer or are never reached', async (t) => {
@@ -289,18 +291,23 @@ test('threads that use one shared memory for everything at once do each other no
   const script = `
     const { parentPort, workerData: { main, memory, directory, functions, seed } } = require('node:worker_threads')
     const { WASI } = require(main)
-    const wasi = new WASI({ version: 'preview1', args: ['a'.repeat(500)], env: { A: 'b' }, preopens: { '/': directory } })
+    const preopens = { '/': directory }
+    const wasi = new WASI({ version: 'preview1', args: ['a'.repeat(500)], env: { A: 'b' }, preopens })
     parentPort.postMessage('made')
     wasi.initialize({ exports: { memory } })
     let state = seed
-    const next = (bound) => { state = (state * 1103515245 + 12345) % 2147483648; return Math.floor(state / 65536) % bound }
+    const next = (bound) => {
+      state = (state * 1103515245 + 12345) % 2147483648
+      return Math.floor(state / 65536) % bound
+    }
     const words = new Uint32Array(memory.buffer)
     const errnos = new Set()
     const end = Date.now() + 1500
     while (Date.now() < end) {
       const [name, types] = functions[next(functions.length)]
       words[next(2048)] = next(70000)
-      const args = [...types].map((type, index) => (type === 'I' ? BigInt(next(64)) : index === 0 ? next(6) + 3 : next(16384)))
+      const number = (index) => (index === 0 ? next(6) + 3 : next(16384))
+      const args = [...types].map((type, index) => (type === 'I' ? BigInt(next(64)) : number(index)))
       errnos.add(wasi.wasiImport[name](...args))
       if (next(20000) === 0) try { memory.grow(1) } catch {}
     }
@@ -328,7 +335,7 @@ test('threads that use one shared memory for everything at once do each other no
   }
 })
 
-test('functions that are all that is left of their sandboxes go on to work on them and on their shared memories', async (t) => {
+test('functions that outlive all references to their sandboxes still work on shared memories', async (t) => {
   const { code, signal, stdout, stderr } = await node(
     `
     const { setTimeout } = require('node:timers/promises')
@@ -389,7 +396,7 @@ test('what a wasiImport shows as its class, or has in its prototypes, makes no f
   }
 })
 
-test('what is put in the place of built-ins after loading gets hold of no native function, nor of what they are called with', async (t) => {
+test('built-ins replaced after loading receive no native function and no arguments of one', async (t) => {
   const { stdout, stderr } = await node(`
     const { WASI } = require('capwasi')
     const { ArrayBuffer: Plain, Uint8Array: Bytes } = globalThis
@@ -408,7 +415,8 @@ test('what is put in the place of built-ins after loading gets hold of no native
       Object.defineProperty(Array.prototype, name, { set: see, get: () => undefined, configurable: true })
     }
     Object.is = spy(Object.is)
-    for (const name of ['Int32Array', 'BigInt64Array', 'Uint8Array', 'ArrayBuffer']) globalThis[name] = spy(globalThis[name])
+    for (const name of ['Int32Array', 'BigInt64Array', 'Uint8Array', 'ArrayBuffer'])
+      globalThis[name] = spy(globalThis[name])
     Array.prototype[Symbol.iterator] = spy(Array.prototype[Symbol.iterator])
     Reflect.apply = spy(Reflect.apply)
     for (const version of ['preview1', 'unstable']) {
@@ -425,7 +433,7 @@ test('what is put in the place of built-ins after loading gets hold of no native
   t.is(stdout, '', stderr)
 })
 
-test('the functions of a sandbox that was never made, since a setter of its class throws, reach no other', async (t) => {
+test('the functions of a sandbox whose construction failed in a setter reach no other sandbox', async (t) => {
   const { stdout, stderr } = await node(
     `
     const { setTimeout } = require('node:timers/promises')

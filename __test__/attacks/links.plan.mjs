@@ -1,8 +1,9 @@
-// Run as a process: every call that takes a path, through links that lead out. Prints what each answered, and breaches.
+// Runs as a process: makes every call that takes a path, through links that lead out. Prints errnos and breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
+import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 import { fixture } from './box.mjs'
 
 const { SYMLINK_FOLLOW } = LOOKUP
@@ -29,23 +30,16 @@ const { box, top, seen, inside } = fixture(t, {
   },
 })
 const guest = rawGuest({ preopens: { '/box': box, '/proc': '/proc' } })
-const ask = (name, ...args) => {
-  guest.reset()
-  return errnoName(
-    guest.call[name](
-      ...args.flatMap((arg) => (typeof arg === 'string' || Buffer.isBuffer(arg) ? guest.put(arg) : [arg])),
-    ),
-  )
-}
-const answers = {}
+const errnos = {}
 const REFUSALS = ['EXIST', 'INVAL', 'ISDIR', 'LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR']
 const breaches = []
 
-/** Asks, notes the answer, and checks that what was opened or looked at is in the box. */
+/** Makes a call, records the errno, and checks that the file it reached is in the box. */
 function attack(name, ...args) {
-  const errno = ask(name, ...args)
-  const title = `${name}(${args.map((arg) => (String(arg).length > 60 ? `${String(arg).length} bytes` : arg)).join(', ')})`
-  answers[title] = errno
+  const errno = errnoOf(guest, name, ...args)
+  const shown = args.map((arg) => (String(arg).length > 60 ? `${String(arg).length} bytes` : arg))
+  const title = `${name}(${shown.join(', ')})`
+  errnos[title] = errno
   if (errno !== 'SUCCESS') return errno
   if (name === 'path_open') {
     const fd = guest.u32(0)
@@ -158,7 +152,9 @@ for (const [name, end] of [
     for (const [call, ...args] of calls(`${name}/${length}`).filter(
       (call) => call[2] === SYMLINK_FOLLOW && following(call),
     )) {
-      ;(chains[`${name} ${length}`] ??= new Set()).add(attack(call, ...args))
+      const chain = `${name} ${length}`
+      chains[chain] ??= new Set()
+      chains[chain].add(attack(call, ...args))
     }
   }
 }
@@ -215,7 +211,7 @@ const sorted = Object.fromEntries(Object.entries(chains).map(([name, errnos]) =>
 console.log(
   JSON.stringify({
     breaches,
-    answers,
+    errnos,
     chains: sorted,
     names: Object.fromEntries(names),
     proc: [...new Set(proc)].sort(),

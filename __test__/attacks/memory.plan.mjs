@@ -3,6 +3,7 @@
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FUNCTIONS, RIGHTS, errnoName, rawGuest, tree } from '../support/guest.mjs'
+import { linux } from '../support/platform.mjs'
 
 const [version, mode] = process.argv.slice(2)
 const teardowns = []
@@ -171,6 +172,5 @@ for (const [name, good] of Object.entries(GOOD)) {
 }
 devices.forEach(closeSync)
 for (const teardown of teardowns) teardown()
-const peak =
-  process.platform === 'linux' ? Number(readFileSync('/proc/self/status', 'utf8').match(/VmHWM:\s+(\d+)/)[1]) / 1024 : 0
+const peak = linux ? Number(readFileSync('/proc/self/status', 'utf8').match(/VmHWM:\s+(\d+)/)[1]) / 1024 : 0
 console.log(JSON.stringify({ breaches, calls, count, peak }))

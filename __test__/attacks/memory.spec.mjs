@@ -9,29 +9,36 @@ import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { ERRNO, OFLAGS, RIGHTS, errnoName, rawGuest, tree } from '../support/guest.mjs'
-import { linux, plan } from './box.mjs'
+import { errnoOf } from '../support/calls.mjs'
+import { knownFailure, onPosix } from '../support/conditions.mjs'
+import { linux } from '../support/platform.mjs'
+import { plan } from './box.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
 const PAGE = 65_536
 const main = createRequire(import.meta.url).resolve('capwasi')
 const byKernel = 'by the kernel'
 
 for (const version of ['preview1', 'unstable']) {
-  test(`${version}: every parameter at every hostile value is answered, and a call that fails writes nothing`, async (t) => {
-    const [attacked, idle] = [
-      await plan(t, byKernel, 'memory.plan.mjs', version),
-      await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
-    ]
-    t.deepEqual(attacked.breaches, [])
-    t.true(attacked.calls > 3000, `${attacked.calls} calls`)
-    t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
-    // No allocation follows a number that the guest made up.
-    if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
-  })
+  knownFailure({ qemu: 'qemu counts memory that a process has given back' })(
+    `${version}: every call with hostile parameters returns, and writes nothing when it fails`,
+    async (t) => {
+      const [attacked, idle] = [
+        await plan(t, byKernel, 'memory.plan.mjs', version),
+        await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
+      ]
+      t.deepEqual(attacked.breaches, [])
+      t.true(attacked.calls > 3000, `${attacked.calls} calls`)
+      t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
+      // No allocation follows a number that the guest made up.
+      if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
+    },
+  )
 }
 
 /** Iovecs as raw words. */
-const lay = (guest, words) => words.forEach((word, index) => guest.view.setUint32(8 * 1024 + 4 * index, word, true))
+function lay(guest, words) {
+  for (const [index, word] of words.entries()) guest.view.setUint32(8 * 1024 + 4 * index, word, true)
+}
 
 for (const [what, words, expected] of [
   ['that lie in each other', [4096, 16, 4100, 4, 4090, 32], { errno: 'SUCCESS', most: 52 }],
@@ -55,7 +62,7 @@ for (const [what, words, expected] of [
       const fd = guest.open('file', { rights })
       lay(guest, words)
       const before = Buffer.from(guest.bytes)
-      t.is(errnoName(guest.call[name](fd, 8 * 1024, 3, ...extra, guest.out)), expected.errno, name)
+      t.is(errnoOf(guest, name, fd, 8 * 1024, 3, ...extra, guest.out), expected.errno, name)
       if (expected.errno === 'SUCCESS') t.true(guest.u32(guest.out) <= expected.most, name)
       else t.true(before.equals(guest.bytes), name)
     }
@@ -78,8 +85,8 @@ test('offsets at and past 2^63 are refused and leave the file and its position',
       ['fd_allocate', fd, 1n, offset],
       ['fd_seek', fd, offset, 0, 0],
     ])
-      t.true(['INVAL', 'FBIG'].includes(errnoName(guest.call[name](...args))), `${name} ${offset}`)
-    t.true(['SUCCESS', 'INVAL'].includes(errnoName(guest.call.fd_advise(fd, offset, offset, 0))))
+      t.true(['INVAL', 'FBIG'].includes(errnoOf(guest, name, ...args)), `${name} ${offset}`)
+    t.true(['SUCCESS', 'INVAL'].includes(errnoOf(guest, 'fd_advise', fd, offset, offset, 0)))
   }
   t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
   t.is(guest.read(fd, 3), '012')
@@ -94,7 +101,7 @@ const READER = `
   parentPort.postMessage('reading')
   parentPort.postMessage(wasi.wasiImport.fd_read(0, 0, 1, 64))`
 
-posix('a shared memory that grows under a read that waits is still the one that is read into', async (t) => {
+onPosix('a shared memory that grows under a read that waits is still the one that is read into', async (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const stdin = openSync(path, 'r+')
@@ -132,8 +139,9 @@ test('iovecs that another thread changes during the call give an errno or whole 
     const { workerData: { memory }, parentPort } = require('node:worker_threads')
     const words = new Uint32Array(memory.buffer)
     parentPort.postMessage('turning')
+    const regions = [[1024, 100], [65535, 1], [65536, 1], [0xfffffff0, 100], [1024, 0xffffffff], [65000, 537]]
     while (Atomics.load(words, 15) === 0) {
-      for (const [at, length] of [[1024, 100], [65535, 1], [65536, 1], [0xfffffff0, 100], [1024, 0xffffffff], [65000, 537]]) {
+      for (const [at, length] of regions) {
         words[0] = at; words[1] = length; words[2] = length; words[3] = at
       }
     }`,
@@ -141,17 +149,17 @@ test('iovecs that another thread changes during the call give an errno or whole 
   )
   t.teardown(() => worker.terminate())
   await once(worker, 'message')
-  const answers = new Set()
+  const errnos = new Set()
   const end = Date.now() + 1500
   while (Date.now() < end) {
     for (let i = 0; i < 200; i++) {
-      answers.add(errnoName(wasi.wasiImport.fd_pread(fd, 0, 2, 0n, 48)))
-      answers.add(errnoName(wasi.wasiImport.fd_pwrite(fd, 0, 1, 0n, 48)))
-      answers.add(errnoName(wasi.wasiImport.random_get(words[0], Math.min(words[1], 1000))))
+      errnos.add(errnoName(wasi.wasiImport.fd_pread(fd, 0, 2, 0n, 48)))
+      errnos.add(errnoName(wasi.wasiImport.fd_pwrite(fd, 0, 1, 0n, 48)))
+      errnos.add(errnoName(wasi.wasiImport.random_get(words[0], Math.min(words[1], 1000))))
     }
   }
   Atomics.store(words, 15, 1)
-  t.deepEqual([...answers].sort(), ['OVERFLOW', 'SUCCESS'])
+  t.deepEqual([...errnos].sort(), ['OVERFLOW', 'SUCCESS'])
 })
 
 for (const [how, swap] of Object.entries({

@@ -1,5 +1,5 @@
-// Run as a process with a directory that cannot be written, on a read-only mount or (with `readonly` as the third
-// argument) by that option, and one that can: prints what each call answered, and what it should have.
+// Runs as a process with a read-only and a writable directory. The first one is on a read-only mount, or is preopened
+// with `readonly` if that is the third argument. Prints the errno of each call and the expected one.
 
 import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
 
@@ -157,7 +157,7 @@ const calls = [
   ['SUCCESS', 'fd_filestat_set_times', 5, 1n, 1n, 0],
 ]
 
-const answers = calls.map(([expected, name, ...args]) => {
+const errnos = calls.map(([expected, name, ...args]) => {
   guest.reset()
   const errno = guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg])))
   if (name === 'path_open' && errno === 0 && guest.u32(0) !== 5) guest.close(guest.u32(0))
@@ -167,4 +167,4 @@ const answers = calls.map(([expected, name, ...args]) => {
     `${name}(${args.join(', ')}) = ${readonly ? ofOption : ofMount}`,
   ]
 })
-console.log(JSON.stringify(answers))
+console.log(JSON.stringify(errnos))

@@ -1,16 +1,17 @@
-// Run as a process with the name of a family of calls and a time: a worker turns a name from a directory into a link
-// to the outside and back, and the guest goes through it all the while. Prints what was answered how often, and breaches.
+// Runs as a process with the name of a family of calls and a time. A worker turns a directory into a link to the
+// outside and back while the guest uses paths through it. Prints how often each errno was returned, and the breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
+import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 import { fixture } from './box.mjs'
 
 const [family, milliseconds] = process.argv.slice(2)
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
-const { box, top, seen } = fixture(
+const { box, seen } = fixture(
   { teardown: (action) => teardowns.push(action) },
   {
     links: { other: '../outside', 'mine-link': 'in/file', 'out-link': '../outside/secret' },
@@ -44,24 +45,21 @@ const circles = {
 }
 
 const guest = rawGuest({ preopens: { '/': box } })
-const answered = {}
+const errnoCounts = {}
 const breaches = new Set()
-const ask = (name, ...args) => {
-  guest.reset()
-  const errno = errnoName(
-    guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))),
-  )
-  answered[errno] = (answered[errno] ?? 0) + 1
+const call = (name, ...args) => {
+  const errno = errnoOf(guest, name, ...args)
+  errnoCounts[errno] = (errnoCounts[errno] ?? 0) + 1
   return errno
 }
 const open = (path, { lookup = SYMLINK_FOLLOW, oflags = 0, rights = RIGHTS.FD_READ } = {}) => {
-  if (ask('path_open', 3, lookup, path, oflags, rights, 0n, 0, 0) !== 'SUCCESS') return
+  if (call('path_open', 3, lookup, path, oflags, rights, 0n, 0, 0) !== 'SUCCESS') return
   const fd = guest.u32(0)
   if (guest.filestat(fd).size === 1000n) breaches.add(`opened ${path}`)
   guest.close(fd)
 }
 const stat = (path, lookup) => {
-  if (ask('path_filestat_get', 3, lookup, path, 0) === 'SUCCESS' && guest.record('FILESTAT', 0).size === 1000n)
+  if (call('path_filestat_get', 3, lookup, path, 0) === 'SUCCESS' && guest.record('FILESTAT', 0).size === 1000n)
     breaches.add(`saw ${path}`)
 }
 const FAMILIES = {
@@ -78,46 +76,46 @@ const FAMILIES = {
     () => {
       stat('flip/secret', 0)
       stat('flip/secret', SYMLINK_FOLLOW)
-      ask('path_filestat_set_times', 3, 0, 'flip/secret', 1n, 1n, 5)
-      ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'flip/secret', 1n, 1n, 5)
-      if (ask('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a link')
+      call('path_filestat_set_times', 3, 0, 'flip/secret', 1n, 1n, 5)
+      call('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'flip/secret', 1n, 1n, 5)
+      if (call('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a link')
     },
   ],
   create: [
     'flip',
     () => {
       open('flip/new', { oflags: OFLAGS.CREAT, rights: RIGHTS.FD_WRITE })
-      ask('path_create_directory', 3, 'flip/made')
-      ask('path_symlink', 'x', 3, 'flip/linked')
-      for (const name of ['flip/new', 'flip/linked']) ask('path_unlink_file', 3, name)
-      ask('path_remove_directory', 3, 'flip/made')
+      call('path_create_directory', 3, 'flip/made')
+      call('path_symlink', 'x', 3, 'flip/linked')
+      for (const name of ['flip/new', 'flip/linked']) call('path_unlink_file', 3, name)
+      call('path_remove_directory', 3, 'flip/made')
     },
   ],
   rename: [
     'flip',
     () => {
-      ask('path_rename', 3, 'file', 3, 'flip/victim')
-      ask('path_rename', 3, 'flip/victim', 3, 'file')
-      ask('path_rename', 3, 'flip/other-name', 3, 'flip/secret')
-      ask('path_rename', 3, 'flip/secret', 3, 'flip/other-name')
+      call('path_rename', 3, 'file', 3, 'flip/victim')
+      call('path_rename', 3, 'flip/victim', 3, 'file')
+      call('path_rename', 3, 'flip/other-name', 3, 'flip/secret')
+      call('path_rename', 3, 'flip/secret', 3, 'flip/other-name')
     },
   ],
   link: [
     'flip',
     () => {
-      ask('path_link', 3, 0, 'in/file', 3, 'flip/hard')
-      ask('path_link', 3, SYMLINK_FOLLOW, 'flip/secret', 3, 'taken')
-      ask('path_link', 3, 0, 'flip/secret', 3, 'taken-too')
+      call('path_link', 3, 0, 'in/file', 3, 'flip/hard')
+      call('path_link', 3, SYMLINK_FOLLOW, 'flip/secret', 3, 'taken')
+      call('path_link', 3, 0, 'flip/secret', 3, 'taken-too')
       for (const name of ['taken', 'taken-too']) stat(name, 0)
-      for (const name of ['taken', 'taken-too', 'flip/hard']) ask('path_unlink_file', 3, name)
+      for (const name of ['taken', 'taken-too', 'flip/hard']) call('path_unlink_file', 3, name)
     },
   ],
   unlink: [
     'flip',
     () => {
-      ask('path_unlink_file', 3, 'flip/victim')
-      ask('path_remove_directory', 3, 'flip/deep/er')
-      ask('path_link', 3, 0, 'in/file', 3, 'flip/victim')
+      call('path_unlink_file', 3, 'flip/victim')
+      call('path_remove_directory', 3, 'flip/deep/er')
+      call('path_link', 3, 0, 'in/file', 3, 'flip/victim')
     },
   ],
   leaf: [
@@ -127,9 +125,9 @@ const FAMILIES = {
       open('leaf', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
       open('leaf', { lookup: 0, oflags: OFLAGS.TRUNC, rights: RIGHTS.FD_WRITE })
       stat('leaf', SYMLINK_FOLLOW)
-      ask('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'leaf', 1n, 1n, 5)
-      if (ask('path_link', 3, SYMLINK_FOLLOW, 'leaf', 3, 'taken') === 'SUCCESS') stat('taken', SYMLINK_FOLLOW)
-      ask('path_unlink_file', 3, 'taken')
+      call('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'leaf', 1n, 1n, 5)
+      if (call('path_link', 3, SYMLINK_FOLLOW, 'leaf', 3, 'taken') === 'SUCCESS') stat('taken', SYMLINK_FOLLOW)
+      call('path_unlink_file', 3, 'taken')
     },
   ],
   moved: [
@@ -138,8 +136,8 @@ const FAMILIES = {
       open('in/deep/er/../../../secret')
       open('in/deep/../../secret')
       stat('in/deep/er/../../../secret', 0)
-      ask('path_create_directory', 3, 'in/deep/../../stolen')
-      ask('path_remove_directory', 3, 'stolen')
+      call('path_create_directory', 3, 'in/deep/../../stolen')
+      call('path_remove_directory', 3, 'stolen')
       stat('in/deep/er/../../file', 0)
     },
   ],
@@ -168,5 +166,5 @@ await new Promise((resolve) => worker.once('exit', resolve))
 const steady = (lines) =>
   circle === 'flip' || circle === 'leaf' ? lines : lines.map((line) => line.replace(/^(outside \d+ \d+) .*/, '$1'))
 if (String(steady(seen())) !== String(steady(before))) breaches.add('what is outside has changed')
-console.log(JSON.stringify({ answered, turns: stop[1], breaches: [...breaches] }))
+console.log(JSON.stringify({ errnoCounts, turns: stop[1], breaches: [...breaches] }))
 for (const teardown of teardowns) teardown()

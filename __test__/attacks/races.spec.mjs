@@ -3,13 +3,14 @@
 import { mkdirSync, renameSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
-import { RESOLVERS, fixture, linux, missing, plan } from './box.mjs'
+import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
+import { onLinux, onPosix, slow } from '../support/conditions.mjs'
+import { RESOLVERS, fixture, missing, plan } from './box.mjs'
 
 const MILLISECONDS = 2000
 const resolvers = Object.keys(RESOLVERS).slice(0, 2)
 for (const resolver of resolvers.filter(missing)) console.log(`races ${resolver} are not run: ${missing(resolver)}`)
-const posix = process.platform === 'win32' ? test.skip : test
 
 for (const [family, what] of Object.entries({
   open: 'opened',
@@ -23,16 +24,16 @@ for (const [family, what] of Object.entries({
 })) {
   // Both ways to resolve a path at the same time, each in a process of its own.
   const possible = resolvers.filter((resolver) => missing(resolver) === null)
-  ;(possible.length ? test.serial : test.serial.skip)(
+  slow(possible.length ? test.serial : test.serial.skip)(
     `nothing outside is ${what} while names are turned around`,
     async (t) => {
       const run = (resolver) => plan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))
-      for (const { breaches, answered, turns } of await Promise.all(possible.map(run))) {
+      for (const { breaches, errnoCounts, turns } of await Promise.all(possible.map(run))) {
         t.deepEqual(breaches, [])
         // The race was one: both sides of the name were met.
         t.true(turns > 50, `${turns} turns`)
-        t.true(answered.SUCCESS > 0, JSON.stringify(answered))
-        if (family !== 'moved') t.true(answered.NOTCAPABLE > 0, JSON.stringify(answered))
+        t.true(errnoCounts.SUCCESS > 0, JSON.stringify(errnoCounts))
+        if (family !== 'moved') t.true(errnoCounts.NOTCAPABLE > 0, JSON.stringify(errnoCounts))
       }
     },
   )
@@ -53,26 +54,22 @@ const through = (name) => [
   ['path_remove_directory', 3, `${name}/deep/er`],
 ]
 
-posix('a directory that became a link between two calls leads nowhere, and its handle stays what it was', (t) => {
+onPosix('a directory that became a link between two calls leads nowhere, and its handle stays what it was', (t) => {
   const { box, seen } = fixture(t, { files: { 'turned/own': 'inside', 'turned/secret': 'inside' } })
   const guest = rawGuest({ preopens: { '/': box } })
-  const ask = (name, ...args) =>
-    errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
   const fd = guest.open('turned', { rights: 0n })
   t.is(guest.filestat(3, 'turned/secret').size, 6n)
   renameSync(join(box, 'turned'), join(box, 'kept'))
   symlinkSync('../outside', join(box, 'turned'))
   const before = seen()
-  for (const call of through('turned')) t.is(ask(...call), 'NOTCAPABLE', call.join(' '))
+  for (const call of through('turned')) t.is(errnoOf(guest, ...call), 'NOTCAPABLE', call.join(' '))
   t.is(guest.read(guest.open('own', { dirfd: fd })), 'inside')
   t.deepEqual(seen(), before)
 })
 
-posix('a handle whose directory is moved out does not lead to its new neighbours, by any call', (t) => {
+onPosix('a handle whose directory is moved out does not lead to its new neighbours, by any call', (t) => {
   const { box, outside, seen } = fixture(t, { files: { 'moving/deep/file': 'moved' } })
   const guest = rawGuest({ preopens: { '/': box } })
-  const ask = (name, ...args) =>
-    errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
   const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
   renameSync(join(box, 'moving'), join(outside, 'moving'))
   const before = seen()
@@ -81,22 +78,19 @@ posix('a handle whose directory is moved out does not lead to its new neighbours
       const moved = args.map((arg, index) => (arg === 3 && (index === 0 || name === 'path_symlink') ? fd : arg))
       if (name === 'path_rename' || name === 'path_link') moved[0] = args[1] === 'file' ? 3 : fd
       if (args.at(-1) === `${up}/file`) moved[2] = fd
-      t.is(ask(name, ...moved), 'NOTCAPABLE', `${name} ${moved}`)
+      t.is(errnoOf(guest, name, ...moved), 'NOTCAPABLE', `${name} ${moved}`)
     }
   }
   t.deepEqual(seen(), before)
 })
 
 // `..` among the entries of a directory that was moved out: its serial number is that of a directory outside.
-;(linux ? test : test.skip)(
-  'the entries of a directory that is moved out do not tell the number of the one above',
-  (t) => {
-    const { box, outside } = fixture(t)
-    mkdirSync(join(box, 'moving'))
-    const guest = rawGuest({ preopens: { '/': box } })
-    const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
-    renameSync(join(box, 'moving'), join(outside, 'moving'))
-    const above = guest.readdir(fd).find(({ name }) => name === '..')
-    t.not(above.ino, statSync(outside, { bigint: true }).ino)
-  },
-)
+onLinux('the entries of a directory that is moved out do not tell the number of the one above', (t) => {
+  const { box, outside } = fixture(t)
+  mkdirSync(join(box, 'moving'))
+  const guest = rawGuest({ preopens: { '/': box } })
+  const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
+  renameSync(join(box, 'moving'), join(outside, 'moving'))
+  const above = guest.readdir(fd).find(({ name }) => name === '..')
+  t.not(above.ino, statSync(outside, { bigint: true }).ino)
+})

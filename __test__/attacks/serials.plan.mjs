@@ -1,11 +1,12 @@
-// Run as a process, in a mount namespace of its own: a FUSE file system whose directories a and b have one serial number.
-// Prints what guests of each see.
+// Runs as a process in its own mount namespace, on a FUSE file system whose directories a and b have the same inode
+// number. Prints what guests of each see.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, read, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { errnoName, openDescriptors, rawGuest } from '../support/guest.mjs'
+import { openDescriptors, rawGuest } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
 
 /** By nodeid: 1 is the root. */
 const NODES = {
@@ -97,7 +98,7 @@ if (directory === undefined) {
   const seen = guests.map((guest) =>
     ['in-a', 'in-b'].map((name) => {
       guest.reset()
-      const errno = errnoName(guest.call.path_open(3, 0, ...guest.put(name), 0, 2n, 0n, 0, 0))
+      const errno = errnoOf(guest, 'path_open', 3, 0, name, 0, 2n, 0n, 0, 0)
       return errno === 'SUCCESS' ? guest.read(guest.u32(0), 99) : errno
     }),
   )

@@ -9,6 +9,10 @@ const [STARTED, STRUCK, RAN_ON] = [0, 1, 2]
 const step = () => {
   if (Atomics.load(shared, STRUCK)) Atomics.add(shared, RAN_ON, 1)
 }
+const stepTo = (value) => {
+  step()
+  return value
+}
 const attempt = (action) => {
   step()
   try {
@@ -16,7 +20,7 @@ const attempt = (action) => {
   } catch {}
   step()
 }
-const text = (value) => ({ toString: () => (step(), value) })
+const text = (value) => ({ toString: () => stepTo(value) })
 const memory = new WebAssembly.Memory({ initial: 1 })
 
 /** Options that JavaScript is called for while they are read, and while the guest runs. */
@@ -29,7 +33,7 @@ const options = (version, trace) => ({
     '/same': {
       path: __dirname,
       get readonly() {
-        return (step(), true)
+        return stepTo(true)
       },
     },
   },
@@ -37,13 +41,13 @@ const options = (version, trace) => ({
   stdout: step,
   stderr: { write: step },
   get clock() {
-    return (step(), { realtime: () => (step(), 5n), monotonic: () => process.hrtime.bigint() })
+    return stepTo({ realtime: () => stepTo(5n), monotonic: () => process.hrtime.bigint() })
   },
   random: { seed: 1 },
   limits: { openFiles: 10 },
   trace: trace ? step : undefined,
   get returnOnExit() {
-    return (step(), true)
+    return stepTo(true)
   },
 })
 const REFUSED = [
@@ -79,7 +83,7 @@ for (let turn = 0; ; turn++) {
   attempt(() =>
     new WASI({ version: 'preview1' }).start({
       get exports() {
-        return (step(), { memory, _start: step })
+        return stepTo({ memory, _start: step })
       },
     }),
   )

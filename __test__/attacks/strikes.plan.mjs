@@ -1,4 +1,4 @@
-// Run as a process: ends a worker that loads the addon, makes sandboxes and runs guests (strikes.cjs) at a random moment.
+// Runs as a process: ends a worker that loads the addon and runs guests (strikes.cjs) at a random moment.
 //
 //   node __test__/attacks/strikes.plan.mjs terminate 1000      by worker.terminate()
 //   node __test__/attacks/strikes.plan.mjs exit 300            by process.exit(), each time in a process of its own

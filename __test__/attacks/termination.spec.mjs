@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
-import { PATIENCE, assemble } from '../support/guest.mjs'
+import { slow } from '../support/conditions.mjs'
+import { TIMEOUT_MS, assemble } from '../support/guest.mjs'
 import { plan } from './box.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
@@ -70,7 +71,8 @@ const SCRIPTS = {
   'the getter of the path of a preopen': `make({ preopens: { '/': { get path() { hang() } } } })`,
   'the getter of readonly of a preopen': `make({ preopens: { '/': { path: '/', get readonly() { hang() } } } })`,
   'the has trap of a preopen': `make({ preopens: { '/': new Proxy({}, { has: hang }) } })`,
-  'the descriptor trap of a preopen': `make({ preopens: { '/': new Proxy({ fd: 1 }, { getOwnPropertyDescriptor: hang }) } })`,
+  'the descriptor trap of a preopen': `
+    make({ preopens: { '/': new Proxy({ fd: 1 }, { getOwnPropertyDescriptor: hang }) } })`,
   'the ownKeys trap of a preopen': `make({ preopens: { '/': new Proxy({ path: '' }, { ownKeys: hang }) } })`,
   'the getter of a clock': 'make({ clock: { get realtime() { hang() } } })',
   'the getter of a seed': 'make({ random: { get seed() { hang() } } })',
@@ -85,7 +87,8 @@ const SCRIPTS = {
   'the getter of process.permission': `Object.defineProperty(process, 'permission', { get: hang }); make()`,
   'the setter of wasiImport of a subclass':
     'new (class extends require(main).WASI { set wasiImport(value) { hang() } })()',
-  'Symbol.hasInstance of the class': `Object.defineProperty(require(main).WASI, Symbol.hasInstance, { value: hang }); make()`,
+  'Symbol.hasInstance of the class': `
+    Object.defineProperty(require(main).WASI, Symbol.hasInstance, { value: hang }); make()`,
   'the getter of wasiImport': `Object.defineProperty(make(), 'wasiImport', { get: hang }).getImportObject()`,
   'the getter of exports': 'make().start({ get exports() { hang() } })',
   'the getter of memory': 'make().start({ exports: { get memory() { hang() } } })',
@@ -105,11 +108,13 @@ const SCRIPTS = {
   stdout: `start('write', { stdout: hang })`,
   'the stream of stdout': `start('write', { stdout: { write: hang } })`,
   'a clock': `start('time', { clock: { realtime: hang } })`,
-  'what a clock returned by mistake': `start('time', { clock: { realtime: () => ({ get constructor() { hang() } }) } })`,
+  'what a clock returned by mistake': `
+    start('time', { clock: { realtime: () => ({ get constructor() { hang() } }) } })`,
   'a trace': `start('close', { trace: hang })`,
   'the trace of an exit': `start('exit', { trace: hang })`,
   'process.exit': `process.exit = hang; start('exit', { returnOnExit: false })`,
-  'the getter of process.exit': `Object.defineProperty(process, 'exit', { get: hang }); start('exit', { returnOnExit: false })`,
+  'the getter of process.exit': `
+    Object.defineProperty(process, 'exit', { get: hang }); start('exit', { returnOnExit: false })`,
   'the stack of an exit': `Error.prepareStackTrace = hang; start('exit')`,
   'a guest that sleeps': `hanging(); start('sleep')`,
   'the setter of an address': `
@@ -120,9 +125,11 @@ const SCRIPTS = {
     make()
     Object.defineProperty(Object.prototype, 'fd_write', { set: hang })
     make({ version: 'unstable' })`,
-  'a getter that napi-rs calls to register the addon': `Object.defineProperty(globalThis, 'Reflect', { get: hang }); make()`,
+  'a getter that napi-rs calls to register the addon': `
+    Object.defineProperty(globalThis, 'Reflect', { get: hang }); make()`,
   'a getter that loading calls': `Object.defineProperty(process, 'hrtime', { get: hang }); make()`,
-  'a getter that the first stdin calls': `Object.defineProperty(globalThis, 'TextEncoder', { get: hang }); make({ stdin: 'text' })`,
+  'a getter that the first stdin calls': `
+    Object.defineProperty(globalThis, 'TextEncoder', { get: hang }); make({ stdin: 'text' })`,
 }
 
 /** A script that counts how often it ran on behind one of these. */
@@ -145,14 +152,14 @@ for (const [what, script] of Object.entries(SCRIPTS)) {
   test.serial(`terminate() during ${what} ends the worker, and nothing runs on`, async (t) => {
     const { worker, shared } = start(t, watched(script))
     worker.on('error', (error) => t.fail(String(error)))
-    t.not(await Atomics.waitAsync(shared, 0, 0, PATIENCE).value, 'timed-out')
+    t.not(await Atomics.waitAsync(shared, 0, 0, TIMEOUT_MS).value, 'timed-out')
     t.is(await worker.terminate(), 1)
     t.is(shared[1], 0)
   })
 }
 
-// A timeout of node:vm terminates JavaScript as well. JavaScript may run again afterwards, as it may not in a worker that
-// ends: an exception made from such a termination could be caught.
+// A timeout of node:vm terminates JavaScript as well. Unlike in a worker that ends, JavaScript may run again
+// afterwards: an exception made from such a termination could be caught.
 const TIMED = [
   'toString of an argument',
   'toString of a variable',
@@ -174,9 +181,10 @@ const TIMED = [
 ]
 const timed = (script) => `
   Object.assign(globalThis, { require })
-  require(require('node:worker_threads').workerData.main)
+  const { main, timeout } = require('node:worker_threads').workerData
+  require(main)
   try {
-    require('node:vm').runInThisContext(${JSON.stringify(`(() => {${watched(script)}})()`)}, { timeout: require('node:worker_threads').workerData.timeout })
+    require('node:vm').runInThisContext(${JSON.stringify(`(() => {${watched(script)}})()`)}, { timeout })
   } catch ({ code }) {
     require('node:worker_threads').parentPort.postMessage(code)
   }`
@@ -187,7 +195,7 @@ async function timeOut(t, script) {
     const { worker, shared } = start(t, timed(script), timeout)
     const [code] = await once(worker, 'message')
     await worker.terminate()
-    if (shared[0] === 1 || timeout > PATIENCE) return { code, hung: shared[0], ran: shared[1] }
+    if (shared[0] === 1 || timeout > TIMEOUT_MS) return { code, hung: shared[0], ran: shared[1] }
   }
 }
 
@@ -204,7 +212,7 @@ for (const [how, most, title] of [
   ['terminate', 60, 'terminate() at a random moment ends a worker'],
   ['exit', 10, 'process.exit() at a random moment ends a process that has a worker'],
 ]) {
-  test.serial(`${title}, and nothing runs on`, async (t) => {
+  slow(test.serial)(`${title}, and nothing runs on`, async (t) => {
     const { strikes, lost } = await plan(t, 'by the kernel', 'strikes.plan.mjs', how, String(most), '6')
     t.deepEqual(lost, [])
     t.true(strikes > 0)

@@ -9,18 +9,21 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { assemble, root, tree } from '../support/guest.mjs'
+import { windows } from '../support/platform.mjs'
 
-const posix = process.platform === 'win32' ? test.serial.skip : test.serial
+const posix = windows ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
 const SLOWEST = 2000
 const NOTHING = new Int32Array(new SharedArrayBuffer(4))
+
+const operandsOf = (types, operands) => operands.map((operand, at) => `(${types[at]}.const ${operand})`).join(' ')
 
 /** A guest that makes one call again and again, its memory prepared by `before`. */
 const looping = (name, params, operands, before = '') => `(module
   (import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${params}) (result i32)))
   (memory (export "memory") 4)
   (func (export "_start") ${before} (loop (call $once) (br 0)))
-  (func $once (drop (call $${name} ${operands.map((operand, at) => `(${params.split(' ')[at]}.const ${operand})`).join(' ')}))))`
+  (func $once (drop (call $${name} ${operandsOf(params.split(' '), operands)}))))`
 const poll = (clock, timeout, flags) =>
   looping(
     'poll_oneoff',
@@ -149,7 +152,10 @@ posix('a worker ends whose guest is traced to a full pipe', async (t) => {
         const wasi = new WASI({ version: 'preview1', trace: true })
         const instance = new WebAssembly.Instance(module, wasi.getImportObject())
         parentPort.postMessage('running')
-        wasi.start(instance)\`, { eval: true, workerData: { main: ${JSON.stringify(main)}, module: assemble(${JSON.stringify(text)}) } })
+        wasi.start(instance)\`, {
+        eval: true,
+        workerData: { main: ${JSON.stringify(main)}, module: assemble(${JSON.stringify(text)}) },
+      })
       await once(worker, 'message')
       await new Promise((resolve) => setTimeout(resolve, 100))
       await worker.terminate()

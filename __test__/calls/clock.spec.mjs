@@ -1,8 +1,8 @@
 // clock_time_get and clock_res_get.
 
 import test from 'ava'
-import { CLOCK, PATIENCE, rawGuest } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, overflows } from './ask.mjs'
+import { CLOCK, TIMEOUT_MS, rawGuest } from '../support/guest.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow } from '../support/calls.mjs'
 
 const time = (guest, id) => {
   guest.must('clock_time_get', id, 0n, guest.out)
@@ -14,10 +14,10 @@ for (const version of VERSIONS) {
     test(`${version}: ${name} has a time, whatever the precision, and a resolution within a second`, (t) => {
       const guest = rawGuest({ version })
       for (const precision of [0n, 1n, 1_000_000_000n, (1n << 63n) - 1n, -1n]) {
-        t.is(ask(guest, 'clock_time_get', id, precision, 0), 'SUCCESS')
+        t.is(errnoOf(guest, 'clock_time_get', id, precision, 0), 'SUCCESS')
         t.true(guest.u64(0) > 0n)
       }
-      t.is(ask(guest, 'clock_res_get', id, 8), 'SUCCESS')
+      t.is(errnoOf(guest, 'clock_res_get', id, 8), 'SUCCESS')
       t.true(guest.u64(8) > 0n && guest.u64(8) <= 1_000_000_000n)
     })
 
@@ -28,7 +28,7 @@ for (const version of VERSIONS) {
         ['clock_res_get', [id, 9]],
       ]) {
         guest.bytes.fill(0xaa, 0, 32)
-        t.is(ask(guest, call, ...args), 'SUCCESS')
+        t.is(errnoOf(guest, call, ...args), 'SUCCESS')
         t.true(
           [...guest.bytes.subarray(0, 32)].every((byte, at) => (at >= 9 && at < 17) || byte === 0xaa),
           call,
@@ -70,7 +70,7 @@ test('the clocks of processor time go on while the processor is at work', (t) =>
   for (const id of [CLOCK.PROCESS_CPUTIME, CLOCK.THREAD_CPUTIME]) {
     const before = time(guest, id)
     // How soon depends on the steps it goes in, and on what else the processor has to do.
-    const end = Date.now() + PATIENCE
+    const end = Date.now() + TIMEOUT_MS
     while (time(guest, id) === before && Date.now() < end);
     t.true(time(guest, id) > before)
   }
@@ -80,7 +80,7 @@ test('the clocks of processor time go on while the processor is at work', (t) =>
 test('a number of no clock is INVAL', (t) => {
   const guest = rawGuest()
   for (const id of [4, 5, 255, 256, 65_536, 0x7fff_ffff, -1, -(2 ** 31)]) {
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['INVAL', 'clock_time_get', id, 0n, 0],
       ['INVAL', 'clock_res_get', id, 0],
     ])
@@ -89,10 +89,10 @@ test('a number of no clock is INVAL', (t) => {
 })
 
 test('a bad pointer is OVERFLOW, also beside a number of no clock', (t) => {
-  overflows(t, rawGuest(), [
-    ['clock_time_get', 0, 0n, BAD],
-    ['clock_res_get', 0, BAD],
-    ['clock_time_get', 9, 0n, BAD],
-    ['clock_res_get', 9, BAD],
+  expectOverflow(t, rawGuest(), [
+    ['clock_time_get', 0, 0n, BAD_POINTER],
+    ['clock_res_get', 0, BAD_POINTER],
+    ['clock_time_get', 9, 0n, BAD_POINTER],
+    ['clock_res_get', 9, BAD_POINTER],
   ])
 })

@@ -4,11 +4,10 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync
 import { join } from 'node:path'
 import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest, tree } from '../support/guest.mjs'
-import { VERSIONS, answers, ask } from './ask.mjs'
+import { VERSIONS, errnoOf, expectErrnos } from '../support/calls.mjs'
+import { onLinux, onPosix } from '../support/conditions.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
 // Which errno the system has for what is not the same everywhere.
-const linux = process.platform === 'linux' ? test : test.skip
 const { SYMLINK_FOLLOW } = LOOKUP
 
 /** A box with links that lead out of it, beside what must not be reached. */
@@ -105,23 +104,23 @@ for (const version of VERSIONS) {
       'proc/x',
     ],
   })) {
-    posix(`${version}: ${title} is NOTCAPABLE to every call, and what is outside stays as it was`, (t) => {
+    onPosix(`${version}: ${title} is NOTCAPABLE to every call, and what is outside stays as it was`, (t) => {
       const { guest, top, outside, seen } = fixture(t, version)
       const before = seen()
       for (const path of paths({ outside }))
-        answers(
+        expectErrnos(
           t,
           guest,
           calls(path).map((call) => ['NOTCAPABLE', ...call]),
         )
       t.deepEqual(seen(), before)
       t.false(readdirSync(join(top, 'box')).includes('made'))
-      t.is(ask(guest, 'fd_close', 4), 'BADF')
+      t.is(errnoOf(guest, 'fd_close', 4), 'BADF')
     })
   }
 }
 
-posix('a link that leads out is not followed as the last of a path either', (t) => {
+onPosix('a link that leads out is not followed as the last of a path either', (t) => {
   const { guest, seen } = fixture(t)
   const before = seen()
   const follow = (path) => [
@@ -145,15 +144,15 @@ posix('a link that leads out is not followed as the last of a path either', (t) 
     'proc',
     'to-new',
   ]) {
-    for (const call of follow(path)) t.is(ask(guest, ...call), 'NOTCAPABLE', call.slice(0, 4).join(' '))
+    for (const call of follow(path)) t.is(errnoOf(guest, ...call), 'NOTCAPABLE', call.slice(0, 4).join(' '))
   }
   t.deepEqual(seen(), before)
 })
 
-linux('what is done to such a link itself is done to the link, and not beyond it', (t) => {
+onLinux('what is done to such a link itself is done to the link, and not beyond it', (t) => {
   const { guest, top, seen } = fixture(t)
   const before = seen()
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['SUCCESS', 'path_filestat_get', 3, 0, 'to-secret', 0],
     ['SUCCESS', 'path_filestat_set_times', 3, 0, 'to-secret', 1n, 1n, 5],
     ['SUCCESS', 'path_readlink', 3, 'to-secret', 512, 100, 0],
@@ -173,11 +172,11 @@ linux('what is done to such a link itself is done to the link, and not beyond it
   t.is(readFileSync(join(top, 'box/absolute'), 'utf8'), 'plain')
 })
 
-posix('a link that the guest makes leads it nowhere', (t) => {
+onPosix('a link that the guest makes leads it nowhere', (t) => {
   const { guest, seen } = fixture(t)
   const before = seen()
   for (const [index, target] of ['..', '../outside', '../outside/secret', 'in/../../outside', 'relative'].entries()) {
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['SUCCESS', 'path_symlink', target, 3, `own-${index}`],
       ['NOTCAPABLE', 'path_open', 3, SYMLINK_FOLLOW, `own-${index}`, 0, RIGHTS.FD_READ, 0n, 0, 0],
       ['NOTCAPABLE', 'path_filestat_get', 3, 0, `own-${index}/secret`, 0],
@@ -189,20 +188,20 @@ posix('a link that the guest makes leads it nowhere', (t) => {
 test('a directory within is a box of its own, for whoever has only that', (t) => {
   const { guest } = fixture(t)
   const inner = guest.open('in', { rights: 0n })
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTCAPABLE', 'path_open', inner, 0, '../plain', 0, RIGHTS.FD_READ, 0n, 0, 0],
     ['NOTCAPABLE', 'path_rename', inner, 'file', inner, '../file'],
     ['SUCCESS', 'path_rename', inner, 'file', 3, 'file'],
   ])
 })
 
-posix('a directory that is moved out of the box is no way out', (t) => {
+onPosix('a directory that is moved out of the box is no way out', (t) => {
   const { guest, top, outside } = fixture(t)
   mkdirSync(join(top, 'box/moving/deep'), { recursive: true })
   writeFileSync(join(top, 'box/moving/deep/file'), 'moved')
   const fd = guest.open('moving', { rights: 0n })
   renameSync(join(top, 'box/moving'), join(outside, 'moving'))
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTCAPABLE', 'path_open', fd, 0, '..', 0, 0n, 0n, 0, 0],
     ['NOTCAPABLE', 'path_open', fd, 0, 'deep/../../..', 0, 0n, 0n, 0, 0],
     ['NOTCAPABLE', 'path_open', fd, 0, '../secret', 0, RIGHTS.FD_READ, 0n, 0, 0],

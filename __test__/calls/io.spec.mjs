@@ -3,8 +3,9 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { FDFLAGS, OFLAGS, RIGHTS, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+import { FDFLAGS, OFLAGS, RIGHTS, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
+import { linux } from '../support/platform.mjs'
 
 const OUT = 0
 const FILES = { file: '0123456789', 'sub/': null }
@@ -12,7 +13,7 @@ const open = (guest, more) => guest.open('file', { rights: RIGHTS.FILE, ...more 
 
 for (const version of VERSIONS) {
   test(`${version}: what is written at the position is read back from it`, (t) => {
-    const { guest, directory } = boxed(t, FILES, { version })
+    const { guest, directory } = guestWithFiles(t, FILES, { version })
     const fd = open(guest)
     t.is(guest.read(fd, 4), '0123')
     t.is(guest.write(fd, 'AB', '', 'C'), 3)
@@ -22,7 +23,7 @@ for (const version of VERSIONS) {
   })
 
   test(`${version}: pread and pwrite leave the position alone`, (t) => {
-    const { guest, directory } = boxed(t, FILES, { version })
+    const { guest, directory } = guestWithFiles(t, FILES, { version })
     const fd = open(guest)
     guest.seek(fd, 3)
     const iovs = guest.iovs(2, 3)
@@ -36,7 +37,7 @@ for (const version of VERSIONS) {
 }
 
 test('a short read fills the first buffers, in part the next, and leaves the rest', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const fd = open(guest)
   const at = guest.alloc(64, 1)
   guest.bytes.fill(0x2e, at, at + 64)
@@ -56,10 +57,12 @@ test('a short read fills the first buffers, in part the next, and leaves the res
 })
 
 test('buffers may overlap, and lie where the table or the result does', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const fd = open(guest)
   const table = guest.alloc(16)
-  const put = (words) => words.forEach((word, index) => guest.view.setUint32(table + 4 * index, word, true))
+  const put = (words) => {
+    for (const [index, word] of words.entries()) guest.view.setUint32(table + 4 * index, word, true)
+  }
   put([2000, 4, 2002, 4])
   guest.must('fd_pread', fd, table, 2, 0n, OUT)
   t.is(guest.text(2000, 6), '014567')
@@ -69,7 +72,7 @@ test('buffers may overlap, and lie where the table or the result does', (t) => {
 })
 
 test('no buffers, and none but empty ones, move no byte', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   const fd = open(guest)
   for (const [name, ...rest] of [['fd_read'], ['fd_write'], ['fd_pread', 0n], ['fd_pwrite', 50n]]) {
     for (const [iovs, count] of [[64, 0], guest.iovs(0), guest.iovs(0, 0, 0)]) {
@@ -82,7 +85,7 @@ test('no buffers, and none but empty ones, move no byte', (t) => {
 })
 
 test('thousands of buffers are written whole', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   for (const count of [1024, 1025, 2500]) {
     const fd = guest.open('many', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FILE })
     const parts = Array.from({ length: count }, (_, index) => String(index % 10))
@@ -93,7 +96,7 @@ test('thousands of buffers are written whole', (t) => {
 })
 
 test('with APPEND every write goes to the end, which moves the position there', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   const fd = open(guest, { fdflags: FDFLAGS.APPEND })
   guest.write(fd, 'A')
   writeFileSync(join(directory, 'file'), 'from the host ', { flag: 'a' })
@@ -104,7 +107,7 @@ test('with APPEND every write goes to the end, which moves the position there', 
 })
 
 test('two descriptors of one file have a position each and one content', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const [one, two] = [open(guest), open(guest)]
   guest.write(one, 'AAAA')
   t.is(guest.read(two, 6), 'AAAA45')
@@ -112,12 +115,12 @@ test('two descriptors of one file have a position each and one content', (t) => 
 })
 
 test('what a descriptor was not opened for, or is not there for, is an errno', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const reader = guest.open('file', { rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK })
   const writer = guest.open('file', { rights: RIGHTS.FD_WRITE })
   const both = open(guest)
   guest.must('fd_fdstat_set_rights', both, RIGHTS.FD_READ | RIGHTS.FD_WRITE, 0n)
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['BADF', 'fd_write', reader, 64, 0, OUT],
     ['BADF', 'fd_pwrite', reader, 64, 0, 0n, OUT],
     ['BADF', 'fd_read', writer, 64, 0, OUT],
@@ -127,25 +130,25 @@ test('what a descriptor was not opened for, or is not there for, is an errno', (
     ['SUCCESS', 'fd_read', both, 64, 0, OUT],
     ['SUCCESS', 'fd_write', both, 64, 0, OUT],
   ])
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTCAPABLE', 'fd_read', 3, 64, 0, OUT],
     ['BADF', 'fd_write', 3, 64, 0, OUT],
     ['NOTCAPABLE', 'fd_pread', 3, 64, 0, 0n, OUT],
     ['BADF', 'fd_pwrite', 3, 64, 0, 0n, OUT],
   ])
-  for (const name of ['fd_read', 'fd_write']) answers(t, guest, [['BADF', name, 77, 64, 0, OUT]])
-  for (const name of ['fd_pread', 'fd_pwrite']) answers(t, guest, [['BADF', name, 77, 64, 0, 0n, OUT]])
+  for (const name of ['fd_read', 'fd_write']) expectErrnos(t, guest, [['BADF', name, 77, 64, 0, OUT]])
+  for (const name of ['fd_pread', 'fd_pwrite']) expectErrnos(t, guest, [['BADF', name, 77, 64, 0, 0n, OUT]])
 })
 
 test('an offset past 63 bits is INVAL, one past what the file system has is FBIG to write and the end to read', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   const fd = open(guest)
   const iovs = guest.iovs(1)
-  const call = (name, offset) => errnoName(guest.call[name](fd, ...iovs, offset, OUT))
+  const call = (name, offset) => errnoOf(guest, name, fd, ...iovs, offset, OUT)
   for (const offset of [1n << 63n, -1n]) {
     t.deepEqual([call('fd_pread', offset), call('fd_pwrite', offset)], ['INVAL', 'INVAL'])
   }
-  if (process.platform === 'linux') t.is(call('fd_pwrite', 1n << 62n), 'FBIG')
+  if (linux) t.is(call('fd_pwrite', 1n << 62n), 'FBIG')
   t.is(call('fd_pread', 1n << 40n), 'SUCCESS')
   t.is(guest.u32(OUT), 0)
   t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
@@ -156,8 +159,8 @@ test('stdio that the host has open for one direction is BADF in the other', (t) 
   const [stdin, stdout] = [openSync(path, 'r'), openSync(path, 'a')]
   t.teardown(() => [stdin, stdout].forEach(closeSync))
   const guest = rawGuest({ stdin, stdout })
-  t.is(errnoName(guest.call.fd_write(0, ...guest.iovs('x'), OUT)), 'BADF')
-  t.is(errnoName(guest.call.fd_read(1, ...guest.iovs(1), OUT)), 'BADF')
+  t.is(errnoOf(guest, 'fd_write', 0, ...guest.iovs('x'), OUT), 'BADF')
+  t.is(errnoOf(guest, 'fd_read', 1, ...guest.iovs(1), OUT), 'BADF')
   t.is(guest.read(0), 'text')
 })
 
@@ -166,22 +169,22 @@ test('a stream the host closes is BADF', (t) => {
   const other = openSync(hostFile(t).path, 'r+')
   const guest = rawGuest({ stdin: other, stdout: fd })
   closeSync(other)
-  t.is(errnoName(guest.call.fd_read(0, ...guest.iovs(1), OUT)), 'BADF')
+  t.is(errnoOf(guest, 'fd_read', 0, ...guest.iovs(1), OUT), 'BADF')
   t.is(guest.write(1, 'x'), 1)
 })
 
 test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves no byte', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   const fd = open(guest)
-  overflows(t, guest, [
-    ['fd_read', fd, BAD, 1, OUT],
-    ['fd_read', fd, 64, 1, BAD],
-    ['fd_write', fd, BAD, 1, OUT],
-    ['fd_write', fd, 64, 1, BAD],
-    ['fd_pread', fd, BAD, 1, 0n, OUT],
-    ['fd_pread', fd, 64, 1, 0n, BAD],
-    ['fd_pwrite', fd, BAD, 1, 0n, OUT],
-    ['fd_pwrite', fd, 64, 1, 0n, BAD],
+  expectOverflow(t, guest, [
+    ['fd_read', fd, BAD_POINTER, 1, OUT],
+    ['fd_read', fd, 64, 1, BAD_POINTER],
+    ['fd_write', fd, BAD_POINTER, 1, OUT],
+    ['fd_write', fd, 64, 1, BAD_POINTER],
+    ['fd_pread', fd, BAD_POINTER, 1, 0n, OUT],
+    ['fd_pread', fd, 64, 1, 0n, BAD_POINTER],
+    ['fd_pwrite', fd, BAD_POINTER, 1, 0n, OUT],
+    ['fd_pwrite', fd, 64, 1, 0n, BAD_POINTER],
   ])
   const end = guest.memory.buffer.byteLength
   for (const [start, size] of [
@@ -197,7 +200,7 @@ test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves n
     guest.view.setUint32(table + 8, start, true)
     guest.view.setUint32(table + 12, size, true)
     for (const [name, ...rest] of [['fd_read'], ['fd_write'], ['fd_pread', 0n], ['fd_pwrite', 0n]]) {
-      t.is(errnoName(guest.call[name](fd, table, count, ...rest, OUT)), 'OVERFLOW', `${name} ${start} ${size}`)
+      t.is(errnoOf(guest, name, fd, table, count, ...rest, OUT), 'OVERFLOW', `${name} ${start} ${size}`)
     }
     t.is(guest.text(guest.u32(table), 3), '\0\0\0')
   }
@@ -206,10 +209,10 @@ test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves n
 })
 
 test('a count of buffers that 32 bits of bytes cannot hold is OVERFLOW', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const fd = open(guest)
   for (const count of [0x2000_0000, 0x2000_0001, 0x4000_0000, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
-    t.is(ask(guest, 'fd_read', fd, 64, count, OUT), 'OVERFLOW')
-    t.is(ask(guest, 'fd_write', fd, 64, count, OUT), 'OVERFLOW')
+    t.is(errnoOf(guest, 'fd_read', fd, 64, count, OUT), 'OVERFLOW')
+    t.is(errnoOf(guest, 'fd_write', fd, 64, count, OUT), 'OVERFLOW')
   }
 })

@@ -3,11 +3,11 @@
 import { constants, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { FDFLAGS, OFLAGS, RIGHTS } from '../support/guest.mjs'
-import { ask, boxed } from './ask.mjs'
+import { errnoOf, guestWithFiles } from '../support/calls.mjs'
 
 const teardowns = []
 const t = { teardown: (action) => teardowns.push(action) }
-const { guest, directory } = boxed(t, { file: 'content', 'sub/inner': 'inner' })
+const { guest, directory } = guestWithFiles(t, { file: 'content', 'sub/inner': 'inner' })
 
 /** Those of the bits of O_SYNC, which are O_DSYNC's and one more, that the system has for what is open of a file. */
 function syncs(path) {
@@ -24,18 +24,18 @@ function syncs(path) {
 
 const opened = []
 for (let bits = 0; bits < 8; bits++) {
-  const asked = ['SYNC', 'DSYNC', 'RSYNC'].filter((_, index) => bits & (1 << index))
-  const fdflags = asked.reduce((flags, name) => flags | FDFLAGS[name], 0)
+  const requested = ['SYNC', 'DSYNC', 'RSYNC'].filter((_, index) => bits & (1 << index))
+  const fdflags = requested.reduce((flags, name) => flags | FDFLAGS[name], 0)
   for (const path of ['file', 'sub/inner']) {
     const fd = guest.open(path, { rights: RIGHTS.FILE, fdflags })
-    opened.push({ asked, syncs: syncs(join(directory, path)), told: guest.fdstat(fd).flags === fdflags })
+    opened.push({ requested, syncs: syncs(join(directory, path)), reported: guest.fdstat(fd).flags === fdflags })
     guest.close(fd)
   }
 }
 
 const cut = (path) =>
   [0n, RIGHTS.FD_WRITE].map((rights) =>
-    ask(guest, 'path_open', 3, 0, path, OFLAGS.TRUNC | OFLAGS.DIRECTORY, rights, 0n, 0, 0),
+    errnoOf(guest, 'path_open', 3, 0, path, OFLAGS.TRUNC | OFLAGS.DIRECTORY, rights, 0n, 0, 0),
   )
 const cuts = { sub: cut('sub'), file: cut('file'), inner: cut('sub/inner') }
 const contents = ['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))

@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { RESOLVERS, missing, plan } from '../attacks/box.mjs'
 import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
+import { onLinux, onPosix } from '../support/conditions.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
 // Which errno the system has for what is not the same everywhere.
-const linux = process.platform === 'linux' ? test : test.skip
 const FILES = {
   file: 'content',
   'sub/inner': 'inner',
@@ -32,7 +31,7 @@ const open = (
 
 for (const version of VERSIONS) {
   test(`${version}: a file is opened, made, cut, and told apart from a directory`, (t) => {
-    const { guest, directory, names } = boxed(t, { file: 'content', 'sub/': null }, { version })
+    const { guest, directory, names } = guestWithFiles(t, { file: 'content', 'sub/': null }, { version })
     const content = (name) => readFileSync(join(directory, name), 'utf8')
     t.is(guest.read(guest.open('file')), 'content')
     const made = guest.open('sub/new', { oflags: CREAT | EXCL, rights: RIGHTS.FILE })
@@ -91,24 +90,24 @@ for (const [title, rows] of Object.entries({
     ['BADF', open('file', { dirfd: -1 })],
   ],
 })) {
-  linux(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
-    const { guest, directory, names } = boxed(t, FILES, { stdin: hostFile(t).fd })
+  onLinux(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
+    const { guest, directory, names } = guestWithFiles(t, FILES, { stdin: hostFile(t).fd })
     guest.view.setUint32(OUT, 99, true)
     const before = names()
-    answers(
+    expectErrnos(
       t,
       guest,
       rows.map(([errno, call]) => [errno, ...call]),
     )
     t.is(guest.u32(OUT), 99)
-    t.is(ask(guest, 'fd_close', 4), 'BADF')
+    t.is(errnoOf(guest, 'fd_close', 4), 'BADF')
     t.deepEqual(names(), before)
     t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
   })
 }
 
-posix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be made', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+onPosix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be made', (t) => {
+  const { guest, directory } = guestWithFiles(t, FILES)
   t.is(guest.read(guest.open('link', { lookup: SYMLINK_FOLLOW })), 'content')
   t.is(guest.read(guest.open('dirlink/inner')), 'inner')
   t.is(guest.fdstat(guest.open('dirlink', { lookup: SYMLINK_FOLLOW, oflags: DIRECTORY })).filetype, FILETYPE.DIRECTORY)
@@ -117,28 +116,28 @@ posix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be ma
 })
 
 test('paths are resolved from the directory they are given with', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const sub = guest.open('sub', { rights: 0n })
   t.is(guest.read(guest.open('inner', { dirfd: sub })), 'inner')
   t.is(guest.read(guest.open('./sub/..//sub/./inner')), 'inner')
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTCAPABLE', ...open('../file', { dirfd: sub })],
     ['NOENT', ...open('file', { dirfd: sub })],
   ])
 })
 
 test('what is asked for decides between reading and writing, and the rest comes without asking', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const beyond = RIGHTS.FILE & ~(READ | WRITE)
   for (const rights of [0n, READ, WRITE, READ | WRITE]) {
     const fd = guest.open('file', { rights })
     t.is(guest.fdstat(fd).base, beyond | rights)
-    t.is(ask(guest, 'fd_tell', fd, OUT), 'SUCCESS')
+    t.is(errnoOf(guest, 'fd_tell', fd, OUT), 'SUCCESS')
   }
 })
 
 test('a directory that may not open, make or cut does not', (t) => {
-  const { guest, directory, names } = boxed(t, FILES)
+  const { guest, directory, names } = guestWithFiles(t, FILES)
   const before = names()
   for (const [right, call] of [
     ['PATH_OPEN', open('file', { dirfd: 4 })],
@@ -149,25 +148,25 @@ test('a directory that may not open, make or cut does not', (t) => {
     t.is(fd, 4)
     const { base, inheriting } = guest.fdstat(fd)
     guest.must('fd_fdstat_set_rights', fd, base & ~RIGHTS[right], inheriting)
-    answers(t, guest, [['NOTCAPABLE', ...call]])
+    expectErrnos(t, guest, [['NOTCAPABLE', ...call]])
     guest.close(fd)
   }
   t.deepEqual(names(), before)
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
 })
 
-posix('a file that the host may not read or write is ACCES', (t) => {
+onPosix('a file that the host may not read or write is ACCES', (t) => {
   if (process.getuid() === 0) return t.pass()
-  const { guest, directory } = boxed(t, FILES)
+  const { guest, directory } = guestWithFiles(t, FILES)
   chmodSync(join(directory, 'file'), 0)
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['ACCES', ...open('file')],
     ['ACCES', ...open('file', { rights: WRITE })],
   ])
 })
 
-posix('opening a FIFO does not wait for its other end', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+onPosix('opening a FIFO does not wait for its other end', (t) => {
+  const { guest, directory } = guestWithFiles(t, FILES)
   execFileSync('mkfifo', [join(directory, 'fifo')])
   const reader = guest.open('fifo', { rights: READ })
   t.is(guest.fdstat(reader).filetype, FILETYPE.UNKNOWN)
@@ -175,21 +174,21 @@ posix('opening a FIFO does not wait for its other end', (t) => {
   t.is(guest.read(reader), 'through')
 })
 
-linux('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
-  const { guest, directory } = boxed(t)
+onLinux('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
+  const { guest, directory } = guestWithFiles(t)
   execFileSync('mkfifo', [join(directory, 'fifo')])
-  answers(t, guest, [['NXIO', ...open('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])
+  expectErrnos(t, guest, [['NXIO', ...open('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])
 })
 
 test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
-  const { guest, directory, names } = boxed(t, FILES)
+  const { guest, directory, names } = guestWithFiles(t, FILES)
   const before = names()
-  overflows(t, guest, [
-    ['path_open', 3, 0, BAD, 4, CREAT, WRITE, 0n, 0, OUT],
-    open('new', { oflags: CREAT, rights: WRITE, out: BAD }),
-    open('file', { oflags: TRUNC, rights: WRITE, out: BAD }),
+  expectOverflow(t, guest, [
+    ['path_open', 3, 0, BAD_POINTER, 4, CREAT, WRITE, 0n, 0, OUT],
+    open('new', { oflags: CREAT, rights: WRITE, out: BAD_POINTER }),
+    open('file', { oflags: TRUNC, rights: WRITE, out: BAD_POINTER }),
   ])
-  answers(t, guest, [['OVERFLOW', 'path_open', 3, 0, 0, -1, 0, READ, 0n, 0, OUT]])
+  expectErrnos(t, guest, [['OVERFLOW', 'path_open', 3, 0, 0, -1, 0, READ, 0n, 0, OUT]])
   t.deepEqual(names(), before)
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
   t.is(guest.open('file'), 4)
@@ -201,10 +200,10 @@ for (const [flag, right] of [
   ['RSYNC', 'FD_SYNC'],
 ]) {
   test(`${flag} is NOTCAPABLE from a directory that does not pass on ${right}`, (t) => {
-    const { guest } = boxed(t, FILES)
+    const { guest } = guestWithFiles(t, FILES)
     const { base, inheriting } = guest.fdstat(3)
     guest.must('fd_fdstat_set_rights', 3, base, inheriting & ~RIGHTS[right])
-    answers(t, guest, [['NOTCAPABLE', ...open('file', { fdflags: FDFLAGS[flag] })]])
+    expectErrnos(t, guest, [['NOTCAPABLE', ...open('file', { fdflags: FDFLAGS[flag] })]])
     t.is(guest.open('file'), 4)
   })
 }
@@ -217,12 +216,16 @@ for (const resolver of Object.keys(RESOLVERS)) {
   resolved(`what SYNC, DSYNC and RSYNC ask for is what the system opens with, resolved ${resolver}`, async (t) => {
     const { opened } = await plan(t, resolver, '../calls/open.plan.mjs')
     t.is(opened.length, 16)
-    for (const { asked, syncs, told } of opened) {
+    for (const { requested, syncs, reported } of opened) {
       // Linux does no less for RSYNC than for SYNC, of which DSYNC is a part.
-      const least = asked.some((name) => name !== 'DSYNC') ? constants.O_SYNC : asked.length ? constants.O_DSYNC : 0
-      t.is(syncs & least, least, String(asked))
-      if (!asked.length) t.is(syncs, 0)
-      t.true(told, String(asked))
+      const least = requested.some((name) => name !== 'DSYNC')
+        ? constants.O_SYNC
+        : requested.length
+          ? constants.O_DSYNC
+          : 0
+      t.is(syncs & least, least, String(requested))
+      if (!requested.length) t.is(syncs, 0)
+      t.true(reported, String(requested))
     }
   })
 
@@ -234,14 +237,14 @@ for (const resolver of Object.keys(RESOLVERS)) {
 
   if (resolver === 'by the kernel') continue
   resolved(`every path is answered as the kernel answers it, ${resolver}`, async (t) => {
-    const [kernel, answered] = await Promise.all(
+    const [kernel, walked] = await Promise.all(
       ['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')),
     )
     const titles = Object.keys(kernel)
     t.true(titles.length > 10_000)
-    const differing = titles.filter((title) => answered[title] !== kernel[title])
+    const differing = titles.filter((title) => walked[title] !== kernel[title])
     t.deepEqual(
-      differing.map((title) => [title, answered[title]]),
+      differing.map((title) => [title, walked[title]]),
       differing.map((title) => [title, kernel[title]]),
     )
   })

@@ -5,9 +5,9 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { CLOCK, ERRNO, EVENTTYPE, RIGHTS, SUBCLOCKFLAGS, tree } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, boxed, overflows } from './ask.mjs'
+import { BAD_POINTER, VERSIONS, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
+import { onPosix } from '../support/conditions.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
 const { FD_READ, FD_WRITE } = EVENTTYPE
 const MS = 1_000_000n
 const FOREVER = (1n << 64n) - 1n
@@ -30,7 +30,7 @@ const event = (userdata, type, { error = 0, nbytes = 0n, flags = 0 } = {}) => ({
 
 for (const version of VERSIONS) {
   test(`${version}: a span that is over and a deadline that is past are answered at once, with their userdata`, (t) => {
-    const { guest } = boxed(t, {}, { version })
+    const { guest } = guestWithFiles(t, {}, { version })
     const { ABSTIME } = SUBCLOCKFLAGS
     for (const id of [CLOCK.REALTIME, CLOCK.MONOTONIC]) {
       t.deepEqual(
@@ -41,7 +41,7 @@ for (const version of VERSIONS) {
   })
 
   test(`${version}: a span is waited for, and no less`, (t) => {
-    const { guest } = boxed(t, {}, { version })
+    const { guest } = guestWithFiles(t, {}, { version })
     const before = process.hrtime.bigint()
     t.deepEqual(guest.poll(clock(1n, FOREVER), clock(2n, 20n * MS), clock(3n, 60_000n * MS)), [
       event(2, EVENTTYPE.CLOCK),
@@ -51,7 +51,7 @@ for (const version of VERSIONS) {
   })
 
   test(`${version}: a deadline is waited for, on each clock by itself`, (t) => {
-    const { guest } = boxed(t, {}, { version })
+    const { guest } = guestWithFiles(t, {}, { version })
     for (const id of [CLOCK.REALTIME, CLOCK.MONOTONIC]) {
       const now = () => {
         guest.must('clock_time_get', id, 0n, guest.out)
@@ -64,7 +64,7 @@ for (const version of VERSIONS) {
   })
 
   test(`${version}: files and directories are ready, files with the bytes that are left`, (t) => {
-    const { guest } = boxed(t, { file: '0123456789' }, { version })
+    const { guest } = guestWithFiles(t, { file: '0123456789' }, { version })
     const fd = guest.open('file', { rights: RIGHTS.FILE })
     guest.seek(fd, 4)
     t.deepEqual(guest.poll(onFd(1n, FD_READ, fd), onFd(2n, FD_WRITE, fd), onFd(3n, FD_READ, 3), clock(4n, FOREVER)), [
@@ -78,7 +78,7 @@ for (const version of VERSIONS) {
 }
 
 test('what a subscription cannot have is the error of its own event', (t) => {
-  const { guest } = boxed(t, { file: 'text' })
+  const { guest } = guestWithFiles(t, { file: 'text' })
   const fd = guest.open('file')
   guest.must('fd_fdstat_set_rights', fd, RIGHTS.FD_READ, 0n)
   const { CLOCK: TIME } = EVENTTYPE
@@ -106,8 +106,8 @@ test('what a subscription cannot have is the error of its own event', (t) => {
 })
 
 test('no subscription, and one of a kind there is not, is INVAL, and writes nothing', (t) => {
-  const { guest } = boxed(t)
-  answers(t, guest, [['INVAL', 'poll_oneoff', 1024, 2048, 0, 0]])
+  const { guest } = guestWithFiles(t)
+  expectErrnos(t, guest, [['INVAL', 'poll_oneoff', 1024, 2048, 0, 0]])
   for (const kind of [3, 4, 255]) {
     const { SUBSCRIPTION } = guest.dialect.SIZE
     const at = guest.alloc(2 * SUBSCRIPTION)
@@ -120,7 +120,7 @@ test('no subscription, and one of a kind there is not, is INVAL, and writes noth
 })
 
 test('subscriptions and events may lie anywhere, also at odd addresses and in the same place', (t) => {
-  const { guest } = boxed(t)
+  const { guest } = guestWithFiles(t)
   guest.putRecord('SUBSCRIPTION', clock(5n, 0n), 4099)
   guest.must('poll_oneoff', 4099, 4099, 1, 5001)
   t.deepEqual(guest.record('EVENT', 4099), event(5, EVENTTYPE.CLOCK))
@@ -128,7 +128,7 @@ test('subscriptions and events may lie anywhere, also at odd addresses and in th
 })
 
 test('the same subscription a thousand times is answered a thousand times', (t) => {
-  const { guest } = boxed(t, { file: 'text' })
+  const { guest } = guestWithFiles(t, { file: 'text' })
   const fd = guest.open('file')
   guest.memory.grow(4)
   const subscriptions = Array.from({ length: 1000 }, (_, index) => onFd(BigInt(index), FD_READ, fd))
@@ -138,12 +138,12 @@ test('the same subscription a thousand times is answered a thousand times', (t) 
   )
 })
 
-posix('an empty pipe is waited for, one with bytes is ready, and one whose writer is gone is hung up', (t) => {
+onPosix('an empty pipe is waited for, one with bytes is ready, and one whose writer is gone is hung up', (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const [both, stdin] = [openSync(path, 'r+'), openSync(path, 'r')]
   t.teardown(() => closeSync(stdin))
-  const { guest } = boxed(t, {}, { stdin })
+  const { guest } = guestWithFiles(t, {}, { stdin })
   t.deepEqual(guest.poll(onFd(1n, FD_READ, 0), clock(2n, 5n * MS)), [event(2, EVENTTYPE.CLOCK)])
   writeSync(both, 'bytes')
   t.deepEqual(guest.poll(onFd(1n, FD_READ, 0), clock(2n, FOREVER), onFd(3n, FD_READ, 0)), [
@@ -156,12 +156,12 @@ posix('an empty pipe is waited for, one with bytes is ready, and one whose write
   t.is(guest.read(0), '')
 })
 
-posix('a pipe with room is ready to be written, a full one is not, and one to read is waited for beside it', (t) => {
+onPosix('a pipe with room is ready to be written, a full one is not, and one to read is waited for beside it', (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const both = openSync(path, 'r+')
   t.teardown(() => closeSync(both))
-  const { guest } = boxed(t, {}, { stdin: both, stdout: both })
+  const { guest } = guestWithFiles(t, {}, { stdin: both, stdout: both })
   t.deepEqual(guest.poll(onFd(1n, FD_READ, 0), onFd(2n, FD_WRITE, 1)), [event(2, FD_WRITE)])
   guest.must('fd_fdstat_set_flags', 1, 4)
   const iovs = guest.iovs(65_536)
@@ -170,18 +170,18 @@ posix('a pipe with room is ready to be written, a full one is not, and one to re
 })
 
 test('a bad pointer is OVERFLOW, as is a count that leaves memory, before anything is waited for', (t) => {
-  const { guest } = boxed(t)
+  const { guest } = guestWithFiles(t)
   const end = guest.memory.buffer.byteLength
   guest.putRecord('SUBSCRIPTION', clock(1n, FOREVER), 4096)
-  overflows(t, guest, [
-    ['poll_oneoff', BAD, 8192, 1, 0],
-    ['poll_oneoff', 4096, BAD, 1, 0],
-    ['poll_oneoff', 4096, 8192, 1, BAD],
+  expectOverflow(t, guest, [
+    ['poll_oneoff', BAD_POINTER, 8192, 1, 0],
+    ['poll_oneoff', 4096, BAD_POINTER, 1, 0],
+    ['poll_oneoff', 4096, 8192, 1, BAD_POINTER],
   ])
   for (const count of [end, 0x0555_5556, 0x0800_0000, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
-    answers(t, guest, [['OVERFLOW', 'poll_oneoff', 4096, 8192, count, 0]])
+    expectErrnos(t, guest, [['OVERFLOW', 'poll_oneoff', 4096, 8192, count, 0]])
   }
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['OVERFLOW', 'poll_oneoff', end - 47, 8192, 1, 0],
     ['OVERFLOW', 'poll_oneoff', 4096, end - 31, 1, 0],
     ['OVERFLOW', 'poll_oneoff', 4096, 8192, 1, end - 3],

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { command, instantiate, rawGuest } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, overflows } from './ask.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow } from '../support/calls.mjs'
 
 for (const version of VERSIONS) {
   test(`${version}: proc_exit ends the guest with its code, and what comes after it does not happen`, (t) => {
@@ -24,8 +24,9 @@ for (const version of VERSIONS) {
       t.teardown(() => process.off(signal, listen))
     }
     const guest = rawGuest({ version })
-    for (let signal = 0; signal <= 31; signal++) t.is(ask(guest, 'proc_raise', signal), 'NOTSUP', `signal ${signal}`)
-    answers(t, guest, [
+    for (let signal = 0; signal <= 31; signal++)
+      t.is(errnoOf(guest, 'proc_raise', signal), 'NOTSUP', `signal ${signal}`)
+    expectErrnos(t, guest, [
       ['NOTSUP', 'proc_raise', 255],
       ['NOTSUP', 'proc_raise', -1],
     ])
@@ -36,14 +37,14 @@ for (const version of VERSIONS) {
 
   test(`${version}: sched_yield succeeds`, (t) => {
     const guest = rawGuest({ version })
-    for (let i = 0; i < 100; i++) t.is(ask(guest, 'sched_yield'), 'SUCCESS')
+    for (let i = 0; i < 100; i++) t.is(errnoOf(guest, 'sched_yield'), 'SUCCESS')
   })
 
   test(`${version}: random_get fills its buffer, at whatever length and place, and no byte beside it`, (t) => {
     const guest = rawGuest({ version })
     for (const length of [0, 1, 8, 255, 256, 257, 4097]) {
       guest.bytes.fill(0)
-      t.is(ask(guest, 'random_get', 5001, length), 'SUCCESS')
+      t.is(errnoOf(guest, 'random_get', 5001, length), 'SUCCESS')
       const bytes = [...guest.bytes]
       t.true(
         bytes
@@ -58,7 +59,7 @@ for (const version of VERSIONS) {
 
 test('random_get fills all of memory', (t) => {
   const guest = rawGuest()
-  t.is(ask(guest, 'random_get', 0, guest.memory.buffer.byteLength), 'SUCCESS')
+  t.is(errnoOf(guest, 'random_get', 0, guest.memory.buffer.byteLength), 'SUCCESS')
   const zeros = guest.bytes.filter((byte) => byte === 0).length
   t.true(zeros > 0 && zeros < 2000, `${zeros} of ${guest.bytes.length} bytes are 0`)
 })
@@ -77,8 +78,8 @@ test('random_get differs from call to call and from sandbox to sandbox', (t) => 
 test('random_get over the end of memory is EOVERFLOW and fills nothing', (t) => {
   const guest = rawGuest()
   const end = guest.memory.buffer.byteLength
-  overflows(t, guest, [['random_get', BAD, 8]])
-  answers(t, guest, [
+  expectOverflow(t, guest, [['random_get', BAD_POINTER, 8]])
+  expectErrnos(t, guest, [
     ['OVERFLOW', 'random_get', 0, end + 1],
     ['OVERFLOW', 'random_get', end - 8, 9],
     ['OVERFLOW', 'random_get', end + 1, 0],
@@ -86,5 +87,5 @@ test('random_get over the end of memory is EOVERFLOW and fills nothing', (t) => 
     ['OVERFLOW', 'random_get', 8, -1],
   ])
   t.true(guest.bytes.every((byte) => byte === 0))
-  t.is(ask(guest, 'random_get', end - 8, 8), 'SUCCESS')
+  t.is(errnoOf(guest, 'random_get', end - 8, 8), 'SUCCESS')
 })

@@ -4,10 +4,11 @@ import { chmodSync, chownSync, statSync, unlinkSync, utimesSync, writeFileSync }
 import { join } from 'node:path'
 import test from 'ava'
 import { FILETYPE, RIGHTS, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, boxed, overflows } from './ask.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
+import { NO_SYMLINKS, knownFailure, onLinux, onPosix } from '../support/conditions.mjs'
+import { windows } from '../support/platform.mjs'
 
 // Windows lets nobody move or remove what is open.
-const posix = process.platform === 'win32' ? test.skip : test
 const FILES = {
   'a.txt': 'a',
   'sub/inner': 'x',
@@ -18,32 +19,35 @@ const FILES = {
 const byName = (entries) => Object.fromEntries(entries.map((entry) => [entry.name, entry]))
 
 for (const version of VERSIONS) {
-  test(`${version}: . and .. come first, then every name once, with its kind and serial number`, (t) => {
-    const { guest, directory } = boxed(t, FILES, { version })
-    const entries = guest.readdir(3)
-    t.deepEqual(
-      entries.slice(0, 2).map(({ name, next }) => [name, next]),
-      [
-        ['.', 1n],
-        ['..', 2n],
-      ],
-    )
-    t.deepEqual(entries.map(({ name }) => name).sort(), ['.', '..', 'a.txt', 'dangling', 'link', 'sub'])
-    const { DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK } = FILETYPE
-    const listed = byName(entries)
-    t.deepEqual(
-      ['.', '..', 'a.txt', 'dangling', 'link', 'sub'].map((name) => listed[name].filetype),
-      [DIRECTORY, DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK, SYMBOLIC_LINK, DIRECTORY],
-    )
-    if (process.platform === 'win32') return
-    for (const name of ['.', 'a.txt', 'sub'])
-      t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
-    t.is(new Set(entries.map(({ next }) => next)).size, entries.length)
-  })
+  knownFailure(NO_SYMLINKS)(
+    `${version}: . and .. come first, then every name once, with its kind and serial number`,
+    (t) => {
+      const { guest, directory } = guestWithFiles(t, FILES, { version })
+      const entries = guest.readdir(3)
+      t.deepEqual(
+        entries.slice(0, 2).map(({ name, next }) => [name, next]),
+        [
+          ['.', 1n],
+          ['..', 2n],
+        ],
+      )
+      t.deepEqual(entries.map(({ name }) => name).sort(), ['.', '..', 'a.txt', 'dangling', 'link', 'sub'])
+      const { DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK } = FILETYPE
+      const listed = byName(entries)
+      t.deepEqual(
+        ['.', '..', 'a.txt', 'dangling', 'link', 'sub'].map((name) => listed[name].filetype),
+        [DIRECTORY, DIRECTORY, REGULAR_FILE, SYMBOLIC_LINK, SYMBOLIC_LINK, DIRECTORY],
+      )
+      if (windows) return
+      for (const name of ['.', 'a.txt', 'sub'])
+        t.is(listed[name].ino, statSync(join(directory, name), { bigint: true }).ino)
+      t.is(new Set(entries.map(({ next }) => next)).size, entries.length)
+    },
+  )
 }
 
 test('.. of a preopen is the preopen itself, and elsewhere the directory above', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const ino = (path) => guest.filestat(3, path).ino
   const dots = (path) =>
     guest
@@ -55,8 +59,8 @@ test('.. of a preopen is the preopen itself, and elsewhere the directory above',
   t.deepEqual(dots('sub/deeper'), [ino('sub/deeper'), ino('sub')])
 })
 
-posix('a directory opened through another is listed as itself, wherever it is moved meanwhile', (t) => {
-  const { guest } = boxed(t, FILES)
+onPosix('a directory opened through another is listed as itself, wherever it is moved meanwhile', (t) => {
+  const { guest } = guestWithFiles(t, FILES)
   const fd = guest.open('sub')
   guest.must('path_rename', 3, ...guest.put('sub'), 3, ...guest.put('moved'))
   t.deepEqual(
@@ -69,12 +73,12 @@ posix('a directory opened through another is listed as itself, wherever it is mo
 })
 
 test('an entry that does not fit is cut where the buffer ends, and used is the whole buffer', (t) => {
-  const { guest } = boxed(t, { 'some-name': '' })
+  const { guest } = guestWithFiles(t, { 'some-name': '' })
   const whole = 25 + 26 + 33
   for (let size = 0; size <= whole + 1; size++) {
     guest.reset()
     guest.bytes.fill(0xaa, 4096, 4096 + 128)
-    t.is(ask(guest, 'fd_readdir', 3, 4096, size, 0n, 0), 'SUCCESS')
+    t.is(errnoOf(guest, 'fd_readdir', 3, 4096, size, 0n, 0), 'SUCCESS')
     t.is(guest.u32(0), Math.min(size, whole), `${size} bytes`)
     t.true(
       guest.bytes.subarray(4096 + size, 4096 + 128).every((byte) => byte === 0xaa),
@@ -87,7 +91,7 @@ test('an entry that does not fit is cut where the buffer ends, and used is the w
 
 test('any cookie that was given out resumes behind its entry, in any order', (t) => {
   const files = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`file-${index}`, '']))
-  const { guest } = boxed(t, files)
+  const { guest } = guestWithFiles(t, files)
   const all = guest.readdir(3)
   t.is(all.length, 42)
   for (const index of [41, 0, 20, 40, 1, 39, 2, 20]) {
@@ -97,16 +101,16 @@ test('any cookie that was given out resumes behind its entry, in any order', (t)
   }
 })
 
-test('a cookie beyond the end is the end', (t) => {
-  const { guest } = boxed(t, FILES)
+knownFailure(NO_SYMLINKS)('a cookie beyond the end is the end', (t) => {
+  const { guest } = guestWithFiles(t, FILES)
   for (const cookie of [6n, 7n, 1000n, 1n << 32n, (1n << 63n) - 1n, 1n << 63n, -1n]) {
     t.deepEqual(guest.readdirOnce(3, { cookie }), { used: 0, entries: [] }, String(cookie))
   }
   t.is(guest.readdir(3).length, 6)
 })
 
-test('from the start, what was made meanwhile is seen and what was removed is not', (t) => {
-  const { guest, directory } = boxed(t, FILES)
+knownFailure(NO_SYMLINKS)('from the start, what was made meanwhile is seen and what was removed is not', (t) => {
+  const { guest, directory } = guestWithFiles(t, FILES)
   guest.readdir(3)
   writeFileSync(join(directory, 'new'), '')
   unlinkSync(join(directory, 'a.txt'))
@@ -120,23 +124,23 @@ test('from the start, what was made meanwhile is seen and what was removed is no
 })
 
 test('an empty directory has its two entries', (t) => {
-  const { guest } = boxed(t, { 'empty/': null })
+  const { guest } = guestWithFiles(t, { 'empty/': null })
   t.deepEqual(
     guest.readdir(guest.open('empty')).map(({ name }) => name),
     ['.', '..'],
   )
 })
 
-posix('a directory that was removed while it was open has no more entries', (t) => {
-  const { guest } = boxed(t, { 'empty/': null })
+onPosix('a directory that was removed while it was open has no more entries', (t) => {
+  const { guest } = guestWithFiles(t, { 'empty/': null })
   const fd = guest.open('empty')
   guest.must('path_remove_directory', 3, ...guest.put('empty'))
-  t.is(ask(guest, 'fd_readdir', fd, 4096, 100, 2n, 0), 'SUCCESS')
+  t.is(errnoOf(guest, 'fd_readdir', fd, 4096, 100, 2n, 0), 'SUCCESS')
   t.is(guest.u32(0), 0)
 })
 
 test('names are bytes, however long', (t) => {
-  const { guest } = boxed(t, { ['n'.repeat(255)]: '', '漢字 é': '' })
+  const { guest } = guestWithFiles(t, { ['n'.repeat(255)]: '', '漢字 é': '' })
   t.deepEqual(
     guest
       .readdir(3, { size: 24 + 255 })
@@ -147,12 +151,12 @@ test('names are bytes, however long', (t) => {
 })
 
 test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open BADF', (t) => {
-  const { guest } = boxed(t, FILES, { stdin: hostFile(t).fd })
+  const { guest } = guestWithFiles(t, FILES, { stdin: hostFile(t).fd })
   const [file, dir] = [guest.open('a.txt'), guest.open('sub')]
   const { base, inheriting } = guest.fdstat(dir)
   guest.must('fd_fdstat_set_rights', dir, base & ~RIGHTS.FD_READDIR, inheriting)
   guest.bytes.fill(0, 0, 4)
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTDIR', 'fd_readdir', file, 4096, 100, 0n, 0],
     ['NOTDIR', 'fd_readdir', 0, 4096, 100, 0n, 0],
     ['NOTCAPABLE', 'fd_readdir', dir, 4096, 100, 0n, 0],
@@ -162,20 +166,18 @@ test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open
 })
 
 test('a bad pointer, or a length over the end of memory, is OVERFLOW', (t) => {
-  const { guest } = boxed(t, FILES)
+  const { guest } = guestWithFiles(t, FILES)
   const end = guest.memory.buffer.byteLength
-  overflows(t, guest, [
-    ['fd_readdir', 3, BAD, 100, 0n, 0],
-    ['fd_readdir', 3, 4096, 100, 0n, BAD],
+  expectOverflow(t, guest, [
+    ['fd_readdir', 3, BAD_POINTER, 100, 0n, 0],
+    ['fd_readdir', 3, 4096, 100, 0n, BAD_POINTER],
   ])
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['OVERFLOW', 'fd_readdir', 3, end - 100, 101, 0n, 0],
     ['OVERFLOW', 'fd_readdir', 3, 4096, -1, 0n, 0],
     ['SUCCESS', 'fd_readdir', 3, end - 100, 100, 0n, 0],
   ])
 })
-
-const linux = process.platform === 'linux' ? test : test.skip
 
 /** Runs a script in a process that is no superuser's, with a guest in `directory`: what it prints as JSON. */
 async function asOrdinaryUser(t, directory, script) {
@@ -198,7 +200,7 @@ async function asOrdinaryUser(t, directory, script) {
   return JSON.parse(stdout)
 }
 
-linux('fd_readdir of a directory that may be read but not searched lists it', async (t) => {
+onLinux('fd_readdir of a directory that may be read but not searched lists it', async (t) => {
   const directory = tree(t, { 'readable/name': '' })
   chmodSync(join(directory, 'readable'), 0o444)
   t.deepEqual(await asOrdinaryUser(t, directory, "show(names(guest.open('readable', { oflags: 2 })))"), [
@@ -208,7 +210,7 @@ linux('fd_readdir of a directory that may be read but not searched lists it', as
   ])
 })
 
-linux('fd_readdir of a directory whose mode was removed after path_open lists it, also from its start', async (t) => {
+onLinux('fd_readdir of a directory whose mode was removed after path_open lists it, also from its start', async (t) => {
   const directory = tree(t, { 'mine/name': '' })
   if (process.getuid() === 0) chownSync(join(directory, 'mine'), 65534, 65534)
   const listed = await asOrdinaryUser(
@@ -223,7 +225,7 @@ linux('fd_readdir of a directory whose mode was removed after path_open lists it
   t.deepEqual(listed, Array(3).fill(['.', '..', 'name']))
 })
 
-linux('fd_readdir and path_filestat_get succeed at the descriptor limit of the process', async (t) => {
+onLinux('fd_readdir and path_filestat_get succeed at the descriptor limit of the process', async (t) => {
   const directory = tree(t, { 'sub/name': '', file: '', link: { symlink: 'file' } })
   const { code, stdout, stderr } = await node(
     `
@@ -247,7 +249,7 @@ linux('fd_readdir and path_filestat_get succeed at the descriptor limit of the p
   t.is(stdout, 'the same')
 })
 
-linux('reading through a read-only preopen keeps access times', (t) => {
+onLinux('reading through a read-only preopen keeps access times', (t) => {
   const directory = tree(t, { 'sub/file': 'text' })
   const paths = ['', 'sub', 'sub/file'].map((name) => join(directory, name))
   for (const path of paths) utimesSync(path, 1, 2)
@@ -261,7 +263,7 @@ linux('reading through a read-only preopen keeps access times', (t) => {
   )
 })
 
-linux('a slash after a directory that may not be searched asks for nothing but the directory', async (t) => {
+onLinux('a slash after a directory that may not be searched asks for nothing but the directory', async (t) => {
   const directory = tree(t, { 'nox/file': '' })
   chmodSync(join(directory, 'nox'), 0o644)
   const names = await asOrdinaryUser(

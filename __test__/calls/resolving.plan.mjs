@@ -3,12 +3,12 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FILETYPE, LOOKUP, OFLAGS, RIGHTS, errnoName } from '../support/guest.mjs'
-import { boxed } from './ask.mjs'
+import { FILETYPE, LOOKUP, OFLAGS, RIGHTS } from '../support/guest.mjs'
+import { errnoOf, guestWithFiles } from '../support/calls.mjs'
 
 const teardowns = []
 const t = { teardown: (action) => teardowns.push(action) }
-const { guest, directory } = boxed(t, {
+const { guest, directory } = guestWithFiles(t, {
   file: 'content',
   'sub/inner': 'inner',
   link: { symlink: 'file' },
@@ -73,7 +73,7 @@ function restore() {
 /** Opens a path and closes it again: what came of it. */
 function outcome(path, oflags, lookup, rights) {
   guest.reset()
-  const errno = errnoName(guest.call.path_open(3, lookup, ...guest.put(path), oflags, rights, 0n, 0, 0))
+  const errno = errnoOf(guest, 'path_open', 3, lookup, ...guest.put(path), oflags, rights, 0n, 0, 0)
   const opened = errno === 'SUCCESS' ? kindOf(guest.fdstat(4).filetype) : errno
   if (errno === 'SUCCESS') guest.close(4)
   const after = state()
@@ -82,7 +82,7 @@ function outcome(path, oflags, lookup, rights) {
   return `${opened}, ${after}`
 }
 
-const answers = {}
+const errnos = {}
 for (const path of PATHS) {
   for (let oflags = 0; oflags < 16; oflags++) {
     for (const [lookup, links] of [
@@ -90,10 +90,10 @@ for (const path of PATHS) {
       [LOOKUP.SYMLINK_FOLLOW, 'through links'],
     ]) {
       for (const [how, rights] of Object.entries(HOW)) {
-        answers[[path, flagsOf(oflags), links, how].join(', ')] = outcome(path, oflags, lookup, rights)
+        errnos[[path, flagsOf(oflags), links, how].join(', ')] = outcome(path, oflags, lookup, rights)
       }
     }
   }
 }
-console.log(JSON.stringify(answers))
+console.log(JSON.stringify(errnos))
 for (const teardown of teardowns) teardown()

@@ -6,10 +6,9 @@ import { connect, createServer } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import test from 'ava'
-import { PATIENCE, hostFile, root } from '../support/guest.mjs'
-import { BAD, answers, boxed, overflows } from './ask.mjs'
-
-const posix = process.platform === 'win32' ? test.skip : test
+import { TIMEOUT_MS, hostFile, root } from '../support/guest.mjs'
+import { BAD_POINTER, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
+import { onPosix } from '../support/conditions.mjs'
 
 /**
  * Runs a script that has a `guest` and helpers, and says what it finds with `say`: whatever it has said when it
@@ -22,7 +21,7 @@ async function run(t, { listening = false, script, talk }) {
     import { writeSync } from 'node:fs'
     import { createServer } from 'node:net'
     import { EVENTTYPE, errnoName, rawGuest } from './__test__/support/guest.mjs'
-    import { ask } from './__test__/calls/ask.mjs'
+    import { errnoOf } from './__test__/support/calls.mjs'
     const say = (...words) => writeSync(2, JSON.stringify(words) + '\\n')
     let stdin = 0
     if (${listening}) {
@@ -33,7 +32,7 @@ async function run(t, { listening = false, script, talk }) {
       writeSync(1, server.address().port + '\\n')
     }
     const guest = rawGuest({ stdin, preopens: { '/': '.' } })
-    const call = (name, ...args) => errnoName(guest.call[name](...args))
+    const call = (name, ...args) => errnoOf(guest, name, ...args)
     /** sock_recv into buffers of these sizes: the errno, or what came and the flags. */
     const recv = (fd, flags, ...sizes) => {
       guest.reset()
@@ -59,7 +58,7 @@ async function run(t, { listening = false, script, talk }) {
   `
   const start = (stdin) => {
     const argv = ['--no-warnings', '--input-type=module', '--eval', `${prologue}${script}\nprocess.exit()`]
-    const child = spawn(process.execPath, argv, { cwd: root, stdio: [stdin, 'pipe', 'pipe'], timeout: PATIENCE })
+    const child = spawn(process.execPath, argv, { cwd: root, stdio: [stdin, 'pipe', 'pipe'], timeout: TIMEOUT_MS })
     t.teardown(() => child.kill())
     return child
   }
@@ -104,7 +103,7 @@ async function hears(peer, length) {
   return heard
 }
 
-posix('a connection is accepted, received from, sent to, shut down and closed', async (t) => {
+onPosix('a connection is accepted, received from, sent to, shut down and closed', async (t) => {
   const { said, talked } = await run(t, {
     listening: true,
     script: `
@@ -112,10 +111,13 @@ posix('a connection is accepted, received from, sent to, shut down and closed', 
       say(fd, guest.fdstat(0).filetype, guest.fdstat(fd).filetype, guest.fdstat(fd).flags)
       say(recv(fd, 0, 3, 0, 100))
       say(send(fd, 'an', '', 'swer'))
-      say(ask(guest, 'sock_shutdown', fd, 2), send(fd, 'more'))
+      say(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'more'))
       say(recv(fd, 0, 100), recv(fd, 0, 100))
-      say(ask(guest, 'fd_close', fd), send(fd, 'x'), recv(fd, 0, 1), ask(guest, 'sock_shutdown', fd, 1))`,
-    talk: (peer) => (peer.write('question'), text(peer)),
+      say(errnoOf(guest, 'fd_close', fd), send(fd, 'x'), recv(fd, 0, 1), errnoOf(guest, 'sock_shutdown', fd, 1))`,
+    talk: (peer) => {
+      peer.write('question')
+      return text(peer)
+    },
   })
   t.is(talked, 'answer')
   t.deepEqual(said, [
@@ -131,7 +133,7 @@ posix('a connection is accepted, received from, sent to, shut down and closed', 
   ])
 })
 
-posix('with NONBLOCK there is AGAIN for what is not there, on the connection only if it was asked for', async (t) => {
+onPosix('with NONBLOCK there is AGAIN for what is not there, on the connection only if it was asked for', async (t) => {
   const { said } = await run(t, {
     listening: true,
     script: `
@@ -150,7 +152,7 @@ posix('with NONBLOCK there is AGAIN for what is not there, on the connection onl
   t.deepEqual(said, [[4, 'AGAIN'], ['AGAIN', 4], [2], [['late', 0]]])
 })
 
-posix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are full or the peer ends', async (t) => {
+onPosix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are full or the peer ends', async (t) => {
   const { said } = await run(t, {
     script: `
       say(recv(0, 1, 3), recv(0, 1, 100), recv(0, 0, 2))
@@ -182,7 +184,7 @@ posix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are full 
   ])
 })
 
-posix('what a peer has no room for is sent once it has', async (t) => {
+onPosix('what a peer has no room for is sent once it has', async (t) => {
   const size = 1 << 24
   const { said, talked } = await run(t, {
     script: `
@@ -206,7 +208,7 @@ posix('what a peer has no room for is sent once it has', async (t) => {
     t.true(talked.subarray((part * size) / 4, ((part + 1) * size) / 4).every((byte) => byte === 97 + part))
 })
 
-posix('poll tells a connection to accept, bytes to receive, room to send, and a peer that is gone', async (t) => {
+onPosix('poll tells a connection to accept, bytes to receive, room to send, and a peer that is gone', async (t) => {
   const { said } = await run(t, {
     listening: true,
     script: `
@@ -229,14 +231,18 @@ posix('poll tells a connection to accept, bytes to receive, room to send, and a 
   t.deepEqual(said, [[[1, 0]], [[2, 0, 0, 0]], [[1, 0, 0, 0]], [[1, 0, 5, 0]], [[1, 0, 0, 1]]])
 })
 
-posix('a socket is also read and written as a file, has no position, and lists nothing', async (t) => {
+onPosix('a socket is also read and written as a file, has no position, and lists nothing', async (t) => {
   const { said, talked } = await run(t, {
     script: `
       say(guest.read(0), guest.write(0, 'ans', 'wer'))
-      say(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0], ['fd_readdir', 0, 64, 64, 0n, 0],
-        ['path_create_directory', 0, 'x'], ['fd_allocate', 0, 0n, 1n]].map((args) => ask(guest, ...args)))
-      say(ask(guest, 'sock_shutdown', 0, 3))`,
-    talk: (peer) => (peer.write('question'), text(peer)),
+      say(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0],
+        ['fd_readdir', 0, 64, 64, 0n, 0], ['path_create_directory', 0, 'x'], ['fd_allocate', 0, 0n, 1n]]
+        .map((args) => errnoOf(guest, ...args)))
+      say(errnoOf(guest, 'sock_shutdown', 0, 3))`,
+    talk: (peer) => {
+      peer.write('question')
+      return text(peer)
+    },
   })
   t.is(talked, 'answer')
   t.deepEqual(said, [
@@ -246,14 +252,14 @@ posix('a socket is also read and written as a file, has no position, and lists n
   ])
 })
 
-posix('each right is needed: receiving, sending, shutting down and accepting are NOTCAPABLE without', async (t) => {
+onPosix('each right is needed: receiving, sending, shutting down and accepting are NOTCAPABLE without', async (t) => {
   const { said } = await run(t, {
     listening: true,
     script: `
       const fd = accept()
       const without = (fd, bit) => guest.must('fd_fdstat_set_rights', fd, guest.fdstat(fd).base & ~bit, 0n)
       without(fd, 1n << 28n)
-      say(ask(guest, 'sock_shutdown', fd, 2), send(fd, 'x'))
+      say(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'x'))
       without(fd, 1n << 6n)
       say(send(fd, 'x'), call('sock_send', fd, 64, 0, 0, 0))
       without(fd, 1n << 1n)
@@ -264,29 +270,33 @@ posix('each right is needed: receiving, sending, shutting down and accepting are
   t.deepEqual(said, [['NOTCAPABLE', 1], ['NOTCAPABLE', 'NOTCAPABLE'], ['NOTCAPABLE'], ['NOTCAPABLE']])
 })
 
-posix('arguments that no socket takes are errnos, bad pointers before anything is received or accepted', async (t) => {
-  const { said } = await run(t, {
-    listening: true,
-    script: `
+onPosix(
+  'arguments that no socket takes are errnos, bad pointers before anything is received or accepted',
+  async (t) => {
+    const { said } = await run(t, {
+      listening: true,
+      script: `
       const end = guest.memory.buffer.byteLength
       say(call('sock_accept', 0, 0, end), call('sock_accept', 0, 0, end - 3), call('sock_accept', 0, 0, -1))
       const fd = accept()
       say(recv(fd, 1, 9))
       const iovs = guest.iovs(9)
-      say(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4), call('sock_recv', fd, ...iovs, 0, 0, end - 1),
-        call('sock_recv', fd, iovs[0], -1, 0, 0, 4), call('sock_send', fd, end, 1, 0, 0), call('sock_send', fd, ...iovs, 0, end))
-      say(ask(guest, 'sock_shutdown', fd, 0), ask(guest, 'sock_shutdown', fd, 4), call('sock_send', fd, ...iovs, 1, 0))
+      say(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4),
+        call('sock_recv', fd, ...iovs, 0, 0, end - 1), call('sock_recv', fd, iovs[0], -1, 0, 0, 4),
+        call('sock_send', fd, end, 1, 0, 0), call('sock_send', fd, ...iovs, 0, end))
+      say(call('sock_shutdown', fd, 0), call('sock_shutdown', fd, 4), call('sock_send', fd, ...iovs, 1, 0))
       say(recv(fd, 2, 4), recv(0, 0, 1))`,
-    talk: (peer) => void peer.write('data'),
-  })
-  t.deepEqual(said, [
-    ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
-    [['data', 0]],
-    Array(6).fill('OVERFLOW'),
-    ['INVAL', 'INVAL', 'INVAL'],
-    [['data', 0], 'NOTCONN'],
-  ])
-})
+      talk: (peer) => void peer.write('data'),
+    })
+    t.deepEqual(said, [
+      ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
+      [['data', 0]],
+      Array(6).fill('OVERFLOW'),
+      ['INVAL', 'INVAL', 'INVAL'],
+      [['data', 0], 'NOTCONN'],
+    ])
+  },
+)
 
 const CALLS = [
   (fd) => ['sock_accept', fd, 0, 0],
@@ -296,12 +306,12 @@ const CALLS = [
 ]
 
 test('what is no socket is NOTSOCK, and what is not open BADF', (t) => {
-  const { guest } = boxed(t, { file: '', 'sub/': null }, { stdin: hostFile(t).fd })
+  const { guest } = guestWithFiles(t, { file: '', 'sub/': null }, { stdin: hostFile(t).fd })
   const [file, dir] = [guest.open('file'), guest.open('sub')]
   const closed = guest.open('file')
   guest.close(closed)
   for (const call of CALLS) {
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ...[0, 3, file, dir].map((fd) => ['NOTSOCK', ...call(fd)]),
       ...[closed, 77, -1].map((fd) => ['BADF', ...call(fd)]),
     ])
@@ -309,13 +319,13 @@ test('what is no socket is NOTSOCK, and what is not open BADF', (t) => {
 })
 
 test('a bad pointer is OVERFLOW, also on what is no socket', (t) => {
-  const { guest } = boxed(t, { file: '' })
-  overflows(t, guest, [
-    ['sock_accept', 3, 0, BAD],
-    ['sock_recv', 3, BAD, 1, 0, 0, 4],
-    ['sock_recv', 3, 64, 0, 0, BAD, 4],
-    ['sock_recv', 3, 64, 0, 0, 0, BAD],
-    ['sock_send', 3, BAD, 1, 0, 0],
-    ['sock_send', 3, 64, 0, 0, BAD],
+  const { guest } = guestWithFiles(t, { file: '' })
+  expectOverflow(t, guest, [
+    ['sock_accept', 3, 0, BAD_POINTER],
+    ['sock_recv', 3, BAD_POINTER, 1, 0, 0, 4],
+    ['sock_recv', 3, 64, 0, 0, BAD_POINTER, 4],
+    ['sock_recv', 3, 64, 0, 0, 0, BAD_POINTER],
+    ['sock_send', 3, BAD_POINTER, 1, 0, 0],
+    ['sock_send', 3, 64, 0, 0, BAD_POINTER],
   ])
 })

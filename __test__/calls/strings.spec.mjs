@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { rawGuest } from '../support/guest.mjs'
-import { BAD, VERSIONS, answers, ask, overflows } from './ask.mjs'
+import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow } from '../support/calls.mjs'
 
 const OPTIONS = { args: ['a', '', 'é'], env: { K: 'v', E: '' } }
 const LISTS = {
@@ -16,14 +16,14 @@ for (const version of VERSIONS) {
 
     test(`${version}: ${which}_sizes_get tells the count and the bytes, NULs included`, (t) => {
       const guest = rawGuest({ version, ...OPTIONS })
-      t.is(ask(guest, `${which}_sizes_get`, 16, 20), 'SUCCESS')
+      t.is(errnoOf(guest, `${which}_sizes_get`, 16, 20), 'SUCCESS')
       t.deepEqual([guest.u32(16), guest.u32(20)], [count, size])
     })
 
     test(`${version}: ${which}_get writes where each string starts, the strings, and nothing else`, (t) => {
       const guest = rawGuest({ version, ...OPTIONS })
       guest.bytes.fill(0xaa)
-      t.is(ask(guest, `${which}_get`, 32, 103), 'SUCCESS')
+      t.is(errnoOf(guest, `${which}_get`, 32, 103), 'SUCCESS')
       t.deepEqual(
         starts.map((_, index) => guest.u32(32 + 4 * index)),
         starts.map((start) => 103 + start),
@@ -41,7 +41,7 @@ for (const which of ['args', 'environ']) {
   test(`${which}_sizes_get and ${which}_get of no strings at all`, (t) => {
     const guest = rawGuest()
     guest.bytes.fill(0xaa, 0, 64)
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['SUCCESS', `${which}_sizes_get`, 0, 4],
       ['SUCCESS', `${which}_get`, 8, 12],
       ['SUCCESS', `${which}_get`, 8, 8],
@@ -50,11 +50,11 @@ for (const which of ['args', 'environ']) {
   })
 
   test(`${which}: a bad pointer is OVERFLOW, whichever it is`, (t) => {
-    overflows(t, rawGuest(OPTIONS), [
-      [`${which}_sizes_get`, BAD, 4],
-      [`${which}_sizes_get`, 0, BAD],
-      [`${which}_get`, BAD, 64],
-      [`${which}_get`, 64, BAD],
+    expectOverflow(t, rawGuest(OPTIONS), [
+      [`${which}_sizes_get`, BAD_POINTER, 4],
+      [`${which}_sizes_get`, 0, BAD_POINTER],
+      [`${which}_get`, BAD_POINTER, 64],
+      [`${which}_get`, 64, BAD_POINTER],
     ])
   })
 
@@ -63,12 +63,12 @@ for (const which of ['args', 'environ']) {
     const end = guest.memory.buffer.byteLength
     const { count, bytes } = LISTS[which]
     const size = Buffer.byteLength(bytes)
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['OVERFLOW', `${which}_get`, end - 4 * count + 1, 0],
       ['OVERFLOW', `${which}_get`, 0, end - size + 1],
     ])
     t.true(guest.bytes.every((byte) => byte === 0))
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['SUCCESS', `${which}_get`, 0, end - size],
       ['SUCCESS', `${which}_get`, end - 4 * count, 0],
     ])
@@ -78,7 +78,7 @@ for (const which of ['args', 'environ']) {
 test('strings that have no room in memory are OVERFLOW, and their sizes can still be asked for', (t) => {
   const long = 'x'.repeat(65_536)
   const guest = rawGuest({ args: [long], env: { A: long } }, { memory: '1' })
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['SUCCESS', 'args_sizes_get', 0, 4],
     ['SUCCESS', 'environ_sizes_get', 8, 12],
     ['OVERFLOW', 'args_get', 16, 20],

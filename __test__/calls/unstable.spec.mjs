@@ -5,10 +5,10 @@ import { linkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { CLOCK, EVENTTYPE, FILETYPE, RIGHTS, SUBCLOCKFLAGS } from '../support/guest.mjs'
-import { BAD, answers, ask, boxed, overflows } from './ask.mjs'
+import { BAD_POINTER, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 
 const FILES = { file: '0123456789', 'sub/': null }
-const box = (t) => boxed(t, FILES, { version: 'unstable' })
+const box = (t) => guestWithFiles(t, FILES, { version: 'unstable' })
 
 test('fd_seek counts from the position as 0, from the end as 1, from the start as 2', (t) => {
   const { guest } = box(t)
@@ -22,12 +22,12 @@ test('fd_seek counts from the position as 0, from the end as 1, from the start a
     [0n, 2, 0n],
     [5n, 1, 15n],
   ]) {
-    t.is(ask(guest, 'fd_seek', fd, offset, whence, 0), 'SUCCESS')
+    t.is(errnoOf(guest, 'fd_seek', fd, offset, whence, 0), 'SUCCESS')
     t.is(guest.u64(0), position)
-    t.is(ask(guest, 'fd_tell', fd, 8), 'SUCCESS')
+    t.is(errnoOf(guest, 'fd_tell', fd, 8), 'SUCCESS')
     t.is(guest.u64(8), position)
   }
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['INVAL', 'fd_seek', fd, 0n, 3, 0],
     ['INVAL', 'fd_seek', fd, 0n, -1, 0],
     ['INVAL', 'fd_seek', fd, -1n, 2, 0],
@@ -38,7 +38,7 @@ test('with the right to tell alone, asking for the position is whence 0', (t) =>
   const { guest } = box(t)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   guest.must('fd_fdstat_set_rights', fd, RIGHTS.FD_TELL, 0n)
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['SUCCESS', 'fd_seek', fd, 0n, 0, 0],
     ['NOTCAPABLE', 'fd_seek', fd, 0n, 1, 0],
     ['NOTCAPABLE', 'fd_seek', fd, 0n, 2, 0],
@@ -48,7 +48,7 @@ test('with the right to tell alone, asking for the position is whence 0', (t) =>
 
 for (const [name, call] of [
   ['fd_filestat_get', (guest, path, at) => ['fd_filestat_get', guest.open(path), at]],
-  ['path_filestat_get', (guest, path, at) => ['path_filestat_get', 3, 0, path, at]],
+  ['path_filestat_get', (_guest, path, at) => ['path_filestat_get', 3, 0, path, at]],
 ]) {
   test(`${name} writes 56 bytes, with the links counted in 32 bits behind the kind`, (t) => {
     const { guest, directory } = box(t)
@@ -60,7 +60,7 @@ for (const [name, call] of [
       const host = statSync(join(directory, path), { bigint: true })
       const args = call(guest, path, 512)
       guest.bytes.fill(0xaa, 512 - 8, 512 + 64)
-      t.is(ask(guest, ...args), 'SUCCESS')
+      t.is(errnoOf(guest, ...args), 'SUCCESS')
       t.deepEqual(
         [guest.u64(520), guest.u8(528), BigInt(guest.u32(532)), guest.u64(536), guest.u64(552), guest.u64(560)],
         [host.ino, filetype, host.nlink, host.size, host.mtimeNs, host.ctimeNs],
@@ -73,11 +73,11 @@ for (const [name, call] of [
   test(`${name} needs room for 56 bytes, not for 64`, (t) => {
     const { guest } = box(t)
     const end = guest.memory.buffer.byteLength
-    answers(t, guest, [
+    expectErrnos(t, guest, [
       ['SUCCESS', ...call(guest, 'file', end - 56)],
       ['OVERFLOW', ...call(guest, 'file', end - 55)],
     ])
-    overflows(t, guest, [call(guest, 'file', BAD)])
+    expectOverflow(t, guest, [call(guest, 'file', BAD_POINTER)])
   })
 }
 
@@ -119,7 +119,7 @@ test('a subscription has 56 bytes: an identifier, of whatever value, stands befo
 test('poll_oneoff needs room for 56 bytes of each subscription', (t) => {
   const { guest } = box(t)
   const end = guest.memory.buffer.byteLength
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['SUCCESS', 'poll_oneoff', end - 56, 8192, 1, 0],
     ['OVERFLOW', 'poll_oneoff', end - 55, 8192, 1, 0],
     ['OVERFLOW', 'poll_oneoff', end - 111, 8192, 2, 0],
@@ -132,7 +132,7 @@ test('there is no sock_accept, and the other calls on sockets are there', (t) =>
     ['sock_accept', 'sock_recv', 'sock_send', 'sock_shutdown'].map((name) => typeof guest.wasi.wasiImport[name]),
     ['undefined', 'function', 'function', 'function'],
   )
-  answers(t, guest, [
+  expectErrnos(t, guest, [
     ['NOTSOCK', 'sock_recv', 3, 64, 0, 0, 0, 4],
     ['NOTSOCK', 'sock_send', 3, 64, 0, 0, 0],
     ['NOTSOCK', 'sock_shutdown', 3, 1],

@@ -2,6 +2,7 @@
 
 import test from 'ava'
 import { node } from '../support/guest.mjs'
+import { windows } from '../support/platform.mjs'
 
 /** A script in which the guest calls proc_exit(code) in _start, made of JavaScript alone. */
 const script = (code, before = '') => `
@@ -14,7 +15,7 @@ const script = (code, before = '') => `
 
 for (const code of [0, 1, 7, 255, 256, 257]) {
   // Windows keeps all of it.
-  const status = process.platform === 'win32' ? code : code & 255
+  const status = windows ? code : code & 255
   test(`proc_exit(${code}) ends the process with status ${status}`, async (t) => {
     t.deepEqual(await node(script(code)), { code: status, signal: null, stdout: '', stderr: '' })
   })
@@ -52,12 +53,13 @@ for (const [title, exit] of [
         }
         const { exit } = process
         process.exit = ${exit}
-        for (const enter of [() => wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start: run } }), run]) {
+        const memory = new WebAssembly.Memory({ initial: 1 })
+        for (const enter of [() => wasi.start({ exports: { memory, _start: run } }), run]) {
           try { enter() } catch ({ code, exitCode }) { console.log(code, exitCode) }
         }
         process.exit = exit
       }`)
-    t.is(stdout, ((exit.startsWith('(') ? 'exit 5\n' : '') + 'ERR_WASI_EXIT 5\n').repeat(6))
+    t.is(stdout, `${exit.startsWith('(') ? 'exit 5\n' : ''}ERR_WASI_EXIT 5\n`.repeat(6))
   })
 }
 

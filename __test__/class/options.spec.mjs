@@ -76,15 +76,15 @@ for (const option of ['env', 'preopens']) {
 }
 
 for (const option of ['stdin', 'stdout', 'stderr']) {
-  test(`${option} that is neither a number nor what an embedder may give instead is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+  test(`${option} that is neither a number nor another accepted value fails with ERR_INVALID_ARG_TYPE`, (t) => {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
     const others =
       option === 'stdin'
         ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
         : "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
     for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
-      const message = `The "options.${option}" property must be of type number. Received ${received}. It may also be ${others}`
-      refusedType(t, make({ [option]: value }), message)
+      const message = `The "options.${option}" property must be of type number. Received ${received}`
+      refusedType(t, make({ [option]: value }), `${message}. It may also be ${others}`)
     }
   })
 

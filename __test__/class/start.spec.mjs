@@ -131,9 +131,8 @@ for (const [method, entry] of [
     const calls = []
     const exports = {
       memory,
-      [entry]: function () {
-        'use strict'
-        calls.push([this, arguments.length])
+      [entry]: function (...args) {
+        calls.push([this, args.length])
       },
     }
     make()[method]({ exports })

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { WASI } from 'capwasi'
-import { PATIENCE, assemble, command, node, tree } from '../support/guest.mjs'
+import { TIMEOUT_MS, assemble, command, node, tree } from '../support/guest.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
 
@@ -19,7 +19,7 @@ function run(t, script, data = {}) {
   return worker
 }
 
-const answer = async (worker) => {
+const firstMessage = async (worker) => {
   const [message] = await once(worker, 'message')
   return message
 }
@@ -33,7 +33,7 @@ test('a worker runs a guest and returns its exit code', async (t) => {
     parentPort.postMessage(wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject())))`,
     { module },
   )
-  t.is(await answer(worker), 6)
+  t.is(await firstMessage(worker), 6)
 })
 
 test('many workers at once load the addon, run and end', async (t) => {
@@ -48,7 +48,7 @@ test('many workers at once load the addon, run and end', async (t) => {
     parentPort.postMessage(sum)`
   const workers = Array.from({ length: 6 }, () => run(t, script, { module, directory }))
   t.deepEqual(
-    await Promise.all(workers.map(answer)),
+    await Promise.all(workers.map(firstMessage)),
     workers.map(() => 20),
   )
   t.is(
@@ -83,7 +83,7 @@ test('threads share one memory, each through a sandbox of its own', async (t) =>
     parentPort.postMessage(wasi.wasiImport.args_sizes_get(8, 12))`,
     { memory },
   )
-  t.is(await answer(worker), 0)
+  t.is(await firstMessage(worker), 0)
   t.is(here.wasiImport.args_sizes_get(0, 4), 0)
   t.deepEqual([...new Uint32Array(memory.buffer, 0, 4)], [1, 5, 2, 14])
 })
@@ -94,7 +94,7 @@ test('a shared memory grown by another thread is seen', async (t) => {
   here.initialize({ exports: { memory } })
   t.is(here.wasiImport.args_sizes_get(65_536, 65_540), 61)
   const worker = run(t, 'parentPort.postMessage(data.memory.grow(2))', { memory })
-  t.is(await answer(worker), 1)
+  t.is(await firstMessage(worker), 1)
   t.is(here.wasiImport.args_sizes_get(65_536 * 2, 65_536 * 2 + 4), 0)
   t.deepEqual([...new Uint32Array(memory.buffer, 65_536 * 2, 2)], [1, 5])
 })
@@ -186,7 +186,7 @@ test('a guest that exits with returnOnExit false does not go on in its worker', 
     wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`,
     { module },
   )
-  const tooLong = new Promise((resolve) => setTimeout(resolve, PATIENCE, ['it went on']).unref())
+  const tooLong = new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS, ['it went on']).unref())
   const code = await Promise.race([once(worker, 'exit'), tooLong])
   t.deepEqual(code, [7])
 })

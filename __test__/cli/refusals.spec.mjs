@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { root, tree } from '../support/guest.mjs'
+import { onPosix } from '../support/conditions.mjs'
 import { file, guest, prints, run } from './cli.mjs'
 
 // These are started through a shell.
-const posix = process.platform === 'win32' ? test.skip : test
 
 async function refuses(t, args, message) {
   const { code, stdout, stderr } = await run(args)
@@ -81,7 +81,8 @@ test('a module that is damaged is refused with what is wrong with it', async (t)
 const modules = {
   'imports that are not there are listed with their modules': [
     `(import "env" "log" (func)) (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32)))
-     (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32)) (import "constructor" "name" (func))`,
+      (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32))
+      (import "constructor" "name" (func))`,
     'imports 4 values that capwasi does not provide: env.log, wasi_snapshot_preview1.fd_dup, env.base and 1 more',
   ],
   'what a terminal would obey is told, not obeyed': [
@@ -89,7 +90,8 @@ const modules = {
     'imports 1 function that capwasi does not provide: env.\\x1b[31mred\\x07',
   ],
   'only one version of WASI can be imported': [
-    '(import "wasi_unstable" "sched_yield" (func (result i32))) (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))',
+    `(import "wasi_unstable" "sched_yield" (func (result i32)))
+      (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))`,
     'imports 1 function that capwasi does not provide: wasi_snapshot_preview1.sock_accept',
   ],
   'threads are refused': [
@@ -116,7 +118,7 @@ for (const [title, [text, message]] of Object.entries(modules)) {
   })
 }
 
-posix('without an addon it says so', async (t) => {
+onPosix('without an addon it says so', async (t) => {
   const directory = tree(
     t,
     Object.fromEntries(

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
+import { TOO_SLOW, onPosix, skippedOn, slow } from '../support/conditions.mjs'
 import { file, guest, launch, run } from './cli.mjs'
 
 function hasScript() {
@@ -17,7 +18,6 @@ function hasScript() {
 /** Put before the command: all of its stdio is one terminal, and its status is ours. */
 const terminal = ['sh', '-c', 'exec script -qec "$(printf "\'%s\' " "$@")" /dev/null', 'sh']
 const atTerminal = hasScript() ? test : test.skip
-const signalled = process.platform === 'win32' ? test.skip : test
 
 /** Guests that say "now" and then wait for good. */
 const waits = {
@@ -51,7 +51,7 @@ for (const wait of Object.keys(waits)) {
     t.deepEqual({ code, signal }, { code: 130, signal: null })
   })
 
-  signalled(`SIGINT ends a program in ${wait}`, async (t) => {
+  onPosix(`SIGINT ends a program in ${wait}`, async (t) => {
     const child = launch([waiting(t, wait)])
     await once(child.stdout, 'readable')
     child.kill('SIGINT')
@@ -83,9 +83,9 @@ atTerminal('a program and a person talk line by line, until Ctrl-D', async (t) =
   t.is(stdout.replace('^D\b\b', ''), 'one\r\ngot one\r\nzwei – ß\r\ngot zwei – ß\r\n\r\ngot \r\nend: yes\r\n')
 })
 
-// A module of 30 MB, which takes seconds to compile with these flags: all of it at once, by the compiler that is thorough.
-// Then it wants more than WASI.
-const slow = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
+// A module of 30 MB, which takes seconds to compile: these flags compile all of it at once with the optimising
+// compiler. It also imports a function that capwasi does not provide.
+const slowCompilation = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
 const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)])
 const sized = (...parts) => {
   const bytes = Buffer.concat(parts.map((part) => Buffer.from(part)))
@@ -111,16 +111,16 @@ function large() {
   ])
 }
 
-atTerminal('a compilation that takes long is told at a terminal, and untold', async (t) => {
-  const { stdout } = await launch([file(t, large())], { flags: slow, through: terminal }).finished
+skippedOn(TOO_SLOW, slow(atTerminal))('a compilation that takes long is told at a terminal, and untold', async (t) => {
+  const { stdout } = await launch([file(t, large())], { flags: slowCompilation, through: terminal }).finished
   t.regex(
     stdout,
     /^compiling 30 MB …\r {17}\rcapwasi: [^\n]* imports 1 function that capwasi does not provide: host\.more\r?\n$/,
   )
 })
 
-test('where there is no terminal, nothing is told', async (t) => {
-  const { code, stdout, stderr } = await run([file(t, large())], { flags: slow })
+skippedOn(TOO_SLOW, slow())('where there is no terminal, nothing is told', async (t) => {
+  const { code, stdout, stderr } = await run([file(t, large())], { flags: slowCompilation })
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
   t.regex(stderr, /^capwasi: [^\n]* imports 1 function that capwasi does not provide: host\.more\r?\n$/)
 })

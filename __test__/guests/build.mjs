@@ -34,4 +34,4 @@ for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.
 const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
 const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
 const record = { compiler: `ziglang==${version}`, command, threads, sha256: hashes }
-writeFileSync(new URL('hashes.json', here), JSON.stringify(record, null, 2) + '\n')
+writeFileSync(new URL('hashes.json', here), `${JSON.stringify(record, null, 2)}\n`)

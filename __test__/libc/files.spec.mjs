@@ -1,5 +1,6 @@
 import test from 'ava'
 import { prints } from '../guests/run.mjs'
+import { knownFailure } from '../support/conditions.mjs'
 
 test('files are created, opened exclusively, read-only, write-only and truncated', async (t) => {
   await prints(
@@ -172,12 +173,14 @@ unlink("sparse"): 0
   )
 })
 
-test('a file that is open outlives its name', async (t) => {
-  await prints(
-    t,
-    'files',
-    'unlinked',
-    `
+knownFailure({ wine: 'wine 8 cannot remove the name of an open file at once' })(
+  'a file that is open outlives its name',
+  async (t) => {
+    await prints(
+      t,
+      'files',
+      'unlinked',
+      `
 unlink("gone"): 0
 stat("gone", &st): ENOENT
 unlink("gone"): ENOENT
@@ -190,8 +193,9 @@ pread(fd, buffer, sizeof buffer, 0): "still here!"
 pread(fd, buffer, sizeof buffer, 0): "still here!"
 close(fd): 0
 `,
-  )
-})
+    )
+  },
+)
 
 test('the lowest free descriptor is taken, and renumbering moves one', async (t) => {
   await prints(

@@ -5,8 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 import test from 'ava'
 import { box, launch, run, throughPipes, throughTerminal } from '../guests/run.mjs'
-
-const unix = process.platform === 'win32' ? test.skip : test
+import { onPosix } from '../support/conditions.mjs'
 
 const none = '0 ENOTTY\n1 ENOTTY\n2 ENOTTY\n3 EBADF\n'
 
@@ -15,7 +14,7 @@ test('a socket is no terminal', async (t) => {
   t.is(stdout, none)
 })
 
-unix('a pipe is no terminal', async (t) => {
+onPosix('a pipe is no terminal', async (t) => {
   const { stdout } = await run('isatty', [], { through: throughPipes })
   t.is(stdout, none)
 })
@@ -29,7 +28,7 @@ test('a file is no terminal', async (t) => {
   t.is(readFileSync(path, 'utf8'), none)
 })
 
-unix('/dev/null, a character device, is no terminal', async (t) => {
+onPosix('/dev/null, a character device, is no terminal', async (t) => {
   const { stdout } = await run('isatty', [], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.is(stdout, none)
 })

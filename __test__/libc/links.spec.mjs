@@ -1,10 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-import test from 'ava'
 import { box, prints } from '../guests/run.mjs'
+import { NO_SYMLINKS, OTHER_SEMANTICS, knownFailure } from '../support/conditions.mjs'
 
-test('symbolic links are made, read, followed, renamed and removed', async (t) => {
+knownFailure(NO_SYMLINKS)('symbolic links are made, read, followed, renamed and removed', async (t) => {
   await prints(
     t,
     'links',
@@ -41,7 +40,7 @@ target.txt: file
   )
 })
 
-test('readlink truncates to a short buffer and writes nothing beyond it', async (t) => {
+knownFailure(NO_SYMLINKS)('readlink truncates to a short buffer and writes nothing beyond it', async (t) => {
   await prints(
     t,
     'links',
@@ -55,7 +54,7 @@ test('readlink truncates to a short buffer and writes nothing beyond it', async 
   )
 })
 
-test('O_NOFOLLOW stops at a link in the last place only', async (t) => {
+knownFailure(NO_SYMLINKS)('O_NOFOLLOW stops at a link in the last place only', async (t) => {
   await prints(
     t,
     'links',
@@ -71,7 +70,7 @@ open("link", O_RDONLY): 6
   )
 })
 
-test('links in a loop or in too long a chain are ELOOP', async (t) => {
+knownFailure(NO_SYMLINKS)('links in a loop or in too long a chain are ELOOP', async (t) => {
   await prints(
     t,
     'links',
@@ -90,7 +89,7 @@ open("60", O_RDONLY): ELOOP
   )
 })
 
-test('a dangling link is seen, is not found, and can be written through', async (t) => {
+knownFailure(NO_SYMLINKS)('a dangling link is seen, is not found, and can be written through', async (t) => {
   await prints(
     t,
     'links',
@@ -110,7 +109,7 @@ link: ENOENT
   )
 })
 
-test('hard links share one file', async (t) => {
+knownFailure(OTHER_SEMANTICS)('hard links share one file', async (t) => {
   await prints(
     t,
     'links',
@@ -134,7 +133,7 @@ readlink("second", buffer, sizeof buffer): "b"
   )
 })
 
-test('absolute paths are refused, as are absolute targets of links', async (t) => {
+knownFailure(NO_SYMLINKS)('absolute paths are refused, as are absolute targets of links', async (t) => {
   await prints(
     t,
     'links',
@@ -154,7 +153,7 @@ open("link", O_RDONLY): ENOTCAPABLE
   )
 })
 
-test('no link that leads outside is followed, by whatever call', async (t) => {
+knownFailure(NO_SYMLINKS)('no link that leads outside is followed, by whatever call', async (t) => {
   const top = box(t)
   const sandbox = join(top, 'box')
   const outside = join(top, 'outside')

@@ -4,8 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 import test from 'ava'
 import { box, launch, prints, run, throughPipes } from '../guests/run.mjs'
+import { windows } from '../support/platform.mjs'
 
-const kinds = process.platform === 'win32' ? { socket: [] } : { socket: [], pipe: throughPipes }
+const kinds = windows ? { socket: [] } : { socket: [], pipe: throughPipes }
 
 // What the guest writes as its flood: numbered lines, 5 MiB of them.
 function flood() {

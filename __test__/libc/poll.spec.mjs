@@ -1,5 +1,6 @@
 import test from 'ava'
 import { launch, prints, throughPipes } from '../guests/run.mjs'
+import { onPosix } from '../support/conditions.mjs'
 
 test('both clocks wait for spans and for deadlines, and deadlines past are due', async (t) => {
   await prints(
@@ -135,7 +136,7 @@ __wasi_poll_oneoff(subs, events, nsubs, &nevents): EINVAL
 })
 
 for (const [kind, through] of Object.entries({ socket: [], pipe: throughPipes })) {
-  const on = kind === 'pipe' && process.platform === 'win32' ? test.skip : test
+  const on = kind === 'pipe' ? onPosix : test
 
   for (const touch of [[], ['stdin']]) {
     const used = touch.length ? ' that the host has used' : ''

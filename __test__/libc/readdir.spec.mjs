@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import test from 'ava'
 import { box, prints, run } from '../guests/run.mjs'
+import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
 
 const names = Array.from({ length: 3000 }, (_, i) => {
   const name = `${i}-${'x'.repeat((i * 7) % 50)}`
@@ -22,14 +23,14 @@ function filled(t) {
 }
 
 for (const size of [100, 1000, 4096, 65536]) {
-  test(`3,000 entries are listed through a buffer of ${size} bytes, each once`, async (t) => {
+  knownFailure(NO_SYMLINKS)(`3,000 entries are listed through a buffer of ${size} bytes, each once`, async (t) => {
     const { code, stdout } = await run('readdir', ['names', String(size)], { preopens: { '/': filled(t) } })
     t.is(code, 0)
     t.deepEqual(stdout.trimEnd().split('\n').sort(), ['.', '..', ...names].sort())
   })
 }
 
-test('a listing can be resumed from any of its cookies, forwards and backwards', async (t) => {
+knownFailure(NO_SYMLINKS)('a listing can be resumed from any of its cookies, forwards and backwards', async (t) => {
   await prints(
     t,
     'readdir',
@@ -44,18 +45,21 @@ small: 0
   )
 })
 
-test('two descriptors of one directory are listed in turns, each from its own place', async (t) => {
-  await prints(
-    t,
-    'readdir',
-    'two',
-    `
+knownFailure(NO_SYMLINKS)(
+  'two descriptors of one directory are listed in turns, each from its own place',
+  async (t) => {
+    await prints(
+      t,
+      'readdir',
+      'two',
+      `
 listed: 3002
 wrong: 0
 `,
-    { preopens: { '/': filled(t) } },
-  )
-})
+      { preopens: { '/': filled(t) } },
+    )
+  },
+)
 
 test('a buffer too small for one entry is reported full, and no more than it is written', async (t) => {
   await prints(

@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url'
 
 import test from 'ava'
 import { box, runtime } from '../guests/run.mjs'
-import { PATIENCE } from '../support/host.mjs'
+import { TIMEOUT_MS } from '../support/host.mjs'
 
 function run(embedder, scenario, directory) {
   const program = fileURLToPath(new URL(`../guests/threads-${embedder}.cjs`, import.meta.url))
   const [command, ...flags] = runtime
   return new Promise((resolve) => {
-    execFile(command, [...flags, program, scenario, directory], { timeout: PATIENCE }, (error, stdout, stderr) => {
+    execFile(command, [...flags, program, scenario, directory], { timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr })
     })
   })

@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { WASI } from 'capwasi'
+import { COARSE_TIMES, knownFailure } from '../support/conditions.mjs'
 import { CLOCK, EVENTTYPE, command, hostFile, instantiate, rawGuest, tree } from '../support/guest.mjs'
 
 const HOUR = 3_600_000_000_000n
@@ -51,7 +52,7 @@ test('of several timers by fixed clocks the earliest are answered, and time goes
   t.deepEqual(times(guest), [1_030n, 30n, 30n, 30n])
 })
 
-test('a deadline that a fixed clock has reached takes a nanosecond of it, so that who waits for more gets there', (t) => {
+test('a deadline that a fixed clock has reached advances the clock by a nanosecond', (t) => {
   const guest = rawGuest({ clock: { realtime: 10n, monotonic: 10n } })
   t.deepEqual(answered(guest, timer(1, 0, 10n, ABSTIME), timer(2, 1, 0n), timer(3, 1, 5n)), [
     [1, 0],
@@ -92,27 +93,36 @@ test("a clock that is left out is the system's", (t) => {
   t.is(time(guest, CLOCK.REALTIME), 0n)
 })
 
-test('a file whose times are set to the present gets those of a fixed clock, as they are then', (t) => {
-  const directory = tree(t, { open: '', path: '' })
-  const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
-  const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
-  guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
-  guest.poll(timer(0, CLOCK.MONOTONIC, 500n))
-  guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 700n, 0n, 1 | MTIM_NOW)
-  const stat = (name) => {
-    const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
-    return [atimeNs, mtimeNs]
-  }
-  t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
-  t.deepEqual(stat('path'), [700n, 1_000_000_500n])
-})
+knownFailure(COARSE_TIMES)(
+  'a file whose times are set to the present gets those of a fixed clock, as they are then',
+  (t) => {
+    const directory = tree(t, { open: '', path: '' })
+    const guest = rawGuest({ preopens: { '/': directory }, clock: { realtime: 1_000_000_000n, monotonic: 0n } })
+    const [ATIM_NOW, MTIM_NOW, WRITE] = [2, 8, 1n << 6n]
+    guest.must('fd_filestat_set_times', guest.open('open', { rights: WRITE }), 0n, 0n, ATIM_NOW | MTIM_NOW)
+    guest.poll(timer(0, CLOCK.MONOTONIC, 500n))
+    guest.must('path_filestat_set_times', 3, 0, ...guest.put('path'), 700n, 0n, 1 | MTIM_NOW)
+    const stat = (name) => {
+      const { atimeNs, mtimeNs } = statSync(join(directory, name), { bigint: true })
+      return [atimeNs, mtimeNs]
+    }
+    t.deepEqual(stat('open'), [1_000_000_000n, 1_000_000_000n])
+    t.deepEqual(stat('path'), [700n, 1_000_000_500n])
+  },
+)
 
 for (const version of ['preview1', 'unstable']) {
   test(`${version}: a function is called each time the guest asks, and not before`, (t) => {
     const asked = []
     const clock = {
-      realtime: (...args) => (asked.push(['realtime', ...args]), 2n ** 64n - 1n),
-      monotonic: (...args) => (asked.push(['monotonic', ...args]), BigInt(asked.length) * 10n),
+      realtime(...args) {
+        asked.push(['realtime', ...args])
+        return 2n ** 64n - 1n
+      },
+      monotonic(...args) {
+        asked.push(['monotonic', ...args])
+        return BigInt(asked.length) * 10n
+      },
     }
     const guest = rawGuest({ version, clock })
     t.deepEqual(asked, [])
@@ -139,7 +149,11 @@ test('by a function, the clocks of the processor tell the time since it was firs
 
 test('deadlines are measured by a function once, and waited for in real time', (t) => {
   const asked = []
-  const clock = { realtime: () => (asked.push('realtime'), 500n), monotonic: () => (asked.push('monotonic'), 0n) }
+  const noting = (name, time) => () => {
+    asked.push(name)
+    return time
+  }
+  const clock = { realtime: noting('realtime', 500n), monotonic: noting('monotonic', 0n) }
   const guest = rawGuest({ clock })
   const started = process.hrtime.bigint()
   t.deepEqual(
@@ -165,7 +179,11 @@ test("a file whose times are set to the present gets the system's, whatever a fu
 })
 
 test('a function may grow the memory that its answer goes to', (t) => {
-  const guest = rawGuest({ clock: { realtime: () => (guest.call.grow(1), 0x1122334455667788n) } })
+  const realtime = () => {
+    guest.call.grow(1)
+    return 0x1122334455667788n
+  }
+  const guest = rawGuest({ clock: { realtime } })
   t.is(time(guest, CLOCK.REALTIME), 0x1122334455667788n)
 })
 
@@ -251,20 +269,22 @@ test('a time that does not fit in 64 bits is ERR_OUT_OF_RANGE', (t) => {
     [2n ** 64n, '18_446_744_073_709_551_616n'],
     [-(2n ** 40n), '-1_099_511_627_776n'],
   ]) {
+    const rule = 'The value of "options.clock.monotonic" is out of range. It must be >= 0n && < 2n ** 64n.'
     t.throws(make({ monotonic: value }), {
       instanceOf: RangeError,
       code: 'ERR_OUT_OF_RANGE',
-      message: `The value of "options.clock.monotonic" is out of range. It must be >= 0n && < 2n ** 64n. Received ${received}`,
+      message: `${rule} Received ${received}`,
     })
   }
 })
 
 test('each property is read once', (t) => {
   const reads = []
-  const clock = new Proxy(
-    { realtime: 1n, monotonic: () => 2n },
-    { get: (target, key) => (reads.push(key), target[key]) },
-  )
+  const get = (target, key) => {
+    reads.push(key)
+    return target[key]
+  }
+  const clock = new Proxy({ realtime: 1n, monotonic: () => 2n }, { get })
   const guest = rawGuest({ clock })
   times(guest)
   t.deepEqual(reads, ['realtime', 'monotonic'])
@@ -297,6 +317,7 @@ test('a property of another name is ERR_INVALID_ARG_VALUE: the run would not be 
     instanceOf: TypeError,
     code: 'ERR_INVALID_ARG_VALUE',
     message:
-      "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'. Did you mean 'realtime'?",
+      "The property 'options.clock['realTime']' is unknown, must be one of: 'realtime', 'monotonic'. " +
+      "Did you mean 'realtime'?",
   })
 })

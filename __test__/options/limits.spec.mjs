@@ -6,7 +6,10 @@ import { PassThrough, Writable } from 'node:stream'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { run } from '../guests/run.mjs'
-import { ERRNO, FDFLAGS, OFLAGS, RIGHTS, errnoName, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { ERRNO, FDFLAGS, OFLAGS, RIGHTS, hostFile, rawGuest, tree } from '../support/guest.mjs'
+import { errnoOf } from '../support/calls.mjs'
+import { slow } from '../support/conditions.mjs'
+import { linux, posix } from '../support/platform.mjs'
 
 const make = (limits) => () => new WASI({ version: 'preview1', limits })
 const WRITE = { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE }
@@ -15,14 +18,13 @@ const WRITE = { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE }
 function limited(t, limits, options = {}) {
   const directory = tree(t, { file: 'text' })
   const guest = rawGuest({ preopens: { '/': directory }, limits, ...options })
-  const ask = (name, ...args) => errnoName(guest.call[name](...args))
-  return { directory, guest, ask, text: (name) => readFileSync(join(directory, name), 'utf8') }
+  return { directory, guest, text: (name) => readFileSync(join(directory, name), 'utf8') }
 }
 
 test('openFiles is how many descriptors may be open at once, stdio and preopens included', (t) => {
-  const { guest, ask } = limited(t, { openFiles: 6 })
+  const { guest } = limited(t, { openFiles: 6 })
   t.deepEqual([guest.open('file'), guest.open('file')], [4, 5])
-  const another = () => ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out)
+  const another = () => errnoOf(guest, 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, guest.out)
   t.is(guest.wasi.exceeded, undefined)
   t.is(another(), 'MFILE')
   t.is(guest.wasi.exceeded, 'openFiles')
@@ -36,21 +38,21 @@ test('openFiles is how many descriptors may be open at once, stdio and preopens 
 })
 
 test('a call that fails for lack of descriptors has done nothing', (t) => {
-  const { guest, ask, text } = limited(t, { openFiles: 4 })
-  t.is(ask('path_open', 3, 0, ...guest.put('new'), OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
-  t.is(ask('path_open', 3, 0, ...guest.put('file'), OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
+  const { guest, text } = limited(t, { openFiles: 4 })
+  t.is(errnoOf(guest, 'path_open', 3, 0, 'new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
+  t.is(errnoOf(guest, 'path_open', 3, 0, 'file', OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
   t.throws(() => text('new'), { code: 'ENOENT' })
   t.is(text('file'), 'text')
 })
 
 test('without limits there are 4,096 descriptors and any number of bytes, and nothing is exceeded', (t) => {
-  const { guest, ask } = limited(t, undefined)
+  const { guest } = limited(t, undefined)
   for (let fd = 4; fd < 4096; fd++) {
     guest.reset()
     guest.open('file')
   }
   t.is(guest.wasi.exceeded, undefined)
-  t.is(ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
+  t.is(errnoOf(guest, 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
   t.is(guest.wasi.exceeded, 'openFiles')
 })
 
@@ -73,64 +75,64 @@ test('more than 4,096 descriptors may be allowed', (t) => {
 })
 
 test('a write is cut to what is left of writtenBytes, and is DQUOT when nothing is', (t) => {
-  const { guest, ask, text } = limited(t, { writtenBytes: 10 })
+  const { guest, text } = limited(t, { writtenBytes: 10 })
   const fd = guest.open('new', WRITE)
   t.is(guest.write(fd, '1234', '56'), 6)
   t.is(guest.wasi.exceeded, undefined)
   t.is(guest.write(fd, '78', '', '9', 'abc'), 4)
   t.is(guest.wasi.exceeded, 'writtenBytes')
-  t.is(ask('fd_write', fd, ...guest.iovs('more'), guest.out), 'DQUOT')
-  t.is(ask('fd_pwrite', fd, ...guest.iovs('more'), 0n, guest.out), 'DQUOT')
-  t.is(ask('fd_allocate', fd, 0n, 1n), 'DQUOT')
-  t.is(ask('fd_write', fd, ...guest.iovs('', ''), guest.out), 'SUCCESS')
-  t.is(ask('fd_write', fd, ...guest.iovs(), guest.out), 'SUCCESS')
+  t.is(errnoOf(guest, 'fd_write', fd, ...guest.iovs('more'), guest.out), 'DQUOT')
+  t.is(errnoOf(guest, 'fd_pwrite', fd, ...guest.iovs('more'), 0n, guest.out), 'DQUOT')
+  t.is(errnoOf(guest, 'fd_allocate', fd, 0n, 1n), 'DQUOT')
+  t.is(errnoOf(guest, 'fd_write', fd, ...guest.iovs('', ''), guest.out), 'SUCCESS')
+  t.is(errnoOf(guest, 'fd_write', fd, ...guest.iovs(), guest.out), 'SUCCESS')
   t.is(guest.seek(fd, 0, 'CUR'), 10n)
   t.is(text('new'), '123456789a')
 })
 
 test('exactly writtenBytes may be written, through whatever descriptors and calls', (t) => {
   const out = hostFile(t)
-  const { guest, ask, text } = limited(t, { writtenBytes: 4n }, { stdout: out.fd })
+  const { guest, text } = limited(t, { writtenBytes: 4n }, { stdout: out.fd })
   guest.write(1, 'a')
   guest.write(guest.open('new', { ...WRITE, fdflags: FDFLAGS.APPEND }), 'b')
   const fd = guest.open('other', WRITE)
   guest.must('fd_pwrite', fd, ...guest.iovs('c'), 3n, guest.out)
   guest.must('fd_allocate', fd, 0n, 1n)
   t.is(guest.wasi.exceeded, undefined)
-  for (const to of [1, fd]) t.is(ask('fd_write', to, ...guest.iovs('x'), guest.out), 'DQUOT')
+  for (const to of [1, fd]) t.is(errnoOf(guest, 'fd_write', to, ...guest.iovs('x'), guest.out), 'DQUOT')
   t.is(guest.wasi.exceeded, 'writtenBytes')
   t.deepEqual([out.text(), text('new'), text('other')], ['a', 'b', '\0\0\0c'])
 })
 
 test('what cannot be allocated whole is not, and nothing is taken for what fails', (t) => {
-  const { guest, ask } = limited(t, { writtenBytes: 5 })
+  const { guest } = limited(t, { writtenBytes: 5 })
   const fd = guest.open('new', WRITE)
   const reader = guest.open('file')
-  t.is(ask('fd_allocate', fd, 0n, 0n), 'INVAL')
-  if (process.platform !== 'win32') t.is(ask('fd_allocate', reader, 0n, 6n), 'BADF')
-  t.is(ask('fd_write', reader, ...guest.iovs('text'), guest.out), 'BADF')
-  t.is(ask('fd_pwrite', fd, ...guest.iovs('text'), -1n, guest.out), 'INVAL')
-  t.is(ask('fd_write', fd, 0x7fff_fff0, 1, guest.out), 'OVERFLOW')
-  if (process.platform === 'linux') t.is(ask('fd_allocate', fd, 2n ** 63n - 2n, 5n), 'FBIG')
+  t.is(errnoOf(guest, 'fd_allocate', fd, 0n, 0n), 'INVAL')
+  if (posix) t.is(errnoOf(guest, 'fd_allocate', reader, 0n, 6n), 'BADF')
+  t.is(errnoOf(guest, 'fd_write', reader, ...guest.iovs('text'), guest.out), 'BADF')
+  t.is(errnoOf(guest, 'fd_pwrite', fd, ...guest.iovs('text'), -1n, guest.out), 'INVAL')
+  t.is(errnoOf(guest, 'fd_write', fd, 0x7fff_fff0, 1, guest.out), 'OVERFLOW')
+  if (linux) t.is(errnoOf(guest, 'fd_allocate', fd, 2n ** 63n - 2n, 5n), 'FBIG')
   t.is(guest.wasi.exceeded, undefined)
-  t.is(ask('fd_allocate', fd, 0n, 6n), 'DQUOT')
+  t.is(errnoOf(guest, 'fd_allocate', fd, 0n, 6n), 'DQUOT')
   t.is(guest.filestat(fd).size, 0n)
   t.is(guest.write(fd, '12345'), 5)
 })
 
 test('with writtenBytes 0 nothing can be written, and everything read', (t) => {
   for (const writtenBytes of [0, -0, 0n]) {
-    const { guest, ask } = limited(t, { writtenBytes })
+    const { guest } = limited(t, { writtenBytes })
     t.is(guest.read(guest.open('file')), 'text')
-    t.is(ask('fd_write', guest.open('file', WRITE), ...guest.iovs('x'), guest.out), 'DQUOT')
+    t.is(errnoOf(guest, 'fd_write', guest.open('file', WRITE), ...guest.iovs('x'), guest.out), 'DQUOT')
   }
 })
 
 test('the limit that was met first is the one that is told', (t) => {
-  const { guest, ask } = limited(t, { openFiles: 5, writtenBytes: 1 })
+  const { guest } = limited(t, { openFiles: 5, writtenBytes: 1 })
   const fd = guest.open('new', WRITE)
-  t.is(ask('fd_write', fd, ...guest.iovs('xy'), guest.out), 'SUCCESS')
-  t.is(ask('path_open', 3, 0, ...guest.put('file'), 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
+  t.is(errnoOf(guest, 'fd_write', fd, ...guest.iovs('xy'), guest.out), 'SUCCESS')
+  t.is(errnoOf(guest, 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
   t.is(guest.wasi.exceeded, 'writtenBytes')
   guest.wasi.close()
   t.is(guest.wasi.exceeded, 'writtenBytes')
@@ -214,10 +216,11 @@ test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
     ['', ''],
     ['x'.repeat(10_000), ''],
   ]) {
+    const names = "'openFiles', 'output', 'writtenBytes'"
     t.throws(make({ openFiles: 5, [name]: 1 }), {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_VALUE',
-      message: `The property 'options.limits['${name}']' is unknown, must be one of: 'openFiles', 'output', 'writtenBytes'${suggestion}`,
+      message: `The property 'options.limits['${name}']' is unknown, must be one of: ${names}${suggestion}`,
     })
   }
 })
@@ -280,7 +283,7 @@ test('what goes to a pipe or a function counts as written', (t) => {
 })
 
 /** A Writable that writes nothing until `drain()` is called. `chunks` are what it has written. */
-function slow(options = {}) {
+function slowWritable(options = {}) {
   const [chunks, pending] = [[], []]
   const write = (chunk, _, done) => {
     chunks.push(chunk)
@@ -297,10 +300,11 @@ function slow(options = {}) {
 }
 
 for (const objectMode of [false, true]) {
-  test(`a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
-    const { stream, chunks, drain } = slow({ objectMode })
+  const writable = `a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes`
+  test(`${writable}: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
+    const { stream, chunks, drain } = slowWritable({ objectMode })
     const guest = rawGuest({ stdout: stream, stderr: 'pipe', limits: { output: 10, writtenBytes: 30 } })
-    const write = (text) => errnoName(guest.call.fd_write(1, ...guest.iovs(text), guest.out))
+    const write = (text) => errnoOf(guest, 'fd_write', 1, ...guest.iovs(text), guest.out)
     t.is(guest.write(1, 'abcd'), 4)
     t.is(guest.write(1, 'efg'), 3)
     t.is(guest.wasi.exceeded, undefined)
@@ -320,7 +324,7 @@ for (const objectMode of [false, true]) {
 }
 
 test('a Writable may hold 256 MiB by default', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream }, { memory: '400' })
   const iovs = guest.iovs(15 << 20)
   for (let count = 0; count < 17; count++) guest.must('fd_write', 1, ...iovs, guest.out)
@@ -330,8 +334,8 @@ test('a Writable may hold 256 MiB by default', (t) => {
   t.is(stream.writableLength, 256 << 20)
 })
 
-test('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
-  const { stream, drain } = slow()
+slow()('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
+  const { stream, drain } = slowWritable()
   const guest = rawGuest({ stderr: stream })
   const iovs = guest.iovs('x')
   for (let count = 0; count < 1 << 20; count++) guest.must('fd_write', 2, ...iovs, guest.out)
@@ -342,7 +346,7 @@ test('a Writable holds at most 1,048,576 chunks, however short they are', (t) =>
 })
 
 test('a write that is cut keeps only its bytes in memory', (t) => {
-  const { stream, chunks } = slow()
+  const { stream, chunks } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 100_000 } }, { memory: '40' })
   t.is(guest.write(1, Buffer.alloc(1 << 20)), 100_000)
   t.deepEqual([chunks[0].length, chunks[0].buffer.byteLength], [100_000, 100_000])
@@ -363,7 +367,7 @@ test('a Writable that writes at once takes more than limits.output', (t) => {
 })
 
 test('what others have written to a Writable counts, too', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   stream.write('123')
   const guest = rawGuest({ stdout: stream, limits: { output: 5 } })
   t.is(guest.write(1, 'abc'), 2)
@@ -379,7 +383,7 @@ test('an object with a write, and no writableLength, takes what it gets', (t) =>
 })
 
 test('a Writable that is full and destroyed is an error, and not full', (t) => {
-  const { stream } = slow()
+  const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 1 } })
   guest.write(1, 'x')
   stream.destroy()
@@ -387,7 +391,7 @@ test('a Writable that is full and destroyed is an error, and not full', (t) => {
 })
 
 test('a Writable that has failed gets one listener for its error, however often the guest writes', (t) => {
-  const stream = new Writable({ write: (chunk, encoding, done) => done(new Error('full')) })
+  const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('full')) })
   const guest = rawGuest({ stdout: stream })
   for (let count = 0; count < 100; count++) t.throws(() => guest.write(1, 'x'), { message: 'full' })
   t.true(stream.listenerCount('error') <= 1)

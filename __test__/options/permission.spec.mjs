@@ -5,8 +5,8 @@ import { closeSync, openSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { node, root, tree } from '../support/guest.mjs'
+import { onPosix } from '../support/conditions.mjs'
 
-const posix = process.platform === 'win32' ? test.skip : test
 const permission = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag),
 )
@@ -15,15 +15,19 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
 const realTree = (t, files) => realpathSync(tree(t, files))
 
 /**
- * Makes a sandbox in a process of its own: `made`, or the code, permission and resource of the error. `read` and `write`
- * are what the process may use beside the package.
+ * Makes a sandbox in its own process. Returns `made`, or the code, permission and resource of the error. The process
+ * may use the paths in `read` and `write` besides the package.
  */
 async function make(preopens, { read = [], write = [], flags = ['--allow-wasi'], before = '', after = '', cwd } = {}) {
   const script = `
     ${before}
     const { WASI } = require(${JSON.stringify(root)})
     ${after}
-    try { new WASI({ version: 'preview1', preopens: ${typeof preopens === 'string' ? preopens : JSON.stringify(preopens)} }); console.log('made') }
+    try {
+      const preopens = ${typeof preopens === 'string' ? preopens : JSON.stringify(preopens)}
+      new WASI({ version: 'preview1', preopens })
+      console.log('made')
+    }
     catch ({ code, permission, resource }) { console.log(JSON.stringify([code, permission, resource])) }`
   const granted = [
     ...[root, ...read].map((path) => `--allow-fs-read=${path}`),
@@ -111,7 +115,7 @@ test('all preopens are checked before one is opened', async (t) => {
   t.is((await make({ '/missing': join(home, 'a/missing') }, granted))[0], 'UVWASI_ENOENT')
 })
 
-posix('a symlink that leads out of what is permitted gives no preopen', async (t) => {
+onPosix('a symlink that leads out of what is permitted gives no preopen', async (t) => {
   const home = realTree(t, {
     'in/': null,
     'out/below/': null,
@@ -127,7 +131,7 @@ posix('a symlink that leads out of what is permitted gives no preopen', async (t
   t.is(await make({ '/': join(inside, 'link') }, { read: [inside, outside], write: [inside, outside] }), 'made')
 })
 
-posix('a permitted path that is a symlink itself, or leads through one, gives a preopen', async (t) => {
+onPosix('a permitted path that is a symlink itself, or leads through one, gives a preopen', async (t) => {
   const home = realTree(t, { 'real/below/': null, alias: { symlink: 'real' } })
   const granted = { read: [join(home, 'alias')], write: [join(home, 'alias')] }
   t.is(await make({ '/': join(home, 'alias') }, granted), 'made')
@@ -135,7 +139,7 @@ posix('a permitted path that is a symlink itself, or leads through one, gives a 
   t.deepEqual(await make({ '/': join(home, 'real') }, granted), deniedRead(join(home, 'real')))
 })
 
-posix('a preopen by descriptor is checked by the path of what it is', async (t) => {
+onPosix('a preopen by descriptor is checked by the path of what it is', async (t) => {
   const home = realTree(t, { 'a/': null })
   const opened = (path) => `{ '/': { fd: require('node:fs').openSync(${JSON.stringify(path)}), readonly: true } }`
   t.is(await make(opened(join(home, 'a')), { read: [join(home, 'a')] }), 'made')

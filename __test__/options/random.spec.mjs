@@ -23,7 +23,12 @@ function block(key, counter) {
     const turned = state[d] ^ state[a]
     state[d] = (turned << by) | (turned >>> (32 - by))
   }
-  const quarter = (a, b, c, d) => (add(a, b, d, 16), add(c, d, b, 12), add(a, b, d, 8), add(c, d, b, 7))
+  const quarter = (a, b, c, d) => {
+    add(a, b, d, 16)
+    add(c, d, b, 12)
+    add(a, b, d, 8)
+    add(c, d, b, 7)
+  }
   for (let round = 0; round < 10; round++) {
     for (let i = 0; i < 4; i++) quarter(i, 4 + i, 8 + i, 12 + i)
     for (let i = 0; i < 4; i++) quarter(i, 4 + ((i + 1) % 4), 8 + ((i + 2) % 4), 12 + ((i + 3) % 4))

@@ -22,13 +22,13 @@ const OPTIONS = {
     })(),
   }),
   stdout: () => ({ stdout: 'pipe' }),
-  stderr: ({ told }) => ({ stderr: (chunk) => told.stderr.push(chunk) }),
+  stderr: ({ logged }) => ({ stderr: (chunk) => logged.stderr.push(chunk) }),
   preopens: ({ library, fd }) => ({ preopens: { '/library': { path: library, readonly: true }, '/work': { fd } } }),
   sockets: () => ({ sockets: ['127.0.0.1:0'] }),
   clock: () => ({ clock: { realtime: 1_234_567_890_000_000_001n } }),
   random: () => ({ random: { seed: 7 } }),
   limits: () => ({ limits: { openFiles: 20, output: 1000, writtenBytes: LIMIT } }),
-  trace: ({ told }) => ({ trace: (line) => told.trace.push(line) }),
+  trace: ({ logged }) => ({ trace: (line) => logged.trace.push(line) }),
 }
 
 /** Runs the program with some of the options: what there is to see of it afterwards. */
@@ -36,8 +36,8 @@ async function run(t, names) {
   const [library, work] = [tree(t, { words: 'one two' }), tree(t)]
   const fd = openSync(work, 'r')
   const files = { stdin: hostFile(t, input), stdout: hostFile(t), stderr: hostFile(t) }
-  const told = { stderr: [], trace: [] }
-  const given = names.map((name) => OPTIONS[name]({ library, fd, told }))
+  const logged = { stderr: [], trace: [] }
+  const given = names.map((name) => OPTIONS[name]({ library, fd, logged }))
   const wasi = new WASI(
     Object.assign(
       {
@@ -64,10 +64,10 @@ async function run(t, names) {
     exceeded: wasi.exceeded,
     answer: await answer,
     stdout: wasi.stdout?.toString() ?? files.stdout.text(),
-    stderr: Buffer.concat(told.stderr).toString() + files.stderr.text(),
+    stderr: Buffer.concat(logged.stderr).toString() + files.stderr.text(),
     copied: readFileSync(join(work, 'copy')),
     made: existsSync(join(library, 'new')),
-    traced: told.trace.length > 0,
+    traced: logged.trace.length > 0,
   }
   wasi.close()
   return seen
@@ -128,9 +128,9 @@ for (const [kind, options, more] of [
   ['with a shared memory', {}, { memory: '2 4 shared' }],
 ]) {
   test(`a guest ${kind} gets all options`, (t) => {
-    const [library, told] = [tree(t, { words: 'one two' }), { stderr: [], trace: [] }]
+    const [library, logged] = [tree(t, { words: 'one two' }), { stderr: [], trace: [] }]
     const fd = openSync(tree(t), 'r')
-    const given = Object.assign({}, ...Object.values(OPTIONS).map((option) => option({ library, fd, told })), options)
+    const given = Object.assign({}, ...Object.values(OPTIONS).map((option) => option({ library, fd, logged })), options)
     const guest = rawGuest(given, more)
     closeSync(fd)
     t.is(guest.read(0, 65536).length, 3000)
@@ -146,10 +146,10 @@ for (const [kind, options, more] of [
     guest.must('random_get', guest.out, 8)
     t.is(Buffer.from(guest.bytes.slice(0, 8)).toString('hex'), 'f19ee3b965429844')
     t.deepEqual(
-      [String(guest.wasi.stdout), String(Buffer.concat(told.stderr)), guest.wasi.exceeded],
+      [String(guest.wasi.stdout), String(Buffer.concat(logged.stderr)), guest.wasi.exceeded],
       ['out', 'err', undefined],
     )
-    t.true(told.trace.some((line) => line.startsWith('path_create_directory(4, "new") = EROFS ')))
+    t.true(logged.trace.some((line) => line.startsWith('path_create_directory(4, "new") = EROFS ')))
     guest.wasi.close()
     t.is(guest.call.fd_close(copy), ERRNO.BADF)
   })

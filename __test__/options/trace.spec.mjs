@@ -2,6 +2,7 @@
 
 import test from 'ava'
 import { WASI } from 'capwasi'
+import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
 import { command, instantiate, node, rawGuest, tree } from '../support/guest.mjs'
 
 /** The lines without the times, which are there all the same. */
@@ -19,16 +20,16 @@ function traced(t, options) {
     trace: (line) => lines.push(line),
     ...options,
   })
-  return { guest, told: () => timeless(t, lines.splice(0)) }
+  return { guest, tracedLines: () => timeless(t, lines.splice(0)) }
 }
 
 test('a function gets a line for each call of the guest', (t) => {
-  const { guest, told } = traced(t)
+  const { guest, tracedLines } = traced(t)
   const fd = guest.open('etc/hosts', { lookup: 1, rights: 2n })
   t.is(guest.read(fd), 'localhost\n')
   guest.close(fd)
   guest.call.fd_close(fd)
-  t.deepEqual(told(), [
+  t.deepEqual(tracedLines(), [
     'path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4',
     'fd_read(4, [1024]) = 10',
     'fd_close(4) = 0',
@@ -36,29 +37,29 @@ test('a function gets a line for each call of the guest', (t) => {
   ])
 })
 
-test('arguments are shown as they were before the call', (t) => {
+knownFailure(NO_SYMLINKS)('arguments are shown as they were before the call', (t) => {
   const directory = tree(t, { link: { symlink: 'target' } })
-  const { guest, told } = traced(t, { preopens: { '/': directory } })
+  const { guest, tracedLines } = traced(t, { preopens: { '/': directory } })
   const [path, length] = guest.put('link')
   guest.must('path_readlink', 3, path, length, path, 64, guest.out)
   t.is(guest.text(path, 6), 'target')
-  t.deepEqual(told(), [`path_readlink(3, "link", 0x${path.toString(16)}, 64) = 6`])
+  t.deepEqual(tracedLines(), [`path_readlink(3, "link", 0x${path.toString(16)}, 64) = 6`])
 })
 
 test('a memory that has grown is read as it is now', (t) => {
-  const { guest, told } = traced(t)
+  const { guest, tracedLines } = traced(t)
   const end = guest.memory.buffer.byteLength
   guest.call.grow(1)
   guest.bytes.set(Buffer.from('new'), end)
   t.not(guest.call.path_unlink_file(3, end, 3), 0)
-  t.deepEqual(told(), ['path_unlink_file(3, "new") = ENOENT'])
+  t.deepEqual(tracedLines(), ['path_unlink_file(3, "new") = ENOENT'])
 })
 
 test('pointers that lead nowhere are shown as they are', (t) => {
-  const { guest, told } = traced(t)
+  const { guest, tracedLines } = traced(t)
   guest.call.path_unlink_file(3, -16, 100)
   guest.call.fd_write(1, -16, 0x7fffffff, 0)
-  t.deepEqual(told(), ['path_unlink_file(3, 0xfffffff0) = EOVERFLOW', 'fd_write(1, 0xfffffff0) = EOVERFLOW'])
+  t.deepEqual(tracedLines(), ['path_unlink_file(3, 0xfffffff0) = EOVERFLOW', 'fd_write(1, 0xfffffff0) = EOVERFLOW'])
 })
 
 test('a guest of a shared memory is traced', (t) => {
@@ -69,9 +70,9 @@ test('a guest of a shared memory is traced', (t) => {
 })
 
 test('wasi_unstable is shown in its own layouts', (t) => {
-  const { guest, told } = traced(t, { version: 'unstable' })
+  const { guest, tracedLines } = traced(t, { version: 'unstable' })
   guest.seek(guest.open('etc/hosts'), 1, 'END')
-  t.is(told().at(-1), 'fd_seek(4, 1, END) = 11')
+  t.is(tracedLines().at(-1), 'fd_seek(4, 1, END) = 11')
 })
 
 for (const returnOnExit of [true, false]) {

@@ -5,23 +5,21 @@ import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, promisify } from 'node:util'
-import test from 'ava'
-import { PATIENCE } from '../support/host.mjs'
-
-// On Windows node:wasi has no fd_readdir and no fd_fdstat_set_flags, and opens what is no file.
-const compared = process.platform === 'win32' ? test.skip : test
+import { onPosix } from '../support/conditions.mjs'
+import { TIMEOUT_MS } from '../support/host.mjs'
 
 const runner = fileURLToPath(new URL('run.mjs', import.meta.url))
 
 async function run(specifier, path) {
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', runner, specifier, path], {
-    timeout: PATIENCE,
+    timeout: TIMEOUT_MS,
   })
   return JSON.parse(stdout)
 }
 
 for (const file of readdirSync(new URL('cases/', import.meta.url))) {
-  compared(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
+  // On Windows node:wasi has no fd_readdir and no fd_fdstat_set_flags.
+  onPosix(`${file.replace('.mjs', '').replaceAll('-', ' ')}: capwasi answers as node:wasi does`, async (t) => {
     const [node, capwasi] = await Promise.all(
       ['node:wasi', 'capwasi'].map((specifier) => run(specifier, `cases/${file}`)),
     )

@@ -1,6 +1,6 @@
-// Runs one case on one implementation: `node run.mjs node:wasi cases/opening.mjs`. Prints its result as JSON.
+// Runs a case on one implementation and prints the result as JSON: `node run.mjs node:wasi cases/opening.mjs`.
 
-import { errnoName, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
+import { hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 
 const [specifier, path] = process.argv.slice(2)
 const { WASI } = await import(specifier)
@@ -9,16 +9,16 @@ const { default: run } = await import(new URL(path, import.meta.url))
 const teardowns = []
 const t = { teardown: (act) => teardowns.unshift(act) }
 
-/** What `act` returns, or what it throws with all that a script can tell of it. */
+/** Returns the result of `act`, or a description of its exception. */
 function outcome(act) {
   try {
     return act()
   } catch (thrown) {
     if (!(thrown instanceof Error)) return { threw: String(thrown) }
     const { name, code, errno, syscall } = thrown
-    // The message and the path of a failure to open is what capwasi adds to.
+    // capwasi adds to the message and the path of a failure to open.
     if (syscall !== undefined) return { threw: name, code, errno, syscall }
-    // After node:wasi's own words capwasi says what else it takes for stdin, stdout and stderr.
+    // For stdin, stdout and stderr capwasi adds the other accepted types to node:wasi's message.
     const message = thrown.message.replace(/(?<="options\.std(in|out|err)" .*)\. It may also be .*$/s, '')
     return {
       threw: name,
@@ -31,17 +31,13 @@ function outcome(act) {
 }
 
 const tools = {
+  WASI,
   outcome,
   tree: (files) => tree(t, files),
   hostFile: (content) => hostFile(t, content),
   make: (options) => new WASI({ version: 'preview1', ...options }),
   guest: (options, more) => rawGuest(options, { WASI, ...more }),
-  /** Calls a function of a guest, each text put into memory as pointer and length: the name of the errno. */
-  ask(guest, name, ...args) {
-    guest.reset()
-    return errnoName(guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg]))))
-  },
-  /** Runs a script that has `WASI` in a process of its own: how it ended and what it printed. */
+  /** Runs a script that has `WASI` in a new process. Returns the exit code, the signal and the output. */
   async script(source) {
     const script = `const { WASI } = require('${specifier}');${source}`
     const { code, signal, stdout } = await node(script, { flags: ['--no-warnings'] })
@@ -51,9 +47,9 @@ const tools = {
 
 let result
 try {
-  result = await run(WASI, tools)
+  result = await run(tools)
 } finally {
-  // node:wasi has closed descriptors of the host by now.
+  // Some teardowns fail because node:wasi has closed descriptors of the host.
   for (const act of teardowns) outcome(act)
 }
 process.stdout.write(JSON.stringify(result, (_, value) => (typeof value === 'bigint' ? `${value}n` : value), 1))

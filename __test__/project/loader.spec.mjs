@@ -75,7 +75,7 @@ test('where there is neither, the error names both', (t) => {
 
 test('on a platform without a package, the error says which have one', (t) => {
   const { app } = installed(t)
-  const message = print(app, S390X + "; try { require('capwasi') } catch ({ message }) { console.log(message) }")
+  const message = print(app, `${S390X}; try { require('capwasi') } catch ({ message }) { console.log(message) }`)
   t.regex(message, /no native addon for \w+-s390x/)
   t.true(message.includes(PLATFORMS.join(', ')), message)
 })
@@ -111,7 +111,7 @@ const bundles = (() => {
 })()
 
 for (const [where, place] of [
-  ['beside index.js', (app, home) => cpSync(join(root, addon), join(home, addon))],
+  ['beside index.js', (_app, home) => cpSync(join(root, addon), join(home, addon))],
   ['in the platform package', (app) => installPlatform(app)],
 ]) {
   ;(bundles ? test : test.skip)(`a program bundled by esbuild, with the addon ${where}, runs on its own`, (t) => {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLATFORMS } from '../../platform.js'
-import { platforms } from '../../scripts/platforms.mjs'
+import { platforms } from '../../scripts/platforms/table.mjs'
 import { root } from '../support/guest.mjs'
 
 const text = (path) => readFileSync(join(root, path), 'utf8')

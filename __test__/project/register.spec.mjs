@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, tree } from '../support/guest.mjs'
+import { linux, windows } from '../support/platform.mjs'
 
 const register = join(root, 'register.js')
 const capwasi = JSON.stringify(join(root, 'index.js'))
@@ -79,7 +80,8 @@ const family = `
   const bare = { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot }
   const inWorker = (name, options) => once(new Worker(__filename, { argv: [name], ...options }), 'exit')
   const inFork = (name, options) => once(fork(__filename, [name], options), 'exit')
-  const spawned = (name, options) => spawnSync(process.execPath, ['--no-warnings', __filename, name], { stdio: 'inherit', ...options })
+  const spawned = (name, options) =>
+    spawnSync(process.execPath, ['--no-warnings', __filename, name], { stdio: 'inherit', ...options })
 
   const start = async () => {
     await inWorker('worker', {})
@@ -146,12 +148,14 @@ test('NODE_OPTIONS names register.js once, after what was there', (t) => {
 })
 
 test('a path with spaces, quotes and backslashes comes through NODE_OPTIONS', (t) => {
-  const home = join(tree(t), process.platform === 'win32' ? "a b 'c'" : 'a b "c\\d" \\')
+  const home = join(tree(t), windows ? "a b 'c'" : 'a b "c\\d" \\')
   mkdirSync(home)
   const files = readdirSync(root).filter((name) => /^(register|index|platform)\.js$|\.node$/.test(name))
   for (const name of files) copyFileSync(join(root, name), join(home, name))
   const child = `console.log(require('wasi').WASI === require(${JSON.stringify(join(home, 'index.js'))}).WASI)`
-  const program = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
+  const program = `
+    require('node:child_process')
+      .spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
   t.is(execFileSync(process.execPath, ['-r', join(home, 'register.js'), '-e', program], { encoding: 'utf8' }), 'true\n')
 })
 
@@ -199,6 +203,6 @@ test('a program has no more threads than it would have without', (t) => {
     const threads = () => readdirSync('/proc/self/task').length
     console.log(threads())`
   const count = (...flags) => Number(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' }))
-  if (process.platform !== 'linux') return t.pass('only Linux tells')
+  if (!linux) return t.pass('only Linux tells')
   t.is(count('-r', register), count())
 })

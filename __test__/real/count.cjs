@@ -1,8 +1,9 @@
 'use strict'
 
-// Preloaded after register.js, in each thread: writes to the file CALLS_LOG a line for each WASI object (`made`, and
-// whose its class is), and when a call returns, a line that a guest made it (`asked`) and a line for each time that a
-// WASI object answered it (`served`). The lines of a call are one write: a thread that is ended leaves both or neither.
+// Preloaded after register.js, in each thread. Writes a line to the file CALLS_LOG for each WASI object (`made`, with
+// the implementation). When a call returns, writes a line for the guest's call (`called`) and one for each function of
+// a WASI object that ran (`served`). The lines of a call are one write, so that a terminated thread leaves both or
+// neither.
 
 const { openSync, writeSync } = require('node:fs')
 const { syncBuiltinESMExports } = require('node:module')
@@ -15,23 +16,23 @@ const line = (what, name) => `${threadId} ${what} ${name}\n`
 const wrapped = (functions, wrap) =>
   Object.fromEntries(Object.entries(functions).map(([name, original]) => [name, wrap(name, original)]))
 
-let answers = ''
+let servedLines = ''
 
 const served =
   (name, original) =>
   (...args) => {
-    answers += line('served', name)
+    servedLines += line('served', name)
     return original(...args)
   }
 
-const asked =
+const called =
   (name, original) =>
   (...args) => {
     try {
       return original(...args)
     } finally {
-      writeSync(log, line('asked', name) + answers)
-      answers = ''
+      writeSync(log, line('called', name) + servedLines)
+      servedLines = ''
     }
   }
 
@@ -47,13 +48,13 @@ wasi.WASI = new Proxy(wasi.WASI, {
 })
 syncBuiltinESMExports()
 
-const asking = (imports) => ({
+const counting = (imports) => ({
   ...imports,
-  wasi_snapshot_preview1: wrapped(imports.wasi_snapshot_preview1, asked),
+  wasi_snapshot_preview1: wrapped(imports.wasi_snapshot_preview1, called),
 })
 WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
-  construct: (target, [module, imports]) => Reflect.construct(target, [module, asking(imports)]),
+  construct: (target, [module, imports]) => Reflect.construct(target, [module, counting(imports)]),
 })
 WebAssembly.instantiate = new Proxy(WebAssembly.instantiate, {
-  apply: (target, self, [module, imports]) => target(module, asking(imports)),
+  apply: (target, _self, [module, imports]) => target(module, counting(imports)),
 })

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { builtGo } from '../../scripts/go.mjs'
-import { PATIENCE, root } from '../support/host.mjs'
+import { TIMEOUT_MS, root } from '../support/host.mjs'
 import { serve } from '../support/serve.mjs'
 
 let server
@@ -20,9 +20,9 @@ try {
 }
 const go = skipped === undefined ? test : (title) => test.skip(`${title} (${skipped})`, () => {})
 
-/** Starts the server: `ask(path, { agent, body })` gives the response's text, `askFull` also its status and connection. */
+/** Starts the server. `fetchText(path, { agent, body })` returns the text of the response. */
 async function start(t) {
-  t.timeout(PATIENCE)
+  t.timeout(TIMEOUT_MS)
   const {
     addresses: [address],
     code,
@@ -30,69 +30,69 @@ async function start(t) {
   } = await serve(t, server, { args: ['server'] })
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => agent.destroy())
-  const askFull = async (path, { body, ...options } = {}) => {
-    const asked = request(`http://${address}${path}`, {
+  const fetchFull = async (path, { body, ...options } = {}) => {
+    const sent = request(`http://${address}${path}`, {
       agent,
       method: body === undefined ? 'GET' : 'POST',
       ...options,
     }).end(body)
-    const [response] = await once(asked, 'response')
-    return { status: response.statusCode, text: await text(response), reused: asked.reusedSocket }
+    const [response] = await once(sent, 'response')
+    return { status: response.statusCode, text: await text(response), reused: sent.reusedSocket }
   }
-  const ask = async (path, options) => (await askFull(path, options)).text
-  return { ask, askFull, agent, code, output }
+  const fetchText = async (path, options) => (await fetchFull(path, options)).text
+  return { fetchText, fetchFull, agent, code, output }
 }
 
 go('a Go server answers a request, reads a body, and reports an unknown path', async (t) => {
-  const { ask, askFull } = await start(t)
-  t.is(await ask('/hello/node'), 'hello, node')
-  t.is(await ask('/upper', { body: 'a'.repeat(1_000_000) }), 'A'.repeat(1_000_000))
-  t.is((await askFull('/nothing')).status, 404)
+  const { fetchText, fetchFull } = await start(t)
+  t.is(await fetchText('/hello/node'), 'hello, node')
+  t.is(await fetchText('/upper', { body: 'a'.repeat(1_000_000) }), 'A'.repeat(1_000_000))
+  t.is((await fetchFull('/nothing')).status, 404)
 })
 
 go('a Go server answers others while one request is slow', async (t) => {
-  const { ask } = await start(t)
+  const { fetchText } = await start(t)
   let isDone = false
-  const slow = ask('/slow').then((text) => {
+  const slow = fetchText('/slow').then((text) => {
     isDone = true
     return text
   })
   const names = Array.from({ length: 8 }, (_, index) => `client-${index}`)
   t.deepEqual(
-    await Promise.all(names.map((name) => ask(`/hello/${name}`))),
+    await Promise.all(names.map((name) => fetchText(`/hello/${name}`))),
     names.map((name) => `hello, ${name}`),
   )
   t.false(isDone)
-  t.is(await ask('/release'), 'releasing')
+  t.is(await fetchText('/release'), 'releasing')
   t.is(await slow, 'released')
 })
 
 go('a Go server serves a kept connection again', async (t) => {
-  const { askFull } = await start(t)
+  const { fetchFull } = await start(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
-  const asked = []
-  for (const name of ['a', 'b', 'c']) asked.push(await askFull(`/hello/${name}`, { agent }))
+  const sent = []
+  for (const name of ['a', 'b', 'c']) sent.push(await fetchFull(`/hello/${name}`, { agent }))
   t.deepEqual(
-    asked.map(({ text }) => text),
+    sent.map(({ text }) => text),
     ['hello, a', 'hello, b', 'hello, c'],
   )
   t.deepEqual(
-    asked.map(({ reused }) => reused),
+    sent.map(({ reused }) => reused),
     [false, true, true],
   )
 })
 
 go('a goroutine runs while a Go server waits for clients', async (t) => {
-  const { ask, output } = await start(t)
+  const { fetchText, output } = await start(t)
   while (output.text() === '') await setTimeout(10)
   t.is(output.text(), '100 ticks\n')
-  t.is(await ask('/hello/node'), 'hello, node')
+  t.is(await fetchText('/hello/node'), 'hello, node')
 })
 
 go('a Go server that shuts down ends with the code 0', async (t) => {
-  const { ask, agent, code, output } = await start(t)
-  t.is(await ask('/stop'), 'stopping')
+  const { fetchText, agent, code, output } = await start(t)
+  t.is(await fetchText('/stop'), 'stopping')
   agent.destroy()
   t.is(await code, 0)
   t.regex(output.text(), /stopped\n/)

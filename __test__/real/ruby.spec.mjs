@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RubyVM } from '@ruby/wasm-wasi'
 import { WASI } from 'capwasi'
+import { COARSE_TIMES, NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
 import { root, tree } from '../support/guest.mjs'
 
 const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
@@ -24,7 +25,7 @@ test('Ruby reads, writes, appends, renames and removes files', async (t) => {
   writeFileSync(join(box, 'in.txt'), 'one\ntwo\n')
   t.is(run('File.readlines("/box/in.txt", chomp: true).join(",")'), 'one,two')
   run('File.write("/box/new.txt", "a" * 100_000); File.open("/box/new.txt", "a") { _1 << "z" }')
-  t.is(readFileSync(join(box, 'new.txt'), 'utf8'), 'a'.repeat(100_000) + 'z')
+  t.is(readFileSync(join(box, 'new.txt'), 'utf8'), `${'a'.repeat(100_000)}z`)
   run('File.rename("/box/new.txt", "/box/newer.txt"); File.delete("/box/in.txt")')
   t.is(run('Dir.children("/box").sort.join(",")'), 'newer.txt')
 })
@@ -39,7 +40,7 @@ test('Ruby makes, lists and removes directories', async (t) => {
   t.throws(() => statSync(join(box, 'sub')), { code: 'ENOENT' })
 })
 
-test('Ruby sees and sets times to the nanosecond', async (t) => {
+knownFailure(COARSE_TIMES)('Ruby sees and sets times to the nanosecond', async (t) => {
   const { box, eval: run } = await ruby(t)
   writeFileSync(join(box, 'f'), '')
   run('File.utime(Time.at(1, 234_567_891, :nsec), Time.at(1_700_000_000, 123_456_789, :nsec), "/box/f")')
@@ -47,7 +48,7 @@ test('Ruby sees and sets times to the nanosecond', async (t) => {
   t.is(run('File.atime("/box/f").nsec.to_s + " " + File.mtime("/box/f").nsec.to_s'), '234567891 123456789')
 })
 
-test('Ruby knows what a path is: its kind, size, links and mode', async (t) => {
+knownFailure(NO_SYMLINKS)('Ruby knows what a path is: its kind, size, links and mode', async (t) => {
   const { box, eval: run } = await ruby(t)
   writeFileSync(join(box, 'f'), '12345')
   mkdirSync(join(box, 'd'))
@@ -63,7 +64,8 @@ test('Ruby sleeps for as long as it was told to', async (t) => {
   const { eval: run } = await ruby(t)
   t.is(
     run(
-      't = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05; Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05',
+      `t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05
+      Process.clock_gettime(Process::CLOCK_MONOTONIC) - t >= 0.05`,
     ),
     'true',
   )
@@ -106,10 +108,18 @@ test('Ruby cannot change a read-only library, and goes on where nothing needs to
   const { stdout } = await program(
     t,
     `require 'fileutils'
-    { write: -> { File.write('/library/new', 'x') }, append: -> { File.open('/library/greet.rb', 'a') }, delete: -> { File.delete('/library/greet.rb') },
-      mkdir: -> { Dir.mkdir('/library/new') }, move: -> { File.rename('/library/greet.rb', '/work/greet.rb') }, link: -> { File.link('/library/greet.rb', '/work/link') },
-      symlink: -> { File.symlink('x', '/library/link') }, touch: -> { File.utime(0, 0, '/library/greet.rb') }, cut: -> { File.truncate('/library/greet.rb', 0) },
-      below: -> { File.write('/library/no/such', '') }, mkdir_p: -> { FileUtils.mkdir_p('/library') }, copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
+    { write: -> { File.write('/library/new', 'x') },
+      append: -> { File.open('/library/greet.rb', 'a') },
+      delete: -> { File.delete('/library/greet.rb') },
+      mkdir: -> { Dir.mkdir('/library/new') },
+      move: -> { File.rename('/library/greet.rb', '/work/greet.rb') },
+      link: -> { File.link('/library/greet.rb', '/work/link') },
+      symlink: -> { File.symlink('x', '/library/link') },
+      touch: -> { File.utime(0, 0, '/library/greet.rb') },
+      cut: -> { File.truncate('/library/greet.rb', 0) },
+      below: -> { File.write('/library/no/such', '') },
+      mkdir_p: -> { FileUtils.mkdir_p('/library') },
+      copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
     }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`,
   )
   t.deepEqual(stdout.trimEnd().split('\n'), [
@@ -132,7 +142,7 @@ test('Ruby does the same twice by fixed clocks and a seed, however long it sleep
   t.notDeepEqual(await program(t, source, { ...options, random: { seed: 43 } }), first)
 })
 
-test("npm start's example prints its table and is refused three times", async (t) => {
+knownFailure(COARSE_TIMES)("npm start's example prints its table and is refused three times", async (t) => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', 'examples/ruby.mjs'], { cwd: root })
   t.regex(stdout, /^Ruby 3\.4\.\d+ on wasm32-wasi/m)
   t.regex(stdout, /^wasi\/io\.rs +\d+ lines +\d+ bytes$/m)

@@ -1,6 +1,6 @@
-// What preview1 and snapshot 0 agree on by number: names, bits and byte offsets. No behaviour here.
+// Names, bits and byte offsets of preview1 and snapshot 0.
 
-/** Every function in the order of `wasiImport`, with its parameters: `i` is an i32, `I` an i64. */
+/** The parameters of each function, in the order of `wasiImport`: `i` is an i32, `I` an i64. */
 export const FUNCTIONS = {
   args_get: 'ii',
   args_sizes_get: 'ii',
@@ -64,7 +64,7 @@ const bits = (names) => Object.fromEntries(names.split(' ').map((name, index) =>
 /** `ERRNO.BADF` is 8. */
 export const ERRNO = numbered(ERRNO_NAMES)
 
-/** `errnoName(8)` is 'BADF'; what is no errno comes back as it is. */
+/** Returns the name of an errno: `errnoName(8)` is 'BADF'. Returns other values unchanged. */
 export const errnoName = (errno) => ERRNO_NAMES.split(' ')[errno] ?? errno
 
 export const FILETYPE = numbered(
@@ -79,9 +79,9 @@ export const RIGHTS = bits(
     'PATH_UNLINK_FILE POLL_FD_READWRITE SOCK_SHUTDOWN SOCK_ACCEPT',
 )
 
-/** All that a regular file can be asked for. */
+/** All rights of a regular file. */
 RIGHTS.FILE = 0x08e001ffn
-/** What reading a file or a directory takes, and nothing that opens it for writing. */
+/** The rights to read a file or a directory. None of them opens a file for writing. */
 RIGHTS.READING =
   RIGHTS.FD_READ |
   RIGHTS.FD_SEEK |
@@ -98,7 +98,7 @@ export const CLOCK = { REALTIME: 0, MONOTONIC: 1, PROCESS_CPUTIME: 2, THREAD_CPU
 export const SUBCLOCKFLAGS = { ABSTIME: 1 }
 export const EVENTTYPE = { CLOCK: 0, FD_READ: 1, FD_WRITE: 2 }
 
-/** Records as `field: [type, offset]`, by dialect where the two differ. */
+/** Records as `field: [type, offset]`. Those that differ between the dialects are in DIALECTS. */
 const FDSTAT = { filetype: ['u8', 0], flags: ['u16', 2], base: ['u64', 8], inheriting: ['u64', 16] }
 const PRESTAT = { tag: ['u8', 0], nameLength: ['u32', 4] }
 const EVENT = { userdata: ['u64', 0], error: ['u16', 8], type: ['u8', 10], nbytes: ['u64', 16], flags: ['u16', 24] }

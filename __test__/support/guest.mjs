@@ -1,4 +1,4 @@
-// Guests written as WAT and assembled in process, and one guest that lends its WASI functions to a spec:
+// Guests assembled from WAT in this process, and a guest through which a spec calls WASI functions:
 //
 //   const guest = rawGuest({ preopens: { '/': directory } })
 //   guest.call.path_create_directory(3, ...guest.put('new'))   // an errno; called from wasm, not from JavaScript
@@ -18,7 +18,7 @@ const require = createRequire(import.meta.url)
 const { parseWat } = await wabt()
 const assembled = new Map()
 
-/** The compiled module of a WAT text. */
+/** Compiles a WAT text. */
 export function assemble(text) {
   if (!assembled.has(text)) {
     const parsed = parseWat('guest.wat', text, { threads: true, exceptions: true, mutable_globals: true })
@@ -31,12 +31,12 @@ export function assemble(text) {
   return assembled.get(text)
 }
 
-/** An instance of a WAT text with a WASI's functions, and other imports where given, as its imports. */
+/** Instantiates a WAT text with the functions of a WASI object, and with more imports if given. */
 export function instantiate(wasi, text, imports = {}) {
   return new WebAssembly.Instance(assemble(text), { ...wasi.getImportObject(), ...imports })
 }
 
-/** A WAT module of one page with `_start`; `$proc_exit`, `$fd_write` and `$poll_oneoff` may be called in it. */
+/** Returns a WAT module with one page and `_start`, which may call `$proc_exit`, `$fd_write` and `$poll_oneoff`. */
 export function command(start, { namespace = 'wasi_snapshot_preview1', more = '' } = {}) {
   const imported = ['proc_exit', 'fd_write', 'poll_oneoff'].map((name) => importOf(namespace, name)).join('')
   return `(module ${imported} (memory (export "memory") 1) (func (export "_start") ${start}) ${more})`
@@ -49,15 +49,15 @@ const signature = (name) => {
 }
 const importOf = (namespace, name) => `(import "${namespace}" "${name}" (func $${name} ${signature(name)}))`
 
-/** Exports each WASI function through one of its own, so that the call is made by wasm. */
+/** Returns an export that calls a WASI function, so that wasm makes the call. */
 const forwarded = (name) => {
   const operands = [...FUNCTIONS[name]].map((_, index) => `(local.get ${index})`).join(' ')
   return `(func (export "${name}") ${signature(name)} (call $${name} ${operands}))`
 }
 
 /**
- * A guest that exports every WASI function there is in its WASI object.
- * `memory` is its limits as WAT has them: '0', '1 4 shared'.
+ * Makes a guest that exports every function of its WASI object. `memory` has the limits of the memory in WAT: '0',
+ * '1 4 shared'.
  */
 export function rawGuest(options = {}, { WASI = require('capwasi').WASI, memory = '2' } = {}) {
   const wasi = new WASI({ version: 'preview1', ...options })
@@ -78,7 +78,7 @@ const SCRATCH = 1024
 export class Guest {
   constructor(wasi, instance, dialect) {
     Object.assign(this, { wasi, instance, dialect, call: instance.exports, memory: instance.exports.memory })
-    /** Room for one result of up to 1 KiB: the first bytes of memory are never allocated. */
+    /** The address for one result of up to 1 KiB, which `alloc` never returns. */
     this.out = 0
     this.top = SCRATCH
   }
@@ -98,12 +98,12 @@ export class Guest {
   u32 = (at) => this.view.getUint32(at, true)
   u64 = (at) => this.view.getBigUint64(at, true)
 
-  /** The bytes at `at` as text. */
+  /** Returns the bytes at `at` as text. */
   text(at, length) {
     return Buffer.from(this.bytes.slice(at, at + length)).toString()
   }
 
-  /** Zeroed room for `size` bytes; there is no free, but `reset`. */
+  /** Allocates `size` zeroed bytes. Only `reset` frees them. */
   alloc(size, align = 8) {
     const at = Math.ceil(this.top / align) * align
     this.top = at + size
@@ -112,12 +112,12 @@ export class Guest {
     return at
   }
 
-  /** Forgets all that was allocated. */
+  /** Frees all allocations. */
   reset() {
     this.top = SCRATCH
   }
 
-  /** Copies text or bytes into memory: `[pointer, length]`, to be spread into a call. */
+  /** Copies text or bytes into memory. Returns `[pointer, length]`, to be spread into a call. */
   put(data) {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     const at = this.alloc(bytes.length, 1)
@@ -125,17 +125,17 @@ export class Guest {
     return [at, bytes.length]
   }
 
-  /** An iovec array over texts, bytes, or empty buffers of so many bytes: `[pointer, count]`. */
+  /** Makes an iovec array over texts, bytes, or zeroed buffers of given sizes. Returns `[pointer, count]`. */
   iovs(...buffers) {
     const parts = buffers.map((buffer) =>
       typeof buffer === 'number' ? [this.alloc(buffer, 1), buffer] : this.put(buffer),
     )
     const at = this.alloc(parts.length * 8)
-    parts.flat().forEach((word, index) => this.view.setUint32(at + index * 4, word, true))
+    for (const [index, word] of parts.flat().entries()) this.view.setUint32(at + index * 4, word, true)
     return [at, parts.length]
   }
 
-  /** The first `length` bytes (all by default) of what an iovec array points to, as text. */
+  /** Returns the first `length` bytes (by default all) of an iovec array's buffers, as text. */
   gather([at, count], length = Infinity) {
     const parts = Array.from({ length: count }, (_, i) => [this.u32(at + i * 8), this.u32(at + i * 8 + 4)])
     const bytes = Buffer.concat(parts.map(([start, size]) => this.bytes.slice(start, start + size)))
@@ -148,7 +148,7 @@ export class Guest {
     return Object.fromEntries(fields.map(([field, [type, offset]]) => [field, this[type](at + offset)]))
   }
 
-  /** Writes the given fields of a record into zeroed memory: its address. */
+  /** Writes the given fields of a record into zeroed memory. Returns the address. */
   putRecord(name, values, at = this.alloc(this.dialect.SIZE[name])) {
     for (const [field, value] of Object.entries(values)) {
       const [type, offset] = this.dialect[name][field]
@@ -160,13 +160,13 @@ export class Guest {
 
   // Calls that must succeed
 
-  /** Calls a function and throws on any errno but 0. */
+  /** Calls a function. Throws if the errno is not 0. */
   must(name, ...args) {
     const errno = this.call[name](...args)
     if (errno !== 0) throw new Error(`${name}(${args.join(', ')}): ${errnoName(errno)} (${errno})`)
   }
 
-  /** Opens a path: the new descriptor. For reading by default. */
+  /** Opens a path, by default for reading. Returns the new descriptor. */
   open(path, { dirfd = 3, lookup = 0, oflags = 0, rights = RIGHTS.READING, inheriting = 0n, fdflags = 0 } = {}) {
     const out = this.alloc(4)
     this.must('path_open', dirfd, lookup, ...this.put(path), oflags, rights, inheriting, fdflags, out)
@@ -177,14 +177,14 @@ export class Guest {
     this.must('fd_close', fd)
   }
 
-  /** Writes texts or bytes: how many bytes went out. */
+  /** Writes texts or bytes. Returns the number of bytes written. */
   write(fd, ...buffers) {
     const out = this.alloc(4)
     this.must('fd_write', fd, ...this.iovs(...buffers), out)
     return this.u32(out)
   }
 
-  /** Reads up to `size` bytes, as text. */
+  /** Reads up to `size` bytes. Returns them as text. */
   read(fd, size = 1024) {
     const out = this.alloc(4)
     const iovs = this.iovs(size)
@@ -192,7 +192,7 @@ export class Guest {
     return this.gather(iovs, this.u32(out))
   }
 
-  /** Moves a descriptor's offset: where it is now. `whence` is 'SET', 'CUR' or 'END'. */
+  /** Moves a descriptor's offset. Returns the new offset. `whence` is 'SET', 'CUR' or 'END'. */
   seek(fd, offset, whence = 'SET') {
     const out = this.alloc(8)
     this.must('fd_seek', fd, BigInt(offset), this.dialect.WHENCE[whence], out)
@@ -205,7 +205,7 @@ export class Guest {
     return this.record('FDSTAT', out)
   }
 
-  /** The file's attributes, of a descriptor, or of a path from a descriptor. */
+  /** Returns the attributes of a descriptor, or of a path relative to a descriptor. */
   filestat(fd, path, { lookup = 0 } = {}) {
     const out = this.alloc(this.dialect.SIZE.FILESTAT)
     if (path === undefined) this.must('fd_filestat_get', fd, out)
@@ -213,7 +213,7 @@ export class Guest {
     return this.record('FILESTAT', out)
   }
 
-  /** One fd_readdir: the entries that came whole, and how many bytes were used. */
+  /** Calls fd_readdir once. Returns the complete entries and the number of bytes used. */
   readdirOnce(fd, { size = 4096, cookie = 0n } = {}) {
     const [buffer, out] = [this.alloc(size), this.alloc(4)]
     this.must('fd_readdir', fd, buffer, size, cookie, out)
@@ -228,7 +228,7 @@ export class Guest {
     return { used, entries }
   }
 
-  /** All the entries of a directory, through a buffer of `size` bytes. */
+  /** Lists a directory through a buffer of `size` bytes. */
   readdir(fd, { size = 4096 } = {}) {
     const all = []
     for (let cookie = 0n; ; cookie = all.at(-1).next) {
@@ -241,18 +241,19 @@ export class Guest {
     }
   }
 
-  /** Polls subscriptions given as records (`{ userdata, type, fd }`, `{ type, id, timeout, flags }`): the events. */
+  /** Polls subscriptions (`{ userdata, type, fd }` or `{ type, id, timeout, flags }`). Returns the events. */
   poll(...subscriptions) {
     const { SUBSCRIPTION, EVENT } = this.dialect.SIZE
     const subs = this.alloc(SUBSCRIPTION * subscriptions.length)
     const events = this.alloc(EVENT * subscriptions.length)
     const out = this.alloc(4)
-    subscriptions.forEach((values, index) => this.putRecord('SUBSCRIPTION', values, subs + SUBSCRIPTION * index))
+    for (const [index, values] of subscriptions.entries())
+      this.putRecord('SUBSCRIPTION', values, subs + SUBSCRIPTION * index)
     this.must('poll_oneoff', subs, events, subscriptions.length, out)
     return Array.from({ length: this.u32(out) }, (_, index) => this.record('EVENT', events + EVENT * index))
   }
 
-  /** What args_get or environ_get hand over, as strings: `strings('args')`, `strings('environ')`. */
+  /** Returns the strings of args_get or environ_get: `strings('args')`, `strings('environ')`. */
   strings(which) {
     const [count, size] = [this.alloc(4), this.alloc(4)]
     this.must(`${which}_sizes_get`, count, size)

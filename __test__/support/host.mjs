@@ -1,4 +1,4 @@
-// The host's side of a spec: directories of its own, descriptors, and child processes.
+// Helpers for the host's side of a spec: temporary directories, descriptors and child processes.
 
 import { execFile } from 'node:child_process'
 import {
@@ -15,25 +15,26 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { posix } from './platform.mjs'
 
 /** The root of the package under test. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Milliseconds after which what another process or thread has not done is taken never to be: more on slow machines. */
-export const PATIENCE = Number(process.env.CAPWASI_PATIENCE ?? 110_000)
+/** How long specs wait for a child process or a worker. Emulators need more. */
+export const TIMEOUT_MS = Number(process.env.CAPWASI_TIMEOUT_MS ?? 110_000)
 
-/** Removes a directory. Windows keeps those that a sandbox nobody has closed still has open. */
+/** Removes a directory. On Windows a directory stays while a sandbox has it open. */
 function remove(directory) {
   try {
     rmSync(directory, { recursive: true, force: true })
   } catch (error) {
-    if (process.platform !== 'win32' || error.code !== 'EBUSY') throw error
+    if (posix || error.code !== 'EBUSY') throw error
   }
 }
 
 /**
- * A directory with the given files, removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
- * link: { symlink: 'a/b.txt' } })`. `t` is anything with a `teardown`.
+ * Makes a directory with these files, which is removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
+ * link: { symlink: 'a/b.txt' } })`. `t` is any object with a method `teardown`.
  */
 export function tree(t, files = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
@@ -47,7 +48,7 @@ export function tree(t, files = {}) {
   return directory
 }
 
-/** A host descriptor of a file of its own, to stand for stdout and the like: `{ fd, path, text() }`. */
+/** Opens a new temporary file, for example to pass as stdout. Returns `{ fd, path, text() }`. */
 export function hostFile(t, content = '', flags = 'r+') {
   const path = join(tree(t, { file: content }), 'file')
   const fd = openSync(path, flags)
@@ -55,16 +56,15 @@ export function hostFile(t, content = '', flags = 'r+') {
   return { fd, path, text: () => readFileSync(path, 'utf8') }
 }
 
-/** How many descriptors this process has open, where the host tells. */
+/** Returns how many descriptors this process has open. Linux only. */
 export const openDescriptors = () => readdirSync('/proc/self/fd').length
-export const tellsDescriptors = process.platform === 'linux'
 
-/** Runs a script in a Node process of its own, from the package's root: `{ code, signal, stdout, stderr }`. */
+/** Runs a script in a new Node process in the package's root. Returns `{ code, signal, stdout, stderr }`. */
 export function node(script, { flags = [], args = [], module = false, ...options } = {}) {
   const type = module ? ['--input-type=module'] : []
   const argv = [...flags, ...type, '--eval', script, ...(args.length ? ['--', ...args] : [])]
   return new Promise((resolve) => {
-    execFile(process.execPath, argv, { cwd: root, timeout: PATIENCE, ...options }, (error, stdout, stderr) => {
+    execFile(process.execPath, argv, { cwd: root, timeout: TIMEOUT_MS, ...options }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })

@@ -54,7 +54,8 @@ export function importGraph(sources) {
     const uses = [...code.matchAll(/^\s*(?:pub(?:\([^)]*\))? )?use ([^;]+);/gm)].flatMap(([, path]) =>
       expand(path.replace(/\s+/g, ' ').trim()),
     )
-    const inline = [...code.matchAll(/\bcrate(?:::\w+)+/g)].map(([path]) => path)
+    const rest = code.replace(/^\s*(?:pub(?:\([^)]*\))? )?use [^;]+;/gm, '')
+    const inline = [...rest.matchAll(/\bcrate(?:::\w+)+/g)].map(([path]) => path)
     const targets = [...uses, ...inline].map((path) => {
       const names = path.split('::').filter((name) => name !== 'self')
       if (names[0] === 'crate') return resolve(names.slice(1))

@@ -1,4 +1,4 @@
-// Guests that serve: they run in a worker, and their clients are here.
+// Runs guests that serve in a worker, so that the spec can be their client.
 
 import { on } from 'node:events'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import { hostFile } from './host.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
 
-/** Runs a module in a worker: its addresses, what it prints, and a promise of its exit code. */
+/** Runs a module in a worker. Returns the worker, its addresses, its output file and a promise of its exit code. */
 export async function serve(t, module, options = {}) {
   const output = hostFile(t)
   const script = `
@@ -26,7 +26,7 @@ export async function serve(t, module, options = {}) {
     },
   })
   t.teardown(() => worker.terminate())
-  const messages = on(worker, 'message') // Both may come at once.
+  const messages = on(worker, 'message') // Both messages may arrive in one turn.
   const message = async () => (await messages.next()).value[0]
   const addresses = await message()
   const code = message()

@@ -1,6 +1,6 @@
-// The differences that are meant, each with the row of NODE-WASI.md, section 10, or of the README's table that names
-// it. A row: the calls (a name or an expression), the errno on node:wasi, on capwasi, why, and a condition if need be.
-// An errno is a name, several with `|` between them, or `*`.
+// The expected differences between node:wasi and capwasi. A row has: the calls (a name or an expression), the errno of
+// node:wasi, the errno of capwasi, the reason, and an optional condition. The reason is the title of a row in
+// NODE-WASI.md, section 10, or in the README's table. An errno is a name, several names separated by `|`, or `*`.
 
 import { LOOKUP, OFLAGS, errnoName } from '../../__test__/support/abi.mjs'
 import { PAGES, PATH_MAX } from './plan.mjs'
@@ -9,7 +9,7 @@ const has =
   (...words) =>
   ({ node, capwasi }) =>
     [...node.words, ...capwasi.words].some((word) => words.includes(word))
-// The byte there is 0.
+// A path of one byte at this address, the last of the memory, is a NUL.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
 const all =
   (...conditions) =>
@@ -17,7 +17,7 @@ const all =
     conditions.every((condition) => condition(difference))
 const follows = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
 const noFollow = (difference) => has('lastlink')(difference) && !follows(difference)
-/** That path_open is asked for all of these. The path before them is one argument or two. */
+/** Matches a path_open with all of these oflags. Counts from the end: a path is one argument or two. */
 const opens =
   (...flags) =>
   ({ call }) =>
@@ -26,27 +26,27 @@ const refusesHighBit = Number(process.versions.node.split('.')[0]) >= 24
 const hasHighBit = ({ call }) => call.args.some((arg) => typeof arg === 'number' && arg < 0)
 const isTooLong = ({ call }) => call.args.some((arg) => arg?.text?.length >= PATH_MAX)
 
-/** What posix_fallocate says to a range, of a file that is open for writing. */
+/** Returns the errno of posix_fallocate for a range of a writable file. */
 function allocation({ call }) {
   const [offset, length] = call.args.slice(1).map((arg) => BigInt.asIntN(64, arg))
   if (offset < 0n || length <= 0n) return 'INVAL'
   return offset + length >= 2n ** 63n - 1n ? 'FBIG' : 'SUCCESS'
 }
-/** Whether nothing but the time of modification differs, of files that fd_allocate was used on. */
+/** Returns whether only the mtimes differ, of files that fd_allocate was used on. */
 function isTouched({ call, node, capwasi }) {
   const text = (result) => JSON.stringify(result, (_, each) => (typeof each === 'bigint' ? String(each) : each))
   const [one, other] = [node, capwasi].map(({ result }) =>
     text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''),
   )
-  if (call.name !== 'the tree left') return one === other && has('allocated')({ node, capwasi })
+  if (call.name !== 'final tree') return one === other && has('allocated')({ node, capwasi })
   return one === other && [...node.result, ...capwasi.result].every((line) => line.endsWith(', allocated'))
 }
 
 const END = PAGES * 65_536
-/** Whether a call passes an empty path, as text or as a pointer and the length 0. */
+/** Returns whether a call passes an empty path: an empty text, or the length 0 after a pointer. */
 const hasEmptyPath = ({ call: { args } }) =>
   args.some((arg, at) => arg?.text === '' || (arg === 0 && typeof args[at - 1] === 'number'))
-/** The flags of each call that takes some: where they are among the arguments, and all that are defined. */
+/** The flags arguments of each call: the index and the defined bits. */
 const FLAGS = {
   fd_fdstat_set_flags: [[1, 31]],
   path_filestat_get: [[1, 1]],
@@ -70,9 +70,9 @@ const hasUndefinedFlag = ({ call: { name, args } }) =>
 
 const RIGHTS = 'rights asked of path_open'
 const ALLOCATE = 'fd_allocate'
-const FIXED = 'SYNC, DSYNC, RSYNC set on what is open; APPEND on stdio'
-const DIRECTORY = 'CREAT, or renaming a file, to x/'
-const FIRST = 'a call with two things wrong'
+const FIXED_FLAGS = 'SYNC, DSYNC, RSYNC set on what is open; APPEND on stdio'
+const SLASH = 'CREAT, or renaming a file, to x/'
+const TWO_ERRORS = 'a call with two things wrong'
 
 const REFUSED = 'EXIST|INVAL|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|PERM'
 
@@ -113,24 +113,24 @@ const ROWS = [
     (difference) => has('nul')(difference) || readsNul(difference),
   ],
   [/^path_/, '*', 'NOTCAPABLE', 'leaving the preopen: 76, whatever the way', has('leaves', 'outside', 'absolute')],
-  // node:wasi takes `.` out of the text with the same stroke: `file/.` is the file, `missing/.` can be created.
+  // node:wasi also removes `.` from the text: `file/.` is the file, and `missing/.` can be created.
   [/^path_/, '*', '*', '`..` resolved by the kernel, not lexically', has('dotdot', 'dot')],
   ['path_open', '*', 'LOOP|NOTDIR', 'path_open: last link followed only with SYMLINK_FOLLOW', noFollow],
   ['path_symlink', 'NOTCAPABLE', 'SUCCESS|EXIST|NOENT|NOTDIR', 'path_symlink: a relative target is stored as given'],
   [/^fd_p?(read|write)$/, 'NOTCAPABLE', 'BADF', 'reading what was opened for writing only, or the reverse'],
-  // What was opened with fewer rights than capwasi leaves it.
+  // Descriptors that node:wasi opens with fewer rights than capwasi.
   [/^(fd|path)_/, 'NOTCAPABLE', '*', RIGHTS, has('opened')],
   ['fd_allocate', '*', 'INVAL', ALLOCATE, (difference) => allocation(difference) === 'INVAL'],
   ['fd_allocate', '*', 'FBIG|NOSPC', ALLOCATE, (difference) => allocation(difference) === 'FBIG'],
   ['fd_allocate', '*', 'BADF', ALLOCATE, has('lent')],
-  [/filestat_get$|^the tree left$/, 'SUCCESS', 'SUCCESS', ALLOCATE, isTouched],
-  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED, has('fixed')],
+  [/filestat_get$|^final tree$/, 'SUCCESS', 'SUCCESS', ALLOCATE, isTouched],
+  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED_FLAGS, has('fixed')],
   [/./, 'INVAL', '*', '32-bit numbers from 2^31 on', (difference) => refusesHighBit && hasHighBit(difference)],
   ['fd_seek', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[2] > 255],
   ['fd_advise', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[3] > 255],
   ['path_open', '*', 'EXIST', 'CREAT with EXCL on a link', all(has('lastlink'), opens(OFLAGS.CREAT, OFLAGS.EXCL))],
-  ['path_open', '*', 'ISDIR', DIRECTORY, all(has('slash'), opens(OFLAGS.CREAT))],
-  ['path_rename', 'NOENT', 'NOTDIR', DIRECTORY, ({ call }) => /\/$/.test(call.args.at(-1).text)],
+  ['path_open', '*', 'ISDIR', SLASH, all(has('slash'), opens(OFLAGS.CREAT))],
+  ['path_rename', 'NOENT', 'NOTDIR', SLASH, ({ call }) => /\/$/.test(call.args.at(-1).text)],
   [
     /^path_/,
     'NOENT',
@@ -138,27 +138,33 @@ const ROWS = [
     'following a link, in a preopen whose guest name is relative',
     all(follows, has('lastlink'), has('relative')),
   ],
-  // Both refuse, each for a reason that the call gives.
-  [/^path_/, REFUSED, 'NAMETOOLONG', FIRST, isTooLong],
-  [/^path_(link|rename)$/, REFUSED, REFUSED, FIRST, has('both')],
-  ['path_link', 'NOTCAPABLE', 'EXIST', FIRST, all(has('slash'), has('leaves'))],
-  ['path_rename', 'NAMETOOLONG', 'NOTDIR', FIRST, all(has('slash'), has('long'))],
-  ['path_open', REFUSED, 'INVAL', FIRST, opens(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
-  [/^fd_p(read|write)$/, 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => BigInt.asIntN(64, call.args.at(-2)) < 0n],
-  ['fd_advise', 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => call.args[3] > 5],
-  ['fd_filestat_set_times', 'INVAL', 'BADF|NOTCAPABLE', FIRST, ({ call }) => call.args[3] > 15],
-  ['fd_seek', 'NOTCAPABLE', 'INVAL', FIRST, ({ call }) => call.args[2] > 2],
+  // Both fail, each with one of the call's two errors.
+  [/^path_/, REFUSED, 'NAMETOOLONG', TWO_ERRORS, isTooLong],
+  [/^path_(link|rename)$/, REFUSED, REFUSED, TWO_ERRORS, has('both')],
+  ['path_link', 'NOTCAPABLE', 'EXIST', TWO_ERRORS, all(has('slash'), has('leaves'))],
+  ['path_rename', 'NAMETOOLONG', 'NOTDIR', TWO_ERRORS, all(has('slash'), has('long'))],
+  ['path_open', REFUSED, 'INVAL', TWO_ERRORS, opens(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
+  [
+    /^fd_p(read|write)$/,
+    'INVAL',
+    'BADF|NOTCAPABLE',
+    TWO_ERRORS,
+    ({ call }) => BigInt.asIntN(64, call.args.at(-2)) < 0n,
+  ],
+  ['fd_advise', 'INVAL', 'BADF|NOTCAPABLE', TWO_ERRORS, ({ call }) => call.args[3] > 5],
+  ['fd_filestat_set_times', 'INVAL', 'BADF|NOTCAPABLE', TWO_ERRORS, ({ call }) => call.args[3] > 15],
+  ['fd_seek', 'NOTCAPABLE', 'INVAL', TWO_ERRORS, ({ call }) => call.args[2] > 2],
 ]
 
 const matches = (pattern, text) =>
   pattern instanceof RegExp ? pattern.test(text) : pattern === '*' || pattern.split('|').includes(text)
 
-/** Whether capwasi did something outside of the directory. */
+/** Returns whether a call succeeded outside of the preopened directory. */
 export const escapes = ({ errno, words }) => errno === 0 && words.includes('outside')
 
-/** Why a difference is meant; nothing if no row says so. */
+/** Returns the reason of an expected difference, or undefined for an unexpected one. */
 export function explain(difference) {
-  // Nothing excuses a capwasi that dies, hangs or lets the guest out.
+  // A capwasi that dies, hangs or lets the guest escape is never expected.
   if (/^(hangs|dies)/.test(difference.capwasi.errno) || escapes(difference.capwasi)) return undefined
   const names = [difference.node, difference.capwasi].map(({ errno }) => String(errnoName(errno)))
   const row = ROWS.find(

@@ -1,17 +1,20 @@
-// Random plans of raw calls. A plan depends on its seed alone, so that both sides and every rerun have the same.
+// Random plans of raw calls. A plan depends only on the seed and the round, so that both implementations and every
+// rerun make the same calls.
 //
-// A call is `{ id, name, args }`. An argument is a number, a bigint, or what the runner puts into memory first:
-// `{ fd: id }` the descriptor that path_open `id` gave, `{ text }` a pointer and a length, `{ iovs }` an array of
-// buffers (texts, or room for so many bytes) and its length, `{ polls }` subscriptions.
+// A call is `{ id, name, args }`. An argument is a number, a bigint, or one of these, which run.mjs resolves:
+//   { fd: id }   the descriptor that the path_open with this id returned
+//   { text }     a pointer and a length
+//   { iovs }     an array of buffers and its length; a buffer is a text or a number of zero bytes
+//   { polls }    subscriptions
 
 import { FDFLAGS, RIGHTS } from '../../__test__/support/abi.mjs'
 
-/** Pages of the guest's memory, and where its end is. */
+/** The size of the guest's memory in pages; END is its size in bytes. */
 export const PAGES = 2
 const END = PAGES * 65_536
-/** The length of a path, in bytes, that is too long for every system. */
+/** A path of this length in bytes is too long for every system. */
 export const PATH_MAX = 4096
-/** Flags that are fixed when a file is opened. */
+/** Flags that cannot change after a file was opened. */
 export const SYNCS = FDFLAGS.SYNC | FDFLAGS.DSYNC | FDFLAGS.RSYNC
 
 const FILES = ['a.txt', 'empty', 'big', 'd/x.txt', 'd/e/y', 'new', 'new2', 'missing']
@@ -48,9 +51,9 @@ const TARGETS = [
 ]
 const SECOND = 1_000_000_000n
 
-// Left out: proc_raise signals the process; sparse args and others are no calls. What else node:wasi does not
-// survive is kept out by the values: overflowing counts, contradictory fstflags (of a path unknown ones too: they leave
-// its directory locked), deadlines, sockets that are none.
+// proc_raise is missing because it signals the process. The values avoid what makes node:wasi crash or hang:
+// overflowing counts, contradictory fstflags (and with a path unknown ones, which leave its directory locked),
+// deadlines, and descriptors of other types in socket calls.
 const WEIGHTS = {
   args_get: 1,
   args_sizes_get: 1,
@@ -100,7 +103,7 @@ const WEIGHTS = {
 }
 const NAMES = Object.entries(WEIGHTS).flatMap(([name, weight]) => Array(weight).fill(name))
 
-/** Mulberry32: numbers in [0, 1). */
+/** Mulberry32. Returns a function that returns numbers in [0, 1). */
 function generator(seed) {
   let state = seed >>> 0
   return () => {
@@ -135,7 +138,7 @@ export function plan(seed, round, length) {
   const iovs = () =>
     chance(0.97) ? [{ iovs: buffers() }] : [pick([64, END - 8, END - 7, END, -1]), pick([0, 1, 2, 20_000])]
   const wide = () => pick([0n, 0n, 0n, 1n, 5n, 11n, 100n, 70_000n, 2n ** 40n, 2n ** 63n - 1n, 2n ** 63n, -1n, -5n])
-  // Space really is taken from the disk.
+  // fd_allocate takes real disk space.
   const space = () => pick([0n, 0n, 5n, 100n, 70_000n, 2n ** 63n - 1n, 2n ** 63n, -1n])
   const time = () => pick([0n, SECOND, 1000n * SECOND, 1_500_000_000n, -1n, 2n ** 63n])
   const fstflags = () => pick([0, 1, 2, 4, 8, 5, 5, 6, 9, 10])
@@ -241,7 +244,7 @@ export function plan(seed, round, length) {
     calls.push({ id, name: call, args })
     if (call === 'path_open') opened.push(id)
   }
-  // Something to work with.
+  // Open a file and a directory for the calls that follow.
   add('path_open', [
     3,
     1,

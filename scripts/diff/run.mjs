@@ -1,4 +1,4 @@
-// One side: runs rounds of calls on one implementation, each over a tree and in a sandbox of its own.
+// Runs rounds of calls on one implementation, each in a new sandbox on a new directory tree.
 
 import { createHash } from 'node:crypto'
 import {
@@ -55,10 +55,10 @@ function plant(base) {
   }
 }
 
-// A time that the guest set is long past; all others are those of this run.
+// Times that the guest sets are long past. All other times are those of this run, and differ between runs.
 const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
 
-/** Every file below a directory as a line of text, which tells of those with a serial number in `allocated`. */
+/** Lists the files below a directory, a line each. Marks the files whose inode number is in `allocated`. */
 function census(base, allocated, directory = base) {
   return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' })
     .sort()
@@ -69,13 +69,12 @@ function census(base, allocated, directory = base) {
       if (stat.isDirectory()) return [line, ...census(base, allocated, join(directory, name))]
       if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
       const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
-      return [
-        `${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${allocated.has(stat.ino) ? ', allocated' : ''}`,
-      ]
+      const mark = allocated.has(stat.ino) ? ', allocated' : ''
+      return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${mark}`]
     })
 }
 
-/** Where a path of the host's leads, as the system follows it; undefined if nowhere. */
+/** Resolves a host path with the system's realpath. Returns undefined if that fails. */
 function real(path) {
   try {
     return realpathSync.native(path)
@@ -85,9 +84,9 @@ function real(path) {
 const isOutside = (root, path) => relative(root, path).split('/')[0] === '..'
 
 /**
- * What there is to know of a path before the call: words by which differences are explained. `leaves`: its text, or that
- * of a link in it, leads out of the directory; `outside`: it really does lead out, or through there, for a call that
- * follows a last link or not.
+ * Describes a path before the call, in the words that expected.mjs tests for. `leaves`: the text of the path or of a
+ * link in it leads out of the directory. `outside`: the path really leads out, or through the outside. `follows` says
+ * whether the call follows the last link.
  */
 function traits(root, path, follows) {
   const words = []
@@ -100,10 +99,11 @@ function traits(root, path, follows) {
   const parts = path.split('/')
   if (parts.includes('..')) words.push('dotdot')
   let [here, down] = [root, 0]
-  // A directory that was opened may be somewhere else by now, and what is in its place says nothing of it.
+  // An open directory may have been moved. Then the files at its old path say nothing about the call.
   const isThere = real(root) === root
   for (const [index, part] of parts.entries()) {
-    if ((down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1) < 0) words.push('leaves')
+    down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1
+    if (down < 0) words.push('leaves')
     here = `${here}/${part}`
     const isLast = parts.slice(index + 1).every((rest) => rest === '')
     try {
@@ -119,7 +119,10 @@ function traits(root, path, follows) {
   return [...new Set(words)]
 }
 
-/** Whether a path is refused whatever the other of the same call is: what is named has to be there, what is made to have a place. */
+/**
+ * Returns whether a path alone makes a call with two paths fail: an existing file has to exist, and a new one (`made`)
+ * needs a directory.
+ */
 function isRefused(root, path, made) {
   if (!root || path === '' || path.startsWith('/') || path.includes('\0') || path.length >= PATH_MAX) return true
   if (made && (path.endsWith('/') || path.split('/').some((name) => name.length > 255))) return true
@@ -131,13 +134,13 @@ function isRefused(root, path, made) {
   }
 }
 
-/** Calls that follow the last link of their first path if they are told so. */
+/** Calls that follow the last link of their first path with SYMLINK_FOLLOW. */
 const FOLLOWING = ['path_filestat_get', 'path_filestat_set_times', 'path_link', 'path_open']
 
-/** Where the directories are among the arguments, if not first. */
+/** The indices of directory descriptors among the arguments; by default 0. */
 const DIRECTORY_ARGUMENTS = { path_symlink: [2], path_link: [0, 4], path_rename: [0, 3] }
 
-/** What a successful call has to show, less what no two runs share. */
+/** Returns the result of a successful call, without values that differ in every run. */
 const RESULTS = {
   args_sizes_get: (g, [a, b]) => [g.u32(a), g.u32(b)],
   environ_sizes_get: (g, [a, b]) => [g.u32(a), g.u32(b)],
@@ -184,7 +187,7 @@ function entries(guest, at, used) {
 
 function round(calls, base) {
   plant(base)
-  // Never closed here: node:wasi closes them itself when its guest does, and the numbers may be others' by then.
+  // These are never closed here: node:wasi closes them when its guest does, and then the numbers may be reused.
   const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
   const stderr = openSync(join(base, 'stderr'), 'a')
   const guest = rawGuest(
@@ -198,7 +201,7 @@ function round(calls, base) {
     },
     { WASI, memory: `${PAGES}` },
   )
-  // Host paths of the directories by number, and the numbers by call.
+  // Host paths of open directories by descriptor, and descriptors by the id of their path_open.
   const [directories, numbers] = [
     new Map([
       [3, join(base, 'box')],
@@ -206,8 +209,8 @@ function round(calls, base) {
     ]),
     new Map(),
   ]
-  // Where each descriptor is from, by number: as words, with the flags it was opened with and those of them that are
-  // fixed, and its file's serial number.
+  // The origin of each descriptor: words, the flags it was opened with, the flags that cannot change, and the inode
+  // number.
   const lent = (fdflags) => ({ words: ['lent'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
   const preopened = (...words) => ({ words, fdflags: 0, fixed: SYNCS })
   const origins = new Map([lent(0), lent(0), lent(FDFLAGS.APPEND), preopened(), preopened('relative')].entries())
@@ -217,21 +220,22 @@ function round(calls, base) {
     writeSync(progress, String(id).padEnd(8), 0)
     guest.bytes.fill(0)
     guest.top = 16_384
-    const [words, raw, refused] = [[], [], []]
+    const [words, raw, refusals] = [[], [], []]
     for (const arg of args) {
       if (arg?.fd !== undefined && !arg.type) raw.push(numbers.get(arg.fd) ?? 98)
       else if (arg?.text !== undefined) {
-        // The target of a link belongs to no directory.
+        // The target of a symlink is relative to no descriptor.
         const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
         const root = directories.get(raw[place])
         const follows = place === 0 && FOLLOWING.includes(name) && (args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
         if (root) words.push(...traits(root, arg.text, follows))
-        refused.push(isRefused(root, arg.text, refused.length > 0))
+        refusals.push(isRefused(root, arg.text, refusals.length > 0))
         raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))
       } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
       else if (arg?.polls) {
         const subscriptions = guest.alloc(48 * arg.polls.length)
-        arg.polls.forEach((values, index) => guest.putRecord('SUBSCRIPTION', values, subscriptions + 48 * index))
+        for (const [index, values] of arg.polls.entries())
+          guest.putRecord('SUBSCRIPTION', values, subscriptions + 48 * index)
         raw.push(subscriptions, 8192, arg.polls.length)
       } else raw.push(arg)
     }
@@ -242,7 +246,7 @@ function round(calls, base) {
     words.push(...places.flatMap((place) => origins.get(raw[place])?.words ?? []))
     if (name === 'fd_fdstat_set_flags' && origin && ((origin.fdflags ^ args[1]) & origin.fixed) !== 0)
       words.push('fixed')
-    if (/^path_(link|rename)$/.test(name) && refused.length === 2 && refused.every(Boolean)) words.push('both')
+    if (/^path_(link|rename)$/.test(name) && refusals.length === 2 && refusals.every(Boolean)) words.push('both')
     let errno
     try {
       errno = guest.call[name](...raw)
@@ -280,7 +284,7 @@ function round(calls, base) {
 
 process.on('message', (calls) => {
   rmSync(join(work, 'down'), { recursive: true, force: true })
-  // Deep enough that whatever leaves the tree stays below `work`.
+  // Deep enough that an escape from the tree stays below `work`.
   process.send(round(calls, join(work, 'down', 'and', 'down')))
 })
 process.send('ready')

@@ -1,16 +1,10 @@
-//! `errno`: what a call answers, and the one place where an `io::Error` becomes one.
-
-#[cfg(unix)]
-use crate::sys::unix::errno as platform_errno;
-#[cfg(windows)]
-use crate::sys::windows::errno as platform_errno;
-use std::io;
+//! Error numbers.
 
 /// Result of an operation that can fail with an errno.
 pub type Result<T = ()> = std::result::Result<T, Errno>;
 
 enumeration! {
-    /// An error of WASI, under its witx name and number; success is no `Errno` and is 0.
+    /// An error, with its name and number in the witx. Success is 0 and not an `Errno`.
     Errno: u16 {
         TooBig = 1,
         Acces = 2,
@@ -92,33 +86,12 @@ enumeration! {
 }
 
 impl Errno {
-    /// The name POSIX gives it: `ENOENT`.
+    /// Returns the name in POSIX, such as `ENOENT`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
             Errno::TooBig => "E2BIG".to_owned(),
             _ => format!("E{self:?}").to_uppercase(),
-        }
-    }
-}
-
-impl From<io::Error> for Errno {
-    /// The system's own number where there is one; else the error was made by `std` or cap-std, which
-    /// refuses what leads out of a directory with a `PermissionDenied` that carries no number.
-    fn from(error: io::Error) -> Self {
-        if let Some(code) = error.raw_os_error() {
-            return platform_errno(code);
-        }
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => Errno::Notcapable,
-            io::ErrorKind::NotFound => Errno::Noent,
-            io::ErrorKind::WouldBlock => Errno::Again,
-            io::ErrorKind::AlreadyExists => Errno::Exist,
-            io::ErrorKind::InvalidInput => Errno::Inval,
-            io::ErrorKind::Unsupported => Errno::Notsup,
-            io::ErrorKind::QuotaExceeded => Errno::Dquot,
-            io::ErrorKind::FileTooLarge => Errno::Fbig,
-            _ => Errno::Io,
         }
     }
 }

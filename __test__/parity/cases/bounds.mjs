@@ -1,6 +1,8 @@
 // Pointers that are bad, good at the last byte, or beside a bad descriptor.
 
-export default function (WASI, { guest, tree, ask }) {
+import { errnoOf } from '../../support/calls.mjs'
+
+export default function ({ guest, tree }) {
   const rows = {}
   const one = guest({ args: ['a'], env: { A: 'b' }, preopens: { '/': tree({ 'in.txt': 'hello' }) } }, { memory: '1' })
   const fd = one.open('in.txt')
@@ -35,7 +37,7 @@ export default function (WASI, { guest, tree, ask }) {
       beyond: end + 8,
       '2 GiB - 1': 0x7fff_ffff,
     })) {
-      rows[`${name}(${makeArgs('at')}) ${where}`] = ask(one, name, ...makeArgs(at))
+      rows[`${name}(${makeArgs('at')}) ${where}`] = errnoOf(one, name, ...makeArgs(at))
       // Reading fills memory that other rows expect to be zero.
       one.bytes.fill(0)
     }
@@ -60,15 +62,15 @@ export default function (WASI, { guest, tree, ask }) {
     ['path_symlink', ['d', 99, 'e'], [end, 1, 99, 'e']],
     ['path_readlink', [99, 'd', 64, 64, 0], [99, 'd', end, 64, 0]],
   ]) {
-    rows[`${name} of a bad descriptor`] = [ask(one, name, ...good), ask(one, name, ...bad)]
+    rows[`${name} of a bad descriptor`] = [errnoOf(one, name, ...good), errnoOf(one, name, ...bad)]
   }
   for (const name of ['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite']) {
     const offset = name.startsWith('fd_p') ? [0n] : []
     one.view.setUint32(64, end - 1, true)
     one.view.setUint32(68, 2, true)
-    rows[`${name}: a buffer over the end of memory`] = ask(one, name, fd, 64, 1, ...offset, 0)
-    rows[`${name}: an array over the end of memory`] = ask(one, name, fd, end - 8, 2, ...offset, 0)
+    rows[`${name}: a buffer over the end of memory`] = errnoOf(one, name, fd, 64, 1, ...offset, 0)
+    rows[`${name}: an array over the end of memory`] = errnoOf(one, name, fd, end - 8, 2, ...offset, 0)
   }
-  rows['random_get of nothing'] = ask(one, 'random_get', 0, 0)
+  rows['random_get of nothing'] = errnoOf(one, 'random_get', 0, 0)
   return rows
 }

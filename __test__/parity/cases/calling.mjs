@@ -5,7 +5,7 @@ import { FUNCTIONS } from '../../support/guest.mjs'
 const NO_I32 = [undefined, null, true, '0', 0n, {}, 1.5, NaN, 2 ** 32, Infinity, -(2 ** 40)]
 const NO_I64 = [undefined, null, true, '0', 0, 1.5, {}]
 
-export default function (WASI, { guest, make, outcome }) {
+export default function ({ guest, make, outcome }) {
   const rows = {}
   const { wasiImport } = guest().wasi
   const unbound = make().wasiImport

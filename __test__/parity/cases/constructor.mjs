@@ -35,7 +35,7 @@ const OPTIONS = ['version', 'args', 'env', 'preopens', 'stdin', 'stdout', 'stder
 
 const memory = new WebAssembly.Memory({ initial: 1 })
 
-export default function (WASI, { outcome, make }) {
+export default function ({ WASI, outcome, make }) {
   const rows = {}
   const check = (title, act) => {
     rows[title] = outcome(() => {

@@ -1,6 +1,7 @@
 // The table of descriptors: numbers, prestats, renumber, close.
 
 import { RIGHTS } from '../../support/guest.mjs'
+import { errnoOf } from '../../support/calls.mjs'
 
 const WITH_DESCRIPTOR = {
   fd_advise: [0n, 0n, 0],
@@ -32,7 +33,7 @@ const WITH_DESCRIPTOR = {
   path_unlink_file: ['x'],
 }
 
-export default function (WASI, { guest, tree, ask, hostFile }) {
+export default function ({ guest, tree, hostFile }) {
   const rows = {}
   const directory = tree({ a: 'a', b: 'b', c: 'c', 'sub/x': 'x' })
   const preopens = { '/one': directory, '.': directory, '': directory }
@@ -40,21 +41,21 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
 
   const bad = make()
   for (const [name, args] of Object.entries(WITH_DESCRIPTOR)) {
-    rows[`${name} of a bad descriptor`] = [6, 99, 0x7fff_ffff].map((fd) => ask(bad, name, fd, ...args))
+    rows[`${name} of a bad descriptor`] = [6, 99, 0x7fff_ffff].map((fd) => errnoOf(bad, name, fd, ...args))
   }
 
   const prestats = make()
   for (const fd of [3, 4, 5]) {
-    rows[`prestat of ${fd}`] = [ask(prestats, 'fd_prestat_get', fd, 0), prestats.record('PRESTAT')]
+    rows[`prestat of ${fd}`] = [errnoOf(prestats, 'fd_prestat_get', fd, 0), prestats.record('PRESTAT')]
     const { nameLength } = prestats.record('PRESTAT')
     rows[`prestat name of ${fd}`] = [
-      ask(prestats, 'fd_prestat_dir_name', fd, 64, nameLength),
+      errnoOf(prestats, 'fd_prestat_dir_name', fd, 64, nameLength),
       prestats.text(64, nameLength),
-      ask(prestats, 'fd_prestat_dir_name', fd, 64, 100),
+      errnoOf(prestats, 'fd_prestat_dir_name', fd, 64, 100),
       prestats.text(64, nameLength + 1),
     ]
   }
-  rows['prestat of the first unused'] = ask(prestats, 'fd_prestat_get', 6, 0)
+  rows['prestat of the first unused'] = errnoOf(prestats, 'fd_prestat_get', 6, 0)
 
   const numbers = make()
   const order = []
@@ -66,19 +67,19 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
   rows['the lowest number is taken'] = order
 
   const twice = make()
-  rows['close twice'] = [4, 4, 1, 1].map((fd) => ask(twice, 'fd_close', fd))
+  rows['close twice'] = [4, 4, 1, 1].map((fd) => errnoOf(twice, 'fd_close', fd))
 
   const moving = make()
   const [a, b] = [moving.open('a'), moving.open('b')]
   rows.renumber = {
-    itself: ask(moving, 'fd_renumber', a, a),
-    'to an unused number': ask(moving, 'fd_renumber', a, 50),
-    'from an unused number': ask(moving, 'fd_renumber', 50, a),
-    'to a used number': [ask(moving, 'fd_renumber', a, b), moving.read(b), ask(moving, 'fd_tell', a, 0)],
+    itself: errnoOf(moving, 'fd_renumber', a, a),
+    'to an unused number': errnoOf(moving, 'fd_renumber', a, 50),
+    'from an unused number': errnoOf(moving, 'fd_renumber', 50, a),
+    'to a used number': [errnoOf(moving, 'fd_renumber', a, b), moving.read(b), errnoOf(moving, 'fd_tell', a, 0)],
     'the next number': moving.open('c'),
-    'over a preopen': [ask(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4)],
-    'over stdout': [ask(moving, 'fd_renumber', 4, 1), moving.seek(1, 0), moving.read(1)],
-    'a preopen': [ask(moving, 'fd_renumber', 5, 1), moving.read(moving.open('c', { dirfd: 1 }))],
+    'over a preopen': [errnoOf(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4)],
+    'over stdout': [errnoOf(moving, 'fd_renumber', 4, 1), moving.seek(1, 0), moving.read(1)],
+    'a preopen': [errnoOf(moving, 'fd_renumber', 5, 1), moving.read(moving.open('c', { dirfd: 1 }))],
   }
 
   const rights = make()
@@ -86,12 +87,12 @@ export default function (WASI, { guest, tree, ask, hostFile }) {
     rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_FDSTAT_SET_FLAGS,
   })
   rows['rights only shrink'] = [
-    ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_TELL, 0n),
-    ask(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL, 0n),
-    ask(rights, 'fd_seek', narrow, 0n, 0, 0),
-    ask(rights, 'fd_tell', narrow, 0),
-    ask(rights, 'fd_fdstat_set_rights', narrow, 0n, 0n),
-    ask(rights, 'fd_read', narrow, ...rights.iovs(4), 0),
+    errnoOf(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_TELL, 0n),
+    errnoOf(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL, 0n),
+    errnoOf(rights, 'fd_seek', narrow, 0n, 0, 0),
+    errnoOf(rights, 'fd_tell', narrow, 0),
+    errnoOf(rights, 'fd_fdstat_set_rights', narrow, 0n, 0n),
+    errnoOf(rights, 'fd_read', narrow, ...rights.iovs(4), 0),
   ]
   rows['types of descriptors'] = [3, rights.open('a'), rights.open('sub')].map((fd) => rights.fdstat(fd).filetype)
   return rows

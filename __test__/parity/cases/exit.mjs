@@ -4,7 +4,7 @@ import { command, instantiate } from '../../support/guest.mjs'
 
 const memory = new WebAssembly.Memory({ initial: 1 })
 
-export default async function (WASI, { make, outcome, script }) {
+export default async function ({ make, outcome, script }) {
   const rows = {}
   for (const code of [0, 1, 42, 255, 256, 65_536, -1, 2_147_483_647, -2_147_483_648]) {
     const wasi = make()
@@ -64,7 +64,8 @@ export default async function (WASI, { make, outcome, script }) {
   for (const code of [0, 7, 255, 256, 300]) {
     rows[`process status of ${code}`] = await script(`
       const wasi = new WASI({ version: 'preview1', returnOnExit: false })
-      wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start: () => wasi.wasiImport.proc_exit(${code}) } })`)
+      const memory = new WebAssembly.Memory({ initial: 1 })
+      wasi.start({ exports: { memory, _start: () => wasi.wasiImport.proc_exit(${code}) } })`)
   }
   rows['process status of bad arguments'] = await script(`
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })

@@ -1,11 +1,12 @@
 // read, write, pread, pwrite, seek and tell.
 
 import { OFLAGS, RIGHTS } from '../../support/guest.mjs'
+import { errnoOf } from '../../support/calls.mjs'
 
 // Not `ask`: the buffers must stay in memory.
 const call = (one, name, ...args) => one.call[name](...args)
 
-export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
+export default function ({ guest, tree, hostFile, outcome }) {
   const rows = {}
   const fresh = () => {
     const one = guest(
@@ -31,10 +32,10 @@ export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
       [0n, 3],
       [0n, 255],
     ].map(([offset, whence]) => {
-      const seek = ask(one, 'fd_seek', fd, offset, whence, 64)
-      return [seek, one.u64(64), ask(one, 'fd_tell', fd, 72), one.u64(72)]
+      const seek = errnoOf(one, 'fd_seek', fd, offset, whence, 64)
+      return [seek, one.u64(64), errnoOf(one, 'fd_tell', fd, 72), one.u64(72)]
     })
-    rows['seek of a directory'] = [ask(one, 'fd_seek', 3, 0n, 0, 64), ask(one, 'fd_tell', 3, 64)]
+    rows['seek of a directory'] = [errnoOf(one, 'fd_seek', 3, 0n, 0, 64), errnoOf(one, 'fd_tell', 3, 64)]
   }
 
   {
@@ -46,7 +47,7 @@ export default function (WASI, { guest, tree, ask, hostFile, outcome }) {
     })
     one.seek(fd, 200)
     rows['a read past the end'] = one.read(fd, 10)
-    rows['a read of a directory'] = ask(one, 'fd_read', one.open('sub'), ...one.iovs(4), 64)
+    rows['a read of a directory'] = errnoOf(one, 'fd_read', one.open('sub'), ...one.iovs(4), 64)
   }
 
   {

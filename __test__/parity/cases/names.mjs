@@ -1,6 +1,7 @@
 // Making, linking, renaming and removing names.
 
 import { readdirSync, readlinkSync } from 'node:fs'
+import { errnoOf } from '../../support/calls.mjs'
 
 const FILES = {
   'in.txt': 'hello',
@@ -14,14 +15,14 @@ const FILES = {
 }
 const LONG = 'n'.repeat(300)
 
-export default function (WASI, { guest, tree, ask }) {
+export default function ({ guest, tree }) {
   const rows = {}
   const on = (name, ...args) => {
     const directory = tree(FILES)
     const one = guest({ preopens: { '/box': directory } })
     const title = `${name}(${args.map((arg) => (arg === LONG ? 'a long name' : arg)).join(', ')})`
     rows[title] = [
-      ask(one, name, ...args),
+      errnoOf(one, name, ...args),
       readdirSync(directory, { recursive: true }).sort().join(' ').replace(LONG, 'LONG'),
     ]
   }
@@ -125,7 +126,7 @@ export default function (WASI, { guest, tree, ask }) {
   for (const path of ['link', 'dirlink', 'dangling', 'made', 'in.txt', 'sub', 'missing']) {
     one.view.setUint32(64, 0, true)
     rows[`path_readlink(${path})`] = [
-      ask(one, 'path_readlink', 3, path, 128, 100, 64),
+      errnoOf(one, 'path_readlink', 3, path, 128, 100, 64),
       one.u32(64),
       one.text(128, one.u32(64)),
     ]

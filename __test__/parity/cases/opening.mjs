@@ -2,6 +2,7 @@
 
 import { readdirSync } from 'node:fs'
 import { OFLAGS, RIGHTS } from '../../support/guest.mjs'
+import { errnoOf } from '../../support/calls.mjs'
 
 const FILES = { 'in.txt': 'hello', 'empty.txt': '', 'sub/x.txt': 'x', 'sub/deeper/y.txt': 'y', 'empty/': null }
 const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
@@ -42,7 +43,7 @@ const DIFFERENT = (path, flags) =>
   (flags & TRUNC && path !== 'in.txt' && path !== 'empty.txt' && path !== 'new.txt') ||
   (flags & CREAT && path.endsWith('/'))
 
-export default function (WASI, { guest, tree, ask }) {
+export default function ({ guest, tree }) {
   const rows = {}
   for (const [flagNames, oflags] of Object.entries(FLAGS)) {
     const directory = tree(FILES)
@@ -54,7 +55,7 @@ export default function (WASI, { guest, tree, ask }) {
         ['writing', WRITING],
       ]) {
         if (how === 'reading' && oflags & (TRUNC | CREAT)) continue
-        const errno = ask(one, 'path_open', 3, 0, path, oflags, rights, 0n, 0, 64)
+        const errno = errnoOf(one, 'path_open', 3, 0, path, oflags, rights, 0n, 0, 64)
         const row = [errno]
         if (errno === 'SUCCESS') {
           const fd = one.u32(64)
@@ -71,14 +72,14 @@ export default function (WASI, { guest, tree, ask }) {
   const one = guest({ preopens: { '/box': tree(FILES) } })
   const sub = one.open('sub', { inheriting: RIGHTS.FD_READ, rights: RIGHTS.PATH_OPEN | RIGHTS.FD_READ })
   rows['from a directory'] = [
-    ask(one, 'path_open', sub, 0, 'x.txt', 0, RIGHTS.FD_READ, 0n, 0, 64),
+    errnoOf(one, 'path_open', sub, 0, 'x.txt', 0, RIGHTS.FD_READ, 0n, 0, 64),
     one.read(one.u32(64)),
   ]
-  rows['from a bad descriptor'] = ask(one, 'path_open', 99, 0, 'x', 0, RIGHTS.FD_READ, 0n, 0, 64)
-  rows['a NUL within'] = ask(one, 'path_open', 3, 0, 'in\0.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
-  rows['an absolute path'] = ask(one, 'path_open', 3, 0, '/in.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['from a bad descriptor'] = errnoOf(one, 'path_open', 99, 0, 'x', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['a NUL within'] = errnoOf(one, 'path_open', 3, 0, 'in\0.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['an absolute path'] = errnoOf(one, 'path_open', 3, 0, '/in.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
   rows['out of the preopen'] = ['..', '../x', 'sub/../../x', '../../etc/passwd'].map((path) =>
-    ask(one, 'path_open', 3, 0, path, 0, RIGHTS.FD_READ, 0n, 0, 64),
+    errnoOf(one, 'path_open', 3, 0, path, 0, RIGHTS.FD_READ, 0n, 0, 64),
   )
 
   const { call } = one

@@ -19,7 +19,7 @@ const TEXTS = [
   'x'.repeat(5000),
 ]
 
-export default function (WASI, { guest }) {
+export default function ({ guest }) {
   const rows = {}
   for (const count of [1, 2, TEXTS.length]) {
     const args = TEXTS.slice(0, count)

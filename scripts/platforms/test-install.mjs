@@ -1,5 +1,6 @@
-// Installs what release.mjs has packed, from a registry of its own on this machine, in empty projects, with npm, pnpm and
-// yarn and without Rust; and uses it there as the README says. Once without the package of this platform, which is to say so.
+// Installs the packages that release.mjs packed, from a registry in this process, in empty projects without Rust. Does
+// so with npm, pnpm and yarn, and uses capwasi there as the README says. Also checks the error message that a missing
+// platform package causes.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -8,14 +9,14 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { platform } from '../platform.js'
-import { root } from './ready.mjs'
+import { platform } from '../../platform.js'
+import { root } from '../ready.mjs'
 
 const packages = join(root, 'target/packages')
 const windows = process.platform === 'win32'
 const work = mkdtempSync(join(tmpdir(), 'capwasi-install-'))
 
-/** What a registry tells of a package. */
+/** Returns a package's metadata, in the format of the npm registry. */
 function packument(name, registry) {
   const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'))
   const { version } = manifest
@@ -36,8 +37,8 @@ const server = createServer(({ url }, response) => {
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
 const registry = `http://127.0.0.1:${server.address().port}`
 
-/** A PATH with nothing on it but Node and a shell. */
-function path() {
+/** Returns a PATH that has Node, npm and a shell, and no Rust. */
+function minimalPath() {
   if (windows)
     return [dirname(process.execPath), process.env.SystemRoot, join(process.env.SystemRoot, 'System32')].join(delimiter)
   const bin = join(work, 'bin')
@@ -48,7 +49,7 @@ function path() {
   }
   return bin
 }
-const env = { ...process.env, PATH: path() }
+const env = { ...process.env, PATH: minimalPath() }
 
 async function run(cwd, command, ...args) {
   const shell = windows && command !== process.execPath
@@ -59,11 +60,11 @@ async function run(cwd, command, ...args) {
 const INSTALLERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund', '--registry', registry],
   pnpm: ['npx', '--yes', 'pnpm@10', 'install', '--ignore-workspace', '--registry', registry],
-  // With a cache of its own: that of yarn has what the same version was before.
+  // An own cache: yarn's global cache may hold an older build of this version.
   yarn: ['npx', '--yes', 'yarn@1', 'install', '--cache-folder', join(work, 'yarn'), '--registry', registry],
 }
 
-/** An empty project that depends on capwasi, with that installed. */
+/** Makes a project that depends on capwasi, and runs the installer in it. Returns its folder. */
 async function project(name, install) {
   const folder = join(work, name)
   mkdirSync(folder)
@@ -75,7 +76,7 @@ async function project(name, install) {
 const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext']
 const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
 
-/** Programs, the arguments they are started with, and what they print. */
+/** Files, the arguments of Node before the file, and the expected output. */
 const USES = {
   'app.cjs': ["console.log(require('capwasi').WASI.name)", [], 'WASI\n'],
   'app.mjs': ["import { WASI } from 'capwasi'\nconsole.log(WASI.name)", [], 'WASI\n'],
@@ -85,19 +86,21 @@ const USES = {
     'true\n',
   ],
   'app.mts': [
-    "import { WASI } from 'capwasi'\nexport const names: string[] = Object.keys(new WASI({ version: 'preview1' }).wasiImport)",
+    `import { WASI } from 'capwasi'
+    export const names: string[] = Object.keys(new WASI({ version: 'preview1' }).wasiImport)`,
     [...tsc, ...types],
     '',
   ],
   'wrong.mts': ["import { WASI } from 'capwasi'\nnew WASI({ version: 1 })", [...tsc, ...types], /error TS2322/],
 }
 
+/** Runs each of USES in a project. Throws if an output is not the expected one. */
 async function use(folder) {
   for (const [file, [source, args, wanted]] of Object.entries(USES)) {
     writeFileSync(join(folder, file), source)
     const printed = await run(folder, process.execPath, ...args, file).catch(({ stdout }) => stdout)
-    const fine = wanted instanceof RegExp ? wanted.test(printed) : printed === wanted
-    if (!fine) throw new Error(`${file} in ${folder} prints ${JSON.stringify(printed)}`)
+    const matches = wanted instanceof RegExp ? wanted.test(printed) : printed === wanted
+    if (!matches) throw new Error(`${file} in ${folder} prints ${JSON.stringify(printed)}`)
   }
 }
 
@@ -105,14 +108,14 @@ try {
   for (const [name, install] of Object.entries(INSTALLERS)) {
     const folder = await project(name, install)
     await use(folder)
-    const there = readdirSync(join(folder, 'node_modules')).filter((each) => each.startsWith('capwasi'))
-    console.log(`${name}: installed and used on Node ${process.version}; in node_modules: ${there.join(', ')}`)
+    const installed = readdirSync(join(folder, 'node_modules')).filter((each) => each.startsWith('capwasi'))
+    console.log(`${name}: installed and used on Node ${process.version}; in node_modules: ${installed.join(', ')}`)
   }
   const folder = await project('without', [...INSTALLERS.npm, '--omit=optional'])
   const program = "try { require('capwasi') } catch ({ code, message }) { console.log(code, message) }"
-  const said = await run(folder, process.execPath, '-e', program)
-  if (!said.includes('ERR_CAPWASI_NO_ADDON') || !said.includes(`capwasi-${platform}`)) throw new Error(said)
-  console.log(`without a platform's package: ${said}`)
+  const printed = await run(folder, process.execPath, '-e', program)
+  if (!printed.includes('ERR_CAPWASI_NO_ADDON') || !printed.includes(`capwasi-${platform}`)) throw new Error(printed)
+  console.log(`without a platform package: ${printed}`)
 } finally {
   server.close()
   rmSync(work, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 'use strict'
 
-// Under wine a Node that is not on a console cannot write to its output: what the first of the processes writes goes to a
-// file instead (test-platforms.mjs). Those that it starts have pipes of wine's own.
+// Preloaded by test-platforms.mjs under wine. There, Node cannot write to its output without a console. This redirects
+// the output of the first process to a file. Child processes have wine's own pipes.
 
 const { openSync, writeSync } = require('node:fs')
 

@@ -1,9 +1,9 @@
-// The platforms that have a package: the one table of them. Each is built on a machine of its own when released
-// (.github/workflows/release.yml), and all from Linux by `npm run build:all`.
+// The platforms that have a package. A release builds each of them on its own runner (.github/workflows/release.yml).
+// `npm run build:all` cross-compiles all of them on Linux.
 
-import { PLATFORMS } from '../platform.js'
+import { PLATFORMS } from '../../platform.js'
 
-/** The targets by platform; where Linux builds for another one, that is `fromLinux`. */
+/** The Rust target of each platform. `fromLinux` is the target for cross-compiling, where that is another one. */
 const TARGETS = {
   'linux-x64-gnu': { triple: 'x86_64-unknown-linux-gnu', fromLinux: 'x86_64-unknown-linux-gnu.2.28' },
   'linux-x64-musl': { triple: 'x86_64-unknown-linux-musl' },
@@ -22,9 +22,9 @@ export const platforms = PLATFORMS.map((name) => {
   return { name, os, cpu, libc, triple, fromLinux, package: `capwasi-${name}`, file: `capwasi.${name}.node` }
 })
 
-/** The platforms named, or all if none is. */
-export function chosen(names) {
+/** Returns the platforms with these names, or all platforms if there are no names. */
+export function selectPlatforms(names) {
   const unknown = names.find((name) => !PLATFORMS.includes(name))
-  if (unknown) throw new Error(`no platform ${unknown}: there are ${PLATFORMS.join(', ')}`)
+  if (unknown) throw new Error(`unknown platform: ${unknown}. Known platforms: ${PLATFORMS.join(', ')}`)
   return platforms.filter(({ name }) => names.length === 0 || names.includes(name))
 }

@@ -1,0 +1,42 @@
+// ava's `test` for specs that do not run, or cannot pass, everywhere. Each returns or is a function like `test`.
+
+import test from 'ava'
+import { linux, posix } from './platform.mjs'
+
+export const onPosix = posix ? test : test.skip
+export const onLinux = linux ? test : test.skip
+
+/** The emulator that runs the specs, `qemu` or `wine`: set by scripts/platforms/test-platforms.mjs. */
+const emulator = process.env.CAPWASI_EMULATOR
+
+/**
+ * Marks a spec that fails on an emulator. `reasons` has a text for each emulator that it fails on. There ava expects
+ * the failure, and reports a spec that passes.
+ */
+export function knownFailure(reasons, on = test) {
+  const reason = reasons[emulator]
+  return reason ? (title, run) => on.failing(`${title} (known failure on ${emulator}: ${reason})`, run) : on
+}
+
+/** Skips a spec on the emulators that `reasons` has a text for, such as specs that would take hours there. */
+export function skippedOn(reasons, on = test) {
+  const reason = reasons[emulator]
+  return reason ? (title, run) => test.skip(`${title} (skipped on ${emulator}: ${reason})`, run) : on
+}
+
+/** Marks a spec that takes seconds of processor time. It runs with CAPWASI_SLOW=1, which `npm test` sets. */
+export function slow(on = test) {
+  return process.env.CAPWASI_SLOW === '1' ? on : (title, run) => test.skip(`${title} (slow: run by npm test)`, run)
+}
+
+// Reasons that several specs share.
+
+export const NO_SYMLINKS = { wine: 'wine 8 makes no symbolic links, but reports success' }
+export const COARSE_TIMES = { wine: 'Windows counts times in steps of 100 ns' }
+/**
+ * Windows does not move an open directory, resolves `..` as text, adds variables of its own to an environment, has
+ * UTF-16 names and 32 KiB of arguments at most, and reports some errors differently.
+ */
+export const OTHER_SEMANTICS = { wine: 'Windows behaves differently' }
+export const UNEXPLAINED = { wine: 'not explained yet' }
+export const TOO_SLOW = { qemu: 'takes hours' }
