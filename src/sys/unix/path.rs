@@ -1,13 +1,17 @@
 //! Calls with a path.
 
 use crate::sys::types::{Filestat, Filetype, NewTime};
-use crate::sys::unix::file::{filestat, stat, timestamps};
+#[cfg(target_os = "linux")]
+use crate::sys::unix::file::stat;
+use crate::sys::unix::file::{filestat, timestamps};
 use crate::sys::unix::handle::Handle;
 #[cfg(target_os = "linux")]
 use crate::sys::unix::resolve::open_beneath;
 use crate::sys::unix::resolve::{locate, locate_existing, without_trailing_slashes};
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, Mode, OFlags};
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io::Result;
