@@ -1,4 +1,4 @@
-//! `errno`: what a call answers, and the one place where an `io::Error` becomes one.
+//! `errno`: the error of a call, and its conversion from `io::Error`.
 
 #[cfg(unix)]
 use crate::sys::unix::errno as platform_errno;
@@ -10,7 +10,7 @@ use std::io;
 pub type Result<T = ()> = std::result::Result<T, Errno>;
 
 enumeration! {
-    /// An error of WASI, under its witx name and number; success is no `Errno` and is 0.
+    /// An error of WASI with the name and number of the witx. Success (0) is not an `Errno`.
     Errno: u16 {
         TooBig = 1,
         Acces = 2,
@@ -92,7 +92,7 @@ enumeration! {
 }
 
 impl Errno {
-    /// The name POSIX gives it: `ENOENT`.
+    /// Returns the POSIX name: `ENOENT`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -103,8 +103,8 @@ impl Errno {
 }
 
 impl From<io::Error> for Errno {
-    /// The system's own number where there is one; else the error was made by `std` or cap-std, which
-    /// refuses what leads out of a directory with a `PermissionDenied` that carries no number.
+    /// Maps the error number of the system. An error without a number comes from `std` or cap-std: cap-std reports an
+    /// escape from a directory as `PermissionDenied` without a number.
     fn from(error: io::Error) -> Self {
         if let Some(code) = error.raw_os_error() {
             return platform_errno(code);
