@@ -7,19 +7,19 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// `len` bytes from `address`.
+    /// Refers to `len` bytes from `address`.
     #[must_use]
     pub fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.len
     }
 
-    /// Its first so many bytes, or all it has.
+    /// Returns the first `len` bytes, or the whole region if it has fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
         Self::new(self.address, self.len.min(len))
