@@ -23,7 +23,7 @@ for (const [kind, makeMemory] of [
   ],
   ['an instance of a subclass of Memory', () => new (class Mine extends WebAssembly.Memory {})({ initial: 1 })],
   [
-    'a memory with a constructor of its own',
+    'a memory with its own property constructor',
     () => Object.assign(new WebAssembly.Memory({ initial: 1 }), { constructor: 5 }),
   ],
   ['a memory whose prototype was changed', () => Object.setPrototypeOf(new WebAssembly.Memory({ initial: 1 }), null)],
