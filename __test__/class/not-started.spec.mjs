@@ -7,7 +7,9 @@ import { FUNCTIONS, instantiate } from '../support/guest.mjs'
 const zeros = (name) => [...FUNCTIONS[name]].map((type) => (type === 'I' ? 0n : 0))
 
 for (const version of ['preview1', 'unstable', undefined]) {
-  test(`every function ${version ? `of ${version}` : 'without a version'} throws ERR_WASI_NOT_STARTED before start()`, (t) => {
+  const source = version ? `of ${version}` : 'without a version'
+
+  test(`every function ${source} throws ERR_WASI_NOT_STARTED before start()`, (t) => {
     const { wasiImport } = new WASI({ version, returnOnExit: false })
     for (const name of Object.keys(wasiImport)) {
       const error = t.throws(

@@ -14,7 +14,7 @@ for (const code of [0, 3, 255, 256, -1]) {
 
   // Windows keeps all 32 bits of an exit status.
   const status = windows ? code >>> 0 : code & 255
-  test(`exit(${code}) without returnOnExit ends the process with status ${status} after its 'exit' event`, async (t) => {
+  test(`exit(${code}) without returnOnExit ends the process with ${status} after its 'exit' event`, async (t) => {
     const ended = await run('exits', ['exit', String(code)], { options: { returnOnExit: false } })
     t.is(ended.code, status)
     t.is(ended.signal, null)
