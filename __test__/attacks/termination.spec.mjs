@@ -102,7 +102,8 @@ const SCRIPTS = {
     'new (class extends require(main).WASI { finalizeBindings() { hang() } })().start({})',
   'a stdin function': `start('read', { stdin: hang })`,
   'the iterator of stdin': `start('read', { stdin: { *[Symbol.iterator]() { hang() } } })`,
-  'the getter of the constructor of an invalid stdin result': `start('read', { stdin: () => ({ get constructor() { hang() } }) })`,
+  'the getter of the constructor of an invalid stdin result': `
+    start('read', { stdin: () => ({ get constructor() { hang() } }) })`,
   'return() of the iterator of stdin': `
     start('read', { stdin: { [Symbol.iterator]: () => ({ next: () => ({ value: 'x' }), return: hang }) } }).close()`,
   'a stdout function': `start('write', { stdout: hang })`,
