@@ -126,7 +126,8 @@ onPosix('a program that imports wasi_unstable uses the constants of wasi_unstabl
 })
 
 test('--trace writes a line for each call to stderr', async (t) => {
-  const text = `(module ${importProcExit} (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 3))))`
+  const start = '(func (export "_start") (call $exit (i32.const 3)))'
+  const text = `(module ${importProcExit} (memory (export "memory") 1) ${start})`
   t.deepEqual(await run(['--trace', file(t, text)]), { code: 3, stdout: '', stderr: 'proc_exit(3) = ?\n' })
 })
 

@@ -67,7 +67,7 @@ for (const flags of [
   })
 }
 
-/** A program that starts itself in workers and children. Each copy prints which implementation it loads as node:wasi. */
+/** A program that starts itself in workers and children. Each copy prints which implementation it loads. */
 const selfStarting = `
   const { fork, spawnSync } = require('node:child_process')
   const { once } = require('node:events')

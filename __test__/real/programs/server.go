@@ -1,4 +1,4 @@
-// An HTTP server on the socket that the host gives it at descriptor 3.
+// An HTTP server on the listening socket at descriptor 3.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 		os.Exit(1)
 	}
 
-	// Other work, which goes on while the server waits for clients.
+	// Other work, which continues while the server waits for connections.
 	go func() {
 		ticker := time.Tick(time.Millisecond)
 		for range 100 {
