@@ -8,7 +8,7 @@ for (const resolver of Object.keys(RESOLVERS)) {
   const slowTest = slow(unavailableReason(resolver) === null ? test : test.skip)
   const isWalked = RESOLVERS[resolver].length > 0
 
-  slowTest(`a path through 24,000 directories opens fewer than 200 descriptors, resolved ${resolver}`, async (t) => {
+  slowTest(`a path through 24,000 directories opens under 200 descriptors, resolved ${resolver}`, async (t) => {
     const { errnos, descriptors } = await runPlan(t, resolver, 'depth.plan.mjs')
     const deep = isWalked ? 'NAMETOOLONG' : 'SUCCESS'
     t.deepEqual(errnos, {
@@ -20,7 +20,7 @@ for (const resolver of Object.keys(RESOLVERS)) {
     t.true(descriptors < 200, `${descriptors} descriptors`)
   })
 
-  slowTest(`a path with 40 symlinks is followed and one with 41 fails with ELOOP, resolved ${resolver}`, async (t) => {
+  slowTest(`40 symlinks in a path are followed, 41 fail with ELOOP, resolved ${resolver}`, async (t) => {
     const { links, accessed } = await runPlan(t, resolver, 'depth.plan.mjs')
     t.is(accessed, 1000)
     t.deepEqual(links, {

@@ -188,7 +188,7 @@ for (const [kind, options] of Object.entries({
       {},
     ),
 })) {
-  test(`the constructor returns a consistent sandbox or throws an error with a code for ${kind}`, (t) => {
+  test(`the constructor with ${kind} returns a consistent sandbox or throws`, (t) => {
     let wasi
     try {
       wasi = new WASI(withVersion(options()))

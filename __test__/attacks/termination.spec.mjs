@@ -150,7 +150,7 @@ function start(t, script, timeout) {
 }
 
 for (const [place, script] of Object.entries(SCRIPTS)) {
-  test.serial(`terminate() during ${place} ends the worker and runs no more JavaScript`, async (t) => {
+  test.serial(`terminate() during ${place} runs no more JavaScript`, async (t) => {
     const { worker, shared } = start(t, watched(script))
     worker.on('error', (error) => t.fail(String(error)))
     t.not(await Atomics.waitAsync(shared, 0, 0, TIMEOUT_MS).value, 'timed-out')

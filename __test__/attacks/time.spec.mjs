@@ -83,8 +83,8 @@ async function checkTermination(t, text, stdio) {
 for (const [clock, name] of [
   'the realtime clock',
   'the monotonic clock',
-  'the CPU-time clock of the process',
-  'the CPU-time clock of the thread',
+  'the process CPU-time clock',
+  'the thread CPU-time clock',
 ].entries()) {
   for (const [flags, kind] of [
     [0, 'a relative timeout'],

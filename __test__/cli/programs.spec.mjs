@@ -10,7 +10,7 @@ import { OTHER_SEMANTICS, knownFailure, onPosix } from '../support/conditions.mj
 import { tree } from '../support/guest.mjs'
 import { file, guest, launch, prints, run } from './cli.mjs'
 
-test('arguments after the program are passed to it, also if they look like options', async (t) => {
+test('the program receives all arguments after its name, also those that look like options', async (t) => {
   const program = guest('arguments')
   const { code, stdout, stderr } = await run([program, '--dir', '', '-x', '--', 'a b'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })

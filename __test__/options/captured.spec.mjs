@@ -55,7 +55,7 @@ test('wasi.stdout that a worker transfers keeps its bytes when the worker is ter
   }
 })
 
-test('wasi.stdout has its own ArrayBuffer, and later output is captured after a transfer of it', (t) => {
+test('wasi.stdout has its own ArrayBuffer, and output after a transfer of the buffer is captured', (t) => {
   const guest = rawGuest({ stdout: 'pipe' })
   for (const text of ['', 'x', 'y'.repeat(100), 'z'.repeat(10_000)]) {
     guest.reset()
@@ -69,7 +69,7 @@ test('wasi.stdout has its own ArrayBuffer, and later output is captured after a 
   t.is(String(guest.wasi.stdout), 'later')
 })
 
-test('wasi.stdout keeps bytes that JavaScript wrote into it when more output arrives', (t) => {
+test('bytes that JavaScript writes into wasi.stdout stay when more output arrives', (t) => {
   const guest = rawGuest({ stdout: 'pipe' })
   guest.write(1, 'one ')
   guest.wasi.stdout.write('ONE')

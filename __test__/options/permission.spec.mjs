@@ -46,7 +46,7 @@ async function construct(
 const deniedRead = (path) => ['ERR_ACCESS_DENIED', 'FileSystemRead', path]
 const deniedWrite = (path) => ['ERR_ACCESS_DENIED', 'FileSystemWrite', path]
 
-test('a preopen needs read permission, and write permission unless it is read-only', async (t) => {
+test('a preopen needs read permission, and a writable preopen also write permission', async (t) => {
   const home = realTree(t)
   const readonly = { path: home, readonly: true }
   t.deepEqual(await construct({ '/': home }), deniedRead(home))
@@ -71,7 +71,7 @@ test("a preopen without permission throws an error with Node's message", async (
   t.is(stdout, 'Error Access to this API has been restricted. Use --allow-fs-read to manage permissions.\n')
 })
 
-test('without --allow-wasi, the constructor throws before it checks the preopens', async (t) => {
+test('without --allow-wasi, the constructor throws without checking the preopens', async (t) => {
   const home = realTree(t)
   t.deepEqual(await construct({ '/': home }, { read: [home], write: [home], flags: [] }), [
     'ERR_ACCESS_DENIED',

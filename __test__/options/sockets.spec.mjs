@@ -120,7 +120,7 @@ type == SOCK_STREAM: yes
   )
 })
 
-test('accept in a C guest waits without O_NONBLOCK and fails with EAGAIN with it', async (t) => {
+test('accept in a C guest waits, or fails with EAGAIN if O_NONBLOCK is set', async (t) => {
   const {
     addresses: [address],
     code,
@@ -237,7 +237,7 @@ knownFailure(UNEXPLAINED)(
   },
 )
 
-onPosix('a host socket given as { fd } is duplicated: the guest accepts after the host closes it', async (t) => {
+onPosix('a host socket given as { fd } is duplicated, and works after the host closes the original', async (t) => {
   const host = createServer().listen(0, '127.0.0.1')
   await once(host, 'listening')
   const { port } = host.address()
@@ -312,7 +312,7 @@ test('a negative descriptor of a socket throws ERR_OUT_OF_RANGE', (t) => {
   })
 })
 
-test('an address that cannot be bound throws an error that names it, and leaves no socket open', async (t) => {
+test('an address that cannot be bound throws an error with the address, and leaves no socket open', async (t) => {
   const host = createServer().listen(0, '127.0.0.1')
   await once(host, 'listening')
   t.teardown(() => host.close())
@@ -330,7 +330,7 @@ test('an address that cannot be bound throws an error that names it, and leaves 
   t.true(await isRefused(t, address))
 })
 
-onPosix('a descriptor that is not a listening TCP socket throws an error that names it', async (t) => {
+onPosix('a descriptor that is not a listening TCP socket throws an error with the descriptor', async (t) => {
   const { fd } = hostFile(t)
   t.throws(make([{ fd }]), {
     code: 'UVWASI_ENOTSOCK',

@@ -49,7 +49,7 @@ for (const [kind, stdin, expected] of [
   ['a function that ends with undefined', () => undefined, ''],
   ["'ignore'", 'ignore', ''],
 ]) {
-  test(`stdin that is ${kind} is read up to its end, and stdout: 'pipe' captures the output`, (t) => {
+  test(`stdin that is ${kind} is read to its end, and the output is captured`, (t) => {
     const { code, stdout, stderr } = run({ stdin, stdout: 'pipe' })
     t.is(code, 0)
     t.true(Buffer.isBuffer(stdout))
@@ -310,7 +310,7 @@ test('a generator that closes its own sandbox ends after its current item', (t) 
   t.deepEqual(events, ['end'])
 })
 
-test('close() rethrows the exception of return() after it has closed the descriptors', (t) => {
+test('close() closes the descriptors, then rethrows the exception of return()', (t) => {
   const error = new Error('mine')
   const iterator = {
     next: () => ({ done: false, value: 'x' }),

@@ -43,7 +43,7 @@ func main() {
 		}
 		io.WriteString(w, strings.ToUpper(string(body)))
 	})
-	// Answers once somebody asks for /release.
+	// Replies after a request for /release.
 	http.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		<-released
 		io.WriteString(w, "released")
