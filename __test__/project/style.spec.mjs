@@ -1,4 +1,4 @@
-// A rule that no tool checks: biome and rustfmt do not break comments, titles and template literals.
+// The line length, which biome does not check in comments, titles and template literals.
 
 import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { root } from '../support/host.mjs'
 
 const LONGEST_LINE = 120
 const SCRIPT = /\.[cm]?[jt]s$/
-// Installed, built or written by tests.
+// Paths that are installed, built or written by tests.
 const IGNORED = new Set(['node_modules', 'target', '.cache', '.git', 'examples/out', '__test__/project/pasted.mjs'])
 // Temporary: these files are being rewritten.
 const PENDING = /^(index\.d\.ts|register\.js|src\/node\/.*)$/
