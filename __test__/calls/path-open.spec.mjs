@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { RESOLVERS, runPlan as plan, unavailableReason as missing } from '../attacks/setup.mjs'
+import { RESOLVERS, runPlan, unavailableReason } from '../attacks/setup.mjs'
 import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 import { onLinux, onPosix } from '../support/conditions.mjs'
@@ -208,12 +208,12 @@ for (const [flag, right] of [
 }
 
 for (const resolver of Object.keys(RESOLVERS)) {
-  const reason = missing(resolver)
+  const reason = unavailableReason(resolver)
   if (reason !== null) console.log(`path_open ${resolver} is not tested: ${reason}`)
   const resolverTest = reason === null ? test : test.skip
 
   resolverTest(`path_open with SYNC, DSYNC or RSYNC opens with O_SYNC or O_DSYNC, resolved ${resolver}`, async (t) => {
-    const { opened } = await plan(t, resolver, '../calls/open.plan.mjs')
+    const { opened } = await runPlan(t, resolver, '../calls/open.plan.mjs')
     t.is(opened.length, 16)
     for (const { requested, syncs, reported } of opened) {
       // Linux treats RSYNC as SYNC, which includes DSYNC.
@@ -229,7 +229,7 @@ for (const resolver of Object.keys(RESOLVERS)) {
   })
 
   resolverTest(`path_open with TRUNC and DIRECTORY fails with EISDIR or ENOTDIR, resolved ${resolver}`, async (t) => {
-    const { truncated, contents } = await plan(t, resolver, '../calls/open.plan.mjs')
+    const { truncated, contents } = await runPlan(t, resolver, '../calls/open.plan.mjs')
     t.deepEqual(truncated, { sub: ['ISDIR', 'ISDIR'], file: ['NOTDIR', 'NOTDIR'], inner: ['NOTDIR', 'NOTDIR'] })
     t.deepEqual(contents, ['content', 'inner'])
   })
@@ -237,7 +237,7 @@ for (const resolver of Object.keys(RESOLVERS)) {
   if (resolver === 'by the kernel') continue
   resolverTest(`path_open of each path gives the same result as the kernel, ${resolver}`, async (t) => {
     const [kernel, walked] = await Promise.all(
-      ['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')),
+      ['by the kernel', resolver].map((each) => runPlan(t, each, '../calls/resolving.plan.mjs')),
     )
     const titles = Object.keys(kernel)
     t.true(titles.length > 10_000)

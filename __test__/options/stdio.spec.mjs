@@ -573,8 +573,8 @@ for (const [option, value] of [
 }
 
 test('the stdout function of a collected sandbox is collected, too', async (t) => {
-  const { gc } = globalThis
-  if (!gc) return t.pass('needs --expose-gc')
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc')
   let collected = 0
   const registry = new FinalizationRegistry(() => collected++)
   for (let index = 0; index < 100; index++) {

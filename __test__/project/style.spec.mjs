@@ -5,13 +5,6 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../support/host.mjs'
 
-const LONGEST_LINE = 120
-const SCRIPT = /\.[cm]?[jt]s$/
-// Paths that are installed, built or written by tests.
-const IGNORED = new Set(['node_modules', 'target', '.cache', '.git', 'examples/out', '__test__/project/pasted.mjs'])
-// Temporary: these files are being rewritten.
-const PENDING = /^(index\.d\.ts|register\.js|src\/node\/.*)$/
-
 function scripts(directory = '') {
   return readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
     const path = directory ? `${directory}/${entry.name}` : entry.name
@@ -22,7 +15,7 @@ function scripts(directory = '') {
 }
 
 test(`no line of JavaScript or TypeScript is longer than ${LONGEST_LINE} columns`, (t) => {
-  const paths = scripts().filter((path) => !PENDING.test(path))
+  const paths = scripts()
   t.true(paths.length > 100)
   const tooLong = paths.flatMap((path) =>
     readFileSync(join(root, path), 'utf8')
