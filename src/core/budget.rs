@@ -25,14 +25,14 @@ impl Budget {
 
     /// Takes up to `wanted` bytes, possibly none. Unlimited budgets grant all.
     #[must_use]
-    pub(crate) fn take(&self, wanted: u64) -> Grant {
+    pub fn take(&self, wanted: u64) -> Grant {
         let size = self.deduct(|left| left.min(wanted)).unwrap_or(wanted);
         Grant { budget: self.clone(), size, rest: AtomicU64::new(size) }
     }
 
     /// Takes `wanted` bytes. Returns `None` and takes none if fewer are left.
     #[must_use]
-    pub(crate) fn take_exactly(&self, wanted: u64) -> Option<Grant> {
+    pub fn take_exactly(&self, wanted: u64) -> Option<Grant> {
         let size = self.deduct(|left| if left < wanted { 0 } else { wanted }).unwrap_or(wanted);
         (size == wanted).then(|| Grant { budget: self.clone(), size, rest: AtomicU64::new(size) })
     }
@@ -57,12 +57,12 @@ pub struct Grant {
 impl Grant {
     /// Returns how many bytes were taken.
     #[must_use]
-    pub(crate) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
     /// Marks `used` bytes as used: dropping the grant does not return them.
-    pub(crate) fn commit(&self, used: u64) {
+    pub fn commit(&self, used: u64) {
         let _ = self.rest.fetch_update(Relaxed, Relaxed, |rest| Some(rest.saturating_sub(used)));
     }
 }
