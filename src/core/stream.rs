@@ -37,21 +37,21 @@ impl Stream {
     }
 
     /// Creates a stream that the guest opened.
-    pub fn guest(handle: std::fs::File, flags: Fdflags) -> Result<Self> {
+    pub(crate) fn guest(handle: std::fs::File, flags: Fdflags) -> Result<Self> {
         let kind = sys::stream_kind(sys::handle(&handle))?;
         let awaits_writer = kind == StreamKind::Pipe && !flags.contains(Fdflags::NONBLOCK);
         Ok(Self { awaits_writer: awaits_writer.into(), ..Self::new(StreamHandle::Guest(handle), kind) })
     }
 
     /// Creates a stream from a descriptor of the host, which is never closed.
-    pub fn stdio(handle: ManuallyDrop<std::fs::File>) -> Result<Self> {
+    pub(crate) fn stdio(handle: ManuallyDrop<std::fs::File>) -> Result<Self> {
         let kind = sys::stream_kind(sys::handle(&*handle))?;
         Ok(Self::new(StreamHandle::Stdio(handle), kind))
     }
 
     /// Creates a listening socket: one of the guest, or with `is_host` a duplicate of a socket of the host.
     #[must_use]
-    pub fn listener(socket: TcpListener, is_host: bool) -> Self {
+    pub(crate) fn listener(socket: TcpListener, is_host: bool) -> Self {
         let handle = if is_host {
             StreamHandle::HostListener(socket.into(), AtomicBool::new(false))
         } else {
@@ -61,14 +61,14 @@ impl Stream {
     }
 
     /// Creates a connection that the guest accepted.
-    pub fn connection(socket: Socket) -> Result<Self> {
+    pub(crate) fn connection(socket: Socket) -> Result<Self> {
         let kind = sys::stream_kind(sys::socket_handle(&socket))?;
         Ok(Self::new(StreamHandle::Socket(socket), kind))
     }
 
     /// Returns the system's handle.
     #[must_use]
-    pub fn handle(&self) -> Handle<'_> {
+    pub(crate) fn handle(&self) -> Handle<'_> {
         match &self.handle {
             StreamHandle::Guest(handle) => sys::handle(handle),
             StreamHandle::Stdio(handle) => sys::handle(&**handle),
@@ -80,7 +80,7 @@ impl Stream {
 
     /// Returns the file type.
     #[must_use]
-    pub fn filetype(&self) -> Filetype {
+    pub(crate) fn filetype(&self) -> Filetype {
         match self.kind {
             StreamKind::Pipe => Filetype::Unknown,
             StreamKind::Listener => Filetype::SocketStream,
@@ -93,49 +93,49 @@ impl Stream {
 
     /// Returns whether the stream is a terminal.
     #[must_use]
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         self.kind == StreamKind::Terminal
     }
 
     /// Returns whether the stream is a socket.
     #[must_use]
-    pub fn is_socket(&self) -> bool {
+    pub(crate) fn is_socket(&self) -> bool {
         matches!(self.kind, StreamKind::Socket(_) | StreamKind::Listener)
     }
 
     /// Returns whether the stream is a listening socket of the option `sockets`.
     #[must_use]
-    pub fn is_listener(&self) -> bool {
+    pub(crate) fn is_listener(&self) -> bool {
         self.kind == StreamKind::Listener
     }
 
     /// Returns whether the stream is stdin, stdout or stderr of the host.
     #[must_use]
-    pub fn is_stdio(&self) -> bool {
+    pub(crate) fn is_stdio(&self) -> bool {
         matches!(self.handle, StreamHandle::Stdio(_))
     }
 
     /// Returns whether the stream may have a position, as files and some devices have.
     #[must_use]
-    pub fn is_seekable(&self) -> bool {
+    pub(crate) fn is_seekable(&self) -> bool {
         matches!(self.kind, StreamKind::Ready(_) | StreamKind::Device(_))
     }
 
     /// Returns whether a read or write may have to wait.
     #[must_use]
-    pub fn may_wait(&self) -> bool {
+    pub(crate) fn may_wait(&self) -> bool {
         !matches!(self.kind, StreamKind::Ready(_))
     }
 
     /// Returns whether the guest has shut down a listener that belongs to the host.
     #[must_use]
-    pub fn is_shut_down(&self) -> bool {
+    pub(crate) fn is_shut_down(&self) -> bool {
         matches!(&self.handle, StreamHandle::HostListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 
     /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves as
     /// shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
-    pub fn shutdown(&self, directions: Sdflags) -> std::result::Result<(), Errno> {
+    pub(crate) fn shutdown(&self, directions: Sdflags) -> std::result::Result<(), Errno> {
         match &self.handle {
             StreamHandle::HostListener(_, is_shut_down) => {
                 let was_shut_down = is_shut_down.fetch_or(directions.contains(Sdflags::RD), Relaxed);
@@ -146,7 +146,7 @@ impl Stream {
     }
 
     /// Reads available bytes. `EAGAIN` if there are none yet.
-    pub fn read_now(&self, buffers: &[Buffer]) -> Result<usize> {
+    pub(crate) fn read_now(&self, buffers: &[Buffer]) -> Result<usize> {
         if self.may_wait() {
             sys::readv_nowait(self.handle(), buffers)
         } else {
@@ -155,7 +155,7 @@ impl Stream {
     }
 
     /// Writes as many bytes as fit. `EAGAIN` if there is no room.
-    pub fn write_now(&self, buffers: &[Buffer]) -> Result<usize> {
+    pub(crate) fn write_now(&self, buffers: &[Buffer]) -> Result<usize> {
         if self.may_wait() {
             sys::writev_nowait(self.handle(), buffers)
         } else {

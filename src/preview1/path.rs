@@ -107,7 +107,7 @@ fn in_directory<'a, T>(
 
 impl Guest {
     /// Creates a directory: `mkdirat`.
-    pub fn path_create_directory(
+    pub(crate) fn path_create_directory(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -118,7 +118,7 @@ impl Guest {
     }
 
     /// Returns the attributes of a file: `fstatat`.
-    pub fn path_filestat_get(
+    pub(crate) fn path_filestat_get(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -133,7 +133,7 @@ impl Guest {
 
     /// Sets the times of a file: `utimensat`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_filestat_set_times(
+    pub(crate) fn path_filestat_set_times(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -152,7 +152,7 @@ impl Guest {
 
     /// Creates a hard link: `linkat`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_link(
+    pub(crate) fn path_link(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -176,7 +176,7 @@ impl Guest {
     /// inheritable rights are included. Opening a FIFO for reading never waits: the first read waits for a writer.
     /// Opening a FIFO for writing waits for a reader, unless the guest sets `NONBLOCK`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_open(
+    pub(crate) fn path_open(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -232,7 +232,7 @@ impl Guest {
     }
 
     /// Writes the target of a symlink, without a NUL byte: `readlinkat`. Truncates the target to the buffer.
-    pub fn path_readlink(
+    pub(crate) fn path_readlink(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -250,7 +250,7 @@ impl Guest {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub fn path_remove_directory(
+    pub(crate) fn path_remove_directory(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -261,7 +261,7 @@ impl Guest {
     }
 
     /// Renames a file or directory: `renameat`.
-    pub fn path_rename(
+    pub(crate) fn path_rename(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -282,7 +282,7 @@ impl Guest {
 
     /// Creates a symlink: `symlinkat`. Stores the target unchanged: only following the symlink is confined. An absolute
     /// target, which can only lead out of the directory, is `EPERM`. An empty target is `ENOENT`.
-    pub fn path_symlink(
+    pub(crate) fn path_symlink(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -302,7 +302,7 @@ impl Guest {
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn path_unlink_file(
+    pub(crate) fn path_unlink_file(
         &self,
         memory: Memory,
         restart: RestartState,
