@@ -22,8 +22,8 @@ const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.
 const { WASI, install } = addon
 
 /**
- * Files that are loaded when needed first, because each takes a quarter of a millisecond. Jest evaluates this file anew
- * for each test file, with the same addon. The `require` of an earlier test file no longer works, so the last one is used.
+ * Files that are loaded when needed first, because each takes a quarter of a millisecond. Jest evaluates this file for
+ * each test file, with the same addon. The `require` of an earlier test file fails then, so the last one is used.
  */
 addon.modules = {
   values: () => require('./values.js'),
