@@ -59,13 +59,13 @@ test('without limits, path_open beyond 4,096 descriptors fails with EMFILE', (t)
 test('more stdio and preopens than limits.openFiles throw UVWASI_EMFILE', (t) => {
   t.throws(make({ openFiles: 2 }), {
     code: 'UVWASI_EMFILE',
-    message: 'UVWASI_EMFILE, uvwasi_init: options.stderr is the descriptor 2',
+    message: 'UVWASI_EMFILE, uvwasi_init: options.stderr: cannot use descriptor 2',
   })
   t.notThrows(make({ openFiles: 3 }))
   const preopens = { '/a': '.', '/b': '.' }
   t.throws(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 4 } }), {
     code: 'UVWASI_EMFILE',
-    message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b'] is the path '.'",
+    message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b']: cannot open: '.'",
   })
 })
 

@@ -353,12 +353,12 @@ test('a preopen { fd } that is not an open directory throws UVWASI_ENOTDIR or UV
   const file = openSync(join(tree(t, { file: '' }), 'file'), 'r')
   t.throws(make({ fd: file }), {
     code: 'UVWASI_ENOTDIR',
-    message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/'] is the descriptor ${file}`,
+    message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/']: not a directory: descriptor ${file}`,
   })
   closeSync(file)
   const error = t.throws(make({ fd: 99_999 }), {
     code: 'UVWASI_EBADF',
-    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/'] is the descriptor 99999",
+    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/']: cannot open: descriptor 99999",
   })
   t.deepEqual([error.errno, error.syscall, 'path' in error], [8, 'uvwasi_init', false])
 })
@@ -367,7 +367,7 @@ test('a preopen { path } with an invalid path throws the error of a plain path',
   t.like(t.throws(make({ path: '/no/such/directory', readonly: true })), {
     code: 'UVWASI_ENOENT',
     path: '/no/such/directory',
-    message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/'] is the path '/no/such/directory'",
+    message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/']: no such directory: '/no/such/directory'",
   })
   t.throws(make({ path: 'a\0b' }), { code: 'ERR_INVALID_ARG_VALUE', message: /options\.preopens\['\/'\]/ })
 })

@@ -319,7 +319,7 @@ test('an address that cannot be bound throws an error with the address, and leav
   const taken = `127.0.0.1:${host.address().port}`
   t.throws(make(['127.0.0.1:0', taken]), {
     code: 'UVWASI_EADDRINUSE',
-    message: `UVWASI_EADDRINUSE, uvwasi_init: options.sockets[1] is the address '${taken}'`,
+    message: `UVWASI_EADDRINUSE, uvwasi_init: options.sockets[1]: cannot listen on address '${taken}'`,
   })
   t.throws(make(['192.0.2.1:0']), { code: 'UVWASI_EADDRNOTAVAIL' })
   const free = createServer().listen(0, '127.0.0.1')
@@ -334,7 +334,7 @@ onPosix('a descriptor that is not a listening TCP socket throws an error with th
   const { fd } = hostFile(t)
   t.throws(make([{ fd }]), {
     code: 'UVWASI_ENOTSOCK',
-    message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0] is the descriptor ${fd}`,
+    message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0]: cannot listen on descriptor ${fd}`,
   })
   t.throws(make([{ fd: 1_000_000 }]), { code: 'UVWASI_EBADF' })
   const listening = createServer().listen(0, '127.0.0.1')

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { PLATFORMS } from '../../platform.js'
+import { PLATFORMS } from '../../lib/native.js'
 import { platforms } from '../../scripts/platforms/table.mjs'
 import { root } from '../support/guest.mjs'
 

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, tree } from '../support/guest.mjs'
@@ -152,8 +152,8 @@ test('register.js adds itself once to NODE_OPTIONS, after the existing options',
 test('a path with spaces, quotes and backslashes works in NODE_OPTIONS', (t) => {
   const home = join(tree(t), windows ? "a b 'c'" : 'a b "c\\d" \\')
   mkdirSync(home)
-  const files = readdirSync(root).filter((name) => /^(register|index|platform)\.js$|\.node$/.test(name))
-  for (const name of files) copyFileSync(join(root, name), join(home, name))
+  const files = readdirSync(root).filter((name) => /^(register|index)\.js$|\.node$|^lib$/.test(name))
+  for (const name of files) cpSync(join(root, name), join(home, name), { recursive: true })
   const child = `console.log(require('wasi').WASI === require(${JSON.stringify(join(home, 'index.js'))}).WASI)`
   const program = `
     require('node:child_process')
