@@ -5,6 +5,11 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../support/host.mjs'
 
+const LONGEST_LINE = 120
+const SCRIPT = /\.[cm]?[jt]s$/
+// Installed, built or written by tests.
+const IGNORED = new Set(['node_modules', 'target', '.cache', '.git', 'examples/out', '__test__/project/pasted.mjs'])
+
 function scripts(directory = '') {
   return readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
     const path = directory ? `${directory}/${entry.name}` : entry.name
