@@ -1,6 +1,6 @@
 //! The write budget: bytes are taken before a write, and the unused ones are returned afterwards.
 
-use capwasi::core::budget::Budget;
+use capwasi::core::budget::{Budget, Grant};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Returns the bytes that are left.
@@ -12,7 +12,7 @@ fn left(budget: &Budget) -> u64 {
 fn take_beyond_the_budget_grants_the_bytes_that_are_left() {
     let budget = Budget::new(10);
     let grants = [7, 7, 7].map(|wanted| budget.take(wanted));
-    assert_eq!(grants.each_ref().map(|grant| grant.size()), [7, 3, 0]);
+    assert_eq!(grants.each_ref().map(Grant::size), [7, 3, 0]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn take_exactly_grants_all_bytes_or_none() {
 fn an_unlimited_budget_grants_any_number_of_bytes() {
     let budget = Budget::default();
     let grants = [budget.take(u64::MAX), budget.take_exactly(u64::MAX).unwrap(), budget.take(1)];
-    assert_eq!(grants.each_ref().map(|grant| grant.size()), [u64::MAX, u64::MAX, 1]);
+    assert_eq!(grants.each_ref().map(Grant::size), [u64::MAX, u64::MAX, 1]);
 }
 
 #[test]
