@@ -158,8 +158,8 @@ mod linux {
         let (file, large) =
             (open_file(dir, c"file", libc::O_RDONLY), open_file(dir, c"large", libc::O_RDONLY));
         let written = open_file(dir, c"written", libc::O_WRONLY);
-        // SAFETY: `buffer` is as large as the largest transfer.
         let write = |len: usize| {
+            // SAFETY: `buffer` is as large as the largest transfer.
             time(100_000, || check(unsafe { libc::syscall(libc::SYS_write, null, buffer, len) }))
         };
         // SAFETY: as above.

@@ -2,8 +2,11 @@
 
 mod common;
 
+use capwasi::core::guest::Guest;
+use capwasi::core::pipe::{CaptureBuffer, Input, Output, Pipe};
 use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FILE, OUT, TRUNC, TestGuest, Tree};
+use std::sync::Arc;
 
 /// Creates a directory, and a guest with that directory as descriptor 0 and its `file` as descriptor 1.
 fn fixture() -> (Tree, TestGuest) {
@@ -214,6 +217,47 @@ fn results_may_overwrite_their_arguments() {
     let iovs = guest.iovs(&[(2600, 4)]);
     guest.must("fd_read", &[1, iovs, 1, iovs]);
     assert_eq!((guest.u32(iovs), guest.slice(2600, 4)), (4, &b"text"[..]));
+}
+
+/// Makes no system call that Miri lacks, so that Miri can check the accesses of `core/memory.rs`.
+#[test]
+fn objects_at_the_end_of_memory_fit_or_fail_with_eoverflow_at_every_alignment() {
+    let output = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut guest = Guest::default();
+    guest.args.push(b"program").unwrap();
+    guest.add_pipe(Pipe::Input(Input::from_bytes(vec![7; 4096]))).unwrap();
+    guest.add_pipe(Pipe::Output(Output::Capture(output))).unwrap();
+    let mut guest = TestGuest::new(guest);
+    guest.bytes = vec![0; 3000];
+    let end = guest.end();
+    let due = guest.subscription(9, 0, 1, 0, 0);
+    let calls: &[(&str, &[u64], usize, u64)] = &[
+        ("args_sizes_get", &[OUT, OUT], 1, 4),
+        ("args_get", &[OUT, OUT], 1, 8),
+        ("clock_time_get", &[1, 0, OUT], 2, 8),
+        ("random_get", &[OUT, 13], 0, 13),
+        ("fd_fdstat_get", &[0, OUT], 1, 24),
+        ("fd_filestat_get", &[0, OUT], 1, 64),
+        ("poll_oneoff", &[due, OUT, 1, OUT], 1, 32),
+        ("poll_oneoff", &[due, OUT, 1, OUT], 3, 4),
+    ];
+    for (name, args, index, size) in calls {
+        for distance in 0..size + 9 {
+            let mut args = args.to_vec();
+            args[*index] = end - distance;
+            let expected = if distance < *size { Err(Errno::Overflow) } else { Ok(()) };
+            assert_eq!(guest.call(name, &args), expected, "{name} {args:?}");
+        }
+    }
+    for name in ["fd_read", "fd_write"] {
+        let fd = u64::from(name == "fd_write");
+        for (distance, len) in (0..20).flat_map(|distance| (0..20).map(move |len| (distance, len))) {
+            guest.reset();
+            let iovs = guest.iovs(&[(end - distance, len), (1500 + distance, len)]);
+            let expected = if distance < len { Err(Errno::Overflow) } else { Ok(()) };
+            assert_eq!(guest.call(name, &[fd, iovs, 2, OUT]), expected, "{name} {distance} {len}");
+        }
+    }
 }
 
 /// The largest memory. Untouched pages take no space.
