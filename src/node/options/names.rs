@@ -1,4 +1,4 @@
-//! Unknown options: which of them are probably mistakes, and what to suggest.
+//! Unknown options: detects probable mistakes and suggests names.
 
 use crate::node::error::{invalid_value, quote};
 use napi::{Env, Result};
@@ -79,14 +79,14 @@ fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-/// Counts the characters to insert, remove, replace, or swap with the next one, to make one text of the other. `None`
+/// Returns the number of insertions, deletions, replacements and swaps of neighbours between two texts. `None`
 /// if the lengths differ by more than two.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
     if one.len().abs_diff(other.len()) > 2 {
         return None;
     }
-    // Three rows of the table of distances between beginnings.
+    // Three rows of the table of distances between prefixes (Damerau-Levenshtein).
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.iter().enumerate() {
