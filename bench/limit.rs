@@ -1,6 +1,6 @@
-//! Measures the rows of the benchmark as bare system calls, confined to a directory as in a sandbox: no implementation
-//! of the calls can be faster. A second thread runs, as in Node: in a process with one thread the kernel skips the
-//! reference count of descriptors.
+//! Measures the rows of the benchmark as bare system calls, confined to a directory as in a sandbox: no
+//! implementation of the calls can be faster. A second thread runs, as in Node: in a process with one thread the
+//! kernel skips the reference count of descriptors.
 //!
 //!     cargo bench --bench limit -- FOLDER
 //!
@@ -58,7 +58,7 @@ mod linux {
     }
 
     fn close(fd: c_int) {
-        // SAFETY: `close` takes no pointers. After a failed `open` it fails.
+        // SAFETY: `close` takes no pointers. After a failed `open`, `close(-1)` fails without harm.
         unsafe { libc::close(fd) };
     }
 
@@ -127,7 +127,7 @@ mod linux {
         let mut limits = clocks();
         limits.extend(files(dir).map(|(row, time)| (row.to_owned(), time)));
         limits.extend(paths(dir).map(|(row, time)| (row.to_owned(), time)));
-        // The size of the buffer of capwasi, which is larger than that of the guest.
+        // The size of capwasi's buffer for getdents; the guest's buffer is smaller.
         let mut buffer = vec![0_u64; 4096];
         for count in [1_000, 30_000, 200_000] {
             let name = CString::new(count.to_string()).expect("no NUL");

@@ -54,8 +54,8 @@ function makeFolder() {
 }
 
 /**
- * Returns the milliseconds of each program: the best of its runs, or undefined where node:wasi fails. The
- * implementations alternate, also in which one is first.
+ * Returns the milliseconds of each program: the best of its runs, or undefined where node:wasi fails.
+ * Alternates which implementation runs first.
  */
 export function programs(node) {
   const folder = makeFolder()

@@ -28,7 +28,10 @@ const exports = implementations.map(([, Class]) => {
   return instance.exports
 })
 
-/** Returns nanoseconds per unit by implementation, the best of several rounds. Who is first alternates. */
+/**
+ * Returns nanoseconds per unit by implementation, the best of several rounds. The implementations take turns in running
+ * first.
+ */
 function measure(runs, perRound) {
   const best = runs.map(() => Infinity)
   const began = performance.now()

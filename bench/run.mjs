@@ -7,8 +7,8 @@
 //   --wasmtime PATH   also run the guest with wasmtime's command
 //
 // Prints tables and writes all figures to bench/results.json. Unless stated otherwise, times are nanoseconds: the best
-// of several rounds. capwasi and node:wasi alternate. The bare system calls run before them, and wasmtime runs after
-// them, three times for each row.
+// of several rounds. capwasi and node:wasi alternate. The raw system calls run before capwasi, and wasmtime runs at the
+// end, three times for each row.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, writeFileSync } from 'node:fs'

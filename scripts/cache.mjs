@@ -1,5 +1,5 @@
-// Downloads that tests need, each in its own folder below .cache, which git ignores. npm packages are here if npm would
-// not install them on this platform (`cpu: wasm32`), or if only some runs need them (runtimes).
+// Holds downloads for tests, each in its own folder below .cache, which git ignores: npm packages that npm would not
+// install here (`cpu: wasm32`), and runtimes that only some commands need.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'

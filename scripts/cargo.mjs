@@ -9,9 +9,9 @@ export const LIBRARY = { linux: 'libcapwasi.so', darwin: 'libcapwasi.dylib', win
 /** Without the rlib, which only the tests need, LTO can remove everything that the addon does not export. */
 export const ADDON = ['--lib', '--crate-type', 'cdylib']
 
-/** Optimised, and with paths in panic messages that do not name this machine's folders. */
 const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
 const flags = JSON.stringify([`--remap-path-prefix=${cargoHome}=cargo`])
+/** Release options. Remaps this machine's paths in panic messages. */
 export const RELEASE = ['--release', '--config', `target.'cfg(all())'.rustflags=${flags}`]
 
 /** The oldest macOS, as in .cargo/config.toml. cargo-zigbuild reads it from its environment only. */

@@ -1,5 +1,5 @@
-//! Everything that a guest has, independent of the ABI: directories, files, streams, pipes, descriptors, clocks, random
-//! bytes, limits, waits.
+//! Everything that a guest has, independent of the ABI: directories, files, streams, pipes, descriptors, clocks,
+//! random bytes, limits, waits.
 
 pub mod access;
 pub mod budget;

@@ -1,7 +1,7 @@
 //! capwasi: WASI preview1 for Node.js, with a sandbox enforced by the kernel.
 //!
-//! Four layers. Imports point downwards only; `__test__/project/layers.spec.mjs` checks that. Without the feature `node`
-//! the crate is the WASI implementation alone.
+//! Four layers. Imports point downwards only; `__test__/project/layers.spec.mjs` checks that. Without the feature
+//! `node` the crate is the WASI implementation alone.
 //!
 //! | layer | contents |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Everything that differs between operating systems. `unix` and `windows` export the same functions. Each function is
-//! one system call, or as close to one as the system allows.
+//! Everything that differs between operating systems. `unix` and `windows` export the same functions. Each function
+//! is one system call, or as close to one as the system allows.
 
 #[macro_use]
 pub(crate) mod numbered;

@@ -196,8 +196,8 @@ fn bits(names: &str) -> u64 {
     names.split(' ').map(|name| Rights::from_name(name).unwrap().bits()).sum()
 }
 
-/// Checks each call on a new descriptor. Without one of its rights the call fails with `ENOTCAPABLE`. With these rights
-/// only it succeeds.
+/// Checks each call on a new descriptor. Without one of its rights the call fails with `ENOTCAPABLE`. With these
+/// rights only it succeeds.
 fn check_rights(calls: &[RightsOfCall], open: impl Fn(&mut TestGuest) -> u64) {
     for (names, name, args) in calls {
         let needed = bits(names);

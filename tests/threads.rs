@@ -256,7 +256,8 @@ fn a_buffer_list_that_another_thread_rewrites_never_leads_out_of_memory() {
             let mut regions = REGIONS.iter().cycle();
             while Arc::strong_count(&guest.state) > 2 {
                 let (at, len) = regions.next().unwrap();
-                // Separate stores, so that other threads also see the address of one region with the length of another.
+                // Separate stores, so that other threads also see the address of one region with the length of
+                // another.
                 shared.u32_at(LIST).store(*at, Relaxed);
                 shared.u32_at(LIST + 4).store(*len, Relaxed);
             }

@@ -1,4 +1,5 @@
-//! Import tables, numbers and layouts, compared with the official witx of preview1 and with the differences of snapshot
+//! Import tables, numbers and layouts, compared with the official witx of preview1 and with the differences of
+//! snapshot
 //! 0. The crate `wasip1` contains the witx.
 
 mod common;

@@ -77,7 +77,7 @@ const WORDS = [
   0xffff_fff8,
   0xffff_ffff,
 ].map((word) => word | 0)
-// No file size that a disk may have space for.
+// Values that are file sizes are too large for every disk, or small.
 const LONGS = [0n, 1n, 8n, 1n << 62n, (1n << 63n) - 1n, -(1n << 63n), 1n - (1n << 63n), -2n, -1n]
 /** The parameters of each function that are pointers to results. */
 const WRITES = {

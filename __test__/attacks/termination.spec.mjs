@@ -30,7 +30,7 @@ const guests = {
   sleep: guestThatCalls('poll_oneoff', 'i32 i32 i32 i32', i32s(512, 1024, 1, 16), SLEEP),
 }
 
-/** Functions for the scripts below. `hang` never returns; `hanging` reports that the next statement does not. */
+/** Functions for the scripts below. `hang` never returns. `hanging` reports that the next statement never returns. */
 const PRELUDE = `
   const { workerData: { main, guests, shared } } = require('node:worker_threads')
   const hanging = () => { shared[0] = 1; Atomics.notify(shared, 0) }

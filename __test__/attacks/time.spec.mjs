@@ -13,7 +13,7 @@ import { windows } from '../support/platform.mjs'
 
 const serialOnPosix = windows ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
-/** How much longer than a worker in Atomics.wait a worker may take to end. */
+/** Maximum extra time that a worker needs to end, compared with a worker in Atomics.wait. */
 const MARGIN_MS = 2000
 const ZERO = new Int32Array(new SharedArrayBuffer(4))
 

@@ -8,7 +8,7 @@ import { root, tree } from '../support/guest.mjs'
 
 const addon = `capwasi.${platform}.node`
 
-/** Has Node say that it runs on another processor. */
+/** Makes `process.arch` report another processor. */
 const S390X = "Object.defineProperty(process, 'arch', { value: 's390x' })"
 
 /** A copy of the package as it is installed, without an addon. */

@@ -9,7 +9,7 @@ const sources = Object.fromEntries(
   files.map((name) => [name.replaceAll('\\', '/'), readFileSync(new URL(name.replaceAll('\\', '/'), root), 'utf8')]),
 )
 
-/** The bodies of the functions that follow a pattern, with the places they are at. */
+/** Returns the bodies of the functions that follow a pattern, with file and name. */
 const bodies = (pattern) =>
   Object.entries(sources).flatMap(([file, source]) =>
     [...source.matchAll(pattern)].map(({ 0: head, index, 1: name }) => {

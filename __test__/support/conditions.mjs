@@ -1,4 +1,4 @@
-// ava's `test` for specs that do not run, or cannot pass, everywhere. Each returns or is a function like `test`.
+// Variants of ava's `test` for specs that cannot run, or cannot pass, everywhere.
 
 import test from 'ava'
 import { linux, posix } from './platform.mjs'

@@ -1,6 +1,6 @@
-//! A plan of file operations by a guest that tries to escape, and by a host that moves files meanwhile. Nothing outside
-//! the two preopens changes. The guest sees no contents, names or inode numbers of files outside. `tests/fuzz_plans.rs`
-//! and the fuzz target `sandbox` run the plan.
+//! A plan of file operations by a guest that tries to escape, and by a host that moves files meanwhile. Nothing
+//! outside the two preopens changes. The guest sees no contents, names or inode numbers of files outside.
+//! `tests/fuzz_plans.rs` and the fuzz target `sandbox` run the plan.
 
 mod outside;
 
@@ -328,8 +328,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Moves a file out of the box, and sometimes puts a symlink to the outside there, or moves a file back. Uses only
-    /// names directly in the box, so that the host itself follows no symlink.
+    /// Moves a file out of the box, and sometimes puts a symlink to the outside there, or moves a file back. Uses
+    /// only names directly in the box, so that the host itself follows no symlink.
     fn host(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let name = *u.choose(&["a", "b", "c", "d", "link", "x"])?;
         let choice = u.arbitrary::<u8>()?;

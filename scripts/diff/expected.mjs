@@ -9,7 +9,7 @@ const hasWord =
   (...words) =>
   ({ node, capwasi }) =>
     [...node.words, ...capwasi.words].some((word) => words.includes(word))
-// The last byte of the memory is always 0, so a path of one byte there is a NUL.
+// The last byte of the memory is 0: a one-byte path there is a NUL byte.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
 const all =
   (...conditions) =>
@@ -17,7 +17,9 @@ const all =
     conditions.every((condition) => condition(difference))
 const isFollowing = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
 const isUnfollowedLink = (difference) => hasWord('lastlink')(difference) && !isFollowing(difference)
-/** Matches a path_open with all of these oflags. The index counts from the end: a path is one argument or two. */
+/**
+ * Matches a path_open with all of these oflags. Counts arguments from the end, because a path is one or two arguments.
+ */
 const hasOflags =
   (...flags) =>
   ({ call }) =>

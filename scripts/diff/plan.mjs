@@ -51,9 +51,9 @@ const TARGETS = [
 ]
 const SECOND = 1_000_000_000n
 
-// Without proc_raise, which signals the process. The arguments avoid crashes and hangs of node:wasi. So there are no
-// overflowing counts, no contradictory fstflags (unknown ones with a path leave the directory locked), no absolute
-// timeouts, and no descriptors of other types in socket calls.
+// Omits proc_raise, which signals the process, and arguments that crash or hang node:wasi: overflowing counts,
+// contradictory fstflags (unknown ones with a path leave the directory locked), absolute timeouts, and descriptors of
+// other types in socket calls.
 const WEIGHTS = {
   args_get: 1,
   args_sizes_get: 1,

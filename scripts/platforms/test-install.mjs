@@ -1,5 +1,5 @@
-// Installs the packages that release.mjs packed, from a registry in this process, in empty projects without Rust. Does
-// so with npm, pnpm and yarn, and uses capwasi there as the README says. Also checks the error message that a missing
+// Installs the packages that release.mjs packed, from a registry in this process, in empty projects without Rust. Uses
+// npm, pnpm and yarn, and runs the README's example there. Also checks the error message that a missing
 // platform package causes.
 
 import { execFile, execFileSync } from 'node:child_process'
@@ -60,7 +60,7 @@ async function run(cwd, command, ...args) {
 const INSTALLERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund', '--registry', registry],
   pnpm: ['npx', '--yes', 'pnpm@10', 'install', '--ignore-workspace', '--registry', registry],
-  // An own cache: yarn's global cache may hold an older build of this version.
+  // A separate cache: yarn's global cache may hold an older build of this version.
   yarn: ['npx', '--yes', 'yarn@1', 'install', '--cache-folder', join(work, 'yarn'), '--registry', registry],
 }
 

@@ -10,12 +10,14 @@ import { binaryProblems } from './inspect.mjs'
 import { platforms, selectPlatforms } from './table.mjs'
 
 const cache = join(root, 'target/platforms')
-/** npm has Node for arm64, PyPI has Node for musl. wine 8 lacks functions that later versions for Windows need. */
+/**
+ * npm has Node for arm64, PyPI has Node for musl. For Windows, Node versions after 20 need functions that wine 8 lacks.
+ */
 const NODE = { arm64: '24.22.0', musl: '24.19.0', windows: '20.20.2' }
 const CONSOLE = join(cache, 'console.txt')
 const ARCH = { x64: 'x86_64', arm64: 'aarch64' }
 
-/** How long a spec, and whatever it waits for, may take under an emulator. */
+/** Timeout of a spec and its child processes under an emulator. */
 const TIMEOUT_MS = 20 * 60_000
 
 /** Runs a command and returns what it printed to both streams. Throws if the command fails. */

@@ -1,5 +1,5 @@
-//! Read-only access: the one place that decides which changes a guest may make through a descriptor. A forbidden change
-//! is `EROFS`, unless Linux reports another error before it checks whether a file system is read-only.
+//! Read-only access: the one place that decides which changes a guest may make through a descriptor. A forbidden
+//! change is `EROFS`, unless Linux reports another error before it checks whether a file system is read-only.
 
 use crate::core::directory::{Directory, Opened};
 use crate::core::rights::Rights;
@@ -8,7 +8,7 @@ use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use std::path::{Path, is_separator};
 
-/// Access through a descriptor, and through all descriptors opened through it. Rights cannot express read-only access:
+/// Access of a descriptor. Descriptors opened through it inherit the access. Rights cannot express read-only access:
 /// programs request every inheritable right even to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -32,8 +32,8 @@ impl Access {
         if rights.intersects(Rights::CHANGING) { self.check_change() } else { Ok(()) }
     }
 
-    /// Checks that the times of an open file may be set. `EROFS` through a read-only descriptor, unless neither time is
-    /// set.
+    /// Checks that the times of an open file may be set. `EROFS` through a read-only descriptor, unless neither time
+    /// is set.
     pub(crate) fn check_set_times(self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
         if atim.is_some() || mtim.is_some() { self.check_change() } else { Ok(()) }
     }
@@ -52,7 +52,7 @@ impl Access {
     }
 }
 
-/// A directory with the access of the descriptor that it was reached through.
+/// A directory, with the access of its descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DirAccess<'a> {
     directory: &'a Directory,
@@ -129,8 +129,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `.` is `EINVAL`. A path that ends in
-    /// `..`
-    /// is `ENOTEMPTY`, because that directory holds the one before.
+    /// `..` is `ENOTEMPTY`, because that directory holds the one before.
     pub(crate) fn remove_dir(self, path: &Path) -> Result {
         if self.is_readonly() {
             let dots = if last_component(path) == b".." { Errno::Notempty } else { Errno::Inval };
@@ -201,8 +200,8 @@ impl<'a> DirAccess<'a> {
         }
     }
 
-    /// Checks the parent directory of a path that is to be removed or renamed, not the final component. A final `.` or
-    /// `..` is the errno `dots`.
+    /// Checks the parent directory of a path that is to be removed or renamed, not the final component. A final `.`
+    /// or `..` is the errno `dots`.
     fn check_parent_of(self, path: &Path, dots: Errno) -> Result {
         if ends_in_dots(path) {
             return self.stat(path, true).and(Err(dots));

@@ -18,7 +18,7 @@ pub enum Source {
     Callback,
 }
 
-/// Clocks of a guest. CPU-time clocks follow a monotonic clock that is fixed or a callback. They count from its start.
+/// Clocks of a guest. CPU-time clocks follow a monotonic clock that is fixed or a callback. They start at 0.
 #[derive(Debug, Default)]
 pub struct Clocks {
     realtime: Source,
@@ -115,7 +115,7 @@ impl Clocks {
         let _ = self.slept.fetch_update(Relaxed, Relaxed, later);
     }
 
-    /// Returns the current time for the times of a file. Only a fixed clock differs from the time of the system.
+    /// Returns the present for file times: the time of a fixed clock, else the system's.
     pub(crate) fn file_time(&self) -> NewTime {
         match self.realtime {
             Source::Fixed(start) => NewTime::At(start.saturating_add(self.slept.load(Relaxed))),

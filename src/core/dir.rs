@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// An open directory, and the position that `fd_readdir` has reached.
 #[derive(Debug)]
-pub struct Dir {
+pub struct DirDescriptor {
     directory: Directory,
     /// Name for the guest, if the directory is a preopen.
     name: Option<Box<[u8]>>,
     reader: Mutex<DirReader>,
 }
 
-impl Dir {
+impl DirDescriptor {
     /// Creates the descriptor of a directory that the guest opened.
     #[must_use]
     pub(crate) fn new(directory: Directory, budget: DirBudget) -> Self {

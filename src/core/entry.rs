@@ -1,7 +1,7 @@
 //! Open descriptors: the open file, its rights and its flags.
 
 use crate::core::access::{Access, DirAccess};
-use crate::core::dir::Dir;
+use crate::core::dir::DirDescriptor;
 use crate::core::file::File;
 use crate::core::pipe::Pipe;
 use crate::core::rights::Rights;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 #[derive(Debug)]
 pub enum Descriptor {
     /// A directory.
-    Dir(Dir),
+    Dir(DirDescriptor),
     /// A regular file that the guest opened. No other descriptor shares its position.
     File(File),
     /// Stdio, a pipe, socket, terminal or device. The system keeps the order of its bytes.
@@ -69,8 +69,8 @@ impl Descriptor {
         }
     }
 
-    /// Announces how a range will be used: `posix_fadvise`. Stdio is ignored, because the open file description, which
-    /// stores the advice, belongs to the host.
+    /// Announces how a range will be used: `posix_fadvise`. Stdio is ignored, because the open file description,
+    /// which stores the advice, belongs to the host.
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().advise(offset, len, advice),
@@ -211,8 +211,8 @@ impl Entry {
     }
 
     /// Checks that the descriptor has all these rights, else returns `ENOTCAPABLE`. If the file can never do the
-    /// operation, returns the errno of POSIX: `ESPIPE` for a file without a position, `EBADF` for a direction that the
-    /// file is not open for. A directory is open for reading by `fd_readdir` only.
+    /// operation, returns the errno of POSIX: `ESPIPE` for a file without a position, `EBADF` for a direction that
+    /// the file is not open for. A directory is open for reading by `fd_readdir` only.
     pub(crate) fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
             return self.access.check(rights);
@@ -231,7 +231,7 @@ impl Entry {
     }
 
     /// Returns the directory; `ENOTDIR` for any other file, `ENOTCAPABLE` without all these rights.
-    pub(crate) fn dir(&self, rights: Rights) -> Result<&Dir> {
+    pub(crate) fn dir(&self, rights: Rights) -> Result<&DirDescriptor> {
         let Descriptor::Dir(dir) = &self.descriptor else {
             return Err(Errno::Notdir);
         };

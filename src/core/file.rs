@@ -74,7 +74,7 @@ impl FileData {
         sys::allocate(self.handle(), offset, len)
     }
 
-    /// Returns the error of an allocation that does not depend on free space.
+    /// Checks an allocation for errors other than a lack of space.
     pub(crate) fn check_allocate(&self, offset: Filesize, len: Filesize) -> io::Result<()> {
         sys::check_allocate(self.handle(), offset, len)
     }
@@ -95,8 +95,8 @@ impl FileData {
     }
 }
 
-/// An open regular file. The position is stored here, because no other descriptor shares it: moving it takes no system
-/// call. A read or write locks the position, as in the kernel.
+/// An open regular file. The position is stored here, because no other descriptor shares it: moving it takes no
+/// system call. A read or write locks the position, as in the kernel.
 #[derive(Debug)]
 pub struct File {
     data: FileData,
@@ -121,8 +121,8 @@ impl File {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the position and returns it: `lseek`. `EINVAL` for a negative position, or beyond the maximum of the file
-    /// system.
+    /// Moves the position and returns it: `lseek`. `EINVAL` for a negative position, or beyond the maximum of the
+    /// file system.
     pub(crate) fn seek(&self, offset: Filedelta, whence: Whence) -> Result<Filesize> {
         let mut position = self.position();
         let from = match whence {

@@ -2,7 +2,7 @@
 
 use crate::core::access::Access;
 use crate::core::clock::Clocks;
-use crate::core::dir::Dir;
+use crate::core::dir::DirDescriptor;
 use crate::core::directory::Directory;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::limits::{Limit, Limits};
@@ -53,8 +53,8 @@ impl Guest {
         Self { limits, ..self }
     }
 
-    /// Adds a descriptor of the host as the next descriptor, with the rights of the directions that it is open for. It
-    /// is never closed.
+    /// Adds a descriptor of the host as the next descriptor, with the rights of the directions that it is open for.
+    /// It is never closed.
     pub fn add_stdio(&mut self, fd: i32) -> Result {
         let stream = Stream::stdio(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
@@ -87,12 +87,13 @@ impl Guest {
         self.add_directory(name, sys::open_directory(path, false)?, false)
     }
 
-    /// Adds an open directory as the next descriptor, with a name for the guest. With `readonly` nothing can be changed
-    /// through this descriptor. Another preopen of the same directory may still allow changes.
+    /// Adds an open directory as the next descriptor, with a name for the guest. With `readonly` nothing can be
+    /// changed through this descriptor. Another preopen of the same directory may still allow changes.
     pub fn add_directory(&mut self, name: &[u8], directory: std::fs::File, readonly: bool) -> Result {
         let (directory, id) = shared_handle(directory, readonly)?;
         self.preopens.push(id);
-        let dir = Descriptor::Dir(Dir::preopen(Directory::Host(directory), name, self.dir_budget()));
+        let dir =
+            Descriptor::Dir(DirDescriptor::preopen(Directory::Host(directory), name, self.dir_budget()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_access(Access::from_readonly(readonly)))
     }
@@ -109,8 +110,8 @@ impl Guest {
         self.add_listener(sys::host_listener(fd)?, true)
     }
 
-    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag takes effect once the guest has read or set
-    /// the flags: other programs expect `sock_accept` to wait.
+    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag takes effect once the guest has read or
+    /// set the flags: other programs expect `sock_accept` to wait.
     fn add_listener(&mut self, listener: TcpListener, is_host: bool) -> Result {
         self.addresses.push(listener.local_addr()?);
         let listener = Descriptor::Stream(Stream::listener(listener, is_host));

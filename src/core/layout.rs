@@ -4,7 +4,7 @@
 pub trait Store {
     /// Size in bytes.
     const SIZE: usize;
-    /// Writes the value to the first `SIZE` bytes, which are zero.
+    /// Writes the value to the first `SIZE` bytes, which the caller has zeroed.
     fn store(&self, bytes: &mut [u8]);
 }
 

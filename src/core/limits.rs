@@ -103,8 +103,7 @@ impl Limits {
     }
 
     /// Takes `len` bytes of the budget for an allocation. If the budget has fewer, returns the error that `check`
-    /// reports,
-    /// or else `EDQUOT`.
+    /// reports, or else `EDQUOT`.
     pub(crate) fn charge_allocation(&self, len: u64, check: impl FnOnce() -> Result<()>) -> Result<Grant> {
         let grant = self.written_bytes.take_exactly(len);
         grant.map_or_else(|| check().and_then(|()| Err(self.budget_is_empty())), Ok)

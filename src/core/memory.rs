@@ -1,6 +1,6 @@
 //! Guest memory: every bounds check and every access. Rust never holds a reference to guest memory except to atomics,
-//! since other threads of the guest may write at any time. Copies use relaxed atomics: after a race the guest sees torn
-//! values, and nothing worse happens.
+//! since other threads of the guest may write at any time. Copies use relaxed atomics: after a race the guest sees
+//! torn values, and nothing worse happens.
 #![expect(unsafe_code, reason = "guest memory is accessed by address; `Memory::new` states the requirement")]
 
 use crate::core::layout::{Load, Store};
@@ -93,8 +93,7 @@ impl Memory {
     /// # Safety
     ///
     /// The `size` bytes from `base` must stay readable and writable while this value or a copy is used. Other threads
-    /// may
-    /// read and write the bytes meanwhile.
+    /// may read and write the bytes meanwhile.
     #[must_use]
     pub unsafe fn new(base: *mut u8, size: usize) -> Self {
         Self { base, size: size.min(1 << 32) }
@@ -106,8 +105,8 @@ impl Memory {
         self.size
     }
 
-    /// Checks that `len` bytes from `offset` are in bounds, else returns `EOVERFLOW`. An offset equal to the size is in
-    /// bounds for 0 bytes, as in WebAssembly's `memory.fill`.
+    /// Checks that `len` bytes from `offset` are in bounds, else returns `EOVERFLOW`. An offset equal to the size is
+    /// in bounds for 0 bytes, as in WebAssembly's `memory.fill`.
     #[inline]
     pub(crate) fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
@@ -233,8 +232,8 @@ impl Memory {
     #[inline]
     fn at(self, offset: u32, len: usize) -> Result<*mut u8> {
         self.check(offset, len as u64)?;
-        // SAFETY: after the bounds check the offset is at most the size, so the result is inside the memory or one past
-        // it.
+        // SAFETY: after the bounds check the offset is at most the size, so the result is inside the memory or one
+        // past it.
         Ok(unsafe { self.base.add(offset as usize) })
     }
 }

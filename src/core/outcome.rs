@@ -70,8 +70,8 @@ impl Outcome {
         if is_ready(fd, interest)? { Ok(()) } else { Err(Self::wait_for(fd, interest, RestartState::NEW)) }
     }
 
-    /// Turns an `EAGAIN` of the system into a wait. The host may have made a stream nonblocking that it shares with the
-    /// guest.
+    /// Turns an `EAGAIN` of the system into a wait. The host may have made a stream nonblocking that it shares with
+    /// the guest.
     pub(crate) fn wait_on_would_block<T>(
         result: HostResult<T>,
         fd: &Arc<Entry>,
@@ -94,7 +94,7 @@ pub enum HostCall {
     WriteOutput(OutputWrite),
 }
 
-/// Output for a callback.
+/// Output for a callback. Dropping it, because the callback threw, charges all bytes to the write budget.
 #[derive(Debug)]
 pub struct OutputWrite {
     /// The callback.
@@ -106,15 +106,22 @@ pub struct OutputWrite {
 }
 
 impl OutputWrite {
-    /// Finishes the write after the callback accepted the first `accepted` bytes, and returns the state for the
-    /// restart. The
-    /// rest goes back to the write budget. `EDQUOT` if the callback accepted none.
-    pub fn finish(self, limits: &Limits, accepted: usize) -> Result<RestartState, Errno> {
-        let accepted = accepted.min(self.bytes.len());
-        self.grant.commit(accepted as u64);
+    /// Ends the write after the callback accepted the first `accepted` bytes. Returns the state for the restart, or
+    /// `EDQUOT` if the callback accepted no byte. Only the accepted bytes are charged to the write budget.
+    pub fn finish(mut self, limits: &Limits, accepted: usize) -> Result<RestartState, Errno> {
         if accepted < self.bytes.len() {
+            self.bytes.truncate(accepted);
             limits.note_exceeded(Limit::Output);
         }
-        if accepted == 0 { Err(Errno::Dquot) } else { Ok(RestartState::after(&self.fd, accepted as u64)) }
+        match self.bytes.len() {
+            0 => Err(Errno::Dquot),
+            accepted => Ok(RestartState::after(&self.fd, accepted as u64)),
+        }
+    }
+}
+
+impl Drop for OutputWrite {
+    fn drop(&mut self) {
+        self.grant.commit(self.bytes.len() as u64);
     }
 }

@@ -1,5 +1,5 @@
-//! Pipes between a guest and its embedder, without a descriptor of the system. Pipes never call the embedder: the host
-//! functions report [`Outcome::HostCall`](crate::core::outcome::Outcome::HostCall).
+//! Pipes between a guest and its embedder, without a descriptor of the system. Pipes never call the embedder: the
+//! host functions report [`Outcome::HostCall`](crate::core::outcome::Outcome::HostCall).
 
 use crate::core::limits::{Limit, Limits};
 use crate::core::memory::{Iovec, List, Memory, Size};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Maximum bytes of one read or write. Longer calls are short.
 pub(crate) const MAX_TRANSFER: u64 = 16 << 20;
 
-/// Bytes of captured output in one allocation. Allocations are freed one by one while their bytes are copied.
+/// Size of a chunk of captured output. [`CaptureBuffer::take`] frees each chunk after copying it.
 const CHUNK: usize = 1 << 20;
 
 /// The guest's end of a pipe.

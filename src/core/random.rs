@@ -11,8 +11,7 @@ pub enum Random {
     #[default]
     System,
     /// The key stream of `ChaCha20` with the seed as key, and nonce and counter 0. Each call starts at the next
-    /// multiple of
-    /// four bytes.
+    /// multiple of four bytes.
     Seeded(Box<Mutex<ChaCha20Rng>>),
 }
 

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub struct Stream {
     handle: StreamHandle,
     kind: StreamKind,
-    /// Whether the stream is a FIFO that the guest opened for reading without `NONBLOCK`, and no writer has been seen.
-    /// `path_open` did not wait for a writer, so the first read does.
+    /// Whether the stream is a FIFO that the guest opened for reading without `NONBLOCK`, and no writer has been
+    /// seen. `path_open` did not wait for a writer, so the first read does.
     awaits_writer: AtomicBool,
 }
 
@@ -133,8 +133,8 @@ impl Stream {
         matches!(&self.handle, StreamHandle::HostListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 
-    /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves as
-    /// shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
+    /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves
+    /// as shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
     pub(crate) fn shutdown(&self, directions: Sdflags) -> std::result::Result<(), Errno> {
         match &self.handle {
             StreamHandle::HostListener(_, is_shut_down) => {

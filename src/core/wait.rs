@@ -1,4 +1,5 @@
-//! Waits of calls that would block: for streams, for a deadline, or both. The callers of host functions do the waiting.
+//! Waits of calls that would block: for streams, for a deadline, or both. The callers of host functions do the
+//! waiting.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::restart::{Polled, RestartState, Saved};
@@ -31,7 +32,7 @@ impl Wait {
         Self { streams, deadline, restart }
     }
 
-    /// Returns whether a long call has paused, and there is nothing to wait for.
+    /// Returns whether this is only a pause of a long call.
     #[must_use]
     pub fn is_pause(&self) -> bool {
         self.streams.is_empty() && self.deadline == Some(0)
@@ -41,7 +42,7 @@ impl Wait {
     /// [`restart`](Self::restart) then, so that the restarted call does not depend on later changes.
     pub fn block(&mut self, timeout: Duration) -> io::Result<bool> {
         let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
-        let readiness = poll(&self.streams, left.map_or(timeout, |left| left.min(timeout)))?;
+        let readiness = poll_streams(&self.streams, left.map_or(timeout, |left| left.min(timeout)))?;
         let is_due = left.is_some_and(|left| left <= timeout);
         let is_ready = readiness.iter().any(|stream| stream.ready)
             || self.streams.iter().any(|(entry, _)| entry.is_shut_down());
@@ -57,7 +58,10 @@ impl Wait {
 }
 
 /// Waits at most `timeout` until a stream is ready, and returns the readiness of all: `poll`.
-pub(crate) fn poll(streams: &[(Arc<Entry>, Interest)], timeout: Duration) -> io::Result<Vec<Readiness>> {
+pub(crate) fn poll_streams(
+    streams: &[(Arc<Entry>, Interest)],
+    timeout: Duration,
+) -> io::Result<Vec<Readiness>> {
     if streams.is_empty() && timeout.is_zero() {
         return Ok(Vec::new());
     }

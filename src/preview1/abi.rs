@@ -1,6 +1,5 @@
 //! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a
-//! method
-//! of [`Guest`]. Its signature is derived from its type.
+//! method of [`Guest`]. Its signature is derived from its type.
 
 use crate::core::entry::Entry;
 use crate::core::guest::Guest;
@@ -201,8 +200,8 @@ impl Arg for Fd {
     }
 }
 
-/// Converts a number to the open descriptor. A restarted call uses the descriptor that it started with. `EBADF` if the
-/// number is not open.
+/// Converts a number to the open descriptor. A restarted call uses the descriptor that it started with. `EBADF` if
+/// the number is not open.
 impl Arg for Arc<Entry> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {

@@ -17,7 +17,7 @@ use crate::sys::types::{
 use std::io;
 use std::sync::Arc;
 
-/// Maximum bytes that one system call allocates. A file system in memory takes its time: it writes every byte.
+/// Maximum bytes that one system call allocates. tmpfs writes every allocated byte, so large ranges take long.
 const ALLOCATION_SLICE: Filesize = 256 << 20;
 
 impl Guest {
@@ -82,8 +82,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Stores the data of a file on the disk: `fdatasync`. Directories never have the right to `fd_datasync`: for them
-    /// the right to `fd_sync` is checked.
+    /// Stores the data of a file on the disk: `fdatasync`. Directories never have the right to `fd_datasync`: for
+    /// them the right to `fd_sync` is checked.
     pub(crate) fn fd_datasync(&self, fd: Arc<Entry>) -> HostResult {
         fd.require(match fd.descriptor.filetype() {
             Filetype::Directory => Rights::FD_SYNC,
@@ -159,9 +159,9 @@ impl Guest {
         Ok(fd.descriptor.set_times(atim, mtim)?)
     }
 
-    /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has another
-    /// tag, so that programs which search for preopens continue with the next descriptor. Other descriptors are
-    /// `EBADF`: wasi-libc exits at any other errno.
+    /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has
+    /// another tag, so that programs which search for preopens continue with the next descriptor. Other descriptors
+    /// are `EBADF`: wasi-libc exits at any other errno.
     pub(crate) fn fd_prestat_get(&self, fd: Fd) -> HostResult<Prestat> {
         let prestat = |fd: &Arc<Entry>| match (&fd.descriptor, preopen_name(fd)) {
             (Descriptor::Stream(stream), _) if stream.is_listener() => Ok(Prestat { tag: 1, pr_name_len: 0 }),
@@ -225,8 +225,7 @@ fn preopen_name(fd: &Entry) -> Option<&[u8]> {
 
 impl Fstflags {
     /// Returns the new access and modification times; `None` leaves a time unchanged. `now` is the current time.
-    /// `EINVAL` if
-    /// the flags set a time twice.
+    /// `EINVAL` if the flags set a time twice.
     pub(crate) fn times(
         self,
         atim: Timestamp,

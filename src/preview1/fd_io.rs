@@ -99,8 +99,8 @@ impl Guest {
         written.finish(fd)
     }
 
-    /// Passes a copy of the buffers to a callback of the embedder. The restarted call returns the number of bytes that
-    /// the callback accepted.
+    /// Passes a copy of the buffers to a callback of the embedder. The restarted call returns the number of bytes
+    /// that the callback accepted.
     fn write_to_callback(
         &self,
         memory: Memory,
@@ -161,8 +161,8 @@ impl Guest {
     }
 }
 
-/// Reads available bytes. `read` decides between the end and bytes that are still to come; `poll` only decides when to
-/// restart.
+/// Reads available bytes. `read` decides between the end and bytes that are still to come; `poll` only decides when
+/// to restart.
 fn read_stream(
     memory: Memory,
     restart: &RestartState,

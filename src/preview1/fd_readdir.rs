@@ -1,6 +1,6 @@
 //! `fd_readdir`.
 
-use crate::core::dir::Dir;
+use crate::core::dir::DirDescriptor;
 use crate::core::entry::Entry;
 use crate::core::guest::Guest;
 use crate::core::layout::Store;
@@ -15,7 +15,7 @@ use crate::sys::errno::Result;
 use crate::sys::types::{Dircookie, Filetype};
 use std::sync::Arc;
 
-/// The first two entries of every directory. The system reports them at any position, and directory readers omit them.
+/// The first two entries of every directory. Directory readers omit these entries; `fd_readdir` adds them first.
 const DOTS: [&[u8]; 2] = [b".", b".."];
 
 impl Guest {
@@ -66,7 +66,7 @@ impl Guest {
 
     /// Returns the inode number of the parent. For a guest, the parent of a preopen is the preopen itself. The same
     /// holds for a directory that the host has moved out of all preopens.
-    fn parent_ino(&self, dir: &Dir) -> Result<u64> {
+    fn parent_ino(&self, dir: &DirDescriptor) -> Result<u64> {
         let own = dir.directory().own_stat()?;
         if self.is_preopen((own.dev, own.ino)) {
             return Ok(own.ino);

@@ -1,7 +1,7 @@
 //! `path_*`.
 
 use crate::core::access::DirAccess;
-use crate::core::dir::Dir;
+use crate::core::dir::DirDescriptor;
 use crate::core::directory::Opened;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::file::File;
@@ -33,9 +33,8 @@ impl PathBuffer {
         Self { short: [0; 256], long: Vec::new() }
     }
 
-    /// Copies a path. Returns `ENOENT` for an empty path, `EINVAL` for a NUL byte, `ENAMETOOLONG` beyond [`PATH_MAX`],
-    /// and
-    /// `ENOTCAPABLE` for an absolute path.
+    /// Copies a path. Returns `ENOENT` for an empty path, `EINVAL` for a NUL byte, `ENAMETOOLONG` beyond
+    /// [`PATH_MAX`], and `ENOTCAPABLE` for an absolute path.
     fn read(&mut self, memory: Memory, path: List<u8>) -> Result<&Path> {
         let bytes = self.copy(memory, path)?;
         if bytes[0] == b'/' {
@@ -217,7 +216,9 @@ impl Guest {
                     return Err(Outcome::sleep_until(deadline, saved.into()));
                 }
                 opened => match opened? {
-                    Opened::Directory(directory) => Descriptor::Dir(Dir::new(directory, self.dir_budget())),
+                    Opened::Directory(directory) => {
+                        Descriptor::Dir(DirDescriptor::new(directory, self.dir_budget()))
+                    }
                     Opened::File(data) => Descriptor::File(File::new(data)),
                     Opened::Stream(stream) => Descriptor::Stream(stream),
                 },
@@ -280,8 +281,8 @@ impl Guest {
         })
     }
 
-    /// Creates a symlink: `symlinkat`. Stores the target unchanged: only following the symlink is confined. An absolute
-    /// target, which can only lead out of the directory, is `EPERM`. An empty target is `ENOENT`.
+    /// Creates a symlink: `symlinkat`. Stores the target unchanged: only following the symlink is confined. An
+    /// absolute target, which can only lead out of the directory, is `EPERM`. An empty target is `ENOENT`.
     pub(crate) fn path_symlink(
         &self,
         memory: Memory,
@@ -337,8 +338,7 @@ fn requested_rights(mut rights: Rights, fdflags: Fdflags) -> Rights {
 }
 
 /// Returns whether a path is a FIFO without a reader, and the guest wants to wait for one. The witx has no file type
-/// for
-/// FIFOs.
+/// for FIFOs.
 fn lacks_reader(dir: DirAccess<'_>, path: &Path, options: &OpenOptions) -> bool {
     let is_fifo = || dir.stat(path, options.follows).is_ok_and(|stat| stat.filetype == Filetype::Unknown);
     !options.fdflags.contains(Fdflags::NONBLOCK) && is_fifo()

@@ -9,7 +9,7 @@ use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
 use crate::core::table::Fd;
-use crate::core::wait::{Wait, poll};
+use crate::core::wait::{Wait, poll_streams};
 use crate::preview1::types::{Event, Eventrwflags, Eventtype, Subclockflags, Subscription};
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -24,8 +24,7 @@ pub(crate) const MAX_SUBSCRIPTIONS: Size = 1 << 16;
 
 impl Guest {
     /// Waits until a subscription has an event, and writes the events of all subscriptions that have one: `poll`.
-    /// `EINVAL`
-    /// for no subscriptions, and for more than [`MAX_SUBSCRIPTIONS`].
+    /// `EINVAL` for no subscriptions, and for more than [`MAX_SUBSCRIPTIONS`].
     pub(crate) fn poll_oneoff(
         &self,
         memory: Memory,
@@ -37,11 +36,11 @@ impl Guest {
         let subscriptions = List { ptr: subscriptions, len: nsubscriptions };
         memory.check_list(subscriptions, <Subscription as Load>::SIZE)?;
         let load = |index| memory.load_at(subscriptions, index);
-        self.poll(memory, restart, nsubscriptions, load, events)
+        self.poll_subscriptions(memory, restart, nsubscriptions, load, events)
     }
 
     /// Implements `poll_oneoff` for both layouts of a subscription. `load` reads the subscription with an index.
-    pub(crate) fn poll(
+    pub(crate) fn poll_subscriptions(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -54,21 +53,21 @@ impl Guest {
         if !(1..=MAX_SUBSCRIPTIONS).contains(&nsubscriptions) {
             return Err(Errno::Inval.into());
         }
-        let mut poll = Poll::new(self, restart.into_saved());
+        let mut call = PollCall::new(self, restart.into_saved());
         let mut items = SmallVec::<[(Subscription, Pollable); 4]>::new();
         for index in 0..nsubscriptions {
             let subscription = load(index)?;
-            items.push((subscription, poll.collect(&subscription)?));
+            items.push((subscription, call.collect(&subscription)?));
         }
-        let readiness = poll.readiness()?;
+        let readiness = call.readiness()?;
         let mut written = 0;
         for (subscription, pollable) in &items {
-            if let Some(result) = poll.result_of(subscription, pollable, &readiness) {
+            if let Some(result) = call.result_or_wait(subscription, pollable, &readiness) {
                 memory.store_at(events, written, &result.event(subscription))?;
                 written += 1;
             }
         }
-        poll.finish(written)
+        call.finish(written)
     }
 }
 
@@ -76,7 +75,7 @@ impl Guest {
 enum Pollable {
     /// None: the result is known.
     Done(EventResult),
-    /// A stream, by its index in [`Poll::streams`].
+    /// A stream, by its index in [`PollCall::streams`].
     Stream(usize),
     /// A clock, and its current time if the timeout is absolute.
     Clock(Clockid, Option<Timestamp>),
@@ -115,7 +114,7 @@ impl EventResult {
 }
 
 /// State of one call of `poll_oneoff`.
-struct Poll<'a> {
+struct PollCall<'a> {
     guest: &'a Guest,
     saved: Saved,
     /// Time of the first call, on the monotonic clock.
@@ -132,7 +131,7 @@ struct Poll<'a> {
     is_fixed_clock_due: bool,
 }
 
-impl<'a> Poll<'a> {
+impl<'a> PollCall<'a> {
     fn new(guest: &'a Guest, saved: Saved) -> Self {
         Self {
             guest,
@@ -196,8 +195,8 @@ impl<'a> Poll<'a> {
         Ok(Pollable::Done(EventResult::Ready { nbytes, hangup: false }))
     }
 
-    /// Returns the readiness of each stream. After a wait for the same streams this is their readiness at the end of
-    /// the wait, even if another reader has taken the bytes since.
+    /// Returns the readiness of each stream. After a wait for the same streams, returns the readiness recorded then:
+    /// another reader may have taken the bytes since.
     fn readiness(&mut self) -> HostResult<Vec<Readiness>> {
         let polled = std::mem::take(&mut self.saved.polled);
         let is_same = polled.len() == self.streams.len()
@@ -207,11 +206,11 @@ impl<'a> Poll<'a> {
         if is_same {
             return Ok(polled.iter().map(|polled| polled.readiness).collect());
         }
-        Ok(poll(&self.streams, Duration::ZERO)?)
+        Ok(poll_streams(&self.streams, Duration::ZERO)?)
     }
 
     /// Returns the result of a subscription; `None` if it has to wait.
-    fn result_of(
+    fn result_or_wait(
         &mut self,
         subscription: &Subscription,
         pollable: &Pollable,

@@ -1,7 +1,6 @@
 //! The differences of `wasi_unstable` (snapshot 0) from `wasi_snapshot_preview1`: the order of `whence`, a link count
-//! of 32
-//! bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call those of
-//! preview1.
+//! of 32 bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call
+//! those of preview1.
 
 use crate::core::entry::Entry;
 use crate::core::guest::Guest;
@@ -151,6 +150,6 @@ impl Guest {
         let subscriptions = List { ptr: subscriptions, len: nsubscriptions };
         memory.check_list(subscriptions, <Subscription as Load>::SIZE)?;
         let load = |index| memory.load_at(subscriptions, index).map(types::Subscription::from);
-        self.poll(memory, restart, nsubscriptions, load, events)
+        self.poll_subscriptions(memory, restart, nsubscriptions, load, events)
     }
 }

@@ -35,7 +35,8 @@ impl Guest {
         Ok(reservation.fill(Entry::new(connection, Rights::ALL, Rights::empty(), flags & Fdflags::NONBLOCK)))
     }
 
-    /// Receives a message: `recvmsg`. Returns the number of bytes, and whether the message was longer than the buffers.
+    /// Receives a message: `recvmsg`. Returns the number of bytes, and whether the message was longer than the
+    /// buffers.
     pub(crate) fn sock_recv(
         &self,
         memory: Memory,

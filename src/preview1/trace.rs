@@ -224,7 +224,7 @@ impl Line {
                 0x0c => self.text.push_str("\\f"),
                 b'"' | b'\\' => self.text.extend(['\\', byte.into()]),
                 b' '..=b'~' => self.text.push(byte.into()),
-                // An octal escape. A digit that follows would belong to a short one.
+                // Before a digit, an octal escape needs three digits.
                 _ if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
                     self.print(format_args!("\\{byte:03o}"));
                 }

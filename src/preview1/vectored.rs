@@ -17,8 +17,8 @@ const MAX_BYTES: usize = 0x7fff_f000;
 /// Bytes after which a long call pauses. The worker can be terminated then.
 pub(crate) const SLICE: Size = 16 << 20;
 
-/// Makes one system call, with at most [`MAX_BUFFERS`](sys::MAX_BUFFERS) buffers. On a stream a second call could wait,
-/// or mix messages.
+/// Makes one system call, with at most [`MAX_BUFFERS`](sys::MAX_BUFFERS) buffers. On a stream a second call could
+/// wait, or mix messages.
 pub(crate) fn read_write_once(
     memory: Memory,
     iovs: List<Iovec>,
@@ -32,7 +32,7 @@ pub(crate) fn read_write_once(
 }
 
 /// Result of one slice of a call.
-pub(crate) struct Slice {
+pub(crate) struct Portion {
     /// Bytes that the call has transferred, including earlier slices.
     done: Size,
     /// Bytes that this slice has transferred.
@@ -40,7 +40,7 @@ pub(crate) struct Slice {
     is_last: bool,
 }
 
-impl Slice {
+impl Portion {
     /// Returns the result of the call after its last slice, else pauses it.
     #[inline]
     pub(crate) fn finish(self, fd: &Arc<Entry>) -> HostResult<Size> {
@@ -59,7 +59,7 @@ pub(crate) fn at_offset(
     iovs: List<Iovec>,
     start: Filesize,
     mut io: impl FnMut(&[Buffer], Filesize) -> io::Result<usize>,
-) -> HostResult<Slice> {
+) -> HostResult<Portion> {
     let before = restart.bytes_done as usize;
     let mut buffers = Buffers::new();
     let mut batches = IovecBatches::new(memory, iovs, before, slice_end(before));
@@ -75,8 +75,8 @@ pub(crate) fn at_offset(
             Err(error) => return Err(error.into()),
         }
     }
-    let is_last = is_short || !batches.is_interrupted();
-    Ok(Slice { done: done as Size, moved: (done - before) as Filesize, is_last })
+    let is_last = is_short || !batches.has_more();
+    Ok(Portion { done: done as Size, moved: (done - before) as Filesize, is_last })
 }
 
 /// Makes system calls until all buffers are done, and waits in between. With `NONBLOCK` the call is short instead.
@@ -106,8 +106,8 @@ pub(crate) fn until_done(
             batches = IovecBatches::new(memory, iovs, done, end);
         }
     }
-    let is_last = done < batches.bytes || !batches.is_interrupted();
-    Slice { done: done as Size, moved: 0, is_last }.finish(fd)
+    let is_last = done < batches.bytes || !batches.has_more();
+    Portion { done: done as Size, moved: 0, is_last }.finish(fd)
 }
 
 /// Repeats a system call while signals interrupt it (`EINTR`).
@@ -148,7 +148,7 @@ impl IovecBatches {
     }
 
     /// Returns whether the slice has ended before the buffers, and the call may continue.
-    fn is_interrupted(&self) -> bool {
+    fn has_more(&self) -> bool {
         self.end < MAX_BYTES && self.bytes == self.end && (self.is_cut || self.index < self.iovs.len)
     }
 

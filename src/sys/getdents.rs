@@ -1,5 +1,5 @@
-//! Directory streams on Linux: `getdents64` on the descriptor of the directory. Each record has an offset that `lseek`
-//! accepts at any time, so that a directory is neither reopened nor read twice.
+//! Directory streams on Linux: `getdents64` on the descriptor of the directory. Each record has an offset that
+//! `lseek` accepts at any time, so that a directory is neither reopened nor read twice.
 #![expect(unsafe_code, reason = "no crate offers getdents64 with a buffer that outlives the call")]
 
 use crate::sys::dir::{DirBudget, DirEntry, DirHandle, MAX_ENTRIES, Progress, StreamId};
@@ -20,12 +20,12 @@ pub struct DirStream {
     records: std::ops::Range<usize>,
     /// Kernel offset of the first record that is not read yet.
     offset: u64,
-    /// Whether the kernel continues behind the records in `buffer`, if no other stream has moved the position.
+    /// Whether the position of the kernel directly follows `buffer`, unless another stream has moved it.
     is_sequential: bool,
     /// Distinguishes this stream from others of the same directory.
     id: StreamId,
-    /// Kernel offset of each entry since index `first`; never empty. The offsets are often 63-bit hashes, but `telldir`
-    /// of a guest has 32 bits: a cookie is therefore an index.
+    /// Kernel offset of each entry since index `first`; never empty. The offsets are often 63-bit hashes, but
+    /// `telldir` of a guest has 32 bits: a cookie is therefore an index.
     offsets: Vec<u64>,
     /// Index of the first entry whose offset is stored. For an earlier entry the directory is read from its start.
     first: usize,

@@ -70,8 +70,8 @@ impl DirStream {
         self.entries.as_ref()?.get(self.position.checked_sub(self.first)?)
     }
 
-    /// Lists the directory for reading from index `from`. If the last read stopped there, continues at the entry of the
-    /// same name, whose index may have changed.
+    /// Lists the directory for reading from index `from`. If the last read stopped there, continues at the entry of
+    /// the same name, whose index may have changed.
     fn list(&mut self, dir: &Dir, from: usize) -> Result<()> {
         self.discard_list();
         let mut entries = entries(dir)?;

@@ -30,8 +30,8 @@ pub fn sync(handle: Handle<'_>) -> Result<()> {
     Ok(rustix::fs::fsync(handle)?)
 }
 
-/// Stores data and metadata of a file on the disk: `F_FULLFSYNC`. `fsync` of macOS leaves the data in the cache of the
-/// disk. Falls back to `fsync` on file systems without `F_FULLFSYNC`.
+/// Stores data and metadata of a file on the disk: `F_FULLFSYNC`. `fsync` of macOS leaves the data in the cache of
+/// the disk. Falls back to `fsync` on file systems without `F_FULLFSYNC`.
 #[cfg(target_vendor = "apple")]
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     Ok(rustix::fs::fcntl_fullfsync(handle).or_else(|_| rustix::fs::fsync(handle))?)
@@ -59,7 +59,7 @@ pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<(
     if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
 }
 
-/// Returns the error of an allocation that needs no disk space to fail: `EINVAL`, `EBADF`, `EFBIG` or `ENODEV`.
+/// Checks an allocation for errors other than a lack of space: `EINVAL`, `EBADF`, `EFBIG` or `ENODEV`.
 pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     const MAX: Filesize = Filedelta::MAX.cast_unsigned();
     if len == 0 || offset > MAX || len > MAX {

@@ -50,8 +50,8 @@ fn lstat_at(dir: Handle<'_>, path: &Path) -> Result<Filestat> {
     Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
-/// Returns the attributes of a symlink's target. `None` unless the target is a single component that is not a symlink,
-/// as most are. Needs two short system calls; resolving the symlink takes three long ones and a descriptor.
+/// Returns the attributes of a symlink's target. `None` unless the target is a single component that is not a
+/// symlink, as most are. Needs two short system calls; resolving the symlink takes three long ones and a descriptor.
 fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
     // One byte more than the longest name: a full buffer means that the target may be truncated.
     let mut buffer = [MaybeUninit::uninit(); 256];

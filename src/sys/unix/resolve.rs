@@ -1,5 +1,5 @@
-//! Resolves paths beneath a directory. On Linux `openat2` does so in one system call. Elsewhere the path is walked
-//! component by component, each opened in the handle of its parent.
+//! Resolves paths beneath a directory. On Linux one `openat2` resolves a path. Elsewhere the path is walked component
+//! by component, and each is opened in the handle of its parent.
 //!
 //! A call that names a file resolves the parent directory first, and then passes the parent and the last component to
 //! the system. Such system calls never follow a symlink that is the last component.
@@ -72,8 +72,8 @@ impl<'a> Located<'a> {
     }
 }
 
-/// Resolves the parent of a path that is to be created, removed or renamed. Ignores trailing slashes. A path that ends
-/// in `.` or `..` must be a directory; its name is `.` then.
+/// Resolves the parent of a path that is to be created, removed or renamed. Ignores trailing slashes. A path that
+/// ends in `.` or `..` must be a directory; its name is `.` then.
 pub(super) fn locate<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
     let path = without_trailing_slashes(path);
     if names_directory(path) {
@@ -114,8 +114,8 @@ fn split(path: &Path) -> (&Path, &Path) {
     (Path::new(OsStr::from_bytes(before)), Path::new(OsStr::from_bytes(name)))
 }
 
-/// Opens a directory beneath another one. Returns the same directory for an empty path or `.`. Any other path ends in a
-/// slash, `.` or `..`.
+/// Opens a directory beneath another one. Returns the same directory for an empty path or `.`. Any other path ends in
+/// a slash, `.` or `..`.
 fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     if matches!(path.as_os_str().as_bytes(), b"" | b"." | b"./") {
         return Ok(Parent::Start(dir));
@@ -157,8 +157,8 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
                 IS_MISSING.store(true, Relaxed);
                 return Ok(None);
             }
-            // A seccomp filter. But once a call has succeeded, EPERM with O_NOATIME means that the caller does not own
-            // the file.
+            // A seccomp filter. But once a call has succeeded, EPERM with O_NOATIME means that the caller does not
+            // own the file.
             Err(Errno::PERM) if !(flags.contains(OFlags::NOATIME) && IS_ALLOWED.load(Relaxed)) => {
                 return Ok(None);
             }
@@ -251,7 +251,8 @@ fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
     rest.extend(path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()).map(<[u8]>::to_vec));
 }
 
-/// Returns the target of a symlink. `None` for other files, and on errors: the following system call reports the error.
+/// Returns the target of a symlink. `None` for other files, and on errors: the following system call reports the
+/// error.
 fn read_link(parent: BorrowedFd<'_>, name: &[u8]) -> Option<Vec<u8>> {
     Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
 }

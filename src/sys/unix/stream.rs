@@ -64,8 +64,8 @@ pub(crate) fn is_nonblocking(handle: Handle<'_>) -> Result<bool> {
     Ok(rustix::fs::fcntl_getfl(handle)?.contains(OFlags::NONBLOCK))
 }
 
-/// Returns how long a read of a terminal waits before it returns nothing. `None` unless the terminal has VMIN 0 and no
-/// line editing.
+/// Returns how long a read of a terminal waits before it returns nothing. `None` unless the terminal has VMIN 0 and
+/// no line editing.
 pub fn read_timeout(handle: Handle<'_>) -> Option<Duration> {
     use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
     let mode = tcgetattr(handle).ok()?;

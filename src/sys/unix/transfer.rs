@@ -37,8 +37,8 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     (buffers.as_ptr().cast(), len)
 }
 
-/// Transfers bytes by the libc function `$name`, or on 64-bit Linux by the system call `$number`. The libc function is
-/// a cancellation point of the thread, which costs as much as a short call. 32-bit systems split the offset in two
+/// Transfers bytes by the libc function `$name`, or on 64-bit Linux by the system call `$number`. The libc function
+/// is a cancellation point of the thread, which costs as much as a short call. 32-bit systems split the offset in two
 /// arguments, which libc knows.
 macro_rules! transfer {
     ($name:ident, $number:ident, $fd:expr, $($argument:expr),+) => {{
@@ -108,13 +108,14 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
 }
 
 /// Reads available bytes, without changing the descriptor that the host shares: `preadv2(RWF_NOWAIT)`. `EAGAIN` if
-/// there are none. Terminals, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there another reader can take the bytes
-/// first, and this call waits.
+/// there are none. Terminals, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there another reader can take the
+/// bytes first, and this call waits.
 pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     #[cfg(target_os = "linux")]
     {
         let (iov, len) = vector(buffers);
-        // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call. Offset -1 is the position.
+        // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call. Offset -1 is the
+        // position.
         let read = count(unsafe {
             libc::preadv2(handle.as_raw_fd(), iov, len as libc::c_int, -1, libc::RWF_NOWAIT)
         });
@@ -139,9 +140,9 @@ fn is_unsupported(result: &Result<usize>) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE))
 }
 
-/// Writes as many bytes as fit, without changing the descriptor that the host shares: `pwritev2(RWF_NOWAIT)`. `EAGAIN`
-/// if there is no room. Terminals, named FIFOs, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there at most
-/// `PIPE_BUF` bytes are written.
+/// Writes as many bytes as fit, without changing the descriptor that the host shares: `pwritev2(RWF_NOWAIT)`.
+/// `EAGAIN` if there is no room. Terminals, named FIFOs, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there at
+/// most `PIPE_BUF` bytes are written.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     #[cfg(target_os = "linux")]
     {

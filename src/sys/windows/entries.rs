@@ -52,8 +52,8 @@ fn entry(buffer: &[u64], at: usize) -> Result<(ListedEntry, usize)> {
     if at + size_of::<FILE_ID_BOTH_DIR_INFO>() > bytes {
         return Err(os_error(ERROR_INVALID_DATA));
     }
-    // SAFETY: the check above keeps the record inside the buffer. The buffer is initialized, and any bytes are a valid
-    // record.
+    // SAFETY: the check above keeps the record inside the buffer. The buffer is initialized, and any bytes are a
+    // valid record.
     let (record, info) = unsafe {
         let record = buffer.as_ptr().cast::<u8>().add(at);
         (record, ptr::read_unaligned(record.cast::<FILE_ID_BOTH_DIR_INFO>()))

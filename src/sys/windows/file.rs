@@ -68,7 +68,7 @@ pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<(
     if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
 }
 
-/// Returns the error of an allocation that needs no disk space to fail: `EINVAL`.
+/// Checks an allocation for errors other than a lack of space: `EINVAL`.
 pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     let end = offset.checked_add(len).filter(|_| len > 0);
     end.ok_or_else(|| os_error(ERROR_INVALID_PARAMETER))
@@ -96,8 +96,8 @@ fn information<T: Default>(handle: Handle<'_>, class: i32) -> Result<T> {
     Ok(info)
 }
 
-/// Returns the type of a file, by its attributes and the tag of its reparse point. Reparse points that name another
-/// file are symlinks: symbolic links and mount points.
+/// Returns the type of a file, by its attributes and the tag of its reparse point. Symbolic links and mount points
+/// count as symlinks.
 pub(crate) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
     const NAME_SURROGATE: u32 = 0x2000_0000;
     if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 && reparse_tag & NAME_SURROGATE != 0 {

@@ -1,5 +1,5 @@
-//! Sockets: TCP sockets of the option `sockets`, and connections accepted on them. On Windows no descriptor of Node is
-//! a socket.
+//! Sockets: TCP sockets of the option `sockets`, and connections accepted on them. On Windows no descriptor of Node
+//! is a socket.
 
 use crate::sys::types::{Filesize, Interest, Readiness, Riflags, Sdflags};
 use crate::sys::windows::buffer::Buffer;
@@ -34,8 +34,8 @@ fn raw(handle: Handle<'_>) -> SOCKET {
 
 /// Converts a handle to a socket type of `std`, without closing the handle on drop.
 fn borrow_as<T: FromRawSocket>(handle: Handle<'_>) -> ManuallyDrop<T> {
-    // SAFETY: `ManuallyDrop` never closes the socket, and callers use the value while the handle is borrowed. Calls on
-    // a handle that is not a socket fail.
+    // SAFETY: `ManuallyDrop` never closes the socket, and callers use the value while the handle is borrowed. Calls
+    // on a handle that is not a socket fail.
     ManuallyDrop::new(unsafe { T::from_raw_socket(raw(handle) as RawSocket) })
 }
 

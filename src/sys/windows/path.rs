@@ -172,7 +172,8 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
     }
 }
 
-/// Returns the current path of an open file: `GetFinalPathNameByHandleW`. `None` if the system does not know the path.
+/// Returns the current path of an open file: `GetFinalPathNameByHandleW`. `None` if the system does not know the
+/// path.
 pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
     let mut path = vec![0; 32 * 1024];
     let room = path.len() as u32;

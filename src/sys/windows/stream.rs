@@ -21,7 +21,7 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     })
 }
 
-/// Returns no flags: for `>>` shells move the position to the end of the file once, and do not set append mode.
+/// Returns no flags. Shells implement `>>` by one seek to the end, not by append mode.
 pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
     Ok(Fdflags::empty())
 }
@@ -76,7 +76,8 @@ pub fn poll(streams: &[(Handle<'_>, Interest)], timeout: Duration) -> Result<Vec
     }
 }
 
-/// Returns whether a stream is ready. After an error the stream counts as ready: the following call reports the error.
+/// Returns whether a stream is ready. After an error the stream counts as ready: the following call reports the
+/// error.
 fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
     let ready = match (interest, file_type(handle)) {
         (_, Ok(FILE_TYPE_PIPE)) if net::is_socket(handle) => return net::ready(handle, interest),

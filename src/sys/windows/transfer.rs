@@ -1,5 +1,5 @@
-//! Transfers between open files and guest memory. Windows takes one buffer per call for files, by its address in guest
-//! memory.
+//! Transfers between open files and guest memory. Windows takes one buffer per call for files, by its address in
+//! guest memory.
 
 use crate::sys::types::{Filesize, Interest, Riflags};
 use crate::sys::windows::buffer::Buffer;
@@ -22,8 +22,8 @@ enum Direction {
     Write,
 }
 
-/// Transfers the buffers one after another, until a transfer is short. Without an offset the position of the handle is
-/// used. A read at the position makes no further call that would wait.
+/// Transfers the buffers one after another, until a transfer is short. Without an offset the position of the handle
+/// is used. A read at the position makes no further call that would wait.
 fn transfer(
     handle: Handle<'_>,
     buffers: &[Buffer],
@@ -78,8 +78,8 @@ fn transfer_one(
     };
     let len = u32::try_from(buffer.len).unwrap_or(u32::MAX);
     let mut moved = 0;
-    // SAFETY: `Memory::address` checked the buffer. The guest memory outlives the call, which has ended after the wait
-    // below.
+    // SAFETY: `Memory::address` checked the buffer. The guest memory outlives the call, which has ended after the
+    // wait below.
     let mut result = check(unsafe {
         match direction {
             Direction::Read => ReadFile(raw, buffer.address, len, &raw mut moved, overlapped),
