@@ -1,10 +1,10 @@
-//! The binding: everything that touches JavaScript. The class is napi-rs'. The functions of `wasiImport`, which a guest
-//! calls millions of times, are plain Node-API callbacks.
+//! The binding: everything that touches JavaScript. The class is napi-rs'. The functions of `wasiImport`, which a
+//! guest calls millions of times, are plain Node-API callbacks.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `value.rs`, `reference.rs` | JavaScript values, and references to them: the only wrappers |
-//! | `termination.rs` | keeps the termination of a worker or of `node:vm` going through native code |
+//! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
 //! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
@@ -16,10 +16,8 @@
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
 //!
-//! A file imports files of earlier rows, or of its own row. There are no import circles: the files of `options/` share
-//! their checks in `options/validate.rs`, and the state of an environment knows Node's permission model only as captured
-//! values (`permission_model.rs`), not its errors (`options/permission.rs`).
-#![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps to its rules")]
+//! A file imports files of earlier rows or of its own row. There are no import circles.
+#![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps its rules")]
 
 mod arguments;
 mod callback;

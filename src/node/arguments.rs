@@ -1,7 +1,6 @@
-//! The buffer through which JavaScript passes the arguments of a guest's call, and gets the errno back. Access costs
-//! nothing, while each value of Node-API costs a call. lib/imports.js writes to the buffer right before it calls native
-//! code, which reads the arguments before any JavaScript can run again. If a program replaced `ArrayBuffer` before
-//! loading capwasi, arguments pass through its replacement.
+//! The buffer for the arguments of a guest's call and for its errno. JavaScript writes the arguments and calls native
+//! code, which reads them before any other JavaScript can run. A value in the buffer costs a memory access; a value
+//! of Node-API costs a call.
 
 use super::reference::StrongRef;
 use super::value::Value;
@@ -10,10 +9,10 @@ use napi::{Env, Result, sys};
 use std::cell::Cell;
 use std::ptr;
 
-// JavaScript sees the lower half of a word as the first of two numbers.
+// JavaScript accesses the lower half of a word as the first of two 32-bit numbers.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// The first word is the number of the sandbox, and then the errno; the others are the arguments.
+/// Word 0: the number of the sandbox before the call, and the errno after it. The other words: the arguments.
 const WORDS: usize = 1 + MAX_PARAMS;
 
 /// The buffer of one environment.

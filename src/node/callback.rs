@@ -1,5 +1,5 @@
 //! A native callback: its arguments, the state of its environment, and a barrier for panics and exceptions. Every
-//! function that JavaScript calls is made here, except the class and `install`, which napi-rs makes.
+//! native function is created here, except the class and `install`, which napi-rs creates.
 
 use super::env_state::EnvState;
 use super::error;
@@ -26,7 +26,7 @@ const MAX_CALLBACK_ARGS: usize = 5;
 /// Arguments; undefined for those that were not passed.
 pub(crate) type CallbackArgs<'a> = [Value<'a>; MAX_CALLBACK_ARGS];
 
-/// Arguments that Node-API has not been asked for yet.
+/// Arguments that were not read yet. Reading them costs a call of Node-API.
 pub(crate) struct RawArgs<'a> {
     state: &'a EnvState,
     info: sys::napi_callback_info,
@@ -45,8 +45,8 @@ impl<'a> RawArgs<'a> {
         Ok(args.map(|raw| Value::from_raw(env, raw)))
     }
 
-    /// Reads the arguments of a function whose first argument is the number of a sandbox. `ERR_WASI_NOT_STARTED` if that
-    /// sandbox was released.
+    /// Reads the arguments of a function whose first argument is the number of a sandbox. `ERR_WASI_NOT_STARTED` if
+    /// that sandbox was released.
     pub(crate) fn read_with_sandbox(self) -> Result<(Rc<Sandbox>, CallbackArgs<'a>)> {
         let state = self.state;
         let args = self.read()?;
@@ -55,7 +55,7 @@ impl<'a> RawArgs<'a> {
     }
 }
 
-/// Makes a function.
+/// Creates the JavaScript function of a callback.
 pub(crate) fn function<C: Callback>(state: &EnvState) -> Result<Value<'_>> {
     let (env, mut function) = (&state.env, ptr::null_mut());
     let data = ptr::from_ref(state).cast_mut().cast();
@@ -67,7 +67,7 @@ pub(crate) fn function<C: Callback>(state: &EnvState) -> Result<Value<'_>> {
     Ok(Value::from_raw(env, function))
 }
 
-/// Receives the calls of Node-API. The compiler makes one for each function.
+/// The entry point of a callback for Node-API. There is one for each callback.
 unsafe extern "C" fn trampoline<C: Callback>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -84,7 +84,8 @@ unsafe extern "C" fn trampoline<C: Callback>(
     })
 }
 
-/// Runs a callback. An error becomes an exception, and so does a panic, which is a bug and must not unwind into Node.
+/// Runs a callback and throws its error. A panic, which is a bug, is thrown as an error too: it must not unwind into
+/// Node.
 #[inline(always)]
 fn callback_scope(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_value>) -> sys::napi_value {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -94,9 +95,9 @@ fn callback_scope(env: sys::napi_env, body: impl FnOnce() -> Result<sys::napi_va
     }
 }
 
-/// Returns to JavaScript with an exception. If none is pending, the worker is being terminated. A guest that expects a
-/// number then gets an object: the conversion to a number calls JavaScript, which lets V8 deliver the pending termination. A loop that
-/// calls nothing else would never receive the termination.
+/// Throws an error. If the environment is terminating, nothing can be thrown, and the guest gets an object in place
+/// of a number. The conversion of the object to a number calls JavaScript, where V8 carries out the termination.
+/// Without this, a guest that only calls host functions would never end.
 #[cold]
 fn propagate_exception(env: sys::napi_env, error: Error) -> sys::napi_value {
     let env = Env::from_raw(env);

@@ -26,7 +26,7 @@ pub(crate) enum Step {
     Exit(u32),
 }
 
-/// Makes one step of a call. An `Err` is an exception.
+/// Makes one step of a call. Throws if the memory cannot be looked up.
 #[inline(always)]
 pub(crate) fn step<I: Import>(
     state: &EnvState,
@@ -55,14 +55,14 @@ pub(crate) fn step<I: Import>(
     }
 }
 
-/// Looks the memory up again. `ERR_WASI_NOT_STARTED` if no memory is bound.
+/// Looks the memory up again, because it may have grown. `ERR_WASI_NOT_STARTED` if no memory is bound.
 #[cold]
 pub(crate) fn refresh_memory(state: &EnvState, sandbox: &Sandbox) -> Result<Memory> {
     let memory = sandbox.refresh_memory(&state.env, &state.helpers)?;
     memory.ok_or_else(|| error::not_started(&state.env))
 }
 
-/// Returns the memory if it has grown, which another thread can do if the memory is shared.
+/// Returns the memory if it has grown. Another thread can grow a shared memory during a call.
 #[cold]
 fn refresh_if_grown(state: &EnvState, sandbox: &Sandbox, known: Memory) -> Result<Option<Memory>> {
     let now = refresh_memory(state, sandbox)?;

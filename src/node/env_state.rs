@@ -21,7 +21,7 @@ pub(crate) struct EnvState {
 }
 
 impl EnvState {
-    /// Makes the state of an environment, which then owns the state.
+    /// Creates the state of an environment. The environment owns it.
     pub(crate) fn install(env: Env, helpers: JsHelpers) -> Result<Rc<Self>> {
         let state = Rc::new(Self {
             env,
@@ -63,7 +63,7 @@ impl EnvState {
         self.sandboxes.borrow().get(id as usize)?.clone()
     }
 
-    /// Releases a sandbox. Functions may still pass its number.
+    /// Releases a sandbox. Its number is not reused, because functions may still pass it.
     pub(crate) fn release(&self, id: u32) {
         let sandbox = self.sandboxes.borrow_mut().get_mut(id as usize).and_then(Option::take);
         if let Some(sandbox) = sandbox {
@@ -71,7 +71,7 @@ impl EnvState {
         }
     }
 
-    /// Releases a sandbox and its number, once no function can pass the number any more.
+    /// Releases a sandbox and its number. No function may pass the number afterwards.
     pub(crate) fn free_id(&self, id: u32) {
         self.release(id);
         self.free.borrow_mut().push(id);

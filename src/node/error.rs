@@ -60,7 +60,8 @@ pub(crate) fn throw_plain(env: &Env, code: &str, message: &str) -> Error {
     throw().unwrap_or_else(|error| error)
 }
 
-/// Throws `ERR_INVALID_ARG_TYPE`. `subject` is for example `The "options" argument`, and `expected` is `of type object`.
+/// Throws `ERR_INVALID_ARG_TYPE`. `subject` is for example `The "options" argument`, and `expected` is `of type
+/// object`.
 pub(crate) fn invalid_type(env: &Env, subject: &str, expected: &str, received: Value<'_>) -> Error {
     match describe(env, received) {
         Ok(received) => {

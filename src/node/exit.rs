@@ -4,11 +4,11 @@ use super::error::{self, Class};
 use super::value::Value;
 use napi::{Env, Error, Result, sys};
 
-/// Marks the errors of [`exit_error`] that `start` catches. No other code can make an error with this tag.
+/// The tag of the errors of [`throw_exit`]. Other code cannot create an error with this tag.
 static EXIT: sys::napi_type_tag =
     sys::napi_type_tag { lower: 0x6361_7077_6173_6900, upper: 0x7072_6f63_5f65_7869 };
 
-/// Makes `ERR_WASI_EXIT`.
+/// Creates `ERR_WASI_EXIT`.
 fn exit_error<'env>(env: &'env Env, code: Value<'_>) -> Result<Value<'env>> {
     let error = error::create(env, Class::Error, "ERR_WASI_EXIT", "The guest has exited")?;
     error.set("exitCode", code)?;
@@ -23,7 +23,7 @@ pub(crate) fn throw_exit(env: &Env, code: Value<'_>) -> Result<Error> {
     Ok(error::throw_value(env, error))
 }
 
-/// Returns whether an exception is one of [`throw_exit`].
+/// Returns whether [`throw_exit`] threw an exception.
 pub(crate) fn is_exit(env: &Env, thrown: Value<'_>) -> bool {
     let (mut is_error, mut is_exit) = (false, false);
     // SAFETY: a value of this environment. Only objects can have a tag.
@@ -36,8 +36,8 @@ pub(crate) fn is_exit(env: &Env, thrown: Value<'_>) -> bool {
     is_exit
 }
 
-/// Calls `process.exit`. If it returns (it may be mocked) or is not a function, throws `ERR_WASI_EXIT`, because the guest
-/// must not continue.
+/// Calls `process.exit`. Throws `ERR_WASI_EXIT` if that returns (tests mock it) or is not a function: the guest must
+/// not continue.
 #[cold]
 pub(crate) fn exit_process(env: &Env, status: u32) -> Error {
     let end = || {

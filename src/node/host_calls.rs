@@ -12,8 +12,8 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
-/// Calls the callback that a guest's call needs. Returns the state for the restart, or the errno that ends the call. An
-/// exception of the callback stays pending.
+/// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno
+/// with which that call fails. Throws the exception of the callback.
 pub(crate) fn run_host_call(
     state: &EnvState,
     sandbox: &Sandbox,
@@ -49,7 +49,7 @@ pub(crate) fn run_host_call(
     }
 }
 
-/// Reads a clock of the embedder. An exception of the callback stays pending.
+/// Calls the callback of a clock. Throws the exception of the callback.
 pub(crate) fn read_clock(state: &EnvState, sandbox: &Sandbox, clock: Clockid) -> Result<Timestamp> {
     let env = &state.env;
     let (slot, name) = match clock {

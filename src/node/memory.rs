@@ -1,4 +1,5 @@
-//! The view of a guest's `WebAssembly.Memory`. lib/imports.js detects a detached buffer before each call.
+//! The view of a guest's `WebAssembly.Memory`. The functions of `wasiImport` detect a detached buffer before each
+//! call.
 
 use super::reference::WeakRef;
 use super::value::Value;
@@ -10,20 +11,20 @@ use napi::{Env, Error, Result, Status};
 pub(crate) struct MemoryView {
     /// The `WebAssembly.Memory`.
     memory: WeakRef,
-    /// The bytes at the last look-up. Bytes that another thread has added since are out of bounds until the next one.
+    /// The bytes at the last look-up. Bytes added later by another thread are out of bounds until the next look-up.
     pub(crate) bytes: Memory,
 }
 
 impl MemoryView {
-    /// Makes the view of a memory that the `Uint8Array` covers. Some engines do not give native code access to a
-    /// `SharedArrayBuffer` except through an array.
+    /// Creates the view of a memory. `array` is a `Uint8Array` of all its bytes: in some engines, native code can
+    /// access a `SharedArrayBuffer` only through an array.
     pub(crate) fn new(env: &Env, memory: Value<'_>, array: Value<'_>) -> Result<Self> {
         let Some((base, size)) = array.bytes()? else {
             return Err(Error::from_status(Status::InvalidArg));
         };
-        // SAFETY: base and size are the engine's. It keeps the bytes mapped while the memory lives and its buffer is not
-        // detached. A caller of native code for a guest holds that memory, and lib/imports.js has checked that the
-        // buffer is not detached. After JavaScript has run in between, native code itself looks the bytes up again.
+        // SAFETY: the engine returned base and size. The bytes stay mapped while the memory lives and its buffer is
+        // not detached. The calling guest keeps the memory alive, and its import function has checked that the buffer
+        // is not detached. After each call of JavaScript, native code looks the bytes up again.
         let bytes = unsafe { Memory::new(base, size) };
         Ok(Self { memory: WeakRef::new(env, memory)?, bytes })
     }

@@ -1,4 +1,4 @@
-//! Native functions behind the methods of lib/wasi.js. Each takes the number of a sandbox first.
+//! Native functions for the methods of lib/wasi.js. The first argument of most is the number of a sandbox.
 
 use super::callback::{Callback, RawArgs};
 use super::env_state::EnvState;
@@ -25,14 +25,14 @@ macro_rules! callbacks {
 }
 
 callbacks! {
-    /// `bind(id, memory, bytes)`: binds a memory, which the `Uint8Array` covers.
+    /// `bind(id, memory, bytes)`: binds a memory. `bytes` is a `Uint8Array` of all its bytes.
     Bind "bind" |state, args| {
         let (sandbox, [_, memory, bytes, ..]) = args.read_with_sandbox()?;
         sandbox.bind(&state.env, MemoryView::new(&state.env, memory, bytes)?);
         Ok(None)
     }
 
-    /// `start(id, entry, isCommand)`: calls an export of the guest. A command ends without an exception when it exits.
+    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let env = &state.env;
@@ -48,7 +48,7 @@ callbacks! {
         }
     }
 
-    /// `isRunning(id)`: whether a `start` has not returned.
+    /// `isRunning(id)`: returns whether a `start` has not returned.
     IsRunning "isRunning" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         Value::of(&state.env, sandbox.is_running()).map(Some)
@@ -67,8 +67,8 @@ callbacks! {
         Value::of(&state.env, sandbox.captures).map(Some)
     }
 
-    /// `captured(id, fd, known)`: captured output; `known` is the last result. If there is more, returns a new Buffer,
-    /// which outlives the addon and which V8 frees while JavaScript runs.
+    /// `captured(id, fd, known)`: returns captured output. `known` is the last result, and is returned again if
+    /// nothing was added. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
     Captured "captured" |state, args| {
         let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
         let fd = fd.convert::<u32>()? as usize;
@@ -88,8 +88,8 @@ callbacks! {
             _ => return Err(Error::from_status(Status::GenericFailure)),
         };
         let mut copy = |from: *const u8, len: usize| {
-            // SAFETY: the new Buffer has `before + held` bytes, and no more are copied in total. No other code has the
-            // Buffer, and no JavaScript runs meanwhile.
+            // SAFETY: the new Buffer has `before + held` bytes, and no more are copied in total. No other code has
+            // the Buffer, and no JavaScript runs meanwhile.
             unsafe {
                 ptr::copy_nonoverlapping(from, to, len);
                 to = to.add(len);
@@ -103,14 +103,14 @@ callbacks! {
         Ok(Some(buffer))
     }
 
-    /// `exceeded(id)`: the limit that the guest reached first.
+    /// `exceeded(id)`: returns the name of the limit that the guest reached first.
     Exceeded "exceeded" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         let exceeded = sandbox.guest.limits.exceeded();
         exceeded.map(|limit| Value::of(&state.env, limit.name())).transpose()
     }
 
-    /// `addresses(id)`: the addresses of the guest's sockets.
+    /// `addresses(id)`: returns the addresses of the guest's sockets.
     Addresses "addresses" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         let addresses = sandbox.guest.addresses.iter().map(ToString::to_string);

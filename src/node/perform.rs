@@ -1,4 +1,4 @@
-//! Performs a guest's call to its end: makes steps, and waits or calls the embedder between them.
+//! A whole call of a guest: steps, with waits and callbacks of the embedder between them.
 
 use super::dispatch::{Step, refresh_memory, step};
 use super::env_state::EnvState;
@@ -6,14 +6,14 @@ use super::error;
 use super::exit::exit_process;
 use super::host_calls::{read_clock, run_host_call};
 use super::sandbox::Sandbox;
-use super::wait::wait_until;
+use super::wait::wait_in_slices;
 use crate::core::restart::RestartState;
 use crate::preview1::abi::Call;
 use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
 use napi::Result;
 
-/// Performs the call in the argument buffer. Returns an errno if the call fails; an `Err` is an exception.
+/// Performs the call in the argument buffer. Returns the errno if the call fails. Throws the exceptions of callbacks.
 #[inline(always)]
 pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
     let core = state.arguments.arguments(I::SIGNATURE.params());
@@ -40,7 +40,8 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
     }
 }
 
-/// Does what the next step of a call needs. Returns the errno if that ends the call.
+/// Waits, calls back or exits, as a step requests. Returns the errno if the call has failed; otherwise the call is
+/// ready for its next step.
 #[cold]
 fn complete(
     state: &EnvState,
@@ -51,7 +52,7 @@ fn complete(
     let restart = match pending {
         Step::Done(errno) => return Ok(errno),
         Step::Block(mut wait) => {
-            wait_until(state, |slice| wait.block(slice))?;
+            wait_in_slices(state, |slice| wait.block(slice))?;
             wait.restart
         }
         Step::HostCall(host_call) => {
@@ -70,7 +71,7 @@ fn complete(
     Ok(None)
 }
 
-/// Prepares a call for its next step, in the memory as it is now.
+/// Prepares a call for its next step. The memory may have changed.
 fn prepare_restart(
     state: &EnvState,
     sandbox: &Sandbox,

@@ -22,8 +22,8 @@ impl StrongRef {
     }
 }
 
-/// Refers to an object that JavaScript keeps alive. Only a finalizer could delete a strong reference, and finalizers do
-/// not run while a program makes one sandbox after another without a pause.
+/// Refers to an object that JavaScript keeps alive. A strong reference would need a finalizer to delete it, and
+/// finalizers do not run while a program creates sandboxes in a loop.
 #[derive(Debug)]
 pub(crate) struct WeakRef(sys::napi_ref);
 

@@ -1,4 +1,4 @@
-//! A sandbox as its environment knows it.
+//! A sandbox: a guest with the JavaScript objects that it uses.
 
 use super::helpers::JsHelpers;
 use super::memory::MemoryView;
@@ -35,7 +35,7 @@ impl Sandbox {
     /// Bytes of captured output that need not be reported to V8 yet.
     const UNREPORTED: usize = 64 << 10;
 
-    /// Makes a sandbox whose memory is not bound yet.
+    /// Creates a sandbox without a memory.
     pub(crate) fn new(
         guest: Guest,
         callbacks: Option<WeakRef>,
@@ -80,7 +80,7 @@ impl Sandbox {
         bytes
     }
 
-    /// Looks the bytes of the bound memory up again, since the memory may have grown; `None` if no memory is bound.
+    /// Looks the bytes of the bound memory up again, because it may have grown. `None` if no memory is bound.
     #[cold]
     pub(crate) fn refresh_memory(&self, env: &Env, helpers: &JsHelpers) -> Result<Option<Memory>> {
         let memory = self.memory.borrow().as_ref().and_then(|view| view.memory(env));
@@ -89,7 +89,7 @@ impl Sandbox {
         Ok(Some(self.bind(env, MemoryView::new(env, memory, bytes)?)))
     }
 
-    /// Calls a callback of the embedder. An exception stays pending.
+    /// Calls a callback of the embedder. Throws its exception.
     pub(crate) fn call_back<'env>(
         &self,
         env: &'env Env,
@@ -101,7 +101,8 @@ impl Sandbox {
         callbacks.element(slot as u32)?.call(args)
     }
 
-    /// Counts a run until the result is dropped, also when a timeout of `node:vm` ends it, which skips `finally`.
+    /// Counts a run until the result is dropped. A `finally` in JavaScript would miss the end by a timeout of
+    /// `node:vm`.
     pub(crate) fn run(&self) -> Run<'_> {
         self.running.set(self.running.get() + 1);
         Run(&self.running)
@@ -112,7 +113,7 @@ impl Sandbox {
         self.running.get() > 0
     }
 
-    /// Reports the memory of captured output to V8 once it has grown enough to matter.
+    /// Reports the memory of captured output to V8 if it has grown by more than `UNREPORTED`.
     #[inline(always)]
     pub(crate) fn report_growth(&self, env: &Env) {
         if self.captures && self.captured_bytes() > self.reported.get() + Self::UNREPORTED {
@@ -120,7 +121,7 @@ impl Sandbox {
         }
     }
 
-    /// Reports the memory of captured output to V8, which then collects garbage in time.
+    /// Reports the memory of captured output to V8, which schedules garbage collection by it.
     #[cold]
     pub(crate) fn report_captured(&self, env: &Env, bytes: usize) {
         let change = bytes as i64 - self.reported.get() as i64;

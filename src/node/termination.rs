@@ -1,16 +1,16 @@
-//! Keeps a termination of JavaScript going through native code.
+//! Passes a termination of JavaScript through native code.
 //!
-//! `worker.terminate()`, `process.exit()` in a worker, and the timeouts of `node:vm` stop JavaScript with an exception
-//! that no JavaScript can catch. Node-API catches this exception when native code has called the JavaScript. V8 still
-//! has the termination pending then, and continues it when the callback returns. V8 loses the termination if native code
-//! makes an error object or clears the exception first: the worker would continue, and never end.
+//! `worker.terminate()`, `process.exit()` in a worker, and the timeouts of `node:vm` stop JavaScript with an
+//! exception that no JavaScript can catch. Node-API catches this exception when native code calls JavaScript. The
+//! termination stays pending in V8, which continues it after the callback returns. If native code creates an error
+//! object or clears the exception before that, V8 loses the termination: the worker continues and never ends.
 //!
-//! Three rules follow. `__test__/project/termination.spec.mjs` checks the sources for them:
+//! Three rules prevent that. `__test__/project/termination.spec.mjs` checks the sources:
 //!
 //! 1. Native code that JavaScript calls returns through [`scope`] or through `callback::callback_scope`. Both pass each
 //!    failure to [`propagate`].
-//! 2. Every failed call of Node-API that can run JavaScript is returned as an `Err`, never ignored. A getter, a setter, a
-//!    `toString` and a proxy are JavaScript, too.
+//! 2. Every failed call of Node-API that can run JavaScript is returned as an `Err`, never ignored. Getters, setters,
+//!    `toString` and proxies run JavaScript.
 //! 3. Only [`catch`] and [`propagate`] clear an exception. The methods of `napi::bindgen_prelude::Function` do so
 //!    as well: call functions with `Value::call`.
 
@@ -45,8 +45,8 @@ pub(crate) fn propagate(env: &Env, error: Error) -> Error {
     if thrown.is_some() { pending() } else { error }
 }
 
-/// Requests again a termination that came during napi-rs's own registration. napi-rs clears the exception, and then
-/// makes an error object because it cannot define the class.
+/// Repeats a termination that was requested while napi-rs registers the addon. napi-rs cannot define the class then:
+/// it clears the exception and creates an error object.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration;
 
@@ -73,7 +73,7 @@ pub(crate) fn catch(env: &Env) -> Option<Value<'_>> {
     Some(Value::from_raw(env, thrown))
 }
 
-/// Makes a call without an effect, which fails in an environment that is about to end.
+/// Makes a call that has no effect. The call fails in an environment that is about to end.
 fn probe(env: &Env) -> sys::napi_status {
     let (mut value, mut equal) = (ptr::null_mut(), false);
     // SAFETY: a value of this environment, and a place for the answer.
@@ -101,14 +101,14 @@ const IS_EXECUTION_TERMINATING: &CStr = c"_ZN2v87Isolate22IsExecutionTerminating
 #[cfg(windows)]
 const IS_EXECUTION_TERMINATING: &CStr = c"?IsExecutionTerminating@Isolate@v8@@QEAA_NXZ";
 
-/// The address of a function that the program exports, null if there is none.
+/// Returns the address of a function that the program exports, or null.
 #[cfg(not(windows))]
 fn exported(name: &CStr) -> *const c_void {
     // SAFETY: a look-up by name in the process, which changes nothing.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
 }
 
-/// The address of a function that the program exports, null if there is none.
+/// Returns the address of a function that the program exports, or null.
 #[cfg(windows)]
 fn exported(name: &CStr) -> *const c_void {
     use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
@@ -128,14 +128,14 @@ struct Isolate {
     is_execution_terminating: IsExecutionTerminating,
 }
 
-/// `None` in a program that does not export them.
+/// V8's functions; `None` in a program that does not export them.
 static ISOLATE: Lazy<Option<Isolate>> = Lazy::new(|| {
     let functions = [GET_CURRENT, TERMINATE_EXECUTION, IS_EXECUTION_TERMINATING].map(exported);
     if functions.iter().any(|function| function.is_null()) {
         return None;
     }
     let [get_current, terminate_execution, is_execution_terminating] = functions;
-    // SAFETY: the mangled names hold the signatures; `this` is passed as the first argument.
+    // SAFETY: the mangled names contain the signatures. C++ passes `this` as the first argument.
     unsafe {
         Some(Isolate {
             get_current: std::mem::transmute::<*const c_void, GetCurrent>(get_current),

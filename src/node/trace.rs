@@ -1,10 +1,10 @@
-//! Describes calls for the option `trace`: lib/trace.js joins the descriptions to lines.
+//! Descriptions of calls for the option `trace`. lib/trace.js joins them to lines.
 
 use super::callback::{Callback, RawArgs, function};
 use super::dispatch::refresh_memory;
 use super::env_state::EnvState;
 use super::value::Value;
-use super::wait::wait_until;
+use super::wait::wait_in_slices;
 use crate::core::memory::Memory;
 use crate::core::stream::Stream;
 use crate::preview1::abi::{CoreArgs, MAX_PARAMS};
@@ -26,7 +26,8 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     Ok(functions)
 }
 
-/// `call(id, index, args)`: describes the arguments of a call. `index` is the place of the function in the import table.
+/// `call(id, index, args)`: describes the arguments of a call. `index` is the index of the function in the import
+/// table.
 struct DescribeCall;
 
 impl Callback for DescribeCall {
@@ -86,8 +87,8 @@ impl<'a> TracedCall<'a> {
     }
 }
 
-/// Returns an i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one; `None` for -0, a
-/// fraction, or any other value.
+/// Returns an i32. WebAssembly passes it as a signed number, and JavaScript may pass it as an unsigned one. `None`
+/// for -0, a fraction, or any other value.
 fn i32_argument(value: Value<'_>) -> Result<Option<u32>> {
     if value.type_of()? != ValueType::Number {
         return Ok(None);
@@ -128,8 +129,8 @@ impl Callback for Write {
     }
 }
 
-/// Writes all bytes, and waits for room meanwhile. A pipe takes up to 4,096 bytes at once: shorter lines of several threads
-/// do not mix.
+/// Writes all bytes, and waits for room meanwhile. A pipe takes up to 4,096 bytes at once: shorter lines of several
+/// threads do not mix.
 fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
     let write = if stderr.may_wait() { writev_nowait } else { writev };
     let mut written = 0;
@@ -138,7 +139,9 @@ fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()>
         match write(stderr.handle(), &[Buffer::new(rest.as_mut_ptr(), rest.len())]) {
             Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                wait_until(state, |slice| Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready))?;
+                wait_in_slices(state, |slice| {
+                    Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready)
+                })?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => break,

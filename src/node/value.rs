@@ -1,5 +1,5 @@
-//! A JavaScript value, with the semantics of JavaScript: property access works on any value and propagates exceptions.
-//! Other files of the binding use values through this wrapper only.
+//! A JavaScript value, with the semantics of JavaScript: property access works on any value and propagates
+//! exceptions. Other files of the binding access values through this wrapper.
 
 use napi::bindgen_prelude::{BigInt, FromNapiValue, ToNapiValue, Unknown};
 use napi::{Env, Error, JsValue, Result, Status, ValueType, check_status, sys};
@@ -253,8 +253,8 @@ impl<'env> Value<'env> {
         };
         let mut bytes = vec![0_u8; len];
         if len > 0 {
-            // SAFETY: the array has `len` bytes. Only JavaScript of this thread changes them, and none runs now. Other
-            // threads may change shared bytes during the copy. The vector is new.
+            // SAFETY: the array has `len` bytes. Only JavaScript of this thread changes them, and none runs now.
+            // Other threads may change shared bytes during the copy. The vector is new.
             unsafe { ptr::copy(base, bytes.as_mut_ptr(), len) };
         }
         Ok(Some(bytes))

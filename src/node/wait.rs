@@ -1,4 +1,4 @@
-//! Waits for a call that would block: here, in slices, so that the end of the worker is noticed.
+//! Blocking waits, in slices: between two slices the worker can be terminated.
 
 use super::env_state::EnvState;
 use napi::Result;
@@ -7,16 +7,16 @@ use std::time::Duration;
 /// Maximum time between two checks for a termination.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Waits until `is_over`, which waits for one slice. An exception if JavaScript is terminated meanwhile.
-pub(crate) fn wait_until(
+/// Calls `block` with the length of a slice until it returns true. Fails if JavaScript is terminated meanwhile.
+pub(crate) fn wait_in_slices(
     state: &EnvState,
-    mut is_over: impl FnMut(Duration) -> std::io::Result<bool>,
+    mut block: impl FnMut(Duration) -> std::io::Result<bool>,
 ) -> Result<()> {
     let probe = state.helpers.termination_probe.get(&state.env)?;
     loop {
         state.env.run_in_scope(|| probe.call(&[]).map(drop))?;
         // Ignores poll errors: the restarted call reports them.
-        if is_over(SLICE).unwrap_or(true) {
+        if block(SLICE).unwrap_or(true) {
             return Ok(());
         }
     }
