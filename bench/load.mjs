@@ -1,13 +1,14 @@
-// Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, beside node:wasi.
+// Measures loading: `require('capwasi')`, as an installed package, and the first `new WASI`, in a new process and in a new
+// worker, beside node:wasi.
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROUNDS = 41
-const MODULES = { capwasi: fileURLToPath(new URL('../index.js', import.meta.url)), node: 'node:wasi' }
+const MODULES = { capwasi: 'capwasi', node: 'node:wasi' }
 
 /** Prints how many milliseconds it takes to load the module that the second argument names, and to use it. */
 const MEASURE = `
@@ -33,6 +34,8 @@ const median = (times) => times.sort((one, other) => one - other)[times.length >
 export function load(node = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), 'capwasi-load-'))
   try {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(folder, 'node_modules/capwasi'), 'junction')
     const scripts = { 'a process': join(folder, 'main.cjs'), 'a worker': join(folder, 'worker.cjs') }
     writeFileSync(scripts['a process'], MEASURE)
     writeFileSync(scripts['a worker'], IN_WORKER)

@@ -14,8 +14,9 @@
 //!
 //! The life of one call, `fd_write` of a guest:
 //!
-//! 1. `lib/imports.js`: the function that the guest imports checks the number and types of the arguments (`EINVAL`) and
-//!    writes them to a buffer that JavaScript and native code share. If the memory has grown, it is looked up again.
+//! 1. `node/imports.rs`: the JavaScript function that the guest imports checks the number and types of the arguments
+//!    (`EINVAL`) and writes them to a buffer that JavaScript and native code share. If the memory has grown, it is looked
+//!    up again.
 //! 2. `node/dispatch.rs`: the native function reads the arguments and makes one step of the call.
 //! 3. `preview1/abi.rs`: checks every pointer before anything happens (`EOVERFLOW`), and looks up the descriptor
 //!    (`EBADF`).

@@ -1,7 +1,7 @@
 //! The buffer through which JavaScript passes the arguments of a guest's call, and gets the errno back. Access costs
-//! nothing, while each value of Node-API costs a call. lib/imports.js writes to the buffer right before it calls native
-//! code, which reads the arguments before any JavaScript can run again. If a program replaced `ArrayBuffer` before
-//! loading capwasi, arguments pass through its replacement.
+//! nothing, while each value of Node-API costs a call. The JavaScript functions of `imports.rs` write to the buffer right
+//! before they call native code, which reads the arguments before any JavaScript can run again. If a program replaced
+//! `ArrayBuffer` before loading capwasi, arguments pass through its replacement.
 
 use super::reference::StrongRef;
 use super::value::Value;
@@ -34,7 +34,7 @@ impl ArgumentBuffer {
         Ok(Self { words: words.cast_const().cast(), buffer })
     }
 
-    /// Returns the `ArrayBuffer`, for lib/imports.js only.
+    /// Returns the `ArrayBuffer`, for lib/wasi.js only.
     pub(crate) fn buffer<'env>(&self, env: &'env Env) -> Result<Value<'env>> {
         self.buffer.get(env)
     }
@@ -67,7 +67,7 @@ impl ArgumentBuffer {
     #[inline(always)]
     fn words(&self) -> &[Cell<u64>; WORDS] {
         // SAFETY: engines align the memory of buffers to at least 8 bytes and do not move it. The reference keeps the
-        // buffer alive, only lib/imports.js could detach it, and only this thread accesses it.
+        // buffer alive, only lib/wasi.js could detach it, and only this thread accesses it.
         unsafe { &*self.words }
     }
 }

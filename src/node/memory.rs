@@ -1,4 +1,4 @@
-//! The view of a guest's `WebAssembly.Memory`. lib/imports.js detects a detached buffer before each call.
+//! The view of a guest's `WebAssembly.Memory`. The JavaScript of `imports.rs` detects a detached buffer before each call.
 
 use super::reference::WeakRef;
 use super::value::Value;
@@ -22,8 +22,9 @@ impl MemoryView {
             return Err(Error::from_status(Status::InvalidArg));
         };
         // SAFETY: base and size are the engine's. It keeps the bytes mapped while the memory lives and its buffer is not
-        // detached. A caller of native code for a guest holds that memory, and lib/imports.js has checked that the
-        // buffer is not detached. After JavaScript has run in between, native code itself looks the bytes up again.
+        // detached. A caller of native code for a guest holds that memory, and the JavaScript of `imports.rs` has checked
+        // that the buffer is not detached. After JavaScript has run in between, native code itself looks the bytes up
+        // again.
         let bytes = unsafe { Memory::new(base, size) };
         Ok(Self { memory: WeakRef::new(env, memory)?, bytes })
     }
