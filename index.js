@@ -1,3 +1,3 @@
 'use strict'
 
-exports.WASI = require('./lib/wasi.js').WASI
+module.exports = require('./lib/wasi.js')

@@ -1,4 +1,4 @@
-import capwasi from './index.js'
+import capwasi from './lib/wasi.js'
 
 export const { WASI } = capwasi
 export default capwasi

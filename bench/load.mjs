@@ -1,13 +1,15 @@
-// Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, beside node:wasi.
+// Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, beside node:wasi. capwasi
+// is required as an installed package: by its folder, and by its name. The name takes longer because Node then loads
+// its resolver of `exports`, unless another package or an ES module has loaded the resolver before.
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROUNDS = 41
-const MODULES = { capwasi: fileURLToPath(new URL('../index.js', import.meta.url)), node: 'node:wasi' }
+const REQUESTS = { 'the folder': './node_modules/capwasi', 'the name': 'capwasi' }
 
 /** Prints how many milliseconds it takes to load the module that the second argument names, and to use it. */
 const MEASURE = `
@@ -33,17 +35,23 @@ const median = (times) => times.sort((one, other) => one - other)[times.length >
 export function load(node = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), 'capwasi-load-'))
   try {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(folder, 'node_modules/capwasi'), 'junction')
     const scripts = { 'a process': join(folder, 'main.cjs'), 'a worker': join(folder, 'worker.cjs') }
     writeFileSync(scripts['a process'], MEASURE)
     writeFileSync(scripts['a worker'], IN_WORKER)
     const time = (script, module) => Number(execFileSync(node, ['--no-warnings', script, module], { encoding: 'utf8' }))
-    return Object.entries(scripts).map(([where, script]) => {
-      const times = { capwasi: [], node: [] }
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const [name, module] of Object.entries(MODULES)) times[name].push(time(script, module))
-      }
-      return { name: `require and new WASI in ${where}`, capwasi: median(times.capwasi), node: median(times.node) }
-    })
+    return Object.entries(scripts).flatMap(([where, script]) =>
+      Object.entries(REQUESTS).map(([what, request]) => {
+        const times = { capwasi: [], node: [] }
+        for (let round = 0; round < ROUNDS; round++) {
+          times.capwasi.push(time(script, request))
+          times.node.push(time(script, 'node:wasi'))
+        }
+        const [capwasi, node] = [median(times.capwasi), median(times.node)]
+        return { name: `require by ${what} and new WASI in ${where}`, capwasi, node }
+      }),
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }

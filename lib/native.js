@@ -46,53 +46,75 @@ const platform = `${process.platform}-${process.arch}${abi()}`
 
 const built = `${__dirname}/../capwasi.${platform}.node`
 
-/** Loads the addon. */
-function load() {
-  let cause
-  // A failing `require` of a file takes longer than all the rest. In a bundle, `built` is not the path of the addon.
-  for (const place of existsSync(built) ? ['built'] : ['package', 'built']) {
-    try {
-      switch (`${place} ${platform}`) {
-        case 'package linux-x64-gnu':
-          return require('capwasi-linux-x64-gnu')
-        case 'built linux-x64-gnu':
-          return require('../capwasi.linux-x64-gnu.node')
-        case 'package linux-x64-musl':
-          return require('capwasi-linux-x64-musl')
-        case 'built linux-x64-musl':
-          return require('../capwasi.linux-x64-musl.node')
-        case 'package linux-arm64-gnu':
-          return require('capwasi-linux-arm64-gnu')
-        case 'built linux-arm64-gnu':
-          return require('../capwasi.linux-arm64-gnu.node')
-        case 'package linux-arm64-musl':
-          return require('capwasi-linux-arm64-musl')
-        case 'built linux-arm64-musl':
-          return require('../capwasi.linux-arm64-musl.node')
-        case 'package darwin-x64':
-          return require('capwasi-darwin-x64')
-        case 'built darwin-x64':
-          return require('../capwasi.darwin-x64.node')
-        case 'package darwin-arm64':
-          return require('capwasi-darwin-arm64')
-        case 'built darwin-arm64':
-          return require('../capwasi.darwin-arm64.node')
-        case 'package win32-x64-msvc':
-          return require('capwasi-win32-x64-msvc')
-        case 'built win32-x64-msvc':
-          return require('../capwasi.win32-x64-msvc.node')
-        case 'package win32-arm64-msvc':
-          return require('capwasi-win32-arm64-msvc')
-        case 'built win32-arm64-msvc':
-          return require('../capwasi.win32-arm64-msvc.node')
-        case `built ${platform}`: // A platform without a package. Bundlers cannot see this `require`.
-          return require('node:module').createRequire(__filename)(built)
-      }
-    } catch (error) {
-      if (error.code !== 'MODULE_NOT_FOUND') throw error
-      cause = error
+/** The exception of a `require` that has not found its file. */
+let notFound
+
+const rethrowUnlessNotFound = (error) => {
+  if (error.code !== 'MODULE_NOT_FOUND') throw error
+  notFound = error
+}
+
+/** Loads the package of this platform; undefined if there is none. */
+function loadPackage() {
+  try {
+    switch (platform) {
+      case 'linux-x64-gnu':
+        return require('capwasi-linux-x64-gnu')
+      case 'linux-x64-musl':
+        return require('capwasi-linux-x64-musl')
+      case 'linux-arm64-gnu':
+        return require('capwasi-linux-arm64-gnu')
+      case 'linux-arm64-musl':
+        return require('capwasi-linux-arm64-musl')
+      case 'darwin-x64':
+        return require('capwasi-darwin-x64')
+      case 'darwin-arm64':
+        return require('capwasi-darwin-arm64')
+      case 'win32-x64-msvc':
+        return require('capwasi-win32-x64-msvc')
+      case 'win32-arm64-msvc':
+        return require('capwasi-win32-arm64-msvc')
     }
+  } catch (error) {
+    rethrowUnlessNotFound(error)
   }
+  return undefined
+}
+
+/** Loads the built addon; undefined if there is none. */
+function loadBuilt() {
+  try {
+    switch (platform) {
+      case 'linux-x64-gnu':
+        return require('../capwasi.linux-x64-gnu.node')
+      case 'linux-x64-musl':
+        return require('../capwasi.linux-x64-musl.node')
+      case 'linux-arm64-gnu':
+        return require('../capwasi.linux-arm64-gnu.node')
+      case 'linux-arm64-musl':
+        return require('../capwasi.linux-arm64-musl.node')
+      case 'darwin-x64':
+        return require('../capwasi.darwin-x64.node')
+      case 'darwin-arm64':
+        return require('../capwasi.darwin-arm64.node')
+      case 'win32-x64-msvc':
+        return require('../capwasi.win32-x64-msvc.node')
+      case 'win32-arm64-msvc':
+        return require('../capwasi.win32-arm64-msvc.node')
+      default: // A platform without a package. Bundlers cannot see this `require`.
+        return require('node:module').createRequire(__filename)(built)
+    }
+  } catch (error) {
+    rethrowUnlessNotFound(error)
+  }
+  return undefined
+}
+
+/** Loads the addon. A failing `require` takes longer than all the rest. In a bundle, the addon is not at `built`. */
+const load = () => (existsSync(built) ? loadBuilt() : (loadPackage() ?? loadBuilt())) ?? fail()
+
+/** Throws the error for a platform without an addon. */
+function fail() {
   const remedy = PLATFORMS.includes(platform)
     ? `Install that package. It is an optional dependency: npm skips it with --omit=optional, and also if ` +
       `node_modules or the lock file come from another platform.`
@@ -101,7 +123,7 @@ function load() {
     `capwasi has no native addon for ${platform}: found neither ${require('node:path').normalize(built)} ` +
     `nor the package capwasi-${platform}. ` +
     `${remedy} To build the addon from source, run \`npm run build\` in a clone of capwasi; this needs Rust.`
-  throw Object.assign(new Error(message, { cause }), { code: 'ERR_CAPWASI_NO_ADDON' })
+  throw Object.assign(new Error(message, { cause: notFound }), { code: 'ERR_CAPWASI_NO_ADDON' })
 }
 
 exports.load = load

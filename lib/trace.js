@@ -2,15 +2,13 @@
 
 // The option `trace`: logs each call of a guest as one line.
 
-const { EMPTY } = require('./imports.js')
-
 const { defineProperty, keys } = Object
 
 /**
  * Replaces the functions of an import object by functions that log. `describe.call` describes a call and its arguments,
  * `describe.result` its result. `proc_exit` does not return, so its line is written before the call.
  */
-exports.trace = (wasiImport, self, describe, write, now) => {
+exports.trace = (wasiImport, self, EMPTY, describe, write, now) => {
   keys(wasiImport).forEach((name, index) => {
     const host = wasiImport[name]
     const traced = (...args) => {

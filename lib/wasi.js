@@ -4,16 +4,19 @@
 // work through proxies and subclasses, the symbols, and the ties between the lifetimes of objects.
 
 const addon = require('./native.js').load()
-const { EMPTY, importsOf } = require('./imports.js')
 
 const { apply } = Reflect
-const { assign, defineProperty, entries, getOwnPropertyDescriptor, getOwnPropertyNames, getPrototypeOf, keys } = Object
+const { assign, defineProperties, defineProperty, entries, is, keys } = Object
+const { getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf } = Object
 const { isArray } = Array
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
+const Ints = Int32Array
+const Longs = BigInt64Array
 const WrongType = TypeError
 const now = process.hrtime.bigint
+const EMPTY = new Bytes(0)
 
 const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
 const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
@@ -280,14 +283,17 @@ const shadowWithOwn = (name) =>
     defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
   }
 
-function defineMethods() {
-  for (const name of getOwnPropertyNames(Methods.prototype)) {
-    if (name === 'constructor') continue
-    const member = getOwnPropertyDescriptor(Methods.prototype, name)
-    if (member.get) member.set = shadowWithOwn(name)
-    defineProperty(WASI.prototype, name, member)
-    if (name === 'close' && Symbol.dispose) defineProperty(WASI.prototype, Symbol.dispose, member)
-  }
+/** Classes of import objects by namespace. */
+const importClasses = { __proto__: null }
+
+/**
+ * Makes the class of the import objects of a namespace (src/node/imports.rs). Calls no built-in that a program could
+ * have replaced after loading: the native functions and the argument buffer must not leak, because they work on any
+ * sandbox.
+ */
+const makeImportClass = (namespace) => {
+  const { buffer, evaluate, link } = native
+  return link(namespace, evaluate(namespace)(new Ints(buffer), new Longs(buffer), is, EMPTY))
 }
 
 /** `proc_exit` of a sandbox with `returnOnExit`: records its argument, whatever it is, and ends the guest. */
@@ -310,12 +316,13 @@ const returnOnProcExit = (state) =>
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
   const state = new State(wasi, id, namespace, isUnversioned, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  const wasiImport = makeImports(namespace, id, state)
+  importClasses[namespace] ??= makeImportClass(namespace)
+  const wasiImport = new importClasses[namespace](id, state)
   if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced) {
     const { call, result, write } = native.trace
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
-    addon.modules.trace().trace(wasiImport, state, describe, traced === true ? write : traced, now)
+    addon.modules.trace().trace(wasiImport, state, EMPTY, describe, traced === true ? write : traced, now)
   }
   wasi.wasiImport = wasiImport
   apply(set, states, [setMemory, state])
@@ -347,7 +354,11 @@ const native = install({
   stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
 // undefined if an earlier evaluation of this file has completed the class
-const makeImports = native && importsOf(native)
-if (native) defineMethods()
+if (native) {
+  const { constructor: _, ...members } = getOwnPropertyDescriptors(Methods.prototype)
+  for (const name of ['stdout', 'stderr', 'exceeded', 'addresses']) members[name].set = shadowWithOwn(name)
+  if (Symbol.dispose) members[Symbol.dispose] = members.close
+  defineProperties(WASI.prototype, members)
+}
 
 exports.WASI = WASI

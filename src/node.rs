@@ -11,7 +11,7 @@
 //! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
-//! | `perform.rs`, `imports.rs` | a whole call; the import table as native functions |
+//! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
 //! | `methods.rs`, `trace.rs` | native functions behind the methods of the class, and behind the option `trace` |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |

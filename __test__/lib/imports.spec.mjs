@@ -1,10 +1,22 @@
-// lib/imports.js: the functions of import objects, over native functions that record their calls.
+// The JavaScript functions of import objects (src/node/imports.rs), over native functions that record their calls.
 
-import { runInThisContext } from 'node:vm'
 import test from 'ava'
-import { EMPTY, importsOf } from '../../lib/imports.js'
+import { load } from '../../lib/native.js'
 
-/** Native functions `none`, `one` (an i32) and `wide` (i32, i64). Calls are recorded; `act` decides their results. */
+const EMPTY = new Uint8Array(0)
+
+/** The real `evaluate`. lib/wasi.js is not loaded here, so this is the only `install` of this thread. */
+const { evaluate } = load().install(new Proxy({}, { get: () => () => undefined }))
+
+const namesOf = (namespace) => {
+  const makeClass = evaluate(namespace)(new Int32Array(20), new BigInt64Array(10), Object.is, EMPTY)
+  return Object.keys(new (makeClass())())
+}
+
+/** The functions that the tests call: without arguments, with an i32, and with an i32 and an i64. */
+const TESTED = { sched_yield: 'none', fd_close: 'one', fd_filestat_set_size: 'wide' }
+
+/** A class of import objects. Calls of its native functions are recorded; `act` decides their results. */
 function fakeNative(act = () => undefined) {
   const buffer = new ArrayBuffer(80)
   const calls = []
@@ -13,19 +25,17 @@ function fakeNative(act = () => undefined) {
     new Int32Array(buffer)[0] = 0
     return act(new Int32Array(buffer))
   }
-  let linked = 0
-  return {
-    calls,
-    linked: () => linked,
-    buffer,
-    signatures: () => 'none ;one i;wide iI;',
-    evaluate: (source) => runInThisContext(source),
-    link: (_, take) => {
-      linked++
-      return take(native('none'), native('one'), native('wide'))
-    },
-  }
+  const makeClass = evaluate('wasi_snapshot_preview1')(
+    new Int32Array(buffer),
+    new BigInt64Array(buffer),
+    Object.is,
+    EMPTY,
+  )
+  return { calls, Imports: makeClass(...namesOf('wasi_snapshot_preview1').map((name) => native(TESTED[name] ?? name))) }
 }
+
+/** The functions of an import object that the tests call, by their short names. */
+const tested = (imports) => Object.fromEntries(Object.entries(TESTED).map(([name, short]) => [short, imports[name]]))
 
 /** The state that a sandbox shares with its functions. */
 const makeState = (state) => ({
@@ -44,7 +54,8 @@ const makeState = (state) => ({
 
 const setUp = (act, state = makeState()) => {
   const native = fakeNative(act)
-  return { native, state, imports: importsOf(native)('namespace', 7, state) }
+  const all = new native.Imports(7, state)
+  return { native, state, all, imports: tested(all) }
 }
 
 test('a function writes the number of the sandbox and its arguments to the buffer', (t) => {
@@ -147,26 +158,31 @@ test('a stack trace names the function and the namespace', (t) => {
   const { imports } = setUp(() => {
     throw new Error('here')
   })
-  t.regex(t.throws(() => imports.one(1)).stack, /bound one[^\n]*capwasi:namespace/)
+  t.regex(t.throws(() => imports.one(1)).stack, /bound fd_close[^\n]*capwasi:wasi_snapshot_preview1/)
 })
 
 test('functions have the names and lengths of bound functions, and no prototype', (t) => {
-  const { imports } = setUp()
-  t.deepEqual(Object.keys(imports), ['none', 'one', 'wide'])
-  t.deepEqual([imports.wide.name, imports.wide.length, 'prototype' in imports.wide], ['bound wide', 2, false])
-  t.is(imports.constructor.name, 'WASI')
+  const { all, imports } = setUp()
+  t.deepEqual(Object.keys(all).length, 46)
+  t.deepEqual(
+    Object.entries(all).map(([, { name }]) => name),
+    Object.keys(all).map((name) => `bound ${name}`),
+  )
+  t.deepEqual(
+    [imports.wide.name, imports.wide.length, 'prototype' in imports.wide],
+    ['bound fd_filestat_set_size', 2, false],
+  )
+  t.is(all.constructor.name, 'WASI')
 })
 
-test('the native functions of a namespace are linked once', (t) => {
-  const native = fakeNative()
-  const makeImports = importsOf(native)
-  const [one, other] = [makeImports('namespace', 1, makeState()), makeImports('namespace', 2, makeState())]
-  t.is(native.linked(), 1)
-  one.one(5)
-  other.one(6)
+test('import objects of a class share the native functions, and each passes its own number', (t) => {
+  const { calls, Imports } = fakeNative()
+  const [one, other] = [new Imports(1, makeState()), new Imports(2, makeState())]
+  one.fd_close(5)
+  other.fd_close(6)
   t.deepEqual(
-    native.calls.map(([, id]) => id),
+    calls.map(([, id]) => id),
     [1, 2],
   )
-  t.not(one.one, other.one)
+  t.not(one.fd_close, other.fd_close)
 })

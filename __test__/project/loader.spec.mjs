@@ -95,10 +95,10 @@ test('an addon of the platform package that cannot be loaded is an error of its 
 test('each platform has its two addons as literals, which bundlers find', (t) => {
   const source = readFileSync(join(root, 'lib/native.js'), 'utf8')
   const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
-  t.deepEqual(
-    literals,
-    PLATFORMS.flatMap((name) => [`capwasi-${name}`, `../capwasi.${name}.node`]),
-  )
+  t.deepEqual(literals, [
+    ...PLATFORMS.map((name) => `capwasi-${name}`),
+    ...PLATFORMS.map((name) => `../capwasi.${name}.node`),
+  ])
 })
 
 // The bundler is a program of its own, which not every platform has.

@@ -1,4 +1,4 @@
-//! The import table as native functions. lib/imports.js wraps each in a JavaScript function that checks the arguments.
+//! The import table as native functions, and the JavaScript functions around them, which check the arguments.
 
 use super::callback::{Callback, RawArgs, function};
 use super::env_state::EnvState;
@@ -6,51 +6,101 @@ use super::perform::perform;
 use super::value::Value;
 use crate::preview1::abi::{CoreType, Signature};
 use crate::preview1::imports::{Import, Visitor, preview1, unstable};
+use crate::sys::errno::Errno;
 use napi::Result;
 use std::marker::PhantomData;
 
-/// `signatures(namespace)`: the names of the functions and the types of their arguments, `name types;` each. An `i` is an
-/// i32, an `I` an i64.
-pub(crate) struct Signatures;
-
-impl Callback for Signatures {
-    const NAME: &'static str = "signatures";
-
-    fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
-        let mut signatures = SignatureText(String::with_capacity(1024));
-        visit(args.read()?[0], &mut signatures)?;
-        Value::of(&state.env, signatures.0).map(Some)
-    }
-}
-
-struct SignatureText(String);
-
-impl Visitor for SignatureText {
-    fn visit<I: Import>(&mut self) {
-        self.add(I::NAME, &I::SIGNATURE);
-    }
-}
-
-impl SignatureText {
-    fn add(&mut self, name: &str, signature: &Signature) {
-        self.0 += name;
-        self.0.push(' ');
-        self.0.extend(signature.params().iter().map(|param| match param {
-            CoreType::I32 => 'i',
-            CoreType::I64 => 'I',
-        }));
-        self.0.push(';');
-    }
-}
-
-/// `evaluate(source)`: runs a script.
+/// `evaluate(namespace)`: returns the function of [`Source`].
 pub(crate) struct Evaluate;
 
 impl Callback for Evaluate {
     const NAME: &'static str = "evaluate";
 
-    fn call<'a>(_: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
-        args.read()?[0].evaluate().map(Some)
+    fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
+        let namespace = args.read()?[0].convert::<String>()?;
+        let mut source = Source::default();
+        visit(&namespace, &mut source);
+        Value::of(&state.env, source.script(&namespace))?.evaluate().map(Some)
+    }
+}
+
+/// The source of a function that takes tools and returns a function for [`Link`]. That one takes the native functions and
+/// returns a class of import objects: `new Imports(id, state)`. The functions of an import object keep `state` alive, and
+/// so the sandbox with the number `id`.
+///
+/// The functions are generated, so that V8 compiles the count and the types of the arguments into each. The source is a
+/// script, because programs can forbid `new Function`.
+#[derive(Default)]
+struct Source {
+    /// Names of the functions, with a comma after each.
+    names: String,
+    /// Statements of the constructor.
+    body: String,
+}
+
+impl Visitor for Source {
+    fn visit<I: Import>(&mut self) {
+        self.add(I::NAME, &I::SIGNATURE);
+    }
+}
+
+impl Source {
+    /// Adds a function.
+    ///
+    /// After the check that the memory is still there, only native code is called: an engine may run other JavaScript at
+    /// a function's entry (a debugger does). The native function returns undefined, or an object while a worker is being
+    /// terminated (`termination.rs`). An exception ends the run if there is one. It is stored without a call, because a
+    /// guest could leave no stack for one. With `bytes` empty, each later call of the run begins with `refreshMemory`,
+    /// which throws the exception again.
+    fn add(&mut self, name: &str, signature: &Signature) {
+        let params = signature.params();
+        let (mut parameters, mut check, mut write) = (String::new(), String::new(), String::new());
+        for (at, param) in (1..).zip(params) {
+            let argument = format!("a{at}");
+            let (is_valid, word) = match param {
+                CoreType::I32 => ("isI32", format!("ints[{}]", 2 * at)),
+                CoreType::I64 => ("isI64", format!("longs[{at}]")),
+            };
+            parameters.extend([&argument, ","]);
+            check.extend(["&&", is_valid, "(", &argument, ")"]);
+            write.extend([&word, "=", &argument, ";"]);
+        }
+        let statement = format!(
+            "this.{name}={{'bound {name}'({parameters}){{
+if(!(arguments.length==={len}{check})){{self.check();return {EINVAL}}}
+if(self.bytes[0]===undefined)self.refreshMemory();
+{write}ints[0]=id;
+try{{const end={name}();return end===undefined?ints[0]:end}}
+catch(thrown){{self.bytes=EMPTY;throw self.run===undefined?thrown:(self.run.end??={{thrown}}).thrown}}
+}}}}['bound {name}'];
+",
+            len = params.len(),
+            EINVAL = Errno::Inval as u32,
+        );
+        self.names.extend([name, ","]);
+        self.body += &statement;
+    }
+
+    /// Returns the script.
+    ///
+    /// WebAssembly passes an i32 as a signed number. JavaScript may pass an unsigned one, but neither -0 nor a fraction. An
+    /// i64 is a bigint of any size: its value modulo 2^64 is written.
+    ///
+    /// V8 compiles a function in parentheses at once, and would parse others twice. Like node:wasi's, import objects are
+    /// instances of a class `WASI`; the class that they show is another, which makes nothing.
+    fn script(&self, namespace: &str) -> String {
+        let Self { names, body } = self;
+        format!(
+            "'use strict';(function(ints,longs,is,EMPTY){{
+const isI32=(value)=>typeof value==='number'&&((value|0)===value||value>>>0===value)&&!is(value,-0);
+const isI64=(value)=>typeof value==='bigint';
+return(function({names}){{
+const Imports=(function WASI(id,self){{
+{body}}});
+Imports.prototype.constructor=class WASI{{}};
+return Imports}})}})
+//# sourceURL=capwasi:{namespace}"
+        )
     }
 }
 
@@ -64,7 +114,7 @@ impl Callback for Link {
     fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
         let [namespace, take, ..] = args.read()?;
         let mut functions = Functions { state, made: Ok(Vec::with_capacity(46)) };
-        visit(namespace, &mut functions)?;
+        visit(&namespace.convert::<String>()?, &mut functions);
         take.call(&functions.made?).map(Some)
     }
 }
@@ -85,12 +135,11 @@ impl Visitor for Functions<'_> {
 }
 
 /// Visits the functions of a namespace.
-fn visit(namespace: Value<'_>, visitor: &mut impl Visitor) -> Result<()> {
-    match namespace.convert::<String>()?.as_str() {
+fn visit(namespace: &str, visitor: &mut impl Visitor) {
+    match namespace {
         "wasi_unstable" => unstable::visit(visitor),
         _ => preview1::visit(visitor),
     }
-    Ok(())
 }
 
 /// The function that a guest calls. Its arguments are in the argument buffer.

@@ -3,7 +3,7 @@
 use super::callback::{Callback, function};
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
-use super::imports::{Evaluate, Link, Signatures};
+use super::imports::{Evaluate, Link};
 use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
 use super::value::Value;
 use super::{termination, trace};
@@ -31,7 +31,6 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     }
     let functions = Value::object(&state.env)?;
     functions.set("buffer", state.arguments.buffer(&state.env)?)?;
-    add::<Signatures>(functions, state)?;
     add::<Evaluate>(functions, state)?;
     add::<Link>(functions, state)?;
     add::<Bind>(functions, state)?;
