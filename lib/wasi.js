@@ -1,12 +1,13 @@
 'use strict'
 
-// The class WASI. Rust makes the class and its sandboxes (src/node/class.rs). Here are the methods, because node:wasi's
-// work through proxies and subclasses, the symbols, and the ties between the lifetimes of objects.
+// The methods, symbols and object lifetimes of the class WASI. Rust creates the class and its sandboxes
+// (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 
+const { makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
 const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, is, keys } = Object
+const { assign, defineProperties, defineProperty, entries, keys } = Object
 const { getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf } = Object
 const { isArray } = Array
 const { get, set } = WeakMap.prototype
@@ -25,8 +26,9 @@ const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.
 const { WASI, install } = addon
 
 /**
- * Files that are loaded when needed first, because each takes a quarter of a millisecond. Jest evaluates this file for
- * each test file, with the same addon. The `require` of an earlier test file fails then, so the last one is used.
+ * Modules that are loaded at their first use, because loading one takes a quarter of a millisecond. They are stored in
+ * the addon for Jest, which evaluates this file once for each test file, with the same addon. After a test file, its
+ * `require` fails. The last one stored works.
  */
 addon.modules = {
   values: () => require('./values.js'),
@@ -36,19 +38,19 @@ addon.modules = {
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
 
-// emnapi finds these symbols by their descriptions, and in them the state that node:wasi keeps there.
+// node:wasi stores its state under symbols with these descriptions, where emnapi looks for it.
 const kSetMemory = Symbol('kSetMemory')
 const kStarted = Symbol('kStarted')
 const kInstance = Symbol('kInstance')
 const kExitCode = Symbol('kExitCode')
 const kBindingName = Symbol('kBindingName')
 
-/** A call of this, or its conversion to a number, lets V8 terminate JavaScript that is being terminated. */
+/** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
 
 /**
- * The bytes of a memory; undefined if the value is not a WebAssembly.Memory. Other exceptions, such as an exhausted
- * stack, are thrown.
+ * Returns the bytes of a memory; undefined if the value is not a WebAssembly.Memory. Throws other exceptions, such as a
+ * stack overflow.
  */
 const memoryBytes = (memory) => {
   try {
@@ -59,7 +61,7 @@ const memoryBytes = (memory) => {
   }
 }
 
-/** Whether bytes can grow without a new buffer. Shared buffers have no such property, and never move. */
+/** Returns whether bytes can grow without a new buffer. False for shared buffers, which lack the property. */
 const isResizable = (bytes) => {
   try {
     return apply(resizable, apply(bufferOfBytes, bytes, []), [])
@@ -68,9 +70,7 @@ const isResizable = (bytes) => {
   }
 }
 
-/**
- * The state of each WASI object, by its function `kSetMemory`. So a method finds the state through a proxy as well.
- */
+/** The state of each WASI object. The key is its function `kSetMemory`, which a method can read through a proxy. */
 const states = new WeakMap()
 const stateOf = (wasi) => {
   const state = apply(get, states, [wasi[kSetMemory]])
@@ -78,7 +78,7 @@ const stateOf = (wasi) => {
   return state
 }
 
-/** What the object, its functions, and the sandbox with a number share. Each function keeps all of it alive. */
+/** The state that a WASI object and the functions of its `wasiImport` share. Each function keeps the state alive. */
 class State {
   constructor(wasi, id, namespace, startsReactors, callbacks) {
     this.wasi = wasi
@@ -90,21 +90,21 @@ class State {
     this.captured = { __proto__: null }
     this.memory = undefined
     /**
-     * Covers the memory. Growth detaches its buffer: without a first byte, native code needs new bytes before its next
-     * call. A resizable buffer does not show that it grew, so `bytes` is EMPTY for one, and refreshed at each call.
+     * The bytes of the memory. Growth detaches the buffer, and then `bytes[0]` is undefined: `refreshMemory` is called
+     * before the next native call. Growth of a resizable buffer is invisible, so for one `bytes` is always EMPTY.
      */
     this.bytes = EMPTY
-    /** The innermost `start` or `initialize` that has not returned. */
+    /** The innermost call of the guest's entry that has not returned, with the exception that ended it. */
     this.run = undefined
-    /** Whether the last run left its exit code in `kExitCode`. The next run does not return it. */
+    /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
 
   /** Throws the exception that has ended the current run. */
   check() {
     if (this.run?.end === undefined) return
-    if (!this.run.isEntered || native.isRunning(this.id)) throw this.run.end.thrown
-    // A timeout of node:vm has ended that run, without its `finally`.
+    if (native.isRunning(this.id)) throw this.run.end.thrown
+    // A timeout of node:vm ended that run, and skipped the `finally` of `execute`.
     this.run = undefined
   }
 
@@ -114,7 +114,7 @@ class State {
   }
 
   bind(memory) {
-    // If anything below fails, no import function calls native code for a memory that nothing keeps alive.
+    // If a statement below throws, no function may use the old memory: nothing keeps it alive.
     this.bytes = EMPTY
     const bytes = memoryBytes(memory)
     if (bytes === undefined) {
@@ -127,8 +127,8 @@ class State {
   }
 
   /**
-   * Runs what `entryOf` finds in the exports. The first exception of a host function, or the exit, is the result of the
-   * run, even if the guest has caught it.
+   * Calls the export that `entryOf` returns. The result is the first exception of a host function, or the exit, even if
+   * the guest caught it.
    */
   execute(instance, entryOf, isCommand) {
     const { wasi } = this
@@ -138,26 +138,24 @@ class State {
       this.hasExited = false
     }
     const code = wasi[kExitCode]
-    const run = { end: undefined, isEntered: false }
-    this.run = run
+    const run = { end: undefined }
     try {
       apply(bindInstance, wasi, [instance])
       const entry = entryOf(wasi[kInstance].exports, this)
       if (entry !== undefined) {
-        run.isEntered = true
+        this.run = run
         native.start(this.id, entry, isCommand)
       }
       return isCommand ? wasi[kExitCode] : undefined
     } finally {
       this.run = outer
       this.bytes = EMPTY
-      // Node-API loses a termination of the worker. src/node/termination.rs requests it again, and V8 carries it out
-      // at the next call of JavaScript, which is this one.
+      // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
       terminationProbe()
       const { end } = run
       if (end !== undefined) {
         const exitCode = wasi[kExitCode]
-        // The code belongs to this run only: not to one around it, nor to the next.
+        // The code belongs to this run, not to an outer one or the next.
         if (outer !== undefined) wasi[kExitCode] = code
         else this.hasExited = end.isExit === true
         // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
@@ -168,7 +166,7 @@ class State {
     }
   }
 
-  /** Captured output. The same Buffer is returned until the guest writes more. */
+  /** Returns captured output: the same Buffer until the guest writes more. */
   output(fd) {
     const output = native.captured(this.id, fd, this.captured[fd])
     this.captured[fd] = output
@@ -176,7 +174,7 @@ class State {
   }
 }
 
-/** Binds an instance through the `finalizeBindings` of `this`, which a subclass may override. */
+/** Calls `finalizeBindings`, which a subclass may override. */
 function bindInstance(instance) {
   this.finalizeBindings(instance)
 }
@@ -191,7 +189,7 @@ const expectObject = (value, subject) => {
   if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
 }
 
-/** The entry of a command. Without a version, it is optional, and that of a reactor counts as well. */
+/** Returns the entry of a command. Without a version it is optional, and the entry of a reactor is used too. */
 const commandEntry = (exports, { startsReactors }) => {
   if (startsReactors) {
     for (const name of ['_start', '__wasi_unstable_reactor_start']) {
@@ -208,14 +206,14 @@ const commandEntry = (exports, { startsReactors }) => {
   return _start
 }
 
-/** The entry of a reactor, which is optional. */
+/** Returns the entry of a reactor, which is optional. */
 const reactorEntry = ({ _start, _initialize }) => {
   expectUndefined(_start, 'instance.exports._start')
   if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
   return _initialize
 }
 
-/** The methods and getters of the class. Each works on the WASI object itself, also when called on a proxy of it. */
+/** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
     const { wasi } = stateOf(this)
@@ -248,14 +246,14 @@ class Methods {
     const state = stateOf(this)
     const captures = native.close(state.id)
     try {
-      // Moves captured output into Buffers of this object. V8 frees Buffers while JavaScript runs. Memory that native
-      // code holds is freed only when JavaScript pauses.
+      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
+      // native memory run only when JavaScript pauses.
       if (captures) {
         state.output(1)
         state.output(2)
       }
     } finally {
-      // Ends an iterable that was not read to its end.
+      // Ends the iteration of `stdin` or `input`.
       state.callbacks?.[0]?.end?.()
     }
   }
@@ -277,26 +275,22 @@ class Methods {
   }
 }
 
-/** node:wasi has no such getters, so a subclass or an instance may define a property of the name by assignment. */
+/** Returns a setter that defines an own property. node:wasi has no such getters: assignments to `this` must work. */
 const shadowWithOwn = (name) =>
   function (value) {
     defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
   }
 
-/** Classes of import objects by namespace. */
+/** Classes of import objects, by namespace. */
 const importClasses = { __proto__: null }
 
-/**
- * Makes the class of the import objects of a namespace (src/node/imports.rs). Calls no built-in that a program could
- * have replaced after loading: the native functions and the argument buffer must not leak, because they work on any
- * sandbox.
- */
-const makeImportClass = (namespace) => {
-  const { buffer, evaluate, link } = native
-  return link(namespace, evaluate(namespace)(new Ints(buffer), new Longs(buffer), is, EMPTY))
+const importClassOf = (namespace) => {
+  const natives = { __proto__: null }
+  native.addFunctions(namespace, natives)
+  return makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
 }
 
-/** `proc_exit` of a sandbox with `returnOnExit`: records its argument, whatever it is, and ends the guest. */
+/** Returns the `proc_exit` of a sandbox with `returnOnExit`: stores the argument, of any type, and ends the guest. */
 const returnOnProcExit = (state) =>
   ({
     'bound wasiReturnOnProcExit'(code) {
@@ -312,11 +306,11 @@ const returnOnProcExit = (state) =>
     },
   })['bound wasiReturnOnProcExit']
 
-/** Called by the constructor: gives a WASI object the properties that it has in node:wasi. */
+/** Gives a WASI object the properties that it has in node:wasi. The constructor calls this. */
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
   const state = new State(wasi, id, namespace, isUnversioned, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  importClasses[namespace] ??= makeImportClass(namespace)
+  importClasses[namespace] ??= importClassOf(namespace)
   const wasiImport = new importClasses[namespace](id, state)
   if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced) {
@@ -333,17 +327,17 @@ function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, ca
   wasi[kBindingName] = namespace
 }
 
-/** Whether `new WASI()` has just made an object. Node-API's constructors can be called on any object. */
+/** Returns whether an object is new. A constructor of Node-API can be called on any object. */
 const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 
-/** Native functions. They accept the number of any sandbox: `install` returns them once, so that no other code can. */
+/** Native functions. They accept the number of any sandbox, so `install` returns them only once: to this file. */
 const native = install({
   __proto__: null,
   isNew,
   initializeInstance,
   terminationProbe,
   memoryBytes,
-  // Throws if there is no memory, where Node-API's function ends the process.
+  // Without memory this throws; the function of Node-API would end the process.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
   text: String,
   keys,
@@ -353,7 +347,7 @@ const native = install({
   urlPath: (value) => values().urlPath(value),
   stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
-// undefined if an earlier evaluation of this file has completed the class
+// `native` is undefined if an earlier evaluation of this file completed the class.
 if (native) {
   const { constructor: _, ...members } = getOwnPropertyDescriptors(Methods.prototype)
   for (const name of ['stdout', 'stderr', 'exceeded', 'addresses']) members[name].set = shadowWithOwn(name)

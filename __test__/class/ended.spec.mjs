@@ -412,30 +412,49 @@ test('worker.terminate() stops a guest that catches every exception', async (t) 
   t.deepEqual(messages, ['running'])
 })
 
-test('exports called after a node:vm timeout throw on each error and stay usable', (t) => {
-  globalThis.runs = { calls: 0 }
-  t.teardown(() => delete globalThis.runs)
-  const wasi = new WASI({
-    version: 'preview1',
-    stdout: () => {
-      throw new Error(`call ${++globalThis.runs.calls}`)
-    },
+for (const [place, instanceOf] of [
+  ['in the guest', (guest) => guest],
+  [
+    'before the guest runs',
+    ({ exports: { memory, ...rest } }) => ({
+      exports: {
+        ...rest,
+        get memory() {
+          while (globalThis.runs.isEndless) {}
+          return memory
+        },
+      },
+    }),
+  ],
+]) {
+  test.serial(`after a node:vm timeout ${place}, exports throw each error and stay usable`, (t) => {
+    globalThis.runs = { calls: 0, isEndless: true }
+    t.teardown(() => delete globalThis.runs)
+    const wasi = new WASI({
+      version: 'preview1',
+      stdout: () => {
+        throw new Error(`call ${++globalThis.runs.calls}`)
+      },
+    })
+    const guest = instantiate(
+      wasi,
+      `(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")
+      (func (export "_start") (loop (br 0)))
+      (func (export "write") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`,
+    )
+    const instance = instanceOf(guest)
+    Object.assign(globalThis.runs, { wasi, instance })
+    t.throws(() => runInThisContext('runs.wasi.start(runs.instance)', { timeout: 50 }), {
+      code: 'ERR_SCRIPT_EXECUTION_TIMEOUT',
+    })
+    globalThis.runs.isEndless = false
+    if (place !== 'in the guest') wasi.finalizeBindings(instance)
+    for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
   })
-  const guest = instantiate(
-    wasi,
-    `(module
-    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-    (memory (export "memory") 1)
-    (data (i32.const 0) "\\08\\00\\00\\00\\01\\00\\00\\00x")
-    (func (export "_start") (loop (br 0)))
-    (func (export "write") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`,
-  )
-  Object.assign(globalThis.runs, { wasi, guest })
-  t.throws(() => runInThisContext('runs.wasi.start(runs.guest)', { timeout: 50 }), {
-    code: 'ERR_SCRIPT_EXECUTION_TIMEOUT',
-  })
-  for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
-})
+}
 
 test('start() returns 0 if the guest returns, even after or around a run that exited', (t) => {
   const wasi = newWasi()

@@ -1,23 +1,18 @@
-// The JavaScript functions of import objects (src/node/imports.rs), over native functions that record their calls.
+// The functions of lib/imports.js, over native functions that record their calls.
 
+import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { load } from '../../lib/native.js'
+import { makeImportClass } from '../../lib/imports.js'
+import { source } from '../../scripts/imports.mjs'
+import { FUNCTIONS } from '../support/abi.mjs'
 
 const EMPTY = new Uint8Array(0)
-
-/** The real `evaluate`. lib/wasi.js is not loaded here, so this is the only `install` of this thread. */
-const { evaluate } = load().install(new Proxy({}, { get: () => () => undefined }))
-
-const namesOf = (namespace) => {
-  const makeClass = evaluate(namespace)(new Int32Array(20), new BigInt64Array(10), Object.is, EMPTY)
-  return Object.keys(new (makeClass())())
-}
 
 /** The functions that the tests call: without arguments, with an i32, and with an i32 and an i64. */
 const TESTED = { sched_yield: 'none', fd_close: 'one', fd_filestat_set_size: 'wide' }
 
 /** A class of import objects. Calls of its native functions are recorded; `act` decides their results. */
-function fakeNative(act = () => undefined) {
+function fakeNative(act = () => undefined, names = Object.keys(FUNCTIONS)) {
   const buffer = new ArrayBuffer(80)
   const calls = []
   const native = (name) => () => {
@@ -25,13 +20,8 @@ function fakeNative(act = () => undefined) {
     new Int32Array(buffer)[0] = 0
     return act(new Int32Array(buffer))
   }
-  const makeClass = evaluate('wasi_snapshot_preview1')(
-    new Int32Array(buffer),
-    new BigInt64Array(buffer),
-    Object.is,
-    EMPTY,
-  )
-  return { calls, Imports: makeClass(...namesOf('wasi_snapshot_preview1').map((name) => native(TESTED[name] ?? name))) }
+  const natives = Object.fromEntries(names.map((name) => [name, native(TESTED[name] ?? name)]))
+  return { calls, Imports: makeImportClass(natives, new Int32Array(buffer), new BigInt64Array(buffer), EMPTY) }
 }
 
 /** The functions of an import object that the tests call, by their short names. */
@@ -154,16 +144,20 @@ test('in a run, the first exception ends the run and is thrown again instead of 
   t.is(first.message, 'exception 1')
 })
 
-test('a stack trace names the function and the namespace', (t) => {
+test('lib/imports.js is the output of `npm run imports`', (t) => {
+  t.is(readFileSync(new URL('../../lib/imports.js', import.meta.url), 'utf8'), source())
+})
+
+test('a stack trace names the function and the file', (t) => {
   const { imports } = setUp(() => {
     throw new Error('here')
   })
-  t.regex(t.throws(() => imports.one(1)).stack, /bound fd_close[^\n]*capwasi:wasi_snapshot_preview1/)
+  t.regex(t.throws(() => imports.one(1)).stack, /bound fd_close[^\n]*lib.imports\.js/)
 })
 
 test('functions have the names and lengths of bound functions, and no prototype', (t) => {
   const { all, imports } = setUp()
-  t.deepEqual(Object.keys(all).length, 46)
+  t.deepEqual(Object.keys(all), Object.keys(FUNCTIONS))
   t.deepEqual(
     Object.entries(all).map(([, { name }]) => name),
     Object.keys(all).map((name) => `bound ${name}`),
@@ -185,4 +179,10 @@ test('import objects of a class share the native functions, and each passes its 
     [1, 2],
   )
   t.not(one.fd_close, other.fd_close)
+})
+
+test('a function that the namespace lacks is not in the import object', (t) => {
+  const names = Object.keys(FUNCTIONS).filter((name) => name !== 'sock_accept')
+  const { Imports } = fakeNative(undefined, names)
+  t.deepEqual(Object.keys(new Imports(1, makeState())), names)
 })

@@ -3,7 +3,7 @@
 use super::callback::{Callback, function};
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
-use super::imports::{Evaluate, Link};
+use super::imports::AddFunctions;
 use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
 use super::value::Value;
 use super::{termination, trace};
@@ -31,8 +31,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     }
     let functions = Value::object(&state.env)?;
     functions.set("buffer", state.arguments.buffer(&state.env)?)?;
-    add::<Evaluate>(functions, state)?;
-    add::<Link>(functions, state)?;
+    add::<AddFunctions>(functions, state)?;
     add::<Bind>(functions, state)?;
     add::<Start>(functions, state)?;
     add::<IsRunning>(functions, state)?;

@@ -190,14 +190,6 @@ impl<'env> Value<'env> {
         })
     }
 
-    /// Runs a string as a script, and returns its result.
-    pub(crate) fn evaluate(self) -> Result<Self> {
-        Self::made(self.env, |value| {
-            // SAFETY: a value of this environment, and a place for the result.
-            unsafe { sys::napi_run_script(self.env.raw(), self.raw, value) }
-        })
-    }
-
     /// Returns the text of a string; `None` for any other value.
     pub(crate) fn string(self) -> Result<Option<String>> {
         Ok(if self.type_of()? == ValueType::String { Some(self.convert()?) } else { None })

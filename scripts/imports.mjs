@@ -1,0 +1,103 @@
+// Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments.
+//
+// One function for all would be shorter. With one function for each, V8 knows what is called and with which arguments.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FUNCTIONS } from '../__test__/support/abi.mjs'
+import { root } from './ready.mjs'
+
+/** Functions of preview1 that `wasi_unstable` lacks. */
+const NEW_IN_PREVIEW1 = ['sock_accept']
+
+const HEADER = `'use strict'
+
+// The functions of \`wasiImport\`. This file is written by \`npm run imports\` (scripts/imports.mjs).
+//
+// A function writes its arguments to a buffer and calls its native function, which reads them there. Nothing here calls
+// a built-in that a program could have replaced after loading. The native functions and the buffer must not leak,
+// because they work on any sandbox.
+//
+// - The name and the length of a function are those of node:wasi's, which are bound functions.
+// - Invalid arguments are EINVAL (28), before any effect. If the run has ended, \`check\` throws its exception.
+// - After the check that the memory is still there, only native code is called: an engine may run other JavaScript when
+//   a function is entered (a debugger does).
+// - Word 0 of the buffer is the number of the sandbox before the native call, and the errno after it.
+// - A native function returns undefined, or an object while a worker is being terminated (src/node/termination.rs).
+// - An exception ends the run, if there is one. It is stored without a call, because the guest may have used up the
+//   stack. With \`bytes\` empty, each later call in the run enters \`refreshMemory\`, which throws the exception again.
+
+const { is } = Object
+
+/** WebAssembly passes an i32 as a signed number. JavaScript may pass an unsigned one, but neither -0 nor a fraction. */
+const isI32 = (value) => typeof value === 'number' && ((value | 0) === value || value >>> 0 === value) && !is(value, -0)
+
+/** An i64 is a bigint of any size. Its value modulo 2 ** 64 is written. */
+const isI64 = (value) => typeof value === 'bigint'
+`
+
+/** Breaks a line after each comma, semicolon or `&&` beyond 80 columns. */
+const wrap = (line, indent) => line.replace(/(.{80}.*?[,;&]) /g, `$1\n${' '.repeat(indent)}`)
+
+/** Returns the statement that creates one function. */
+function statement(name, types) {
+  const parameters = [...types].map((_, index) => `a${index + 1}`)
+  const checks = [...types].map((type, index) => `${type === 'I' ? 'isI64' : 'isI32'}(a${index + 1})`)
+  const isValid = [`arguments.length === ${types.length}`, ...checks].join(' && ')
+  const writes = [...types].map((type, index) => {
+    const at = index + 1
+    // An i32 is the lower half of a word.
+    return type === 'I' ? `longs[${at}] = a${at}` : `ints[${2 * at}] = a${at}`
+  })
+  const guard = NEW_IN_PREVIEW1.includes(name) ? `if (${name} !== undefined) ` : ''
+  return `    ${guard}this.${name} = {
+      'bound ${name}'(${parameters.join(', ')}) {
+        if (!(${wrap(isValid, 10)})) {
+          state.check()
+          return 28
+        }
+        if (state.bytes[0] === undefined) state.refreshMemory()
+        ${wrap([...writes, 'ints[0] = id'].join('; '), 8)}
+        try {
+          const end = ${name}()
+          return end === undefined ? ints[0] : end
+        } catch (thrown) {
+          state.bytes = EMPTY
+          if (state.run === undefined) throw thrown
+          state.run.end ??= { thrown }
+          throw state.run.end.thrown
+        }
+      },
+    }['bound ${name}']
+`
+}
+
+/** Returns the text of lib/imports.js. */
+export function source() {
+  const statements = Object.entries(FUNCTIONS).map(([name, types]) => statement(name, types))
+  return `${HEADER}
+/**
+ * Returns the class of the import objects of one namespace. \`new Imports(id, state)\` creates an object whose
+ * functions call the sandbox with the number \`id\`. They keep \`state\` alive, and with it the sandbox.
+ *
+ * - \`natives\`: the native functions by name
+ * - \`ints\`, \`longs\`: two views of the buffer
+ * - \`EMPTY\`: an array without bytes
+ *
+ * V8 compiles the two functions in parentheses at once. It would parse them twice otherwise.
+ */
+exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
+  const {
+    ${wrap(Object.keys(FUNCTIONS).join(', '), 4)}
+  } = natives
+  const Imports = (function WASI(id, state) {
+${statements.join('')}  })
+  // node:wasi shows a class WASI as well. This one creates nothing.
+  Imports.prototype.constructor = class WASI {}
+  return Imports
+})
+`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(root, 'lib/imports.js'), source())
