@@ -136,8 +136,8 @@ export interface WASIOptions {
    *
    * A `URL` is converted by `fileURLToPath` of `node:url`. For a URL that is not a file's, the error has the code of
    * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts
-   * neither. An object or function whose string is only its type, such as `{}` or `[]`, is `ERR_INVALID_ARG_TYPE`. So
-   * are `preopens` in a `Map`, a `Set` or a `Date`.
+   * neither. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
+   * `preopens` in a `Map`, a `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | URL | Preopen> | undefined
