@@ -30,6 +30,7 @@ Other options:
   --help, -h                print this help
 
 --dir, --env and --listen can be repeated. Options must come before the program.
+GUEST, or HOST without GUEST, cannot end in ':' and a word, such as :rw. The only mode is :ro.
 Exit status: the program's, 134 after a trap, 2 if the program cannot be started.`
 
 const OPTIONS = {
@@ -51,27 +52,68 @@ const fail = (message) => {
   throw new StartError(message)
 }
 
+/** Shows a value of the command line in a message. */
+const show = (text) => (/^\S+$/.test(text) ? text : `'${text}'`)
+
+/** Suggests an option for an unknown name, like `new WASI`; null if none is similar, or if there is no addon. */
+function suggestOption(name) {
+  const known = Object.keys(OPTIONS).map((option) => `--${option}`)
+  try {
+    return require('./lib/native.js').load().suggestion(name, known)
+  } catch {
+    return null
+  }
+}
+
+/** Explains an error of `parseArgs`. `options` are the tokens of the options. */
+function explain({ code, message }, options) {
+  const [problem] = message.split(/\.\s/)
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const { rawName } = options.find(({ name }) => !Object.hasOwn(OPTIONS, name))
+    const advice = suggestOption(rawName)
+    if (advice !== null) return `${problem}. ${advice} See capwasi --help`
+  }
+  if (problem.endsWith('is ambiguous')) {
+    const isOption = ({ inlineValue, value }) => inlineValue === false && /^-./.test(value)
+    const { rawName, value } = options.find(isOption)
+    return `${problem}; to pass '${value}' as its value, write ${rawName}=${value}; see capwasi --help`
+  }
+  return `${problem}; see capwasi --help`
+}
+
 /** Splits the command line at the program, which is the first positional argument. */
 function readCommandLine(argv) {
   const { tokens } = parseArgs({ args: argv, options: OPTIONS, strict: false, allowPositionals: true, tokens: true })
   const end = tokens.find(({ kind }) => kind === 'positional')?.index ?? argv.length
   const [program, ...args] = argv.slice(end)
+  const options = tokens.filter(({ kind, index }) => kind === 'option' && index < end)
   try {
     const { values } = parseArgs({ args: argv.slice(0, end), options: OPTIONS })
-    return { values, program, args }
+    return { values, program, args, lastOption: options.at(-1) }
   } catch (error) {
-    return fail(`${error.message.split(/\.\s/)[0]}; see capwasi --help`)
+    return fail(explain(error, options))
   }
+}
+
+/** Reports a command line without a program, which may have become the value of the last option. */
+function failWithoutProgram(lastOption) {
+  const isTaken = lastOption?.inlineValue === false
+  const taken = isTaken ? `; ${show(lastOption.value)} is the value of ${lastOption.rawName}` : ''
+  fail(`no program given${taken}; see capwasi --help`)
 }
 
 /** Converts `HOST[::GUEST][:ro]` to an entry of `preopens`. */
 function readDirectory(text) {
-  const invalid = (reason) => fail(`--dir ${text}: ${reason}; expected HOST[::GUEST][:ro]`)
+  const invalid = (reason) => fail(`--dir ${show(text)}: ${reason}; expected HOST[::GUEST][:ro]`)
   const readonly = text.endsWith(':ro')
   const [host, guest = host, ...rest] = (readonly ? text.slice(0, -3) : text).split('::')
   if (host === '') invalid('HOST is empty')
   if (guest === '') invalid('GUEST is empty')
   if (rest.length > 0) invalid("more than one '::'")
+  // A mistyped `:ro` must not make the directory writable. On Windows `C:name` is a path.
+  const isOnDrive = guest === host && /^[a-z]:/i.test(host)
+  const [mode] = /:[\w,-]*$/.exec(guest) ?? []
+  if (mode !== undefined && !isOnDrive) invalid(`unknown mode '${mode}'`)
   return [guest, readonly ? { path: host, readonly } : host]
 }
 
@@ -87,14 +129,15 @@ function readDirectories(texts) {
 /** Converts `NAME[=VALUE]` to an entry of `env`. A variable that the environment lacks stays unset. */
 function readVariable(text) {
   const separator = text.indexOf('=')
-  if (text === '' || separator === 0) fail(`--env ${text}: NAME is empty; expected NAME[=VALUE]`)
+  if (text === '' || separator === 0) fail(`--env ${show(text)}: NAME is empty; expected NAME[=VALUE]`)
   return separator < 0 ? [text, process.env[text]] : [text.slice(0, separator), text.slice(separator + 1)]
 }
 
 /** Converts `--seed` to the options for a reproducible run. */
 function readSeed(text) {
   if (text === undefined) return {}
-  const invalid = (reason) => fail(`--seed ${text}: ${reason}; expected a number from 0 to 2^256 - 1, such as 7 or 0x7`)
+  const invalid = (reason) =>
+    fail(`--seed ${show(text)}: ${reason}; expected a number from 0 to 2^256 - 1, such as 7 or 0x7`)
   if (!/^(\d+|0x[\da-f]+)$/i.test(text)) invalid('not a whole number')
   if (BigInt(text) >= 1n << 256n) invalid('too large')
   return { random: { seed: BigInt(text) }, clock: { realtime: 0n, monotonic: 0n } }
@@ -118,7 +161,7 @@ function readProgram(path) {
     bytes = readFileSync(path)
   } catch (error) {
     const reasons = { ENOENT: 'no such file', EISDIR: 'is a directory; expected a WebAssembly module' }
-    return fail(`${path}: ${reasons[error.code] ?? error.message}`)
+    return fail(`${show(path)}: ${reasons[error.code] ?? error.message}`)
   }
   if (bytes.length < 8 || bytes.readUInt32BE(0) !== 0x0061736d) {
     const isText = path.endsWith('.wat') || /^\s*(\(|;;)/.test(bytes.toString('latin1', 0, 100))
@@ -159,10 +202,14 @@ async function compile(path, bytes) {
 
 const NAMESPACES = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstable' }
 
-/** Returns the version of WASI that a module imports, or preview1 if the module imports none. */
-function versionOf(imports) {
-  const found = imports.find(({ module }) => Object.hasOwn(NAMESPACES, module))
-  return found ? NAMESPACES[found.module] : 'preview1'
+/** Returns the version of WASI that a module imports, or preview1 if it imports none. Fails if it imports both. */
+function versionOf(path, module) {
+  const imported = new Set(WebAssembly.Module.imports(module).map((entry) => entry.module))
+  const [namespace, other] = Object.keys(NAMESPACES).filter((name) => imported.has(name))
+  if (other !== undefined) {
+    fail(`${path} imports from both ${namespace} and ${other}; a program can import only one version of WASI`)
+  }
+  return NAMESPACES[namespace] ?? 'preview1'
 }
 
 /** Names at most three of the imports that are missing, and counts the rest. */
@@ -216,8 +263,8 @@ function createSandbox(options) {
       ? (REASONS[errno] ?? errno)
       : 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
     const [, socket] = /options\.sockets\[(\d+)\]/.exec(error.message) ?? []
-    if (socket !== undefined) fail(`--listen ${options.sockets[socket]}: ${reason}`)
-    return fail(error.path === undefined ? error.message : `--dir ${error.path}: ${reason}`)
+    if (socket !== undefined) fail(`--listen ${show(options.sockets[socket])}: ${reason}`)
+    return fail(error.path === undefined ? error.message : `--dir ${show(error.path)}: ${reason}`)
   }
 }
 
@@ -235,15 +282,15 @@ function reportTrap(error) {
 
 /** Runs the program and returns the exit status. */
 async function run(argv) {
-  const { values, program, args } = readCommandLine(argv)
+  const { values, program, args, lastOption } = readCommandLine(argv)
   if (values.help || values.version) {
     console.log(values.help ? HELP : `capwasi ${version}`)
     return 0
   }
-  if (program === undefined) fail('no program given; see capwasi --help')
+  if (program === undefined) failWithoutProgram(lastOption)
   const options = readOptions(values, program, args)
   const module = await compile(program, readProgram(program))
-  const wasi = createSandbox({ version: versionOf(WebAssembly.Module.imports(module)), ...options })
+  const wasi = createSandbox({ version: versionOf(program, module), ...options })
   checkModule(program, module, wasi.getImportObject())
   // Print each port that the system chose for `:0`.
   const chosen = wasi.addresses.filter((_, index) => values.listen[index].endsWith(':0'))

@@ -46,7 +46,7 @@ export interface PreopenDescriptor {
 export interface Limits {
   /**
    * Maximum number of open descriptors, including stdio and preopens: 1 to 1,048,576. Opening one more fails with
-   * `EMFILE` (33). If the options alone exceed the limit, the constructor throws `UVWASI_EMFILE`.
+   * `EMFILE` (33). If stdio, sockets and preopens exceed the limit, the constructor throws `UVWASI_EMFILE`.
    * @default 4096
    */
   openFiles?: number | undefined
@@ -92,7 +92,10 @@ export interface RandomOptions {
   seed?: number | bigint | undefined
 }
 
-/** A listening socket of the process. */
+/**
+ * A listening socket of the process. An own property with another name is `ERR_INVALID_ARG_VALUE`, unless `fd` is
+ * inherited.
+ */
 export interface SocketOptions {
   /** File descriptor of the socket. The guest gets a duplicate, so either descriptor may be closed. */
   fd: number
@@ -119,8 +122,8 @@ export interface WASIOptions {
    */
   args?: readonly string[] | undefined
   /**
-   * Environment variables of the guest. Entries that are `undefined` are left out. The guest inherits nothing from
-   * `process.env`.
+   * Environment variables of the guest. Entries that are `undefined` are left out. A symbol is
+   * `ERR_INVALID_ARG_TYPE`. The guest inherits nothing from `process.env`.
    * @default {}
    */
   env?: object | undefined
@@ -131,8 +134,10 @@ export interface WASIOptions {
    * `UVWASI_ENOTDIR`, `UVWASI_EACCES`, … if a directory cannot be opened; `errno` is WASI's number and `path` the
    * path.
    *
-   * A `URL` is converted by `fileURLToPath` of `node:url`, which throws for a URL that is not a file's. Use an object
-   * for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts neither.
+   * A `URL` is converted by `fileURLToPath` of `node:url`. For a URL that is not a file's, the error has the code of
+   * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts
+   * neither. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
+   * `preopens` in a `Map`, a `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | URL | Preopen> | undefined

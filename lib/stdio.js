@@ -26,7 +26,7 @@ const bytes = (value) => {
 }
 
 /** A function that returns the bytes of an iterable, one item a call. Its `end` stops the iteration early. */
-const reader = (iterable) => {
+const reader = (iterable, option) => {
   let iterator
   let open = false // Whether the iteration has begun, is not running now, and has items left.
   let ended = false
@@ -42,8 +42,12 @@ const reader = (iterable) => {
     const { done, value } = iterator.next()
     open = !done
     if (ended) end() // `end` was called by the iterator itself.
-    // Only `done` ends the data. An item that is not data, such as a hole in an array, is an error.
-    return done ? null : (bytes(value) ?? undefined)
+    if (done) return null
+    if (isData(value)) return bytes(value)
+    const { describe, nodeError } = require('./values.js')
+    // Only `done` ends the data: an item that is not data, such as a hole in an array, is an error.
+    const message = `Each item of "options.${option}" must be a string, an ArrayBuffer, or a view of one.`
+    throw nodeError('TypeError', 'ERR_INVALID_RETURN_VALUE', `${message} Received ${describe(value)}`)
   }
   return Object.assign(read, { end })
 }
@@ -79,16 +83,16 @@ const backlogOf = (stream) => {
 const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
 
 /** Bytes, or a function that returns bytes, or null for the end; undefined for any other value. */
-const data = (value) => {
+const data = (value, option = 'input') => {
   if (isData(value)) return bytes(value)
   if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
-  return reader(value)
+  return reader(value, option)
 }
 
 /** Converts the option stdin: a mode, or what `data` returns. A function of the embedder is accepted as well. */
 const input = (value) => {
   if (MODES.in.includes(value)) return value
-  return typeof value === 'function' ? (size) => bytes(value(size)) : data(value)
+  return typeof value === 'function' ? (size) => bytes(value(size)) : data(value, 'stdin')
 }
 
 /**

@@ -4,7 +4,7 @@
 
 const { captureStackTrace } = Error
 const { defineProperty, is } = Object
-const { inspect } = require('node:util')
+const { inspect, types } = require('node:util')
 
 const CLASSES = { __proto__: null, Error, TypeError, RangeError }
 
@@ -20,6 +20,9 @@ function nodeError(name, code, message) {
   }
   return error
 }
+
+/** Shows a value in one line. */
+const show = (value) => inspect(value, { breakLength: Infinity })
 
 /** Describes a value as in Node's messages, after "Received". */
 function describe(value) {
@@ -42,12 +45,25 @@ function describe(value) {
   }
 }
 
-/** The path of a URL of any realm, recognized as Node recognizes it; undefined for any other value. */
-function urlPath(value) {
+/**
+ * The path of a URL of any realm, recognized as Node recognizes it; undefined for any other value. The error for a URL
+ * without a path names `option`.
+ */
+function urlPath(value, option) {
   if (typeof value !== 'object' || value === null) return undefined
-  const isURL = value.href && value.protocol && value.auth === undefined && value.path === undefined
-  return isURL ? require('node:url').fileURLToPath(value.href) : undefined
+  const { href, protocol, auth, path } = value
+  if (!href || !protocol || auth !== undefined || path !== undefined) return undefined
+  try {
+    return require('node:url').fileURLToPath(href)
+  } catch (error) {
+    if (error.code === undefined) throw error
+    const rule = `The property '${option}' must be a file: URL of a local path`
+    throw nodeError('TypeError', error.code, `${rule}. ${error.message}. Received ${show(href)}`)
+  }
 }
+
+/** Whether a value of any realm is a Map, a Set or a Date. */
+const isCollection = (value) => types.isMap(value) || types.isSet(value) || types.isDate(value)
 
 /** `ERR_INVALID_ARG_TYPE`: `subject` is for example `The "options" argument`, and `expected` is `of type object`. */
 const invalidType = (subject, expected, received) =>
@@ -56,4 +72,6 @@ const invalidType = (subject, expected, received) =>
 exports.nodeError = nodeError
 exports.describe = describe
 exports.invalidType = invalidType
+exports.inspect = show
+exports.isCollection = isCollection
 exports.urlPath = urlPath

@@ -217,6 +217,7 @@ const reactorEntry = ({ _start, _initialize }) => {
 class Methods {
   finalizeBindings(instance, options = undefined) {
     const { wasi } = stateOf(this)
+    if (options === null) throw invalidType('The "options" argument', 'of type object', options)
     let memory = options === undefined ? undefined : options.memory
     if (memory === undefined) memory = instance?.exports?.memory
     if (wasi[kStarted]) {
@@ -344,7 +345,9 @@ const native = install({
   entries,
   nodeError: (name, code, message) => values().nodeError(name, code, message),
   describe: (value) => values().describe(value),
-  urlPath: (value) => values().urlPath(value),
+  inspect: (value) => values().inspect(value),
+  isCollection: (value) => values().isCollection(value),
+  urlPath: (value, option) => values().urlPath(value, option),
   stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
 // `native` is undefined if an earlier evaluation of this file completed the class.

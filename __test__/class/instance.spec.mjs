@@ -89,3 +89,11 @@ test('several instances with one memory can import from one sandbox', (t) => {
   )
   t.is(library.exports.get(), 0)
 })
+
+test('finalizeBindings() with options that are null throws ERR_INVALID_ARG_TYPE', (t) => {
+  t.throws(() => newWasi().finalizeBindings({ exports: { memory } }, null), {
+    instanceOf: TypeError,
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: 'The "options" argument must be of type object. Received null',
+  })
+})

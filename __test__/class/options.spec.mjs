@@ -79,6 +79,19 @@ for (const option of ['env', 'preopens']) {
   })
 }
 
+for (const option of ['limits', 'clock', 'random']) {
+  test(`option ${option} in a Map, a Set or a Date throws ERR_INVALID_ARG_TYPE`, (t) => {
+    for (const value of [new Map([['openFiles', 5]]), new Set(), new Date(0)]) {
+      const received = `an instance of ${value.constructor.name}`
+      throwsArgType(
+        t,
+        constructing({ [option]: value }),
+        `The "options.${option}" property must be a plain object. Received ${received}`,
+      )
+    }
+  })
+}
+
 for (const option of ['stdin', 'stdout', 'stderr']) {
   test(`${option} of a type that is not accepted throws ERR_INVALID_ARG_TYPE`, (t) => {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'

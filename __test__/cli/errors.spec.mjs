@@ -19,10 +19,23 @@ const seedError = 'expected a number from 0 to 2^256 - 1, such as 7 or 0x7'
 
 for (const [args, message] of [
   [[], 'no program given; see capwasi --help'],
+  [['--dir', 'hello.wasm'], 'no program given; hello.wasm is the value of --dir; see capwasi --help'],
+  [['--trace', '--env', 'hello.wasm'], 'no program given; hello.wasm is the value of --env; see capwasi --help'],
+  [['--seed=1', '--trace'], 'no program given; see capwasi --help'],
   [['--nope', program], "Unknown option '--nope'; see capwasi --help"],
+  [['--dri', '.', program], "Unknown option '--dri'. Did you mean '--dir'? See capwasi --help"],
+  [['--inheritEnv', program], "Unknown option '--inheritEnv'. Did you mean '--inherit-env'? See capwasi --help"],
   [['-x', program], "Unknown option '-x'; see capwasi --help"],
   [['--dir'], "Option '--dir <value>' argument missing; see capwasi --help"],
-  [['--dir', '--trace', program], "Option '--dir' argument is ambiguous; see capwasi --help"],
+  [
+    ['--dir', '--trace', program],
+    "Option '--dir' argument is ambiguous; to pass '--trace' as its value, write --dir=--trace; see capwasi --help",
+  ],
+  [
+    ['--seed', '-1', program],
+    "Option '--seed' argument is ambiguous; to pass '-1' as its value, write --seed=-1; see capwasi --help",
+  ],
+  [['--seed=-1', program], `--seed -1: not a whole number; ${seedError}`],
   [['--trace=1', program], "Option '--trace' does not take an argument; see capwasi --help"],
   [['--dir', '::/a', program], '--dir ::/a: HOST is empty; expected HOST[::GUEST][:ro]'],
   [['--dir', 'a::', program], '--dir a::: GUEST is empty; expected HOST[::GUEST][:ro]'],
@@ -31,15 +44,26 @@ for (const [args, message] of [
     ['--dir', '.::/', '--dir', 'src::/', program],
     '--dir: two directories are named /; expected a different GUEST for each',
   ],
+  ...[':RO', ':Ro', ':readonly', ':read-only', ':r', ':w', ':rw', ':or', ':r0', ':ro,z', ':', ':RO:ro'].flatMap(
+    (mode) => {
+      const reason = `unknown mode '${mode.replace(/(?<=.):ro$/, '')}'; expected HOST[::GUEST][:ro]`
+      return ['src::/x', '.::a'].map((names) => [['--dir', names + mode, program], `--dir ${names}${mode}: ${reason}`])
+    },
+  ),
+  [['--dir', 'src:RO', program], "--dir src:RO: unknown mode ':RO'; expected HOST[::GUEST][:ro]"],
+  [['--dir', '', program], "--dir '': HOST is empty; expected HOST[::GUEST][:ro]"],
   [['--dir', 'no/such', program], '--dir no/such: no such directory'],
   [['--dir', 'README.md', program], '--dir README.md: not a directory'],
   [['--listen', 'localhost', program], `--listen localhost: ${addressError}`],
   [['--listen', '127.0.0.1:0', '--listen', ':80', program], `--listen :80: ${addressError}`],
   [['--listen', '192.0.2.1:80', program], '--listen 192.0.2.1:80: this machine has no such address'],
   [['--env', '=a', program], '--env =a: NAME is empty; expected NAME[=VALUE]'],
-  [['--env', '', program], '--env : NAME is empty; expected NAME[=VALUE]'],
+  [['--env', '', program], "--env '': NAME is empty; expected NAME[=VALUE]"],
   [['--seed', 'x', program], `--seed x: not a whole number; ${seedError}`],
   [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: too large; ${seedError}`],
+  [['--listen', '', program], `--listen '': ${addressError}`],
+  [['--seed', '', program], `--seed '': not a whole number; ${seedError}`],
+  [[''], "'': no such file"],
   [['no/such.wasm'], 'no/such.wasm: no such file'],
   [['README.md'], 'README.md is not WebAssembly; expected a binary module, which starts with "\\0asm"'],
 ]) {
@@ -92,7 +116,7 @@ const modules = {
   'imports of two versions of WASI are rejected': [
     `(import "wasi_unstable" "sched_yield" (func (result i32)))
       (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))`,
-    'imports 1 function that capwasi does not provide: wasi_snapshot_preview1.sock_accept',
+    'imports from both wasi_snapshot_preview1 and wasi_unstable; a program can import only one version of WASI',
   ],
   'a program with threads is rejected': [
     '(import "env" "memory" (memory 1 2 shared)) (import "wasi" "thread-spawn" (func (param i32) (result i32)))',

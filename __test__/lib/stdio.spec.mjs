@@ -32,9 +32,16 @@ test('data returns a function that reads an iterable item by item, and null at i
   t.is(read(), null)
 })
 
-test('an item that is not data is returned unchanged, and a missing one as undefined', (t) => {
+test('an item that is not data throws ERR_INVALID_RETURN_VALUE, and does not end the data', (t) => {
   const read = data([5, undefined, null])
-  t.deepEqual([read(), read(), read(), read()], [5, undefined, undefined, null])
+  for (const received of ['type number (5)', 'undefined', 'null']) {
+    t.throws(read, {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_RETURN_VALUE',
+      message: `Each item of "options.input" must be a string, an ArrayBuffer, or a view of one. Received ${received}`,
+    })
+  }
+  t.is(read(), null)
 })
 
 /** An iterable that counts the calls of `return`. */

@@ -358,7 +358,7 @@ test('a preopen { fd } that is not an open directory throws UVWASI_ENOTDIR or UV
   closeSync(file)
   const error = t.throws(make({ fd: 99_999 }), {
     code: 'UVWASI_EBADF',
-    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/']: cannot open: descriptor 99999",
+    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/']: not open: descriptor 99999",
   })
   t.deepEqual([error.errno, error.syscall, 'path' in error], [8, 'uvwasi_init', false])
 })
@@ -372,13 +372,39 @@ test('a preopen { path } with an invalid path throws the error of a plain path',
   t.throws(make({ path: 'a\0b' }), { code: 'ERR_INVALID_ARG_VALUE', message: /options\.preopens\['\/'\]/ })
 })
 
+const MUST_BE =
+  'The "options.preopens[\'/\']" property must be of type string, an instance of URL, or an object with a ' +
+  "'path' or an 'fd'. Received"
+const UNKNOWN_HOST = "The property 'options.preopens['/']['host']' is unknown, must be one of: 'path', 'fd', 'readonly'"
+
 for (const [fault, preopen, name, code, message] of [
+  ['only readonly', { readonly: true }, 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} { readonly: true }`],
+  ['no property', {}, 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} {}`],
+  [
+    'no property and no prototype',
+    Object.create(null),
+    'TypeError',
+    'ERR_INVALID_ARG_TYPE',
+    `${MUST_BE} [Object: null prototype] {}`,
+  ],
+  ['the value []', [], 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} []`],
+  ['a Map as its value', new Map(), 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} Map(0) {}`],
+  ['a function as its value', function f() {}, 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} [Function: f]`],
+  ['a symbol as its value', Symbol('x'), 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} Symbol(x)`],
+  ['only an unknown property', { host: '/tmp' }, 'TypeError', 'ERR_INVALID_ARG_VALUE', UNKNOWN_HOST],
+  [
+    'only an unknown property and no prototype',
+    Object.assign(Object.create(null), { host: '/tmp' }),
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    UNKNOWN_HOST,
+  ],
   [
     'both a path and an fd',
     { path: '.', fd: 3 },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']' must have a path or an fd, not both",
+    "The property 'options.preopens['/']' must have a 'path' or an 'fd', not both. Received { path: '.', fd: 3 }",
   ],
   [
     'a path that is not a string',
@@ -392,7 +418,7 @@ for (const [fault, preopen, name, code, message] of [
     { path: undefined },
     'TypeError',
     'ERR_INVALID_ARG_TYPE',
-    'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received undefined',
+    `${MUST_BE} { path: undefined }`,
   ],
   [
     'an fd that is not a number',
@@ -450,12 +476,53 @@ for (const [fault, preopen, name, code, message] of [
   })
 }
 
-test('a preopen object without a path and an fd is converted to a string', (t) => {
+test('a preopen object with toString() and a primitive value are converted to a string', (t) => {
   const directory = tree(t)
   const withPath = (object) => Object.assign(object, { toString: () => directory })
   for (const preopen of [withPath([]), new String(directory), withPath(() => {})]) t.notThrows(make(preopen))
-  for (const preopen of [null, {}, true, { href: directory }, { href: '', protocol: '' }])
-    t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
+  for (const preopen of [null, undefined, true, 5, new Date(0)]) t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
+})
+
+test('an object that resembles a URL throws ERR_INVALID_ARG_VALUE', (t) => {
+  for (const preopen of [{ href: tree(t) }, { href: '', protocol: '' }])
+    t.throws(make(preopen), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: /\['href'\]' is unknown/ })
+})
+
+test('a preopen with a file: URL as a string throws UVWASI_ENOENT with the advice to pass a URL', (t) => {
+  for (const preopen of ['file:///tmp', { path: 'file:///tmp' }]) {
+    t.like(t.throws(make(preopen)), {
+      code: 'UVWASI_ENOENT',
+      path: 'file:///tmp',
+      message:
+        "UVWASI_ENOENT, uvwasi_init: options.preopens['/']: no such directory: 'file:///tmp' " +
+        '(a file: URL must be a URL object, not a string)',
+    })
+  }
+})
+
+test('preopens in a Map, a Set or a Date throw ERR_INVALID_ARG_TYPE', (t) => {
+  for (const [preopens, received] of [
+    [new Map([['/', '.']]), 'Map'],
+    [new Set(['/']), 'Set'],
+    [runInNewContext('new Map()'), 'Map'],
+    [new Date(0), 'Date'],
+  ]) {
+    t.throws(() => new WASI({ version: 'preview1', preopens }), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `The "options.preopens" property must be a plain object. Received an instance of ${received}`,
+    })
+  }
+})
+
+test('preopens without a prototype and preopens of a class are accepted', (t) => {
+  class Directories {
+    constructor() {
+      this['/'] = '.'
+    }
+  }
+  for (const preopens of [Object.assign(Object.create(null), { '/': '.' }), new Directories()])
+    t.is(rawGuest({ preopens }).fdstat(3).filetype, 3)
 })
 
 test('symbol, non-enumerable and inherited properties of a preopen are ignored', (t) => {
@@ -496,9 +563,9 @@ test('each property of a preopen is read once, and exceptions of its traps are r
   }
 })
 
-for (const [subject, form] of [
-  ['a preopen', (url) => url],
-  ['the path of a preopen', (url) => ({ path: url, readonly: true })],
+for (const [subject, form, property] of [
+  ['a preopen', (url) => url, "options.preopens['/']"],
+  ['the path of a preopen', (url) => ({ path: url, readonly: true }), "options.preopens['/'].path"],
 ]) {
   test(`${subject} may be a file: URL, also of another realm or class`, (t) => {
     const directory = join(tree(t, { 'a b%20\u00e9/file': 'text' }), 'a b%20\u00e9')
@@ -515,13 +582,19 @@ for (const [subject, form] of [
     }
   })
 
-  test(`${subject} that is not a valid file: URL throws the error of node:url`, (t) => {
+  test(`${subject} that is not a valid file: URL throws the code of node:url and names the option`, (t) => {
     for (const [href, code] of [
       ['https://example.org/', 'ERR_INVALID_URL_SCHEME'],
       ['data:,x', 'ERR_INVALID_URL_SCHEME'],
       ['file:///a%2Fb', 'ERR_INVALID_FILE_URL_PATH'],
     ])
-      t.throws(make(form(new URL(href))), { instanceOf: TypeError, code })
+      t.throws(make(form(new URL(href))), {
+        instanceOf: TypeError,
+        code,
+        message: (text) =>
+          text.startsWith(`The property '${property}' must be a file: URL of a local path. `) &&
+          text.endsWith(`. Received '${href}'`),
+      })
     t.throws(make(form(new URL('a%00b', pathToFileURL(process.cwd())))), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',

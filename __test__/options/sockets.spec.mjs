@@ -304,6 +304,21 @@ test('a string that is not an IP address with a port throws ERR_INVALID_ARG_VALU
   }
 })
 
+test('an unknown property of a socket throws ERR_INVALID_ARG_VALUE, with a suggestion for a similar name', (t) => {
+  for (const [socket, name, suggestion] of [
+    [{ fd: 0, path: 1 }, 'path', ''],
+    [{ FD: 3 }, 'FD', ". Did you mean 'fd'?"],
+  ]) {
+    t.throws(make([socket]), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: `The property 'options.sockets[0]['${name}']' is unknown, must be one of: 'fd'${suggestion}`,
+    })
+  }
+  const handle = Object.assign(Object.create({ fd: 1_000_000 }), { label: 'ignored' })
+  t.throws(make([handle]), { code: 'UVWASI_EBADF' })
+})
+
 test('a negative descriptor of a socket throws ERR_OUT_OF_RANGE', (t) => {
   t.throws(make([{ fd: -1 }]), {
     instanceOf: RangeError,
@@ -319,9 +334,12 @@ test('an address that cannot be bound throws an error with the address, and leav
   const taken = `127.0.0.1:${host.address().port}`
   t.throws(make(['127.0.0.1:0', taken]), {
     code: 'UVWASI_EADDRINUSE',
-    message: `UVWASI_EADDRINUSE, uvwasi_init: options.sockets[1]: cannot listen on address '${taken}'`,
+    message: `UVWASI_EADDRINUSE, uvwasi_init: options.sockets[1]: address already in use: '${taken}'`,
   })
-  t.throws(make(['192.0.2.1:0']), { code: 'UVWASI_EADDRNOTAVAIL' })
+  t.throws(make(['192.0.2.1:0']), {
+    code: 'UVWASI_EADDRNOTAVAIL',
+    message: "UVWASI_EADDRNOTAVAIL, uvwasi_init: options.sockets[0]: this machine has no such address: '192.0.2.1:0'",
+  })
   const free = createServer().listen(0, '127.0.0.1')
   await once(free, 'listening')
   const address = `127.0.0.1:${free.address().port}`
@@ -334,9 +352,12 @@ onPosix('a descriptor that is not a listening TCP socket throws an error with th
   const { fd } = hostFile(t)
   t.throws(make([{ fd }]), {
     code: 'UVWASI_ENOTSOCK',
-    message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0]: cannot listen on descriptor ${fd}`,
+    message: `UVWASI_ENOTSOCK, uvwasi_init: options.sockets[0]: not a listening TCP socket: descriptor ${fd}`,
   })
-  t.throws(make([{ fd: 1_000_000 }]), { code: 'UVWASI_EBADF' })
+  t.throws(make([{ fd: 1_000_000 }]), {
+    code: 'UVWASI_EBADF',
+    message: 'UVWASI_EBADF, uvwasi_init: options.sockets[0]: not open: descriptor 1000000',
+  })
   const listening = createServer().listen(0, '127.0.0.1')
   await once(listening, 'listening')
   t.teardown(() => listening.close())

@@ -106,7 +106,9 @@ test('options.input together with options.stdin throws ERR_INVALID_ARG_VALUE', (
     t.throws(() => new WASI({ version: 'preview1', stdin, input: '' }), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',
-      message: "The property 'options.input' cannot be given together with 'options.stdin'",
+      message:
+        "The property 'options.input' cannot be given together with 'options.stdin': remove 'options.stdin' to use " +
+        "this input. Received ''",
     })
   }
   t.notThrows(() => new WASI({ version: 'preview1', stdin: 0, input: undefined }))
@@ -238,10 +240,18 @@ test('an iterable stdin is not accessed before the guest reads', (t) => {
 })
 
 test('an item of an iterable stdin that is not data throws, and does not end stdin', (t) => {
-  for (const value of [null, undefined, 5]) {
+  for (const [value, received] of [
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [5, 'type number (5)'],
+  ]) {
     const guest = rawGuest({ stdin: ['one', value, 'two'] })
     t.is(guest.read(0), 'one')
-    t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
+    t.throws(() => guest.read(0), {
+      instanceOf: TypeError,
+      code: 'ERR_INVALID_RETURN_VALUE',
+      message: `Each item of "options.stdin" must be a string, an ArrayBuffer, or a view of one. Received ${received}`,
+    })
     t.is(guest.read(0), 'two')
   }
 })
@@ -543,7 +553,8 @@ for (const [value, received] of [
   test(`a stdin function that returns ${received} throws ERR_INVALID_RETURN_VALUE`, (t) => {
     const guest = rawGuest({ stdin: () => value })
     const error = t.throws(() => guest.read(0), { instanceOf: TypeError, code: 'ERR_INVALID_RETURN_VALUE' })
-    t.true(error.message.includes('"options.stdin"') && error.message.includes(received), error.message)
+    const accepted = 'a string, an ArrayBuffer, a view of one, null or undefined'
+    t.is(error.message, `Expected ${accepted} to be returned from "options.stdin" but got ${received}.`)
   })
 }
 
@@ -571,6 +582,15 @@ for (const [option, value] of [
     )
   })
 }
+
+test('a closed descriptor as stdin, stdout or stderr throws UVWASI_EBADF, which names the option', (t) => {
+  for (const option of ['stdin', 'stdout', 'stderr']) {
+    t.throws(() => new WASI({ version: 'preview1', [option]: 99_999 }), {
+      code: 'UVWASI_EBADF',
+      message: `UVWASI_EBADF, uvwasi_init: options.${option}: not open: descriptor 99999`,
+    })
+  }
+})
 
 test('the stdout function of a collected sandbox is collected, too', async (t) => {
   setFlagsFromString('--expose-gc')

@@ -77,6 +77,14 @@ pub(crate) fn invalid_value(env: &Env, message: &str) -> Error {
     throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", message)
 }
 
+/// Throws `ERR_INVALID_ARG_VALUE` with the received value. `rule` is for example `The property 'options.x' must be short`.
+pub(crate) fn invalid_received(env: &Env, rule: &str, received: Value<'_>) -> Error {
+    match inspect(env, received) {
+        Ok(received) => invalid_value(env, &format!("{rule}. Received {received}")),
+        Err(error) => error,
+    }
+}
+
 /// Throws `ERR_INVALID_ARG_VALUE` for a string with a NUL byte, where a guest would see the end of the string.
 pub(crate) fn null_byte(env: &Env, property: &str, received: &str) -> Error {
     let received = quote(received);
@@ -122,8 +130,14 @@ pub(crate) fn describe(env: &Env, value: Value<'_>) -> Result<String> {
     EnvState::of(env)?.helpers.describe.get(env)?.call(&[value])?.convert()
 }
 
+/// Shows a value with `util.inspect`, like Node's messages about values of the right type.
+pub(crate) fn inspect(env: &Env, value: Value<'_>) -> Result<String> {
+    let inspected = EnvState::of(env)?.helpers.inspect.get(env)?.call(&[value])?.convert::<String>()?;
+    Ok(shorten(&inspected))
+}
+
 /// Truncates to 128 characters, like Node's messages.
-pub(crate) fn shorten(inspected: &str) -> String {
+fn shorten(inspected: &str) -> String {
     match inspected.char_indices().nth(128) {
         Some((end, _)) => format!("{}...", &inspected[..end]),
         None => inspected.to_owned(),

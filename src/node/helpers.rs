@@ -36,9 +36,13 @@ helpers! {
     node_error: "nodeError",
     /// Describes a value like Node's messages.
     describe: "describe",
+    /// `util.inspect`
+    inspect: "inspect",
+    /// Returns whether a value is a Map, a Set or a Date.
+    is_collection: "isCollection",
     /// `String(value)`
     text: "text",
-    /// Returns the path of a `URL`; undefined for any other value.
+    /// Returns the path of a `URL`; undefined for any other value. The second argument names the option.
     url_path: "urlPath",
     /// `Object.keys`
     keys: "keys",

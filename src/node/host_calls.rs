@@ -25,7 +25,7 @@ pub(crate) fn run_host_call(
             let returned = sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, size)?])?;
             let bytes = returned.copy_bytes()?;
             if bytes.is_none() && returned.type_of()? != ValueType::Null {
-                let expected = "a string, an ArrayBuffer, a view of one, or null";
+                let expected = "a string, an ArrayBuffer, a view of one, null or undefined";
                 let option = format!("\"options.{}\"", sandbox.input_option);
                 return Err(error::invalid_return(env, expected, &option, returned));
             }

@@ -15,7 +15,7 @@ mod version;
 use self::preopens::Preopen;
 use self::sockets::Socket;
 use self::stdio::Stdio;
-use self::validate::{boolean, entries, keys, text};
+use self::validate::{boolean, entries, keys, optional_object, subject, text};
 pub(crate) use self::version::Version;
 use super::env_state::EnvState;
 use super::error::{invalid_type, null_byte, quote, uvwasi_init_error};
@@ -25,7 +25,7 @@ use crate::core::guest::Guest;
 use crate::core::limits::Limits;
 use crate::sys;
 use crate::sys::errno::Errno;
-use napi::{Env, Error, Result};
+use napi::{Env, Error, Result, ValueType};
 
 /// The options, and the guest that was made with them.
 pub(crate) struct Options<'env> {
@@ -49,12 +49,7 @@ impl<'env> Options<'env> {
         }
         let version = version::read(env, options)?;
         let args = read_args(env, options)?;
-        let mut variables = Vec::new();
-        for (key, value) in entries(env, options, "env")? {
-            if !value.is_undefined()? {
-                variables.push((key, value.coerce_to_string()?));
-            }
-        }
+        let variables = read_variables(env, options)?;
         let preopens = preopens::read(env, options)?;
         let (mut stdio, input_option) = stdio::read(env, options)?;
         let sockets = sockets::read(env, options)?;
@@ -94,6 +89,25 @@ fn read_args(env: &Env, options: Value<'_>) -> Result<Vec<String>> {
         });
     }
     Ok(texts)
+}
+
+fn read_variables(env: &Env, options: Value<'_>) -> Result<Vec<(String, String)>> {
+    let Some(object) = optional_object(env, options, "env")? else {
+        return Ok(Vec::new());
+    };
+    let mut variables = Vec::new();
+    for (key, value) in entries(env, object)? {
+        match value.type_of()? {
+            ValueType::Undefined => {}
+            // Node-API's exception would not name the variable.
+            ValueType::Symbol => {
+                let subject = subject(&format!("env[{}]", quote(&key)));
+                return Err(invalid_type(env, &subject, "of type string", value));
+            }
+            _ => variables.push((key, value.coerce_to_string()?)),
+        }
+    }
+    Ok(variables)
 }
 
 /// Collects the embedder's callbacks in an array, if there are any.
@@ -142,6 +156,7 @@ fn build(
     sockets: &[Socket],
     limits: Limits,
 ) -> Result<Guest> {
+    limits::require_room(env, &limits, sockets.len(), preopens.len())?;
     let mut guest = Guest::default().with_limits(limits);
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
@@ -156,9 +171,7 @@ fn build(
             .map_err(|errno| bad_string(env, errno, &property(), &variable))?;
     }
     for (fd, stdio) in stdio.iter_mut().enumerate() {
-        stdio
-            .add_to(&mut guest, fd)
-            .map_err(|errno| uvwasi_init_error(env, errno, &stdio.failure(fd), None))?;
+        stdio.add_to(&mut guest, fd).map_err(|errno| stdio.failure(env, errno, fd))?;
     }
     sockets::add(env, &mut guest, sockets, variables)?;
     let permissions = &EnvState::of(env)?.permissions;

@@ -52,6 +52,8 @@ export default function ({ WASI, outcome, newWasi }) {
       if (option.startsWith('std') && Number.isInteger(value) && value >= 0 && value < 2 ** 31) continue
       // capwasi accepts more than descriptors.
       if (option.startsWith('std') && typeof value === 'function') continue
+      // capwasi rejects preopens that it would ignore.
+      if (option === 'preopens' && (value instanceof Map || value instanceof Date)) continue
       if (option === 'stdin' && typeof value?.[Symbol.iterator] === 'function') continue
       check(`${option}: ${title}`, () => newWasi({ [option]: value }))
     }
@@ -65,7 +67,8 @@ export default function ({ WASI, outcome, newWasi }) {
     )
     check(`initialize, _start: ${title}`, () => newWasi().initialize({ exports: { memory, _start: value } }))
     check(`initialize, _initialize: ${title}`, () => newWasi().initialize({ exports: { memory, _initialize: value } }))
-    check(`value of env: ${title}`, () => newWasi({ env: { A: value } }))
+    // For a symbol, capwasi's message names the variable.
+    if (typeof value !== 'symbol') check(`value of env: ${title}`, () => newWasi({ env: { A: value } }))
     check(`element of args: ${title}`, () => newWasi({ args: [value] }))
   }
   for (const path of ['/no/such/directory', '/dev/null', '', '/dev/null/x', `/${'n'.repeat(300)}`]) {

@@ -1,6 +1,6 @@
 //! `options.clock`: clocks of the embedder.
 
-use super::validate::{optional_object, out_of_range, reject_unknown_keys, subject};
+use super::validate::{optional_record, subject, u64_bigint};
 use crate::core::clock::Source;
 use crate::node::error::invalid_type;
 use crate::node::value::Value;
@@ -11,10 +11,9 @@ pub(super) type Clocks<'env> = ([Source; 2], [Value<'env>; 2]);
 
 /// Reads the option.
 pub(super) fn read<'env>(env: &'env Env, options: Value<'env>) -> Result<Clocks<'env>> {
-    let Some(clock) = optional_object(env, options, "clock")? else {
+    let Some(clock) = optional_record(env, options, "clock", &["realtime", "monotonic"])? else {
         return Ok(([Source::System; 2], [Value::undefined(env)?; 2]));
     };
-    reject_unknown_keys(env, clock, "clock", &["realtime", "monotonic"])?;
     let (realtime, monotonic) = (clock.get("realtime")?, clock.get("monotonic")?);
     let sources = [source(env, realtime, "clock.realtime")?, source(env, monotonic, "clock.monotonic")?];
     Ok((sources, [realtime, monotonic]))
@@ -24,10 +23,7 @@ fn source(env: &Env, clock: Value<'_>, name: &str) -> Result<Source> {
     match clock.type_of()? {
         ValueType::Undefined => Ok(Source::System),
         ValueType::Function => Ok(Source::Callback),
-        ValueType::BigInt => match clock.u64()? {
-            Some(time) => Ok(Source::Fixed(time)),
-            None => Err(out_of_range(env, clock, name, "It must be >= 0n && < 2n ** 64n.")),
-        },
+        ValueType::BigInt => u64_bigint(env, clock, name).map(Source::Fixed),
         _ => Err(invalid_type(env, &subject(name), "one of type bigint or function", clock)),
     }
 }

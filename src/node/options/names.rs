@@ -2,6 +2,7 @@
 
 use crate::node::error::{invalid_value, quote};
 use napi::{Env, Result};
+use napi_derive::napi;
 
 /// The options of `new WASI()`.
 const OPTIONS: [&str; 14] = [
@@ -54,10 +55,11 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
     Ok(())
 }
 
-/// Returns a suggestion for a name that is nearly a known one.
-pub(super) fn suggestion(name: &str, known: &[&str]) -> Option<String> {
-    let at = nearest(name, known.iter().copied())?;
-    Some(format!("Did you mean {}?", quote(known[at])))
+/// Returns a suggestion for a name that is nearly a known one. The command line uses it as well.
+#[napi(catch_unwind)]
+pub fn suggestion(name: String, known: Vec<String>) -> Option<String> {
+    let at = nearest(&name, known.iter().map(String::as_str))?;
+    Some(format!("Did you mean {}?", quote(&known[at])))
 }
 
 /// Returns the index of the known name that a name nearly equals.

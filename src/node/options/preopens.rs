@@ -1,8 +1,11 @@
 //! `options.preopens`: directories by path or by descriptor.
 
-use super::validate::{boolean, descriptor, entries, reject_unknown_keys, subject, text, url_path};
+use super::validate::{
+    boolean, descriptor, entries, optional_object, reject_collection, reject_unknown_keys,
+    reject_unknown_keys_unless_handle, subject, text, unusable, url_path,
+};
 use crate::core::guest::Guest;
-use crate::node::error::{invalid_type, invalid_value, null_byte, quote, uvwasi_init_error};
+use crate::node::error::{Class, inspect, invalid_received, invalid_type, null_byte, quote, throw};
 use crate::node::value::Value;
 use crate::sys;
 use crate::sys::errno::Errno;
@@ -27,19 +30,20 @@ pub(super) enum PreopenSource {
 
 /// Reads the option.
 pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Vec<Preopen>> {
+    let Some(preopens) = optional_object(env, options, "preopens")? else {
+        return Ok(Vec::new());
+    };
+    reject_collection(env, preopens, "preopens")?;
     let preopen = |(name, value): (String, Value<'_>)| {
+        let property = property(&name);
         let (source, readonly) = if is_description(value)? {
-            read_description(env, &property(&name), value)?
+            read_description(env, &property, value)?
         } else {
-            let path = match url_path(env, value)? {
-                Some(path) => path,
-                None => text(env, value)?,
-            };
-            (PreopenSource::Path(path), false)
+            (PreopenSource::Path(read_path(env, &property, value)?), false)
         };
         Ok(Preopen { name, source, readonly })
     };
-    entries(env, options, "preopens")?.into_iter().map(preopen).collect()
+    entries(env, preopens)?.into_iter().map(preopen).collect()
 }
 
 /// Names a preopen in messages.
@@ -49,6 +53,53 @@ fn property(name: &str) -> String {
 
 /// Properties of an object that describes a directory.
 const NAMES: [&str; 3] = ["path", "fd", "readonly"];
+
+/// Reads a path: a string, a URL, or another value that node:wasi converts to a string.
+fn read_path(env: &Env, property: &str, value: Value<'_>) -> Result<String> {
+    if let Some(path) = value.string()? {
+        return Ok(path);
+    }
+    if let Some(path) = url_path(env, value, property)? {
+        return Ok(path);
+    }
+    if let Some(path) = converted_path(env, value)? {
+        return Ok(path);
+    }
+    if value.is_plain_object()? {
+        reject_unknown_keys(env, value, property, &NAMES)?;
+    }
+    Err(invalid_preopen(env, property, value))
+}
+
+/// Converts a value to a string, as node:wasi does; `None` if the string says only what kind of value it is.
+fn converted_path(env: &Env, value: Value<'_>) -> Result<Option<String>> {
+    let converts = match value.type_of()? {
+        ValueType::Symbol => false,
+        ValueType::Function => value.has_own("toString")?,
+        ValueType::Object => value.has("toString")?,
+        _ => return text(env, value).map(Some),
+    };
+    if !converts {
+        return Ok(None);
+    }
+    let path = text(env, value)?;
+    Ok((!path.is_empty() && !path.starts_with("[object ")).then_some(path))
+}
+
+/// Throws `ERR_INVALID_ARG_TYPE` for a value that is no directory.
+fn invalid_preopen(env: &Env, property: &str, value: Value<'_>) -> Error {
+    match inspect(env, value) {
+        Ok(received) => {
+            let message = format!(
+                "{} must be of type string, an instance of URL, or an object with a 'path' or an 'fd'. Received \
+                 {received}",
+                subject(property)
+            );
+            throw(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", &message)
+        }
+        Err(error) => error,
+    }
+}
 
 /// Returns whether an object describes a directory. Other objects are URLs, or converted to strings.
 fn is_description(value: Value<'_>) -> Result<bool> {
@@ -64,22 +115,20 @@ fn is_description(value: Value<'_>) -> Result<bool> {
 }
 
 fn read_description(env: &Env, property: &str, description: Value<'_>) -> Result<(PreopenSource, bool)> {
-    // An object that inherits its descriptor, like a `FileHandle`, has other properties of its own.
-    if description.has_own("fd")? || !description.has("fd")? {
-        reject_unknown_keys(env, description, property, &NAMES)?;
-    }
+    reject_unknown_keys_unless_handle(env, description, property, &NAMES)?;
     let (path, fd) = (description.get("path")?, description.get("fd")?);
     let readonly = boolean(env, description.get("readonly")?, &format!("{property}.readonly"), false)?;
     let source = match (path.is_undefined()?, fd.is_undefined()?) {
         (false, false) => {
-            let message = format!("The property 'options.{property}' must have a path or an fd, not both");
-            return Err(invalid_value(env, &message));
+            let rule = format!("The property 'options.{property}' must have a 'path' or an 'fd', not both");
+            return Err(invalid_received(env, &rule, description));
         }
+        (true, true) => return Err(invalid_preopen(env, property, description)),
         (true, false) => PreopenSource::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
-        (_, true) => {
+        (false, true) => {
             let known = match path.string()? {
                 Some(path) => Some(path),
-                None => url_path(env, path)?,
+                None => url_path(env, path, &format!("{property}.path"))?,
             };
             PreopenSource::Path(known.ok_or_else(|| {
                 let subject = subject(&format!("{property}.path"));
@@ -117,16 +166,14 @@ impl Preopen {
     }
 
     fn failure(&self, env: &Env, errno: Errno) -> Error {
-        let property = format!("options.{}", property(&self.name));
-        let problem = match errno {
-            Errno::Noent => "no such directory",
-            Errno::Notdir => "not a directory",
-            _ => "cannot open",
-        };
         let (source, path) = match &self.source {
+            PreopenSource::Path(path) if path.starts_with("file:") => (
+                format!("{} (a file: URL must be a URL object, not a string)", quote(path)),
+                Some(path.as_str()),
+            ),
             PreopenSource::Path(path) => (quote(path), Some(path.as_str())),
             PreopenSource::Fd(fd) => (format!("descriptor {fd}"), None),
         };
-        uvwasi_init_error(env, errno, &format!("{property}: {problem}: {source}"), path)
+        unusable(env, errno, &property(&self.name), "cannot open", &source, path)
     }
 }

@@ -1,8 +1,6 @@
 //! `options.random`: random bytes from a seed.
 
-use super::validate::{
-    MAX_SAFE_INTEGER, integer, optional_object, out_of_range, reject_unknown_keys, subject,
-};
+use super::validate::{MAX_SAFE_INTEGER, integer, optional_record, out_of_range, subject};
 use crate::core::random::Random;
 use crate::node::error::invalid_type;
 use crate::node::value::Value;
@@ -11,10 +9,9 @@ use napi::{Env, Result, ValueType};
 
 /// Reads the option.
 pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Option<Random>> {
-    let Some(random) = optional_object(env, options, "random")? else {
+    let Some(random) = optional_record(env, options, "random", &["seed"])? else {
         return Ok(None);
     };
-    reject_unknown_keys(env, random, "random", &["seed"])?;
     let seed = random.get("seed")?;
     match seed.type_of()? {
         ValueType::Undefined => Ok(None),

@@ -1,8 +1,8 @@
 //! `options.sockets`: sockets on which the guest may accept connections.
 
-use super::validate::{integer, subject};
+use super::validate::{integer, reject_unknown_keys_unless_handle, subject, unusable};
 use crate::core::guest::Guest;
-use crate::node::error::{invalid_type, invalid_value, quote, shorten, uvwasi_init_error};
+use crate::node::error::{invalid_received, invalid_type, quote, uvwasi_init_error};
 use crate::node::value::Value;
 use crate::sys::errno::Errno;
 use napi::{Env, Result};
@@ -33,17 +33,14 @@ fn socket(env: &Env, value: Value<'_>, index: u32) -> Result<Socket> {
     let name = format!("sockets[{index}]");
     if let Some(address) = value.string()? {
         return address.parse().map(Socket::Address).map_err(|_| {
-            let received = shorten(&quote(&address));
-            let message = format!(
-                "The property 'options.{name}' must be an IP address and a port, such as '127.0.0.1:8080'. \
-                 Received {received}"
-            );
-            invalid_value(env, &message)
+            let rule = "must be an IP address and a port, such as '127.0.0.1:8080'";
+            invalid_received(env, &format!("The property 'options.{name}' {rule}"), value)
         });
     }
     if !value.is_plain_object()? {
         return Err(invalid_type(env, &subject(&name), "one of type string or object", value));
     }
+    reject_unknown_keys_unless_handle(env, value, &name, &["fd"])?;
     let fd = value.get("fd")?;
     Ok(Socket::Host(integer(env, fd, &format!("{name}.fd"), 0, i32::MAX.into())? as i32))
 }
@@ -59,12 +56,16 @@ pub(super) fn add(
     variables: &[(String, String)],
 ) -> Result<()> {
     for (index, socket) in sockets.iter().enumerate() {
-        let (added, source) = match socket {
-            Socket::Address(address) => (guest.add_socket(*address), format!("address '{address}'")),
-            Socket::Host(fd) => (guest.add_host_socket(*fd), format!("descriptor {fd}")),
+        let (added, otherwise, source) = match socket {
+            Socket::Address(address) => {
+                (guest.add_socket(*address), "cannot listen", quote(&address.to_string()))
+            }
+            Socket::Host(fd) => {
+                (guest.add_host_socket(*fd), "not a listening TCP socket", format!("descriptor {fd}"))
+            }
         };
-        let reason = || format!("options.sockets[{index}]: cannot listen on {source}");
-        added.map_err(|errno| uvwasi_init_error(env, errno, &reason(), None))?;
+        let name = format!("sockets[{index}]");
+        added.map_err(|errno| unusable(env, errno, &name, otherwise, &source, None))?;
     }
     if sockets.is_empty() || variables.iter().any(|(key, _)| key == COUNT) {
         return Ok(());

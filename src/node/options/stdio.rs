@@ -1,10 +1,10 @@
 //! `stdin`, `stdout`, `stderr` and `input`: a descriptor of the host, data, a callback, or captured output.
 
-use super::validate::{descriptor, subject};
+use super::validate::{descriptor, subject, unusable};
 use crate::core::guest::Guest;
 use crate::core::pipe::{CallbackSlot, CaptureBuffer, Input, Output, Pipe};
 use crate::node::env_state::EnvState;
-use crate::node::error::{Class, describe, invalid_type, invalid_value, throw};
+use crate::node::error::{Class, describe, invalid_received, invalid_type, throw, uvwasi_init_error};
 use crate::node::value::Value;
 use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
@@ -65,8 +65,9 @@ fn read_input<'env>(env: &'env Env, options: Value<'env>, has_stdin: bool) -> Re
         return Ok(None);
     }
     if has_stdin {
-        let message = "The property 'options.input' cannot be given together with 'options.stdin'";
-        return Err(invalid_value(env, message));
+        let rule = "The property 'options.input' cannot be given together with 'options.stdin': remove \
+                    'options.stdin' to use this input";
+        return Err(invalid_received(env, rule, value));
     }
     let data = data_or_callback(convert(env, "data", value)?)?;
     let expected = "a string, an ArrayBuffer, a view of one, or an iterable of those";
@@ -114,12 +115,14 @@ impl<'env> Stdio<'env> {
         }
     }
 
-    /// Describes a failure to give the guest this stream.
-    pub(super) fn failure(&self, fd: usize) -> String {
+    /// Throws the error for a failure to give the guest this stream.
+    pub(super) fn failure(&self, env: &Env, errno: Errno, fd: usize) -> Error {
         let name = NAMES[fd];
         match self {
-            Stdio::Descriptor(host_fd) => format!("options.{name}: cannot use descriptor {host_fd}"),
-            _ => format!("options.{name}: could not be opened"),
+            Stdio::Descriptor(host_fd) => {
+                unusable(env, errno, name, "cannot use", &format!("descriptor {host_fd}"), None)
+            }
+            _ => uvwasi_init_error(env, errno, &format!("options.{name}: could not be opened"), None),
         }
     }
 

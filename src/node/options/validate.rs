@@ -2,8 +2,9 @@
 
 use super::names;
 use crate::node::env_state::EnvState;
-use crate::node::error::{self, Class, invalid_type, invalid_value, quote};
+use crate::node::error::{self, Class, invalid_type, invalid_value, quote, uvwasi_init_error};
 use crate::node::value::Value;
+use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
 
 /// The largest integer that a number represents exactly.
@@ -30,16 +31,33 @@ pub(super) fn optional_object<'env>(
     Ok(Some(value))
 }
 
-/// Reads the own enumerable properties with string keys of an option that is an object.
-pub(super) fn entries<'env>(
+/// Requires an object whose own enumerable keys are all known; `None` if the option is undefined.
+pub(super) fn optional_record<'env>(
     env: &'env Env,
     options: Value<'env>,
     name: &str,
-) -> Result<Vec<(String, Value<'env>)>> {
-    let Some(value) = optional_object(env, options, name)? else {
-        return Ok(Vec::new());
-    };
-    let entries = EnvState::of(env)?.helpers.entries.get(env)?.call(&[value])?;
+    known: &[&str],
+) -> Result<Option<Value<'env>>> {
+    let record = optional_object(env, options, name)?;
+    if let Some(record) = record {
+        reject_collection(env, record, name)?;
+        reject_unknown_keys(env, record, name, known)?;
+    }
+    Ok(record)
+}
+
+/// Rejects a Map, a Set or a Date without properties: nothing would read what it holds.
+pub(super) fn reject_collection(env: &Env, object: Value<'_>, name: &str) -> Result<()> {
+    let is_collection = &EnvState::of(env)?.helpers.is_collection;
+    if keys(env, object)?.is_empty() && is_collection.get(env)?.call(&[object])?.convert()? {
+        return Err(invalid_type(env, &subject(name), "a plain object", object));
+    }
+    Ok(())
+}
+
+/// Reads the own enumerable properties with string keys of an object.
+pub(super) fn entries<'env>(env: &'env Env, object: Value<'env>) -> Result<Vec<(String, Value<'env>)>> {
+    let entries = EnvState::of(env)?.helpers.entries.get(env)?.call(&[object])?;
     let entry = |entry: Result<Value<'env>>| {
         let entry = entry?;
         Ok((entry.element(0)?.convert()?, entry.element(1)?))
@@ -52,7 +70,8 @@ pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, know
     for key in keys(env, object)? {
         if !known.contains(&key.as_str()) {
             let suggestion =
-                names::suggestion(&key, known).map_or_else(String::new, |text| format!(". {text}"));
+                names::suggestion(key.clone(), known.iter().copied().map(str::to_owned).collect());
+            let suggestion = suggestion.map_or_else(String::new, |text| format!(". {text}"));
             let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
             let key = quote(&key);
             let message = format!(
@@ -62,6 +81,20 @@ pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, know
         }
     }
     Ok(())
+}
+
+/// Rejects unknown keys of an object that may have an `fd`. An object that inherits its `fd`, like a `FileHandle`, has
+/// other properties of its own.
+pub(super) fn reject_unknown_keys_unless_handle(
+    env: &Env,
+    object: Value<'_>,
+    name: &str,
+    known: &[&str],
+) -> Result<()> {
+    if object.has("fd")? && !object.has_own("fd")? {
+        return Ok(());
+    }
+    reject_unknown_keys(env, object, name, known)
 }
 
 /// Returns the own enumerable string keys of an object. JavaScript finds them in a tenth of the time of Node-API.
@@ -95,6 +128,11 @@ pub(super) fn integer(env: &Env, value: Value<'_>, name: &str, min: i64, max: i6
     Ok(integer)
 }
 
+/// Reads a bigint from 0 to 2^64 - 1.
+pub(super) fn u64_bigint(env: &Env, value: Value<'_>, name: &str) -> Result<u64> {
+    value.u64()?.ok_or_else(|| out_of_range(env, value, name, "It must be >= 0n && < 2n ** 64n."))
+}
+
 /// Throws `ERR_OUT_OF_RANGE`.
 pub(super) fn out_of_range(env: &Env, value: Value<'_>, name: &str, expected: &str) -> Error {
     let received = match (text(env, value), value.type_of()) {
@@ -121,8 +159,32 @@ pub(super) fn text(env: &Env, value: Value<'_>) -> Result<String> {
 }
 
 /// Returns the path of a `URL` of any realm; `None` for any other value.
-pub(super) fn url_path(env: &Env, value: Value<'_>) -> Result<Option<String>> {
-    EnvState::of(env)?.helpers.url_path.get(env)?.call(&[value])?.string()
+pub(super) fn url_path(env: &Env, value: Value<'_>, name: &str) -> Result<Option<String>> {
+    let name = Value::of(env, format!("options.{name}"))?;
+    EnvState::of(env)?.helpers.url_path.get(env)?.call(&[value, name])?.string()
+}
+
+/// Throws the error for a descriptor, a directory or an address that cannot be used. `otherwise` is the reason for an
+/// unusual errno.
+pub(super) fn unusable(
+    env: &Env,
+    errno: Errno,
+    name: &str,
+    otherwise: &str,
+    source: &str,
+    path: Option<&str>,
+) -> Error {
+    let reason = match errno {
+        Errno::Badf => "not open",
+        Errno::Noent => "no such directory",
+        Errno::Notdir => "not a directory",
+        Errno::Acces => "permission denied",
+        Errno::Mfile | Errno::Nfile => "too many open files in this process or system",
+        Errno::Addrinuse => "address already in use",
+        Errno::Addrnotavail => "this machine has no such address",
+        _ => otherwise,
+    };
+    uvwasi_init_error(env, errno, &format!("options.{name}: {reason}: {source}"), path)
 }
 
 /// Groups the digits of an integer beyond 2^32 like Node: `4_294_967_297`. Other numbers stay unchanged.

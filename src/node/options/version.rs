@@ -1,7 +1,7 @@
 //! `options.version`: which module of Node a WASI object resembles.
 
 use super::validate::subject;
-use crate::node::error::{invalid_type, invalid_value, quote, shorten};
+use crate::node::error::{invalid_received, invalid_type};
 use crate::node::value::Value;
 use crate::preview1::describe::CallFormat;
 use crate::preview1::imports::{preview1, unstable};
@@ -49,11 +49,8 @@ pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Version> {
     match version.string()?.as_deref() {
         Some("preview1") => Ok(Version::Preview1),
         Some("unstable") => Ok(Version::Unstable),
-        Some(other) => {
-            let received = shorten(&quote(other));
-            let message =
-                format!("The property 'options.version' unsupported WASI version. Received {received}");
-            Err(invalid_value(env, &message))
+        Some(_) => {
+            Err(invalid_received(env, "The property 'options.version' unsupported WASI version", version))
         }
         None => Err(invalid_type(env, &subject("version"), "of type string", version)),
     }
