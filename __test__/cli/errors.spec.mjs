@@ -146,7 +146,7 @@ onPosix('without an addon for the platform, the command exits with 2 and says so
   const directory = tree(
     t,
     Object.fromEntries(
-      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/native.js'].map((name) => [
+      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/imports.js', 'lib/native.js'].map((name) => [
         name,
         readFileSync(join(root, name)),
       ]),

@@ -77,7 +77,8 @@ pub(crate) fn invalid_value(env: &Env, message: &str) -> Error {
     throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", message)
 }
 
-/// Throws `ERR_INVALID_ARG_VALUE` with the received value. `rule` is for example `The property 'options.x' must be short`.
+/// Throws `ERR_INVALID_ARG_VALUE` with the received value. `rule` is for example `The property 'options.x' must be
+/// short`.
 pub(crate) fn invalid_received(env: &Env, rule: &str, received: Value<'_>) -> Error {
     match inspect(env, received) {
         Ok(received) => invalid_value(env, &format!("{rule}. Received {received}")),

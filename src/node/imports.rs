@@ -8,8 +8,8 @@ use crate::preview1::imports::{Import, Visitor, preview1, unstable};
 use napi::Result;
 use std::marker::PhantomData;
 
-/// `addFunctions(namespace, natives)`: adds the functions of a namespace to an object. The object has no prototype, so that
-/// no setter of a program can receive the functions.
+/// `addFunctions(namespace, natives)`: adds the functions of a namespace to an object. The object has no prototype,
+/// so that no setter of a program can receive the functions.
 pub(crate) struct AddFunctions;
 
 impl Callback for AddFunctions {

@@ -81,8 +81,8 @@ fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-/// Returns the number of insertions, deletions, replacements and swaps of neighbours between two texts. `None`
-/// if the lengths differ by more than two.
+/// Returns the number of insertions, deletions, replacements and swaps of neighbours between two texts. `None` if the
+/// lengths differ by more than two.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
     if one.len().abs_diff(other.len()) > 2 {

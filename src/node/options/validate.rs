@@ -83,8 +83,8 @@ pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, know
     Ok(())
 }
 
-/// Rejects unknown keys of an object that may have an `fd`. An object that inherits its `fd`, like a `FileHandle`, has
-/// other properties of its own.
+/// Rejects unknown keys of an object that may have an `fd`. An object that inherits its `fd`, like a `FileHandle`,
+/// has other properties of its own.
 pub(super) fn reject_unknown_keys_unless_handle(
     env: &Env,
     object: Value<'_>,
