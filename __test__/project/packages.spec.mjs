@@ -1,11 +1,15 @@
 // Versions and packages of the platforms.
 
 import test from 'ava'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLATFORMS } from '../../lib/native.js'
+import { packMain } from '../../scripts/platforms/pack.mjs'
 import { platforms } from '../../scripts/platforms/table.mjs'
-import { root } from '../support/guest.mjs'
+import { skippedOn } from '../support/conditions.mjs'
+import { root, tree } from '../support/host.mjs'
+import { windows } from '../support/platform.mjs'
 
 const text = (path) => readFileSync(join(root, path), 'utf8')
 const json = (path) => JSON.parse(text(path))
@@ -40,4 +44,14 @@ test('package.json has no install scripts and no dependencies', (t) => {
   const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].filter((hook) => hook in main.scripts)
   t.deepEqual(hooks, [])
   t.false('dependencies' in main)
+})
+
+const needsNpm = skippedOn({ wine: 'wine has no npm' })
+
+needsNpm('a release packs the files that package.json lists', (t) => {
+  const paths = ({ files }) => files.map(({ path }) => path).sort()
+  const packed = paths(packMain(tree(t)))
+  const options = { cwd: root, encoding: 'utf8', shell: windows }
+  t.deepEqual(packed, paths(JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], options))[0]))
+  for (const file of ['index.js', 'lib/native.js', 'README.md', 'LICENSE']) t.true(packed.includes(file), file)
 })
