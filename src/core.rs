@@ -16,7 +16,7 @@ pub mod memory;
 pub mod outcome;
 pub mod pipe;
 mod preopens;
-pub(crate) mod random;
+pub mod random;
 pub mod restart;
 pub mod rights;
 pub(crate) mod stream;
