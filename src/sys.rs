@@ -1,5 +1,6 @@
 //! Everything that differs between operating systems. `unix` and `windows` export the same functions. Each function
 //! is one system call, or as close to one as the system allows.
+#![allow(clippy::unnecessary_wraps, reason = "a function has the same type on every system")]
 
 #[macro_use]
 pub(crate) mod numbered;
