@@ -1,14 +1,14 @@
 //! Everything that a guest has, independent of the ABI: directories, files, streams, pipes, descriptors, clocks,
 //! random bytes, limits, waits.
 
-pub mod access;
+pub(crate) mod access;
 pub mod budget;
 pub mod clock;
-pub mod dir;
-pub mod directory;
+pub(crate) mod dir;
+pub(crate) mod directory;
 pub mod entry;
-pub mod file;
-pub mod fs;
+pub(crate) mod file;
+pub(crate) mod fs;
 pub mod guest;
 pub mod layout;
 pub mod limits;
@@ -19,7 +19,7 @@ mod preopens;
 pub mod random;
 pub mod restart;
 pub mod rights;
-pub mod stream;
-pub mod strings;
+pub(crate) mod stream;
+pub(crate) mod strings;
 pub mod table;
 pub mod wait;

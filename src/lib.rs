@@ -6,8 +6,8 @@
 //! | layer | contents |
 //! |---|---|
 //! | `node` | the binding: the JavaScript class `WASI`, its options, and the functions that a guest imports |
-//! | [`preview1`] | the ABI: types, layouts, signatures, and one method per function, in files by the prefix of the witx |
-//! | [`core`] | the resources of a guest: directories, files, streams, pipes, descriptors, clocks, random bytes, limits, waits |
+//! | [`preview1`] | the ABI: types, layouts, signatures, and one method per function, in files by prefix of the witx |
+//! | [`core`] | directories, files, streams, pipes, descriptors, clocks, random bytes, limits and waits of a guest |
 //! | [`sys`] | the operating systems: one function, one system call |
 //!
 //! The JavaScript that ships is in `lib/`.

@@ -18,6 +18,6 @@ mod proc;
 mod random;
 pub mod snapshot0;
 mod sock;
-pub mod trace;
+pub(crate) mod trace;
 pub mod types;
 mod vectored;

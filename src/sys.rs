@@ -1,10 +1,11 @@
 //! Everything that differs between operating systems. `unix` and `windows` export the same functions. Each function
 //! is one system call, or as close to one as the system allows.
+#![allow(clippy::unnecessary_wraps, reason = "a function has the same type on every system")]
 
 #[macro_use]
 pub(crate) mod numbered;
-pub mod buffers;
-pub mod dir;
+pub(crate) mod buffers;
+pub(crate) mod dir;
 pub mod errno;
 mod io_error;
 pub mod types;
@@ -22,22 +23,22 @@ use windows as platform;
 #[cfg(target_os = "linux")]
 mod getdents;
 #[cfg(target_os = "linux")]
-pub use getdents::DirStream;
+pub(crate) use getdents::DirStream;
 
 #[cfg(not(target_os = "linux"))]
 mod readdir;
 #[cfg(not(target_os = "linux"))]
-pub use readdir::DirStream;
+pub(crate) use readdir::DirStream;
 
-pub use platform::{
+pub(crate) use platform::{
     Handle, NULL_DEVICE, Socket, accept, advise, allocate, appendv, check_allocate, clock_resolution,
     clock_time, create_dir, datasync, handle, hard_link, host_listener, host_stream, is_listening,
-    monotonic_now, mount_id, open, open_directory, parent_ino, path, path_of, poll, preadv, pwritev,
-    read_link, read_timeout, readable_bytes, readv, readv_nowait, receive, remove_dir, rename,
-    reopen_directory, seek, send, set_append, set_size, set_times, set_times_at, shutdown, socket_handle,
-    stat, stat_at, stream_directions, stream_flags, stream_kind, symlink, sync, unlink,
-    without_trailing_slashes, writev, writev_nowait,
+    monotonic_now, mount_id, open, parent_ino, path, path_of, poll, preadv, pwritev, read_link, read_timeout,
+    readable_bytes, readv, readv_nowait, receive, remove_dir, rename, seek, send, set_append, set_size,
+    set_times, set_times_at, shutdown, socket_handle, stat, stat_at, stream_directions, stream_flags,
+    stream_kind, symlink, sync, unlink, without_trailing_slashes, writev, writev_nowait,
 };
+pub use platform::{open_directory, reopen_directory};
 
 /// Maximum number of buffers of one vectored call: `IOV_MAX` on Linux and macOS.
-pub const MAX_BUFFERS: usize = 1024;
+pub(crate) const MAX_BUFFERS: usize = 1024;

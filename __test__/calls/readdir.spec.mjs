@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { FILETYPE, RIGHTS, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
+import { FILETYPE, RIGHTS, errnoName, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 import { NO_SYMLINKS, knownFailure, onLinux, onPosix } from '../support/conditions.mjs'
 import { windows } from '../support/platform.mjs'
@@ -273,5 +273,5 @@ onLinux('path_filestat_get of a directory that may not be searched succeeds with
     const read = (path) => guest.call.path_readlink(3, ...guest.put(path), 512, 8, guest.out)
     show([stat('nox/'), read('nox/'), stat('nox/..'), stat('nox/file')])`,
   )
-  t.deepEqual(errnos, [0, 28, 2, 2])
+  t.deepEqual(errnos.map(errnoName), ['SUCCESS', 'INVAL', 'ACCES', 'ACCES'])
 })

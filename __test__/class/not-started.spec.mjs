@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { WASI } from 'capwasi'
-import { FUNCTIONS, instantiate } from '../support/guest.mjs'
+import { FUNCTIONS, errnoName, instantiate } from '../support/guest.mjs'
 
 const zeros = (name) => [...FUNCTIONS[name]].map((type) => (type === 'I' ? 0n : 0))
 
@@ -34,10 +34,10 @@ test('the stack of ERR_WASI_NOT_STARTED starts with Error: and the message', (t)
 
 test('a call with a wrong number or type of arguments before start() returns EINVAL', (t) => {
   const { wasiImport } = new WASI({ version: 'preview1' })
-  t.is(wasiImport.fd_write(1, 0, 0), 28)
-  t.is(wasiImport.fd_write(1, 0, 0, '0'), 28)
-  t.is(wasiImport.sched_yield(1), 28)
-  t.is(wasiImport.fd_seek(1, 0, 0, 0), 28)
+  t.is(errnoName(wasiImport.fd_write(1, 0, 0)), 'INVAL')
+  t.is(errnoName(wasiImport.fd_write(1, 0, 0, '0')), 'INVAL')
+  t.is(errnoName(wasiImport.sched_yield(1)), 'INVAL')
+  t.is(errnoName(wasiImport.fd_seek(1, 0, 0, 0)), 'INVAL')
 })
 
 test('functions still throw ERR_WASI_NOT_STARTED after start() rejected the memory', (t) => {

@@ -4,8 +4,7 @@ import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import { interpreterOf, usesMusl } from '../../lib/musl.js'
 import { platform } from '../../lib/native.js'
-
-const linux = process.platform === 'linux' ? test : test.skip
+import { onLinux } from '../support/conditions.mjs'
 
 /** An ELF file of two program headers, of which the second names a dynamic linker. */
 function elf(interpreter, type = 3) {
@@ -35,13 +34,13 @@ test('a file without a dynamic linker has none', (t) => {
   for (let length = 0; length < file.length; length++) t.is(interpreterOf(file.subarray(0, length)), undefined)
 })
 
-linux('usesMusl agrees with the process report', (t) => {
+onLinux('usesMusl agrees with the process report', (t) => {
   t.is(usesMusl(process.execPath), !process.report.getReport().header.glibcVersionRuntime)
   t.is(platform.endsWith('-musl'), usesMusl(process.execPath))
   t.is(usesMusl('/no/such/program'), usesMusl(process.execPath))
 })
 
-linux('usesMusl reads the program file if the dynamic linker of musl exists or is hidden', (t) => {
+onLinux('usesMusl reads the program file if the dynamic linker of musl exists or is hidden', (t) => {
   const script = `
     const fs = require('node:fs')
     const { existsSync } = fs

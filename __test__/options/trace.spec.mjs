@@ -3,7 +3,7 @@
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
-import { command, instantiate, node, rawGuest, tree } from '../support/guest.mjs'
+import { command, errnoName, instantiate, node, rawGuest, tree } from '../support/guest.mjs'
 
 /** Checks that each line of a finished call ends with a duration. Returns the lines without the durations. */
 function withoutDurations(t, lines) {
@@ -102,8 +102,8 @@ test('the trace line of a call that throws shows "= ?" as the result', (t) => {
 test('the trace line of a call with invalid arguments shows ? for the arguments', (t) => {
   const lines = []
   const wasi = new WASI({ version: 'preview1', trace: (line) => lines.push(line) })
-  t.is(wasi.wasiImport.fd_close('1'), 28)
-  t.is(wasi.wasiImport.fd_close(), 28)
+  t.is(errnoName(wasi.wasiImport.fd_close('1')), 'INVAL')
+  t.is(errnoName(wasi.wasiImport.fd_close()), 'INVAL')
   t.deepEqual(withoutDurations(t, lines), ['fd_close(?) = EINVAL', 'fd_close(?) = EINVAL'])
 })
 

@@ -1,11 +1,15 @@
 // Versions and packages of the platforms.
 
 import test from 'ava'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLATFORMS } from '../../lib/native.js'
+import { packMain } from '../../scripts/platforms/pack.mjs'
 import { platforms } from '../../scripts/platforms/table.mjs'
-import { root } from '../support/guest.mjs'
+import { skippedOn } from '../support/conditions.mjs'
+import { root, tree } from '../support/host.mjs'
+import { windows } from '../support/platform.mjs'
 
 const text = (path) => readFileSync(join(root, path), 'utf8')
 const json = (path) => JSON.parse(text(path))
@@ -28,16 +32,44 @@ test('each platform has one package, restricted to its system, processor and C l
   }
 })
 
-test('ci.yml compiles each platform, and release.yml builds each platform', (t) => {
-  const [ci, release] = [text('.github/workflows/ci.yml'), text('.github/workflows/release.yml')]
-  for (const { name, triple } of platforms) {
-    t.true(ci.includes(`- ${triple}\n`), triple)
-    t.true(release.includes(`platform: ${name},`), name)
-  }
+test('ci.yml compiles each platform', (t) => {
+  for (const { triple } of platforms) t.true(text('.github/workflows/ci.yml').includes(`- ${triple}\n`), triple)
+})
+
+test('release.yml builds each platform, and tests each platform before it publishes', (t) => {
+  const jobs = text('.github/workflows/release.yml').split(/^ {2}(?=[\w-]+:$)/m)
+  const job = (name) => jobs.find((each) => each.startsWith(`${name}:`))
+  /** Reads the lines `- { platform: NAME, os: …` of a job. */
+  const rows = (name) => Array.from(job(name).matchAll(/- \{ platform: ([\w-]+), os: /g), ([, platform]) => platform)
+  /** Reads a list `key: [a, b]` of a job. */
+  const list = (name, key) => new RegExp(`^ +${key}: \\[(.*)\\]$`, 'm').exec(job(name))[1].split(', ')
+  const names = platforms.map(({ name }) => name).sort()
+  t.deepEqual(rows('build').sort(), names)
+  t.deepEqual(rows('test').sort(), list('test', 'platform').sort())
+  const tested = [...list('test', 'platform'), ...list('test-musl', 'cpu').map((cpu) => `linux-${cpu}-musl`)]
+  t.deepEqual(tested.sort(), names)
+  t.deepEqual(list('publish', 'needs'), ['test', 'test-musl'])
+})
+
+test('scripts/platforms/README.md lists each platform in a row', (t) => {
+  const rows = text('scripts/platforms/README.md')
+    .match(/^\| `.*/gm)
+    .join('\n')
+  for (const { name } of platforms) t.true(rows.includes(`\`${name}\``), name)
 })
 
 test('package.json has no install scripts and no dependencies', (t) => {
   const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].filter((hook) => hook in main.scripts)
   t.deepEqual(hooks, [])
   t.false('dependencies' in main)
+})
+
+const needsNpm = skippedOn({ wine: 'wine has no npm' })
+
+needsNpm('a release packs the files that package.json lists', (t) => {
+  const paths = ({ files }) => files.map(({ path }) => path).sort()
+  const packed = paths(packMain(tree(t)))
+  const options = { cwd: root, encoding: 'utf8', shell: windows }
+  t.deepEqual(packed, paths(JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], options))[0]))
+  for (const file of ['index.js', 'lib/native.js', 'README.md', 'LICENSE']) t.true(packed.includes(file), file)
 })

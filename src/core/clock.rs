@@ -31,7 +31,7 @@ pub struct Clocks {
 
 /// Values that clock callbacks returned during a call.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ClockReadings {
+pub(crate) struct ClockReadings {
     realtime: Option<Timestamp>,
     monotonic: Option<Timestamp>,
 }

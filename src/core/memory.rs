@@ -36,9 +36,9 @@ impl<T> Copy for Ptr<T> {}
 #[derive(Debug)]
 pub(crate) struct List<T> {
     /// The first element.
-    pub ptr: Ptr<T>,
+    pub(crate) ptr: Ptr<T>,
     /// Number of elements.
-    pub len: Size,
+    pub(crate) len: Size,
 }
 
 impl<T> Clone for List<T> {
@@ -53,9 +53,9 @@ impl<T> Copy for List<T> {}
 #[derive(Clone, Copy, Debug)]
 pub struct Iovec {
     /// Offset.
-    pub buf: u32,
+    pub(crate) buf: u32,
     /// Length in bytes.
-    pub buf_len: Size,
+    pub(crate) buf_len: Size,
 }
 
 impl Iovec {

@@ -15,30 +15,30 @@ pub struct RestartState(Option<Box<Saved>>);
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
     /// The descriptor that the call started with. The guest may have reused its number since.
-    pub fd: Option<Arc<Entry>>,
+    pub(crate) fd: Option<Arc<Entry>>,
     /// Time of the first call, on the monotonic clock.
     pub started: Option<Timestamp>,
     /// Bytes that earlier calls transferred.
     pub bytes_done: u64,
     /// Number of restarts so far, if the call limits them.
-    pub restarts: u64,
+    pub(crate) restarts: u64,
     /// Next directory entry to read.
-    pub cookie: Option<Dircookie>,
+    pub(crate) cookie: Option<Dircookie>,
     /// Whether `path_open` waits for the reader of a FIFO.
-    pub awaits_reader: bool,
+    pub(crate) awaits_reader: bool,
     /// Values that clock callbacks returned.
-    pub clock_readings: ClockReadings,
+    pub(crate) clock_readings: ClockReadings,
     /// Time that the call slept on fixed clocks, in nanoseconds.
-    pub slept: Timestamp,
+    pub(crate) slept: Timestamp,
     /// Grant of the write budget for the whole call.
-    pub grant: Option<Arc<Grant>>,
+    pub(crate) grant: Option<Arc<Grant>>,
     /// Readiness of the streams that the call waited for, at the end of the wait.
-    pub polled: Vec<Polled>,
+    pub(crate) polled: Vec<Polled>,
 }
 
 /// Readiness of a stream at the end of a wait.
 #[derive(Clone, Debug)]
-pub struct Polled {
+pub(crate) struct Polled {
     /// The stream.
     pub entry: Arc<Entry>,
     /// The event that the wait was for.

@@ -71,7 +71,7 @@ impl Rights {
     /// Every right.
     pub const ALL: Self = Self::from_bits_retain(0x3fff_ffff);
     /// Inheritable rights of a preopen: all except those of sockets.
-    pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
+    pub(crate) const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
     /// Rights of stdio: those of a regular file, without changes of its size, times and allocation.
     pub(crate) const STDIO: Self = Self::REGULAR_FILE
         .difference(Self::FD_FILESTAT_SET_SIZE)

@@ -51,11 +51,11 @@ pub enum Snapshot {
 #[derive(Debug)]
 pub struct Field {
     /// Name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Offset in the record, in bytes.
-    pub offset: u32,
+    pub(crate) offset: u32,
     /// Format of the value.
-    pub format: &'static Format,
+    pub(crate) format: &'static Format,
 }
 
 /// A type that traces can show.

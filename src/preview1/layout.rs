@@ -35,11 +35,15 @@ macro_rules! stored_flags {
 /// Declares a record with its size and the offset of each field in bytes. The host writes `out` records and reads
 /// `in` records; `layout` is for a struct that is declared elsewhere and written.
 macro_rules! record {
-    (out $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {
+    (out $(#[$doc:meta])* $name:ident: $size:literal {
+        $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)*
+    }) => {
         record!(@struct $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* });
         record!(layout $name: $size { $($offset $field: $type,)* });
     };
-    (in $(#[$doc:meta])* $name:ident: $size:literal { $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)* }) => {
+    (in $(#[$doc:meta])* $name:ident: $size:literal {
+        $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)*
+    }) => {
         record!(@struct $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* });
         record!(@fields $name { $($offset $field)* });
         impl Load for $name {

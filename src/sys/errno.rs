@@ -1,7 +1,7 @@
 //! Error numbers.
 
 /// Result of an operation that can fail with an errno.
-pub type Result<T = ()> = std::result::Result<T, Errno>;
+pub(crate) type Result<T = ()> = std::result::Result<T, Errno>;
 
 enumeration! {
     /// An error, with its name and number in the witx. Success is 0 and not an `Errno`.

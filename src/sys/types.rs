@@ -149,7 +149,7 @@ pub struct Filestat {
 
 /// A new value of a file time.
 #[derive(Clone, Copy, Debug)]
-pub enum NewTime {
+pub(crate) enum NewTime {
     /// The time of the call.
     Now,
     /// Nanoseconds since the Unix epoch.
@@ -193,7 +193,7 @@ pub enum StreamKind {
 
 /// The event that a wait on a stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Interest {
+pub(crate) enum Interest {
     /// The stream is readable, or a connection can be accepted.
     Read,
     /// The stream is writable.
@@ -202,7 +202,7 @@ pub enum Interest {
 
 /// Readiness of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// The operation would not wait: it would succeed, report the end, or fail.
     pub ready: bool,
     /// The peer has hung up.

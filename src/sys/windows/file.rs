@@ -38,7 +38,7 @@ pub fn datasync(handle: Handle<'_>) -> Result<()> {
     sync(handle)
 }
 
-/// Stores data and metadata of a file on the disk: `FlushFileBuffers`. Windows fails with ERROR_ACCESS_DENIED for a
+/// Stores data and metadata of a file on the disk: `FlushFileBuffers`. Windows fails with `ERROR_ACCESS_DENIED` for a
 /// read-only handle, which has nothing to store. For a pipe Windows would wait for the reader.
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     require_disk(handle, ERROR_INVALID_PARAMETER)?;
