@@ -146,10 +146,9 @@ onPosix('without an addon for the platform, the command exits with 2 and says so
   const directory = tree(
     t,
     Object.fromEntries(
-      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/imports.js', 'lib/native.js'].map((name) => [
-        name,
-        readFileSync(join(root, name)),
-      ]),
+      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/imports.js', 'lib/native.js'].map(
+        (name) => [name, readFileSync(join(root, name))],
+      ),
     ),
   )
   const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
