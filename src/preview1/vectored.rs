@@ -169,7 +169,7 @@ impl IovecBatches {
     fn gather(&mut self, buffers: &mut Buffers) -> Result {
         while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < self.end {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
-            let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
+            let len = iov.buf_len as usize;
             let skipped = self.skip.min(len);
             if skipped > 0 && skipped == len {
                 self.skip -= skipped;
@@ -177,7 +177,7 @@ impl IovecBatches {
                 continue;
             }
             let taken = (len - skipped).min(self.end - self.bytes);
-            buffers.push(Buffer::new(address.wrapping_add(skipped), taken));
+            buffers.push(self.memory.buffer(iov, skipped, taken)?);
             self.is_cut = skipped + taken < len;
             self.skip -= skipped;
             self.bytes += taken;

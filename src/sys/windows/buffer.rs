@@ -7,10 +7,20 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// `len` bytes from `address`.
+    /// Describes `len` bytes from `address`.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes meanwhile.
     #[must_use]
-    pub fn new(address: *mut u8, len: usize) -> Self {
+    pub unsafe fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
+    }
+
+    /// Returns the address of the first byte.
+    #[must_use]
+    pub fn address(&self) -> *mut u8 {
+        self.address
     }
 
     /// How many bytes it has.
@@ -22,6 +32,6 @@ impl Buffer {
     /// Its first so many bytes, or all it has.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
-        Self::new(self.address, self.len.min(len))
+        Self { address: self.address, len: self.len.min(len) }
     }
 }
