@@ -1,4 +1,5 @@
-//! What a guest has, without an ABI: directories, files, streams, pipes, descriptors, clocks, random bytes, limits, waits.
+//! Everything that a guest has, independent of the ABI: directories, files, streams, pipes, descriptors, clocks, random
+//! bytes, limits, waits.
 
 pub mod access;
 pub mod budget;

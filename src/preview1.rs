@@ -1,4 +1,4 @@
-//! What preview1 says: types and layouts, signatures, and one method per function, in files by the prefix of the witx.
+//! The ABI of preview1: types and layouts, signatures, and one method per function, in files by the prefix of the witx.
 
 #[macro_use]
 mod layout;

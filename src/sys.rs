@@ -1,5 +1,5 @@
-//! What differs between operating systems. `unix` and `windows` have the same functions under the same names. Each function
-//! is one system call, or as close to one as the system has.
+//! Everything that differs between operating systems. `unix` and `windows` export the same functions. Each function is
+//! one system call, or as close to one as the system allows.
 
 #[macro_use]
 pub(crate) mod numbered;
@@ -39,5 +39,5 @@ pub use platform::{
     without_trailing_slashes, writev, writev_nowait,
 };
 
-/// As many as every system takes at once.
+/// Maximum number of buffers of one vectored call: `IOV_MAX` on Linux and macOS.
 pub const MAX_BUFFERS: usize = 1024;

@@ -1,5 +1,5 @@
-//! Read-only access: the one place that decides what a guest may change through a descriptor. A refused change is `EROFS`,
-//! unless Linux reports another error before it checks whether a file system is read-only.
+//! Read-only access: the one place that decides which changes a guest may make through a descriptor. A forbidden change
+//! is `EROFS`, unless Linux reports another error before it checks whether a file system is read-only.
 
 use crate::core::directory::{Directory, Opened};
 use crate::core::rights::Rights;
@@ -8,7 +8,7 @@ use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use std::path::{Path, is_separator};
 
-/// Access through a descriptor, and through everything that is opened through it. Rights cannot express read-only access:
+/// Access through a descriptor, and through all descriptors opened through it. Rights cannot express read-only access:
 /// programs request every inheritable right even to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
@@ -20,18 +20,20 @@ pub enum Access {
 }
 
 impl Access {
-    /// Returns the access of the option `readonly`.
+    /// Converts the option `readonly`.
     #[must_use]
     pub fn from_readonly(readonly: bool) -> Self {
         if readonly { Access::ReadOnly } else { Access::ReadWrite }
     }
 
-    /// Checks an operation on an open file that needs these rights.
+    /// Checks an operation on an open file that needs these rights. `EROFS` for a change through a read-only
+    /// descriptor.
     pub fn check(self, rights: Rights) -> Result {
         if rights.intersects(Rights::CHANGING) { self.check_change() } else { Ok(()) }
     }
 
-    /// Checks that the times of an open file may be set.
+    /// Checks that the times of an open file may be set. `EROFS` through a read-only descriptor, unless neither time is
+    /// set.
     pub fn check_set_times(self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
         if atim.is_some() || mtim.is_some() { self.check_change() } else { Ok(()) }
     }
@@ -58,7 +60,7 @@ pub struct DirAccess<'a> {
 }
 
 impl<'a> DirAccess<'a> {
-    /// Accesses a directory.
+    /// Wraps a directory.
     #[must_use]
     pub fn new(directory: &'a Directory, access: Access) -> Self {
         Self { directory, access }
@@ -126,11 +128,12 @@ impl<'a> DirAccess<'a> {
         }
     }
 
-    /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `.` is `EINVAL`. A path that ends in `..`
+    /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `.` is `EINVAL`. A path that ends in
+    /// `..`
     /// is `ENOTEMPTY`, because that directory holds the one before.
     pub fn remove_dir(self, path: &Path) -> Result {
         if self.is_readonly() {
-            let dots = if last(path) == b".." { Errno::Notempty } else { Errno::Inval };
+            let dots = if last_component(path) == b".." { Errno::Notempty } else { Errno::Inval };
             return self.check_parent_of(path, dots).and(Err(Errno::Rofs));
         }
         self.directory.remove_dir(sys::without_trailing_slashes(path))
@@ -249,11 +252,11 @@ fn has_trailing_slash(path: &Path) -> bool {
 }
 
 fn ends_in_dots(path: &Path) -> bool {
-    matches!(last(path), b"." | b"..")
+    matches!(last_component(path), b"." | b"..")
 }
 
-/// Returns the last component.
-fn last(path: &Path) -> &[u8] {
+/// Returns the last component, without trailing slashes.
+fn last_component(path: &Path) -> &[u8] {
     let path = sys::without_trailing_slashes(path);
     split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last)
 }

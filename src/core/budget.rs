@@ -1,10 +1,11 @@
-//! A budget of bytes that threads of a guest share. Bytes are taken before a write and the unused ones are returned after
+//! A budget of bytes that threads of a guest share. Bytes are taken before a write and the unused ones are returned
+//! after
 //! it, so that threads that write at the same time never exceed the budget together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Bytes that may still be used; unlimited by default.
+/// Bytes that may still be used. Unlimited by default. Clones share the same bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Budget(Option<Arc<AtomicU64>>);
 
@@ -22,21 +23,21 @@ impl Budget {
         self.0.is_none()
     }
 
-    /// Takes up to `wanted` bytes. Another thread can return bytes a moment after this call found none.
+    /// Takes up to `wanted` bytes, possibly none. Unlimited budgets grant all.
     #[must_use]
     pub fn take(&self, wanted: u64) -> Grant {
         let size = self.deduct(|left| left.min(wanted)).unwrap_or(wanted);
         Grant { budget: self.clone(), size, rest: AtomicU64::new(size) }
     }
 
-    /// Takes `wanted` bytes, or none if the budget has fewer.
+    /// Takes `wanted` bytes. Returns `None` and takes none if fewer are left.
     #[must_use]
     pub fn take_exactly(&self, wanted: u64) -> Option<Grant> {
         let size = self.deduct(|left| if left < wanted { 0 } else { wanted }).unwrap_or(wanted);
         (size == wanted).then(|| Grant { budget: self.clone(), size, rest: AtomicU64::new(size) })
     }
 
-    /// Subtracts an amount of the rest; `None` if there is no limit.
+    /// Subtracts an amount from the bytes that are left, and returns the amount. `None` if there is no limit.
     fn deduct(&self, amount: impl Fn(u64) -> u64) -> Option<u64> {
         let left = self.0.as_ref()?;
         let before = left.fetch_update(Relaxed, Relaxed, |left| Some(left - amount(left)));
@@ -44,11 +45,12 @@ impl Budget {
     }
 }
 
-/// Bytes taken of a budget. Dropping the grant returns those that were not committed.
+/// Bytes taken from a budget. Dropping the grant returns the bytes that were not committed.
 #[derive(Debug)]
 pub struct Grant {
     budget: Budget,
     size: u64,
+    /// Bytes that were not committed.
     rest: AtomicU64,
 }
 
@@ -59,7 +61,7 @@ impl Grant {
         self.size
     }
 
-    /// Keeps `used` bytes of the rest as used.
+    /// Marks `used` bytes as used: dropping the grant does not return them.
     pub fn commit(&self, used: u64) {
         let _ = self.rest.fetch_update(Relaxed, Relaxed, |rest| Some(rest.saturating_sub(used)));
     }

@@ -18,18 +18,18 @@ pub enum Source {
     Callback,
 }
 
-/// Clocks of a guest. CPU-time clocks follow a monotonic clock that is not the system's: they count from its start.
+/// Clocks of a guest. CPU-time clocks follow a monotonic clock that is fixed or a callback. They count from its start.
 #[derive(Debug, Default)]
 pub struct Clocks {
     realtime: Source,
     monotonic: Source,
-    /// Total time that the guest slept on fixed clocks.
+    /// Total time that the guest slept on fixed clocks, in nanoseconds.
     slept: AtomicU64,
-    /// First value of the callback for the monotonic clock.
-    began: OnceLock<Timestamp>,
+    /// First value that the callback of the monotonic clock returned.
+    first_reading: OnceLock<Timestamp>,
 }
 
-/// Values that callbacks returned during a call.
+/// Values that clock callbacks returned during a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClockReadings {
     realtime: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub struct ClockReadings {
 }
 
 impl ClockReadings {
-    /// No values.
+    /// No values, as a constant.
     pub(crate) const NONE: Self = Self { realtime: None, monotonic: None };
 
     /// Records the time of a clock.
@@ -73,7 +73,7 @@ impl Clocks {
         }
     }
 
-    /// Returns the resolution of a clock: `clock_getres`.
+    /// Returns the resolution of a clock in nanoseconds: `clock_getres`.
     pub(crate) fn resolution(&self, clock: Clockid) -> Result<Timestamp> {
         match self.source(clock) {
             Source::System => Ok(sys::clock_resolution(clock)?),
@@ -81,7 +81,7 @@ impl Clocks {
         }
     }
 
-    /// Reads a clock: `clock_gettime`.
+    /// Reads a clock: `clock_gettime`. `readings` are the values of callbacks so far.
     #[inline]
     pub(crate) fn read(&self, clock: Clockid, readings: ClockReadings) -> Result<Reading> {
         Ok(match self.source(clock) {
@@ -105,17 +105,17 @@ impl Clocks {
         let Some(now) = readings.monotonic else {
             return Reading::NeedsCallback(Clockid::Monotonic);
         };
-        let began = *self.began.get_or_init(|| now);
-        Reading::Time(if is_cpu_time(clock) { now.saturating_sub(began) } else { now })
+        let first_reading = *self.first_reading.get_or_init(|| now);
+        Reading::Time(if is_cpu_time(clock) { now.saturating_sub(first_reading) } else { now })
     }
 
-    /// Advances fixed clocks.
+    /// Advances fixed clocks by `time` nanoseconds.
     pub(crate) fn sleep(&self, time: Timestamp) {
         let later = |slept: Timestamp| Some(slept.saturating_add(time));
         let _ = self.slept.fetch_update(Relaxed, Relaxed, later);
     }
 
-    /// Returns the new time of a file that is set to the current time.
+    /// Returns the current time for the times of a file. Only a fixed clock differs from the time of the system.
     pub(crate) fn file_time(&self) -> NewTime {
         match self.realtime {
             Source::Fixed(start) => NewTime::At(start.saturating_add(self.slept.load(Relaxed))),
@@ -124,7 +124,7 @@ impl Clocks {
     }
 }
 
-/// Returns whether a clock counts processor time.
+/// Returns whether a clock counts CPU time.
 pub(crate) fn is_cpu_time(clock: Clockid) -> bool {
     matches!(clock, Clockid::ProcessCputimeId | Clockid::ThreadCputimeId)
 }

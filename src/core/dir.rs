@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Dir {
     directory: Directory,
-    /// Name of a preopen.
+    /// Name for the guest, if the directory is a preopen.
     name: Option<Box<[u8]>>,
     reader: Mutex<DirReader>,
 }
@@ -27,7 +27,7 @@ impl Dir {
         Self { name: Some(name.into()), ..Self::new(directory, budget) }
     }
 
-    /// Returns the name of a preopen.
+    /// Returns the name for the guest, if the directory is a preopen.
     #[must_use]
     pub fn preopen_name(&self) -> Option<&[u8]> {
         self.name.as_deref()

@@ -1,4 +1,4 @@
-//! Directories that paths start from, by backend: the `*at` calls of POSIX on confined paths.
+//! Directories, by backend: the `*at` calls of POSIX on confined paths.
 
 use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
@@ -9,7 +9,7 @@ use crate::sys::types::{Advice, Filesize, Filestat, Filetype, NewTime, OpenOptio
 use crate::sys::{self, DirStream, Handle};
 use std::path::Path;
 
-/// An open directory. It is a handle, not a path: renames do not change which directory it is.
+/// An open directory. This is a handle, not a path: renames do not change which directory it refers to.
 #[derive(Debug)]
 pub enum Directory {
     /// A directory of the host.
@@ -27,7 +27,7 @@ pub enum Opened {
     Stream(Stream),
 }
 
-/// Position in a directory that is read, by backend.
+/// Position in a directory for reading its entries, by backend.
 #[derive(Debug)]
 pub enum DirReader {
     /// In a directory of the host.
@@ -35,7 +35,7 @@ pub enum DirReader {
 }
 
 impl Directory {
-    /// Opens a path.
+    /// Opens a path: `openat`.
     pub fn open(&self, path: &Path, options: &OpenOptions) -> Result<Opened> {
         let Directory::Host(host) = self;
         let (file, filetype) = host.open(path, options)?;
@@ -46,55 +46,55 @@ impl Directory {
         })
     }
 
-    /// Returns the attributes of a path.
+    /// Returns the attributes of a path: `fstatat`.
     pub fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         let Directory::Host(host) = self;
         Ok(host.stat(path, follows)?)
     }
 
-    /// Creates a directory.
+    /// Creates a directory: `mkdirat`.
     pub fn create_dir(&self, path: &Path) -> Result {
         let Directory::Host(host) = self;
         Ok(host.create_dir(path)?)
     }
 
-    /// Removes an empty directory.
+    /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub fn remove_dir(&self, path: &Path) -> Result {
         let Directory::Host(host) = self;
         Ok(host.remove_dir(path)?)
     }
 
-    /// Removes a file or symlink.
+    /// Removes a file or symlink: `unlinkat`.
     pub fn unlink(&self, path: &Path) -> Result {
         let Directory::Host(host) = self;
         Ok(host.unlink(path)?)
     }
 
-    /// Creates a symlink.
+    /// Creates a symlink: `symlinkat`.
     pub fn symlink(&self, target: &Path, path: &Path) -> Result {
         let Directory::Host(host) = self;
         Ok(host.symlink(target, path)?)
     }
 
-    /// Passes the target of a symlink to `then`.
+    /// Passes the target of a symlink to `then`: `readlinkat`.
     pub fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let Directory::Host(host) = self;
         Ok(host.read_link(path, then)?)
     }
 
-    /// Creates a hard link in `new`.
+    /// Creates a hard link in `new`: `linkat`.
     pub fn hard_link(&self, path: &Path, follows: bool, new: &Self, new_path: &Path) -> Result {
         let (Directory::Host(old), Directory::Host(new)) = (self, new);
         Ok(old.hard_link(path, follows, new, new_path)?)
     }
 
-    /// Renames a file or directory to a path in `new`.
+    /// Renames a file or directory to a path in `new`: `renameat`.
     pub fn rename(&self, path: &Path, new: &Self, new_path: &Path) -> Result {
         let (Directory::Host(old), Directory::Host(new)) = (self, new);
         Ok(old.rename(path, new, new_path)?)
     }
 
-    /// Sets the times of a path.
+    /// Sets the times of a path: `utimensat`.
     pub fn set_times(
         &self,
         path: &Path,
@@ -113,7 +113,7 @@ impl Directory {
         DirReader::Host(DirStream::new(budget))
     }
 
-    /// Passes entries from an index on to `each`, until that returns false. `.` and `..` are left out.
+    /// Passes the entries from index `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
     pub fn read_dir(
         &self,
         reader: &mut DirReader,
@@ -124,33 +124,33 @@ impl Directory {
         Ok(host.read_dir(stream, from, each)?)
     }
 
-    /// Returns the attributes of the directory itself.
+    /// Returns the attributes of the directory itself: `fstat`.
     pub fn own_stat(&self) -> Result<Filestat> {
         Ok(sys::stat(self.handle())?)
     }
 
-    /// Returns the inode number of the parent, if one of the directories above is one that `is_within` accepts by its
-    /// device and inode numbers.
+    /// Returns the inode number of the parent. `None` unless `is_within` recognizes the device and inode number of a
+    /// directory above.
     pub fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
         Ok(sys::parent_ino(self.handle(), is_within)?)
     }
 
-    /// Sets the times of the directory itself.
+    /// Sets the times of the directory itself: `futimens`.
     pub fn set_own_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
         Ok(sys::set_times(self.handle(), atim, mtim)?)
     }
 
-    /// Announces how the directory will be used.
+    /// Announces how the directory will be used: `posix_fadvise`.
     pub fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         Ok(sys::advise(self.handle(), offset, len, advice)?)
     }
 
-    /// Stores data on the disk.
+    /// Stores data on the disk: `fdatasync`.
     pub fn datasync(&self) -> Result {
         Ok(sys::datasync(self.handle())?)
     }
 
-    /// Stores data and metadata on the disk.
+    /// Stores data and metadata on the disk: `fsync`.
     pub fn sync(&self) -> Result {
         Ok(sys::sync(self.handle())?)
     }

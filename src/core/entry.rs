@@ -1,4 +1,4 @@
-//! Open descriptors: what a descriptor number refers to, and the rights and flags it has.
+//! Open descriptors: the open file, its rights and its flags.
 
 use crate::core::access::{Access, DirAccess};
 use crate::core::dir::Dir;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 pub enum Descriptor {
     /// A directory.
     Dir(Dir),
-    /// A regular file that the guest opened. Only this descriptor moves its position.
+    /// A regular file that the guest opened. No other descriptor shares its position.
     File(File),
     /// Stdio, a pipe, socket, terminal or device. The system keeps the order of its bytes.
     Stream(Stream),
@@ -118,7 +118,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Creates a descriptor with those of `rights` that its file type supports.
+    /// Creates a descriptor. Drops rights that its file type does not support.
     #[must_use]
     pub fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
         let is_terminal = matches!(&descriptor, Descriptor::Stream(stream) if stream.is_terminal());
@@ -172,7 +172,7 @@ impl Entry {
         Fdflags::from_bits_retain(self.flags.load(Relaxed))
     }
 
-    /// Returns the flags for the guest, which has seen them from then on.
+    /// Returns the flags to the guest. From then on `NONBLOCK` takes effect.
     pub(crate) fn show_flags(&self) -> Fdflags {
         // Loads first, so that threads of the guest share the cache line.
         if self.flags_unseen.load(Relaxed) {
@@ -181,7 +181,7 @@ impl Entry {
         self.flags()
     }
 
-    /// Sets the flags.
+    /// Sets the flags. From then on `NONBLOCK` takes effect.
     pub fn set_flags(&self, flags: Fdflags) {
         self.flags.store(flags.bits(), Relaxed);
         self.flags_unseen.store(false, Relaxed);
@@ -193,13 +193,14 @@ impl Entry {
         self.flags().contains(Fdflags::NONBLOCK) && !self.flags_unseen.load(Relaxed)
     }
 
-    /// Returns whether the guest has shut down a listener that belongs to the host. The system cannot report that.
+    /// Returns whether the guest has shut down a listener that belongs to the host. The system does not know about
+    /// that.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         matches!(&self.descriptor, Descriptor::Stream(stream) if stream.is_shut_down())
     }
 
-    /// Reduces the rights; `ENOTCAPABLE` if that would add one.
+    /// Reduces the rights. `ENOTCAPABLE` if that would add a right.
     pub fn narrow(&self, rights: Rights, inheriting: Rights) -> Result {
         if !self.rights().contains(rights) || !self.inheriting().contains(inheriting) {
             return Err(Errno::Notcapable);
@@ -209,9 +210,9 @@ impl Entry {
         Ok(())
     }
 
-    /// Checks that the descriptor has all these rights, else returns `ENOTCAPABLE`. For an operation that the file can
-    /// never do, returns the errno of POSIX: `ESPIPE` without a position, `EBADF` if it is not open in that direction. A
-    /// directory is open for reading by `fd_readdir` only.
+    /// Checks that the descriptor has all these rights, else returns `ENOTCAPABLE`. If the file can never do the
+    /// operation, returns the errno of POSIX: `ESPIPE` for a file without a position, `EBADF` for a direction that the
+    /// file is not open for. A directory is open for reading by `fd_readdir` only.
     pub fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
             return self.access.check(rights);

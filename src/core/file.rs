@@ -39,12 +39,12 @@ impl FileData {
         sys::appendv(self.handle(), buffers)
     }
 
-    /// Returns the offset after the last append.
+    /// Returns the offset after the last append: the position of the descriptor.
     pub fn append_end(&self) -> io::Result<Filesize> {
         sys::seek(self.handle(), 0, Whence::Cur)
     }
 
-    /// Makes writes append, or not: `fcntl(F_SETFL)`.
+    /// Sets or clears append mode: `fcntl(F_SETFL)`.
     pub fn set_append(&self, append: bool) -> io::Result<()> {
         sys::set_append(self.handle(), append)
     }
@@ -95,8 +95,8 @@ impl FileData {
     }
 }
 
-/// An open regular file. The position is kept here, because only this descriptor uses it: moving it takes no system call.
-/// A read or write locks the position, as the kernel locks its own.
+/// An open regular file. The position is stored here, because no other descriptor shares it: moving it takes no system
+/// call. A read or write locks the position, as in the kernel.
 #[derive(Debug)]
 pub struct File {
     data: FileData,
@@ -121,7 +121,8 @@ impl File {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the position: `lseek`.
+    /// Moves the position and returns it: `lseek`. `EINVAL` for a negative position, or beyond the maximum of the file
+    /// system.
     pub fn seek(&self, offset: Filedelta, whence: Whence) -> Result<Filesize> {
         let mut position = self.position();
         let from = match whence {
@@ -150,7 +151,7 @@ impl File {
         Ok(self.data.stat()?.size.saturating_sub(*self.position()))
     }
 
-    /// Makes writes append or not, then calls `then`. No write comes between.
+    /// Sets or clears append mode, then calls `then`. No write happens in between.
     pub fn set_append(&self, append: bool, then: impl FnOnce()) -> io::Result<()> {
         let _position = self.position();
         self.data.set_append(append)?;

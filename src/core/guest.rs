@@ -30,7 +30,7 @@ pub struct Guest {
     pub env: StringArray,
     /// Descriptors.
     pub table: Table,
-    /// Budget for reading directories.
+    /// Budget for the memory of directory streams.
     dir_budget: DirBudget,
     /// Captured output by descriptor.
     pub captured: [Option<Arc<CaptureBuffer>>; 3],
@@ -40,8 +40,9 @@ pub struct Guest {
     pub clocks: Clocks,
     /// Random bytes.
     pub random: Random,
-    /// Addresses of the sockets that the guest was given.
+    /// Addresses of the sockets of the option `sockets`, in its order.
     pub addresses: Vec<SocketAddr>,
+    /// Device and inode numbers of the preopens.
     preopens: Vec<FileId>,
 }
 
@@ -52,7 +53,8 @@ impl Guest {
         Self { limits, ..self }
     }
 
-    /// Lends a descriptor of the host as the next descriptor, for reading and writing as the host opened it.
+    /// Adds a descriptor of the host as the next descriptor, with the rights of the directions that it is open for. It
+    /// is never closed.
     pub fn add_stdio(&mut self, fd: i32) -> Result {
         let stream = Stream::stdio(sys::host_stream(fd)?)?;
         let flags = sys::stream_flags(stream.handle())?;
@@ -86,7 +88,7 @@ impl Guest {
     }
 
     /// Adds an open directory as the next descriptor, with a name for the guest. With `readonly` nothing can be changed
-    /// through this descriptor. Another preopen of the same directory may allow changes.
+    /// through this descriptor. Another preopen of the same directory may still allow changes.
     pub fn add_directory(&mut self, name: &[u8], directory: std::fs::File, readonly: bool) -> Result {
         let (directory, id) = shared_handle(directory, readonly)?;
         self.preopens.push(id);
@@ -107,11 +109,11 @@ impl Guest {
         self.add_listener(sys::host_listener(fd)?, true)
     }
 
-    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag takes effect once the guest has read or set the
-    /// flags: a program that does neither expects `sock_accept` to wait.
-    fn add_listener(&mut self, listener: TcpListener, is_lent: bool) -> Result {
+    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag takes effect once the guest has read or set
+    /// the flags: other programs expect `sock_accept` to wait.
+    fn add_listener(&mut self, listener: TcpListener, is_host: bool) -> Result {
         self.addresses.push(listener.local_addr()?);
-        let listener = Descriptor::Stream(Stream::listener(listener, is_lent));
+        let listener = Descriptor::Stream(Stream::listener(listener, is_host));
         self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::NONBLOCK))
     }
 
@@ -120,19 +122,19 @@ impl Guest {
         Ok(())
     }
 
-    /// Reserves a descriptor number, if the limit allows one more.
+    /// Reserves a descriptor number. `EMFILE` if the limit is reached.
     pub(crate) fn reserve(&self) -> Result<Reservation<'_>> {
         self.table
             .reserve(self.limits.open_files)
             .inspect_err(|_| self.limits.note_exceeded(Limit::OpenFiles))
     }
 
-    /// Returns a share of the budget for reading directories.
+    /// Returns a share of the budget for the memory of directory streams.
     pub(crate) fn dir_budget(&self) -> DirBudget {
         self.dir_budget.share()
     }
 
-    /// Returns whether a directory is a preopen, by its numbers.
+    /// Returns whether a directory is a preopen, by its device and inode numbers.
     pub(crate) fn is_preopen(&self, id: FileId) -> bool {
         self.preopens.contains(&id)
     }

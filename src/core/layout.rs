@@ -1,4 +1,4 @@
-//! Values in guest memory, little-endian.
+//! Layout of values in guest memory: little-endian.
 
 /// A value that the host writes into guest memory.
 pub trait Store {

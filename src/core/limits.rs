@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub enum Limit {
     /// Descriptors that are open at the same time.
     OpenFiles,
-    /// Bytes of stdout, or of stderr, that are captured or that a stream buffers.
+    /// Bytes of stdout, or of stderr, that are captured or buffered by a stream.
     Output,
     /// Bytes written in total.
     WrittenBytes,
@@ -64,7 +64,7 @@ impl Limits {
         let _ = self.exceeded.set(limit);
     }
 
-    /// Makes a system call that writes. The buffers are cut to the budget; `EDQUOT` if the budget is empty.
+    /// Makes a system call that writes, with no more bytes than the budget has left. `EDQUOT` if the budget is empty.
     #[inline]
     pub(crate) fn write(
         &self,
@@ -102,7 +102,8 @@ impl Limits {
         if grant.size() == 0 && wanted > 0 { Err(Errno::Dquot) } else { Ok(grant) }
     }
 
-    /// Takes `len` bytes of the budget for an allocation. If the budget has fewer, returns the error that `check` reports,
+    /// Takes `len` bytes of the budget for an allocation. If the budget has fewer, returns the error that `check`
+    /// reports,
     /// or else `EDQUOT`.
     pub(crate) fn charge_allocation(&self, len: u64, check: impl FnOnce() -> Result<()>) -> Result<Grant> {
         let grant = self.written_bytes.take_exactly(len);

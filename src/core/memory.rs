@@ -1,5 +1,6 @@
-//! Guest memory: every bounds check and every access. Rust never holds a reference to it except to atomics, since other
-//! threads of the guest may write at any time. Copies use relaxed atomics: a race gives the guest torn values, no more.
+//! Guest memory: every bounds check and every access. Rust never holds a reference to guest memory except to atomics,
+//! since other threads of the guest may write at any time. Copies use relaxed atomics: after a race the guest sees torn
+//! values, and nothing worse happens.
 #![expect(unsafe_code, reason = "guest memory is accessed by address; `Memory::new` states the requirement")]
 
 use crate::core::layout::{Load, Store};
@@ -9,7 +10,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Bytes of guest memory, or elements of a list there.
+/// Number of bytes of guest memory, or of elements of a list there.
 pub type Size = u32;
 
 /// Offset of a `T` in guest memory. [`Memory`] checks it at each access.
@@ -37,7 +38,7 @@ impl<T> Copy for Ptr<T> {}
 pub struct List<T> {
     /// The first element.
     pub ptr: Ptr<T>,
-    /// How many there are.
+    /// Number of elements.
     pub len: Size,
 }
 
@@ -77,8 +78,8 @@ pub struct Memory {
     size: usize,
 }
 
-/// An empty memory.
 impl Default for Memory {
+    /// Returns an empty memory.
     fn default() -> Self {
         Self { base: std::ptr::null_mut(), size: 0 }
     }
@@ -92,7 +93,8 @@ impl Memory {
     ///
     /// # Safety
     ///
-    /// The `size` bytes from `base` must stay readable and writable while this value or a copy is used. Other threads may
+    /// The `size` bytes from `base` must stay readable and writable while this value or a copy is used. Other threads
+    /// may
     /// read and write the bytes meanwhile.
     #[must_use]
     pub unsafe fn new(base: *mut u8, size: usize) -> Self {
@@ -113,12 +115,12 @@ impl Memory {
         if offset <= size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow) }
     }
 
-    /// Checks that the whole list is in bounds.
+    /// Checks that the whole list is in bounds, else returns `EOVERFLOW`.
     pub fn check_list<T>(self, list: List<T>, element_size: usize) -> Result {
         self.check(list.ptr.0, u64::from(list.len) * element_size as u64)
     }
 
-    /// Reads the `T` at `ptr`.
+    /// Reads the `T` at `ptr`. `EOVERFLOW` if it is out of bounds.
     #[inline]
     pub fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
         const { assert!(T::SIZE <= LARGEST) };
@@ -140,7 +142,7 @@ impl Memory {
         Ok(T::load(&bytes))
     }
 
-    /// Writes `value` at `ptr`.
+    /// Writes `value` at `ptr`. `EOVERFLOW` if it is out of bounds.
     #[inline]
     pub fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
         const { assert!(T::SIZE <= LARGEST) };
@@ -177,7 +179,7 @@ impl Memory {
     /// Copies guest memory from `offset` into `bytes`.
     pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
         let guest = self.at(offset, bytes.len())?;
-        // SAFETY: the same bytes; `copy` writes only initialized ones.
+        // SAFETY: the slice covers the same bytes, and `copy` writes only initialized bytes.
         copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
         Ok(())
     }
@@ -228,7 +230,8 @@ impl Memory {
     #[inline]
     fn at(self, offset: u32, len: usize) -> Result<*mut u8> {
         self.check(offset, len as u64)?;
-        // SAFETY: after the bounds check the offset is at most the size, so the result is inside the memory or one past it.
+        // SAFETY: after the bounds check the offset is at most the size, so the result is inside the memory or one past
+        // it.
         Ok(unsafe { self.base.add(offset as usize) })
     }
 }
@@ -251,7 +254,7 @@ fn store(guest: *mut u8, bytes: &[u8]) {
     }
 }
 
-/// Fills `to` from `guest`, where the bounds check covered as many bytes.
+/// Copies guest memory into `to`. The caller has checked the bounds.
 fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     let words = words(guest, to.len());
     let (head, rest) = to.split_at_mut(words.start);
@@ -318,7 +321,8 @@ fn access_width(guest: *mut u8, size: usize) -> usize {
 
 /// Returns the byte at an offset from `guest`, inside the range of a bounds check.
 fn byte_at<'a>(guest: *mut u8, at: usize) -> &'a AtomicU8 {
-    // SAFETY: callers stay inside the range they checked. An AtomicU8 needs no alignment, and other threads may write it.
+    // SAFETY: callers stay inside the range they checked. An AtomicU8 needs no alignment, and other threads may write
+    // it.
     unsafe { AtomicU8::from_ptr(guest.add(at)) }
 }
 

@@ -106,7 +106,8 @@ pub struct OutputWrite {
 }
 
 impl OutputWrite {
-    /// Ends the write after the callback accepted the first `accepted` bytes, and returns the state for the restart. The
+    /// Finishes the write after the callback accepted the first `accepted` bytes, and returns the state for the
+    /// restart. The
     /// rest goes back to the write budget. `EDQUOT` if the callback accepted none.
     pub fn finish(self, limits: &Limits, accepted: usize) -> Result<RestartState, Errno> {
         let accepted = accepted.min(self.bytes.len());

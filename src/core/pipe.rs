@@ -17,9 +17,9 @@ const CHUNK: usize = 1 << 20;
 /// The guest's end of a pipe.
 #[derive(Debug)]
 pub enum Pipe {
-    /// The guest reads from it.
+    /// The guest reads.
     Input(Input),
-    /// The guest writes to it.
+    /// The guest writes.
     Output(Output),
 }
 
@@ -86,7 +86,7 @@ impl Input {
         }
     }
 
-    /// Copies bytes into guest memory; `None` if the callback has to provide some first.
+    /// Copies bytes into guest memory and returns their number. `None` if the callback has to provide bytes first.
     pub(crate) fn read(&self, memory: Memory, iovs: List<Iovec>) -> Result<Option<Size>> {
         let wanted = memory.total_size(iovs)?;
         let mut buffer = self.buffer();
@@ -120,7 +120,7 @@ impl Input {
     }
 }
 
-/// Destination of output.
+/// Destination of the output of a guest.
 #[derive(Debug)]
 pub enum Output {
     /// Captured for the embedder.

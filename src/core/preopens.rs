@@ -21,9 +21,9 @@ struct CachedHandle {
     mount: u64,
 }
 
-/// Returns the cached handle of the same directory, or caches this one. The directory is the same if both handles are at the
-/// same path at this moment, with the same numbers. Read-only preopens have handles of their own, since reading them leaves
-/// access times unchanged.
+/// Returns the cached handle of the same directory, or caches the new one. Directories are the same if both handles
+/// have the same path, mount, device and inode number at this moment. Read-only preopens have separate handles, since
+/// reading through them leaves access times unchanged.
 pub(crate) fn shared_handle(
     directory: std::fs::File,
     readonly: bool,

@@ -10,7 +10,8 @@ pub enum Random {
     /// A generator per thread, which the system seeds and reseeds.
     #[default]
     System,
-    /// The key stream of `ChaCha20` with the seed as key, and nonce and counter 0. Each call starts at the next multiple of
+    /// The key stream of `ChaCha20` with the seed as key, and nonce and counter 0. Each call starts at the next
+    /// multiple of
     /// four bytes.
     Seeded(Box<Mutex<ChaCha20Rng>>),
 }

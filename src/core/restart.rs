@@ -7,30 +7,30 @@ use crate::sys::types::{Clockid, Dircookie, Interest, Readiness, Timestamp};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// State that a call needs when it is restarted. A first call has none, and copying that costs nothing.
+/// State that a call needs when it is restarted. A first call has no state, so that cloning it costs nothing.
 #[derive(Clone, Debug, Default)]
 pub struct RestartState(Option<Box<Saved>>);
 
 /// Fields of [`RestartState`].
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
-    /// The descriptor that the call is about, even if the guest has reused its number since.
+    /// The descriptor that the call started with. The guest may have reused its number since.
     pub fd: Option<Arc<Entry>>,
     /// Time of the first call, on the monotonic clock.
     pub started: Option<Timestamp>,
-    /// Bytes that earlier calls moved.
+    /// Bytes that earlier calls transferred.
     pub bytes_done: u64,
-    /// Restarts so far, where their number is limited.
+    /// Number of restarts so far, if the call limits them.
     pub restarts: u64,
     /// Next directory entry to read.
     pub cookie: Option<Dircookie>,
     /// Whether `path_open` waits for the reader of a FIFO.
     pub awaits_reader: bool,
-    /// Times that callbacks of the embedder returned.
+    /// Values that clock callbacks returned.
     pub clock_readings: ClockReadings,
-    /// Time that the call slept on fixed clocks.
+    /// Time that the call slept on fixed clocks, in nanoseconds.
     pub slept: Timestamp,
-    /// Bytes of the write budget for the rest of the call.
+    /// Grant of the write budget for the whole call.
     pub grant: Option<Arc<Grant>>,
     /// Readiness of the streams that the call waited for, at the end of the wait.
     pub polled: Vec<Polled>,
@@ -47,6 +47,7 @@ pub struct Polled {
     pub readiness: Readiness,
 }
 
+/// The fields of a first call.
 static NONE: Saved = Saved {
     fd: None,
     started: None,
@@ -70,7 +71,7 @@ impl RestartState {
         Saved { fd: Some(Arc::clone(fd)), ..Saved::default() }.into()
     }
 
-    /// Returns the state for the restart of a call on `fd` that has moved some bytes.
+    /// Returns the state for the restart of a call on `fd` that has transferred some bytes.
     #[must_use]
     pub fn after(fd: &Arc<Entry>, bytes_done: u64) -> Self {
         Saved { fd: Some(Arc::clone(fd)), bytes_done, ..Saved::default() }.into()
@@ -84,7 +85,7 @@ impl RestartState {
         saved.into()
     }
 
-    /// Returns the fields, to be changed and converted back.
+    /// Returns the fields. Convert them back with `into` after changes.
     #[must_use]
     pub fn into_saved(self) -> Saved {
         self.0.map_or_else(Saved::default, |saved| *saved)

@@ -1,7 +1,7 @@
 //! Rights of descriptors.
 
 flags! {
-    /// Calls, or uses of calls, that a descriptor allows. The bits are those of preview1.
+    /// Operations that a descriptor allows. The bits are those of preview1.
     Rights: u64 {
         /// `fd_datasync`
         FD_DATASYNC = 1,
@@ -25,9 +25,9 @@ flags! {
         PATH_CREATE_DIRECTORY = 1 << 9,
         /// `path_open` with `CREAT`
         PATH_CREATE_FILE = 1 << 10,
-        /// `path_link` from here
+        /// `path_link` from this directory
         PATH_LINK_SOURCE = 1 << 11,
-        /// `path_link` to here
+        /// `path_link` into this directory
         PATH_LINK_TARGET = 1 << 12,
         /// `path_open`
         PATH_OPEN = 1 << 13,
@@ -35,9 +35,9 @@ flags! {
         FD_READDIR = 1 << 14,
         /// `path_readlink`
         PATH_READLINK = 1 << 15,
-        /// `path_rename` from here
+        /// `path_rename` from this directory
         PATH_RENAME_SOURCE = 1 << 16,
-        /// `path_rename` to here
+        /// `path_rename` into this directory
         PATH_RENAME_TARGET = 1 << 17,
         /// `path_filestat_get`
         PATH_FILESTAT_GET = 1 << 18,
@@ -57,7 +57,7 @@ flags! {
         PATH_REMOVE_DIRECTORY = 1 << 25,
         /// `path_unlink_file`
         PATH_UNLINK_FILE = 1 << 26,
-        /// `poll_oneoff` on it
+        /// `poll_oneoff`
         POLL_FD_READWRITE = 1 << 27,
         /// `sock_shutdown`
         SOCK_SHUTDOWN = 1 << 28,
@@ -70,9 +70,9 @@ flags! {
 impl Rights {
     /// Every right.
     pub const ALL: Self = Self::from_bits_retain(0x3fff_ffff);
-    /// Rights that a preopened directory passes on: all but those of sockets.
+    /// Inheritable rights of a preopen: all except those of sockets.
     pub const INHERITING: Self = Self::from_bits_retain(0x0fff_ffff);
-    /// Rights of stdio: all but changes of size, times and allocation, and shutdown.
+    /// Rights of stdio: those of a regular file, without changes of its size, times and allocation.
     pub(crate) const STDIO: Self = Self::REGULAR_FILE
         .difference(Self::FD_FILESTAT_SET_SIZE)
         .difference(Self::FD_FILESTAT_SET_TIMES)

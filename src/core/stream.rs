@@ -1,4 +1,4 @@
-//! Streams: stdio, pipes, sockets, terminals and devices, whose order of bytes the system keeps.
+//! Streams: stdio, pipes, sockets, terminals and devices. The system maintains the order of their bytes.
 
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::Errno;
@@ -21,15 +21,14 @@ pub struct Stream {
 
 #[derive(Debug)]
 enum StreamHandle {
-    /// Opened by the guest. Closed with the descriptor.
+    /// A file that the guest opened. Closed with the descriptor.
     Guest(std::fs::File),
-    /// Lent by the host as stdin, stdout or stderr. Never closed.
+    /// Stdin, stdout or stderr of the host. Never closed.
     Stdio(ManuallyDrop<std::fs::File>),
     /// A socket of the guest. Some systems do not close sockets as they close files.
     Socket(Socket),
-    /// A duplicate of a listening socket of the host, and whether the guest has shut it down. The host's socket is
-    /// unaffected.
-    LentListener(Socket, AtomicBool),
+    /// A duplicate of a listening socket of the host, and whether the guest has shut it down.
+    HostListener(Socket, AtomicBool),
 }
 
 impl Stream {
@@ -44,17 +43,17 @@ impl Stream {
         Ok(Self { awaits_writer: awaits_writer.into(), ..Self::new(StreamHandle::Guest(handle), kind) })
     }
 
-    /// Lends a descriptor of the host to the guest. It is never closed.
+    /// Creates a stream from a descriptor of the host, which is never closed.
     pub fn stdio(handle: ManuallyDrop<std::fs::File>) -> Result<Self> {
         let kind = sys::stream_kind(sys::handle(&*handle))?;
         Ok(Self::new(StreamHandle::Stdio(handle), kind))
     }
 
-    /// Creates a listening socket: one of the guest, or a duplicate of the host's.
+    /// Creates a listening socket: one of the guest, or with `is_host` a duplicate of a socket of the host.
     #[must_use]
-    pub fn listener(socket: TcpListener, is_lent: bool) -> Self {
-        let handle = if is_lent {
-            StreamHandle::LentListener(socket.into(), AtomicBool::new(false))
+    pub fn listener(socket: TcpListener, is_host: bool) -> Self {
+        let handle = if is_host {
+            StreamHandle::HostListener(socket.into(), AtomicBool::new(false))
         } else {
             StreamHandle::Socket(socket.into())
         };
@@ -73,7 +72,7 @@ impl Stream {
         match &self.handle {
             StreamHandle::Guest(handle) => sys::handle(handle),
             StreamHandle::Stdio(handle) => sys::handle(&**handle),
-            StreamHandle::Socket(socket) | StreamHandle::LentListener(socket, _) => {
+            StreamHandle::Socket(socket) | StreamHandle::HostListener(socket, _) => {
                 sys::socket_handle(socket)
             }
         }
@@ -110,7 +109,7 @@ impl Stream {
         self.kind == StreamKind::Listener
     }
 
-    /// Returns whether the host lends the stream as stdin, stdout or stderr.
+    /// Returns whether the stream is stdin, stdout or stderr of the host.
     #[must_use]
     pub fn is_stdio(&self) -> bool {
         matches!(self.handle, StreamHandle::Stdio(_))
@@ -131,22 +130,22 @@ impl Stream {
     /// Returns whether the guest has shut down a listener that belongs to the host.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
-        matches!(&self.handle, StreamHandle::LentListener(_, is_shut_down) if is_shut_down.load(Relaxed))
+        matches!(&self.handle, StreamHandle::HostListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 
-    /// Shuts down a socket. For a lent listener only the guest's descriptor is shut down. It then behaves as on Linux:
-    /// `accept` fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
-    pub fn shutdown(&self, how: Sdflags) -> std::result::Result<(), Errno> {
+    /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves as
+    /// shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
+    pub fn shutdown(&self, directions: Sdflags) -> std::result::Result<(), Errno> {
         match &self.handle {
-            StreamHandle::LentListener(_, is_shut_down) => {
-                let was_shut_down = is_shut_down.fetch_or(how.contains(Sdflags::RD), Relaxed);
+            StreamHandle::HostListener(_, is_shut_down) => {
+                let was_shut_down = is_shut_down.fetch_or(directions.contains(Sdflags::RD), Relaxed);
                 if was_shut_down { Err(Errno::Notconn) } else { Ok(()) }
             }
-            _ => Ok(sys::shutdown(self.handle(), how)?),
+            _ => Ok(sys::shutdown(self.handle(), directions)?),
         }
     }
 
-    /// Reads available bytes; `EAGAIN` if there are none yet.
+    /// Reads available bytes. `EAGAIN` if there are none yet.
     pub fn read_now(&self, buffers: &[Buffer]) -> Result<usize> {
         if self.may_wait() {
             sys::readv_nowait(self.handle(), buffers)
@@ -155,7 +154,7 @@ impl Stream {
         }
     }
 
-    /// Writes as many bytes as fit; `EAGAIN` if none do.
+    /// Writes as many bytes as fit. `EAGAIN` if there is no room.
     pub fn write_now(&self, buffers: &[Buffer]) -> Result<usize> {
         if self.may_wait() {
             sys::writev_nowait(self.handle(), buffers)

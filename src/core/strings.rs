@@ -1,4 +1,4 @@
-//! Arguments and environment variables, in the form that the ABI passes them.
+//! Arguments and environment variables, in the form that the ABI expects.
 
 use crate::core::memory::{Memory, Ptr, Size};
 use crate::sys::errno::{Errno, Result};
@@ -30,7 +30,7 @@ impl StringArray {
         (self.starts.len() as Size, self.bytes.len() as Size)
     }
 
-    /// Writes the strings to `buffer`, and the address of each to `pointers`.
+    /// Writes the strings to `buffer`, and the address of each to `pointers`. `EOVERFLOW` if either is out of bounds.
     pub(crate) fn copy(&self, memory: Memory, pointers: Ptr<u32>, buffer: Ptr<u8>) -> Result {
         let (count, len) = self.sizes();
         memory.check(pointers.0, u64::from(count) * size_of::<u32>() as u64)?;

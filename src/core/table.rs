@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fd(pub u32);
 
-/// The open descriptors by number.
+/// Open descriptors, by number.
 #[derive(Debug, Default)]
 pub struct Table(RwLock<Slots>);
 
@@ -60,34 +60,37 @@ impl Slots {
 }
 
 impl Table {
-    /// Calls `with` with an open descriptor. The table is locked meanwhile: `with` must not wait, open or close.
+    /// Calls `action` with an open descriptor. The table is locked meanwhile: `action` must not wait, open or close.
+    /// `EBADF` if the number is not open.
     #[inline]
-    pub fn with_entry<T>(&self, fd: Fd, with: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
+    pub fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         let slots = self.read();
         let entry = slots.entries.get(fd.0 as usize).and_then(Option::as_ref);
-        Ok(with(entry.ok_or(Errno::Badf)?))
+        Ok(action(entry.ok_or(Errno::Badf)?))
     }
 
-    /// Returns an open descriptor. A call can use the entry even if the number is closed or reused meanwhile.
+    /// Returns an open descriptor. A call can use the entry even if the number is closed or reused meanwhile. `EBADF`
+    /// if the number is not open.
     pub fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
         self.with_entry(fd, Arc::clone)
     }
 
-    /// Reserves the lowest free number; `EMFILE` if `at_most` numbers are open or reserved. Callers reserve before they
-    /// open.
-    pub fn reserve(&self, at_most: usize) -> std::result::Result<Reservation<'_>, Errno> {
+    /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved. Callers reserve a number
+    /// before they open a file.
+    pub fn reserve(&self, limit: usize) -> std::result::Result<Reservation<'_>, Errno> {
         let mut slots = self.write();
         if let Some(Reverse(number)) = slots.free.pop() {
             return Ok(Reservation { table: self, fd: Fd(number), filled: false });
         }
-        if slots.entries.len() >= at_most {
+        if slots.entries.len() >= limit {
             return Err(Errno::Mfile);
         }
         slots.entries.push(None);
         Ok(Reservation { table: self, fd: Fd(slots.entries.len() as u32 - 1), filled: false })
     }
 
-    /// Frees a number and returns its entry. The file is closed without a lock, once the last call that uses it ends.
+    /// Frees a number and returns its entry. The file closes when the last call that uses the entry ends. `EBADF` if
+    /// the number is not open.
     pub fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
         let mut slots = self.write();
         let entry = slots.get_mut(fd)?.take().ok_or(Errno::Badf)?;
@@ -95,7 +98,7 @@ impl Table {
         Ok(entry)
     }
 
-    /// Moves `from` to the number `to`, which must be open, and returns the previous entry of `to`.
+    /// Moves `from` to the number `to`, and returns the previous entry of `to`. `EBADF` unless both numbers are open.
     pub fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
         let mut slots = self.write();
         slots.get_mut(from)?;

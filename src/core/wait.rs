@@ -1,4 +1,4 @@
-//! Waits of calls that would block: for streams, for a time, or both. The callers of the host functions wait.
+//! Waits of calls that would block: for streams, for a deadline, or both. The callers of host functions do the waiting.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::restart::{Polled, RestartState, Saved};
@@ -9,11 +9,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Streams and a time, one of which has to be ready before a call is restarted.
+/// Streams and a deadline that a call waits for. The call is restarted once a stream is ready or the deadline has
+/// passed.
 #[derive(Debug, Default)]
 pub struct Wait {
     streams: Vec<(Arc<Entry>, Interest)>,
-    /// On the monotonic clock.
+    /// Nanoseconds of the monotonic clock.
     deadline: Option<Timestamp>,
     /// State for the restart.
     pub restart: RestartState,
@@ -30,17 +31,18 @@ impl Wait {
         Self { streams, deadline, restart }
     }
 
-    /// Returns whether there is nothing to wait for: a long call paused.
+    /// Returns whether a long call has paused, and there is nothing to wait for.
     #[must_use]
     pub fn is_pause(&self) -> bool {
         self.streams.is_empty() && self.deadline == Some(0)
     }
 
-    /// Waits for at most `at_most`. Returns whether the call has to be restarted now.
-    pub fn block(&mut self, at_most: Duration) -> io::Result<bool> {
+    /// Waits at most `timeout`. Returns whether to restart the call now. Records the readiness of the streams in
+    /// [`restart`](Self::restart) then, so that the restarted call does not depend on later changes.
+    pub fn block(&mut self, timeout: Duration) -> io::Result<bool> {
         let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
-        let readiness = poll(&self.streams, left.map_or(at_most, |left| left.min(at_most)))?;
-        let is_due = left.is_some_and(|left| left <= at_most);
+        let readiness = poll(&self.streams, left.map_or(timeout, |left| left.min(timeout)))?;
+        let is_due = left.is_some_and(|left| left <= timeout);
         let is_ready = readiness.iter().any(|stream| stream.ready)
             || self.streams.iter().any(|(entry, _)| entry.is_shut_down());
         if is_ready || is_due {
@@ -54,9 +56,9 @@ impl Wait {
     }
 }
 
-/// Returns the readiness of each stream, after a wait of at most `at_most` until one is ready: `poll`.
-pub(crate) fn poll(streams: &[(Arc<Entry>, Interest)], at_most: Duration) -> io::Result<Vec<Readiness>> {
-    if streams.is_empty() && at_most.is_zero() {
+/// Waits at most `timeout` until a stream is ready, and returns the readiness of all: `poll`.
+pub(crate) fn poll(streams: &[(Arc<Entry>, Interest)], timeout: Duration) -> io::Result<Vec<Readiness>> {
+    if streams.is_empty() && timeout.is_zero() {
         return Ok(Vec::new());
     }
     let handles = streams.iter().map(|(entry, interest)| match &entry.descriptor {
@@ -64,7 +66,7 @@ pub(crate) fn poll(streams: &[(Arc<Entry>, Interest)], at_most: Duration) -> io:
         _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     });
     let handles = handles.collect::<io::Result<Vec<_>>>()?;
-    sys::poll(&handles, at_most)
+    sys::poll(&handles, timeout)
 }
 
 /// Returns whether an operation on a stream would not wait now.

@@ -1,4 +1,5 @@
-//! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a method
+//! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a
+//! method
 //! of [`Guest`]. Its signature is derived from its type.
 
 use crate::core::entry::Entry;
@@ -74,7 +75,8 @@ pub trait Arg: Describe + Sized {
     /// Types of the core values.
     const CORE: &'static [CoreType];
 
-    /// Checks the memory that the argument points at. As in node:wasi, a bad pointer is reported before a bad descriptor.
+    /// Checks the memory that the argument points at: `EOVERFLOW` if it is out of bounds. As in node:wasi, a bad
+    /// pointer is reported before a bad descriptor.
     fn check(_memory: Memory, _core: &[u64]) -> Result {
         Ok(())
     }
@@ -90,7 +92,7 @@ pub trait Ret: Describe {
     /// Whether the function returns.
     const RETURNS: bool = true;
 
-    /// Checks the pointers, before the function has any effect.
+    /// Checks the pointers, before the function has any effect: `EOVERFLOW` if one is out of bounds.
     fn check(memory: Memory, core: &[u64]) -> Result;
 
     /// Writes the result.
@@ -199,7 +201,8 @@ impl Arg for Fd {
     }
 }
 
-/// An open descriptor. A restarted call keeps the one it started with.
+/// Converts a number to the open descriptor. A restarted call uses the descriptor that it started with. `EBADF` if the
+/// number is not open.
 impl Arg for Arc<Entry> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
@@ -210,6 +213,7 @@ impl Arg for Arc<Entry> {
     }
 }
 
+/// Converts enumerations. Numbers that the witx does not define are `EINVAL`.
 macro_rules! enumeration_args {
     ($($name:ident)*) => {$(
         impl Arg for $name {
@@ -222,7 +226,7 @@ macro_rules! enumeration_args {
 }
 enumeration_args!(Advice Clockid Whence);
 
-/// Bits that the witx does not define are `EINVAL`, in the flags of every call.
+/// Converts flags. Bits that the witx does not define are `EINVAL`.
 macro_rules! flags_args {
     ($($name:ident: $repr:ty)*) => {$(
         impl Arg for $name {
@@ -235,7 +239,7 @@ macro_rules! flags_args {
 }
 flags_args!(Fdflags: u16 Fstflags: u16 Lookupflags: u32 Oflags: u16 Riflags: u16 Sdflags: u8);
 
-/// Unknown bits are kept, so requesting one is `ENOTCAPABLE`.
+/// Converts rights. Unknown bits are retained, so that requesting one is `ENOTCAPABLE`.
 impl Arg for Rights {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
@@ -247,7 +251,7 @@ fn list<T>(core: &[u64]) -> List<T> {
     List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 }
 }
 
-/// Bytes: a path, or a buffer as [`Out`].
+/// Converts bytes: a path, or a buffer as [`Out`].
 impl Arg for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -258,10 +262,10 @@ impl Arg for List<u8> {
     }
 }
 
-/// Maximum number of buffers of a vectored call. More take too long for a call that cannot be terminated.
+/// Maximum number of buffers of a vectored call. The call cannot be terminated while it checks them.
 pub const MAX_IOVECS: Size = 1 << 20;
 
-/// Buffers of a vectored call, each checked. More than [`MAX_IOVECS`] are `EINVAL`.
+/// Converts the buffers of a vectored call and checks the bounds of each. More than [`MAX_IOVECS`] are `EINVAL`.
 impl Arg for List<Iovec> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
@@ -276,7 +280,7 @@ impl Arg for List<Iovec> {
     }
 }
 
-/// A buffer that the host fills. Its contents have no meaning before.
+/// A buffer that the host fills, and never reads.
 #[derive(Debug)]
 pub struct Out<T>(pub T);
 
@@ -301,7 +305,7 @@ where
     }
 }
 
-/// A pointer that the host function checks itself, because another argument is the length.
+/// Converts a pointer. The host function checks the bounds, because another argument is the length.
 impl<T> Arg for Ptr<T>
 where
     Self: Describe,
@@ -357,7 +361,7 @@ macro_rules! stored_results {
 pub(crate) use stored_results;
 stored_results!(u32 u64 Fd Fdstat Filestat Prestat Roflags);
 
-/// Two results, through two pointers.
+/// Writes two results through two pointers.
 impl<A: Ret, B: Ret> Ret for (A, B) {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {

@@ -5,22 +5,23 @@ use crate::core::memory::{Memory, Ptr, Size};
 use crate::core::outcome::HostResult;
 
 impl Guest {
-    /// Writes the arguments to `argv_buf`, and the address of each to `argv`.
+    /// Writes the arguments to `argv_buf`, each followed by a NUL byte, and their addresses to `argv`.
     pub fn args_get(&self, memory: Memory, argv: Ptr<u32>, argv_buf: Ptr<u8>) -> HostResult {
         Ok(self.args.copy(memory, argv, argv_buf)?)
     }
 
-    /// Returns the number of arguments and their size in bytes.
+    /// Returns the number of arguments and their total size in bytes.
     pub fn args_sizes_get(&self) -> HostResult<(Size, Size)> {
         Ok(self.args.sizes())
     }
 
-    /// Writes the environment to `environ_buf` as `KEY=value`, and the address of each variable to `environ`.
+    /// Writes the environment variables to `environ_buf`, each as `KEY=value` and a NUL byte, and their addresses to
+    /// `environ`.
     pub fn environ_get(&self, memory: Memory, environ: Ptr<u32>, environ_buf: Ptr<u8>) -> HostResult {
         Ok(self.env.copy(memory, environ, environ_buf)?)
     }
 
-    /// Returns the number of environment variables and their size in bytes.
+    /// Returns the number of environment variables and their total size in bytes.
     pub fn environ_sizes_get(&self) -> HostResult<(Size, Size)> {
         Ok(self.env.sizes())
     }

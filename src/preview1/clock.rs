@@ -7,12 +7,12 @@ use crate::core::restart::RestartState;
 use crate::sys::types::{Clockid, Timestamp};
 
 impl Guest {
-    /// Returns the resolution of a clock: `clock_getres`.
+    /// Returns the resolution of a clock in nanoseconds: `clock_getres`.
     pub fn clock_res_get(&self, clock: Clockid) -> HostResult<Timestamp> {
         Ok(self.clocks.resolution(clock)?)
     }
 
-    /// Returns the time of a clock: `clock_gettime`. Ignores the precision and always reads the exact time.
+    /// Returns the time of a clock in nanoseconds: `clock_gettime`. Ignores the precision: the time is always exact.
     pub fn clock_time_get(
         &self,
         restart: RestartState,

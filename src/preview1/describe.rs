@@ -1,4 +1,4 @@
-//! How traces show the arguments and results of a call, type by type.
+//! Formats of the arguments and results of calls in traces, by type.
 
 use crate::core::entry::Entry;
 use crate::core::memory::{Iovec, List, Memory, Ptr};
@@ -6,11 +6,11 @@ use crate::core::restart::RestartState;
 use crate::core::table::Fd;
 use std::sync::Arc;
 
-/// How a value is shown. Sizes are bytes in guest memory. Names are separated by spaces, and stand for consecutive numbers
-/// or bits from the first on.
+/// Format of a value. Sizes are bytes in guest memory. Names are separated by spaces. They belong to consecutive
+/// numbers or bits, from the given first one.
 #[derive(Clone, Copy, Debug)]
 pub enum Format {
-    /// Hidden: the guest does not pass it.
+    /// Not shown: the guest does not pass the argument.
     Nothing,
     /// An unsigned number of this size.
     Unsigned(u8),
@@ -30,7 +30,7 @@ pub enum Format {
     Path,
     /// The address and size of a buffer that the host fills.
     OutBuffer,
-    /// The contents of buffers.
+    /// The contents of buffers that the host reads.
     InIovecs,
     /// The sizes of buffers that the host fills.
     OutIovecs,

@@ -17,7 +17,7 @@ use crate::sys::types::{
 use std::io;
 use std::sync::Arc;
 
-/// Bytes that one system call allocates. A file system in memory writes all of them, which takes time.
+/// Maximum bytes that one system call allocates. A file system in memory takes its time: it writes every byte.
 const ALLOCATION_SLICE: Filesize = 256 << 20;
 
 impl Guest {
@@ -27,7 +27,8 @@ impl Guest {
         Ok(fd.descriptor.advise(offset, len, advice)?)
     }
 
-    /// Allocates a range of a file: `posix_fallocate`. Pauses every [`ALLOCATION_SLICE`] bytes.
+    /// Allocates a range of a file: `posix_fallocate`. Pauses after every [`ALLOCATION_SLICE`] bytes. `EDQUOT` if the
+    /// write budget is too small.
     pub fn fd_allocate(
         &self,
         restart: RestartState,
@@ -75,8 +76,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Stores the data of a file on the disk: `fdatasync`. A directory, which never has the right to `fd_datasync`, needs
-    /// the right to `fd_sync` instead.
+    /// Stores the data of a file on the disk: `fdatasync`. Directories never have the right to `fd_datasync`: for them
+    /// the right to `fd_sync` is checked.
     pub fn fd_datasync(&self, fd: Arc<Entry>) -> HostResult {
         fd.require(match fd.descriptor.filetype() {
             Filetype::Directory => Rights::FD_SYNC,
@@ -116,7 +117,7 @@ impl Guest {
         Ok(())
     }
 
-    /// Reduces the rights of a descriptor.
+    /// Reduces the rights of a descriptor. `ENOTCAPABLE` if that would add a right.
     pub fn fd_fdstat_set_rights(&self, fd: Arc<Entry>, base: Rights, inheriting: Rights) -> HostResult {
         Ok(fd.narrow(base, inheriting)?)
     }
@@ -147,8 +148,8 @@ impl Guest {
         Ok(fd.descriptor.set_times(atim, mtim)?)
     }
 
-    /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has a tag
-    /// of its own, so that programs which search for preopens continue with the next descriptor. Anything else is
+    /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has another
+    /// tag, so that programs which search for preopens continue with the next descriptor. Other descriptors are
     /// `EBADF`: wasi-libc exits at any other errno.
     pub fn fd_prestat_get(&self, fd: Fd) -> HostResult<Prestat> {
         let prestat = |fd: &Arc<Entry>| match (&fd.descriptor, preopen_name(fd)) {
@@ -212,7 +213,8 @@ fn preopen_name(fd: &Entry) -> Option<&[u8]> {
 }
 
 impl Fstflags {
-    /// Returns the new access and modification times; `None` leaves a time unchanged. `now` is the current time. `EINVAL` if
+    /// Returns the new access and modification times; `None` leaves a time unchanged. `now` is the current time.
+    /// `EINVAL` if
     /// the flags set a time twice.
     pub(crate) fn times(
         self,

@@ -1,4 +1,4 @@
-//! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`. The system accesses guest memory directly; nothing is copied between.
+//! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`. The system accesses guest memory directly, without copies.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::file::File;
@@ -99,7 +99,8 @@ impl Guest {
         written.finish(fd)
     }
 
-    /// Passes a copy of the buffers to a callback of the embedder.
+    /// Passes a copy of the buffers to a callback of the embedder. The restarted call returns the number of bytes that
+    /// the callback accepted.
     fn write_to_callback(
         &self,
         memory: Memory,
@@ -146,7 +147,7 @@ impl Guest {
         offset: Filesize,
     ) -> HostResult<Size> {
         fd.require(Rights::FD_WRITE | Rights::FD_SEEK)?;
-        // A log file of the host in append mode. Linux would append; other systems would overwrite.
+        // A log file of the host in append mode. Linux would append, other systems would overwrite.
         let is_log = matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio())
             && fd.flags().contains(Fdflags::APPEND);
         if is_log {
@@ -160,7 +161,8 @@ impl Guest {
     }
 }
 
-/// Reads available bytes. read(2) decides whether there are none yet or an end. poll(2) only decides when to restart.
+/// Reads available bytes. `read` decides between the end and bytes that are still to come; `poll` only decides when to
+/// restart.
 fn read_stream(
     memory: Memory,
     restart: &RestartState,

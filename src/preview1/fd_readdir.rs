@@ -15,12 +15,12 @@ use crate::sys::errno::Result;
 use crate::sys::types::{Dircookie, Filetype};
 use std::sync::Arc;
 
-/// The first two entries of every directory. The system reports them anywhere, and directory readers leave them out.
+/// The first two entries of every directory. The system reports them at any position, and directory readers omit them.
 const DOTS: [&[u8]; 2] = [b".", b".."];
 
 impl Guest {
-    /// Reads directory entries from `cookie` on: `getdents`. If the buffer is full on return, the last entry may be cut. It
-    /// is read again from its own cookie.
+    /// Reads directory entries from `cookie`: `getdents`. If the buffer is full on return, the last entry may be
+    /// truncated. The guest reads it again from its own cookie.
     pub fn fd_readdir(
         &self,
         memory: Memory,
@@ -64,8 +64,8 @@ impl Guest {
         }
     }
 
-    /// Returns the inode number of the parent. For a guest, the parent of a preopen is the preopen itself. So is the parent
-    /// of a directory that the host has moved out of all preopens.
+    /// Returns the inode number of the parent. For a guest, the parent of a preopen is the preopen itself. The same
+    /// holds for a directory that the host has moved out of all preopens.
     fn parent_ino(&self, dir: &Dir) -> Result<u64> {
         let own = dir.directory().own_stat()?;
         if self.is_preopen((own.dev, own.ino)) {
@@ -84,8 +84,8 @@ struct DirentWriter {
 }
 
 impl DirentWriter {
-    /// Writes an entry and returns whether it fits. If not, the buffer counts as full: the name is cut, and a header that
-    /// does not fit is left out, as in node:wasi.
+    /// Writes an entry and returns whether it fits. If not, the buffer counts as full: the name is truncated, and a
+    /// header that does not fit is omitted, as in node:wasi.
     fn write(&mut self, entry: &DirEntry<'_>) -> Result<bool> {
         let header = Dirent {
             d_next: entry.next,

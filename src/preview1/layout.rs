@@ -1,4 +1,4 @@
-//! Macros that say how guest memory stores the types of the witx, and how traces show them.
+//! Macros that define how guest memory stores the types of the witx, and how traces show them.
 
 /// Stores enumerations as numbers.
 macro_rules! stored_enumerations {

@@ -19,10 +19,10 @@ use crate::sys::types::{Fdflags, Filestat, Filetype, Oflags, OpenOptions, Timest
 use std::path::Path;
 use std::sync::Arc;
 
-/// Maximum length of a path on every system, in bytes, the NUL byte included.
+/// Maximum length of a path in bytes on every system, including the NUL byte.
 const PATH_MAX: usize = 4096;
 
-/// A copy of a guest's path: on the stack, unless it is unusually long.
+/// A copy of a guest's path. Paths of up to 256 bytes are stored on the stack.
 struct PathBuffer {
     short: [u8; 256],
     long: Vec<u8>,
@@ -33,7 +33,8 @@ impl PathBuffer {
         Self { short: [0; 256], long: Vec::new() }
     }
 
-    /// Copies a path. Returns `ENOENT` for an empty path, `EINVAL` for a NUL byte, `ENAMETOOLONG` beyond [`PATH_MAX`], and
+    /// Copies a path. Returns `ENOENT` for an empty path, `EINVAL` for a NUL byte, `ENAMETOOLONG` beyond [`PATH_MAX`],
+    /// and
     /// `ENOTCAPABLE` for an absolute path.
     fn read(&mut self, memory: Memory, path: List<u8>) -> Result<&Path> {
         let bytes = self.copy(memory, path)?;
@@ -65,8 +66,8 @@ impl PathBuffer {
     }
 }
 
-/// Maximum restarts of a call whose path the system cannot resolve because of renames (`EAGAIN`). The worker can be
-/// terminated between restarts.
+/// Maximum restarts of a call that fails with `EAGAIN` because of renames. The worker can be terminated between
+/// restarts.
 const MAX_RESTARTS: u64 = 100;
 
 /// Pause between attempts to open a FIFO for writing that has no reader, in nanoseconds.
@@ -171,9 +172,9 @@ impl Guest {
         })
     }
 
-    /// Opens a file or directory: `openat`. The requested rights decide between reading and writing. The other inheritable
-    /// rights are always included. A FIFO opens for reading at once, and the first read waits for a writer. A FIFO without
-    /// a reader waits here when it is opened for writing, unless the guest sets `NONBLOCK`.
+    /// Opens a file or directory: `openat`. The requested rights decide between reading and writing; all other
+    /// inheritable rights are included. Opening a FIFO for reading never waits: the first read waits for a writer.
+    /// Opening a FIFO for writing waits for a reader, unless the guest sets `NONBLOCK`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
     pub fn path_open(
         &self,
@@ -202,12 +203,12 @@ impl Guest {
                 reads: rights_base.intersects(Rights::READING),
                 writes: rights_base.intersects(Rights::WRITING),
                 follows: follows(dirflags),
-                // A FIFO that was found exists: nothing may be created or truncated in its place.
+                // The FIFO existed at the first call: a restart must not create or truncate another file there.
                 oflags: if restart.awaits_reader { Oflags::empty() } else { oflags },
                 fdflags,
                 keeps_atime: false,
             };
-            let number = self.reserve()?;
+            let reservation = self.reserve()?;
             let descriptor = match dir.open(path, options) {
                 Err(Errno::Nxio) if lacks_reader(dir, path, &options) => {
                     let saved = restart.clone().into_saved();
@@ -226,11 +227,11 @@ impl Guest {
             }
             let rights = inheriting & (rights_base | !Rights::DIRECTIONS);
             let entry = Entry::new(descriptor, rights, inheriting, fdflags);
-            Ok(number.fill(entry.with_access(fd.access())))
+            Ok(reservation.fill(entry.with_access(fd.access())))
         })
     }
 
-    /// Writes the target of a symlink: `readlinkat`. The target is cut to the buffer and has no NUL byte.
+    /// Writes the target of a symlink, without a NUL byte: `readlinkat`. Truncates the target to the buffer.
     pub fn path_readlink(
         &self,
         memory: Memory,
@@ -279,8 +280,8 @@ impl Guest {
         })
     }
 
-    /// Creates a symlink: `symlinkat`. Stores the target as given; only following it is confined. An absolute target, which
-    /// can only lead out of the directory, is `EPERM`. An empty one is `ENOENT`.
+    /// Creates a symlink: `symlinkat`. Stores the target unchanged: only following the symlink is confined. An absolute
+    /// target, which can only lead out of the directory, is `EPERM`. An empty target is `ENOENT`.
     pub fn path_symlink(
         &self,
         memory: Memory,
@@ -316,7 +317,7 @@ fn follows(flags: Lookupflags) -> bool {
     flags.contains(Lookupflags::SYMLINK_FOLLOW)
 }
 
-/// Returns the rights that a directory needs to open a path.
+/// Returns the rights that the directory needs for opening a path with these flags.
 fn rights_to_open(oflags: Oflags) -> Rights {
     let mut rights = Rights::PATH_OPEN;
     rights.set(Rights::PATH_CREATE_FILE, oflags.contains(Oflags::CREAT));
@@ -324,7 +325,7 @@ fn rights_to_open(oflags: Oflags) -> Rights {
     rights
 }
 
-/// Returns the rights that a guest requests, those that the flags imply included.
+/// Returns the rights that a guest requests, including those that the flags imply.
 fn requested_rights(mut rights: Rights, fdflags: Fdflags) -> Rights {
     if fdflags.contains(Fdflags::DSYNC) {
         rights |= Rights::FD_DATASYNC;
@@ -335,7 +336,8 @@ fn requested_rights(mut rights: Rights, fdflags: Fdflags) -> Rights {
     rights
 }
 
-/// Returns whether a path is a FIFO without a reader, and the guest wants to wait for one. The witx has no file type for
+/// Returns whether a path is a FIFO without a reader, and the guest wants to wait for one. The witx has no file type
+/// for
 /// FIFOs.
 fn lacks_reader(dir: DirAccess<'_>, path: &Path, options: &OpenOptions) -> bool {
     let is_fifo = || dir.stat(path, options.follows).is_ok_and(|stat| stat.filetype == Filetype::Unknown);

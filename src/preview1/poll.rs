@@ -19,11 +19,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Maximum number of subscriptions. More take too long for a call that cannot be terminated.
+/// Maximum number of subscriptions. The call cannot be terminated while it processes them.
 pub const MAX_SUBSCRIPTIONS: Size = 1 << 16;
 
 impl Guest {
-    /// Waits until a subscription has an event, and writes the events of all subscriptions that have one: `poll`. `EINVAL`
+    /// Waits until a subscription has an event, and writes the events of all subscriptions that have one: `poll`.
+    /// `EINVAL`
     /// for no subscriptions, and for more than [`MAX_SUBSCRIPTIONS`].
     pub fn poll_oneoff(
         &self,
@@ -39,7 +40,7 @@ impl Guest {
         self.poll(memory, restart, nsubscriptions, load, events)
     }
 
-    /// `poll_oneoff` for either layout of a subscription; `load` reads one.
+    /// Implements `poll_oneoff` for both layouts of a subscription. `load` reads the subscription with an index.
     pub(crate) fn poll(
         &self,
         memory: Memory,
@@ -71,13 +72,13 @@ impl Guest {
     }
 }
 
-/// What a subscription waits for.
+/// Source of the event of a subscription.
 enum Pollable {
-    /// Nothing: the result is known.
+    /// None: the result is known.
     Done(EventResult),
     /// A stream, by its index in [`Poll::streams`].
     Stream(usize),
-    /// A clock, and its time if the subscription has an absolute timeout.
+    /// A clock, and its current time if the timeout is absolute.
     Clock(Clockid, Option<Timestamp>),
 }
 
@@ -113,14 +114,15 @@ impl EventResult {
     }
 }
 
-/// One call of `poll_oneoff`, up to its events or its wait.
+/// State of one call of `poll_oneoff`.
 struct Poll<'a> {
     guest: &'a Guest,
     saved: Saved,
     /// Time of the first call, on the monotonic clock.
     started: Timestamp,
     streams: Vec<(Arc<Entry>, Interest)>,
-    /// Index in `streams` of each descriptor. A guest can name one many times; the descriptor table bounds the list.
+    /// Index in `streams` of each descriptor. A guest can name a descriptor many times: the descriptor table bounds
+    /// `streams`.
     indices: BTreeMap<(Fd, Interest), usize>,
     /// Earliest timeout of a clock that is not fixed, on the monotonic clock.
     deadline: Option<Timestamp>,
@@ -194,14 +196,15 @@ impl<'a> Poll<'a> {
         Ok(Pollable::Done(EventResult::Ready { nbytes, hangup: false }))
     }
 
-    /// Returns the readiness of each stream: the one that ended the wait, or else the one at this moment.
+    /// Returns the readiness of each stream. After a wait for the same streams this is their readiness at the end of
+    /// the wait, even if another reader has taken the bytes since.
     fn readiness(&mut self) -> HostResult<Vec<Readiness>> {
         let polled = std::mem::take(&mut self.saved.polled);
-        let same = polled.len() == self.streams.len()
+        let is_same = polled.len() == self.streams.len()
             && polled.iter().zip(&self.streams).all(|(polled, (entry, interest))| {
                 Arc::ptr_eq(&polled.entry, entry) && polled.interest == *interest
             });
-        if same {
+        if is_same {
             return Ok(polled.iter().map(|polled| polled.readiness).collect());
         }
         Ok(poll(&self.streams, Duration::ZERO)?)
@@ -230,8 +233,9 @@ impl<'a> Poll<'a> {
         ready.then_some(EventResult::Ready { nbytes, hangup })
     }
 
-    /// Returns the result of a clock subscription; `time` is the present of an absolute one. If it has to wait, the wait
-    /// ends at its timeout. CPU-time clocks stand still while the guest waits: `ENOTSUP`.
+    /// Returns the result of a clock subscription; `time` is the current time of an absolute timeout. `None` if the
+    /// subscription has to wait: the wait ends at its timeout. A timeout of a CPU-time clock in the future is
+    /// `ENOTSUP`: these clocks stand still while the guest waits.
     fn clock_result(
         &mut self,
         clock: Clockid,
@@ -245,7 +249,7 @@ impl<'a> Poll<'a> {
             (None, Source::Fixed(_)) => self.saved.slept,
             (None, Source::System | Source::Callback) => waited,
             (Some(time), Source::System | Source::Fixed(_)) => time,
-            // The callback was called when the call was made. The wait counts on the system's clock.
+            // The callback is called once, when the call starts. The clock of the system measures the wait.
             (Some(time), Source::Callback) => time.saturating_add(waited),
         };
         let left = timeout.saturating_sub(reached);
@@ -264,12 +268,12 @@ impl<'a> Poll<'a> {
         None
     }
 
-    /// Ends the call after `written` events, or waits.
+    /// Ends the call if `written` events were written, else waits.
     fn finish(self, written: Size) -> HostResult<Size> {
         let clocks = &self.guest.clocks;
         if written > 0 {
             if self.is_fixed_clock_due && self.saved.slept == 0 {
-                // A guest that loops until a time has passed would never end.
+                // Advance by 1 ns, or a guest that loops `while now <= deadline` never ends.
                 clocks.sleep(1);
             }
             return Ok(written);

@@ -6,12 +6,12 @@ use crate::preview1::abi::Never;
 use crate::sys::errno::Errno;
 
 impl Guest {
-    /// Ends the guest.
+    /// Ends the guest with an exit code.
     pub fn proc_exit(&self, code: u32) -> HostResult<Never> {
         Err(Outcome::Exit(code))
     }
 
-    /// Refuses to signal the process of the host: `ENOTSUP` for every signal.
+    /// Fails with `ENOTSUP`: a guest cannot signal the process of the host.
     pub fn proc_raise(&self, _signal: u32) -> HostResult {
         Err(Errno::Notsup.into())
     }

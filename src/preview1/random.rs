@@ -8,7 +8,7 @@ use crate::preview1::abi::Out;
 use crate::preview1::vectored::SLICE;
 
 impl Guest {
-    /// Fills a buffer with random bytes. Pauses every [`SLICE`] bytes.
+    /// Fills a buffer with random bytes. Pauses after every [`SLICE`] bytes.
     pub fn random_get(&self, memory: Memory, restart: RestartState, Out(buf): Out<List<u8>>) -> HostResult {
         let mut done = restart.bytes_done as Size;
         let mut chunk = [0; 512];

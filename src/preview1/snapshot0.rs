@@ -1,4 +1,5 @@
-//! The differences of `wasi_unstable` (snapshot 0) from `wasi_snapshot_preview1`: the order of `whence`, a link count of 32
+//! The differences of `wasi_unstable` (snapshot 0) from `wasi_snapshot_preview1`: the order of `whence`, a link count
+//! of 32
 //! bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call those of
 //! preview1.
 
@@ -111,12 +112,12 @@ impl From<Subscription> for types::Subscription {
 }
 
 impl Guest {
-    /// `fd_filestat_get` of snapshot 0.
+    /// Implements `fd_filestat_get` of snapshot 0.
     pub fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
         self.fd_filestat_get(fd).map(Into::into)
     }
 
-    /// `fd_seek` of snapshot 0.
+    /// Implements `fd_seek` of snapshot 0.
     pub fn unstable_fd_seek(
         &self,
         fd: Arc<Entry>,
@@ -126,7 +127,7 @@ impl Guest {
         self.fd_seek(fd, offset, whence.0)
     }
 
-    /// `path_filestat_get` of snapshot 0.
+    /// Implements `path_filestat_get` of snapshot 0.
     pub fn unstable_path_filestat_get(
         &self,
         memory: Memory,
@@ -138,7 +139,7 @@ impl Guest {
         self.path_filestat_get(memory, restart, fd, flags, path).map(Into::into)
     }
 
-    /// `poll_oneoff` of snapshot 0.
+    /// Implements `poll_oneoff` of snapshot 0.
     pub fn unstable_poll_oneoff(
         &self,
         memory: Memory,

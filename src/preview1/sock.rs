@@ -1,4 +1,4 @@
-//! `sock_*`, on sockets of the option `sockets` and on connections that the guest accepted from them.
+//! `sock_*`, for sockets of the option `sockets` and connections that the guest accepted.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::guest::Guest;
@@ -18,7 +18,7 @@ use crate::sys::types::{Fdflags, Filetype, Interest, Riflags, Sdflags};
 use std::sync::Arc;
 
 impl Guest {
-    /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` is for the new descriptor.
+    /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` applies to the new descriptor.
     pub fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult<Fd> {
         let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
         if socket.is_shut_down() {
@@ -28,14 +28,14 @@ impl Guest {
         if sys::is_listening(socket.handle()) {
             Outcome::wait_unless_ready(&fd, Interest::Read)?;
         }
-        let number = self.reserve()?;
+        let reservation = self.reserve()?;
         let connection = sys::accept(socket.handle()).map_err(Into::into);
         let connection = Outcome::wait_on_would_block(connection, &fd, Interest::Read)?;
         let connection = Descriptor::Stream(Stream::connection(connection)?);
-        Ok(number.fill(Entry::new(connection, Rights::ALL, Rights::empty(), flags & Fdflags::NONBLOCK)))
+        Ok(reservation.fill(Entry::new(connection, Rights::ALL, Rights::empty(), flags & Fdflags::NONBLOCK)))
     }
 
-    /// Receives a message: `recvmsg`. Returns the number of bytes, and whether the message was longer.
+    /// Receives a message: `recvmsg`. Returns the number of bytes, and whether the message was longer than the buffers.
     pub fn sock_recv(
         &self,
         memory: Memory,
@@ -80,7 +80,7 @@ impl Guest {
         })
     }
 
-    /// Shuts down one or both directions: `shutdown`. Stdio is lent for reading and writing only: `ENOTSOCK`.
+    /// Shuts down one or both directions: `shutdown`. Stdio is `ENOTSOCK`: the guest may only read and write there.
     pub fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> HostResult {
         if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio()) {
             return Err(Errno::Notsock.into());
@@ -93,7 +93,7 @@ impl Guest {
     }
 }
 
-/// Returns the socket of a descriptor with these rights; `ENOTSOCK` if it is none.
+/// Returns the socket of a descriptor with these rights. `ENOTSOCK` for other files.
 fn socket(fd: &Entry, rights: Rights) -> Result<&Stream> {
     match &fd.descriptor {
         Descriptor::Stream(stream) if stream.is_socket() => {

@@ -1,5 +1,5 @@
-//! Calls as text, in the format of strace: `fd_write(1, ["hello\\n"]) = 6 <0.000041>`. One formatter reads the
-//! [`Format`]s of all functions. It changes nothing, and a line stays short whatever a guest passes.
+//! Formats calls like strace: `fd_write(1, ["hello\n"]) = 6 <0.000041>`. One formatter interprets the [`Format`]s of
+//! all functions. Formatting has no effect on the guest, and bounds the length of a line.
 
 use crate::core::layout::Load;
 use crate::core::memory::{Iovec, List, Memory, Ptr};
@@ -12,15 +12,15 @@ use crate::sys::types::Clockid;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Bytes of a string that are shown.
+/// Maximum bytes of a string in a line.
 const MAX_STRING: usize = 32;
-/// Bytes of a path that are shown: as many as one can have.
+/// Maximum bytes of a path in a line: those of the longest path.
 const MAX_PATH: usize = 4096;
-/// Elements of a list that are shown.
+/// Maximum elements of a list in a line.
 const MAX_ELEMENTS: u32 = 8;
 
 impl CallFormat {
-    /// `(1, ["hello\n"])`; without core values, because one was no number, nothing is known.
+    /// Formats the arguments: `(1, ["hello\n"])`. `core` is `None` if an argument is not a number: `(?)`.
     #[must_use]
     pub fn call(&self, memory: Memory, core: Option<&CoreArgs>) -> String {
         let mut line = Line { text: "(".to_owned(), memory };
@@ -32,7 +32,8 @@ impl CallFormat {
         line.text
     }
 
-    /// ` = 6 <0.000041>`; without an errno, because the call did not return, ` = ? <0.000041>`.
+    /// Formats the result and the elapsed time: ` = 6 <0.000041>`. If the call did not return, `errno` is `None` and
+    /// the result `?`.
     #[must_use]
     pub fn result(
         &self,
@@ -53,67 +54,67 @@ impl CallFormat {
             },
             (None, _) => line.text.push('?'),
         }
-        line.put(format_args!(" <{}.{:06}>", elapsed.as_secs(), elapsed.subsec_micros()));
+        line.print(format_args!(" <{}.{:06}>", elapsed.as_secs(), elapsed.subsec_micros()));
         line.text
     }
 }
 
-/// A line in the making.
+/// A part of a line, with the memory that its pointers refer to.
 struct Line {
     text: String,
     memory: Memory,
 }
 
 impl Line {
-    fn put(&mut self, text: std::fmt::Arguments<'_>) {
-        // A string takes whatever is written to it.
+    fn print(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string never fails.
         let _ = self.text.write_fmt(text);
     }
 
     fn number(&mut self, number: u64) {
-        self.put(format_args!("{number}"));
+        self.print(format_args!("{number}"));
     }
 
     fn address(&mut self, address: u64) {
-        self.put(format_args!("{address:#x}"));
+        self.print(format_args!("{address:#x}"));
     }
 
     fn arguments(&mut self, args: &[Format], core: &CoreArgs) {
         let (mut rest, mut separator) = (&core[..], "");
-        for shape in args {
-            let (own, others) = rest.split_at(shape.width());
+        for format in args {
+            let (own, next) = rest.split_at(format.width());
             if !own.is_empty() {
                 self.text.push_str(separator);
-                self.argument(shape, own, others);
+                self.argument(format, own, next);
                 separator = ", ";
             }
-            rest = others;
+            rest = next;
         }
     }
 
-    /// `next` are the core values after its own.
-    fn argument(&mut self, shape: &Format, core: &[u64], next: &[u64]) {
+    /// Formats an argument. `next` are the core values after those of the argument.
+    fn argument(&mut self, format: &Format, core: &[u64], next: &[u64]) {
         let ptr = core[0] as u32;
-        match *shape {
+        match *format {
             Format::Path => self.string(ptr, core[1] as u32, MAX_PATH),
-            Format::OutBuffer => self.put(format_args!("{ptr:#x}, {}", core[1])),
-            Format::InIovecs => self.iovs(core, |line, it| line.string(it.buf, it.buf_len, MAX_STRING)),
-            Format::OutIovecs => self.iovs(core, |line, it| line.number(it.buf_len.into())),
-            // The pointer to the events comes between these and their number.
+            Format::OutBuffer => self.print(format_args!("{ptr:#x}, {}", core[1])),
+            Format::InIovecs => self.iovs(core, |line, iov| line.string(iov.buf, iov.buf_len, MAX_STRING)),
+            Format::OutIovecs => self.iovs(core, |line, iov| line.number(iov.buf_len.into())),
+            // The arguments are: subscriptions, events, number of subscriptions.
             Format::Subscriptions(snapshot) => {
                 let load = |line: &Self, index| match snapshot {
                     Snapshot::Zero => subscription_at::<snapshot0::Subscription>(line.memory, ptr, index),
                     Snapshot::Preview1 => subscription_at::<Subscription>(line.memory, ptr, index),
                 };
-                self.list(ptr, next[1] as u32, load, |line, it| line.subscription(&it));
+                self.list(ptr, next[1] as u32, load, |line, subscription| line.subscription(&subscription));
             }
-            _ => self.value(shape, core[0]),
+            _ => self.value(format, core[0]),
         }
     }
 
-    /// What the pointers of a result point at.
-    fn result(&mut self, shape: &Format, core: &[u64]) {
-        match *shape {
+    /// Formats the values that the pointers of a result point at.
+    fn result(&mut self, format: &Format, core: &[u64]) {
+        match *format {
             Format::Nothing => self.number(0),
             Format::Pair(first, second) => {
                 self.text.push('(');
@@ -122,35 +123,35 @@ impl Line {
                 self.stored(second, core[1] as u32);
                 self.text.push(')');
             }
-            _ => self.stored(shape, core[0] as u32),
+            _ => self.stored(format, core[0] as u32),
         }
     }
 
-    /// What lies in guest memory.
-    fn stored(&mut self, shape: &Format, ptr: u32) {
-        let size = match *shape {
+    /// Formats a value in guest memory; its address if it is out of bounds.
+    fn stored(&mut self, format: &Format, ptr: u32) {
+        let size = match *format {
             Format::Record(fields) => return self.record(fields, ptr),
             Format::Unsigned(size) | Format::Enumeration(size, ..) | Format::Flags(size, ..) => size,
             _ => 8,
         };
         let mut bytes = [0; 8];
         match self.memory.read(ptr, &mut bytes[..size.into()]) {
-            Ok(()) => self.value(shape, u64::from_le_bytes(bytes)),
+            Ok(()) => self.value(format, u64::from_le_bytes(bytes)),
             Err(_) => self.address(ptr.into()),
         }
     }
 
     fn record(&mut self, fields: &[Field], ptr: u32) {
         for (at, field) in fields.iter().enumerate() {
-            self.put(format_args!("{}{}=", if at == 0 { "{" } else { ", " }, field.name));
+            self.print(format_args!("{}{}=", if at == 0 { "{" } else { ", " }, field.name));
             self.stored(field.format, ptr.saturating_add(field.offset));
         }
         self.text.push('}');
     }
 
-    fn value(&mut self, shape: &Format, value: u64) {
-        match *shape {
-            Format::Signed => self.put(format_args!("{}", value.cast_signed())),
+    fn value(&mut self, format: &Format, value: u64) {
+        match *format {
+            Format::Signed => self.print(format_args!("{}", value.cast_signed())),
             Format::Pointer => self.address(value),
             Format::Enumeration(_, first, names) => {
                 let at = value.checked_sub(first.into()).and_then(|at| usize::try_from(at).ok());
@@ -164,7 +165,7 @@ impl Line {
         }
     }
 
-    /// `RegularFile` as `REGULAR_FILE`.
+    /// Converts a name of Rust: `RegularFile` to `REGULAR_FILE`.
     fn name(&mut self, name: &str) {
         for (at, char) in name.char_indices() {
             if at > 0 && char.is_ascii_uppercase() {
@@ -174,7 +175,8 @@ impl Line {
         }
     }
 
-    /// `CREAT|TRUNC`. Of a large set that is nearly full, what is missing: `~(FD_WRITE|FD_ALLOCATE)`.
+    /// Formats flags: `CREAT|TRUNC`. Of a large set that is nearly full, lists the missing flags:
+    /// `~(FD_WRITE|FD_ALLOCATE)`.
     fn flags(&mut self, first: u8, names: &str, bits: u64) {
         let count = names.split_whitespace().count() as u32;
         let known = ((1 << count) - 1) << first;
@@ -201,15 +203,15 @@ impl Line {
         match bits {
             0 if separator.is_empty() => self.text.push('0'),
             0 => {}
-            _ => self.put(format_args!("{separator}{bits:#x}")),
+            _ => self.print(format_args!("{separator}{bits:#x}")),
         }
     }
 
-    /// The first bytes of a string, quoted.
+    /// Formats the first `max` bytes of a string in quotes; its address if it is out of bounds.
     fn string(&mut self, ptr: u32, len: u32, max: usize) {
         let mut bytes = vec![0; max.min(len as usize)];
-        let there = self.memory.check(ptr, len.into()).and_then(|()| self.memory.read(ptr, &mut bytes));
-        if len > 0 && there.is_err() {
+        let readable = self.memory.check(ptr, len.into()).and_then(|()| self.memory.read(ptr, &mut bytes));
+        if len > 0 && readable.is_err() {
             return self.address(ptr.into());
         }
         self.text.push('"');
@@ -222,28 +224,28 @@ impl Line {
                 0x0c => self.text.push_str("\\f"),
                 b'"' | b'\\' => self.text.extend(['\\', byte.into()]),
                 b' '..=b'~' => self.text.push(byte.into()),
-                // In as few octal digits as the next character leaves clear.
+                // An octal escape. A digit that follows would belong to a short one.
                 _ if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
-                    self.put(format_args!("\\{byte:03o}"));
+                    self.print(format_args!("\\{byte:03o}"));
                 }
-                _ => self.put(format_args!("\\{byte:o}")),
+                _ => self.print(format_args!("\\{byte:o}")),
             }
         }
         self.text.push_str(if len as usize > max { "\"..." } else { "\"" });
     }
 
-    fn iovs(&mut self, core: &[u64], show: fn(&mut Self, Iovec)) {
+    fn iovs(&mut self, core: &[u64], format: fn(&mut Self, Iovec)) {
         let iovs = List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 };
-        self.list(iovs.ptr.0, iovs.len, |line, index| line.memory.load_at(iovs, index), show);
+        self.list(iovs.ptr.0, iovs.len, |line, index| line.memory.load_at(iovs, index), format);
     }
 
-    /// The first elements of a list; where it starts, if they are not there.
+    /// Formats the first elements of a list; its address if it is out of bounds.
     fn list<T>(
         &mut self,
         ptr: u32,
         len: u32,
         load: impl Fn(&Self, u32) -> Result<T>,
-        show: fn(&mut Self, T),
+        format: fn(&mut Self, T),
     ) {
         let start = self.text.len();
         self.text.push('[');
@@ -253,28 +255,28 @@ impl Line {
                 self.text.truncate(start);
                 return self.address(ptr.into());
             };
-            show(self, element);
+            format(self, element);
         }
         self.text.push_str(if len > MAX_ELEMENTS { ", ...]" } else { "]" });
     }
 
-    /// `{userdata=7, CLOCK, MONOTONIC, 1000000, ABSTIME}`, `{userdata=8, FD_READ, 0}`
-    fn subscription(&mut self, it: &Subscription) {
-        self.put(format_args!("{{userdata={}, ", it.userdata));
-        self.value(&Eventtype::FORMAT, it.tag.into());
+    /// Formats a subscription: `{userdata=7, CLOCK, MONOTONIC, 1000000, ABSTIME}` or `{userdata=8, FD_READ, 0}`.
+    fn subscription(&mut self, subscription: &Subscription) {
+        self.print(format_args!("{{userdata={}, ", subscription.userdata));
+        self.value(&Eventtype::FORMAT, subscription.tag.into());
         self.text.push_str(", ");
-        if it.tag == Eventtype::Clock as u8 {
-            self.value(&Clockid::FORMAT, it.clock_id.into());
-            self.put(format_args!(", {}, ", it.timeout));
-            self.value(&Subclockflags::FORMAT, it.flags.into());
+        if subscription.tag == Eventtype::Clock as u8 {
+            self.value(&Clockid::FORMAT, subscription.clock_id.into());
+            self.print(format_args!(", {}, ", subscription.timeout));
+            self.value(&Subclockflags::FORMAT, subscription.flags.into());
         } else {
-            self.number(it.fd.into());
+            self.number(subscription.fd.into());
         }
         self.text.push('}');
     }
 }
 
-/// Reads a subscription of a list.
+/// Reads the subscription at `index`.
 fn subscription_at<T: Load + Into<Subscription>>(
     memory: Memory,
     ptr: u32,

@@ -1,4 +1,4 @@
-//! Types of the witx that only the ABI has, and the layout in guest memory of every type.
+//! Types of the witx that only the ABI uses, and the layouts of all types in guest memory.
 
 use crate::core::layout::{Load, Store};
 use crate::core::memory::{Ptr, Size};
@@ -159,7 +159,7 @@ record! {
 
 record! {
     in
-    /// A subscription of `poll_oneoff`. `tag` says which of the fields have a meaning.
+    /// A subscription of `poll_oneoff`. `tag` selects the fields that are valid.
     Subscription: 48 {
         /// Value for the event.
         0 userdata: Userdata,

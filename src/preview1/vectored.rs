@@ -1,4 +1,4 @@
-//! Vectored calls: passes the guest's buffers to the system in batches.
+//! Vectored calls: pass the buffers of a guest to the system in batches.
 
 use crate::core::entry::Entry;
 use crate::core::memory::{Iovec, List, Memory, Size};
@@ -11,13 +11,14 @@ use crate::sys::types::{Filesize, Interest};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-/// Maximum bytes of a call, as in Linux's own calls.
+/// Maximum bytes of a call, as in the system calls of Linux.
 const MAX_BYTES: usize = 0x7fff_f000;
 
-/// Bytes after which a long call pauses, so that its worker can be terminated.
+/// Bytes after which a long call pauses. The worker can be terminated then.
 pub(crate) const SLICE: Size = 16 << 20;
 
-/// Makes one system call, with as many buffers as it takes. For streams: a second call might wait, or mix messages.
+/// Makes one system call, with at most [`MAX_BUFFERS`](sys::MAX_BUFFERS) buffers. On a stream a second call could wait,
+/// or mix messages.
 pub(crate) fn read_write_once(
     memory: Memory,
     iovs: List<Iovec>,
@@ -32,9 +33,9 @@ pub(crate) fn read_write_once(
 
 /// Result of one slice of a call.
 pub(crate) struct Slice {
-    /// Bytes that the call has moved, earlier slices included.
+    /// Bytes that the call has transferred, including earlier slices.
     done: Size,
-    /// Bytes of this slice.
+    /// Bytes that this slice has transferred.
     pub moved: Filesize,
     is_last: bool,
 }
@@ -50,8 +51,8 @@ impl Slice {
     }
 }
 
-/// Makes system calls at growing offsets from `start`, after the bytes that earlier slices moved. Ends when all buffers are
-/// done, a call is short, or the slice is full.
+/// Makes system calls at growing offsets, from `start` for the first byte of this slice. Ends when all buffers are
+/// done, a system call is short, or the slice is full.
 pub(crate) fn at_offset(
     memory: Memory,
     restart: &RestartState,
@@ -78,7 +79,7 @@ pub(crate) fn at_offset(
     Ok(Slice { done: done as Size, moved: (done - before) as Filesize, is_last })
 }
 
-/// Makes system calls until all buffers are done, and waits in between. With `NONBLOCK` the call ends instead of waiting.
+/// Makes system calls until all buffers are done, and waits in between. With `NONBLOCK` the call is short instead.
 pub(crate) fn until_done(
     memory: Memory,
     restart: &RestartState,
@@ -109,7 +110,7 @@ pub(crate) fn until_done(
     Slice { done: done as Size, moved: 0, is_last }.finish(fd)
 }
 
-/// Repeats a system call that a signal interrupts.
+/// Repeats a system call while signals interrupt it (`EINTR`).
 fn retry_on_intr(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
@@ -119,23 +120,23 @@ fn retry_on_intr(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usiz
     }
 }
 
-/// Buffers of a call, in batches that one system call takes.
+/// Buffers of a call, in batches of at most [`MAX_BUFFERS`](sys::MAX_BUFFERS).
 struct IovecBatches {
     memory: Memory,
     iovs: List<Iovec>,
     /// Index of the next buffer.
     index: Size,
-    /// Bytes still to skip.
+    /// Bytes that are still to be skipped.
     skip: usize,
-    /// Bytes skipped, or in a batch so far.
+    /// Bytes that were skipped or are in batches so far.
     bytes: usize,
-    /// Offset at which the slice ends.
+    /// End of the slice, in bytes from the first buffer.
     end: usize,
     /// Whether the last buffer extends beyond the end of the slice.
     is_cut: bool,
 }
 
-/// Returns the offset at which a slice ends that starts after `done` bytes.
+/// Returns the end of a slice that starts after `done` bytes.
 fn slice_end(done: usize) -> usize {
     (done + SLICE as usize).min(MAX_BYTES)
 }
@@ -151,8 +152,8 @@ impl IovecBatches {
         self.end < MAX_BYTES && self.bytes == self.end && (self.is_cut || self.index < self.iovs.len)
     }
 
-    /// Puts the next batch into `buffers`. Returns false when there is none. An error after `done` bytes ends the call
-    /// without an errno: another thread changed buffers that were checked before.
+    /// Puts the next batch into `buffers`. Returns false if there is none. Also returns false for a bad pointer after
+    /// `done` > 0 bytes: another thread has changed buffers that were checked before, and the call is short.
     #[inline(always)]
     fn next(&mut self, done: usize, buffers: &mut Buffers) -> Result<bool> {
         if self.index == self.iovs.len {

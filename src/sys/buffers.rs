@@ -6,10 +6,10 @@ pub use crate::sys::unix::buffer::Buffer;
 pub use crate::sys::windows::buffer::Buffer;
 use smallvec::SmallVec;
 
-/// Regions of guest memory for one system call: few, more often than not, and at most [`MAX_BUFFERS`].
+/// Regions of guest memory for one system call: usually few, at most [`MAX_BUFFERS`](crate::sys::MAX_BUFFERS).
 pub type Buffers = SmallVec<[Buffer; 8]>;
 
-/// The first so many bytes of some buffers, or all there are.
+/// Returns the first `len` bytes of some buffers, or all of the buffers if they have fewer bytes.
 pub fn first_bytes(buffers: &[Buffer], mut len: usize) -> Buffers {
     let mut first = Buffers::new();
     for buffer in buffers {

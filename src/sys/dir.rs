@@ -1,4 +1,4 @@
-//! Directories that are read: their handles, entries, and the budget for what they keep between calls.
+//! Open directories, directory entries, and the budget for the memory of directory streams.
 
 use crate::sys::types::Filetype;
 #[cfg(unix)]
@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// An entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct DirEntry<'a> {
-    /// Its name.
+    /// Name.
     pub name: &'a [u8],
-    /// Serial number of the file.
+    /// Inode number.
     pub ino: u64,
-    /// Kind of the file.
+    /// Type of the file.
     pub filetype: Filetype,
-    /// Where the next entry is.
+    /// Position of the next entry.
     pub next: u64,
 }
 
@@ -28,26 +28,26 @@ pub struct DirEntry<'a> {
 pub enum Progress {
     /// There are no more entries.
     End,
-    /// The caller did not take an entry: it is the next one.
+    /// The caller did not take an entry. The next read starts at that entry.
     Stopped,
-    /// [`MAX_ENTRIES`] were read. There may be more.
+    /// [`MAX_ENTRIES`] entries were read. There may be more.
     Paused,
 }
 
-/// Most entries of a directory that are read at once. A worker cannot be terminated meanwhile.
+/// Maximum number of entries that one call reads. A worker cannot be terminated during the call.
 pub(crate) const MAX_ENTRIES: usize = 64 * 1024;
 
-/// An open directory. Guests with the same preopen share one.
+/// An open directory. Guests with the same preopen share one handle.
 #[derive(Debug)]
 pub struct DirHandle {
     dir: cap_std::fs::Dir,
-    /// The stream that has read entries last: the position of the system's handle is the one of that stream.
+    /// The stream that read entries last. The position of the handle is the position of that stream.
     #[cfg(target_os = "linux")]
     pub(crate) last_stream: std::sync::Mutex<StreamId>,
 }
 
 impl DirHandle {
-    /// A directory that is open for reading.
+    /// Wraps a directory that is open for reading.
     #[must_use]
     pub fn new(dir: std::fs::File) -> Self {
         Self {
@@ -57,20 +57,20 @@ impl DirHandle {
         }
     }
 
-    /// The system's own handle.
+    /// Returns the handle.
     #[must_use]
     pub fn handle(&self) -> Handle<'_> {
         handle(&self.dir)
     }
 
-    /// The directory as cap-std has it, for calls that take a path.
+    /// Returns the directory of cap-std, for calls that take a path.
     #[must_use]
     pub fn cap(&self) -> &cap_std::fs::Dir {
         &self.dir
     }
 }
 
-/// Identifies a directory stream of this process; 0 is none.
+/// Identifies a directory stream in this process. 0 is no stream.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamId(u64);
@@ -83,49 +83,51 @@ impl StreamId {
     }
 }
 
-/// The budget for what all open directories of a guest keep between calls, in positions of eight bytes. Each directory
-/// charges what it keeps, and gives it back when it is closed.
+/// Budget for the memory of all directory streams of a guest, in units of 8 bytes. Each stream takes its share and
+/// returns the share on drop.
 #[derive(Debug, Default)]
 pub struct DirBudget {
+    /// Units that all streams of the guest have taken.
     taken: Arc<AtomicUsize>,
-    /// Positions that this directory has taken.
+    /// Units that this stream has taken.
     own: usize,
 }
 
 impl DirBudget {
+    /// 32 MiB.
     const MAX: usize = 4 << 20;
 
-    /// Another share of the same budget, of which nothing is taken yet.
+    /// Returns another share of the same budget, with nothing taken yet.
     #[must_use]
     pub fn share(&self) -> Self {
         Self { taken: Arc::clone(&self.taken), own: 0 }
     }
 
-    /// Takes so many positions, unless the budget has fewer left.
-    pub(crate) fn take(&mut self, positions: usize) -> bool {
-        let fits = self.taken.fetch_add(positions, Relaxed) + positions <= Self::MAX;
+    /// Takes `units`. Returns false and takes none if fewer are left.
+    pub(crate) fn take(&mut self, units: usize) -> bool {
+        let fits = self.taken.fetch_add(units, Relaxed) + units <= Self::MAX;
         if fits {
-            self.own += positions;
+            self.own += units;
         } else {
-            self.taken.fetch_sub(positions, Relaxed);
+            self.taken.fetch_sub(units, Relaxed);
         }
         fits
     }
 
-    /// Gives back so many positions of this directory's.
-    pub(crate) fn give(&mut self, positions: usize) {
-        self.own -= positions;
-        self.taken.fetch_sub(positions, Relaxed);
+    /// Returns `units` of this stream.
+    pub(crate) fn give_back(&mut self, units: usize) {
+        self.own -= units;
+        self.taken.fetch_sub(units, Relaxed);
     }
 }
 
 impl Drop for DirBudget {
     fn drop(&mut self) {
-        self.give(self.own);
+        self.give_back(self.own);
     }
 }
 
-/// An entry, as the system gave it.
+/// A directory entry as the system reports it, without a position.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct ListedEntry {

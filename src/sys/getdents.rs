@@ -1,6 +1,6 @@
-//! Directory streams on Linux: `getdents64` on the directory's own descriptor, whose records carry an offset that can be
-//! sought to at any time. So a directory is never opened again, and nothing is read twice.
-#![expect(unsafe_code, reason = "no crate gives getdents64 with a buffer that outlives the call")]
+//! Directory streams on Linux: `getdents64` on the descriptor of the directory. Each record has an offset that `lseek`
+//! accepts at any time, so that a directory is neither reopened nor read twice.
+#![expect(unsafe_code, reason = "no crate offers getdents64 with a buffer that outlives the call")]
 
 use crate::sys::dir::{DirBudget, DirEntry, DirHandle, MAX_ENTRIES, Progress, StreamId};
 use crate::sys::types::Filetype;
@@ -11,35 +11,35 @@ use std::io::{Error, Result};
 use std::os::fd::AsRawFd;
 use std::sync::PoisonError;
 
-/// How far a directory has been read.
+/// State of reading a directory.
 #[derive(Debug)]
 pub struct DirStream {
-    /// Records that the kernel has given, and the part of them that is not yet passed. Empty between calls if the budget
-    /// has no room for it.
+    /// Records of the last `getdents64`. Empty between calls if the budget has no room for the buffer.
     buffer: Box<[u8]>,
+    /// Range of the records in `buffer` that are not read yet.
     records: std::ops::Range<usize>,
-    /// The kernel's offset of the first record that is not yet passed.
+    /// Kernel offset of the first record that is not read yet.
     offset: u64,
-    /// Whether the kernel is there once all records are passed, if no other stream has moved it.
+    /// Whether the kernel continues behind the records in `buffer`, if no other stream has moved the position.
     is_sequential: bool,
-    /// Distinguishes it from other streams that read the same directory.
+    /// Distinguishes this stream from others of the same directory.
     id: StreamId,
-    /// The kernel's offset of each entry met since the one of index `first`; there is at least one. The offsets
-    /// themselves, often hashes of 63 bits, are no positions for a guest, whose `telldir` has 32.
+    /// Kernel offset of each entry since index `first`; never empty. The offsets are often 63-bit hashes, but `telldir`
+    /// of a guest has 32 bits: a cookie is therefore an index.
     offsets: Vec<u64>,
-    /// Index of the first entry whose offset is kept. For an earlier one the directory is read from its start.
+    /// Index of the first entry whose offset is stored. For an earlier entry the directory is read from its start.
     first: usize,
-    /// Index of the entry that is next.
+    /// Index of the next entry.
     position: usize,
     budget: DirBudget,
-    /// Whether the budget is charged for the buffer.
+    /// Whether the budget has been charged for the buffer.
     buffer_is_charged: bool,
 }
 
 const BUFFER: usize = 32 * 1024;
 const BUFFER_COST: usize = BUFFER / size_of::<u64>();
 
-/// Offsets in a `linux_dirent64`.
+/// Offsets of the fields of a `linux_dirent64`.
 const INO: usize = 0;
 const OFF: usize = 8;
 const RECLEN: usize = 16;
@@ -47,10 +47,10 @@ const TYPE: usize = 18;
 const NAME: usize = 19;
 
 impl DirStream {
-    /// Offsets that one directory keeps at most: half a megabyte.
+    /// Maximum number of offsets of one directory: 512 KiB.
     const MAX_OFFSETS: usize = 64 * 1024;
 
-    /// A stream at the start of its directory.
+    /// Creates a stream at the start of its directory.
     #[must_use]
     pub fn new(budget: DirBudget) -> Self {
         Self {
@@ -67,8 +67,8 @@ impl DirStream {
         }
     }
 
-    /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
-    /// been created since. Each is passed to `each`, until that returns false for one that it does not take.
+    /// Reads the entries from index `from`, which was the `next` of an entry. 0 is the start, and also shows entries
+    /// created since. Stops when `each` returns false for an entry that it does not take.
     pub fn read(
         &mut self,
         dir: &DirHandle,
@@ -77,8 +77,8 @@ impl DirStream {
     ) -> Result<Progress> {
         let progress = self.read_records(dir, from, each);
         match progress {
-            Ok(Progress::Stopped | Progress::Paused) => self.keep_records(),
-            Ok(Progress::End) | Err(_) => self.drop_records(),
+            Ok(Progress::Stopped | Progress::Paused) => self.retain_buffer(),
+            Ok(Progress::End) | Err(_) => self.release_buffer(),
         }
         progress
     }
@@ -90,7 +90,7 @@ impl DirStream {
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        self.go_to(from);
+        self.seek_to(from);
         for _ in 0..MAX_ENTRIES {
             if self.records.is_empty() && !self.fill(dir)? {
                 return Ok(Progress::End);
@@ -104,18 +104,18 @@ impl DirStream {
                     return Ok(Progress::Stopped);
                 }
             }
-            self.pass(is_entry);
+            self.advance(is_entry);
         }
         Ok(Progress::Paused)
     }
 
-    /// Goes to an entry, or to the last one before it whose offset is known.
-    fn go_to(&mut self, index: usize) {
+    /// Moves to an entry, or to the last entry before it with a known offset.
+    fn seek_to(&mut self, index: usize) {
         if index == self.position && index > 0 {
             return;
         }
         if index == 0 || index < self.first {
-            self.forget(0, 0);
+            self.discard_offsets(0, 0);
         }
         let known = (index - self.first).min(self.offsets.len() - 1);
         self.position = self.first + known;
@@ -124,12 +124,12 @@ impl DirStream {
         self.is_sequential = false;
     }
 
-    /// Reads more records: false at the end.
+    /// Reads more records. Returns false at the end.
     fn fill(&mut self, dir: &DirHandle) -> Result<bool> {
         if self.buffer.is_empty() {
             self.buffer = vec![0; BUFFER].into();
         }
-        // Some file systems read a part of the directory again after a seek, even one that moves nothing.
+        // Some file systems reread a part of the directory after a seek, even a seek to the current position.
         let mut last = dir.last_stream.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_sequential || *last != self.id {
             rustix::fs::seek(dir.handle(), SeekFrom::Start(self.offset))?;
@@ -137,12 +137,12 @@ impl DirStream {
         *last = self.id;
         self.is_sequential = true;
         let (fd, buffer) = (dir.handle().as_raw_fd(), &mut self.buffer);
-        // SAFETY: the kernel writes whole records into the buffer, at most as many bytes as it has.
+        // SAFETY: the kernel writes whole records into the buffer, at most `buffer.len()` bytes.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
         self.records = 0..match usize::try_from(read) {
             Ok(read) => read,
             Err(_) => match Error::last_os_error() {
-                // The directory has been removed: there is nothing in it.
+                // The directory was removed. It is empty then.
                 error if error.raw_os_error() == Some(libc::ENOENT) => 0,
                 error => return Err(error),
             },
@@ -150,14 +150,14 @@ impl DirStream {
         Ok(!self.records.is_empty())
     }
 
-    /// The first record; there must be one.
+    /// Returns the first unread record. There must be one.
     fn record(&self) -> &[u8] {
         let rest = &self.buffer[self.records.clone()];
         &rest[..usize::from(u16::from_ne_bytes(field(rest, RECLEN)))]
     }
 
-    /// Passes the first record, which is an entry or one of those that the directory and the one above have in it.
-    fn pass(&mut self, is_entry: bool) {
+    /// Advances beyond the first record. `is_entry` is false for `.` and `..`, which are not counted.
+    fn advance(&mut self, is_entry: bool) {
         let record = self.record();
         let (len, offset) = (record.len(), u64::from_ne_bytes(field(record, OFF)));
         self.records.start += len;
@@ -171,32 +171,32 @@ impl DirStream {
         }
         let is_full = self.offsets.len() == Self::MAX_OFFSETS;
         if is_full || !self.budget.take(1) {
-            self.forget(self.position, offset);
+            self.discard_offsets(self.position, offset);
         } else {
             self.offsets.push(offset);
         }
     }
 
-    /// Forgets all offsets but that of one entry, which is next.
-    fn forget(&mut self, index: usize, offset: u64) {
-        self.budget.give(self.offsets.len() - 1);
+    /// Discards all offsets except the one of the next entry.
+    fn discard_offsets(&mut self, index: usize, offset: u64) {
+        self.budget.give_back(self.offsets.len() - 1);
         self.offsets.clear();
         self.offsets.shrink_to(64);
         self.offsets.push(offset);
         (self.first, self.position) = (index, index);
     }
 
-    /// Keeps the records that are left for the next call, if the budget has room for them.
-    fn keep_records(&mut self) {
+    /// Retains the unread records for the next call, if the budget has room.
+    fn retain_buffer(&mut self) {
         self.buffer_is_charged = self.buffer_is_charged || self.budget.take(BUFFER_COST);
         if !self.buffer_is_charged {
-            self.drop_records();
+            self.release_buffer();
         }
     }
 
-    fn drop_records(&mut self) {
+    fn release_buffer(&mut self) {
         if std::mem::take(&mut self.buffer_is_charged) {
-            self.budget.give(BUFFER_COST);
+            self.budget.give_back(BUFFER_COST);
         }
         self.buffer = Box::default();
         self.is_sequential &= self.records.is_empty();
@@ -204,7 +204,7 @@ impl DirStream {
     }
 }
 
-/// The kind of a file, also for file systems that do not say it in a record.
+/// Returns the type of a file. Calls `fstatat` for file systems whose records have no type.
 fn filetype(dir: &Dir, record: &[u8]) -> Filetype {
     match record[TYPE] {
         libc::DT_BLK => Filetype::BlockDevice,

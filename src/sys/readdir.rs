@@ -1,5 +1,5 @@
-//! Directory streams where the system has no positions that can be sought to: the directory is listed when it is read
-//! from its start, and a position is an index into that list.
+//! Directory streams on systems without stable directory offsets. Reading from the start caches the listing; a cookie
+//! is an index into the listing.
 
 use crate::sys::dir::{DirBudget, DirEntry, DirHandle, ListedEntry, MAX_ENTRIES, Progress};
 #[cfg(unix)]
@@ -9,30 +9,30 @@ use crate::sys::windows::entries;
 use cap_std::fs::Dir;
 use std::io::Result;
 
-/// How far a directory has been read.
+/// State of reading a directory.
 #[derive(Debug)]
 pub struct DirStream {
-    /// The entries when they were last listed, from that of index `first` on; `None` before that.
+    /// Entries of the last listing, from index `first`; `None` if nothing is cached.
     entries: Option<Vec<ListedEntry>>,
     first: usize,
-    /// Index of the entry that is next.
+    /// Index of the next entry.
     position: usize,
-    /// Name of that entry, by which it is found when the directory has to be listed again.
+    /// Name of the next entry. A new listing continues at this name.
     next: Option<Vec<u8>>,
     budget: DirBudget,
-    /// Positions that the budget is charged for the list.
+    /// Units of the budget that the listing has taken.
     charged: usize,
 }
 
 impl DirStream {
-    /// A stream at the start of its directory.
+    /// Creates a stream at the start of its directory.
     #[must_use]
     pub fn new(budget: DirBudget) -> Self {
         Self { entries: None, first: 0, position: 0, next: None, budget, charged: 0 }
     }
 
-    /// Reads the entries from `from` on, an index that an entry gave as its `next`; 0 is the start, and also shows what has
-    /// been created since. Each is passed to `each`, until that returns false for one that it does not take.
+    /// Reads the entries from index `from`, which was the `next` of an entry. 0 is the start, and also shows entries
+    /// created since. Stops when `each` returns false for an entry that it does not take.
     pub fn read(
         &mut self,
         dir: &DirHandle,
@@ -59,9 +59,9 @@ impl DirStream {
         }
         if progress == Progress::End {
             self.next = None;
-            self.forget();
+            self.discard_list();
         } else {
-            self.keep();
+            self.retain_list();
         }
         Ok(progress)
     }
@@ -70,10 +70,10 @@ impl DirStream {
         self.entries.as_ref()?.get(self.position.checked_sub(self.first)?)
     }
 
-    /// Lists the directory, to be read from an entry on. One that was read up to there before goes on at the entry of the
-    /// same name, which may have another index now.
+    /// Lists the directory for reading from index `from`. If the last read stopped there, continues at the entry of the
+    /// same name, whose index may have changed.
     fn list(&mut self, dir: &Dir, from: usize) -> Result<()> {
-        self.forget();
+        self.discard_list();
         let mut entries = entries(dir)?;
         entries.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
         self.first = 0;
@@ -86,8 +86,8 @@ impl DirStream {
         Ok(())
     }
 
-    /// Keeps the list for the next call, if the budget of the guest has room for it.
-    fn keep(&mut self) {
+    /// Retains the listing for the next call, if the budget has room.
+    fn retain_list(&mut self) {
         self.next = self.entry().map(|entry| entry.name.clone());
         if self.charged == 0 {
             let size = |entry: &ListedEntry| {
@@ -97,13 +97,13 @@ impl DirStream {
             if self.budget.take(cost) {
                 self.charged = cost;
             } else {
-                self.forget();
+                self.discard_list();
             }
         }
     }
 
-    fn forget(&mut self) {
+    fn discard_list(&mut self) {
         self.entries = None;
-        self.budget.give(std::mem::take(&mut self.charged));
+        self.budget.give_back(std::mem::take(&mut self.charged));
     }
 }

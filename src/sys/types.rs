@@ -11,21 +11,21 @@ pub type Timestamp = u64;
 pub type Dircookie = u64;
 
 enumeration! {
-    /// Which clock.
+    /// A clock.
     Clockid: u32 {
         /// Time since the Unix epoch.
         Realtime = 0,
-        /// Time that never goes back, from an unnamed start.
+        /// Time that never goes backwards, since an unspecified start.
         Monotonic = 1,
-        /// Processor time of this process.
+        /// CPU time of the process.
         ProcessCputimeId = 2,
-        /// Processor time of this thread.
+        /// CPU time of the calling thread.
         ThreadCputimeId = 3,
     }
 }
 
 enumeration! {
-    /// What a seek counts from.
+    /// Origin of a seek.
     Whence: u8 {
         /// The start of the file.
         Set = 0,
@@ -37,27 +37,27 @@ enumeration! {
 }
 
 enumeration! {
-    /// How a range of a file will be used.
+    /// Expected use of a range of a file: `posix_fadvise`.
     Advice: u8 {
         /// No advice.
         Normal = 0,
-        /// In order.
+        /// Sequential access.
         Sequential = 1,
-        /// In no order.
+        /// Random access.
         Random = 2,
-        /// Soon.
+        /// Access in the near future.
         Willneed = 3,
-        /// Not soon.
+        /// No access in the near future.
         Dontneed = 4,
-        /// Once.
+        /// A single access.
         Noreuse = 5,
     }
 }
 
 enumeration! {
-    /// Kind of a file. A pipe has no kind of its own in WASI: it is `Unknown`.
+    /// Type of a file. WASI has no type for pipes: a pipe is `Unknown`.
     Filetype: u8 {
-        /// None of the others.
+        /// Any other type.
         Unknown = 0,
         /// A block device.
         BlockDevice = 1,
@@ -77,17 +77,17 @@ enumeration! {
 }
 
 flags! {
-    /// State of a descriptor.
+    /// Flags of a descriptor.
     Fdflags: u16 {
         /// Writes go to the end of the file.
         APPEND = 1,
-        /// A write returns when its data is stored.
+        /// A write returns after its data is on the disk.
         DSYNC = 1 << 1,
-        /// Calls do not wait.
+        /// Calls fail with `EAGAIN` instead of waiting.
         NONBLOCK = 1 << 2,
-        /// A read returns when what it read is stored.
+        /// A read returns after pending writes of the same data are on the disk.
         RSYNC = 1 << 3,
-        /// A write returns when its data and metadata are stored.
+        /// A write returns after its data and metadata are on the disk.
         SYNC = 1 << 4,
     }
 }
@@ -95,13 +95,13 @@ flags! {
 flags! {
     /// Flags of `path_open`.
     Oflags: u16 {
-        /// Create the file if it is not there.
+        /// Create the file if it does not exist.
         CREAT = 1,
-        /// Fail if it is not a directory.
+        /// Fail if the path is not a directory.
         DIRECTORY = 1 << 1,
-        /// Fail if it is there.
+        /// Fail if the file exists.
         EXCL = 1 << 2,
-        /// Cut the file to size 0.
+        /// Truncate the file to size 0.
         TRUNC = 1 << 3,
     }
 }
@@ -109,7 +109,7 @@ flags! {
 flags! {
     /// Flags of `sock_recv`.
     Riflags: u16 {
-        /// Leave the data in the socket.
+        /// Leave the received data in the socket.
         RECV_PEEK = 1,
         /// Wait until the buffers are full.
         RECV_WAITALL = 1 << 1,
@@ -117,11 +117,11 @@ flags! {
 }
 
 flags! {
-    /// Which directions of a socket to shut down.
+    /// Directions of a socket to shut down.
     Sdflags: u8 {
-        /// No more reading.
+        /// Reading.
         RD = 1,
-        /// No more writing.
+        /// Writing.
         WR = 1 << 1,
     }
 }
@@ -160,7 +160,7 @@ pub enum NewTime {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of openat")]
 pub struct OpenOptions {
-    /// Opens for reading. Also if neither `reads` nor `writes` is set.
+    /// Opens for reading, also if neither `reads` nor `writes` is set.
     pub reads: bool,
     /// Opens for writing.
     pub writes: bool,

@@ -1,5 +1,5 @@
-//! Windows, through cap-std and windows-sys.
-#![expect(unsafe_code, reason = "the system takes addresses in guest memory and of its own structures")]
+//! Windows, by cap-std and windows-sys.
+#![expect(unsafe_code, reason = "system calls take addresses of guest memory and of structures")]
 
 pub(crate) mod buffer;
 mod clock;

@@ -1,12 +1,12 @@
 //! Regions of guest memory for system calls.
 #![expect(unsafe_code, reason = "`Buffer::new` states a requirement")]
 
-/// A region of guest memory, as the kernel takes it.
+/// A region of guest memory in the layout of the kernel: `iovec`.
 #[repr(transparent)]
 pub struct Buffer(pub(crate) libc::iovec);
 
 impl Buffer {
-    /// As much as Linux transfers at once; macOS refuses more than 31 bits.
+    /// Maximum bytes of one transfer on Linux. macOS fails with `EINVAL` beyond 31 bits.
     pub(crate) const MAX: usize = 0x7fff_f000;
 
     /// Describes `len` bytes from `address`, or as many of them as a call transfers.
@@ -29,13 +29,13 @@ impl Buffer {
         self.0.iov_base.cast()
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.iov_len
     }
 
-    /// Its first so many bytes, or all it has.
+    /// Returns the first `len` bytes, or the whole region if it has fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
         Self::from_parts(self.address(), self.size().min(len))

@@ -16,17 +16,17 @@ fn nanoseconds(time: rustix::time::Timespec) -> Timestamp {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// Time of a clock.
+/// Returns the time of a clock in nanoseconds: `clock_gettime`.
 pub fn clock_time(id: Clockid) -> Result<Timestamp> {
     Ok(nanoseconds(rustix::time::clock_gettime(clock(id))))
 }
 
-/// Resolution of a clock.
+/// Returns the resolution of a clock in nanoseconds: `clock_getres`.
 pub fn clock_resolution(id: Clockid) -> Result<Timestamp> {
     Ok(nanoseconds(rustix::time::clock_getres(clock(id))))
 }
 
-/// Time of the monotonic clock.
+/// Returns the time of the monotonic clock in nanoseconds.
 pub fn monotonic_now() -> Timestamp {
     nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }

@@ -1,4 +1,4 @@
-//! Directories of the host, and where they are.
+//! Directories of the host, and their paths.
 
 use crate::sys::unix::handle::Handle;
 use crate::sys::unix::host::host_stream;
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Opens the directory at a path of the host's, for reading: it can be listed and synced. With `keeps_atime` listing it
-/// leaves the time of the last access, where the system allows that.
+/// Opens a directory of the host for reading: `open`. With `keeps_atime` reading leaves the access time unchanged,
+/// where the system allows that.
 pub fn open_directory(path: &Path, keeps_atime: bool) -> Result<File> {
     open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
         Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
     })
 }
 
-/// Opens the directory again that a descriptor of the host's is, whatever that was opened for.
+/// Reopens the directory behind a host descriptor for reading, whatever access the descriptor has: `openat(fd, ".")`.
 pub fn reopen_directory(fd: i32, keeps_atime: bool) -> Result<File> {
     let dir = host_stream(fd)?;
     open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
@@ -27,8 +27,8 @@ pub fn reopen_directory(fd: i32, keeps_atime: bool) -> Result<File> {
     })
 }
 
-/// Calls `open` with flags that leave the time of the last access alone, and without them if only the owner of the file
-/// may ask for that.
+/// Calls `open` with `O_NOATIME` if `keeps_atime`. Retries without the flag on `EPERM`: only the owner of a file may
+/// use `O_NOATIME`.
 pub(crate) fn open_keeping_atime(
     flags: OFlags,
     keeps_atime: bool,
@@ -45,7 +45,7 @@ pub(crate) fn open_keeping_atime(
     open(flags)
 }
 
-/// Which mount something open was reached through, where the system tells.
+/// Returns the mount that an open file was reached through: `statx`. `None` before Linux 5.8.
 pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
@@ -53,7 +53,7 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
         let stat = statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
         (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
     }
-    // A directory has one device on each mount there.
+    // Elsewhere every mount has a device number of its own.
     #[cfg(not(target_os = "linux"))]
     {
         let _ = handle;
@@ -61,17 +61,17 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
     }
 }
 
-/// Where something open is at this moment, if the system can tell.
+/// Returns the current path of an open file. `None` if the system does not know the path.
 pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
     #[cfg(target_os = "linux")]
     {
-        // It makes sure that this is the kernel's own /proc.
+        // Fails if another file system is mounted at /proc.
         let links = rustix_linux_procfs::proc_self_fd().ok()?;
         let number = rustix::path::DecInt::from_fd(handle);
         let path = rustix::fs::readlinkat(links, number, Vec::new()).ok()?.into_bytes();
-        // Of what is no longer anywhere, or out of reach, it says so.
-        let is_there = path.starts_with(b"/") && !path.ends_with(b" (deleted)");
-        is_there.then(|| OsString::from_vec(path).into())
+        // The kernel marks removed files, and shows no absolute path for unreachable ones.
+        let is_known = path.starts_with(b"/") && !path.ends_with(b" (deleted)");
+        is_known.then(|| OsString::from_vec(path).into())
     }
     #[cfg(target_vendor = "apple")]
     {

@@ -2,7 +2,7 @@
 
 use crate::sys::errno::Errno;
 
-/// The errno that a number of the system stands for.
+/// Maps an error number of the system; `EIO` for unknown numbers.
 pub fn errno(code: i32) -> Errno {
     match code {
         libc::E2BIG => Errno::TooBig,
@@ -80,7 +80,7 @@ pub fn errno(code: i32) -> Errno {
         libc::ETIMEDOUT => Errno::Timedout,
         libc::ETXTBSY => Errno::Txtbsy,
         libc::EXDEV => Errno::Xdev,
-        // On Linux the same number as ENOTSUP.
+        // The same number as ENOTSUP on Linux.
         #[cfg(not(target_os = "linux"))]
         libc::EOPNOTSUPP => Errno::Notsup,
         _ => Errno::Io,

@@ -6,7 +6,7 @@ use rustix::fs::{OFlags, SeekFrom, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::io::Result;
 
-/// Moves the system's own position.
+/// Moves the position of the descriptor and returns it: `lseek`.
 pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
     let to = match whence {
         Whence::Set => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::INVAL)?),
@@ -16,7 +16,7 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(rustix::fs::seek(handle, to)?)
 }
 
-/// Stores data on the disk.
+/// Stores the data of a file on the disk: `fdatasync`.
 pub fn datasync(handle: Handle<'_>) -> Result<()> {
     #[cfg(target_os = "linux")]
     return Ok(rustix::fs::fdatasync(handle)?);
@@ -24,20 +24,20 @@ pub fn datasync(handle: Handle<'_>) -> Result<()> {
     sync(handle)
 }
 
-/// Stores data and metadata on the disk.
+/// Stores data and metadata of a file on the disk: `fsync`.
 #[cfg(not(target_vendor = "apple"))]
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     Ok(rustix::fs::fsync(handle)?)
 }
 
-/// Stores data and metadata on the disk: what macOS calls `fsync` leaves them in the disk's cache, and is for
-/// file systems that do not know better.
+/// Stores data and metadata of a file on the disk: `F_FULLFSYNC`. `fsync` of macOS leaves the data in the cache of the
+/// disk. Falls back to `fsync` on file systems without `F_FULLFSYNC`.
 #[cfg(target_vendor = "apple")]
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     Ok(rustix::fs::fcntl_fullfsync(handle).or_else(|_| rustix::fs::fsync(handle))?)
 }
 
-/// Cuts or extends a file.
+/// Truncates or extends a file: `ftruncate`. A size beyond 63 bits is `EINVAL`.
 pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
     if size > Filedelta::MAX.cast_unsigned() {
         return Err(Errno::INVAL.into());
@@ -45,13 +45,13 @@ pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
     Ok(rustix::fs::ftruncate(handle, size)?)
 }
 
-/// Makes room for a range of a file.
+/// Allocates a range of a file: `fallocate`.
 #[cfg(target_os = "linux")]
 pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     Ok(rustix::fs::fallocate(handle, rustix::fs::FallocateFlags::empty(), offset, len)?)
 }
 
-/// Makes room for a range of a file: macOS can only extend it.
+/// Allocates a range of a file by extending the file: macOS has no `fallocate`.
 #[cfg(not(target_os = "linux"))]
 pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     check_allocate(handle, offset, len)?;
@@ -59,7 +59,7 @@ pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<(
     if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
 }
 
-/// What keeps room from being made for a range, besides that there is none.
+/// Returns the error of an allocation that needs no disk space to fail: `EINVAL`, `EBADF`, `EFBIG` or `ENODEV`.
 pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     const MAX: Filesize = Filedelta::MAX.cast_unsigned();
     if len == 0 || offset > MAX || len > MAX {
@@ -75,7 +75,7 @@ pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Re
     }
 }
 
-/// Says how a range will be used.
+/// Announces how a range of a file will be used: `posix_fadvise`.
 #[cfg(target_os = "linux")]
 pub fn advise(handle: Handle<'_>, offset: Filesize, len: Filesize, advice: Advice) -> Result<()> {
     let advice = match advice {
@@ -89,13 +89,13 @@ pub fn advise(handle: Handle<'_>, offset: Filesize, len: Filesize, advice: Advic
     Ok(rustix::fs::fadvise(handle, offset, std::num::NonZeroU64::new(len), advice)?)
 }
 
-/// Says how a range will be used: advice that macOS does not take for a range, and that may be ignored.
+/// Ignores advice: macOS has no `posix_fadvise`.
 #[cfg(not(target_os = "linux"))]
 pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> {
     Ok(())
 }
 
-/// Makes writes append or not.
+/// Sets or clears `O_APPEND`: `fcntl(F_SETFL)`.
 pub fn set_append(handle: Handle<'_>, append: bool) -> Result<()> {
     let mut flags = rustix::fs::fcntl_getfl(handle)?;
     flags.set(OFlags::APPEND, append);
@@ -128,13 +128,13 @@ pub(crate) fn filestat(stat: &Stat) -> Filestat {
     }
 }
 
-/// A time of a file, 0 for what was before 1970.
+/// Returns a file time in nanoseconds. Times before 1970 become 0.
 fn nanoseconds_of(seconds: i64, nanoseconds: i64) -> Timestamp {
     let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
     Timestamp::try_from(time.max(0)).unwrap_or(Timestamp::MAX)
 }
 
-/// Attributes of something open.
+/// Returns the attributes of an open file: `fstat`.
 pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     Ok(filestat(&rustix::fs::fstat(handle)?))
 }
@@ -150,7 +150,7 @@ pub(crate) fn timestamps(atim: Option<NewTime>, mtim: Option<NewTime>) -> Timest
     Timestamps { last_access: time(atim), last_modification: time(mtim) }
 }
 
-/// Sets the times of something open.
+/// Sets the times of an open file: `futimens`.
 pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
     Ok(rustix::fs::futimens(handle, &timestamps(atim, mtim))?)
 }

@@ -1,14 +1,14 @@
-//! Handles.
+//! Descriptors.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The system's own handle of something open.
+/// A borrowed descriptor.
 pub type Handle<'a> = BorrowedFd<'a>;
 
-/// A device that has nothing to read and forgets what is written.
+/// A device that reads as empty and discards output.
 pub const NULL_DEVICE: &str = "/dev/null";
 
-/// The handle of something open.
+/// Borrows the descriptor of an open file.
 pub fn handle<T: AsFd>(open: &T) -> Handle<'_> {
     open.as_fd()
 }

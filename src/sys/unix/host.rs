@@ -7,12 +7,12 @@ use std::io::Result;
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 
-/// A descriptor of the host's, lent to the guest.
+/// Returns a descriptor of the host, which is never closed here. A negative number is `EBADF`.
 pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
     if fd < 0 {
         return Err(Errno::BADF.into());
     }
-    // SAFETY: ManuallyDrop never closes it. That it stays open, and the same file, is the embedder's duty, as for
-    // every number passed to Node; the worst that comes of a mistake is the wrong file.
+    // SAFETY: `ManuallyDrop` never closes the descriptor. The embedder keeps the descriptor open, as for every number
+    // passed to Node. After a mistake a call fails with `EBADF`, or reaches the wrong file.
     Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
 }

@@ -1,8 +1,5 @@
 //! Sockets.
-#![expect(
-    unsafe_code,
-    reason = "guest memory is received into and sent from; rustix lacks SO_ACCEPTCONN on macOS"
-)]
+#![expect(unsafe_code, reason = "sockets transfer guest memory; rustix lacks SO_ACCEPTCONN on macOS")]
 
 use crate::sys::types::{Riflags, Sdflags};
 use crate::sys::unix::buffer::Buffer;
@@ -16,23 +13,23 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// A socket.
 pub type Socket = OwnedFd;
 
-/// The handle of a socket.
+/// Borrows the descriptor of a socket.
 pub fn socket_handle(socket: &Socket) -> Handle<'_> {
     socket.as_fd()
 }
 
-/// A socket of the host's that listens, with a descriptor of its own. What is no socket is `NOTSOCK`, and what does
-/// not listen `INVAL`.
+/// Duplicates a listening socket of the host: `dup`. `ENOTSOCK` for another file, `EINVAL` for a socket that does not
+/// listen.
 pub fn host_listener(fd: i32) -> Result<TcpListener> {
     let socket = handle(&*host_stream(fd)?).try_clone_to_owned()?;
     rustix::net::sockopt::socket_type(&socket)?;
     if is_listening(socket.as_fd()) { Ok(socket.into()) } else { Err(rustix::io::Errno::INVAL.into()) }
 }
 
-/// Whether a socket listens for connections.
+/// Returns whether a socket listens for connections: `SO_ACCEPTCONN`.
 pub fn is_listening(handle: Handle<'_>) -> bool {
     let (mut listens, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
-    // SAFETY: the option is an int, written to one.
+    // SAFETY: the kernel writes the option, an int, to `listens`, and its size to `size`.
     let returned = unsafe {
         let listens = (&raw mut listens).cast();
         libc::getsockopt(handle.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN, listens, &raw mut size)
@@ -40,7 +37,7 @@ pub fn is_listening(handle: Handle<'_>) -> bool {
     returned == 0 && listens != 0
 }
 
-/// Accepts a connection, `AGAIN` if there is none.
+/// Accepts a connection as a nonblocking socket: `accept4`. `EAGAIN` if there is none.
 pub fn accept(handle: Handle<'_>) -> Result<Socket> {
     #[cfg(target_os = "linux")]
     let socket = {
@@ -57,36 +54,39 @@ pub fn accept(handle: Handle<'_>) -> Result<Socket> {
     Ok(socket)
 }
 
-/// A message header for these buffers.
+/// Returns the header of a message with these buffers.
 fn message(buffers: &[Buffer]) -> libc::msghdr {
-    // SAFETY: a msghdr of zeros is valid: no name, no buffers, no control data.
+    // SAFETY: a zeroed `msghdr` is valid: no name, no buffers, no control data.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = buffers.as_ptr().cast_mut().cast();
     message.msg_iovlen = buffers.len() as _;
     message
 }
 
-/// Receives a message if there is one, `AGAIN` if there is none: how many bytes, and whether it had more.
+/// Receives without waiting: `recvmsg(MSG_DONTWAIT)`. Returns the number of bytes, and whether the message was longer
+/// than the buffers. `EAGAIN` if nothing has arrived.
 pub fn receive(handle: Handle<'_>, buffers: &[Buffer], flags: Riflags) -> Result<(usize, bool)> {
     let mut message = message(buffers);
     let peek = if flags.contains(Riflags::RECV_PEEK) { libc::MSG_PEEK } else { 0 };
-    // SAFETY: the header points at buffers in guest memory, checked by `Memory::address`, that outlive the call.
+    // SAFETY: the header refers to `buffers`. `Memory::address` checked each buffer; the guest memory outlives the
+    // call.
     let received =
         count(unsafe { libc::recvmsg(handle.as_raw_fd(), &raw mut message, peek | libc::MSG_DONTWAIT) })?;
     Ok((received, message.msg_flags & libc::MSG_TRUNC != 0))
 }
 
-/// Sends what there is room for now, `AGAIN` if there is none.
+/// Sends without waiting: `sendmsg(MSG_DONTWAIT)`. `EAGAIN` if there is no room.
 pub fn send(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let message = message(buffers);
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    // SAFETY: the header points at buffers in guest memory, checked by `Memory::address`, that outlive the call.
+    // SAFETY: the header refers to `buffers`. `Memory::address` checked each buffer; the guest memory outlives the
+    // call.
     count(unsafe { libc::sendmsg(handle.as_raw_fd(), &raw const message, flags) })
 }
 
-/// Shuts down a socket in one or both directions.
-pub fn shutdown(handle: Handle<'_>, how: Sdflags) -> Result<()> {
-    let how = match (how.contains(Sdflags::RD), how.contains(Sdflags::WR)) {
+/// Shuts down a socket in one or both directions: `shutdown`.
+pub fn shutdown(handle: Handle<'_>, directions: Sdflags) -> Result<()> {
+    let how = match (directions.contains(Sdflags::RD), directions.contains(Sdflags::WR)) {
         (true, true) => rustix::net::Shutdown::Both,
         (true, false) => rustix::net::Shutdown::Read,
         (false, _) => rustix::net::Shutdown::Write,

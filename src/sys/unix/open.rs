@@ -4,18 +4,17 @@ use crate::sys::types::{Fdflags, Oflags, OpenOptions};
 use crate::sys::unix::directory::open_keeping_atime;
 #[cfg(target_os = "linux")]
 use crate::sys::unix::resolve::open_beneath;
-use crate::sys::unix::resolve::{Last, walk};
+use crate::sys::unix::resolve::{LastComponent, walk};
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::Result;
 use std::path::Path;
 
-/// How files are created: the process's umask takes permissions away.
+/// Permissions of a new file, before the umask of the process.
 const MODE: Mode = Mode::from_raw_mode(0o666);
 
-/// Opens a path. It never waits, not even for the other end of a FIFO: a FIFO without a reader, opened for writing, is
-/// `ENXIO`.
+/// Opens a path: `openat2` or `openat`. Never waits: opening a FIFO without a reader for writing is `ENXIO`.
 pub fn open(dir: &Dir, path: &Path, options: &OpenOptions) -> Result<File> {
     open_keeping_atime(flags(options), options.keeps_atime, |flags| {
         #[cfg(target_os = "linux")]
@@ -39,7 +38,7 @@ fn flags(options: &OpenOptions) -> OFlags {
     flags.set(OFlags::TRUNC, options.oflags.contains(Oflags::TRUNC));
     flags.set(OFlags::DIRECTORY, options.oflags.contains(Oflags::DIRECTORY));
     flags.set(OFlags::APPEND, options.fdflags.contains(Fdflags::APPEND));
-    // These share bits: none may be taken away again.
+    // SYNC contains the bits of DSYNC: clearing a missing flag would clear bits of the other.
     let sync = |fdflags, flag| if options.fdflags.contains(fdflags) { flag } else { OFlags::empty() };
     flags |= sync(Fdflags::SYNC, OFlags::SYNC) | sync(Fdflags::DSYNC, OFlags::DSYNC);
     #[cfg(target_os = "linux")]
@@ -47,12 +46,12 @@ fn flags(options: &OpenOptions) -> OFlags {
     flags
 }
 
-/// Opens a path where the kernel does not resolve it whole: in the directory that holds its last component, which is
-/// never followed there.
+/// Opens a path component by component, where the kernel cannot resolve it beneath a directory. The last component is
+/// opened in the handle of its parent, without following a symlink.
 fn open_stepwise(dir: &Dir, path: &Path, flags: OFlags) -> Result<File> {
     let creates = flags.contains(OFlags::CREATE);
-    let keeps_link = flags.contains(OFlags::NOFOLLOW) || flags.contains(OFlags::CREATE | OFlags::EXCL);
-    let located = walk(dir, path, Last { follows: !keeps_link, creates })?;
+    let opens_symlink = flags.contains(OFlags::NOFOLLOW) || flags.contains(OFlags::CREATE | OFlags::EXCL);
+    let located = walk(dir, path, LastComponent { follows: !opens_symlink, creates })?;
     let mut flags = flags | OFlags::NOFOLLOW;
     flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || located.must_be_directory());
     Ok(rustix::fs::openat(located.parent(), located.name(), flags, MODE)?.into())

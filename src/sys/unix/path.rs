@@ -1,13 +1,17 @@
 //! Calls with a path.
 
 use crate::sys::types::{Filestat, Filetype, NewTime};
-use crate::sys::unix::file::{filestat, stat, timestamps};
+#[cfg(target_os = "linux")]
+use crate::sys::unix::file::stat;
+use crate::sys::unix::file::{filestat, timestamps};
 use crate::sys::unix::handle::Handle;
 #[cfg(target_os = "linux")]
 use crate::sys::unix::resolve::open_beneath;
 use crate::sys::unix::resolve::{locate, locate_existing, without_trailing_slashes};
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, Mode, OFlags};
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io::Result;
@@ -16,10 +20,10 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// More bytes than a link can hold.
+/// Larger than the longest target of a symlink, `PATH_MAX` - 1.
 const LINK_MAX: usize = 4096;
 
-/// Attributes of what a path leads to.
+/// Returns the attributes of a path: `fstatat`.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     if is_single_component(path) {
         let stat = lstat_at(dir.as_fd(), path)?;
@@ -41,15 +45,15 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     lstat_at(located.parent(), located.name())
 }
 
-/// Attributes of the file at a path, seen from a directory. If it is a link, that is not followed.
+/// Returns the attributes of a path without resolving it beneath the directory. Does not follow a final symlink.
 fn lstat_at(dir: Handle<'_>, path: &Path) -> Result<Filestat> {
     Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
-/// Attributes of the target of a link, if that is a name in the same directory, as most are, and is no link itself. Two
-/// short calls do this, where to resolve the link takes three long ones, and a descriptor.
+/// Returns the attributes of a symlink's target. `None` unless the target is a single component that is not a symlink,
+/// as most are. Needs two short system calls; resolving the symlink takes three long ones and a descriptor.
 fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
-    // Room for the longest name and a byte: what fills it may have been cut.
+    // One byte more than the longest name: a full buffer means that the target may be truncated.
     let mut buffer = [MaybeUninit::uninit(); 256];
     let (target, rest) = rustix::fs::readlinkat_raw(dir, link, &mut buffer).ok()?;
     let target = Path::new(OsStr::from_bytes(target));
@@ -60,17 +64,17 @@ fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
     (stat.filetype != Filetype::SymbolicLink).then_some(stat)
 }
 
-/// Whether a path is a single name in a directory, or the directory itself.
+/// Returns whether a path is a single component other than `..`.
 fn is_single_component(path: &Path) -> bool {
     let bytes = path.as_os_str().as_bytes();
     !bytes.contains(&b'/') && !matches!(bytes, b"" | b"..")
 }
 
-/// Levels above a directory that [`parent_ino`] looks at: the calls for so many take some milliseconds.
+/// Maximum number of levels that [`parent_ino`] climbs. The calls for all of them take some milliseconds.
 const MAX_LEVELS: usize = 1024;
 
-/// Returns the serial number of the directory above a directory, if one of the directories above is one that `is_within`
-/// knows by its device and serial number. Takes no descriptor.
+/// Returns the inode number of the parent directory. `None` unless `is_within` recognizes the device and inode number
+/// of a directory above. Opens no descriptor.
 pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
     let mut path = String::from("..");
     let parent = lstat_at(dir, Path::new(&path))?;
@@ -89,7 +93,7 @@ pub fn parent_ino(dir: Handle<'_>, is_within: impl Fn((u64, u64)) -> bool) -> Re
     Ok(None)
 }
 
-/// Sets the times of what a path names, without opening it, which could make a FIFO wait.
+/// Sets the times of a path: `utimensat`. Does not open the file, because opening a FIFO could wait.
 pub fn set_times_at(
     dir: &Dir,
     path: &Path,
@@ -102,13 +106,13 @@ pub fn set_times_at(
     Ok(rustix::fs::utimensat(located.parent(), located.name(), &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// Creates a directory.
+/// Creates a directory: `mkdirat`.
 pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
     Ok(rustix::fs::mkdirat(located.parent(), located.name(), Mode::from_bits_retain(0o777))?)
 }
 
-/// Makes a hard link.
+/// Creates a hard link: `linkat`.
 pub fn hard_link(
     old_dir: &Dir,
     old_path: &Path,
@@ -121,7 +125,7 @@ pub fn hard_link(
     Ok(rustix::fs::linkat(old.parent(), old.name(), new.parent(), new.name(), AtFlags::empty())?)
 }
 
-/// Gives `then` what a symbolic link points at, in the guest's encoding.
+/// Passes the target of a symlink to `then`, in the encoding of the guest: `readlinkat`.
 pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
     let located = locate_existing(dir, path, false)?;
     let mut buffer = [MaybeUninit::uninit(); LINK_MAX];
@@ -129,7 +133,8 @@ pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Re
     Ok(then(target))
 }
 
-/// Removes an empty directory. One that ends in `..` is not empty: it holds what the path came from.
+/// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `..` is `ENOTEMPTY`, because that
+/// directory holds the one before.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
     if without_trailing_slashes(path).as_os_str().as_bytes().ends_with(b"..")
@@ -140,25 +145,25 @@ pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     Ok(rustix::fs::unlinkat(located.parent(), located.name(), AtFlags::REMOVEDIR)?)
 }
 
-/// Renames a file or directory.
+/// Renames a file or directory: `renameat`.
 pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
     let (old, new) = (locate(old_dir, old_path)?, locate(new_dir, new_path)?);
     Ok(rustix::fs::renameat(old.parent(), old.name(), new.parent(), new.name())?)
 }
 
-/// Makes a symbolic link.
+/// Creates a symlink: `symlinkat`.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
     let located = locate(dir, link)?;
     Ok(rustix::fs::symlinkat(target, located.parent(), located.name())?)
 }
 
-/// Removes a file or link.
+/// Removes a file or symlink: `unlinkat`.
 pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
     Ok(rustix::fs::unlinkat(located.parent(), located.name(), AtFlags::empty())?)
 }
 
-/// A path in the guest's encoding, which here is the system's own.
+/// Converts a path of a guest. Unix takes the bytes unchanged.
 pub fn path(bytes: &[u8]) -> Result<&Path> {
     Ok(Path::new(OsStr::from_bytes(bytes)))
 }

@@ -1,8 +1,8 @@
-//! Resolves paths beneath a directory. Where it can (`openat2` on Linux) the kernel does, with one system call. Elsewhere
-//! the path is walked here, one name after the other, each opened in the handle of its directory.
+//! Resolves paths beneath a directory. On Linux `openat2` does so in one system call. Elsewhere the path is walked
+//! component by component, each opened in the handle of its parent.
 //!
-//! Calls that name a file resolve the directory that holds it, and then name the last component in that: system calls of
-//! that kind never follow a link there.
+//! A call that names a file resolves the parent directory first, and then passes the parent and the last component to
+//! the system. Such system calls never follow a symlink that is the last component.
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -14,29 +14,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Symbolic links that a walk may lead through, as on Linux; more are `ELOOP`.
+/// Maximum number of symlinks in a path, as on Linux. More are `ELOOP`.
 const MAX_LINKS: usize = 40;
 
-/// Directories that a walk may be below the one it started from: it holds a descriptor of each. Deeper is
-/// `ENAMETOOLONG`.
+/// Maximum depth of a walk, which holds a descriptor of each directory. More is `ENAMETOOLONG`.
 const MAX_DEPTH: usize = 128;
 
-/// How often `openat2` is called again at once that fails with `EAGAIN` because something was renamed meanwhile. The
-/// caller may then have the whole call restarted.
+/// Maximum number of `openat2` calls while renames make it fail with `EAGAIN`. The caller may then restart the whole
+/// call.
 #[cfg(target_os = "linux")]
-const ATTEMPTS: usize = 64;
+const OPENAT2_ATTEMPTS: usize = 64;
 
-/// Flags to open a directory with that paths are resolved in.
+/// Flags for opening a directory that paths are resolved in.
 #[cfg(target_os = "linux")]
 const BASE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const BASE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// A file by the directory that holds it and its name there, which has no slash.
+/// A file, by its parent directory and its name there. The name has no slash.
 pub(super) struct Located<'a> {
     parent: Parent<'a>,
     name: Cow<'a, Path>,
-    is_slashed: bool,
+    has_trailing_slash: bool,
 }
 
 enum Parent<'a> {
@@ -46,10 +45,10 @@ enum Parent<'a> {
 
 impl<'a> Located<'a> {
     fn new(parent: Parent<'a>, name: &'a Path) -> Self {
-        Self { parent, name: Cow::Borrowed(name), is_slashed: false }
+        Self { parent, name: Cow::Borrowed(name), has_trailing_slash: false }
     }
 
-    /// The directory that holds the file.
+    /// Returns the parent directory.
     pub fn parent(&self) -> BorrowedFd<'_> {
         match &self.parent {
             Parent::Start(dir) => dir.as_fd(),
@@ -57,14 +56,14 @@ impl<'a> Located<'a> {
         }
     }
 
-    /// The name of the file there.
+    /// Returns the name in the parent directory.
     pub fn name(&self) -> &Path {
         &self.name
     }
 
-    /// Whether only a directory will do, since a slash follows the name.
+    /// Returns whether a trailing slash requires a directory.
     pub fn must_be_directory(&self) -> bool {
-        self.is_slashed
+        self.has_trailing_slash
     }
 
     fn is_directory(&self) -> Result<bool> {
@@ -73,8 +72,8 @@ impl<'a> Located<'a> {
     }
 }
 
-/// Finds where a path names something to be created, removed or renamed. Slashes at its end do not count. A path that
-/// ends in `.` or `..` must lead to a directory, whose name then is `.`.
+/// Resolves the parent of a path that is to be created, removed or renamed. Ignores trailing slashes. A path that ends
+/// in `.` or `..` must be a directory; its name is `.` then.
 pub(super) fn locate<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
     let path = without_trailing_slashes(path);
     if names_directory(path) {
@@ -84,29 +83,30 @@ pub(super) fn locate<'a>(dir: &'a Dir, path: &'a Path) -> Result<Located<'a>> {
     Ok(Located::new(directory(dir, before)?, name))
 }
 
-/// Finds where a path leads, through a symbolic link that is its last component if `follows`. A slash at its end follows
-/// the link as well, and asks for a directory. The name of a path that ends in `.` or `..` is `.`.
+/// Resolves the parent of an existing file. Follows a symlink that is the last component if `follows`, or if the path
+/// has a trailing slash. A trailing slash also requires a directory. The name of a path that ends in `.` or `..` is
+/// `.`.
 pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path, follows: bool) -> Result<Located<'a>> {
-    let name = without_trailing_slashes(path);
-    let is_slashed = name.as_os_str() != path.as_os_str();
-    if names_directory(name) {
-        return Ok(Located::new(directory(dir, name)?, Path::new(".")));
+    let stripped = without_trailing_slashes(path);
+    let has_trailing_slash = stripped.as_os_str() != path.as_os_str();
+    if names_directory(stripped) {
+        return Ok(Located::new(directory(dir, stripped)?, Path::new(".")));
     }
-    let (before, last) = split(name);
-    let located = Located::new(directory(dir, before)?, last);
-    let follows = follows || is_slashed;
-    let located = if follows && read_link(located.parent(), last.as_os_str().as_bytes()).is_some() {
-        walk(dir, name, Last { follows, creates: false })?
+    let (before, name) = split(stripped);
+    let located = Located::new(directory(dir, before)?, name);
+    let follows = follows || has_trailing_slash;
+    let located = if follows && read_link(located.parent(), name.as_os_str().as_bytes()).is_some() {
+        walk(dir, stripped, LastComponent { follows, creates: false })?
     } else {
         located
     };
-    if is_slashed && !located.is_directory()? {
+    if has_trailing_slash && !located.is_directory()? {
         return Err(Errno::NOTDIR.into());
     }
     Ok(located)
 }
 
-/// Splits a path into the part before its last component, with the slashes, and that component.
+/// Splits a path before its last component. The first part keeps its slashes.
 fn split(path: &Path) -> (&Path, &Path) {
     let bytes = path.as_os_str().as_bytes();
     let start = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -114,8 +114,8 @@ fn split(path: &Path) -> (&Path, &Path) {
     (Path::new(OsStr::from_bytes(before)), Path::new(OsStr::from_bytes(name)))
 }
 
-/// The directory at a path beneath another one, which is that itself for no path, or for `.`. The path, if there is one,
-/// ends in a slash, `.` or `..`.
+/// Opens a directory beneath another one. Returns the same directory for an empty path or `.`. Any other path ends in a
+/// slash, `.` or `..`.
 fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     if matches!(path.as_os_str().as_bytes(), b"" | b"." | b"./") {
         return Ok(Parent::Start(dir));
@@ -124,7 +124,7 @@ fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     if let Some(opened) = open_beneath(dir, path, BASE, Mode::empty())? {
         return Ok(Parent::Opened(opened));
     }
-    let located = walk(dir, path, Last { follows: true, creates: false })?;
+    let located = walk(dir, path, LastComponent { follows: true, creates: false })?;
     if located.name() == Path::new(".") {
         return Ok(located.parent);
     }
@@ -132,22 +132,22 @@ fn directory<'a>(dir: &'a Dir, path: &Path) -> Result<Parent<'a>> {
     Ok(Parent::Opened(rustix::fs::openat(located.parent(), located.name(), flags, Mode::empty())?))
 }
 
-/// Opens a path that the kernel resolves without leaving the directory; `None` if it cannot, because it is too old or a
-/// filter forbids it.
+/// Opens a path without leaving the directory: `openat2(RESOLVE_BENEATH)`. `None` if the kernel is older than Linux
+/// 5.6, or a seccomp filter forbids the call.
 #[cfg(target_os = "linux")]
 pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<Option<OwnedFd>> {
     use rustix::fs::ResolveFlags;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-    /// Whether the kernel is too old, once that is known.
+    /// Set once the kernel has reported that it is too old.
     static IS_MISSING: AtomicBool = AtomicBool::new(false);
-    /// Whether no filter forbids it, once that is known.
+    /// Set once a call has succeeded: then no filter forbids `openat2`.
     static IS_ALLOWED: AtomicBool = AtomicBool::new(false);
     if IS_MISSING.load(Relaxed) {
         return Ok(None);
     }
     let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..OPENAT2_ATTEMPTS {
         match rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, beneath) {
             Ok(opened) => {
                 IS_ALLOWED.store(true, Relaxed);
@@ -157,7 +157,8 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
                 IS_MISSING.store(true, Relaxed);
                 return Ok(None);
             }
-            // Only the owner of a file may ask for `O_NOATIME`.
+            // A seccomp filter. But once a call has succeeded, EPERM with O_NOATIME means that the caller does not own
+            // the file.
             Err(Errno::PERM) if !(flags.contains(OFlags::NOATIME) && IS_ALLOWED.load(Relaxed)) => {
                 return Ok(None);
             }
@@ -169,25 +170,25 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
     Err(Errno::AGAIN.into())
 }
 
-/// How the last component of a walk is treated.
+/// Treatment of the last component of a walk.
 #[derive(Clone, Copy)]
-pub(super) struct Last {
-    /// Whether it is followed if it is a link.
+pub(super) struct LastComponent {
+    /// Follows a symlink.
     pub follows: bool,
-    /// Whether it may be created: a slash behind it is `EISDIR` then, whether it exists or not.
+    /// Allows creation. A trailing slash is `EISDIR` then, whether the file exists or not.
     pub creates: bool,
 }
 
-/// Stands for a slash at the end of a path, or of the target of a link.
+/// Marks a trailing slash of a path, or of a symlink's target.
 const SLASH: &[u8] = b"/";
 
-/// Walks a path: each name is opened in the directory before it, a link is read and its target walked in its place, and
-/// `..` goes back to the handle that the walk came from. So the walk cannot leave the directory it started from, whatever
-/// is renamed meanwhile.
-pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<'a>> {
+/// Walks a path. Opens each component in the handle of its parent. Reads each symlink and walks its target instead.
+/// `..` returns to the handle before. The walk therefore cannot leave the directory, even if directories are renamed
+/// meanwhile.
+pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: LastComponent) -> Result<Located<'a>> {
     let mut opened: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
-    // The components that are left, in reverse order.
+    // Components still to walk, in reverse order.
     let mut rest = Vec::new();
     push_components(&mut rest, path.as_os_str().as_bytes());
     while let Some(name) = rest.pop() {
@@ -195,7 +196,7 @@ pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<
         match &name[..] {
             b"." | SLASH => continue,
             b".." => {
-                // The kernel asks for permission to search the directory that `..` leads out of.
+                // The kernel, too, requires search permission on the directory that `..` leaves.
                 rustix::fs::statat(parent, ".", AtFlags::empty())?;
                 opened.pop().ok_or_else(escape)?;
                 continue;
@@ -203,11 +204,11 @@ pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<
             _ => {}
         }
         let is_last = rest.iter().all(|name| name == SLASH);
-        let is_slashed = is_last && !rest.is_empty();
-        if last.creates && is_slashed {
+        let has_trailing_slash = is_last && !rest.is_empty();
+        if last.creates && has_trailing_slash {
             return Err(Errno::ISDIR.into());
         }
-        let refused = if is_last {
+        let error = if is_last {
             None
         } else {
             match rustix::fs::openat(parent, &name[..], BASE | OFlags::NOFOLLOW, Mode::empty()) {
@@ -216,19 +217,19 @@ pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: Last) -> Result<Located<
                     opened.push(directory);
                     continue;
                 }
-                // A link is refused with `ELOOP`, `ENOTDIR` or `EMLINK`, according to the system.
-                Err(refused) => Some(refused),
+                // For a symlink this is ELOOP, ENOTDIR or EMLINK, depending on the system.
+                Err(error) => Some(error),
             }
         };
-        let is_kept = is_last && !last.follows && !is_slashed;
-        let target = if is_kept { None } else { read_link(parent, &name) };
+        let is_result = is_last && !last.follows && !has_trailing_slash;
+        let target = if is_result { None } else { read_link(parent, &name) };
         let Some(target) = target else {
-            if let Some(refused) = refused {
-                return Err(refused.into());
+            if let Some(error) = error {
+                return Err(error.into());
             }
             let parent = opened.pop().map_or(Parent::Start(dir), Parent::Opened);
             let name = Cow::Owned(PathBuf::from(OsString::from_vec(name)));
-            return Ok(Located { parent, name, is_slashed });
+            return Ok(Located { parent, name, has_trailing_slash });
         };
         links += 1;
         if links > MAX_LINKS {
@@ -250,23 +251,23 @@ fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
     rest.extend(path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()).map(<[u8]>::to_vec));
 }
 
-/// Reads a symbolic link. `None` if the file is not one, or cannot be read: the call for the file then reports the error.
+/// Returns the target of a symlink. `None` for other files, and on errors: the following system call reports the error.
 fn read_link(parent: BorrowedFd<'_>, name: &[u8]) -> Option<Vec<u8>> {
     Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
 }
 
-/// The error of a path that leads out of the directory: the one of cap-std.
+/// Returns the error of a path that leads out of the directory, as cap-std has it.
 fn escape() -> Error {
     ErrorKind::PermissionDenied.into()
 }
 
-/// Whether a path can only be that of a directory, since it ends in a slash, `.` or `..`.
+/// Returns whether a path ends in a slash, `.` or `..`, and so can only be a directory.
 pub(super) fn names_directory(path: &Path) -> bool {
     let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
     matches!(last, Some(b"" | b"." | b".."))
 }
 
-/// A path without the slashes at its end, which name the same directory.
+/// Removes trailing slashes. A path of slashes only stays unchanged.
 pub fn without_trailing_slashes(path: &Path) -> &Path {
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);

@@ -1,4 +1,4 @@
-//! Streams: their kind, their readiness, and waits for it.
+//! Streams: their kind, their readiness, and waiting for readiness.
 
 use crate::sys::types::{Fdflags, Filesize, Filetype, Interest, Readiness, StreamKind};
 use crate::sys::unix::file::filetype;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use std::io::Result;
 use std::time::Duration;
 
-/// What kind of stream something open is.
+/// Returns the kind of an open file: `fstat`, and `isatty` for devices.
 pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     let stat = rustix::fs::fstat(handle)?;
     let mode = stat.st_mode;
@@ -31,7 +31,7 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     })
 }
 
-/// Whether a device is `/dev/null`, `zero`, `full` or `urandom`, whose numbers Linux has fixed.
+/// Returns whether a device is `/dev/null`, `zero`, `full` or `urandom`. Linux has fixed their numbers.
 #[cfg(target_os = "linux")]
 fn never_waits(stat: &rustix::fs::Stat) -> bool {
     const MEMORY_DEVICES: u32 = 1;
@@ -44,46 +44,45 @@ fn never_waits(_: &rustix::fs::Stat) -> bool {
     false
 }
 
-/// The flags a descriptor of the host's has and the guest may know: whether writes append.
+/// Returns the flags of a host descriptor that a guest sees: `APPEND` or none.
 pub fn stream_flags(handle: Handle<'_>) -> Result<Fdflags> {
     let append = rustix::fs::fcntl_getfl(handle)?.contains(OFlags::APPEND);
     Ok(if append { Fdflags::APPEND } else { Fdflags::empty() })
 }
 
-/// The rights to read and write that a descriptor of the host's was opened with.
+/// Returns whether a host descriptor is open for reading, and for writing.
 pub fn stream_directions(handle: Handle<'_>) -> Result<(bool, bool)> {
-    let mode = rustix::fs::fcntl_getfl(handle)? & OFlags::RWMODE;
-    Ok(match mode {
+    Ok(match rustix::fs::fcntl_getfl(handle)? & OFlags::RWMODE {
         OFlags::RDONLY => (true, false),
         OFlags::WRONLY => (false, true),
         _ => (true, true),
     })
 }
 
-/// Whether `O_NONBLOCK` is set on a descriptor.
+/// Returns whether `O_NONBLOCK` is set on a descriptor.
 pub(crate) fn is_nonblocking(handle: Handle<'_>) -> Result<bool> {
     Ok(rustix::fs::fcntl_getfl(handle)?.contains(OFlags::NONBLOCK))
 }
 
-/// How long a read of a terminal waits before it gives up and returns nothing, if the terminal is set so: VTIME with
-/// VMIN 0, without line editing.
+/// Returns how long a read of a terminal waits before it returns nothing. `None` unless the terminal has VMIN 0 and no
+/// line editing.
 pub fn read_timeout(handle: Handle<'_>) -> Option<Duration> {
     use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
     let mode = tcgetattr(handle).ok()?;
     let codes = &mode.special_codes;
-    let gives_up = !mode.local_modes.contains(LocalModes::ICANON) && codes[SpecialCodeIndex::VMIN] == 0;
-    gives_up.then(|| Duration::from_millis(100) * u32::from(codes[SpecialCodeIndex::VTIME]))
+    let has_timeout = !mode.local_modes.contains(LocalModes::ICANON) && codes[SpecialCodeIndex::VMIN] == 0;
+    has_timeout.then(|| Duration::from_millis(100) * u32::from(codes[SpecialCodeIndex::VTIME]))
 }
 
-/// Bytes that can be read now, 0 where the system cannot tell.
+/// Returns the number of bytes that can be read now: `FIONREAD`. 0 if the system does not know.
 pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
     rustix::io::ioctl_fionread(handle).unwrap_or(0)
 }
 
-/// Asks of each stream whether it is ready, and waits `at_most` so long until one is. A signal ends the wait.
-pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
+/// Waits at most `timeout` until a stream is ready, and returns the readiness of all: `poll`. A signal ends the wait.
+pub fn poll(streams: &[(Handle<'_>, Interest)], timeout: Duration) -> Result<Vec<Readiness>> {
     use rustix::event::{PollFd, PollFlags};
-    /// A socket whose peer will send no more.
+    /// The peer of a socket sends no more data.
     #[cfg(target_os = "linux")]
     const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
     #[cfg(not(target_os = "linux"))]
@@ -98,7 +97,7 @@ pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec
             PollFd::from_borrowed_fd(*handle, events)
         })
         .collect();
-    let timeout = rustix::event::Timespec::try_from(at_most).map_err(|_| Errno::INVAL)?;
+    let timeout = rustix::event::Timespec::try_from(timeout).map_err(|_| Errno::INVAL)?;
     match rustix::event::poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),

@@ -1,5 +1,5 @@
-//! Transfers between open files and guest memory. Vectored calls go through libc: their buffers are guest memory, which must
-//! not become Rust slices.
+//! Transfers between open files and guest memory. Calls libc directly, because guest memory must not become Rust
+//! slices.
 #![expect(unsafe_code, reason = "vectored calls pass addresses in guest memory to the kernel")]
 
 use crate::sys::buffers::first_bytes;
@@ -12,19 +12,19 @@ use std::io::{Error, Result};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// What a system call returned: a count, or -1 and `errno`.
+/// Converts the result of a system call: a count, or -1 and `errno`.
 pub(crate) fn count(returned: isize) -> Result<usize> {
     usize::try_from(returned).map_err(|_| Error::last_os_error())
 }
 
-/// The arguments that vectored calls share.
+/// Returns the arguments that vectored calls share.
 #[cfg(target_os = "linux")]
 fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     (buffers.as_ptr().cast(), buffers.len())
 }
 
-/// The arguments that vectored calls share. More than 31 bits at once macOS refuses, where Linux does a part:
-/// so it is given a part.
+/// Returns the arguments that vectored calls share. Leaves out buffers that exceed 31 bits together: macOS fails with
+/// `EINVAL`, where Linux transfers a part.
 #[cfg(not(target_os = "linux"))]
 fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     let mut room = Buffer::MAX;
@@ -37,9 +37,9 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     (buffers.as_ptr().cast(), len)
 }
 
-/// Makes a system call that moves bytes, whose name and number are given. On Linux it is made as such: libc's function is
-/// a point where the thread can be cancelled, for which it pays before and after, as much as a short call costs. Where
-/// an offset is handed over in parts, libc knows how.
+/// Transfers bytes by the libc function `$name`, or on 64-bit Linux by the system call `$number`. The libc function is
+/// a cancellation point of the thread, which costs as much as a short call. 32-bit systems split the offset in two
+/// arguments, which libc knows.
 macro_rules! transfer {
     ($name:ident, $number:ident, $fd:expr, $($argument:expr),+) => {{
         #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -50,10 +50,10 @@ macro_rules! transfer {
     }};
 }
 
-/// Reads at the system's own position. For a single buffer, here and below, the call without a vector is the quicker.
+/// Reads at the position: `readv`. For a single buffer, here and below, the call without a vector is faster.
 pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     unsafe {
         if let [Buffer(one)] = buffers {
             transfer!(read, SYS_read, fd, one.iov_base, one.iov_len)
@@ -63,10 +63,10 @@ pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     }
 }
 
-/// Writes at the system's own position.
+/// Writes at the position: `writev`.
 pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     unsafe {
         if let [Buffer(one)] = buffers {
             transfer!(write, SYS_write, fd, one.iov_base, one.iov_len)
@@ -76,15 +76,15 @@ pub fn writev(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     }
 }
 
-/// Writes at the end of a file that `set_append` was called for, or that was opened so.
+/// Appends to a file that has `O_APPEND`, for example by `set_append`: `writev`.
 pub fn appendv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     writev(handle, buffers)
 }
 
-/// Reads at `offset`.
+/// Reads at `offset`: `preadv`.
 pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     unsafe {
         if let [Buffer(one)] = buffers {
             transfer!(pread, SYS_pread64, fd, one.iov_base, one.iov_len, offset)
@@ -94,10 +94,10 @@ pub fn preadv(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resul
     }
 }
 
-/// Writes at `offset`.
+/// Writes at `offset`: `pwritev`.
 pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
     let (fd, (iov, len), offset) = (handle.as_raw_fd(), vector(buffers), offset.cast_signed());
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     unsafe {
         if let [Buffer(one)] = buffers {
             transfer!(pwrite, SYS_pwrite64, fd, one.iov_base, one.iov_len, offset)
@@ -107,14 +107,14 @@ pub fn pwritev(handle: Handle<'_>, buffers: &[Buffer], offset: Filesize) -> Resu
     }
 }
 
-/// Reads what there is now, `AGAIN` if there is nothing, without changing the descriptor that the host shares.
-/// Where the kernel cannot (terminals; pipes before Linux 6.5) another reader may be quicker, and it waits.
+/// Reads available bytes, without changing the descriptor that the host shares: `preadv2(RWF_NOWAIT)`. `EAGAIN` if
+/// there are none. Terminals, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there another reader can take the bytes
+/// first, and this call waits.
 pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     #[cfg(target_os = "linux")]
     {
         let (iov, len) = vector(buffers);
-        // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call. The
-        // offset -1 stands for the system's own position.
+        // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call. Offset -1 is the position.
         let read = count(unsafe {
             libc::preadv2(handle.as_raw_fd(), iov, len as libc::c_int, -1, libc::RWF_NOWAIT)
         });
@@ -132,16 +132,16 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     }
 }
 
-/// Whether the kernel has no way not to wait on this kind of file.
+/// Returns whether the kernel has no `RWF_NOWAIT` for this kind of file.
 #[cfg(target_os = "linux")]
 fn is_unsupported(result: &Result<usize>) -> bool {
     let Err(error) = result else { return false };
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ESPIPE))
 }
 
-/// Writes what there is room for now, `AGAIN` if there is none, without changing the descriptor that the host
-/// shares. Where the kernel has no way for that (terminals, named FIFOs, pipes before Linux 6.5), no more is written
-/// than fits.
+/// Writes as many bytes as fit, without changing the descriptor that the host shares: `pwritev2(RWF_NOWAIT)`. `EAGAIN`
+/// if there is no room. Terminals, named FIFOs, and pipes before Linux 6.5, have no `RWF_NOWAIT`: there at most
+/// `PIPE_BUF` bytes are written.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -158,7 +158,7 @@ pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
         return writev(handle, buffers);
     }
     if poll(&[(handle, Interest::Write)], Duration::ZERO)?[0].ready {
-        // So much a pipe that has room takes without waiting.
+        // A pipe that is ready takes PIPE_BUF bytes without waiting.
         writev(handle, &first_bytes(buffers, libc::PIPE_BUF))
     } else {
         Err(Errno::AGAIN.into())

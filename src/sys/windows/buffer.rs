@@ -23,13 +23,13 @@ impl Buffer {
         self.address
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.len
     }
 
-    /// Its first so many bytes, or all it has.
+    /// Returns the first `len` bytes, or the whole region if it has fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
         Self { address: self.address, len: self.len.min(len) }

@@ -1,4 +1,4 @@
-//! Clocks, and times of files: Windows counts in steps of 100 ns, and from 1601.
+//! Clocks and file times. Windows counts in units of 100 ns since 1601.
 
 use crate::sys::types::{Clockid, Timestamp};
 use crate::sys::windows::handle::{check, wide};
@@ -10,74 +10,75 @@ use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetCurrentThread, GetProcessTimes, GetThreadTimes,
 };
 
-const STEP: u64 = 100;
+/// Nanoseconds of a `FILETIME` unit.
+const FILETIME_UNIT: u64 = 100;
 
-/// Steps from 1601 to 1970.
+/// Units from 1601 to 1970.
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
-fn steps(time: FILETIME) -> u64 {
+fn units(time: FILETIME) -> u64 {
     wide(time.dwHighDateTime, time.dwLowDateTime)
 }
 
-/// Nanoseconds since the Unix epoch, 0 for what was before.
-pub fn since_unix_epoch(steps: u64) -> Timestamp {
-    steps.saturating_sub(UNIX_EPOCH).saturating_mul(STEP)
+/// Converts a file time to nanoseconds since 1970. Earlier times become 0.
+pub fn since_unix_epoch(units: u64) -> Timestamp {
+    units.saturating_sub(UNIX_EPOCH).saturating_mul(FILETIME_UNIT)
 }
 
-/// A time of a file.
+/// Converts nanoseconds since 1970 to a file time.
 pub fn filetime(time: Timestamp) -> FILETIME {
-    let steps = time / STEP + UNIX_EPOCH;
-    FILETIME { dwLowDateTime: steps as u32, dwHighDateTime: (steps >> 32) as u32 }
+    let units = time / FILETIME_UNIT + UNIX_EPOCH;
+    FILETIME { dwLowDateTime: units as u32, dwHighDateTime: (units >> 32) as u32 }
 }
 
-/// The time of the moment.
+/// Returns the current time: `GetSystemTimePreciseAsFileTime`.
 pub fn now() -> FILETIME {
     let mut time = FILETIME::default();
-    // SAFETY: a place for the time.
+    // SAFETY: the call writes one FILETIME, to `time`.
     unsafe { GetSystemTimePreciseAsFileTime(&raw mut time) };
     time
 }
 
-/// Time of a clock.
+/// Returns the time of a clock in nanoseconds.
 pub fn clock_time(id: Clockid) -> Result<Timestamp> {
     let [mut created, mut exited, mut kernel, mut user] = [FILETIME::default(); 4];
     let (created, exited) = (&raw mut created, &raw mut exited);
     match id {
-        Clockid::Realtime => return Ok(since_unix_epoch(steps(now()))),
+        Clockid::Realtime => return Ok(since_unix_epoch(units(now()))),
         Clockid::Monotonic => return Ok(monotonic_now()),
-        // SAFETY: the process itself, and four places for times.
+        // SAFETY: the pseudo handle of this process is always valid. The call writes four FILETIMEs.
         Clockid::ProcessCputimeId => check(unsafe {
             GetProcessTimes(GetCurrentProcess(), created, exited, &raw mut kernel, &raw mut user)
         })?,
-        // SAFETY: the thread itself, and four places for times.
+        // SAFETY: the pseudo handle of this thread is always valid. The call writes four FILETIMEs.
         Clockid::ThreadCputimeId => check(unsafe {
             GetThreadTimes(GetCurrentThread(), created, exited, &raw mut kernel, &raw mut user)
         })?,
     }
-    Ok((steps(kernel) + steps(user)) * STEP)
+    Ok((units(kernel) + units(user)) * FILETIME_UNIT)
 }
 
-/// Resolution of a clock. The processor's are counted in ticks of the system, 64 in a second.
+/// Returns the resolution of a clock in nanoseconds. CPU time is counted in ticks of the system, 64 per second.
 pub fn clock_resolution(id: Clockid) -> Result<Timestamp> {
     Ok(match id {
-        Clockid::Realtime => STEP,
+        Clockid::Realtime => FILETIME_UNIT,
         Clockid::Monotonic => 1_000_000_000_u64.div_ceil(frequency()),
         Clockid::ProcessCputimeId | Clockid::ThreadCputimeId => 1_000_000_000 / 64,
     })
 }
 
-/// Time of the monotonic clock.
+/// Returns the time of the monotonic clock in nanoseconds: `QueryPerformanceCounter`.
 pub fn monotonic_now() -> Timestamp {
     let mut count = 0;
-    // SAFETY: a place for the count. It cannot fail since Windows XP.
+    // SAFETY: the call writes an i64, to `count`. It cannot fail since Windows XP.
     unsafe { QueryPerformanceCounter(&raw mut count) };
     (u128::from(count.cast_unsigned()) * 1_000_000_000 / u128::from(frequency())) as Timestamp
 }
 
-/// Counts in a second, at least one.
+/// Returns the counts per second, at least 1.
 fn frequency() -> u64 {
     let mut frequency = 0;
-    // SAFETY: a place for the frequency. It cannot fail since Windows XP.
+    // SAFETY: the call writes an i64, to `frequency`. It cannot fail since Windows XP.
     unsafe { QueryPerformanceFrequency(&raw mut frequency) };
     frequency.cast_unsigned().max(1)
 }

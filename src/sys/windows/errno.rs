@@ -1,17 +1,17 @@
-//! What errors of Windows are in POSIX's words, mostly as libuv has them.
+//! Maps error numbers of Windows to errnos, mostly as libuv does.
 
 use crate::sys::errno::Errno;
 use windows_sys::Win32::Foundation as win;
 use windows_sys::Win32::Networking::WinSock as wsa;
 
-/// The errno that a number of the system stands for.
-#[expect(clippy::match_same_arms, reason = "a line for each sort of cause, though some are one errno")]
+/// Maps an error number of the system; `EIO` for unknown numbers.
+#[expect(clippy::match_same_arms, reason = "one line per kind of cause, even if the errno is the same")]
 pub fn errno(code: i32) -> Errno {
     match code.cast_unsigned() {
         win::ERROR_BAD_ENVIRONMENT => Errno::TooBig,
-        // Not shared with whoever has it open, by the file or a range of it.
         win::ERROR_ACCESS_DENIED | win::ERROR_NOACCESS | win::ERROR_ELEVATION_REQUIRED => Errno::Acces,
         win::ERROR_CANT_ACCESS_FILE | win::ERROR_CURRENT_DIRECTORY => Errno::Acces,
+        // Another handle has the file, or a range of it, open without sharing it.
         win::ERROR_SHARING_VIOLATION | win::ERROR_LOCK_VIOLATION => Errno::Busy,
         win::ERROR_BUSY | win::ERROR_PIPE_BUSY | win::ERROR_NOT_READY => Errno::Busy,
         win::ERROR_IO_INCOMPLETE => Errno::Again,
@@ -29,10 +29,10 @@ pub fn errno(code: i32) -> Errno {
             Errno::Inval
         }
         win::ERROR_NEGATIVE_SEEK | win::ERROR_SYMLINK_NOT_SUPPORTED => Errno::Inval,
-        // What reading a link says of a file that is none.
+        // `readlink` of a file that is not a symlink.
         win::ERROR_NOT_A_REPARSE_POINT | win::ERROR_INVALID_REPARSE_DATA => Errno::Inval,
         win::ERROR_INVALID_FUNCTION | win::ERROR_DIRECTORY_NOT_SUPPORTED => Errno::Isdir,
-        // The second is cap-std's for too many symbolic links on the way.
+        // cap-std reports ERROR_TOO_MANY_LINKS for too many symlinks in a path.
         win::ERROR_STOPPED_ON_SYMLINK | win::ERROR_TOO_MANY_LINKS | win::ERROR_CANT_RESOLVE_FILENAME => {
             Errno::Loop
         }
@@ -55,11 +55,11 @@ pub fn errno(code: i32) -> Errno {
         win::ERROR_SEEK_ON_DEVICE => Errno::Spipe,
         win::ERROR_SEM_TIMEOUT | win::WAIT_TIMEOUT => Errno::Timedout,
         win::ERROR_NOT_SAME_DEVICE => Errno::Xdev,
-        _ => of_socket(code),
+        _ => socket_errno(code),
     }
 }
 
-fn of_socket(code: i32) -> Errno {
+fn socket_errno(code: i32) -> Errno {
     match code {
         wsa::WSAEACCES => Errno::Acces,
         wsa::WSAEADDRINUSE => Errno::Addrinuse,

@@ -1,7 +1,7 @@
-//! Files that are open: positions, sizes, attributes and times.
+//! Open files: positions, sizes, attributes and times.
 
 use crate::sys::types::{Advice, Filedelta, Filesize, Filestat, Filetype, NewTime, Whence};
-use crate::sys::windows::handle::{Handle, check, error, file_type, is, require_disk, wide};
+use crate::sys::windows::handle::{Handle, check, file_type, has_code, os_error, require_disk, wide};
 use crate::sys::windows::{clock, net};
 use std::fs::File;
 use std::io::{Error, Result};
@@ -19,7 +19,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     SetFileInformationByHandle, SetFilePointerEx, SetFileTime,
 };
 
-/// Moves the system's own position.
+/// Moves the position of the handle and returns it: `SetFilePointerEx`.
 pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Filesize> {
     require_disk(handle, ERROR_SEEK_ON_DEVICE)?;
     let method = match whence {
@@ -28,77 +28,76 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
         Whence::End => FILE_END,
     };
     let mut position = 0;
-    // SAFETY: an open handle and a place for the position.
+    // SAFETY: the handle is open. The call writes an i64, to `position`.
     check(unsafe { SetFilePointerEx(handle.as_raw_handle(), offset, &raw mut position, method) })?;
     Ok(position.cast_unsigned())
 }
 
-/// Stores data on the disk.
+/// Stores the data of a file on the disk.
 pub fn datasync(handle: Handle<'_>) -> Result<()> {
     sync(handle)
 }
 
-/// Stores data and metadata on the disk. What is open for reading only has nothing to store, but Windows
-/// refuses it; and of a pipe it would wait for the reader.
+/// Stores data and metadata of a file on the disk: `FlushFileBuffers`. Windows fails with ERROR_ACCESS_DENIED for a
+/// read-only handle, which has nothing to store. For a pipe Windows would wait for the reader.
 pub fn sync(handle: Handle<'_>) -> Result<()> {
     require_disk(handle, ERROR_INVALID_PARAMETER)?;
-    // SAFETY: takes an open handle only.
+    // SAFETY: the handle is open, and the call takes no pointers.
     match check(unsafe { FlushFileBuffers(handle.as_raw_handle()) }) {
-        Err(error) if is(&error, ERROR_ACCESS_DENIED) => Ok(()),
+        Err(error) if has_code(&error, ERROR_ACCESS_DENIED) => Ok(()),
         result => result,
     }
 }
 
-/// Cuts or extends a file.
+/// Truncates or extends a file: `SetFileInformationByHandle`. A size beyond 63 bits is `EINVAL`.
 pub fn set_size(handle: Handle<'_>, size: Filesize) -> Result<()> {
-    let size = Filedelta::try_from(size).map_err(|_| error(ERROR_INVALID_PARAMETER))?;
+    let size = Filedelta::try_from(size).map_err(|_| os_error(ERROR_INVALID_PARAMETER))?;
     require_disk(handle, ERROR_INVALID_PARAMETER)?;
     let info = FILE_END_OF_FILE_INFO { EndOfFile: size };
     let len = size_of_val(&info) as u32;
-    // SAFETY: the structure that this class of information is given in.
+    // SAFETY: `info` is the structure of the class FileEndOfFileInfo.
     check(unsafe {
         SetFileInformationByHandle(handle.as_raw_handle(), FileEndOfFileInfo, (&raw const info).cast(), len)
     })
 }
 
-/// Makes room for a range of a file: Windows can only extend it, which does allocate.
+/// Allocates a range of a file by extending the file: Windows has no call for a range.
 pub fn allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     check_allocate(handle, offset, len)?;
     let end = offset + len;
     if stat(handle)?.size < end { set_size(handle, end) } else { Ok(()) }
 }
 
-/// What keeps room from being made for a range, besides that there is none.
+/// Returns the error of an allocation that needs no disk space to fail: `EINVAL`.
 pub fn check_allocate(handle: Handle<'_>, offset: Filesize, len: Filesize) -> Result<()> {
     let end = offset.checked_add(len).filter(|_| len > 0);
-    end.ok_or_else(|| error(ERROR_INVALID_PARAMETER))
+    end.ok_or_else(|| os_error(ERROR_INVALID_PARAMETER))
         .and_then(|_| require_disk(handle, ERROR_INVALID_PARAMETER))
 }
 
-/// Says how a range will be used: advice that Windows takes only when a file is opened, and that may be
-/// ignored.
+/// Ignores advice: Windows takes it only when a file is opened.
 pub fn advise(_: Handle<'_>, _: Filesize, _: Filesize, _: Advice) -> Result<()> {
     Ok(())
 }
 
-/// Makes writes append or not: `appendv` does so anyway.
+/// Does nothing: `appendv` always appends.
 pub fn set_append(_: Handle<'_>, _: bool) -> Result<()> {
     Ok(())
 }
 
-/// Information of one class about something open.
+/// Returns information of a class about an open file: `GetFileInformationByHandleEx`.
 fn information<T: Default>(handle: Handle<'_>, class: i32) -> Result<T> {
     let mut info = T::default();
     let len = size_of::<T>() as u32;
-    // SAFETY: `T` is the structure of this class; those used here are plain numbers.
+    // SAFETY: callers choose the class that `T` is the structure of. Every bit pattern of these structures is valid.
     check(unsafe {
         GetFileInformationByHandleEx(handle.as_raw_handle(), class, (&raw mut info).cast(), len)
     })?;
     Ok(info)
 }
 
-/// Kind of a file, by its attributes and the tag of its reparse point. Tags that stand for another named
-/// entity are links: symbolic ones and mount points.
+/// Returns the type of a file, by its attributes and the tag of its reparse point. Reparse points that name another
+/// file are symlinks: symbolic links and mount points.
 pub(crate) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
     const NAME_SURROGATE: u32 = 0x2000_0000;
     if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 && reparse_tag & NAME_SURROGATE != 0 {
@@ -110,7 +109,7 @@ pub(crate) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
     }
 }
 
-/// Attributes of something open. Of what is no file, Windows knows the kind only.
+/// Returns the attributes of an open file: `GetFileInformationByHandle`. Other handles have a type, and nothing else.
 pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     let mut stat = Filestat {
         dev: 0,
@@ -136,7 +135,7 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
         }
     }
     let mut info = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: an open handle and a place for the answer.
+    // SAFETY: the handle is open. The call writes one structure, to `info`.
     check(unsafe { GetFileInformationByHandle(handle.as_raw_handle(), &raw mut info) })?;
     let times: FILE_BASIC_INFO = information(handle, FileBasicInfo)?;
     let tag = if info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT == 0 {
@@ -155,21 +154,21 @@ pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     Ok(stat)
 }
 
-/// Opens again what is open, for other access.
+/// Reopens an open file with other access: `ReOpenFile`.
 pub(crate) fn reopen(handle: Handle<'_>, access: u32, share: u32) -> Result<File> {
-    // SAFETY: takes an open handle and flags.
+    // SAFETY: the handle is open, and the call takes no pointers.
     let opened = unsafe { ReOpenFile(handle.as_raw_handle(), access, share, FILE_FLAG_BACKUP_SEMANTICS) };
     if opened == INVALID_HANDLE_VALUE {
         return Err(Error::last_os_error());
     }
-    // SAFETY: a new handle that nobody else has.
+    // SAFETY: the handle is new, and nothing else owns it.
     Ok(unsafe { File::from_raw_handle(opened) })
 }
 
-/// Sets the times of something open. As on other systems, it need not be open for writing.
+/// Sets the times of an open file, even if it is open for reading only: `SetFileTime`.
 pub fn set_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result<()> {
     match set_file_times(handle, atim, mtim) {
-        Err(error) if is(&error, ERROR_ACCESS_DENIED) => {
+        Err(error) if has_code(&error, ERROR_ACCESS_DENIED) => {
             let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
             set_file_times(reopen(handle, FILE_WRITE_ATTRIBUTES, share)?.as_handle(), atim, mtim)
         }
@@ -186,6 +185,6 @@ pub(crate) fn set_file_times(handle: Handle<'_>, atim: Option<NewTime>, mtim: Op
     };
     let (atim, mtim) = (time(atim), time(mtim));
     let address = |time: &Option<FILETIME>| time.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: an open handle, and times or null for those that stay as they are.
+    // SAFETY: the handle is open. Each address is null or that of a local FILETIME.
     check(unsafe { SetFileTime(handle.as_raw_handle(), ptr::null(), address(&atim), address(&mtim)) })
 }

@@ -5,35 +5,35 @@ use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
 use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, ERROR_HANDLE_EOF};
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_DISK, GetFileType};
 
-/// A device that has nothing to read and forgets what is written.
+/// A device that reads as empty and discards output.
 pub const NULL_DEVICE: &str = "NUL";
 
-/// The system's own handle of something open.
+/// A borrowed handle.
 pub type Handle<'a> = BorrowedHandle<'a>;
 
-/// The handle of something open.
+/// Borrows the handle of an open file.
 pub fn handle<T: AsHandle>(open: &T) -> Handle<'_> {
     open.as_handle()
 }
 
-/// An error of the system, by its number.
+/// Returns the error with an error number of the system.
 #[cold]
-pub(crate) fn error(code: u32) -> Error {
+pub(crate) fn os_error(code: u32) -> Error {
     Error::from_raw_os_error(code.cast_signed())
 }
 
-pub(crate) fn is(error: &Error, code: u32) -> bool {
+pub(crate) fn has_code(error: &Error, code: u32) -> bool {
     error.raw_os_error() == Some(code.cast_signed())
 }
 
-/// What a system call returned: whether it worked; if not, the thread's last error says why.
+/// Converts the result of a system call. On failure returns the last error of the thread.
 pub(crate) fn check(returned: windows_sys::core::BOOL) -> Result<()> {
     if returned == 0 { Err(Error::last_os_error()) } else { Ok(()) }
 }
 
-/// What the system calls a type of file: `FILE_TYPE_DISK` and its like.
+/// Returns the type of a handle, for example `FILE_TYPE_DISK`: `GetFileType`.
 pub(crate) fn file_type(handle: Handle<'_>) -> Result<u32> {
-    // SAFETY: takes an open handle only.
+    // SAFETY: the handle is open, and the call takes no pointers.
     match unsafe { GetFileType(handle.as_raw_handle()) } {
         0 => match Error::last_os_error() {
             error if error.raw_os_error() == Some(0) => Ok(0),
@@ -43,17 +43,18 @@ pub(crate) fn file_type(handle: Handle<'_>) -> Result<u32> {
     }
 }
 
-/// Refuses what is not a file, which the system might accept and do something else with.
-pub(crate) fn require_disk(handle: Handle<'_>, otherwise: u32) -> Result<()> {
-    if file_type(handle)? == FILE_TYPE_DISK { Ok(()) } else { Err(error(otherwise)) }
+/// Fails with the error number `code` unless the handle is a file. Windows could accept other handles and do something
+/// else.
+pub(crate) fn require_disk(handle: Handle<'_>, code: u32) -> Result<()> {
+    if file_type(handle)? == FILE_TYPE_DISK { Ok(()) } else { Err(os_error(code)) }
 }
 
-/// Whether an error of a read is the end of the file, or of a pipe whose writers are gone.
+/// Returns whether a read failed because of the end of a file, or of a pipe without writers.
 pub(crate) fn is_end(error: &Error) -> bool {
-    is(error, ERROR_HANDLE_EOF) || is(error, ERROR_BROKEN_PIPE)
+    has_code(error, ERROR_HANDLE_EOF) || has_code(error, ERROR_BROKEN_PIPE)
 }
 
-/// Joins the halves of a number.
+/// Joins the halves of a 64-bit number.
 pub(crate) fn wide(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }

@@ -1,6 +1,6 @@
 //! Descriptors of the host.
 
-use crate::sys::windows::handle::error;
+use crate::sys::windows::handle::os_error;
 use std::fs::File;
 use std::io::Result;
 use std::mem::ManuallyDrop;
@@ -12,34 +12,34 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 
-/// A descriptor of the host's, lent to the guest. Descriptors are the C runtime's, of which a program has its
-/// own: Node's is asked through libuv, which node.exe exports. Without Node there are the standard three.
+/// Returns a descriptor of the host, which is never closed here. Each C runtime has descriptors of its own:
+/// `uv_get_osfhandle` of node.exe knows those of Node. Without Node there are only the three standard descriptors.
 pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
     let handle = match uv_get_osfhandle() {
-        // SAFETY: libuv knows the descriptors that are open, and answers -1 for others.
+        // SAFETY: libuv accepts any number that is not negative, and returns -1 for closed descriptors.
         Some(get) if fd >= 0 => unsafe { get(fd) },
         None if (0..3).contains(&fd) => {
             let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][fd as usize];
-            // SAFETY: takes a number only.
+            // SAFETY: the call takes no pointers.
             unsafe { GetStdHandle(which) }
         }
         _ => INVALID_HANDLE_VALUE,
     };
-    // -2 is what the C runtime has for a standard descriptor of a program without a console.
+    // The C runtime uses -2 for standard descriptors of a program without a console.
     if handle.is_null() || matches!(handle.addr().cast_signed(), -1 | -2) {
-        return Err(error(ERROR_INVALID_HANDLE));
+        return Err(os_error(ERROR_INVALID_HANDLE));
     }
-    // SAFETY: ManuallyDrop never closes it. Whether it is open is seen when it is used.
+    // SAFETY: `ManuallyDrop` never closes the handle. A call on a closed handle fails.
     Ok(ManuallyDrop::new(unsafe { File::from_raw_handle(handle) }))
 }
 
 type UvGetOsfhandle = unsafe extern "C" fn(fd: i32) -> HANDLE;
 
 fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
-    // SAFETY: the program's own module, which is never unloaded, and the name of a function.
+    // SAFETY: null names the module of the program, which is never unloaded. The name of the function ends in NUL.
     let function =
         unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), c"uv_get_osfhandle".as_ptr().cast()) };
-    // SAFETY: libuv's documented signature: uv_os_fd_t uv_get_osfhandle(int fd).
+    // SAFETY: libuv documents this signature: uv_os_fd_t uv_get_osfhandle(int fd).
     function.map(|function| unsafe {
         std::mem::transmute::<unsafe extern "system" fn() -> isize, UvGetOsfhandle>(function)
     })

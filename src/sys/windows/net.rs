@@ -1,4 +1,5 @@
-//! Sockets: TCP ones, which the guest was given or has accepted. No descriptor of Node's can be one on Windows.
+//! Sockets: TCP sockets of the option `sockets`, and connections accepted on them. On Windows no descriptor of Node is
+//! a socket.
 
 use crate::sys::types::{Filesize, Interest, Readiness, Riflags, Sdflags};
 use crate::sys::windows::buffer::Buffer;
@@ -20,11 +21,10 @@ use windows_sys::Win32::Networking::WinSock::{
 /// A socket.
 pub type Socket = OwnedSocket;
 
-/// The handle of a socket.
+/// Borrows the handle of a socket.
 pub fn socket_handle(socket: &Socket) -> Handle<'_> {
     let handle = ptr::without_provenance_mut::<()>(socket.as_raw_socket() as usize);
-    // SAFETY: sockets are handles of the kernel's, and this one is open as long as the socket is borrowed. Nobody
-    // closes what is borrowed.
+    // SAFETY: a socket is a kernel handle. It stays open while `socket` is borrowed.
     unsafe { BorrowedHandle::borrow_raw(handle as RawHandle) }
 }
 
@@ -32,43 +32,44 @@ fn raw(handle: Handle<'_>) -> SOCKET {
     handle.as_raw_handle().addr()
 }
 
-/// What a socket is to the standard library, which is not to close it.
-fn lent<T: FromRawSocket>(handle: Handle<'_>) -> ManuallyDrop<T> {
-    // SAFETY: it is never closed here, and used while it is borrowed only. What is no socket, the system refuses.
+/// Converts a handle to a socket type of `std`, without closing the handle on drop.
+fn borrow_as<T: FromRawSocket>(handle: Handle<'_>) -> ManuallyDrop<T> {
+    // SAFETY: `ManuallyDrop` never closes the socket, and callers use the value while the handle is borrowed. Calls on
+    // a handle that is not a socket fail.
     ManuallyDrop::new(unsafe { T::from_raw_socket(raw(handle) as RawSocket) })
 }
 
-/// What a call of the system's returned: whether it worked.
+/// Converts the result of a socket call.
 fn check(returned: i32) -> Result<()> {
     if returned == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
 
-fn option(handle: Handle<'_>, option: i32) -> Result<i32> {
+fn socket_option(handle: Handle<'_>, option: i32) -> Result<i32> {
     let (mut value, mut size) = (0_i32, size_of::<i32>() as i32);
-    // SAFETY: these options are of four bytes, written to as many.
+    // SAFETY: `value` has room for `size` bytes, and the call writes at most `size` bytes.
     check(unsafe { getsockopt(raw(handle), SOL_SOCKET, option, (&raw mut value).cast(), &raw mut size) })?;
     Ok(value)
 }
 
-/// Whether something open is a socket, which the system calls a pipe.
+/// Returns whether a handle is a socket. `GetFileType` says that sockets are pipes.
 pub fn is_socket(handle: Handle<'_>) -> bool {
-    option(handle, SO_TYPE).is_ok()
+    socket_option(handle, SO_TYPE).is_ok()
 }
 
-/// Whether a socket listens for connections.
+/// Returns whether a socket listens for connections: `SO_ACCEPTCONN`.
 pub fn is_listening(handle: Handle<'_>) -> bool {
-    option(handle, SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
+    socket_option(handle, SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
 }
 
-/// A socket of the host's that listens: none can be had.
+/// Fails with `ENOTSOCK`: no descriptor of the host is a socket on Windows.
 pub fn host_listener(fd: i32) -> Result<TcpListener> {
     host_stream(fd)?;
     Err(Error::from_raw_os_error(WSAENOTSOCK))
 }
 
-/// Accepts a connection, `AGAIN` if there is none.
+/// Accepts a connection as a nonblocking socket: `accept`. `EAGAIN` if there is none.
 pub fn accept(handle: Handle<'_>) -> Result<Socket> {
-    let (connection, _) = lent::<TcpListener>(handle).accept()?;
+    let (connection, _) = borrow_as::<TcpListener>(handle).accept()?;
     connection.set_nonblocking(true)?;
     Ok(connection.into())
 }
@@ -79,63 +80,66 @@ fn vector(buffers: &[Buffer]) -> SmallVec<[WSABUF; 8]> {
     buffers.iter().map(one).collect()
 }
 
-/// Receives what there is now, `AGAIN` if there is nothing: how many bytes. No message has more.
+/// Receives without waiting: `WSARecv`. Returns the number of bytes, and false: a stream has no messages to truncate.
+/// `EAGAIN` if nothing has arrived.
 pub fn receive(handle: Handle<'_>, buffers: &[Buffer], flags: Riflags) -> Result<(usize, bool)> {
     let vector = vector(buffers);
-    // Else it would wait for what it does not take.
+    // WSARecv with only empty buffers would block.
     if vector.iter().all(|buffer| buffer.len == 0) {
         return Ok((0, false));
     }
     let mut flags = if flags.contains(Riflags::RECV_PEEK) { MSG_PEEK as u32 } else { 0 };
     let (buffers, len, mut received) = (vector.as_ptr(), vector.len() as u32, 0);
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     match check(unsafe {
         WSARecv(raw(handle), buffers, len, &raw mut received, &raw mut flags, ptr::null_mut(), None)
     }) {
-        // What has been shut down for reading is at its end, on other systems.
+        // Other systems report the end after shutdown for reading.
         Err(error) if error.raw_os_error() == Some(WSAESHUTDOWN) => Ok((0, false)),
         result => result.map(|()| (received as usize, false)),
     }
 }
 
-/// Sends what there is room for now, `AGAIN` if there is none.
+/// Sends without waiting: `WSASend`. `EAGAIN` if there is no room.
 pub fn send(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let vector = vector(buffers);
     let (buffers, len, mut sent) = (vector.as_ptr(), vector.len() as u32, 0);
-    // SAFETY: each buffer is memory of the guest, checked by `Memory::address`, that outlives the call.
+    // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.
     check(unsafe { WSASend(raw(handle), buffers, len, &raw mut sent, 0, ptr::null_mut(), None) })?;
     Ok(sent as usize)
 }
 
-/// Shuts down a socket in one or both directions.
-pub fn shutdown(handle: Handle<'_>, how: Sdflags) -> Result<()> {
+/// Shuts down a socket in one or both directions: `shutdown`. `ENOTSOCK` for other handles.
+pub fn shutdown(handle: Handle<'_>, directions: Sdflags) -> Result<()> {
     if !is_socket(handle) {
         return Err(Error::from_raw_os_error(WSAENOTSOCK));
     }
-    lent::<TcpStream>(handle).shutdown(match (how.contains(Sdflags::RD), how.contains(Sdflags::WR)) {
-        (true, true) => Shutdown::Both,
-        (true, false) => Shutdown::Read,
-        (false, _) => Shutdown::Write,
-    })
+    borrow_as::<TcpStream>(handle).shutdown(
+        match (directions.contains(Sdflags::RD), directions.contains(Sdflags::WR)) {
+            (true, true) => Shutdown::Both,
+            (true, false) => Shutdown::Read,
+            (false, _) => Shutdown::Write,
+        },
+    )
 }
 
-/// Bytes that can be read now, 0 where the system cannot tell.
+/// Returns the number of bytes that can be read now: `FIONREAD`. 0 if the system does not know.
 pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
     let mut bytes = 0;
-    // SAFETY: a place for the number of bytes.
-    let told = check(unsafe { ioctlsocket(raw(handle), FIONREAD, &raw mut bytes) });
-    told.map_or(0, |()| Filesize::from(bytes))
+    // SAFETY: the call writes a u32, to `bytes`.
+    let result = check(unsafe { ioctlsocket(raw(handle), FIONREAD, &raw mut bytes) });
+    result.map_or(0, |()| Filesize::from(bytes))
 }
 
-/// Whether a socket is ready.
+/// Returns whether a socket is ready now: `WSAPoll`.
 pub fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
     let events = match interest {
         Interest::Read => POLLRDNORM,
         Interest::Write => POLLWRNORM,
     };
     let mut poll = WSAPOLLFD { fd: raw(handle), events, revents: 0 };
-    // SAFETY: one such structure, and no time to wait.
-    let answered = unsafe { WSAPoll(&raw mut poll, 1, 0) };
-    // What cannot be asked is ready: reading says why.
-    Readiness { ready: answered != 0, hangup: poll.revents & POLLHUP != 0 }
+    // SAFETY: `poll` is one structure, as the count says.
+    let result = unsafe { WSAPoll(&raw mut poll, 1, 0) };
+    // After an error the socket counts as ready: the following call reports the error.
+    Readiness { ready: result != 0, hangup: poll.revents & POLLHUP != 0 }
 }

@@ -1,8 +1,8 @@
-//! Paths: what is made, found and removed by name, through cap-std.
+//! Calls with a path, by cap-std.
 
 use crate::sys::types::{Filestat, Filetype, NewTime};
 use crate::sys::windows::file::{reopen, set_file_times, stat};
-use crate::sys::windows::handle::{Handle, error, handle};
+use crate::sys::windows::handle::{Handle, handle, os_error};
 use crate::sys::windows::host::host_stream;
 use crate::sys::windows::open::open_for;
 use cap_fs_ext::DirExt;
@@ -23,16 +23,16 @@ use windows_sys::Win32::Storage::FileSystem::{
     GetFinalPathNameByHandleW,
 };
 
-/// Longest name of a file, in UTF-16.
+/// Maximum length of a file name in UTF-16 units.
 const NAME_MAX: usize = 255;
 
-/// Attributes of what a path leads to.
+/// Returns the attributes of a path.
 pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     stat(handle(&open_for(dir, path, 0, follows)?))
 }
 
-/// Serial number of the directory above a directory, which is found by name: nothing open can be renamed or
-/// moved here, nor what it is in.
+/// Returns the inode number of the parent directory, which is found by its path. Windows renames neither open
+/// directories nor their parents, so that the path stays valid.
 pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
     let path = path_of(handle).ok_or_else(Error::last_os_error)?;
     match path.parent().and_then(directory_ino) {
@@ -41,7 +41,7 @@ pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<
     }
 }
 
-/// Sets the times of what a path names.
+/// Sets the times of a path: `SetFileTime`.
 pub fn set_times_at(
     dir: &Dir,
     path: &Path,
@@ -52,12 +52,12 @@ pub fn set_times_at(
     set_file_times(handle(&open_for(dir, path, FILE_WRITE_ATTRIBUTES, follows)?), atim, mtim)
 }
 
-/// Creates a directory.
+/// Creates a directory: `CreateDirectoryW`.
 pub fn create_dir(dir: &Dir, path: &Path) -> Result<()> {
     dir.create_dir(path)
 }
 
-/// Makes a hard link, of no directory.
+/// Creates a hard link: `CreateHardLinkW`. A directory is `EPERM`.
 pub fn hard_link(
     old_dir: &Dir,
     old_path: &Path,
@@ -66,52 +66,50 @@ pub fn hard_link(
     new_path: &Path,
 ) -> Result<()> {
     let old_path = &if follows { canonicalize(old_dir, old_path)? } else { old_path.to_owned() };
-    old_dir.hard_link(old_path, new_dir, new_path).map_err(|refused| {
-        match stat_at(old_dir, old_path, false) {
-            Ok(Filestat { filetype: Filetype::Directory, .. }) => error(ERROR_PRIVILEGE_NOT_HELD),
-            _ => refused,
-        }
+    old_dir.hard_link(old_path, new_dir, new_path).map_err(|error| match stat_at(old_dir, old_path, false) {
+        Ok(Filestat { filetype: Filetype::Directory, .. }) => os_error(ERROR_PRIVILEGE_NOT_HELD),
+        _ => error,
     })
 }
 
-/// The path of what a path leads to, without links. Should that become a link before it is used, the link is taken.
+/// Resolves all symlinks of a path. If the result becomes a symlink before its use, the link itself is used.
 fn canonicalize(dir: &Dir, path: &Path) -> Result<PathBuf> {
     let path = dir.canonicalize(path)?;
     Ok(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
 }
 
-/// Gives `then` what a symbolic link points at, in the guest's encoding.
+/// Passes the target of a symlink to `then`, in the encoding of the guest.
 pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
     let target = dir.read_link_contents(path)?;
-    let target = target.to_str().ok_or_else(|| error(ERROR_NO_UNICODE_TRANSLATION))?;
+    let target = target.to_str().ok_or_else(|| os_error(ERROR_NO_UNICODE_TRANSLATION))?;
     Ok(then(target.replace('\\', "/").as_bytes()))
 }
 
-/// Removes an empty directory. Windows would take a link to one for it. A path that ends in `.` is refused as on other
-/// systems, and so is one that ends in `..`.
+/// Removes an empty directory: `RemoveDirectoryW`. Checks for symlinks first: Windows would remove a symlink to a
+/// directory. As on other systems, a path that ends in `.` is `EINVAL`, and one that ends in `..` is `ENOTEMPTY`.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     match path.as_os_str().as_encoded_bytes().rsplit(|byte| matches!(byte, b'/' | b'\\')).next() {
-        Some(b".") => return stat_at(dir, path, true).and(Err(error(ERROR_INVALID_PARAMETER))),
-        Some(b"..") => return stat_at(dir, path, true).and(Err(error(ERROR_DIR_NOT_EMPTY))),
+        Some(b".") => return stat_at(dir, path, true).and(Err(os_error(ERROR_INVALID_PARAMETER))),
+        Some(b"..") => return stat_at(dir, path, true).and(Err(os_error(ERROR_DIR_NOT_EMPTY))),
         _ => {}
     }
     if stat_at(dir, path, false)?.filetype == Filetype::SymbolicLink {
-        return Err(error(ERROR_DIRECTORY));
+        return Err(os_error(ERROR_DIRECTORY));
     }
     dir.remove_dir(path)
 }
 
-/// Renames a file or directory. Windows would let a directory take the place of a file, and takes that of none itself,
-/// not even of an empty one.
+/// Renames a file or directory: `MoveFileExW`. As on other systems, a directory does not replace a file, but replaces
+/// an empty directory. Windows would do the opposite.
 pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) -> Result<()> {
     if let Ok(new) = stat_at(new_dir, new_path, false) {
         let old = stat_at(old_dir, old_path, false)?;
         match [old, new].map(|stat| stat.filetype == Filetype::Directory) {
-            [true, false] => return Err(error(ERROR_DIRECTORY)),
-            [false, true] => return Err(error(ERROR_DIRECTORY_NOT_SUPPORTED)),
+            [true, false] => return Err(os_error(ERROR_DIRECTORY)),
+            [false, true] => return Err(os_error(ERROR_DIRECTORY_NOT_SUPPORTED)),
             [true, true] if (old.dev, old.ino) != (new.dev, new.ino) => {
                 new_dir.remove_dir(new_path)?;
-                // What cannot be moved there leaves it as it was, empty.
+                // After a failure the empty directory is restored.
                 return old_dir.rename(old_path, new_dir, new_path).inspect_err(|_| {
                     let _ = new_dir.create_dir(new_path);
                 });
@@ -122,50 +120,51 @@ pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) ->
     old_dir.rename(old_path, new_dir, new_path)
 }
 
-/// Makes a symbolic link. Windows has two sorts of them: which it is depends on what it points at now. Its
-/// own programs follow only backslashes.
+/// Creates a symlink: `CreateSymbolicLinkW`. Windows has symlinks to files and symlinks to directories: the current
+/// type of the target decides. Slashes become backslashes, because programs of Windows follow no others.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
     if target.has_root() {
-        return Err(error(ERROR_PRIVILEGE_NOT_HELD));
+        return Err(os_error(ERROR_PRIVILEGE_NOT_HELD));
     }
     let target = target.to_string_lossy().replace('/', "\\");
-    let pointed_at = link.parent().unwrap_or(Path::new("")).join(&target);
-    if dir.metadata(pointed_at).is_ok_and(|metadata| metadata.is_dir()) {
+    let target_path = link.parent().unwrap_or(Path::new("")).join(&target);
+    if dir.metadata(target_path).is_ok_and(|metadata| metadata.is_dir()) {
         dir.symlink_dir(target, link)
     } else {
         dir.symlink_file(target, link)
     }
 }
 
-/// Removes a file or link.
+/// Removes a file or symlink: `DeleteFileW`.
 pub fn unlink(dir: &Dir, path: &Path) -> Result<()> {
-    dir.remove_file_or_symlink(path).map_err(|refused| match stat_at(dir, path, false) {
-        Ok(Filestat { filetype: Filetype::Directory, .. }) => error(ERROR_DIRECTORY_NOT_SUPPORTED),
-        _ => refused,
+    dir.remove_file_or_symlink(path).map_err(|error| match stat_at(dir, path, false) {
+        Ok(Filestat { filetype: Filetype::Directory, .. }) => os_error(ERROR_DIRECTORY_NOT_SUPPORTED),
+        _ => error,
     })
 }
 
-/// A path in the guest's encoding, UTF-8.
+/// Converts a path of a guest, which is UTF-8.
 ///
-/// A colon would lead to a drive, also inside a path, or to a stream behind a file. A dot or a space that ends
-/// a name is dropped by some calls of Windows and kept by others, so that they would mean two files.
+/// Rejects colons (`ENOTCAPABLE`), which name a drive, or a stream of a file, anywhere in a path. Rejects names that
+/// end in a dot or a space (`ENOENT`): some calls of Windows drop the last character and others keep it, so that one
+/// name would mean two files.
 pub fn path(bytes: &[u8]) -> Result<&Path> {
-    let path = str::from_utf8(bytes).map_err(|_| error(ERROR_NO_UNICODE_TRANSLATION))?;
+    let path = str::from_utf8(bytes).map_err(|_| os_error(ERROR_NO_UNICODE_TRANSLATION))?;
     if path.contains(':') {
         return Err(ErrorKind::PermissionDenied.into());
     }
-    // Windows says of them that they are not there.
+    // Windows would report ENOENT.
     if path.split(['/', '\\']).any(|name| name.len() > NAME_MAX && name.encode_utf16().count() > NAME_MAX) {
-        return Err(error(ERROR_FILENAME_EXCED_RANGE));
+        return Err(os_error(ERROR_FILENAME_EXCED_RANGE));
     }
     let is_ambiguous = |name: &str| name.ends_with(['.', ' ']) && !matches!(name, "." | "..");
     if path.split(['/', '\\']).any(is_ambiguous) {
-        return Err(error(ERROR_INVALID_NAME));
+        return Err(os_error(ERROR_INVALID_NAME));
     }
     Ok(Path::new(path))
 }
 
-/// A path less the slashes at its end, which name the same directory.
+/// Removes trailing slashes. A path of slashes only stays unchanged.
 pub fn without_trailing_slashes(path: &Path) -> &Path {
     match path.to_str().map(|path| path.trim_end_matches(['/', '\\'])) {
         None | Some("") => path,
@@ -173,31 +172,31 @@ pub fn without_trailing_slashes(path: &Path) -> &Path {
     }
 }
 
-/// Where something open is at this moment, if the system can tell.
+/// Returns the current path of an open file: `GetFinalPathNameByHandleW`. `None` if the system does not know the path.
 pub fn path_of(handle: Handle<'_>) -> Option<PathBuf> {
     let mut path = vec![0; 32 * 1024];
     let room = path.len() as u32;
-    // SAFETY: an open handle, and room for as many characters as said.
+    // SAFETY: the handle is open, and `path` has room for `room` units.
     let len = unsafe { GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), room, 0) };
     (len > 0 && len <= room).then(|| OsString::from_wide(&path[..len as usize]).into())
 }
 
-/// Opens the directory at a path of the host's, for reading, and so that it stays where it is.
+/// Opens a directory of the host for reading. The directory cannot be renamed while it is open.
 pub fn open_directory(path: &Path, _keeps_atime: bool) -> Result<File> {
     Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
 }
 
-/// Opens the directory again that a descriptor of the host's is, so that it stays where it is: Node's own lets it be
-/// renamed.
+/// Reopens the directory behind a host descriptor for reading. The directory cannot be renamed while it is open; the
+/// handle of Node would allow that.
 pub fn reopen_directory(fd: i32, _keeps_atime: bool) -> Result<File> {
-    let given = host_stream(fd)?;
-    if stat(handle(&*given))?.filetype != Filetype::Directory {
-        return Err(error(ERROR_DIRECTORY));
+    let directory = host_stream(fd)?;
+    if stat(handle(&*directory))?.filetype != Filetype::Directory {
+        return Err(os_error(ERROR_DIRECTORY));
     }
-    reopen(handle(&*given), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE)
+    reopen(handle(&*directory), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE)
 }
 
-/// Serial number of the directory at a path, if there is one.
+/// Returns the inode number of the directory at a path.
 fn directory_ino(path: &Path) -> Option<u64> {
     use std::os::windows::fs::OpenOptionsExt;
     let dir = File::options().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).ok()?;
@@ -205,7 +204,7 @@ fn directory_ino(path: &Path) -> Option<u64> {
     (stat.filetype == Filetype::Directory).then_some(stat.ino)
 }
 
-/// Which mount something open was reached through: a directory has one device on each there.
+/// Returns 0: every mount has a device number of its own on Windows.
 pub fn mount_id(_: Handle<'_>) -> Option<u64> {
     Some(0)
 }

@@ -1,4 +1,4 @@
-//! Streams: what of the host's a guest is lent, and whether there is something to read.
+//! Streams: their kind, their readiness, and waiting for readiness.
 
 use crate::sys::types::{Fdflags, Filesize, Filetype, Interest, Readiness, StreamKind, Whence};
 use crate::sys::windows::file::{seek, stat};
@@ -8,15 +8,10 @@ use std::io::Result;
 use std::os::windows::io::AsRawHandle;
 use std::ptr;
 use std::time::{Duration, Instant};
-use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE};
-use windows_sys::Win32::System::Console::{
-    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
-};
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 
-/// What kind of stream something open is.
+/// Returns the kind of an open file: `GetFileType`.
 pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     Ok(match file_type(handle)? {
         FILE_TYPE_PIPE if net::is_socket(handle) => StreamKind::Socket(Filetype::SocketStream),
@@ -26,23 +21,22 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     })
 }
 
-/// The flags a descriptor of the host's has and the guest may know: none here, since shells go to the end of
-/// a file once instead of appending.
+/// Returns no flags: for `>>` shells move the position to the end of the file once, and do not set append mode.
 pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
     Ok(Fdflags::empty())
 }
 
-/// The rights to read and write that a descriptor of the host's has: Windows does not report them, so both.
+/// Returns that a descriptor is open for reading and writing: Windows does not report the access of a handle.
 pub fn stream_directions(_: Handle<'_>) -> Result<(bool, bool)> {
     Ok((true, true))
 }
 
-/// How long a read of a terminal waits before it gives up: no console can be set so.
+/// Returns `None`: consoles have no timeout.
 pub fn read_timeout(_: Handle<'_>) -> Option<Duration> {
     None
 }
 
-/// Bytes that can be read now, 0 where the system cannot tell.
+/// Returns the number of bytes that can be read now. 0 if the system does not know.
 pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
     match file_type(handle) {
         Ok(FILE_TYPE_PIPE) if net::is_socket(handle) => net::readable_bytes(handle),
@@ -55,33 +49,34 @@ pub fn readable_bytes(handle: Handle<'_>) -> Filesize {
     }
 }
 
-/// Bytes in a pipe. Should the host be reading from it, this waits until it has: calls on a handle take turns.
+/// Returns the number of bytes in a pipe: `PeekNamedPipe`. Calls on one handle run one after another: this call waits
+/// while the host reads from the pipe.
 fn peek(handle: Handle<'_>) -> Result<u32> {
     let (handle, mut available) = (handle.as_raw_handle(), 0);
     let none = ptr::null_mut();
-    // SAFETY: an open handle, and a place for the number of bytes.
+    // SAFETY: the handle is open. The call writes a u32, to `available`, and accepts null for the rest.
     check(unsafe { PeekNamedPipe(handle, ptr::null_mut(), 0, none, &raw mut available, none) })?;
     Ok(available)
 }
 
-/// Asks of each stream whether it is ready, and waits `at_most` so long until one is. Neither pipes nor what
-/// counts as input of a console can be waited for, so all are asked again and again.
-pub fn poll(streams: &[(Handle<'_>, Interest)], at_most: Duration) -> Result<Vec<Readiness>> {
-    const LONGEST: Duration = Duration::from_millis(16);
+/// Waits at most `timeout` until a stream is ready, and returns the readiness of all. Polls the streams at growing
+/// intervals: Windows cannot wait for pipes, nor for keys of a console.
+pub fn poll(streams: &[(Handle<'_>, Interest)], timeout: Duration) -> Result<Vec<Readiness>> {
+    const MAX_PAUSE: Duration = Duration::from_millis(16);
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         let readiness: Vec<_> = streams.iter().map(|(handle, interest)| ready(*handle, *interest)).collect();
-        let left = at_most.saturating_sub(started.elapsed());
+        let left = timeout.saturating_sub(started.elapsed());
         if left.is_zero() || readiness.iter().any(|stream| stream.ready) {
             return Ok(readiness);
         }
         std::thread::sleep(if streams.is_empty() { left } else { left.min(pause) });
-        pause = LONGEST.min(pause * 2);
+        pause = MAX_PAUSE.min(pause * 2);
     }
 }
 
-/// Whether a stream is ready. What cannot be asked is: reading says why.
+/// Returns whether a stream is ready. After an error the stream counts as ready: the following call reports the error.
 fn ready(handle: Handle<'_>, interest: Interest) -> Readiness {
     let ready = match (interest, file_type(handle)) {
         (_, Ok(FILE_TYPE_PIPE)) if net::is_socket(handle) => return net::ready(handle, interest),
