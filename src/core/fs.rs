@@ -1,8 +1,8 @@
 //! Backends of directories.
 
-pub mod host;
-pub mod memory;
 mod contents;
+pub mod host;
 mod inode;
+pub mod memory;
 mod resolve;
 pub mod space;

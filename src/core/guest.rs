@@ -5,6 +5,7 @@ use crate::core::clock::Clocks;
 use crate::core::dir::Dir;
 use crate::core::directory::Directory;
 use crate::core::entry::{Descriptor, Entry};
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::limits::{Limit, Limits};
 use crate::core::pipe::{CaptureBuffer, Pipe};
 use crate::core::preopens::{FileId, shared_handle};
@@ -93,6 +94,15 @@ impl Guest {
         let (directory, id) = shared_handle(directory, readonly)?;
         self.preopens.push(id);
         let dir = Descriptor::Dir(Dir::preopen(Directory::Host(directory), name, self.dir_budget()));
+        let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
+        self.add(entry.with_access(Access::from_readonly(readonly)))
+    }
+
+    /// Adds a directory in memory as the next descriptor, with a name for the guest. Errors as in [`Guest::add_directory`].
+    pub fn add_memory(&mut self, name: &[u8], directory: MemoryDirectory, readonly: bool) -> Result {
+        let stat = directory.own_stat();
+        self.preopens.push((stat.dev, stat.ino));
+        let dir = Descriptor::Dir(Dir::preopen(Directory::Memory(directory), name, self.dir_budget()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_access(Access::from_readonly(readonly)))
     }

@@ -25,7 +25,12 @@ impl Volume {
         // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
         static LAST: AtomicU64 = AtomicU64::new(1 << 40);
         let dev = LAST.fetch_add(1, Relaxed) + 1;
-        Arc::new(Self { dev, next_ino: AtomicU64::new(1), space: Arc::new(space), structure: Mutex::default() })
+        Arc::new(Self {
+            dev,
+            next_ino: AtomicU64::new(1),
+            space: Arc::new(space),
+            structure: Mutex::default(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::sys::buffers::Buffer;
 use crate::sys::dir::{DirEntry, MAX_ENTRIES, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filesize, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Permission bits of new files and directories, as with a umask of 022. Guests cannot see them, and nothing enforces
@@ -29,7 +29,10 @@ pub struct MemoryFile {
     inode: Arc<Inode>,
     reads: bool,
     writes: bool,
+    /// Whether the file is in append mode.
     appends: AtomicBool,
+    /// Offset after the last append.
+    append_end: AtomicU64,
 }
 
 /// An opened path.
@@ -94,10 +97,17 @@ impl MemoryDirectory {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
-        let inode = match resolve(&self.0, path, options.follows && !exclusive)? {
+        let follows = options.follows && !exclusive;
+        // A slash after a new name is refused before a symlink of that name is followed.
+        let refuses_slash = creates && path.ends_with(b"/");
+        let inode = match resolve(
+            &self.0,
+            if refuses_slash { without_slashes(path) } else { path },
+            follows && !refuses_slash,
+        )? {
             Located::Directory(directory) if exclusive => return Err(exists(&directory)),
             Located::Directory(directory) => directory,
-            Located::Name { has_slash: true, .. } if creates => return Err(Errno::Isdir),
+            Located::Name { .. } if refuses_slash => return Err(Errno::Isdir),
             Located::Name { parent, name, has_slash } => {
                 let found = match parent.lookup(&name) {
                     Err(Errno::Noent) if creates => {
@@ -175,7 +185,14 @@ impl MemoryDirectory {
     }
 
     /// Creates a hard link in `new`: `linkat`.
-    pub fn hard_link(&self, path: &[u8], follows: bool, new: &Self, new_path: &[u8], now: Timestamp) -> Result {
+    pub fn hard_link(
+        &self,
+        path: &[u8],
+        follows: bool,
+        new: &Self,
+        new_path: &[u8],
+        now: Timestamp,
+    ) -> Result {
         let inode = self.existing(path, follows)?;
         let (parent, name) = match resolve(&new.0, without_slashes(new_path), false)? {
             Located::Name { parent, name, .. } => (parent, name),
@@ -345,16 +362,7 @@ impl MemoryDirectory {
 
     /// Returns the inode of a path.
     fn existing(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
-        match resolve(&self.0, path, follows)? {
-            Located::Directory(directory) => Ok(directory),
-            Located::Name { parent, name, has_slash } => {
-                let inode = parent.lookup(&name)?;
-                if has_slash && inode.filetype() != Filetype::Directory {
-                    return Err(Errno::Notdir);
-                }
-                Ok(inode)
-            }
-        }
+        existing(resolve(&self.0, path, follows)?)
     }
 
     /// Creates an inode under a new name; `EEXIST` if the name exists.
@@ -403,8 +411,12 @@ impl MemoryFile {
         Ok(read(self.contents()?).read(buffers, offset))
     }
 
-    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends.
+    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores the
+    /// offset.
     pub fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
+        if self.appends.load(Relaxed) {
+            return self.append(buffers, now);
+        }
         if !self.writes {
             return Err(Errno::Badf);
         }
@@ -413,8 +425,8 @@ impl MemoryFile {
         Ok(written)
     }
 
-    /// Writes guest buffers at the end. Returns the number of bytes and the new size.
-    pub fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<(usize, Filesize)> {
+    /// Writes guest buffers at the end and returns the number of bytes.
+    pub fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<usize> {
         if !self.writes {
             return Err(Errno::Badf);
         }
@@ -423,18 +435,19 @@ impl MemoryFile {
         let written = contents.write(buffers, end)?;
         drop(contents);
         self.inode.touch(now);
-        Ok((written, end + written as Filesize))
+        self.append_end.store(end + written as Filesize, Relaxed);
+        Ok(written)
     }
 
-    /// Makes writes append, or not.
+    /// Sets or clears append mode.
     pub fn set_append(&self, append: bool) {
         self.appends.store(append, Relaxed);
     }
 
-    /// Returns whether writes append.
+    /// Returns the offset after the last append.
     #[must_use]
-    pub fn appends(&self) -> bool {
-        self.appends.load(Relaxed)
+    pub fn append_end(&self) -> Filesize {
+        self.append_end.load(Relaxed)
     }
 
     /// Returns the attributes: `fstat`.
@@ -454,8 +467,9 @@ impl MemoryFile {
     }
 
     /// Sets the times: `futimens`.
-    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) {
+    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
         self.inode.set_times(atim, mtim, now);
+        Ok(())
     }
 
     /// Allocates a range: `posix_fallocate`.
@@ -479,6 +493,20 @@ impl MemoryFile {
     }
 }
 
+/// Returns the inode of a resolved path; `ENOTDIR` if a slash follows the name of something else than a directory.
+fn existing(located: Located) -> Result<Arc<Inode>> {
+    match located {
+        Located::Directory(directory) => Ok(directory),
+        Located::Name { parent, name, has_slash } => {
+            let inode = parent.lookup(&name)?;
+            if has_slash && inode.filetype() != Filetype::Directory {
+                return Err(Errno::Notdir);
+            }
+            Ok(inode)
+        }
+    }
+}
+
 /// Opens a regular file, and truncates it if the options say so.
 fn opened_file(inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
     if options.oflags.contains(Oflags::TRUNC)
@@ -488,8 +516,8 @@ fn opened_file(inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Resu
         inode.touch(now);
     }
     let (reads, writes) = (options.reads || !options.writes, options.writes);
-    let appends = AtomicBool::new(options.fdflags.contains(Fdflags::APPEND));
-    Ok(OpenedNode::File(MemoryFile { inode, reads, writes, appends }))
+    let appends = options.fdflags.contains(Fdflags::APPEND).into();
+    Ok(OpenedNode::File(MemoryFile { inode, reads, writes, appends, append_end: AtomicU64::new(0) }))
 }
 
 /// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
