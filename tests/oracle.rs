@@ -216,6 +216,14 @@ fn run(seed: u64, calls: usize) {
         if both_failed && matches!(name, "path_link" | "path_rename") {
             continue;
         }
+        if one != other && std::env::var_os("ORACLE_TREE").is_some() {
+            let list = std::process::Command::new("find")
+                .arg(host_tree.path())
+                .args(["-printf", "%P -> %l\n"])
+                .output()
+                .unwrap();
+            eprintln!("{}", String::from_utf8_lossy(&list.stdout));
+        }
         assert_eq!(one, other, "seed {seed} step {step}: host, memory\n{}", log[start..].join("\n"));
         if name == "path_open" && one.0.is_ok() && host.u32(OUT) >= 8 {
             let fd = 1 + random.below(8);

@@ -2,7 +2,7 @@
 
 use crate::core::fs::contents::Contents;
 use crate::core::fs::inode::{Body, Entries, Inode, Volume, read, write};
-use crate::core::fs::resolve::{Located, resolve};
+use crate::core::fs::resolve::{Last, Located, resolve};
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::buffers::Buffer;
 use crate::sys::dir::{DirEntry, MAX_ENTRIES, Progress};
@@ -97,17 +97,10 @@ impl MemoryDirectory {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
-        let follows = options.follows && !exclusive;
-        // A slash after a new name is refused before a symlink of that name is followed.
-        let refuses_slash = creates && path.ends_with(b"/");
-        let inode = match resolve(
-            &self.0,
-            if refuses_slash { without_slashes(path) } else { path },
-            follows && !refuses_slash,
-        )? {
+        let last = Last { follows: options.follows && !exclusive, creates };
+        let inode = match resolve(&self.0, path, last)? {
             Located::Directory(directory) if exclusive => return Err(exists(&directory)),
             Located::Directory(directory) => directory,
-            Located::Name { .. } if refuses_slash => return Err(Errno::Isdir),
             Located::Name { parent, name, has_slash } => {
                 let found = match parent.lookup(&name) {
                     Err(Errno::Noent) if creates => {
@@ -150,7 +143,7 @@ impl MemoryDirectory {
 
     /// Creates a directory: `mkdirat`.
     pub fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let (parent, name) = match resolve(&self.0, without_slashes(path), false)? {
+        let (parent, name) = match resolve(&self.0, without_slashes(path), Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
             Located::Directory(directory) => return Err(exists(&directory)),
         };
@@ -165,7 +158,7 @@ impl MemoryDirectory {
 
     /// Creates a symlink: `symlinkat`.
     pub fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
-        match resolve(&self.0, path, false)? {
+        match resolve(&self.0, path, Last::default())? {
             Located::Directory(directory) => Err(exists(&directory)),
             Located::Name { parent, name, .. } => {
                 let made = self.create(&parent, &name, now, |volume| {
@@ -194,7 +187,7 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing(path, follows)?;
-        let (parent, name) = match resolve(&new.0, without_slashes(new_path), false)? {
+        let (parent, name) = match resolve(&new.0, without_slashes(new_path), Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
             Located::Directory(directory) => return Err(exists(&directory)),
         };
@@ -228,7 +221,8 @@ impl MemoryDirectory {
 
     /// Removes a file or symlink: `unlinkat`.
     pub fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
-        let Located::Name { parent, name, .. } = resolve(&self.0, without_slashes(path), false)? else {
+        let Located::Name { parent, name, .. } = resolve(&self.0, without_slashes(path), Last::default())?
+        else {
             return Err(Errno::Isdir);
         };
         let mut entries = write(parent.directory()?);
@@ -250,7 +244,7 @@ impl MemoryDirectory {
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let path = without_slashes(path);
-        let (parent, name) = match resolve(&self.0, path, false)? {
+        let (parent, name) = match resolve(&self.0, path, Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
             Located::Directory(_) if path.ends_with(b"..") => return Err(Errno::Notempty),
             Located::Directory(_) => return Err(Errno::Inval),
@@ -270,8 +264,8 @@ impl MemoryDirectory {
 
     /// Renames a file or directory to a path in `new`: `renameat`.
     pub fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
-        let old = resolve(&self.0, without_slashes(path), false)?;
-        let target = resolve(&new.0, without_slashes(new_path), false)?;
+        let old = resolve(&self.0, without_slashes(path), Last::default())?;
+        let target = resolve(&new.0, without_slashes(new_path), Last::default())?;
         let (Located::Name { parent, name, .. }, Located::Name { parent: new_parent, name: new_name, .. }) =
             (old, target)
         else {
@@ -362,7 +356,7 @@ impl MemoryDirectory {
 
     /// Returns the inode of a path.
     fn existing(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
-        existing(resolve(&self.0, path, follows)?)
+        existing(resolve(&self.0, path, Last { follows, creates: false })?)
     }
 
     /// Creates an inode under a new name; `EEXIST` if the name exists.

@@ -26,9 +26,17 @@ pub(crate) enum Located {
     Directory(Arc<Inode>),
 }
 
-/// Resolves a path from a directory. With `follows`, or with a slash after it, a symlink that is the last component is
-/// followed. Leaving the directory is `ENOTCAPABLE`.
-pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], follows: bool) -> Result<Located> {
+/// How the last component of a path is resolved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Last {
+    /// Whether a symlink is followed. A symlink with a slash after it is always followed.
+    pub follows: bool,
+    /// Whether a file may be created. A slash after its name is `EISDIR` then, whether it exists or not.
+    pub creates: bool,
+}
+
+/// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`.
+pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
     let mut above: Vec<Arc<Inode>> = Vec::new();
     let mut current = Arc::clone(start);
     let mut links = 0;
@@ -45,12 +53,13 @@ pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], follows: bool) -> Result<
                 continue;
             }
             _ if name.len() > NAME_MAX => return Err(Errno::Nametoolong),
+            _ if is_last && has_slash && last.creates => return Err(Errno::Isdir),
             _ => {}
         }
         let found = current.lookup(&name);
         let target = match &found {
             Ok(inode) => match &inode.body {
-                Body::Symlink(target) if !is_last || follows || has_slash => Some(target.clone()),
+                Body::Symlink(target) if !is_last || last.follows || has_slash => Some(target.clone()),
                 _ => None,
             },
             Err(_) => None,
