@@ -99,7 +99,7 @@ impl MemoryDirectory {
         let exclusive = creates && oflags.contains(Oflags::EXCL);
         let last = Last { follows: options.follows && !exclusive, creates };
         let inode = match resolve(&self.0, path, last)? {
-            Located::Directory(directory) if exclusive => return Err(exists(&directory)),
+            Located::Directory(_) if exclusive => return Err(Errno::Exist),
             Located::Directory(directory) => directory,
             Located::Name { parent, name, has_slash } => {
                 let found = match parent.lookup(&name) {
@@ -145,7 +145,7 @@ impl MemoryDirectory {
     pub fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let (parent, name) = match resolve(&self.0, without_slashes(path), Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
-            Located::Directory(directory) => return Err(exists(&directory)),
+            Located::Directory(_) => return Err(Errno::Exist),
         };
         let made = self.create(&parent, &name, now, |volume| {
             Inode::new(volume, Body::Directory(RwLock::new(Entries::default())), DIRECTORY_MODE, now)
@@ -159,7 +159,7 @@ impl MemoryDirectory {
     /// Creates a symlink: `symlinkat`.
     pub fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
         match resolve(&self.0, path, Last::default())? {
-            Located::Directory(directory) => Err(exists(&directory)),
+            Located::Directory(_) => Err(Errno::Exist),
             Located::Name { parent, name, .. } => {
                 let made = self.create(&parent, &name, now, |volume| {
                     Inode::new(volume, Body::Symlink(target.into()), 0o777, now)
@@ -189,7 +189,7 @@ impl MemoryDirectory {
         let inode = self.existing(path, follows)?;
         let (parent, name) = match resolve(&new.0, without_slashes(new_path), Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
-            Located::Directory(directory) => return Err(exists(&directory)),
+            Located::Directory(_) => return Err(Errno::Exist),
         };
         if parent.lookup(&name).is_ok() {
             return Err(Errno::Exist);
@@ -524,14 +524,6 @@ fn add_name(inode: &Inode, now: Timestamp) -> Result {
     }
     attributes.ctim = now;
     Ok(())
-}
-
-/// Returns the error of creating something at a path that is a directory: it exists, unless it was removed.
-fn exists(directory: &Inode) -> Errno {
-    match directory.directory() {
-        Ok(entries) if read(entries).is_removed => Errno::Noent,
-        _ => Errno::Exist,
-    }
 }
 
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.

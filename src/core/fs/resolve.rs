@@ -53,7 +53,7 @@ pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Loc
                 continue;
             }
             _ if name.len() > NAME_MAX => return Err(Errno::Nametoolong),
-            _ if is_last && has_slash && last.creates => return Err(Errno::Isdir),
+            _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
             _ => {}
         }
         let found = current.lookup(&name);
