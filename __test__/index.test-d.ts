@@ -1,4 +1,4 @@
-// Compares index.d.ts with the names and shapes of `wasi` in @types/node. Checked by tsc, never run.
+// Compares index.d.ts with the types of node:wasi in @types/node. Checked by tsc, never run.
 
 /// <reference lib="dom" />
 import type * as node from 'node:wasi'
@@ -11,14 +11,14 @@ type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ?
 declare function is<T extends true>(): T
 declare const instance: object
 
-// A script for node:wasi only needs another import.
+// A script for node:wasi compiles after a change of its import.
 declare const nodeOptions: node.WASIOptions
 const options: WASIOptions = nodeOptions
 const asNode: node.WASI = new WASI(nodeOptions)
 const nodeClass: typeof node.WASI = WASI
 is<Equal<typeof capwasi.WASI, typeof WASI>>()
 
-// Every option, given, absent and undefined.
+// Every option, present, absent and undefined.
 new WASI()
 new WASI({})
 new WASI({ version: 'preview1' })
@@ -92,11 +92,11 @@ is<Equal<typeof WASI.prototype.addresses, string[]>>()
 new WASI({ clock: { realtime: 0 } })
 // @ts-expect-error A clock function returns a bigint.
 new WASI({ clock: { monotonic: () => 0 } })
-// @ts-expect-error A seed is a number.
+// @ts-expect-error A seed is a number or a bigint.
 new WASI({ random: { seed: 'seed' } })
-// @ts-expect-error A socket is an address or has a descriptor.
+// @ts-expect-error A socket is an address or an object with a descriptor.
 new WASI({ sockets: [8080] })
-// @ts-expect-error There is no preview2.
+// @ts-expect-error preview2 is not a version.
 new WASI({ version: 'preview2' })
 // @ts-expect-error A version is a string.
 new WASI({ version: 1 })
@@ -108,7 +108,7 @@ new WASI({ args: [1] })
 new WASI({ args: 'program' })
 // @ts-expect-error An environment is an object.
 new WASI({ env: 'A=b' })
-// @ts-expect-error The host's path is a string.
+// @ts-expect-error A host path is a string, a URL or an object.
 new WASI({ preopens: { '/': 1 } })
 // @ts-expect-error Data is not a number.
 new WASI({ input: 0 })
@@ -120,13 +120,13 @@ new WASI({ preopens: { '/': { readonly: true } } })
 new WASI({ preopens: { '/': { path: '.', fd: 3 } } })
 // @ts-expect-error `readonly` is a boolean.
 new WASI({ preopens: { '/': { path: '.', readonly: 1 } } })
-// @ts-expect-error There is no such limit.
+// @ts-expect-error `files` is not a limit.
 new WASI({ limits: { files: 1 } })
 // @ts-expect-error `openFiles` is a number.
 new WASI({ limits: { openFiles: 1n } })
 // @ts-expect-error `stdin` cannot be a stream.
 new WASI({ stdin: process.stdin })
-// @ts-expect-error There is no such mode.
+// @ts-expect-error 'pipes' is not a mode.
 new WASI({ stdout: 'pipes' })
 // @ts-expect-error `null` is not accepted.
 new WASI({ stderr: null })
@@ -134,7 +134,7 @@ new WASI({ stderr: null })
 new WASI({ returnOnExit: 1 })
 // @ts-expect-error `trace` is a boolean or a function.
 new WASI({ trace: process.stderr })
-// @ts-expect-error There is no such option.
+// @ts-expect-error `preopen` is not an option.
 new WASI({ preopen: {} })
 // @ts-expect-error The constructor takes one argument.
 new WASI({}, {})
@@ -165,15 +165,15 @@ wasi[Symbol.dispose]()
 is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | undefined>>()
 const disposable: Disposable = wasi
 
-// @ts-expect-error An instance is needed.
+// @ts-expect-error The instance is required.
 wasi.start()
 // @ts-expect-error An instance is an object.
 wasi.start('instance')
-// @ts-expect-error An instance is needed.
+// @ts-expect-error The instance is required.
 wasi.initialize()
 // @ts-expect-error A memory is an object.
 wasi.finalizeBindings(instance, { memory: 5 })
-// @ts-expect-error There is no such option.
+// @ts-expect-error `memories` is not an option.
 wasi.finalizeBindings(instance, { memories: instance })
 // @ts-expect-error `close` takes no argument.
 wasi.close(0)
@@ -181,7 +181,7 @@ wasi.close(0)
 wasi.wasiImport = {}
 // @ts-expect-error `exceeded` is read-only.
 wasi.exceeded = undefined
-// @ts-expect-error There is no such method.
+// @ts-expect-error `run` is not a method.
 wasi.run(instance)
 
 // Subclasses.

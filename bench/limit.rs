@@ -1,11 +1,11 @@
-//! What the rows of the benchmark cost in bare system calls, beneath a directory as a sandbox has to make them: the
-//! limit that no implementation of the calls can pass. There is a second thread, as there is in Node: of a process with
-//! one alone the kernel knows that nobody closes a descriptor meanwhile, and takes less time.
+//! Measures the rows of the benchmark as bare system calls, confined to a directory as in a sandbox: no implementation
+//! of the calls can be faster. A second thread runs, as in Node: in a process with one thread the kernel skips the
+//! reference count of descriptors.
 //!
 //!     cargo bench --bench limit -- FOLDER
 //!
-//! It prints JSON: nanoseconds by row, the best of some rounds. Rows that need no system call are not in it.
-#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the calls are to be bare"))]
+//! Prints JSON: nanoseconds by row, the best of some rounds. Rows without a system call are left out.
+#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the benchmark measures bare system calls"))]
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
@@ -46,11 +46,11 @@ mod linux {
     /// `RESOLVE_BENEATH` and `RESOLVE_NO_MAGICLINKS`.
     const BENEATH: u64 = 0x08 | 0x02;
 
-    /// Opens beneath a directory; the errors are negative.
+    /// Opens a path beneath a directory: `openat2`. Returns -1 on errors.
     fn open(dir: c_int, path: &CStr, flags: c_int) -> c_int {
         let mode = if flags & libc::O_CREAT == 0 { 0 } else { 0o666 };
         let how = OpenHow { flags: flags as u64 | libc::O_CLOEXEC as u64, mode, resolve: BENEATH };
-        // SAFETY: a path that ends in NUL and a structure of the size that is passed.
+        // SAFETY: the path ends in NUL, and `how` has the size that is passed.
         unsafe {
             libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw const how, size_of::<OpenHow>())
                 as c_int
@@ -58,52 +58,52 @@ mod linux {
     }
 
     fn close(fd: c_int) {
-        // SAFETY: a descriptor that `open` gave, or an error that it gave, which is refused.
+        // SAFETY: `close` takes no pointers. After a failed `open` it fails.
         unsafe { libc::close(fd) };
     }
 
-    /// Asserts that a system call succeeded, as each of the guest's is.
-    fn done(result: impl Into<i64>) {
+    /// Asserts that a system call succeeded.
+    fn check(result: impl Into<i64>) {
         assert!(result.into() >= 0, "{}", std::io::Error::last_os_error());
     }
 
-    /// Nanoseconds for one of so many calls: the best round.
+    /// Returns the nanoseconds of one call: the best round of `times` calls.
     fn time(times: u32, mut call: impl FnMut()) -> f64 {
         let round = |_| {
-            let began = Instant::now();
+            let start = Instant::now();
             (0..times).for_each(|_| call());
-            began.elapsed().as_secs_f64() * 1e9 / f64::from(times)
+            start.elapsed().as_secs_f64() * 1e9 / f64::from(times)
         };
         (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min)
     }
 
     fn open_file(dir: c_int, name: &CStr, flags: c_int) -> c_int {
         let fd = open(dir, name, flags);
-        done(fd);
+        check(fd);
         fd
     }
 
     fn stat(fd: c_int) {
-        // SAFETY: zeroes are a stat, and the descriptor is open or refused.
+        // SAFETY: a zeroed `stat` is valid.
         let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
-        // SAFETY: a place for the attributes.
-        done(unsafe { libc::fstat(fd, &raw mut stat) });
+        // SAFETY: the call writes one structure, to `stat`.
+        check(unsafe { libc::fstat(fd, &raw mut stat) });
     }
 
-    /// Attributes of what a path leads to.
+    /// Gets the attributes of a path, which is opened beneath the directory.
     fn stat_path(dir: c_int, path: &CStr) {
         let fd = open(dir, path, libc::O_PATH);
         stat(fd);
         close(fd);
     }
 
-    /// Attributes of a single name. Without following it, which could lead out, one call tells all there is to know
-    /// of what is no link; what is one takes `stat_path`.
+    /// Gets the attributes of a single component without following a symlink, which could lead out. A symlink needs
+    /// `stat_path`.
     fn stat_name(dir: c_int, name: &CStr) {
-        // SAFETY: as for `stat`.
+        // SAFETY: a zeroed `stat` is valid.
         let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
-        // SAFETY: a path that ends in NUL and a place for the attributes.
-        done(unsafe { libc::fstatat(dir, name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW) });
+        // SAFETY: the path ends in NUL. The call writes one structure, to `stat`.
+        check(unsafe { libc::fstatat(dir, name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW) });
     }
 
     /// Reads a whole directory.
@@ -111,7 +111,7 @@ mod linux {
         let fd = open_file(dir, name, libc::O_RDONLY | libc::O_DIRECTORY);
         let mut last = 1;
         while last > 0 {
-            // SAFETY: the buffer has as many bytes.
+            // SAFETY: `buffer` has the size that is passed.
             last =
                 unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size_of_val(buffer)) };
         }
@@ -121,13 +121,13 @@ mod linux {
 
     pub fn limits(folder: &str) -> Vec<(String, f64)> {
         let path = CString::new(folder).expect("a path");
-        // SAFETY: a path that ends in NUL.
+        // SAFETY: the path ends in NUL.
         let dir = unsafe { libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) };
-        done(dir);
+        check(dir);
         let mut limits = clocks();
         limits.extend(files(dir).map(|(row, time)| (row.to_owned(), time)));
         limits.extend(paths(dir).map(|(row, time)| (row.to_owned(), time)));
-        // As large as capwasi's own, which is larger than the guest's.
+        // The size of the buffer of capwasi, which is larger than that of the guest.
         let mut buffer = vec![0_u64; 4096];
         for count in [1_000, 30_000, 200_000] {
             let name = CString::new(count.to_string()).expect("no NUL");
@@ -139,11 +139,11 @@ mod linux {
 
     fn clocks() -> Vec<(String, f64)> {
         let mut time_now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: a place for the time.
+        // SAFETY: the call writes one structure, to `time_now`.
         let clock =
-            time(100_000, || done(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time_now) }));
-        // SAFETY: takes nothing.
-        let yielded = time(100_000, || done(unsafe { libc::sched_yield() }));
+            time(100_000, || check(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time_now) }));
+        // SAFETY: the call takes no arguments.
+        let yielded = time(100_000, || check(unsafe { libc::sched_yield() }));
         vec![("clock_time_get".to_owned(), clock), ("sched_yield".to_owned(), yielded)]
     }
 
@@ -153,24 +153,25 @@ mod linux {
         let mut buffer = vec![0_u8; 1 << 20];
         let buffer: *mut c_void = buffer.as_mut_ptr().cast();
         let (null, zero) = (c"/dev/null".as_ptr(), c"/dev/zero".as_ptr());
-        // SAFETY: paths that end in NUL.
+        // SAFETY: the paths end in NUL.
         let (null, zero) = unsafe { (libc::open(null, libc::O_WRONLY), libc::open(zero, libc::O_RDONLY)) };
         let (file, large) =
             (open_file(dir, c"file", libc::O_RDONLY), open_file(dir, c"large", libc::O_RDONLY));
         let written = open_file(dir, c"written", libc::O_WRONLY);
-        // SAFETY: the buffer has as many bytes as the largest transfer.
-        let write =
-            |len: usize| time(100_000, || done(unsafe { libc::syscall(libc::SYS_write, null, buffer, len) }));
+        let write = |len: usize| {
+            // SAFETY: `buffer` is as large as the largest transfer.
+            time(100_000, || check(unsafe { libc::syscall(libc::SYS_write, null, buffer, len) }))
+        };
         // SAFETY: as above.
         let read =
-            |len: usize| time(100_000, || done(unsafe { libc::syscall(libc::SYS_read, zero, buffer, len) }));
+            |len: usize| time(100_000, || check(unsafe { libc::syscall(libc::SYS_read, zero, buffer, len) }));
         let pread = |fd: c_int, len: usize, times| {
             // SAFETY: as above.
-            time(times, || done(unsafe { libc::syscall(libc::SYS_pread64, fd, buffer, len, 0_i64) }))
+            time(times, || check(unsafe { libc::syscall(libc::SYS_pread64, fd, buffer, len, 0_i64) }))
         };
         let pwrite = time(50_000, || {
             // SAFETY: as above.
-            done(unsafe { libc::syscall(libc::SYS_pwrite64, written, buffer, 4096_usize, 0_i64) });
+            check(unsafe { libc::syscall(libc::SYS_pwrite64, written, buffer, 4096_usize, 0_i64) });
         });
         [
             ("fd_filestat_get", time(100_000, || stat(file))),
@@ -189,8 +190,8 @@ mod linux {
         let opened = |path: &'static CStr| time(20_000, || close(open_file(dir, path, libc::O_RDONLY)));
         let mut target = [0 as c_char; 100];
         let link = time(50_000, || {
-            // SAFETY: paths that end in NUL, and as many bytes as are passed.
-            done(unsafe { libc::readlinkat(dir, c"link".as_ptr(), target.as_mut_ptr(), 100) } as c_long);
+            // SAFETY: the path ends in NUL, and `target` has the size that is passed.
+            check(unsafe { libc::readlinkat(dir, c"link".as_ptr(), target.as_mut_ptr(), 100) } as c_long);
         });
         [
             ("path_open+fd_close", opened(c"file")),
@@ -209,22 +210,22 @@ mod linux {
 
     fn make_and_remove(dir: c_int) {
         let name = c"made-bare".as_ptr();
-        // SAFETY: paths that end in NUL.
+        // SAFETY: the paths end in NUL.
         unsafe {
-            done(libc::mkdirat(dir, name, 0o777));
-            done(libc::unlinkat(dir, name, libc::AT_REMOVEDIR));
+            check(libc::mkdirat(dir, name, 0o777));
+            check(libc::unlinkat(dir, name, libc::AT_REMOVEDIR));
         }
     }
 
     fn create_and_remove(dir: c_int) {
         let (new, old) = (c"new-bare", c"old-bare".as_ptr());
         let fd = open_file(dir, new, libc::O_CREAT | libc::O_WRONLY);
-        // SAFETY: paths that end in NUL, and 16 bytes.
+        // SAFETY: the paths end in NUL, and the array has 16 bytes.
         unsafe {
-            done(libc::write(fd, [0_u8; 16].as_ptr().cast(), 16) as i64);
+            check(libc::write(fd, [0_u8; 16].as_ptr().cast(), 16) as i64);
             close(fd);
-            done(libc::renameat(dir, new.as_ptr(), dir, old));
-            done(libc::unlinkat(dir, old, 0));
+            check(libc::renameat(dir, new.as_ptr(), dir, old));
+            check(libc::unlinkat(dir, old, 0));
         }
     }
 }

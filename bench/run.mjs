@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ready } from '../scripts/ready.mjs'
+import { load } from './load.mjs'
 import { programs } from './programs.mjs'
 import { guest, rows } from './rows.mjs'
 import { makeTree } from './tree.mjs'
@@ -115,7 +116,7 @@ Geometric mean of the ratios to node:wasi: ${mean.toFixed(2)}
 Without ${quadratic.join(' and ')}, where node:wasi is quadratic: ${meanWithoutQuadratic.toFixed(2)}
 `)
 
-const whole = programs(node)
+const whole = [...load(node), ...programs(node)]
 print(
   ['program (ms)', 'capwasi', 'node:wasi', 'ratio'],
   whole.map(({ name, capwasi, node }) => [

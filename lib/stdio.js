@@ -1,128 +1,130 @@
-// What an embedder may give for stdin, stdout and stderr besides a descriptor, for options/stdio.rs: told apart, and
-// made functions that take or return bytes.
-;() => {
-  'use strict'
-  const encoder = new TextEncoder()
-  const { apply } = Reflect
-  const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get
+'use strict'
 
-  /** Whether a value is an ArrayBuffer, of this realm or another. */
-  const isBuffer = (value) => {
-    try {
-      return apply(byteLength, value, []) >= 0
-    } catch {
-      return false
-    }
+// Converts the options stdin, input, stdout and stderr for src/node/options/stdio.rs: to bytes, or to functions that
+// return or receive bytes. Loaded when an option needs it.
+
+const encoder = new TextEncoder()
+const { apply } = Reflect
+const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get
+
+/** Whether a value is an ArrayBuffer, of this realm or another. */
+const isBuffer = (value) => {
+  try {
+    return apply(byteLength, value, []) >= 0
+  } catch {
+    return false
   }
-  const isData = (value) => typeof value === 'string' || ArrayBuffer.isView(value) || isBuffer(value)
+}
+const isData = (value) => typeof value === 'string' || ArrayBuffer.isView(value) || isBuffer(value)
 
-  /** The bytes of data; anything else stays what it is. */
-  const bytes = (value) => {
-    if (typeof value === 'string') return encoder.encode(value)
-    if (isBuffer(value)) return new Uint8Array(value)
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    return value ?? null
+/** The bytes of data; null for undefined; any other value unchanged. */
+const bytes = (value) => {
+  if (typeof value === 'string') return encoder.encode(value)
+  if (isBuffer(value)) return new Uint8Array(value)
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return value ?? null
+}
+
+/** A function that returns the bytes of an iterable, one item a call. Its `end` stops the iteration early. */
+const reader = (iterable) => {
+  let iterator
+  let open = false // Whether the iteration has begun, is not running now, and has items left.
+  let ended = false
+  const end = () => {
+    ended = true
+    if (!open) return
+    open = false
+    iterator.return?.()
   }
-
-  /** A function that gives the bytes of an iterable, one of them at a time, and `end`, which lets the rest go. */
-  const reader = (iterable) => {
-    let iterator
-    let open = false // Begun, not running, and not at its end.
-    let ended = false
-    const end = () => {
-      ended = true
-      if (!open) return
-      open = false
-      iterator.return?.()
-    }
-    const read = () => {
-      iterator ??= iterable[Symbol.iterator]()
-      open = false
-      const { done, value } = iterator.next()
-      open = !done
-      if (ended) end() // Meanwhile.
-      // Its end it tells by `done`: what is no data, such as a hole in an array, is a mistake.
-      return done ? null : (bytes(value) ?? undefined)
-    }
-    return Object.assign(read, { end })
+  const read = () => {
+    iterator ??= iterable[Symbol.iterator]()
+    open = false
+    const { done, value } = iterator.next()
+    open = !done
+    if (ended) end() // `end` was called by the iterator itself.
+    // Only `done` ends the data. An item that is not data, such as a hole in an array, is an error.
+    return done ? null : (bytes(value) ?? undefined)
   }
+  return Object.assign(read, { end })
+}
 
-  /** Chunks in a stream at most: each takes half a kilobyte of memory, however short it is. */
-  const MAX_CHUNKS = 1 << 20
+/** Maximum number of chunks in a stream. Even a short chunk takes half a kilobyte of memory. */
+const MAX_CHUNKS = 1 << 20
 
-  /** Tracks what a stream still holds of the chunks it was given here. */
-  const backlogOf = (stream) => {
-    const sizes = []
-    let first = 0
-    let bytes = 0
-    return {
-      /** How many bytes the stream may be given before it holds `limit`. One that does not say what it holds takes all. */
-      room(limit) {
-        const { writableLength: held, writableObjectMode: countsObjects } = stream
-        if (typeof held !== 'number') return Infinity
-        const isDone = countsObjects ? () => sizes.length - first > held : () => bytes - sizes[first] >= held
-        while (first < sizes.length && isDone()) bytes -= sizes[first++]
-        if (first * 2 > sizes.length) {
-          sizes.splice(0, first)
-          first = 0
-        }
-        return sizes.length - first < MAX_CHUNKS ? Math.max(limit - (countsObjects ? bytes : held), 0) : 0
-      },
-      add(size) {
-        sizes.push(size)
-        bytes += size
-      },
-    }
-  }
-
-  const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
-
-  // Bytes, or a function that returns bytes or null for the end; undefined for anything else.
-  const data = (value) => {
-    if (isData(value)) return bytes(value)
-    if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
-    return reader(value)
-  }
-
+/** Tracks which of the chunks written here a stream still buffers. */
+const backlogOf = (stream) => {
+  const sizes = []
+  let first = 0
+  let bytes = 0
   return {
-    data,
-
-    // Returns a mode, or what `data` returns. Also takes a function of the embedder.
-    input(value) {
-      if (MODES.in.includes(value)) return value
-      return typeof value === 'function' ? (size) => bytes(value(size)) : data(value)
-    },
-
-    // A mode, or a function; undefined for anything else. The function gets a Buffer and `limits.output`. It returns how
-    // many bytes were taken, unless it takes all.
-    output(value) {
-      if (MODES.out.includes(value)) return value
-      if (typeof value === 'function') return (chunk) => void value(chunk)
-      // A Buffer has a `write`, too, but is no stream.
-      if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
-      const backlog = backlogOf(value)
-      let isHandled = false
-      return (chunk, limit) => {
-        const room = backlog.room(limit)
-        // A copy, since a view of the chunk would keep all of its memory.
-        const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk
-        if (given.length > 0) {
-          if (room < Infinity) backlog.add(given.length)
-          value.write(given)
-        }
-        if (value.errored) {
-          // It comes out of start(): the same error need not end the process as an event, too.
-          if (!isHandled) value.once?.('error', () => {})
-          isHandled = true
-          throw value.errored
-        }
-        if (value.destroyed) {
-          throw Object.assign(new Error('Cannot call write after a stream was destroyed'), {
-            code: 'ERR_STREAM_DESTROYED',
-          })
-        }
-        return given.length
+    /** How many bytes the stream takes before it buffers `limit`: all if it does not report what it buffers. */
+    room(limit) {
+      const { writableLength: held, writableObjectMode: countsObjects } = stream
+      if (typeof held !== 'number') return Infinity
+      const isDone = countsObjects ? () => sizes.length - first > held : () => bytes - sizes[first] >= held
+      while (first < sizes.length && isDone()) bytes -= sizes[first++]
+      if (first * 2 > sizes.length) {
+        sizes.splice(0, first)
+        first = 0
       }
+      return sizes.length - first < MAX_CHUNKS ? Math.max(limit - (countsObjects ? bytes : held), 0) : 0
+    },
+    add(size) {
+      sizes.push(size)
+      bytes += size
     },
   }
 }
+
+const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
+
+/** Bytes, or a function that returns bytes, or null for the end; undefined for any other value. */
+const data = (value) => {
+  if (isData(value)) return bytes(value)
+  if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
+  return reader(value)
+}
+
+/** Converts the option stdin: a mode, or what `data` returns. A function of the embedder is accepted as well. */
+const input = (value) => {
+  if (MODES.in.includes(value)) return value
+  return typeof value === 'function' ? (size) => bytes(value(size)) : data(value)
+}
+
+/**
+ * Converts the options stdout and stderr: a mode, or a function; undefined for any other value. The function gets a
+ * Buffer and `limits.output`. It returns how many bytes it accepted, or undefined for all.
+ */
+const output = (value) => {
+  if (MODES.out.includes(value)) return value
+  if (typeof value === 'function') return (chunk) => void value(chunk)
+  // A Buffer has a method `write` as well.
+  if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
+  const backlog = backlogOf(value)
+  let isHandled = false
+  return (chunk, limit) => {
+    const room = backlog.room(limit)
+    // A copy: a view would keep the memory of the whole chunk.
+    const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk
+    if (given.length > 0) {
+      if (room < Infinity) backlog.add(given.length)
+      value.write(given)
+    }
+    if (value.errored) {
+      // start() throws the error. As an event without a listener, it would also end the process.
+      if (!isHandled) value.once?.('error', () => {})
+      isHandled = true
+      throw value.errored
+    }
+    if (value.destroyed) {
+      throw Object.assign(new Error('Cannot call write after a stream was destroyed'), {
+        code: 'ERR_STREAM_DESTROYED',
+      })
+    }
+    return given.length
+  }
+}
+
+exports.data = data
+exports.input = input
+exports.output = output

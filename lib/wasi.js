@@ -1,326 +1,353 @@
-// What JavaScript makes best, for context.rs, which evaluates this once in each environment: symbols, ties between
-// the lifetimes of objects, and what the class looks like.
-;(native) => {
-  'use strict'
-  const { apply } = Reflect
-  const { defineProperty, entries, getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf, keys } = Object
-  const { get, set } = WeakMap.prototype
-  const mapGet = (map, key) => apply(get, map, [key])
-  const mapSet = (map, key, value) => apply(set, map, [key, value])
-  const Bytes = Uint8Array
-  const nothing = new Bytes(0)
-  const WrongType = TypeError
-  const Text = String
-  const { isArray } = Array
-  const { includes } = Array.prototype
-  const now = process.hrtime.bigint
-  const { allocUnsafeSlow } = Buffer
-  const names = ['kSetMemory', 'kStarted', 'kInstance', 'kExitCode', 'kBindingName']
-  const symbols = names.map((name) => Symbol(name))
-  const [kSetMemory, kStarted, kInstance, kExitCode, kBindingName] = symbols
-  const getter = (prototype, name) => getOwnPropertyDescriptor(prototype, name)?.get
-  const buffer = getter(WebAssembly.Memory.prototype, 'buffer')
-  const bufferOfBytes = getter(getPrototypeOf(Bytes.prototype), 'buffer')
-  const resizable = getter(ArrayBuffer.prototype, 'resizable')
-  const isResizable = (bytes) => {
-    try {
-      return apply(resizable, apply(bufferOfBytes, bytes, []), [])
-    } catch {
-      return false // What is shared has no such property, and never moves.
-    }
-  }
+'use strict'
 
-  // A function of node:url. index.js provides it, since this script has no `require`.
-  let fileURLToPath
+// The class WASI. Rust makes the class and its sandboxes (src/node/class.rs). Here are the methods, because node:wasi's
+// work through proxies and subclasses, the symbols, and the ties between the lifetimes of objects.
 
-  // Calling this, or converting it to a number, shows whether JavaScript may still run.
-  const idle = Object.assign(() => {}, { valueOf: () => 0 })
+const addon = require('./native.js').load()
+const { EMPTY, importsOf } = require('./imports.js')
 
-  // What the functions of import objects check arguments with, and where they write them: in the frame each has a word,
-  // of which an i32 is the lower half.
-  const { is } = Object
-  const tools = {
-    nothing,
-    ints: new Int32Array(native.frame),
-    longs: new BigInt64Array(native.frame),
-    // As WebAssembly passes it a signed number, JavaScript may pass an unsigned one; -0, like a fraction, is none.
-    i32: (value) => typeof value === 'number' && ((value | 0) === value || value >>> 0 === value) && !is(value, -0),
-    // Of any size: what is written is it modulo 2^64.
-    i64: (value) => typeof value === 'bigint',
-  }
+const { apply } = Reflect
+const { assign, defineProperty, entries, getOwnPropertyDescriptor, getOwnPropertyNames, getPrototypeOf, keys } = Object
+const { isArray } = Array
+const { get, set } = WeakMap.prototype
+const { allocUnsafeSlow } = Buffer
+const Bytes = Uint8Array
+const WrongType = TypeError
+const now = process.hrtime.bigint
 
-  // The classes of import objects, by namespace.
-  const classes = { __proto__: null }
+const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
+const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
+const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.get
 
-  // The methods of the class, which native code wants called on a WASI object itself: found, as in node:wasi,
-  // through whatever proxy or heir of it is at hand.
-  const selves = new WeakMap()
-  const shaped = ({ finalizeBindings, start, initialize, getImportObject, close, kept, exceeded, addresses }) => {
-    const selfOf = (wasi) => mapGet(selves, wasi[kSetMemory])
-    const call = (method, wasi, args) => apply(method, selfOf(wasi)?.wasi ?? wasi, args)
-    const keptOf = (wasi, fd) => {
-      const known = selfOf(wasi)?.kept ?? {}
-      return (known[fd] = call(kept, wasi, [fd, known[fd]]))
-    }
-    // Calls `start` or `initialize`. The first exception of a host function, or the exit, is the result of that run,
-    // even if the guest has caught it.
-    const run = (method, wasi, instance) => {
-      const self = selfOf(wasi) ?? { wasi }
-      const outer = self.run
-      if (self.hasExited) {
-        self.wasi[kExitCode] = 0
-        self.hasExited = false
-      }
-      const code = self.wasi[kExitCode]
-      const current = (self.run = { end: undefined })
-      try {
-        return apply(method, self.wasi, [instance])
-      } finally {
-        self.run = outer
-        self.bytes = nothing
-        // If the worker is being terminated, termination.rs has requested the termination again. V8 carries it out at
-        // the next call of JavaScript, which is this one.
-        idle()
-        const { end } = current
-        if (end !== undefined) {
-          const exitCode = self.wasi[kExitCode]
-          // The code is that of this run alone: not of one around it, nor of the next.
-          if (outer !== undefined) self.wasi[kExitCode] = code
-          else self.hasExited = end.isExit === true
-          if (!end.isExit || method !== start) throw end.thrown
-          return exitCode
-        }
-      }
-    }
-    return {
-      finalizeBindings(instance, options = undefined) {
-        call(finalizeBindings, this, [instance, options])
-      },
-      start(instance) {
-        return run(start, this, instance)
-      },
-      initialize(instance) {
-        return run(initialize, this, instance)
-      },
-      getImportObject() {
-        return call(getImportObject, this, [])
-      },
-      close() {
-        const captures = call(close, this, [])
-        try {
-          // Moves captured output into Buffers of this object. V8 frees Buffers while JavaScript runs, but what native
-          // code holds only when JavaScript pauses.
-          if (captures) {
-            keptOf(this, 1)
-            keptOf(this, 2)
-          }
-        } finally {
-          // Ends an iterable that was not read to its end.
-          selfOf(this)?.functions?.[0]?.end?.()
-        }
-      },
-      get stdout() {
-        return keptOf(this, 1)
-      },
-      get stderr() {
-        return keptOf(this, 2)
-      },
-      get exceeded() {
-        return call(exceeded, this, [])
-      },
-      get addresses() {
-        return call(addresses, this, [])
-      },
-    }
-  }
+const { WASI, install } = addon
 
-  // `proc_exit` when `start` is to return: records what it was given, whatever that is, and ends the guest.
-  const returnOnProcExit = (self) =>
-    ({
-      'bound wasiReturnOnProcExit'(code) {
-        self.check()
-        self.wasi[kExitCode] = code
-        try {
-          native.exit(code)
-        } catch (thrown) {
-          self.bytes = nothing
-          if (self.run !== undefined) self.run.end = { thrown, isExit: true }
-          throw thrown
-        }
-      },
-    })['bound wasiReturnOnProcExit']
+/**
+ * Files that are loaded when needed first, because each takes a quarter of a millisecond. Jest evaluates this file for
+ * each test file, with the same addon. The `require` of an earlier test file fails then, so the last one is used.
+ */
+addon.modules = {
+  values: () => require('./values.js'),
+  stdio: () => require('./stdio.js'),
+  trace: () => require('./trace.js'),
+}
+const values = () => addon.modules.values()
+const invalidType = (...args) => values().invalidType(...args)
 
-  // Has the functions of an import object say what they are called with, and what comes of it, in lines that `write`
-  // gets. What does not return is told before.
-  const trace = (wasiImport, id, self, write) => {
-    keys(wasiImport).forEach((name, at) => {
-      const host = wasiImport[name]
-      const traced = (...args) => {
-        self.check()
-        try {
-          const call = name + native.trace.call(id, at, args)
-          if (name === 'proc_exit') {
-            write(`${call} = ?`)
-            return host(...args)
-          }
-          const started = now()
-          let errno
-          try {
-            return (errno = host(...args))
-          } finally {
-            const elapsed = now() - started
-            write(call + native.trace.result(id, at, args, errno, elapsed))
-          }
-        } catch (thrown) {
-          self.bytes = nothing
-          throw self.run === undefined ? thrown : (self.run.end ??= { thrown }).thrown
-        }
-      }
-      defineProperty(traced, 'name', { value: host.name })
-      wasiImport[name] = defineProperty(traced, 'length', { value: host.length })
-    })
-  }
+// emnapi finds these symbols by their descriptions, and in them the state that node:wasi keeps there.
+const kSetMemory = Symbol('kSetMemory')
+const kStarted = Symbol('kStarted')
+const kInstance = Symbol('kInstance')
+const kExitCode = Symbol('kExitCode')
+const kBindingName = Symbol('kBindingName')
 
-  const own = (name) =>
-    function (value) {
-      defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
-    }
+/** A call of this, or its conversion to a number, lets V8 terminate JavaScript that is being terminated. */
+const terminationProbe = assign(() => {}, { valueOf: () => 0 })
 
-  return {
-    symbols,
-
-    // Gives a WASI object the properties it has in node:wasi. What its functions share keeps the object and its memory
-    // alive as long as there is one of them.
-    populate(wasi, id, namespace, returnOnExit, functions, traced) {
-      const setMemory = (memory) => {
-        // Whatever fails in between, native code is not called for a memory that nobody watches or keeps.
-        self.bytes = nothing
-        const bytes = native.setMemory(id, memory)
-        self.memory = memory
-        if (!isResizable(bytes) && self.run?.end === undefined) self.bytes = bytes
-      }
-      const self = {
-        wasi,
-        functions,
-        kept: { __proto__: null },
-        memory: undefined,
-        // Covers the memory; without a first byte, which growth takes from it, the memory has to be looked at before
-        // native code uses it. A buffer that can be resized does not show when it grows, so it is looked at each time.
-        bytes: nothing,
-        // The innermost `start` or `initialize` that has not returned. Its `end` holds the first exception of a host
-        // function; `isExit` marks an exit whose code `start` returns.
-        run: undefined,
-        // Whether the last run has left its exit code, which the next one does not return.
-        hasExited: false,
-        check() {
-          if (self.run?.end === undefined) return
-          if (native.isRunning(id)) throw self.run.end.thrown
-          // A timeout of node:vm has ended that run, without its `finally`.
-          self.run = undefined
-        },
-        look() {
-          self.check()
-          if (self.memory !== undefined) setMemory(self.memory)
-        },
-      }
-      const Imports = (classes[namespace] ??= native.imports(namespace, tools))
-      const wasiImport = new Imports(id, self)
-      if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(self)
-      if (traced) trace(wasiImport, id, self, traced === true ? native.trace.write : traced)
-      wasi.wasiImport = wasiImport
-      mapSet(selves, setMemory, self)
-      wasi[kSetMemory] = setMemory
-      wasi[kStarted] = false
-      wasi[kExitCode] = 0
-      wasi[kInstance] = undefined
-      wasi[kBindingName] = namespace
-    },
-
-    // The bytes of a memory; undefined if it is no WebAssembly.Memory. What else is thrown, when the stack is full, says
-    // nothing of it.
-    bytes(memory) {
-      try {
-        return new Bytes(apply(buffer, memory, []))
-      } catch (error) {
-        if (error instanceof WrongType) return undefined
-        throw error
-      }
-    },
-
-    // Returns a new Buffer with its own ArrayBuffer. Throws if there is no memory, where Node-API's function ends the
-    // process.
-    allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
-
-    text: Text,
-
-    // The elements of an array as strings, a hole being 'undefined'; nothing for what is no array.
-    texts(value) {
-      if (!isArray(value)) return undefined
-      const texts = []
-      for (let index = 0; index < value.length; index++) texts[index] = Text(value[index])
-      return texts
-    },
-
-    // Returns the path of a URL, of any realm, detected as Node does; undefined for any other value.
-    urlPath(value) {
-      if (typeof value !== 'object' || value === null) return undefined
-      const isURL = value.href && value.protocol && value.auth === undefined && value.path === undefined
-      return isURL ? fileURLToPath(value.href) : undefined
-    },
-
-    entries,
-
-    // Returns the own names that are not options, without reading a value; undefined if there are none.
-    unknownOptions(options) {
-      const names = keys(options)
-      let unknown
-      for (let index = 0; index < names.length; index++) {
-        if (!apply(includes, native.options, [names[index]])) (unknown ??= [])[unknown.length] = names[index]
-      }
-      return unknown
-    },
-
-    provide(given) {
-      ;({ fileURLToPath } = given)
-    },
-
-    // What Node's messages say was received.
-    describe(value) {
-      if (value === undefined || value === null) return `${value}`
-      switch (typeof value) {
-        case 'function':
-          return `function ${value.name}`
-        case 'object': {
-          const name = value.constructor?.name
-          if (typeof name === 'string') return `an instance of ${name}`
-          return keys(value).length > 0 ? '[Object: null prototype]' : '[Object: null prototype] {}'
-        }
-        case 'string': {
-          const text = value.length > 28 ? `${value.slice(0, 25)}...` : value
-          return `type string (${text.includes("'") ? JSON.stringify(text) : `'${text}'`})`
-        }
-        case 'bigint':
-          return `type bigint (${value}n)`
-        default:
-          return `type ${typeof value} (${Object.is(value, -0) ? '-0' : Text(value)})`
-      }
-    },
-
-    idle,
-
-    // What node:wasi's class looks like where Node-API makes it otherwise.
-    shape({ prototype }) {
-      const members = getOwnPropertyDescriptors(shaped(prototype))
-      delete prototype.kept
-      for (const name of keys(members)) {
-        const member = members[name]
-        // As what is not there in node:wasi, an heir may have a property of its own of that name.
-        if (member.get) member.set = own(name)
-        delete prototype[name]
-        defineProperty(prototype, name, { ...member, enumerable: false })
-      }
-      const { dispose } = Symbol
-      if (dispose) defineProperty(prototype, dispose, { ...members.close, enumerable: false })
-    },
+/**
+ * The bytes of a memory; undefined if the value is not a WebAssembly.Memory. Other exceptions, such as an exhausted
+ * stack, are thrown.
+ */
+const memoryBytes = (memory) => {
+  try {
+    return new Bytes(apply(bufferOfMemory, memory, []))
+  } catch (error) {
+    if (error instanceof WrongType) return undefined
+    throw error
   }
 }
+
+/** Whether bytes can grow without a new buffer. Shared buffers have no such property, and never move. */
+const isResizable = (bytes) => {
+  try {
+    return apply(resizable, apply(bufferOfBytes, bytes, []), [])
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The state of each WASI object, by its function `kSetMemory`. So a method finds the state through a proxy as well.
+ */
+const states = new WeakMap()
+const stateOf = (wasi) => {
+  const state = apply(get, states, [wasi[kSetMemory]])
+  if (state === undefined) throw new TypeError('Illegal invocation')
+  return state
+}
+
+/** What the object, its functions, and the sandbox with a number share. Each function keeps all of it alive. */
+class State {
+  constructor(wasi, id, namespace, startsReactors, callbacks) {
+    this.wasi = wasi
+    this.id = id
+    this.namespace = namespace
+    /** Whether `start` also runs `__wasi_unstable_reactor_start`, as without a version. */
+    this.startsReactors = startsReactors
+    this.callbacks = callbacks
+    this.captured = { __proto__: null }
+    this.memory = undefined
+    /**
+     * Covers the memory. Growth detaches its buffer: without a first byte, native code needs new bytes before its next
+     * call. A resizable buffer does not show that it grew, so `bytes` is EMPTY for one, and refreshed at each call.
+     */
+    this.bytes = EMPTY
+    /** The innermost `start` or `initialize` that has not returned. */
+    this.run = undefined
+    /** Whether the last run left its exit code in `kExitCode`. The next run does not return it. */
+    this.hasExited = false
+  }
+
+  /** Throws the exception that has ended the current run. */
+  check() {
+    if (this.run?.end === undefined) return
+    if (!this.run.isEntered || native.isRunning(this.id)) throw this.run.end.thrown
+    // A timeout of node:vm has ended that run, without its `finally`.
+    this.run = undefined
+  }
+
+  refreshMemory() {
+    this.check()
+    if (this.memory !== undefined) this.bind(this.memory)
+  }
+
+  bind(memory) {
+    // If anything below fails, no import function calls native code for a memory that nothing keeps alive.
+    this.bytes = EMPTY
+    const bytes = memoryBytes(memory)
+    if (bytes === undefined) {
+      const message = '"instance.exports.memory" property must be a WebAssembly.Memory object'
+      throw assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
+    }
+    native.bind(this.id, memory, bytes)
+    this.memory = memory
+    if (!isResizable(bytes) && this.run?.end === undefined) this.bytes = bytes
+  }
+
+  /**
+   * Runs what `entryOf` finds in the exports. The first exception of a host function, or the exit, is the result of the
+   * run, even if the guest has caught it.
+   */
+  execute(instance, entryOf, isCommand) {
+    const { wasi } = this
+    const outer = this.run
+    if (this.hasExited) {
+      wasi[kExitCode] = 0
+      this.hasExited = false
+    }
+    const code = wasi[kExitCode]
+    const run = { end: undefined, isEntered: false }
+    this.run = run
+    try {
+      apply(bindInstance, wasi, [instance])
+      const entry = entryOf(wasi[kInstance].exports, this)
+      if (entry !== undefined) {
+        run.isEntered = true
+        native.start(this.id, entry, isCommand)
+      }
+      return isCommand ? wasi[kExitCode] : undefined
+    } finally {
+      this.run = outer
+      this.bytes = EMPTY
+      // Node-API loses a termination of the worker. src/node/termination.rs requests it again, and V8 carries it out
+      // at the next call of JavaScript, which is this one.
+      terminationProbe()
+      const { end } = run
+      if (end !== undefined) {
+        const exitCode = wasi[kExitCode]
+        // The code belongs to this run only: not to one around it, nor to the next.
+        if (outer !== undefined) wasi[kExitCode] = code
+        else this.hasExited = end.isExit === true
+        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
+        if (!end.isExit || !isCommand) throw end.thrown
+        // biome-ignore lint/correctness/noUnsafeFinally: the same
+        return exitCode
+      }
+    }
+  }
+
+  /** Captured output. The same Buffer is returned until the guest writes more. */
+  output(fd) {
+    const output = native.captured(this.id, fd, this.captured[fd])
+    this.captured[fd] = output
+    return output
+  }
+}
+
+/** Binds an instance through the `finalizeBindings` of `this`, which a subclass may override. */
+function bindInstance(instance) {
+  this.finalizeBindings(instance)
+}
+
+const expectFunction = (value, name) => {
+  if (typeof value !== 'function') throw invalidType(`The "${name}" property`, 'of type function', value)
+}
+const expectUndefined = (value, name) => {
+  if (value !== undefined) throw invalidType(`The "${name}" property`, 'undefined', value)
+}
+const expectObject = (value, subject) => {
+  if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
+}
+
+/** The entry of a command. Without a version, it is optional, and that of a reactor counts as well. */
+const commandEntry = (exports, { startsReactors }) => {
+  if (startsReactors) {
+    for (const name of ['_start', '__wasi_unstable_reactor_start']) {
+      const entry = exports[name]
+      if (!entry) continue
+      expectFunction(entry, `instance.exports.${name}`)
+      return entry
+    }
+    return undefined
+  }
+  const { _start, _initialize } = exports
+  expectFunction(_start, 'instance.exports._start')
+  expectUndefined(_initialize, 'instance.exports._initialize')
+  return _start
+}
+
+/** The entry of a reactor, which is optional. */
+const reactorEntry = ({ _start, _initialize }) => {
+  expectUndefined(_start, 'instance.exports._start')
+  if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
+  return _initialize
+}
+
+/** The methods and getters of the class. Each works on the WASI object itself, also when called on a proxy of it. */
+class Methods {
+  finalizeBindings(instance, options = undefined) {
+    const { wasi } = stateOf(this)
+    let memory = options === undefined ? undefined : options.memory
+    if (memory === undefined) memory = instance?.exports?.memory
+    if (wasi[kStarted]) {
+      throw values().nodeError('Error', 'ERR_WASI_ALREADY_STARTED', 'WASI instance has already started')
+    }
+    expectObject(instance, 'The "instance" argument')
+    expectObject(instance.exports, 'The "instance.exports" property')
+    wasi[kSetMemory](memory)
+    wasi[kInstance] = instance
+    wasi[kStarted] = true
+  }
+
+  start(instance) {
+    return stateOf(this).execute(instance, commandEntry, true)
+  }
+
+  initialize(instance) {
+    stateOf(this).execute(instance, reactorEntry, false)
+  }
+
+  getImportObject() {
+    const { wasi, namespace } = stateOf(this)
+    return { [namespace]: wasi.wasiImport }
+  }
+
+  close() {
+    const state = stateOf(this)
+    const captures = native.close(state.id)
+    try {
+      // Moves captured output into Buffers of this object. V8 frees Buffers while JavaScript runs. Memory that native
+      // code holds is freed only when JavaScript pauses.
+      if (captures) {
+        state.output(1)
+        state.output(2)
+      }
+    } finally {
+      // Ends an iterable that was not read to its end.
+      state.callbacks?.[0]?.end?.()
+    }
+  }
+
+  get stdout() {
+    return stateOf(this).output(1)
+  }
+
+  get stderr() {
+    return stateOf(this).output(2)
+  }
+
+  get exceeded() {
+    return native.exceeded(stateOf(this).id)
+  }
+
+  get addresses() {
+    return native.addresses(stateOf(this).id)
+  }
+}
+
+/** node:wasi has no such getters, so a subclass or an instance may define a property of the name by assignment. */
+const shadowWithOwn = (name) =>
+  function (value) {
+    defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+  }
+
+function defineMethods() {
+  for (const name of getOwnPropertyNames(Methods.prototype)) {
+    if (name === 'constructor') continue
+    const member = getOwnPropertyDescriptor(Methods.prototype, name)
+    if (member.get) member.set = shadowWithOwn(name)
+    defineProperty(WASI.prototype, name, member)
+    if (name === 'close' && Symbol.dispose) defineProperty(WASI.prototype, Symbol.dispose, member)
+  }
+}
+
+/** `proc_exit` of a sandbox with `returnOnExit`: records its argument, whatever it is, and ends the guest. */
+const returnOnProcExit = (state) =>
+  ({
+    'bound wasiReturnOnProcExit'(code) {
+      state.check()
+      state.wasi[kExitCode] = code
+      try {
+        native.exit(code)
+      } catch (thrown) {
+        state.bytes = EMPTY
+        if (state.run !== undefined) state.run.end = { thrown, isExit: true }
+        throw thrown
+      }
+    },
+  })['bound wasiReturnOnProcExit']
+
+/** Called by the constructor: gives a WASI object the properties that it has in node:wasi. */
+function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
+  const state = new State(wasi, id, namespace, isUnversioned, callbacks)
+  const setMemory = (memory) => state.bind(memory)
+  const wasiImport = makeImports(namespace, id, state)
+  if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
+  if (traced) {
+    const { call, result, write } = native.trace
+    const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
+    addon.modules.trace().trace(wasiImport, state, describe, traced === true ? write : traced, now)
+  }
+  wasi.wasiImport = wasiImport
+  apply(set, states, [setMemory, state])
+  wasi[kSetMemory] = setMemory
+  wasi[kStarted] = false
+  wasi[kExitCode] = 0
+  wasi[kInstance] = undefined
+  wasi[kBindingName] = namespace
+}
+
+/** Whether `new WASI()` has just made an object. Node-API's constructors can be called on any object. */
+const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
+
+/** Native functions. They accept the number of any sandbox: `install` returns them once, so that no other code can. */
+const native = install({
+  __proto__: null,
+  isNew,
+  initializeInstance,
+  terminationProbe,
+  memoryBytes,
+  // Throws if there is no memory, where Node-API's function ends the process.
+  allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
+  text: String,
+  keys,
+  entries,
+  nodeError: (name, code, message) => values().nodeError(name, code, message),
+  describe: (value) => values().describe(value),
+  urlPath: (value) => values().urlPath(value),
+  stdio: (kind, value) => addon.modules.stdio()[kind](value),
+})
+// undefined if an earlier evaluation of this file has completed the class
+const makeImports = native && importsOf(native)
+if (native) defineMethods()
+
+exports.WASI = WASI

@@ -1,28 +1,51 @@
-//! The Node-API side: everything that touches JavaScript. The class is napi-rs'; the functions of
-//! `wasiImport`, which a guest calls millions of times, are bare Node-API callbacks.
+//! The binding: everything that touches JavaScript. The class is napi-rs'. The functions of `wasiImport`, which a guest
+//! calls millions of times, are plain Node-API callbacks.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `value.rs`, `reference.rs` | JavaScript values, and references to them: the only wrappers |
+//! | `termination.rs` | keeps the termination of a worker or of `node:vm` going through native code |
+//! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
+//! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
+//! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
+//! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
+//! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
+//! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
+//! | `perform.rs`, `imports.rs` | a whole call; the import table as native functions |
+//! | `methods.rs`, `trace.rs` | native functions behind the methods of the class, and behind the option `trace` |
+//! | `options.rs`, `options/` | the options of `new WASI()` |
+//! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
+//!
+//! A file imports files of earlier rows, or of its own row. There are no import circles: the files of `options/` share
+//! their checks in `options/validate.rs`, and the state of an environment knows Node's permission model only as captured
+//! values (`permission_model.rs`), not its errors (`options/permission.rs`).
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps to its rules")]
 
+mod arguments;
+mod callback;
 mod class;
-mod context;
-mod embedder;
+mod dispatch;
+mod env_state;
 mod error;
-mod frame;
+mod exit;
+mod helpers;
+mod host_calls;
 mod imports;
+mod install;
 mod memory;
+mod methods;
 mod options;
+mod perform;
+mod permission_model;
+mod reference;
+mod sandbox;
 mod termination;
 mod trace;
+mod value;
+mod wait;
 
-use napi::bindgen_prelude::Object;
-use napi::{Env, Result};
 use napi_derive::napi;
 
-/// An export without a use. Its conversion runs [`termination::Registration`] before napi-rs defines the class.
+/// An unused export. Its conversion runs [`termination::Registration`] before napi-rs defines the class.
 #[napi]
 pub const REGISTRATION: termination::Registration = termination::Registration;
-
-/// Called when the addon is loaded into an environment.
-#[napi(module_exports)]
-pub fn init(exports: Object<'_>, env: Env) -> Result<()> {
-    termination::scope(&env, || context::Context::install(env, &exports))
-}

@@ -1,4 +1,4 @@
-//! The calls of each family on their good path and with numbers that no enumeration has, by raw core values.
+//! The calls of each family: successful calls with raw core values, and numbers outside their enumeration.
 
 mod common;
 
@@ -10,18 +10,18 @@ use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGu
 
 const SECOND: u64 = 1_000_000_000;
 
-fn strings() -> TestGuest {
-    let mut wasi = Guest::default();
+fn guest_with_strings() -> TestGuest {
+    let mut guest = Guest::default();
     for arg in ["program", "", "\u{e9}"] {
-        wasi.args.push(arg.as_bytes()).unwrap();
+        guest.args.push(arg.as_bytes()).unwrap();
     }
-    wasi.env.push(b"KEY=value").unwrap();
-    TestGuest::new(wasi)
+    guest.env.push(b"KEY=value").unwrap();
+    TestGuest::new(guest)
 }
 
 #[test]
-fn arguments_lie_one_after_the_other_each_ended_by_a_nul() {
-    let mut guest = strings();
+fn args_get_writes_nul_terminated_strings_in_order() {
+    let mut guest = guest_with_strings();
     guest.must("args_sizes_get", &[OUT, OUT + 4]);
     assert_eq!((guest.u32(OUT), guest.u32(OUT + 4)), (3, 12));
     let (pointers, buffer) = (guest.alloc(12), guest.alloc(12));
@@ -31,8 +31,8 @@ fn arguments_lie_one_after_the_other_each_ended_by_a_nul() {
 }
 
 #[test]
-fn the_environment_is_passed_as_the_arguments_are() {
-    let mut guest = strings();
+fn environ_get_writes_nul_terminated_strings() {
+    let mut guest = guest_with_strings();
     guest.must("environ_sizes_get", &[OUT, OUT + 4]);
     assert_eq!((guest.u32(OUT), guest.u32(OUT + 4)), (1, 10));
     guest.must("environ_get", &[2000, 2008]);
@@ -41,16 +41,16 @@ fn the_environment_is_passed_as_the_arguments_are() {
 }
 
 #[test]
-fn a_string_with_a_nul_is_no_argument() {
-    let mut wasi = Guest::default();
-    assert_eq!(wasi.args.push(b"a\0b"), Err(Errno::Inval));
-    let mut guest = TestGuest::new(wasi);
+fn an_argument_with_a_nul_byte_fails_with_einval() {
+    let mut guest = Guest::default();
+    assert_eq!(guest.args.push(b"a\0b"), Err(Errno::Inval));
+    let mut guest = TestGuest::new(guest);
     guest.must("args_sizes_get", &[OUT, OUT + 4]);
     assert_eq!(guest.u32(OUT), 0);
 }
 
 #[test]
-fn every_clock_has_a_time_and_a_resolution() {
+fn every_clock_returns_a_time_and_a_resolution() {
     let mut guest = TestGuest::new(Guest::default());
     for clock in 0..4 {
         guest.must("clock_res_get", &[clock, OUT]);
@@ -63,7 +63,7 @@ fn every_clock_has_a_time_and_a_resolution() {
 }
 
 #[test]
-fn random_bytes_fill_the_buffer_and_nothing_else() {
+fn random_get_fills_the_buffer_and_nothing_else() {
     let mut guest = TestGuest::new(Guest::default());
     for len in [0, 1, 7, 511, 512, 513, 5000] {
         guest.bytes.fill(0);
@@ -76,7 +76,7 @@ fn random_bytes_fill_the_buffer_and_nothing_else() {
 }
 
 #[test]
-fn exit_carries_its_code_and_a_raised_signal_goes_nowhere() {
+fn proc_exit_returns_its_code_and_proc_raise_fails_with_enotsup() {
     let mut guest = TestGuest::new(Guest::default());
     for code in [0, 7, u32::MAX] {
         let exit = guest.call_once("proc_exit", &[code.into()], RestartState::default());
@@ -89,7 +89,7 @@ fn exit_carries_its_code_and_a_raised_signal_goes_nowhere() {
 }
 
 #[test]
-fn a_file_is_written_sought_and_read() {
+fn a_file_can_be_written_sought_and_read() {
     let tree = Tree::new(&[]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", CREAT | EXCL, FILE);
@@ -106,7 +106,7 @@ fn a_file_is_written_sought_and_read() {
 }
 
 #[test]
-fn buffers_are_filled_and_emptied_in_their_order_wherever_they_lie() {
+fn vectored_calls_use_buffers_in_list_order_even_if_they_overlap() {
     let tree = Tree::new(&[("file", "0123456789")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
@@ -121,7 +121,7 @@ fn buffers_are_filled_and_emptied_in_their_order_wherever_they_lie() {
 }
 
 #[test]
-fn a_transfer_of_thousands_of_buffers_is_whole() {
+fn a_transfer_of_3000_buffers_is_complete() {
     let tree = Tree::new(&[]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", CREAT, FILE);
@@ -138,21 +138,21 @@ fn a_transfer_of_thousands_of_buffers_is_whole() {
 }
 
 #[test]
-fn of_buffers_1048576_are_transferred_and_one_more_is_inval_unless_out_of_memory() {
-    const MOST: u64 = 1 << 20;
+fn more_than_1048576_buffers_fail_with_einval_or_eoverflow_if_out_of_bounds() {
+    const MAX: u64 = 1 << 20;
     let tree = Tree::new(&[]);
     let mut guest = TestGuest::in_tree(&tree);
-    guest.bytes.resize(4096 + 8 * (MOST as usize + 1), 0);
+    guest.bytes.resize(4096 + 8 * (MAX as usize + 1), 0);
     let fd = guest.open("file", CREAT, FILE);
-    let (iovs, last) = (4096, 4096 + 8 * (MOST - 1));
+    let (iovs, last) = (4096, 4096 + 8 * (MAX - 1));
     guest.set(512, b"the last");
     guest.set(last, &[0, 2, 0, 0, 8, 0, 0, 0]);
-    guest.must("fd_write", &[fd, iovs, MOST, OUT]);
+    guest.must("fd_write", &[fd, iovs, MAX, OUT]);
     assert_eq!((guest.u32(OUT), tree.text("file").as_str()), (8, "the last"));
     let calls: &[(&str, &[u64])] =
         &[("fd_pread", &[0]), ("fd_pwrite", &[0]), ("fd_read", &[]), ("fd_write", &[])];
     for (name, offset) in calls {
-        for (count, errno) in [(MOST + 1, Errno::Inval), (MOST + 2, Errno::Overflow)] {
+        for (count, errno) in [(MAX + 1, Errno::Inval), (MAX + 2, Errno::Overflow)] {
             let args = [&[fd, iovs, count], *offset, &[OUT]].concat();
             assert_eq!(guest.call(name, &args), Err(errno), "{name} of {count}");
         }
@@ -161,22 +161,22 @@ fn of_buffers_1048576_are_transferred_and_one_more_is_inval_unless_out_of_memory
 }
 
 #[test]
-fn of_subscriptions_65536_are_answered_and_one_more_is_inval_unless_out_of_memory() {
-    const MOST: u64 = 1 << 16;
+fn more_than_65536_subscriptions_fail_with_einval_or_eoverflow_if_out_of_bounds() {
+    const MAX: u64 = 1 << 16;
     for (mut guest, size) in
         [(TestGuest::new(Guest::default()), 48), (TestGuest::new(Guest::default()).unstable(), 56)]
     {
-        let events = 4096 + size * (MOST + 1);
-        guest.bytes.resize((events + 32 * (MOST + 1)) as usize, 0);
-        guest.must("poll_oneoff", &[4096, events, MOST, OUT]);
-        assert_eq!(guest.u32(OUT), MOST);
-        assert_eq!(guest.call("poll_oneoff", &[4096, events, MOST + 1, OUT]), Err(Errno::Inval));
-        assert_eq!(guest.call("poll_oneoff", &[4096, events, MOST + 2, OUT]), Err(Errno::Overflow));
+        let events = 4096 + size * (MAX + 1);
+        guest.bytes.resize((events + 32 * (MAX + 1)) as usize, 0);
+        guest.must("poll_oneoff", &[4096, events, MAX, OUT]);
+        assert_eq!(guest.u32(OUT), MAX);
+        assert_eq!(guest.call("poll_oneoff", &[4096, events, MAX + 1, OUT]), Err(Errno::Inval));
+        assert_eq!(guest.call("poll_oneoff", &[4096, events, MAX + 2, OUT]), Err(Errno::Overflow));
     }
 }
 
 #[test]
-fn sizes_times_and_space_of_a_file_are_set_and_seen() {
+fn filestat_get_returns_the_size_and_times_that_were_set() {
     let tree = Tree::new(&[("file", "12345")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
@@ -198,7 +198,7 @@ fn sizes_times_and_space_of_a_file_are_set_and_seen() {
 }
 
 #[test]
-fn names_are_made_linked_moved_listed_and_removed() {
+fn paths_can_be_created_linked_renamed_listed_and_removed() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let (file, dir, hard, moved) =
@@ -221,7 +221,7 @@ fn names_are_made_linked_moved_listed_and_removed() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_made_read_and_followed_only_when_asked() {
+fn a_symlink_is_followed_only_with_symlink_follow() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let (file, link) = (guest.put("file"), guest.put("link"));
@@ -237,7 +237,7 @@ fn a_link_is_made_read_and_followed_only_when_asked() {
 }
 
 #[test]
-fn files_are_opened_as_their_flags_say() {
+fn path_open_obeys_its_flags() {
     let tree = Tree::new(&[("file", "text"), ("dir/", "")]);
     let mut guest = TestGuest::in_tree(&tree);
     assert_eq!(guest.try_open(0, "file", CREAT | EXCL, FD_WRITE), Err(Errno::Exist));
@@ -252,7 +252,7 @@ fn files_are_opened_as_their_flags_say() {
 }
 
 #[test]
-fn a_number_that_its_enumeration_has_not_is_inval() {
+fn an_unknown_enumeration_number_fails_with_einval() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
@@ -272,7 +272,7 @@ fn a_number_that_its_enumeration_has_not_is_inval() {
 }
 
 #[test]
-fn snapshot_0_counts_whence_from_cur() {
+fn snapshot_0_numbers_whence_from_cur() {
     let tree = Tree::new(&[("file", "0123456789")]);
     let mut guest = TestGuest::in_tree(&tree).unstable();
     let fd = guest.open("file", 0, FILE);
@@ -305,7 +305,7 @@ fn snapshot_0_polls_subscriptions_of_56_bytes() {
     let mut guest = TestGuest::in_tree(&tree).unstable();
     let fd = guest.open("file", 0, FILE);
     let at = guest.alloc(2 * 56);
-    // A clock: an identifier, then the monotonic clock, a nanosecond and no flags.
+    // A clock: an identifier, the monotonic clock, timeout 0 and no flags.
     guest.set(at, &7_u64.to_le_bytes());
     guest.set(at + 16, &u64::MAX.to_le_bytes());
     guest.set(at + 24, &1_u32.to_le_bytes());
@@ -320,10 +320,10 @@ fn snapshot_0_polls_subscriptions_of_56_bytes() {
 }
 
 #[test]
-fn a_flag_that_is_not_defined_is_einval_in_every_call() {
+fn an_unknown_flag_fails_with_einval_in_every_call() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
-    let fd = guest.open("file", 0, common::FILE);
+    let fd = guest.open("file", 0, FILE);
     let path = guest.put("file");
     let new = guest.put("new");
     let iovs = guest.iovs(&[(2000, 1)]);
@@ -335,9 +335,9 @@ fn a_flag_that_is_not_defined_is_einval_in_every_call() {
         ("path_filestat_set_times", &[0, 1 << 31, path, 4, 0, 0, 0]),
         ("path_filestat_set_times", &[0, 0, path, 4, 0, 0, 1 << 4]),
         ("path_link", &[0, 2, path, 4, 0, new, 3]),
-        ("path_open", &[0, 2, path, 4, 0, common::FD_READ, 0, 0, OUT]),
-        ("path_open", &[0, 0, new, 3, common::CREAT | 1 << 4, common::FD_WRITE, 0, 0, OUT]),
-        ("path_open", &[0, 0, new, 3, common::CREAT, common::FD_WRITE, 0, 1 << 5, OUT]),
+        ("path_open", &[0, 2, path, 4, 0, FD_READ, 0, 0, OUT]),
+        ("path_open", &[0, 0, new, 3, CREAT | 1 << 4, FD_WRITE, 0, 0, OUT]),
+        ("path_open", &[0, 0, new, 3, CREAT, FD_WRITE, 0, 1 << 5, OUT]),
         ("sock_accept", &[fd, 1 << 5, OUT]),
         ("sock_recv", &[fd, iovs, 1, 1 << 2, OUT, OUT + 4]),
         ("sock_send", &[fd, iovs, 1, 1, OUT]),

@@ -1,4 +1,4 @@
-//! Descriptors: their numbers, how many there can be, and what may be done with them.
+//! Descriptors: their numbers, their limit, their rights.
 
 mod common;
 
@@ -8,7 +8,7 @@ use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FD_SEEK, FD_TELL, FD_WRITE, FILE, OUT, TestGuest, Tree};
 
 #[test]
-fn the_lowest_free_number_is_taken() {
+fn path_open_returns_the_lowest_free_number() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     assert_eq!([1, 2, 3, 4, 5].map(|_| guest.open("file", 0, FD_READ)), [1, 2, 3, 4, 5]);
@@ -19,7 +19,7 @@ fn the_lowest_free_number_is_taken() {
 }
 
 #[test]
-fn a_renumbered_descriptor_frees_its_number_and_closes_what_it_replaces() {
+fn fd_renumber_frees_the_old_number_and_closes_the_target() {
     let tree = Tree::new(&[("one", "1"), ("two", "2"), ("three", "3")]);
     let mut guest = TestGuest::in_tree(&tree);
     let [one, two] = ["one", "two"].map(|path| guest.open(path, 0, FD_READ));
@@ -31,7 +31,7 @@ fn a_renumbered_descriptor_frees_its_number_and_closes_what_it_replaces() {
 }
 
 #[test]
-fn renumbering_from_or_to_what_is_not_open_is_badf_and_changes_nothing() {
+fn fd_renumber_of_a_closed_number_fails_with_ebadf_and_changes_nothing() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ);
@@ -44,12 +44,12 @@ fn renumbering_from_or_to_what_is_not_open_is_badf_and_changes_nothing() {
 }
 
 #[test]
-fn a_number_that_is_not_open_is_badf_to_every_call_that_takes_a_descriptor() {
+fn every_call_on_a_closed_number_fails_with_ebadf() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     guest.must("fd_close", &[fd]);
-    // `None` stands for the descriptor; 2000 for a path of one byte, or for no iovecs at all.
+    // `None` stands for the descriptor. At 2000 is a path of one byte; lists of iovecs are empty.
     guest.set(2000, b"x");
     let d = None;
     let n = |number: u64| Some(number);
@@ -102,13 +102,13 @@ fn a_number_that_is_not_open_is_badf_to_every_call_that_takes_a_descriptor() {
 }
 
 #[test]
-fn one_descriptor_more_than_4096_is_mfile_until_one_is_closed() {
+fn path_open_beyond_4096_descriptors_fails_with_emfile_until_one_is_closed() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Guest::default();
+    let mut guest = Guest::default();
     for number in 0..4095 {
-        wasi.add_preopen(number.to_string().as_bytes(), tree.path()).unwrap();
+        guest.add_preopen(number.to_string().as_bytes(), tree.path()).unwrap();
     }
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = TestGuest::new(guest);
     assert_eq!(guest.open("file", 0, FD_READ), 4095);
     assert_eq!(guest.try_open(0, "file", 0, FD_READ), Err(Errno::Mfile));
     assert_eq!(guest.read(4095, 9), "text");
@@ -121,21 +121,21 @@ fn one_descriptor_more_than_4096_is_mfile_until_one_is_closed() {
 
 #[cfg(unix)]
 #[test]
-fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before() {
+fn a_preopen_is_the_directory_at_its_path_at_that_moment() {
     let tree = Tree::new(&[("dir/first", "")]);
     let (dir, moved) = (tree.path().join("dir"), tree.path().join("moved"));
-    let mut wasi = Guest::default();
-    wasi.add_preopen(b"/", &dir).unwrap();
+    let mut guest = Guest::default();
+    guest.add_preopen(b"/", &dir).unwrap();
     std::fs::rename(&dir, &moved).unwrap();
     std::fs::create_dir(&dir).unwrap();
     std::fs::write(dir.join("second"), "").unwrap();
-    wasi.add_preopen(b"/", &dir).unwrap();
+    guest.add_preopen(b"/", &dir).unwrap();
     std::fs::remove_file(dir.join("second")).unwrap();
     std::fs::remove_dir(&dir).unwrap();
     std::fs::rename(&moved, &dir).unwrap();
-    wasi.add_preopen(b"/", &dir).unwrap();
+    guest.add_preopen(b"/", &dir).unwrap();
     std::fs::write(dir.join("third"), "").unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = TestGuest::new(guest);
     for (fd, name, errno) in
         [(0, "first", None), (0, "third", None), (1, "third", Some(Errno::Noent)), (2, "third", None)]
     {
@@ -145,12 +145,12 @@ fn a_preopen_is_the_directory_that_is_at_its_path_then_whatever_was_there_before
 
 #[cfg(target_os = "linux")]
 #[test]
-fn preopens_of_one_directory_share_a_handle_by_whatever_path_they_are_given() {
+fn preopens_of_one_directory_share_a_handle_whatever_their_path() {
     let tree = Tree::new(&[("dir/file", "")]);
     std::os::unix::fs::symlink("dir", tree.path().join("link")).unwrap();
-    let mut wasi = Guest::default();
+    let mut guest = Guest::default();
     for path in ["dir", "link", "dir/../dir/.", "dir"] {
-        wasi.add_preopen(b"/", &tree.path().join(path)).unwrap();
+        guest.add_preopen(b"/", &tree.path().join(path)).unwrap();
     }
     let dir = tree.path().join("dir").canonicalize().unwrap();
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -159,26 +159,26 @@ fn preopens_of_one_directory_share_a_handle_by_whatever_path_they_are_given() {
 }
 
 #[test]
-fn a_preopen_more_than_4096_is_refused() {
+fn add_preopen_beyond_4096_descriptors_fails_with_emfile() {
     let tree = Tree::new(&[]);
-    let mut wasi = Guest::default();
+    let mut guest = Guest::default();
     for _ in 0..4096 {
-        wasi.add_preopen(b"/", tree.path()).unwrap();
+        guest.add_preopen(b"/", tree.path()).unwrap();
     }
-    assert_eq!(wasi.add_preopen(b"/", tree.path()), Err(Errno::Mfile));
+    assert_eq!(guest.add_preopen(b"/", tree.path()), Err(Errno::Mfile));
 }
 
 #[test]
-fn a_preopen_must_be_a_directory_that_is_there() {
+fn add_preopen_of_a_missing_path_or_a_file_fails() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Guest::default();
-    assert_eq!(wasi.add_preopen(b"/", &tree.path().join("missing")), Err(Errno::Noent));
-    assert_eq!(wasi.add_preopen(b"/", &tree.path().join("file")), Err(Errno::Notdir));
-    assert_eq!(TestGuest::new(wasi).call("fd_prestat_get", &[0, OUT]), Err(Errno::Badf));
+    let mut guest = Guest::default();
+    assert_eq!(guest.add_preopen(b"/", &tree.path().join("missing")), Err(Errno::Noent));
+    assert_eq!(guest.add_preopen(b"/", &tree.path().join("file")), Err(Errno::Notdir));
+    assert_eq!(TestGuest::new(guest).call("fd_prestat_get", &[0, OUT]), Err(Errno::Badf));
 }
 
 #[test]
-fn opening_and_closing_for_long_exhausts_nothing() {
+fn opening_and_closing_5000_times_leaks_no_descriptor() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     for _ in 0..5000 {
@@ -189,16 +189,16 @@ fn opening_and_closing_for_long_exhausts_nothing() {
     }
 }
 
-/// Names of rights, and a call on a file, or with the path `new` or `file` in a directory, that needs them.
-type Needing = (&'static str, &'static str, &'static [u64]);
+/// Names of rights, and a call that needs them: on a file, or in a directory with the paths of `check_rights`.
+type RightsOfCall = (&'static str, &'static str, &'static [u64]);
 
 fn bits(names: &str) -> u64 {
     names.split(' ').map(|name| Rights::from_name(name).unwrap().bits()).sum()
 }
 
-/// Checks each call on `fd`, which is open anew each time: with all rights but one it is NOTCAPABLE, with the
-/// rights it needs and no other it succeeds.
-fn check(calls: &[Needing], open: impl Fn(&mut TestGuest) -> u64) {
+/// Checks each call on a new descriptor. Without one of its rights the call fails with `ENOTCAPABLE`. With these rights
+/// only it succeeds.
+fn check_rights(calls: &[RightsOfCall], open: impl Fn(&mut TestGuest) -> u64) {
     for (names, name, args) in calls {
         let needed = bits(names);
         let without = names.split(' ').map(|name| (!bits(name), Err(Errno::Notcapable)));
@@ -224,8 +224,8 @@ fn check(calls: &[Needing], open: impl Fn(&mut TestGuest) -> u64) {
 const SELF: u64 = u64::MAX;
 
 #[test]
-fn each_call_on_a_file_needs_the_right_of_its_name_and_no_other() {
-    let calls: &[Needing] = &[
+fn each_call_on_a_file_needs_exactly_its_own_rights() {
+    let calls: &[RightsOfCall] = &[
         ("FD_ADVISE", "fd_advise", &[SELF, 0, 0, 0]),
         ("FD_ALLOCATE", "fd_allocate", &[SELF, 0, 1]),
         ("FD_DATASYNC", "fd_datasync", &[SELF]),
@@ -242,12 +242,12 @@ fn each_call_on_a_file_needs_the_right_of_its_name_and_no_other() {
         ("FD_WRITE", "fd_write", &[SELF, 3000, 0, OUT]),
         ("FD_WRITE FD_SEEK", "fd_pwrite", &[SELF, 3000, 0, 0, OUT]),
     ];
-    check(calls, |guest| guest.open("file", 0, FILE));
+    check_rights(calls, |guest| guest.open("file", 0, FILE));
 }
 
 #[test]
-fn each_call_on_a_directory_needs_the_right_of_its_name_and_no_other() {
-    let calls: &[Needing] = &[
+fn each_call_on_a_directory_needs_exactly_its_own_rights() {
+    let calls: &[RightsOfCall] = &[
         ("FD_READDIR", "fd_readdir", &[0, 3000, 1000, 0, OUT]),
         ("PATH_CREATE_DIRECTORY", "path_create_directory", &[0, 2000, 3]),
         ("PATH_FILESTAT_GET", "path_filestat_get", &[0, 0, 2010, 4, OUT]),
@@ -264,11 +264,11 @@ fn each_call_on_a_directory_needs_the_right_of_its_name_and_no_other() {
         ("PATH_SYMLINK", "path_symlink", &[2010, 4, 0, 2000, 3]),
         ("PATH_UNLINK_FILE", "path_unlink_file", &[0, 2010, 4]),
     ];
-    check(calls, |_| 0);
+    check_rights(calls, |_| 0);
 }
 
 #[test]
-fn rights_are_taken_away_and_never_given_back() {
+fn fd_fdstat_set_rights_removes_rights_and_never_adds_any() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ | FD_SEEK | FD_TELL);
@@ -286,7 +286,7 @@ fn rights_are_taken_away_and_never_given_back() {
 }
 
 #[test]
-fn what_a_directory_no_longer_passes_on_cannot_be_asked_for_and_does_not_come() {
+fn rights_removed_from_inheriting_can_neither_be_requested_nor_inherited() {
     let tree = Tree::new(&[("dir/file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let dir = guest.open("dir", 0, 0);
@@ -303,7 +303,7 @@ fn what_a_directory_no_longer_passes_on_cannot_be_asked_for_and_does_not_come() 
 }
 
 #[test]
-fn what_a_file_was_never_opened_for_is_badf_and_what_was_taken_from_it_notcapable() {
+fn a_direction_not_opened_fails_with_ebadf_and_a_removed_one_with_enotcapable() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let (reader, writer) = (guest.open("file", 0, FD_READ), guest.open("file", 0, FD_WRITE));

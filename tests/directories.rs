@@ -1,20 +1,23 @@
-//! Reading directories: many of them, each a little at a time.
+//! Reading directories: many at the same time, each a few entries at a time.
 
 mod common;
 
 use capwasi::core::guest::Guest;
-use common::{DIRECTORY, FD_READ, OUT, TestGuest, Tree};
+#[cfg(target_os = "linux")]
+use common::FD_READ;
+use common::{DIRECTORY, OUT, TestGuest, Tree};
 use std::collections::BTreeSet;
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::path::Path;
 use std::sync::Arc;
 
 const FD_READDIR: u64 = 1 << 14;
-/// Size of an entry less its name.
+/// Size of an entry without its name.
 const HEAD: u64 = 24;
 
-/// A directory of so many files, which are called by their number, and how long to make a buffer for one.
-fn numbered(count: usize) -> (Tree, u64) {
+/// Creates a directory of `count` files, named by their number. Returns the size of a buffer for one entry, too.
+fn numbered_files(count: usize) -> (Tree, u64) {
     let tree = Tree::new(&[]);
     for index in 0..count {
         fs::write(tree.path().join(format!("{index:06}")), "").unwrap();
@@ -22,13 +25,13 @@ fn numbered(count: usize) -> (Tree, u64) {
     (tree, HEAD + 6)
 }
 
-/// Opens descriptor 0 again, to be read.
+/// Opens descriptor 0 again, for reading entries.
 fn reopen(guest: &mut TestGuest) -> u64 {
     guest.reset();
     guest.open(".", DIRECTORY, FD_READDIR)
 }
 
-/// Reads the entry at a cookie: its name and the next cookie, `None` at the end.
+/// Reads the entry at a cookie. Returns its name and the next cookie; `None` at the end.
 fn entry(guest: &mut TestGuest, fd: u64, cookie: u64, size: u64) -> Option<(String, u64)> {
     guest.reset();
     let buf = guest.alloc(size as usize);
@@ -40,8 +43,8 @@ fn entry(guest: &mut TestGuest, fd: u64, cookie: u64, size: u64) -> Option<(Stri
     })
 }
 
-/// All names from a cookie on, read one by one, and each cookie that followed.
-fn rest(guest: &mut TestGuest, fd: u64, mut cookie: u64, size: u64) -> Vec<(String, u64)> {
+/// Reads all entries from a cookie, one per call. Returns the names and next cookies.
+fn entries_from(guest: &mut TestGuest, fd: u64, mut cookie: u64, size: u64) -> Vec<(String, u64)> {
     std::iter::from_fn(|| {
         let entry = entry(guest, fd, cookie, size)?;
         cookie = entry.1;
@@ -50,7 +53,7 @@ fn rest(guest: &mut TestGuest, fd: u64, mut cookie: u64, size: u64) -> Vec<(Stri
     .collect()
 }
 
-/// Descriptors of the host's that are of a directory or below it.
+/// Counts the descriptors of this process that refer to a directory or to files below it.
 #[cfg(target_os = "linux")]
 fn open_below(path: &Path) -> usize {
     let path = path.canonicalize().unwrap();
@@ -60,8 +63,8 @@ fn open_below(path: &Path) -> usize {
 }
 
 #[test]
-fn of_200_directories_read_in_turns_each_gives_every_entry_once() {
-    let (tree, size) = numbered(20);
+fn interleaved_reads_of_200_directories_return_every_entry_once() {
+    let (tree, size) = numbered_files(20);
     let mut guest = TestGuest::in_tree(&tree);
     let mut reads: Vec<_> = (0..200).map(|_| (reopen(&mut guest), 0, Vec::new())).collect();
     for _ in 0..22 {
@@ -81,8 +84,8 @@ fn of_200_directories_read_in_turns_each_gives_every_entry_once() {
 }
 
 #[test]
-fn a_directory_set_aside_for_others_goes_on_where_it_was_though_what_was_read_is_gone() {
-    let (tree, size) = numbered(3000);
+fn fd_readdir_continues_at_its_cookie_after_other_reads_and_removals() {
+    let (tree, size) = numbered_files(3000);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = reopen(&mut guest);
     let mut read = BTreeSet::new();
@@ -101,17 +104,18 @@ fn a_directory_set_aside_for_others_goes_on_where_it_was_though_what_was_read_is
     }
     let left = tree.names();
     assert_eq!(left.len(), 1002);
-    let mut seen: Vec<_> = rest(&mut guest, fd, cookie, size).into_iter().map(|(name, _)| name).collect();
+    let mut seen: Vec<_> =
+        entries_from(&mut guest, fd, cookie, size).into_iter().map(|(name, _)| name).collect();
     seen.sort();
     assert_eq!(seen, left);
 }
 
 #[test]
-fn a_directory_can_be_read_from_any_cookie_while_others_are_read() {
-    let (tree, size) = numbered(100);
+fn fd_readdir_from_any_cookie_works_while_other_directories_are_read() {
+    let (tree, size) = numbered_files(100);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = reopen(&mut guest);
-    let all = rest(&mut guest, fd, 0, size);
+    let all = entries_from(&mut guest, fd, 0, size);
     for (at, to) in [(50, 10), (50, 50), (50, 90), (2, 0), (90, 1), (10, 101), (7, 102)] {
         entry(&mut guest, fd, all[at].1, size).unwrap();
         let others: Vec<_> = (0..64).map(|_| reopen(&mut guest)).collect();
@@ -122,23 +126,23 @@ fn a_directory_can_be_read_from_any_cookie_while_others_are_read() {
             guest.must("fd_close", &[other]);
         }
         for _ in 0..2 {
-            assert_eq!(rest(&mut guest, fd, to as u64, size), all[to..], "from {at} to {to}");
+            assert_eq!(entries_from(&mut guest, fd, to as u64, size), all[to..], "from {at} to {to}");
         }
     }
 }
 
 #[test]
-fn threads_that_read_the_same_directories_each_get_the_entry_of_their_cookie() {
-    let (tree, size) = numbered(30);
-    let mut wasi = Guest::default();
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    let wasi = Arc::new(wasi);
-    let fds: Vec<_> = (0..150).map(|_| reopen(&mut TestGuest::new(Arc::clone(&wasi)))).collect();
+fn threads_reading_the_same_directories_get_the_entry_of_their_cookie() {
+    let (tree, size) = numbered_files(30);
+    let mut guest = Guest::default();
+    guest.add_preopen(b"/", tree.path()).unwrap();
+    let guest = Arc::new(guest);
+    let fds: Vec<_> = (0..150).map(|_| reopen(&mut TestGuest::new(Arc::clone(&guest)))).collect();
     std::thread::scope(|scope| {
         for start in 0..4 {
-            let (wasi, fds) = (Arc::clone(&wasi), &fds);
+            let (guest, fds) = (Arc::clone(&guest), &fds);
             scope.spawn(move || {
-                let mut guest = TestGuest::new(wasi);
+                let mut guest = TestGuest::new(guest);
                 for index in 0..600 {
                     let (fd, cookie) = (fds[(start * 37 + index * 7) % fds.len()], 2 + index as u64 % 30);
                     let (name, next) = entry(&mut guest, fd, cookie, size).unwrap();
@@ -151,11 +155,11 @@ fn threads_that_read_the_same_directories_each_get_the_entry_of_their_cookie() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn reading_directories_takes_no_descriptors() {
+fn fd_readdir_opens_no_host_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
-    let (tree, size) = numbered(10);
+    let (tree, size) = numbered_files(10);
     let mut guest = TestGuest::in_tree(&tree);
     let fds: Vec<_> = (0..4095).map(|_| reopen(&mut guest)).collect();
     assert_eq!(guest.try_open(0, ".", DIRECTORY, FD_READ), Err(capwasi::sys::errno::Errno::Mfile));
@@ -163,14 +167,14 @@ fn reading_directories_takes_no_descriptors() {
         entry(&mut guest, fd, 5, size).unwrap();
     }
     assert_eq!(open_below(tree.path()), 4096);
-    guest.wasi.table.clear();
+    guest.state.table.clear();
     assert_eq!(open_below(tree.path()), 0);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn many_directories_of_70000_entries_that_are_being_read_take_less_than_48_mib() {
-    let (tree, size) = numbered(70_000);
+fn reading_130_directories_of_70000_entries_takes_less_than_48_mib() {
+    let (tree, size) = numbered_files(70_000);
     let mut guest = TestGuest::in_tree(&tree);
     let resident = || {
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
@@ -181,8 +185,8 @@ fn many_directories_of_70000_entries_that_are_being_read_take_less_than_48_mib()
     for fd in &fds {
         entry(&mut guest, *fd, 65_000, size).unwrap();
     }
-    let kept = resident().saturating_sub(before);
-    assert!(kept < 48 << 20, "{kept} bytes");
+    let growth = resident().saturating_sub(before);
+    assert!(growth < 48 << 20, "{growth} bytes");
     let fd = fds[129];
     let mut seen = BTreeSet::new();
     for cookie in [5, 69_990, 65_000, 5, 65_540, 2] {

@@ -1,4 +1,4 @@
-//! The plans of the fuzz targets, a thousand of each, the same at each run. `fuzz/` runs them without end.
+//! The plans of the fuzz targets: a thousand of each, the same in each run. `fuzz/` runs them without end.
 #![cfg(unix)]
 
 #[path = "../fuzz/plan/calls.rs"]
@@ -12,8 +12,8 @@ use arbtest::arbtest;
 use capwasi::core::guest::Guest;
 use common::{DIRECTORY, OUT, TestGuest, Tree};
 
-/// Runs plans of growing size. A seed that fails is printed.
-fn plans(plan: impl Fn(&mut Unstructured<'_>) -> arbitrary::Result<()>, count: u64, largest: u64) {
+/// Runs `count` plans of growing size. arbtest prints the seed of a plan that fails.
+fn run_plans(plan: impl Fn(&mut Unstructured<'_>) -> arbitrary::Result<()>, count: u64, largest: u64) {
     for seed in 1..=count {
         let size = 16 + largest * seed / count;
         let property = |u: &mut Unstructured<'_>| plan(u);
@@ -22,22 +22,22 @@ fn plans(plan: impl Fn(&mut Unstructured<'_>) -> arbitrary::Result<()>, count: u
 }
 
 #[test]
-fn random_calls_are_answered() {
-    plans(calls::run, 1000, 1024);
+fn random_calls_neither_panic_nor_write_outside_memory() {
+    run_plans(calls::run, 1000, 1024);
 }
 
 #[test]
-fn random_file_operations_stay_inside() {
-    plans(sandbox::run, 1000, 768);
+fn random_file_operations_stay_inside_the_preopens() {
+    run_plans(sandbox::run, 1000, 768);
 }
 
 #[test]
-fn a_directory_moved_out_does_not_tell_what_is_above_it() {
+fn fd_readdir_of_a_directory_moved_out_hides_its_parent() {
     use std::os::unix::fs::MetadataExt;
     let tree = Tree::new(&[("box/a/", ""), ("limbo/", "")]);
-    let mut wasi = Guest::default();
-    wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.add_preopen(b"/", &tree.path().join("box")).unwrap();
+    let mut guest = TestGuest::new(guest);
     let dir = guest.open("a", DIRECTORY, 0);
     std::fs::rename(tree.path().join("box/a"), tree.path().join("limbo/a")).unwrap();
     let buf = guest.alloc(256);

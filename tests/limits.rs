@@ -1,4 +1,4 @@
-//! What a guest may use up, and that threads together use up no more.
+//! Resource limits of a guest, which its threads share.
 
 mod common;
 
@@ -9,29 +9,29 @@ use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FD_WRITE, FILE, OUT, TestGuest, Tree};
 use std::sync::Arc;
 
-/// A guest whose descriptor 0 is a directory, and that may write so many bytes.
+/// Creates a guest whose descriptor 0 is a directory, and that may write `bytes` bytes.
 fn writer(tree: &Tree, bytes: u64) -> TestGuest {
-    let mut wasi = Guest::default();
-    wasi.limits.written_bytes = Budget::new(bytes);
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    TestGuest::new(wasi)
+    let mut guest = Guest::default();
+    guest.limits.written_bytes = Budget::new(bytes);
+    guest.add_preopen(b"/", tree.path()).unwrap();
+    TestGuest::new(guest)
 }
 
 #[test]
-fn descriptors_set_aside_count_as_open_and_those_closed_do_not() {
+fn path_open_beyond_the_limit_fails_with_emfile_and_creates_nothing() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Guest::default();
-    wasi.limits.open_files = 3;
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.limits.open_files = 3;
+    guest.add_preopen(b"/", tree.path()).unwrap();
+    let mut guest = TestGuest::new(guest);
     for _ in 0..100 {
         guest.reset();
         assert_eq!(guest.try_open(0, "missing", 0, FD_READ), Err(Errno::Noent));
     }
     assert_eq!([1, 2].map(|_| guest.open("file", 0, FD_READ)), [1, 2]);
-    assert_eq!(guest.wasi.limits.exceeded(), None);
+    assert_eq!(guest.state.limits.exceeded(), None);
     assert_eq!(guest.try_open(0, "new", CREAT, FD_WRITE), Err(Errno::Mfile));
-    assert_eq!(guest.wasi.limits.exceeded(), Some(Limit::OpenFiles));
+    assert_eq!(guest.state.limits.exceeded(), Some(Limit::OpenFiles));
     assert_eq!(tree.names(), ["file"]);
     guest.must("fd_renumber", &[2, 1]);
     assert_eq!(guest.open("file", 0, FD_READ), 2);
@@ -39,33 +39,34 @@ fn descriptors_set_aside_count_as_open_and_those_closed_do_not() {
 }
 
 #[test]
-fn threads_have_no_more_descriptors_open_together_than_the_limit() {
+fn threads_together_open_no_more_descriptors_than_the_limit() {
     let tree = Tree::new(&[("file", "text")]);
-    let mut wasi = Guest::default();
-    wasi.limits.open_files = 100;
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    let wasi = Arc::new(wasi);
-    let opened = at_once(&wasi, |_, mut guest| {
+    let mut guest = Guest::default();
+    guest.limits.open_files = 100;
+    guest.add_preopen(b"/", tree.path()).unwrap();
+    let guest = Arc::new(guest);
+    let opened = on_threads(&guest, |_, mut guest| {
         (0..100).filter(|_| guest.try_open(0, "file", 0, FD_READ).is_ok()).count()
     });
     assert_eq!(opened.into_iter().sum::<usize>(), 99);
-    assert_eq!(wasi.limits.exceeded(), Some(Limit::OpenFiles));
+    assert_eq!(guest.limits.exceeded(), Some(Limit::OpenFiles));
 }
 
-fn at_once<T: Send>(wasi: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
+/// Runs `part` on 8 threads of a guest and returns their results.
+fn on_threads<T: Send>(guest: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let part = &part;
-        let start = |thread| scope.spawn(move || part(thread, TestGuest::new(Arc::clone(wasi))));
+        let start = |thread| scope.spawn(move || part(thread, TestGuest::new(Arc::clone(guest))));
         let threads: Vec<_> = (0..8).map(start).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
 
 #[test]
-fn threads_write_together_as_many_bytes_as_the_limit_and_no_more() {
+fn threads_together_write_exactly_the_limit() {
     let tree = Tree::new(&[]);
-    let wasi = writer(&tree, 100_001).wasi;
-    let written = at_once(&wasi, |thread, mut guest| {
+    let guest = writer(&tree, 100_001).state;
+    let written = on_threads(&guest, |thread, mut guest| {
         let fd = guest.open(&thread.to_string(), CREAT, FILE);
         let text = guest.put("seventeen letters");
         let iovs = guest.iovs(&[(text, 17), (text, 0), (text, 17)]);
@@ -79,16 +80,16 @@ fn threads_write_together_as_many_bytes_as_the_limit_and_no_more() {
     assert_eq!(written.iter().sum::<u64>(), 100_001);
     let sizes = tree.names().into_iter().map(|name| tree.text(&name).len() as u64);
     assert_eq!(sizes.collect::<Vec<_>>(), written);
-    assert_eq!(wasi.limits.exceeded(), Some(Limit::WrittenBytes));
+    assert_eq!(guest.limits.exceeded(), Some(Limit::WrittenBytes));
 }
 
 #[test]
-fn what_fd_allocate_reserves_is_counted_unless_it_fails() {
+fn fd_allocate_beyond_the_budget_fails_with_edquot() {
     let tree = Tree::new(&[]);
     let mut guest = writer(&tree, 10);
     let fd = guest.open("file", CREAT, FILE);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 0]), Err(Errno::Inval));
-    assert_eq!(guest.wasi.limits.exceeded(), None);
+    assert_eq!(guest.state.limits.exceeded(), None);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 11]), Err(Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 4]);
     assert_eq!(guest.write(fd, "123456789"), 6);
@@ -98,21 +99,21 @@ fn what_fd_allocate_reserves_is_counted_unless_it_fails() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_wrong_with_an_allocation_is_told_before_dquot() {
+fn fd_allocate_reports_other_errors_before_edquot() {
     use std::os::fd::AsRawFd;
     const MAX: u64 = i64::MAX as u64;
     let tree = Tree::new(&[("file", "text")]);
     let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
     let mut guests = [Budget::new(3), Budget::default()].map(|limit| {
-        let mut wasi = Guest::default();
-        wasi.limits.written_bytes = limit;
-        wasi.add_preopen(b"/", tree.path()).unwrap();
-        wasi.add_stdio(null.as_raw_fd()).unwrap();
-        let mut guest = TestGuest::new(wasi);
+        let mut guest = Guest::default();
+        guest.limits.written_bytes = limit;
+        guest.add_preopen(b"/", tree.path()).unwrap();
+        guest.add_stdio(null.as_raw_fd()).unwrap();
+        let mut guest = TestGuest::new(guest);
         assert_eq!((guest.open("file", 0, FD_READ), guest.open("file", 0, FILE)), (2, 3));
         guest
     });
-    // How long a file can be at most depends on its file system.
+    // The maximum size of a file depends on the file system.
     let probe = guests[1].open("probe", CREAT, FILE);
     let too_long = guests[1].call("fd_allocate", &[probe, MAX / 2, 4]);
     for (fd, offset, len, expected) in [
@@ -127,18 +128,21 @@ fn what_is_wrong_with_an_allocation_is_told_before_dquot() {
         (3, MAX / 2, 4, if too_long == Err(Errno::Fbig) { too_long } else { Err(Errno::Dquot) }),
         (3, 0, 4, Err(Errno::Dquot)),
     ] {
-        let [limited, free] = &mut guests;
+        let [limited, unlimited] = &mut guests;
         assert_eq!(limited.call("fd_allocate", &[fd, offset, len]), expected, "{fd} {offset} {len}");
         let is_quota = expected == Err(Errno::Dquot);
-        assert_eq!(limited.wasi.limits.exceeded().is_some(), is_quota);
-        assert!(is_quota || free.call("fd_allocate", &[fd, offset, len]) == expected, "{fd} {offset} {len}");
+        assert_eq!(limited.state.limits.exceeded().is_some(), is_quota);
+        assert!(
+            is_quota || unlimited.call("fd_allocate", &[fd, offset, len]) == expected,
+            "{fd} {offset} {len}"
+        );
     }
     assert_eq!(guests[0].write(3, "abcd"), 3);
     assert_eq!(tree.text("file"), "abct");
 }
 
 #[test]
-fn more_buffers_than_a_system_call_takes_are_cut_at_the_same_byte() {
+fn a_write_of_3000_buffers_ends_at_the_byte_of_the_limit() {
     let tree = Tree::new(&[]);
     for limit in [0, 1, 1023, 1024, 1025, 2048, 2999, 3000] {
         let mut guest = writer(&tree, limit);
@@ -148,33 +152,33 @@ fn more_buffers_than_a_system_call_takes_are_cut_at_the_same_byte() {
         let expected = if limit == 0 { Err(Errno::Dquot) } else { Ok(()) };
         assert_eq!(guest.call("fd_pwrite", &[fd, iovs, 3000, 0, OUT]), expected);
         assert_eq!(tree.text("file").len() as u64, limit);
-        assert_eq!(guest.wasi.limits.exceeded().is_some(), limit < 3000, "{limit}");
+        assert_eq!(guest.state.limits.exceeded().is_some(), limit < 3000, "{limit}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn what_a_pipe_has_no_room_for_is_not_counted() {
+fn bytes_that_a_pipe_has_no_room_for_are_not_charged() {
     use capwasi::core::restart::RestartState;
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let (mut reader, pipe) = std::io::pipe().unwrap();
-    let mut wasi = Guest::default();
-    wasi.limits.written_bytes = Budget::new(90_000);
-    wasi.add_stdio(pipe.as_raw_fd()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.limits.written_bytes = Budget::new(90_000);
+    guest.add_stdio(pipe.as_raw_fd()).unwrap();
+    let mut guest = TestGuest::new(guest);
     let text = guest.alloc(100_000);
     let iovs = guest.iovs(&[(text, 100_000)]);
-    let wait = guest.waits("fd_write", &[0, iovs, 1, OUT], RestartState::default());
+    let wait = guest.expect_wait("fd_write", &[0, iovs, 1, OUT], RestartState::default());
     let first = wait.restart.bytes_done as usize;
     assert!(first > 0 && first < 90_000);
-    assert_eq!(guest.wasi.limits.exceeded(), None);
-    guest.waits("fd_write", &[0, iovs, 1, OUT], wait.restart.clone());
+    assert_eq!(guest.state.limits.exceeded(), None);
+    guest.expect_wait("fd_write", &[0, iovs, 1, OUT], wait.restart.clone());
     reader.read_exact(&mut vec![0; first]).unwrap();
     guest.call_once("fd_write", &[0, iovs, 1, OUT], wait.restart).unwrap();
     assert_eq!(guest.u32(OUT), 90_000);
     assert_eq!(guest.call("fd_write", &[0, iovs, 1, OUT]), Err(Errno::Dquot));
-    assert_eq!(guest.wasi.limits.exceeded(), Some(Limit::WrittenBytes));
+    assert_eq!(guest.state.limits.exceeded(), Some(Limit::WrittenBytes));
     drop((guest, pipe));
     let mut rest = vec![];
     reader.read_to_end(&mut rest).unwrap();
@@ -183,14 +187,14 @@ fn what_a_pipe_has_no_room_for_is_not_counted() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_sent_to_a_socket_is_counted() {
+fn sock_send_charges_the_write_budget() {
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let mut wasi = Guest::default();
-    wasi.limits.written_bytes = Budget::new(5);
-    wasi.add_stdio(ours.as_raw_fd()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.limits.written_bytes = Budget::new(5);
+    guest.add_stdio(ours.as_raw_fd()).unwrap();
+    let mut guest = TestGuest::new(guest);
     let text = guest.put("abc");
     let iovs = guest.iovs(&[(text, 3)]);
     for (expected, sent) in [(Ok(()), 3), (Ok(()), 2), (Err(Errno::Dquot), 2)] {

@@ -1,12 +1,14 @@
-//! Pointers that do not lie in memory are OVERFLOW, before a call has done anything; and a call that fails
-//! leaves its results as they were.
+//! Pointers out of bounds fail with `EOVERFLOW` before a call has an effect. A call that fails writes no results.
 
 mod common;
 
+use capwasi::core::guest::Guest;
+use capwasi::core::pipe::{CaptureBuffer, Input, Output, Pipe};
 use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FILE, OUT, TRUNC, TestGuest, Tree};
+use std::sync::Arc;
 
-/// A directory, and a guest with it as descriptor 0 and `file` in it open as 1.
+/// Creates a directory, and a guest with that directory as descriptor 0 and its `file` as descriptor 1.
 fn fixture() -> (Tree, TestGuest) {
     let tree = Tree::new(&[("file", "text"), ("other", "other"), ("empty/", "")]);
     let mut guest = TestGuest::in_tree(&tree);
@@ -19,11 +21,11 @@ fn fixture() -> (Tree, TestGuest) {
     (tree, guest)
 }
 
-/// A call: its name, good arguments, and of each pointer among them its index and how many bytes it points at.
-type Pointing = (&'static str, &'static [u64], &'static [(usize, u64)]);
+/// A call: its name, valid arguments, and for each pointer among them its index and the size of its object.
+type PointerCall = (&'static str, &'static [u64], &'static [(usize, u64)]);
 
-/// Every call that takes a pointer. Iovecs are at 2100: 4 bytes at 2200. Subscriptions are at 2300.
-const CALLS: &[Pointing] = &[
+/// Every call that takes a pointer. Iovecs are at 2100, with 4 bytes at 2200. Subscriptions are at 2300.
+const CALLS: &[PointerCall] = &[
     ("args_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
     ("environ_sizes_get", &[OUT, OUT], &[(0, 4), (1, 4)]),
     ("clock_res_get", &[0, OUT], &[(1, 8)]),
@@ -55,19 +57,19 @@ const CALLS: &[Pointing] = &[
 ];
 
 #[test]
-fn a_pointer_out_of_memory_is_overflow_before_anything_happens() {
+fn a_pointer_out_of_bounds_fails_with_eoverflow_before_any_effect() {
     let (tree, mut guest) = fixture();
     let iov = guest.iovs(&[(2200, 4)]);
     let iov = guest.slice(iov, 8).to_vec();
     guest.set(2100, &iov);
     let end = guest.end();
     let before = guest.bytes.clone();
-    for (name, good, pointers) in CALLS {
+    for (name, valid, pointers) in CALLS {
         for (index, size) in *pointers {
             for bad in
                 [end - size + 1, end, end + 8, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff - size + 1, 0xffff_ffff]
             {
-                let mut args = good.to_vec();
+                let mut args = valid.to_vec();
                 args[*index] = bad;
                 assert_eq!(guest.call(name, &args), Err(Errno::Overflow), "{name} {args:?}");
                 assert!(guest.bytes == before, "{name} {args:?} wrote to memory");
@@ -80,20 +82,20 @@ fn a_pointer_out_of_memory_is_overflow_before_anything_happens() {
     guest.must("fd_tell", &[1, OUT]);
     assert_eq!(guest.u64(OUT), 0);
     let modified = std::fs::metadata(tree.path().join("file")).unwrap().modified().unwrap();
-    assert!(modified.elapsed().unwrap().as_secs() < 3600, "the times of the file were set");
+    assert!(modified.elapsed().unwrap().as_secs() < 3600, "the times of the file were changed");
 }
 
 #[test]
-fn a_pointer_whose_object_ends_where_memory_ends_is_good() {
-    for (name, good, pointers) in CALLS {
+fn a_pointer_to_the_last_bytes_of_memory_succeeds() {
+    for (name, valid, pointers) in CALLS {
         for (index, size) in *pointers {
             let (_tree, mut guest) = fixture();
             guest.set(2100, &[0x98, 8, 0, 0, 4, 0, 0, 0]);
-            let mut args = good.to_vec();
+            let mut args = valid.to_vec();
             args[*index] = guest.end() - size;
             guest
                 .bytes
-                .copy_within(good[*index] as usize..(good[*index] + size) as usize, args[*index] as usize);
+                .copy_within(valid[*index] as usize..(valid[*index] + size) as usize, args[*index] as usize);
             let expected = if *name == "path_readlink" { Err(Errno::Inval) } else { Ok(()) };
             assert_eq!(guest.call(name, &args), expected, "{name} {args:?}");
         }
@@ -101,11 +103,11 @@ fn a_pointer_whose_object_ends_where_memory_ends_is_good() {
 }
 
 #[test]
-fn a_length_that_leaves_memory_is_overflow_however_large() {
+fn a_length_beyond_memory_fails_with_eoverflow() {
     let (tree, mut guest) = fixture();
     let before = guest.bytes.clone();
-    // Index of a length, or of a count, that belongs to the pointer before it.
-    for (name, good, index) in [
+    // The number is the index of a length or count, which follows its pointer.
+    for (name, valid, index) in [
         ("random_get", &[2000, 0][..], 1),
         ("fd_prestat_dir_name", &[0, 2000, 0], 2),
         ("fd_read", &[1, 2000, 0, OUT], 2),
@@ -121,7 +123,7 @@ fn a_length_that_leaves_memory_is_overflow_however_large() {
     ] {
         for bad in [guest.end(), 0x1000_0000, 0x2000_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff]
         {
-            let mut args = good.to_vec();
+            let mut args = valid.to_vec();
             args[index] = bad;
             assert_eq!(guest.call(name, &args), Err(Errno::Overflow), "{name} {args:?}");
         }
@@ -131,7 +133,7 @@ fn a_length_that_leaves_memory_is_overflow_however_large() {
 }
 
 #[test]
-fn one_buffer_out_of_memory_stops_the_whole_transfer() {
+fn one_buffer_out_of_bounds_fails_the_whole_transfer() {
     let (tree, mut guest) = fixture();
     let end = guest.end();
     for bad in [
@@ -162,7 +164,7 @@ fn one_buffer_out_of_memory_stops_the_whole_transfer() {
 }
 
 #[test]
-fn a_call_that_fails_leaves_its_results_as_they_were() {
+fn a_call_that_fails_writes_no_results() {
     let (_tree, mut guest) = fixture();
     guest.set(2100, &[0x98, 8, 0, 0, 4, 0, 0, 0]);
     let before = guest.bytes.clone();
@@ -195,7 +197,7 @@ fn a_call_that_fails_leaves_its_results_as_they_were() {
 }
 
 #[test]
-fn a_poll_of_an_unknown_kind_answers_nothing_even_beside_what_is_due() {
+fn poll_oneoff_with_an_unknown_type_writes_no_events() {
     let (_tree, mut guest) = fixture();
     let subscriptions = guest.subscription(1, 0, 1, 0, 0);
     guest.subscription(2, 9, 0, 0, 0);
@@ -205,7 +207,7 @@ fn a_poll_of_an_unknown_kind_answers_nothing_even_beside_what_is_due() {
 }
 
 #[test]
-fn results_may_lie_where_the_arguments_lay() {
+fn results_may_overwrite_their_arguments() {
     let (_tree, mut guest) = fixture();
     guest.must("path_filestat_get", &[0, 0, 2000, 4, 2000]);
     assert_eq!(guest.u64(2000 + 32), 4);
@@ -217,10 +219,51 @@ fn results_may_lie_where_the_arguments_lay() {
     assert_eq!((guest.u32(iovs), guest.slice(2600, 4)), (4, &b"text"[..]));
 }
 
-/// As large as a memory can be; untouched pages of it take no room.
+/// Makes no system call that Miri lacks, so that Miri can check the accesses of `core/memory.rs`.
+#[test]
+fn objects_at_the_end_of_memory_fit_or_fail_with_eoverflow_at_every_alignment() {
+    let output = Arc::new(CaptureBuffer::at_most(u64::MAX));
+    let mut guest = Guest::default();
+    guest.args.push(b"program").unwrap();
+    guest.add_pipe(Pipe::Input(Input::from_bytes(vec![7; 4096]))).unwrap();
+    guest.add_pipe(Pipe::Output(Output::Capture(output))).unwrap();
+    let mut guest = TestGuest::new(guest);
+    guest.bytes = vec![0; 3000];
+    let end = guest.end();
+    let due = guest.subscription(9, 0, 1, 0, 0);
+    let calls: &[(&str, &[u64], usize, u64)] = &[
+        ("args_sizes_get", &[OUT, OUT], 1, 4),
+        ("args_get", &[OUT, OUT], 1, 8),
+        ("clock_time_get", &[1, 0, OUT], 2, 8),
+        ("random_get", &[OUT, 13], 0, 13),
+        ("fd_fdstat_get", &[0, OUT], 1, 24),
+        ("fd_filestat_get", &[0, OUT], 1, 64),
+        ("poll_oneoff", &[due, OUT, 1, OUT], 1, 32),
+        ("poll_oneoff", &[due, OUT, 1, OUT], 3, 4),
+    ];
+    for (name, args, index, size) in calls {
+        for distance in 0..size + 9 {
+            let mut args = args.to_vec();
+            args[*index] = end - distance;
+            let expected = if distance < *size { Err(Errno::Overflow) } else { Ok(()) };
+            assert_eq!(guest.call(name, &args), expected, "{name} {args:?}");
+        }
+    }
+    for name in ["fd_read", "fd_write"] {
+        let fd = u64::from(name == "fd_write");
+        for (distance, len) in (0..20).flat_map(|distance| (0..20).map(move |len| (distance, len))) {
+            guest.reset();
+            let iovs = guest.iovs(&[(end - distance, len), (1500 + distance, len)]);
+            let expected = if distance < len { Err(Errno::Overflow) } else { Ok(()) };
+            assert_eq!(guest.call(name, &[fd, iovs, 2, OUT]), expected, "{name} {distance} {len}");
+        }
+    }
+}
+
+/// The largest memory. Untouched pages take no space.
 #[cfg(all(unix, target_pointer_width = "64"))]
 #[test]
-fn in_a_memory_of_4_gib_the_last_bytes_are_as_good_as_the_first() {
+fn the_last_bytes_of_a_4_gib_memory_are_usable() {
     let (_tree, mut guest) = fixture();
     guest.bytes = vec![0; 1 << 32];
     let end = guest.end();
@@ -241,7 +284,7 @@ fn in_a_memory_of_4_gib_the_last_bytes_are_as_good_as_the_first() {
 
 #[cfg(all(unix, target_pointer_width = "64"))]
 #[test]
-fn random_bytes_may_fill_a_memory_of_4_gib_to_its_end() {
+fn random_get_fills_a_4_gib_memory_to_its_end() {
     let mut guest = fixture().1;
     guest.bytes = vec![0; 1 << 32];
     let end = guest.end();

@@ -1,4 +1,4 @@
-//! Directories that a guest may read and not change, beside those that it may.
+//! Directories that a guest may read but not change, next to writable ones.
 
 mod common;
 
@@ -8,28 +8,29 @@ use capwasi::sys::errno::Errno;
 use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
 
 const FILES: &[(&str, &str)] = &[("file", "text"), ("empty/", ""), ("sub/inner", "inside")];
-/// A path, at an address that `guest` puts it at.
+/// A path at a fixed address: address and length.
 const FILE_PATH: [u64; 2] = [2000, 4];
 const NEW: [u64; 2] = [2010, 3];
 const EMPTY: [u64; 2] = [2020, 5];
-/// The descriptor that is attacked, and one of a writable directory.
-const IT: u64 = u64::MAX;
+/// Stands for the descriptor under test.
+const TESTED: u64 = u64::MAX;
+/// The descriptor of a writable directory.
 const WRITABLE: u64 = 1;
 
-/// A guest with one tree as descriptor 0, read-only or not, and another as 1, which it may write.
-fn guest(tree: &Tree, other: &Tree, readonly: bool) -> TestGuest {
-    let mut wasi = Guest::default();
-    wasi.add_directory(b"/it", sys::open_directory(tree.path(), readonly).unwrap(), readonly).unwrap();
-    wasi.add_preopen(b"/rw", other.path()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+/// Creates a guest with one tree as descriptor 0, read-only or not, and a writable one as descriptor 1.
+fn guest_with_trees(tree: &Tree, other: &Tree, readonly: bool) -> TestGuest {
+    let mut guest = Guest::default();
+    guest.add_directory(b"/ro", sys::open_directory(tree.path(), readonly).unwrap(), readonly).unwrap();
+    guest.add_preopen(b"/rw", other.path()).unwrap();
+    let mut guest = TestGuest::new(guest);
     for ([at, _], path) in [(FILE_PATH, "file"), (NEW, "new"), (EMPTY, "empty")] {
         guest.set(at, path.as_bytes());
     }
     guest
 }
 
-/// All there is in a tree: names, contents and times.
-fn seen(tree: &Tree) -> Vec<String> {
+/// Returns everything in a tree: names, contents and times.
+fn snapshot(tree: &Tree) -> Vec<String> {
     let mut seen = vec![];
     let mut directories = vec![tree.path().to_owned()];
     while let Some(directory) = directories.pop() {
@@ -55,20 +56,20 @@ fn change(name: &'static str, args: &[&[u64]]) -> Change {
 
 fn changes_by_path() -> Vec<Change> {
     let open = |path: [u64; 2], oflags, rights| {
-        change("path_open", &[&[IT, 0], &path, &[oflags, rights, 0, 0, OUT]])
+        change("path_open", &[&[TESTED, 0], &path, &[oflags, rights, 0, 0, OUT]])
     };
     vec![
-        change("path_create_directory", &[&[IT], &NEW]),
-        change("path_filestat_set_times", &[&[IT, 0], &FILE_PATH, &[0, 0, 5]]),
-        change("path_link", &[&[IT, 0], &FILE_PATH, &[IT], &NEW]),
-        change("path_link", &[&[WRITABLE, 0], &FILE_PATH, &[IT], &NEW]),
-        change("path_rename", &[&[IT], &FILE_PATH, &[IT], &NEW]),
-        change("path_rename", &[&[IT], &FILE_PATH, &[WRITABLE], &NEW]),
-        change("path_rename", &[&[WRITABLE], &FILE_PATH, &[IT], &FILE_PATH]),
-        change("path_remove_directory", &[&[IT], &EMPTY]),
-        change("path_unlink_file", &[&[IT], &FILE_PATH]),
+        change("path_create_directory", &[&[TESTED], &NEW]),
+        change("path_filestat_set_times", &[&[TESTED, 0], &FILE_PATH, &[0, 0, 5]]),
+        change("path_link", &[&[TESTED, 0], &FILE_PATH, &[TESTED], &NEW]),
+        change("path_link", &[&[WRITABLE, 0], &FILE_PATH, &[TESTED], &NEW]),
+        change("path_rename", &[&[TESTED], &FILE_PATH, &[TESTED], &NEW]),
+        change("path_rename", &[&[TESTED], &FILE_PATH, &[WRITABLE], &NEW]),
+        change("path_rename", &[&[WRITABLE], &FILE_PATH, &[TESTED], &FILE_PATH]),
+        change("path_remove_directory", &[&[TESTED], &EMPTY]),
+        change("path_unlink_file", &[&[TESTED], &FILE_PATH]),
         #[cfg(unix)]
-        change("path_symlink", &[&FILE_PATH, &[IT], &NEW]),
+        change("path_symlink", &[&FILE_PATH, &[TESTED], &NEW]),
         open(NEW, CREAT, FD_WRITE),
         open(NEW, CREAT, FD_READ),
         open(NEW, CREAT | EXCL, 0),
@@ -79,32 +80,33 @@ fn changes_by_path() -> Vec<Change> {
     ]
 }
 
-/// What each change does to a tree that the guest may write, and what it is answered in one that it may not.
-fn check(changes: Vec<Change>, it: impl Fn(&mut TestGuest) -> u64) {
+/// Checks that each change succeeds in a writable tree, and fails with `EROFS` and without an effect in a read-only
+/// tree.
+fn check_changes(changes: Vec<Change>, tested: impl Fn(&mut TestGuest) -> u64) {
     for (name, args) in changes {
         for readonly in [false, true] {
             let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-            let before = (seen(&tree), seen(&other));
-            let mut guest = guest(&tree, &other, readonly);
-            let fd = it(&mut guest);
-            let args: Vec<_> = args.iter().map(|arg| if *arg == IT { fd } else { *arg }).collect();
+            let before = (snapshot(&tree), snapshot(&other));
+            let mut guest = guest_with_trees(&tree, &other, readonly);
+            let fd = tested(&mut guest);
+            let args: Vec<_> = args.iter().map(|arg| if *arg == TESTED { fd } else { *arg }).collect();
             let expected = if readonly { Err(Errno::Rofs) } else { Ok(()) };
             assert_eq!(guest.call(name, &args), expected, "{name} {args:?}");
-            let unchanged = (seen(&tree), seen(&other)) == before;
+            let unchanged = (snapshot(&tree), snapshot(&other)) == before;
             assert_eq!(unchanged, readonly, "{name} {args:?}");
         }
     }
 }
 
 #[test]
-fn what_changes_a_directory_is_rofs_in_a_read_only_one_and_changes_nothing() {
-    check(changes_by_path(), |_| 0);
+fn every_change_in_a_read_only_directory_fails_with_erofs() {
+    check_changes(changes_by_path(), |_| 0);
 }
 
 #[test]
-fn a_directory_opened_in_a_read_only_one_is_read_only_wherever_its_number_comes_from() {
-    check(changes_by_path(), |guest| guest.open("sub/..", 0, 0));
-    check(changes_by_path(), |guest| {
+fn a_directory_opened_through_a_read_only_one_is_read_only_even_after_renumbering() {
+    check_changes(changes_by_path(), |guest| guest.open("sub/..", 0, 0));
+    check_changes(changes_by_path(), |guest| {
         let (one, other) = (guest.try_open(0, ".", 0, 0).unwrap(), guest.try_open(1, ".", 0, 0).unwrap());
         guest.must("fd_renumber", &[one, other]);
         other
@@ -112,12 +114,12 @@ fn a_directory_opened_in_a_read_only_one_is_read_only_wherever_its_number_comes_
 }
 
 #[test]
-fn what_changes_a_file_is_rofs_if_it_was_opened_in_a_read_only_directory() {
-    let changes = vec![change("fd_filestat_set_times", &[&[IT, 0, 0, 5]])];
-    check(changes.clone(), |guest| guest.open("file", 0, FD_READ));
-    check(changes, |guest| guest.open("empty", 0, 0));
+fn every_change_of_a_file_opened_through_a_read_only_directory_fails_with_erofs() {
+    let changes = vec![change("fd_filestat_set_times", &[&[TESTED, 0, 0, 5]])];
+    check_changes(changes.clone(), |guest| guest.open("file", 0, FD_READ));
+    check_changes(changes, |guest| guest.open("empty", 0, 0));
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
+    let mut guest = guest_with_trees(&tree, &other, true);
     for rights in [0, FD_READ] {
         let fd = guest.open("file", 0, rights);
         assert_eq!(guest.call("fd_filestat_set_size", &[fd, 1]), Err(Errno::Rofs));
@@ -132,9 +134,9 @@ fn what_changes_a_file_is_rofs_if_it_was_opened_in_a_read_only_directory() {
 }
 
 #[test]
-fn creat_in_a_read_only_directory_opens_what_is_there_and_makes_nothing() {
+fn creat_in_a_read_only_directory_opens_existing_files_and_creates_none() {
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
+    let mut guest = guest_with_trees(&tree, &other, true);
     let fd = guest.open("file", CREAT, FD_READ);
     assert_eq!(guest.read(fd, 9), "text");
     for (path, oflags, expected) in [
@@ -159,9 +161,9 @@ fn creat_in_a_read_only_directory_opens_what_is_there_and_makes_nothing() {
 }
 
 #[test]
-fn what_cannot_be_opened_to_be_changed_is_told_before_rofs() {
+fn path_open_for_writing_reports_other_errors_before_erofs() {
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
+    let mut guest = guest_with_trees(&tree, &other, true);
     for (path, oflags, expected) in [
         ("file", 0, Errno::Rofs),
         ("file", CREAT, Errno::Rofs),
@@ -181,48 +183,47 @@ fn what_cannot_be_opened_to_be_changed_is_told_before_rofs() {
     }
 }
 
-/// Paths that a call which makes, touches or removes something finds something wrong with, also where it may.
 #[test]
-fn what_is_wrong_with_a_path_is_told_before_rofs() {
+fn path_calls_report_other_errors_before_erofs() {
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
-    let before = (seen(&tree), seen(&other));
-    let make: fn(&[u64]) -> Vec<Change> = |path| {
+    let mut guest = guest_with_trees(&tree, &other, true);
+    let before = (snapshot(&tree), snapshot(&other));
+    let create: fn(&[u64]) -> Vec<Change> = |path| {
         vec![
-            change("path_create_directory", &[&[IT], path]),
+            change("path_create_directory", &[&[TESTED], path]),
             #[cfg(unix)]
-            change("path_symlink", &[&FILE_PATH, &[IT], path]),
-            change("path_link", &[&[WRITABLE, 0], &FILE_PATH, &[IT], path]),
+            change("path_symlink", &[&FILE_PATH, &[TESTED], path]),
+            change("path_link", &[&[WRITABLE, 0], &FILE_PATH, &[TESTED], path]),
         ]
     };
-    let touch: fn(&[u64]) -> Vec<Change> = |path| {
+    let set_times: fn(&[u64]) -> Vec<Change> = |path| {
         vec![
-            change("path_filestat_set_times", &[&[IT, 0], path, &[0, 0, 5]]),
-            change("path_link", &[&[IT, 0], path, &[WRITABLE], &NEW]),
+            change("path_filestat_set_times", &[&[TESTED, 0], path, &[0, 0, 5]]),
+            change("path_link", &[&[TESTED, 0], path, &[WRITABLE], &NEW]),
         ]
     };
-    let unlink: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_unlink_file", &[&[IT], path])];
-    let rmdir: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_remove_directory", &[&[IT], path])];
+    let unlink: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_unlink_file", &[&[TESTED], path])];
+    let rmdir: fn(&[u64]) -> Vec<Change> = |path| vec![change("path_remove_directory", &[&[TESTED], path])];
     let rename: fn(&[u64]) -> Vec<Change> = |path| {
         vec![
-            change("path_rename", &[&[IT], path, &[WRITABLE], &NEW]),
-            change("path_rename", &[&[WRITABLE], &FILE_PATH, &[IT], path]),
+            change("path_rename", &[&[TESTED], path, &[WRITABLE], &NEW]),
+            change("path_rename", &[&[WRITABLE], &FILE_PATH, &[TESTED], path]),
         ]
     };
     for (changes, path, expected) in [
-        (make, "file", Errno::Exist),
-        (make, "sub/", Errno::Exist),
-        (make, "sub/inner", Errno::Exist),
-        (make, "sub/..", Errno::Exist),
-        (make, "new", Errno::Rofs),
-        (make, "sub/new", Errno::Rofs),
-        (make, "missing/x", Errno::Noent),
-        (make, "file/x", Errno::Notdir),
-        (make, "../x", Errno::Notcapable),
-        (touch, "file", Errno::Rofs),
-        (touch, "missing", Errno::Noent),
-        (touch, "file/x", Errno::Notdir),
-        (touch, "..", Errno::Notcapable),
+        (create, "file", Errno::Exist),
+        (create, "sub/", Errno::Exist),
+        (create, "sub/inner", Errno::Exist),
+        (create, "sub/..", Errno::Exist),
+        (create, "new", Errno::Rofs),
+        (create, "sub/new", Errno::Rofs),
+        (create, "missing/x", Errno::Noent),
+        (create, "file/x", Errno::Notdir),
+        (create, "../x", Errno::Notcapable),
+        (set_times, "file", Errno::Rofs),
+        (set_times, "missing", Errno::Noent),
+        (set_times, "file/x", Errno::Notdir),
+        (set_times, "..", Errno::Notcapable),
         (unlink, "missing", Errno::Rofs),
         (unlink, "sub", Errno::Rofs),
         (unlink, "missing/x", Errno::Noent),
@@ -244,18 +245,18 @@ fn what_is_wrong_with_a_path_is_told_before_rofs() {
     ] {
         let at = guest.put(path);
         for (name, args) in changes(&[at, path.len() as u64]) {
-            let args: Vec<_> = args.iter().map(|arg| if *arg == IT { 0 } else { *arg }).collect();
+            let args: Vec<_> = args.iter().map(|arg| if *arg == TESTED { 0 } else { *arg }).collect();
             assert_eq!(guest.call(name, &args), Err(expected), "{name} {path}");
         }
         guest.reset();
     }
-    assert_eq!((seen(&tree), seen(&other)), before);
+    assert_eq!((snapshot(&tree), snapshot(&other)), before);
 }
 
 #[test]
-fn times_that_are_left_as_they_are_change_nothing() {
+fn set_times_without_a_time_succeeds_in_a_read_only_directory() {
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
+    let mut guest = guest_with_trees(&tree, &other, true);
     guest.must("path_filestat_set_times", &[&[0, 0][..], &FILE_PATH, &[5, 5, 0]].concat());
     let fd = guest.open("file", 0, FD_READ);
     guest.must("fd_filestat_set_times", &[fd, 5, 5, 0]);
@@ -264,9 +265,9 @@ fn times_that_are_left_as_they_are_change_nothing() {
 }
 
 #[test]
-fn the_rights_of_a_read_only_directory_are_those_of_any_other() {
+fn a_read_only_directory_has_the_same_rights_as_any_other() {
     let (tree, other) = (Tree::new(FILES), Tree::new(FILES));
-    let mut guest = guest(&tree, &other, true);
+    let mut guest = guest_with_trees(&tree, &other, true);
     let mut rights = |fd| {
         guest.must("fd_fdstat_get", &[fd, OUT]);
         (guest.u64(OUT + 8), guest.u64(OUT + 16))
@@ -276,15 +277,15 @@ fn the_rights_of_a_read_only_directory_are_those_of_any_other() {
 
 #[cfg(unix)]
 #[test]
-fn a_preopen_may_be_a_descriptor_which_stays_the_hosts() {
+fn a_preopen_by_host_descriptor_leaves_that_descriptor_open() {
     use std::os::fd::AsRawFd;
     let tree = Tree::new(FILES);
-    let open = std::fs::File::open(tree.path()).unwrap();
-    let mut wasi = Guest::default();
-    wasi.add_directory(b"/", sys::reopen_directory(open.as_raw_fd(), true).unwrap(), true).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let directory = std::fs::File::open(tree.path()).unwrap();
+    let mut guest = Guest::default();
+    guest.add_directory(b"/", sys::reopen_directory(directory.as_raw_fd(), true).unwrap(), true).unwrap();
+    let mut guest = TestGuest::new(guest);
     guest.must("fd_close", &[0]);
-    assert!(open.metadata().unwrap().is_dir());
+    assert!(directory.metadata().unwrap().is_dir());
     let errno = |fd| Errno::from(sys::reopen_directory(fd, true).unwrap_err());
     let file = std::fs::File::open(tree.path().join("file")).unwrap();
     assert_eq!(errno(file.as_raw_fd()), Errno::Notdir);

@@ -1,8 +1,10 @@
-//! Long calls: they pause, so that their thread can be ended in between, and then go on where they were.
+//! Long calls pause, so that their thread can be terminated, and then continue.
 
 mod common;
 
+#[cfg(target_os = "linux")]
 use capwasi::core::budget::Budget;
+#[cfg(unix)]
 use capwasi::core::guest::Guest;
 use capwasi::core::outcome::Outcome;
 use capwasi::core::restart::RestartState;
@@ -11,7 +13,7 @@ use std::fs;
 
 const MIB: u64 = 1 << 20;
 
-/// Makes a call to its end: how often it paused.
+/// Makes a call up to its end and returns the number of pauses.
 fn pauses(guest: &mut TestGuest, name: &str, args: &[u64]) -> usize {
     let (mut restart, mut pauses) = (RestartState::default(), 0);
     loop {
@@ -26,7 +28,7 @@ fn pauses(guest: &mut TestGuest, name: &str, args: &[u64]) -> usize {
     }
 }
 
-/// A guest with a memory of 48 MiB and a file of 40 MiB whose bytes tell where they are.
+/// Creates a guest with a memory of 48 MiB, and a file of 40 MiB whose bytes depend on their offset.
 fn fixture() -> (Tree, TestGuest, u64) {
     let tree = Tree::new(&[]);
     let bytes: Vec<u8> = (0..40 * MIB).map(|at| (at >> 12) as u8).collect();
@@ -38,10 +40,10 @@ fn fixture() -> (Tree, TestGuest, u64) {
 }
 
 #[test]
-fn a_read_of_40_mib_pauses_twice_and_moves_every_byte_once() {
+fn a_read_of_40_mib_pauses_twice_and_transfers_every_byte_once() {
     let (tree, mut guest, fd) = fixture();
     let file = fs::read(tree.path().join("file")).unwrap();
-    // One buffer ends 3 bytes before the first pause, another is cut by the second.
+    // One buffer ends 3 bytes before the first pause. The second pause splits the other.
     for regions in [vec![(MIB, 40 * MIB)], vec![(MIB, 16 * MIB - 3), (17 * MIB - 3, 24 * MIB + 3)]] {
         let iovs = guest.iovs(&regions);
         let count = regions.len() as u64;
@@ -60,7 +62,7 @@ fn a_read_of_40_mib_pauses_twice_and_moves_every_byte_once() {
 }
 
 #[test]
-fn a_read_of_exactly_16_mib_and_one_that_meets_the_end_do_not_pause_again() {
+fn a_read_of_exactly_16_mib_or_up_to_the_end_does_not_pause() {
     let (_tree, mut guest, fd) = fixture();
     let iovs = guest.iovs(&[(MIB, 16 * MIB)]);
     assert_eq!(pauses(&mut guest, "fd_pread", &[fd, iovs, 1, 0, OUT]), 0);
@@ -71,7 +73,7 @@ fn a_read_of_exactly_16_mib_and_one_that_meets_the_end_do_not_pause_again() {
 }
 
 #[test]
-fn a_write_of_40_mib_pauses_twice_and_moves_every_byte_once() {
+fn a_write_of_40_mib_pauses_twice_and_transfers_every_byte_once() {
     let (tree, mut guest, fd) = fixture();
     let file = fs::read(tree.path().join("file")).unwrap();
     let iovs = guest.iovs(&[(MIB, 40 * MIB)]);
@@ -91,13 +93,13 @@ fn a_write_of_40_mib_pauses_twice_and_moves_every_byte_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_lent_file_is_read_whole_however_long_it_is() {
+fn a_read_of_40_mib_from_a_stdin_file_is_complete() {
     use std::os::fd::AsRawFd;
     let (tree, ..) = fixture();
     let file = fs::File::open(tree.path().join("file")).unwrap();
-    let mut wasi = Guest::default();
-    wasi.add_stdio(file.as_raw_fd()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.add_stdio(file.as_raw_fd()).unwrap();
+    let mut guest = TestGuest::new(guest);
     guest.bytes = vec![0; (48 * MIB) as usize];
     let iovs = guest.iovs(&[(MIB, 44 * MIB)]);
     assert_eq!(pauses(&mut guest, "fd_read", &[0, iovs, 1, OUT]), 2);
@@ -107,7 +109,7 @@ fn a_lent_file_is_read_whole_however_long_it_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_allocation_of_more_than_256_mib_pauses_and_its_range_is_charged_once() {
+fn fd_allocate_of_600_mib_pauses_twice_and_charges_its_range_once() {
     let tree = Tree::new(&[]);
     let writer = |budget| {
         let mut guest = Guest::default();
@@ -121,21 +123,21 @@ fn an_allocation_of_more_than_256_mib_pauses_and_its_range_is_charged_once() {
     assert_eq!(fs::metadata(tree.path().join("file")).unwrap().len(), 600 * MIB + 5);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::sys::errno::Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 100 * MIB]);
-    // A right that is taken away meanwhile does not lose what is charged.
+    // A right that is removed meanwhile does not lose the charged bytes.
     let mut guest = writer(300 * MIB);
     let fd = guest.open("file", CREAT, FILE);
     let args = [fd, 0, 300 * MIB];
-    let wait = guest.waits("fd_allocate", &args, RestartState::default());
+    let wait = guest.expect_wait("fd_allocate", &args, RestartState::default());
     guest.must("fd_fdstat_set_rights", &[fd, 0, 0]);
     guest.call_once("fd_allocate", &args, wait.restart).unwrap();
-    // A range that no file can have is refused before a part of it is made.
+    // A range beyond the maximum file size fails before a part of it is allocated.
     let fd = guest.open("other", CREAT, FILE);
     assert!(guest.call("fd_allocate", &[fd, 0, i64::MAX as u64]).is_err());
     assert_eq!(fs::metadata(tree.path().join("other")).unwrap().len(), 0);
 }
 
 #[test]
-fn a_directory_of_70000_entries_is_read_with_a_pause_and_each_entry_once() {
+fn fd_readdir_of_70000_entries_pauses_and_returns_each_entry_once() {
     let tree = Tree::new(&[("dir/", "")]);
     for number in 0..70_000 {
         fs::write(tree.path().join(format!("dir/{number:05}")), "").unwrap();
@@ -159,7 +161,7 @@ fn a_directory_of_70000_entries_is_read_with_a_pause_and_each_entry_once() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 70_002);
-    // To find an entry far behind those that were read pauses, too.
+    // Searching an entry far behind the last one that was read pauses, too.
     let other = guest.open("dir", DIRECTORY, FD_READ | 1 << 14);
     assert!(pauses(&mut guest, "fd_readdir", &[other, MIB, 100, 69_999, OUT]) > 0);
     assert_eq!(guest.u64(MIB), 70_000);

@@ -1,4 +1,4 @@
-//! Threads of one guest: one world, each thread with its own memory and calls, or all in one memory.
+//! Threads of one guest: all share its state. Each has a memory of its own, or all have one memory.
 
 mod common;
 
@@ -15,15 +15,15 @@ use std::sync::{Arc, Barrier};
 
 const THREADS: usize = 8;
 
-/// Runs a part on each of 8 threads, which share one world and start together: what they return.
-fn together<T: Send>(wasi: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
+/// Runs `part` on 8 threads of one guest, which start together, and returns their results.
+fn on_threads<T: Send>(guest: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(THREADS);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (part, barrier) = (&part, &barrier);
                 scope.spawn(move || {
-                    let guest = TestGuest::new(Arc::clone(wasi));
+                    let guest = TestGuest::new(Arc::clone(guest));
                     barrier.wait();
                     part(thread, guest)
                 })
@@ -34,16 +34,16 @@ fn together<T: Send>(wasi: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + S
 }
 
 #[test]
-fn a_world_can_be_sent_to_a_thread_and_shared_between_threads() {
-    fn shared<T: Send + Sync>() {}
-    shared::<Guest>();
+fn a_guest_is_send_and_sync() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Guest>();
 }
 
 #[test]
-fn descriptors_opened_by_several_threads_are_all_different() {
+fn threads_that_open_files_get_different_numbers() {
     let tree = Tree::new(&[("file", "text")]);
-    let wasi = TestGuest::in_tree(&tree).wasi;
-    let opened = together(&wasi, |_, mut guest| {
+    let guest = TestGuest::in_tree(&tree).state;
+    let opened = on_threads(&guest, |_, mut guest| {
         (0..100)
             .map(|_| {
                 guest.reset();
@@ -53,7 +53,7 @@ fn descriptors_opened_by_several_threads_are_all_different() {
     });
     let opened: Vec<_> = opened.into_iter().flatten().collect();
     assert_eq!(opened.iter().copied().collect::<BTreeSet<_>>(), (1..=800).collect());
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = TestGuest::new(guest);
     for fd in opened {
         guest.reset();
         assert_eq!(guest.read(fd, 9), "text");
@@ -61,10 +61,10 @@ fn descriptors_opened_by_several_threads_are_all_different() {
 }
 
 #[test]
-fn opening_closing_and_renumbering_at_once_loses_no_number() {
+fn concurrent_opens_closes_and_renumbers_lose_no_number() {
     let tree = Tree::new(&[("file", "text")]);
-    let wasi = TestGuest::in_tree(&tree).wasi;
-    together(&wasi, |thread, mut guest| {
+    let guest = TestGuest::in_tree(&tree).state;
+    on_threads(&guest, |thread, mut guest| {
         for round in 0..300 {
             guest.reset();
             let (one, two) = (guest.open("file", 0, FD_READ), guest.open("file", 0, FD_READ));
@@ -80,17 +80,16 @@ fn opening_closing_and_renumbering_at_once_loses_no_number() {
             }
         }
     });
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = TestGuest::new(guest);
     assert_eq!([1, 2, 3].map(|_| guest.open("file", 0, FD_READ)), [1, 2, 3]);
 }
 
 #[test]
-fn threads_that_renumber_crosswise_neither_stop_nor_break_the_table() {
+fn threads_that_renumber_in_opposite_directions_do_not_deadlock() {
     let tree = Tree::new(&[("file", "text")]);
     let mut guest = TestGuest::in_tree(&tree);
     let (one, two) = (guest.open("file", 0, FD_READ), guest.open("file", 0, FD_READ));
-    let wasi = Arc::clone(&guest.wasi);
-    together(&wasi, |thread, mut guest| {
+    on_threads(&Arc::clone(&guest.state), |thread, mut guest| {
         for _ in 0..300 {
             let (from, to) = if thread % 2 == 0 { (one, two) } else { (two, one) };
             match guest.call("fd_renumber", &[from, to]) {
@@ -111,7 +110,7 @@ fn threads_that_read_one_descriptor_get_each_part_once() {
     let tree = Tree::new(&[("file", &text)]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FD_READ);
-    let parts = together(&Arc::clone(&guest.wasi), |_, mut guest| {
+    let parts = on_threads(&Arc::clone(&guest.state), |_, mut guest| {
         let mut parts = Vec::new();
         loop {
             guest.reset();
@@ -135,7 +134,7 @@ fn threads_that_write_one_descriptor_do_not_overwrite_each_other() {
         let path = guest.put("file");
         guest.must("path_open", &[0, 0, path, 4, CREAT | 8, FD_WRITE, 0, fdflags, OUT]);
         let fd = guest.u32(OUT);
-        together(&Arc::clone(&guest.wasi), |thread, mut guest| {
+        on_threads(&Arc::clone(&guest.state), |thread, mut guest| {
             for round in 0..200 {
                 guest.reset();
                 assert_eq!(guest.write(fd, &format!("{thread}{round:03}")), 4);
@@ -148,14 +147,14 @@ fn threads_that_write_one_descriptor_do_not_overwrite_each_other() {
 }
 
 #[test]
-fn threads_that_list_one_descriptor_each_see_all_of_it() {
+fn threads_that_list_one_directory_each_get_every_entry() {
     let names: Vec<_> = (0..300).map(|number| format!("name-{number}")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
     let tree = Tree::new(&files);
-    let wasi = TestGuest::in_tree(&tree).wasi;
+    let guest = TestGuest::in_tree(&tree).state;
     let mut expected: Vec<_> = names.iter().cloned().chain([".", ".."].map(String::from)).collect();
     expected.sort();
-    let listings = together(&wasi, |_, mut guest| {
+    let listings = on_threads(&guest, |_, mut guest| {
         let (mut cookie, mut listing) = (0, Vec::new());
         loop {
             guest.must("fd_readdir", &[0, 2000, 200, cookie, OUT]);
@@ -178,11 +177,11 @@ fn threads_that_list_one_descriptor_each_see_all_of_it() {
 }
 
 #[test]
-fn a_descriptor_closed_by_one_thread_is_badf_to_the_others_or_still_itself_in_a_call_under_way() {
+fn a_call_on_a_descriptor_that_another_thread_closes_completes_or_fails_with_ebadf() {
     let tree = Tree::new(&[("file", "text"), ("other", "????")]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
-    together(&Arc::clone(&guest.wasi), |thread, mut guest| {
+    on_threads(&Arc::clone(&guest.state), |thread, mut guest| {
         for _ in 0..300 {
             guest.reset();
             if thread == 0 {
@@ -199,7 +198,7 @@ fn a_descriptor_closed_by_one_thread_is_badf_to_the_others_or_still_itself_in_a_
     });
 }
 
-/// A memory that all threads are in, between two guards.
+/// A memory that all threads share, between two guard regions.
 struct Shared(Vec<AtomicU64>);
 
 impl Shared {
@@ -215,10 +214,10 @@ impl Shared {
         &self.0[Self::WORDS..2 * Self::WORDS]
     }
 
-    /// The number of 32 bits at an address.
-    fn half(&self, at: u64) -> &AtomicU32 {
+    /// Returns the aligned 32-bit word at an address.
+    fn u32_at(&self, at: u64) -> &AtomicU32 {
         let word = self.words()[at as usize / 8].as_ptr().cast::<u32>();
-        // SAFETY: one of the aligned halves of an atomic word, which lives as long as it.
+        // SAFETY: the pointer refers to an aligned half of an atomic word, and lives as long as the word.
         unsafe { AtomicU32::from_ptr(word.add(at as usize % 8 / 4)) }
     }
 
@@ -226,16 +225,16 @@ impl Shared {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         let base = self.words().as_ptr().cast_mut().cast();
-        // SAFETY: the words are atomic, and borrowed for as long as the call takes.
+        // SAFETY: the words are atomic, and borrowed during the call.
         let memory = unsafe { Memory::new(base, Self::WORDS * 8) };
         guest.functions.0[name].1(
-            &Call { guest: &guest.wasi, memory, restart: RestartState::default() },
+            &Call { guest: &guest.state, memory, restart: RestartState::default() },
             &core,
         )
     }
 
-    /// Neither is a guard written to, nor is one in `bytes`.
-    fn assert_kept(&self, bytes: &[u8]) {
+    /// Asserts that both guards are unchanged, and that `bytes` contains no guard.
+    fn assert_guards(&self, bytes: &[u8]) {
         let guards = self.0.iter().filter(|word| word.load(Relaxed) == Self::GUARD).count();
         assert_eq!(guards, 2 * Self::WORDS);
         assert!(!bytes.windows(8).any(|window| window == Self::GUARD.to_ne_bytes()));
@@ -243,23 +242,23 @@ impl Shared {
 }
 
 #[test]
-fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
+fn a_buffer_list_that_another_thread_rewrites_never_leads_out_of_memory() {
     const LIST: u64 = 1024;
-    /// A buffer, inside of memory and then partly or wholly outside.
+    /// Buffers: two in bounds, one partly and one wholly out of bounds.
     const REGIONS: [(u32, u32); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
     let tree = Tree::new(&[("file", &"text".repeat(100))]);
     let mut guest = TestGuest::in_tree(&tree);
     let fd = guest.open("file", 0, FILE);
     let shared = Shared::new();
-    together(&guest.wasi, |thread, guest| {
+    on_threads(&guest.state, |thread, guest| {
         if thread == 0 {
-            // Until the others have gone: the world is this thread's and the test's.
+            // Runs until the other threads have ended: then only this thread and the test refer to the guest.
             let mut regions = REGIONS.iter().cycle();
-            while Arc::strong_count(&guest.wasi) > 2 {
+            while Arc::strong_count(&guest.state) > 2 {
                 let (at, len) = regions.next().unwrap();
-                // One after the other, so that there are also pairs of one region's address and another's length.
-                shared.half(LIST).store(*at, Relaxed);
-                shared.half(LIST + 4).store(*len, Relaxed);
+                // Separate stores, so that other threads also see the address of one region with the length of another.
+                shared.u32_at(LIST).store(*at, Relaxed);
+                shared.u32_at(LIST + 4).store(*len, Relaxed);
             }
         }
         for name in ["fd_pread", "fd_pwrite"].into_iter().cycle().take(3000) {
@@ -269,39 +268,39 @@ fn a_list_that_another_thread_rewrites_leads_no_call_out_of_memory() {
             }
         }
     });
-    shared.assert_kept(&std::fs::read(tree.path().join("file")).unwrap());
+    shared.assert_guards(&std::fs::read(tree.path().join("file")).unwrap());
 }
 
 #[cfg(unix)]
 #[test]
-fn a_thread_that_waits_keeps_no_other_from_its_calls() {
+fn a_waiting_thread_does_not_block_other_threads() {
     use std::io::Write;
     use std::os::fd::AsRawFd;
     use std::time::Duration;
     let tree = Tree::new(&[("file", "text")]);
     let (reader, mut writer) = std::io::pipe().unwrap();
-    let mut wasi = Guest::default();
-    wasi.add_preopen(b"/", tree.path()).unwrap();
-    wasi.add_stdio(reader.as_raw_fd()).unwrap();
-    let mut waiting = TestGuest::new(wasi);
-    let wasi = Arc::clone(&waiting.wasi);
-    let (waits, waited) = std::sync::mpsc::channel();
+    let mut guest = Guest::default();
+    guest.add_preopen(b"/", tree.path()).unwrap();
+    guest.add_stdio(reader.as_raw_fd()).unwrap();
+    let mut waiting = TestGuest::new(guest);
+    let guest = Arc::clone(&waiting.state);
+    let (sender, receiver) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let iovs = waiting.iovs(&[(2000, 4)]);
-        let mut wait = waiting.waits("fd_read", &[1, iovs, 1, OUT], RestartState::default());
-        waits.send(()).unwrap();
+        let mut wait = waiting.expect_wait("fd_read", &[1, iovs, 1, OUT], RestartState::default());
+        sender.send(()).unwrap();
         assert!(wait.block(Duration::from_secs(20)).unwrap());
         waiting.call("fd_read", &[1, iovs, 1, OUT])
     });
-    waited.recv().unwrap();
-    together(&wasi, |_, mut guest| {
+    receiver.recv().unwrap();
+    on_threads(&guest, |_, mut guest| {
         for _ in 0..50 {
             guest.reset();
             guest.open("file", 0, FD_READ);
         }
     });
-    // Not even from closing what it waits for.
-    TestGuest::new(wasi).must("fd_close", &[1]);
+    // Closing the descriptor that the thread waits for does not block, either.
+    TestGuest::new(guest).must("fd_close", &[1]);
     writer.write_all(b"data").unwrap();
     assert_eq!(thread.join().unwrap(), Err(Errno::Badf));
 }

@@ -1,4 +1,5 @@
-//! Calls as text: what each type shows, and that no guest can make a line long or have it read what is not there.
+//! Calls as text: the format of each type. A line is bounded whatever a guest passes, and formatting reads only guest
+//! memory.
 
 use capwasi::core::memory::Memory;
 use capwasi::preview1::abi::{CoreArgs, MAX_PARAMS, Signature};
@@ -29,8 +30,8 @@ fn unstable() -> Names {
     names
 }
 
-fn shown(names: &Names, table: &'static [CallFormat], name: &str) -> &'static CallFormat {
-    &table[names.0.iter().position(|(own, _)| *own == name).unwrap()]
+fn format_of(names: &Names, table: &'static [CallFormat], name: &str) -> &'static CallFormat {
+    &table[names.0.iter().position(|(function, _)| *function == name).unwrap()]
 }
 
 fn core(args: &[u64]) -> CoreArgs {
@@ -39,7 +40,7 @@ fn core(args: &[u64]) -> CoreArgs {
     core
 }
 
-/// A memory with these bytes at these places.
+/// A memory with given bytes at given offsets.
 struct Bytes(Vec<u8>);
 
 impl Bytes {
@@ -52,18 +53,18 @@ impl Bytes {
     }
 
     fn memory(&mut self) -> Memory {
-        // SAFETY: the vector outlives the memory, which is used up in the same statement.
+        // SAFETY: callers use the memory in the same statement, while the vector is borrowed.
         unsafe { Memory::new(self.0.as_mut_ptr(), self.0.len()) }
     }
 
     fn call(&mut self, name: &str, args: &[u64]) -> String {
         name.to_owned()
-            + &shown(&preview1(), preview1::CALL_FORMATS, name).call(self.memory(), Some(&core(args)))
+            + &format_of(&preview1(), preview1::CALL_FORMATS, name).call(self.memory(), Some(&core(args)))
     }
 
     fn result(&mut self, name: &str, args: &[u64], errno: u32) -> String {
         let elapsed = Duration::from_micros(1_000_041);
-        let line = shown(&preview1(), preview1::CALL_FORMATS, name).result(
+        let line = format_of(&preview1(), preview1::CALL_FORMATS, name).result(
             self.memory(),
             Some(&core(args)),
             Some(errno),
@@ -78,18 +79,18 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 #[test]
-fn the_arguments_and_the_result_account_for_every_core_parameter() {
+fn formats_of_arguments_and_results_cover_every_core_parameter() {
     for (names, table) in [(preview1(), preview1::CALL_FORMATS), (unstable(), unstable::CALL_FORMATS)] {
         assert_eq!(names.0.len(), table.len());
-        for ((name, signature), shown) in names.0.iter().zip(table) {
-            let args: usize = shown.args.iter().map(Format::width).sum();
-            assert_eq!(args + shown.result.pointers(), signature.params().len(), "{name}");
+        for ((name, signature), format) in names.0.iter().zip(table) {
+            let args: usize = format.args.iter().map(Format::width).sum();
+            assert_eq!(args + format.result.pointers(), signature.params().len(), "{name}");
         }
     }
 }
 
 #[test]
-fn path_open_names_its_flags_and_rights() {
+fn path_open_is_formatted_with_names_of_flags_and_rights() {
     let mut bytes = Bytes::new(&[(100, b"etc/hosts"), (200, &words(&[4]))]);
     let args = [3, 1, 100, 9, 9, 0x42, 0, 0, 200];
     assert_eq!(
@@ -101,7 +102,7 @@ fn path_open_names_its_flags_and_rights() {
 }
 
 #[test]
-fn rights_that_are_nearly_all_are_shown_by_those_that_miss() {
+fn nearly_full_rights_are_formatted_as_the_missing_ones() {
     let mut bytes = Bytes::new(&[]);
     let all = (1 << 30) - 1;
     assert_eq!(
@@ -111,24 +112,24 @@ fn rights_that_are_nearly_all_are_shown_by_those_that_miss() {
 }
 
 #[test]
-fn bits_without_a_name_are_shown_as_a_number() {
+fn unknown_bits_are_formatted_as_a_number() {
     let mut bytes = Bytes::new(&[]);
     assert_eq!(bytes.call("fd_fdstat_set_flags", &[4, 0x101]), "fd_fdstat_set_flags(4, APPEND|0x100)");
     assert_eq!(bytes.call("sock_shutdown", &[4, 0]), "sock_shutdown(4, 0)");
 }
 
 #[test]
-fn enumerations_have_names_and_their_strangers_numbers() {
+fn enumerations_are_formatted_by_name_and_unknown_values_as_numbers() {
     let mut bytes = Bytes::new(&[]);
     assert_eq!(bytes.call("clock_res_get", &[2, 0]), "clock_res_get(PROCESS_CPUTIME_ID)");
     assert_eq!(bytes.call("clock_res_get", &[9, 0]), "clock_res_get(9)");
     assert_eq!(bytes.call("fd_seek", &[4, u64::MAX, 2, 0]), "fd_seek(4, -1, END)");
-    let unstable = shown(&unstable(), unstable::CALL_FORMATS, "fd_seek");
+    let unstable = format_of(&unstable(), unstable::CALL_FORMATS, "fd_seek");
     assert_eq!(unstable.call(bytes.memory(), Some(&core(&[4, 0, 2, 0]))), "(4, 0, SET)");
 }
 
 #[test]
-fn what_is_written_is_shown_and_what_is_read_into_is_measured() {
+fn written_buffers_are_formatted_by_contents_and_read_buffers_by_size() {
     let mut bytes = Bytes::new(&[(100, &words(&[500, 6, 600, 0])), (500, b"hello\n")]);
     assert_eq!(bytes.call("fd_write", &[1, 100, 2, 0]), r#"fd_write(1, ["hello\n", ""])"#);
     assert_eq!(bytes.call("fd_read", &[0, 100, 2, 0]), "fd_read(0, [6, 0])");
@@ -136,7 +137,7 @@ fn what_is_written_is_shown_and_what_is_read_into_is_measured() {
 }
 
 #[test]
-fn strings_are_escaped_as_strace_does() {
+fn strings_are_escaped_like_strace() {
     let text = b"\"\\\t\r\x0b\x0c\x00\x001\x1b[0m\xc3\xa9";
     let mut bytes = Bytes::new(&[(100, &words(&[500, text.len() as u32])), (500, text)]);
     assert_eq!(
@@ -146,16 +147,22 @@ fn strings_are_escaped_as_strace_does() {
 }
 
 #[test]
-fn strings_are_cut_at_32_bytes_and_paths_are_not() {
+fn strings_are_truncated_to_32_bytes_but_paths_are_not() {
     let text = [b'x'; 33];
     let mut bytes = Bytes::new(&[(100, &words(&[500, 33, 500, 32])), (500, &text)]);
-    let cut = "x".repeat(32);
-    assert_eq!(bytes.call("fd_write", &[1, 100, 2, 0]), format!(r#"fd_write(1, ["{cut}"..., "{cut}"])"#));
-    assert_eq!(bytes.call("path_unlink_file", &[3, 500, 33]), format!(r#"path_unlink_file(3, "{cut}x")"#));
+    let truncated = "x".repeat(32);
+    assert_eq!(
+        bytes.call("fd_write", &[1, 100, 2, 0]),
+        format!(r#"fd_write(1, ["{truncated}"..., "{truncated}"])"#)
+    );
+    assert_eq!(
+        bytes.call("path_unlink_file", &[3, 500, 33]),
+        format!(r#"path_unlink_file(3, "{truncated}x")"#)
+    );
 }
 
 #[test]
-fn a_line_is_short_whatever_numbers_the_guest_makes_up() {
+fn a_line_is_bounded_for_any_length_that_a_guest_passes() {
     let mut bytes = Bytes::new(&[(100, &words(&[500; 18]))]);
     let eight = "[500, 500, 500, 500, 500, 500, 500, 500, ...]";
     assert_eq!(bytes.call("fd_read", &[0, 100, 9, 0]), format!("fd_read(0, {eight})"));
@@ -165,7 +172,7 @@ fn a_line_is_short_whatever_numbers_the_guest_makes_up() {
 }
 
 #[test]
-fn a_pointer_to_what_is_not_there_is_shown_as_itself() {
+fn a_pointer_out_of_bounds_is_formatted_as_an_address() {
     let mut bytes = Bytes::new(&[(100, &words(&[0xffff_0000, 10]))]);
     assert_eq!(bytes.call("path_unlink_file", &[3, 0xffff_fff0, 100]), "path_unlink_file(3, 0xfffffff0)");
     assert_eq!(bytes.call("path_unlink_file", &[3, 0, 0xffff_ffff]), "path_unlink_file(3, 0x0)");
@@ -175,7 +182,7 @@ fn a_pointer_to_what_is_not_there_is_shown_as_itself() {
 }
 
 #[test]
-fn results_are_read_where_they_were_written() {
+fn results_are_read_from_guest_memory() {
     let mut stat = vec![0; 64];
     stat[0] = 7;
     stat[16] = 4;
@@ -191,7 +198,7 @@ fn results_are_read_where_they_were_written() {
 }
 
 #[test]
-fn subscriptions_are_told_apart_in_both_layouts() {
+fn subscriptions_are_formatted_in_both_layouts() {
     let mut clock = vec![0; 48];
     clock[0] = 7;
     clock[16] = 1;
@@ -203,12 +210,12 @@ fn subscriptions_are_told_apart_in_both_layouts() {
     let line =
         "poll_oneoff([{userdata=7, CLOCK, MONOTONIC, 9, ABSTIME}, {userdata=0, FD_READ, 0}], 0x300, 2)";
     assert_eq!(bytes.call("poll_oneoff", &[100, 0x300, 2, 0]), line);
-    let mut older = vec![0; 56];
-    older[24] = 1;
-    older[32] = 9;
-    let mut bytes = Bytes::new(&[(100, &older)]);
+    let mut snapshot0 = vec![0; 56];
+    snapshot0[24] = 1;
+    snapshot0[32] = 9;
+    let mut bytes = Bytes::new(&[(100, &snapshot0)]);
     assert_eq!(
-        shown(&unstable(), unstable::CALL_FORMATS, "poll_oneoff")
+        format_of(&unstable(), unstable::CALL_FORMATS, "poll_oneoff")
             .call(bytes.memory(), Some(&core(&[100, 0x300, 1, 0]))),
         "([{userdata=0, CLOCK, MONOTONIC, 9, 0}], 0x300, 1)"
     );

@@ -1,5 +1,5 @@
-//! The import tables, numbers and layouts against the official witx of preview1, and against what snapshot 0
-//! differs in from it. The witx comes with the crate `wasip1`.
+//! Import tables, numbers and layouts, compared with the official witx of preview1 and with the differences of snapshot
+//! 0. The crate `wasip1` contains the witx.
 
 mod common;
 
@@ -27,7 +27,7 @@ use std::process::Command;
 use std::rc::Rc;
 use witx::{Document, Id, InterfaceFunc, Layout, RecordDatatype, Type, Variant, WasmType};
 
-/// What cargo prints.
+/// Runs cargo and returns its output.
 fn cargo(args: &[&str]) -> String {
     let output =
         Command::new(env!("CARGO")).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
@@ -35,7 +35,7 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The witx of preview1: beside the manifest of `wasip1`, of which cargo knows where it is.
+/// Loads the witx of preview1, which is in the folder of `wasip1`. `cargo metadata` knows the folder.
 fn document() -> Document {
     let version = cargo(&["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
@@ -72,7 +72,7 @@ fn variant(document: &Document, name: &str) -> Variant {
     }
 }
 
-/// `ProcessCputimeId` as `process_cputime_id`.
+/// Converts `ProcessCputimeId` to `process_cputime_id`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for char in name.chars() {
@@ -84,11 +84,15 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// Fields as the witx has them: names and offsets.
+/// Names and offsets of fields.
 type Fields = Vec<(String, usize)>;
 
 fn fields(record: &RecordDatatype, start: usize) -> Fields {
-    record.member_layout().iter().map(|it| (it.member.name.as_str().to_owned(), start + it.offset)).collect()
+    record
+        .member_layout()
+        .iter()
+        .map(|layout| (layout.member.name.as_str().to_owned(), start + layout.offset))
+        .collect()
 }
 
 fn ours(fields: &[(&str, usize)]) -> Fields {
@@ -100,16 +104,17 @@ fn offset_of(record: &RecordDatatype, name: &str) -> usize {
 }
 
 #[test]
-fn preview1_has_the_functions_of_the_witx_and_no_others() {
+fn preview1_has_exactly_the_functions_of_the_witx() {
     let document = document();
-    let mut expected: Vec<_> = functions(&document).iter().map(|it| it.name.as_str().to_owned()).collect();
+    let mut expected: Vec<_> =
+        functions(&document).iter().map(|function| function.name.as_str().to_owned()).collect();
     expected.sort();
     assert_eq!(expected.len(), 46);
     assert_eq!(Functions::preview1().0.into_keys().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn unstable_has_the_functions_of_preview1_less_sock_accept() {
+fn unstable_has_the_functions_of_preview1_except_sock_accept() {
     let mut expected = Functions::preview1().0;
     assert!(expected.remove("sock_accept").is_some());
     let functions = Functions::unstable().0;
@@ -198,7 +203,9 @@ fn every_set_of_flags_has_the_bits_names_and_size_of_the_witx() {
         let prefix = if name == "subclockflags" { "subscription_clock_" } else { "" };
         let theirs: Vec<_> = (0..)
             .zip(&record.members)
-            .map(|(bit, it)| (it.name.as_str().strip_prefix(prefix).unwrap().to_owned(), 1_u64 << bit))
+            .map(|(bit, member)| {
+                (member.name.as_str().strip_prefix(prefix).unwrap().to_owned(), 1_u64 << bit)
+            })
             .collect();
         assert_eq!(ours, theirs, "{name}");
         assert_eq!(T::SIZE, record.bitflags_repr().unwrap().mem_size(), "{name}");
@@ -271,7 +278,7 @@ fn a_prestat_has_the_layout_of_the_witx() {
     assert_eq!(<Prestat as Store>::SIZE, prestat.mem_size());
 }
 
-/// The fields of a subscription by the names we have for them, given the record of the case for clocks.
+/// Returns the fields of a subscription by our names. `clock` are the fields of a clock.
 fn subscription_fields(
     document: &Document,
     union: usize,
@@ -289,7 +296,7 @@ fn subscription_fields(
     ]);
     for (name, offset) in clock {
         match name.as_str() {
-            // Neither means anything to the host.
+            // The host ignores both.
             "precision" | "identifier" => {}
             "id" => drop(expected.insert("clock_id".to_owned(), payload + offset)),
             _ => drop(expected.insert(name, payload + offset)),
@@ -310,7 +317,7 @@ fn a_subscription_has_the_layout_of_the_witx() {
     assert_eq!(<Subscription as Load>::SIZE, subscription.mem_size());
 }
 
-/// Offsets and size of a record of these fields: name, size, which is also the alignment.
+/// Returns offsets and size of a record. The members are names and sizes, which are also the alignments.
 fn layout(members: &[(String, usize)]) -> (Fields, usize) {
     let mut end = 0_usize;
     let fields = members.iter().map(|(name, size)| {
@@ -324,7 +331,7 @@ fn layout(members: &[(String, usize)]) -> (Fields, usize) {
 }
 
 fn sizes(record: &RecordDatatype) -> Vec<(String, usize)> {
-    record.members.iter().map(|it| (it.name.as_str().to_owned(), it.tref.mem_size())).collect()
+    record.members.iter().map(|member| (member.name.as_str().to_owned(), member.tref.mem_size())).collect()
 }
 
 #[test]
@@ -355,7 +362,7 @@ fn a_subscription_of_snapshot_0_has_an_identifier_before_the_clock() {
 }
 
 #[test]
-fn a_stored_record_has_each_field_where_it_says() {
+fn a_stored_record_has_each_field_at_its_offset() {
     let stat = Filestat {
         dev: 1,
         ino: 2,

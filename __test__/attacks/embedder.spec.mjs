@@ -1,4 +1,4 @@
-// Careless embedders: options that throw or change, functions used too late or by others, threads on one memory.
+// Careless embedders: options that throw or change, functions called late or leaked, threads on one memory.
 
 import { on } from 'node:events'
 import { createRequire } from 'node:module'
@@ -18,11 +18,11 @@ const throwing = (target, key) =>
   })
 const make = (options) => new WASI({ version: 'preview1', ...options })
 
-for (const [what, options] of Object.entries({
-  'an element of args': () => ({ args: throwing(['a', 'b', 'c'], 1) }),
-  'a value of env': () => ({ env: throwing({ A: 'a' }, 'B') }),
-  'a value of preopens': () => ({ preopens: throwing({ '/': '.' }, '/second') }),
-  'the text of an argument': () => ({
+for (const [source, options] of Object.entries({
+  'a getter in args': () => ({ args: throwing(['a', 'b', 'c'], 1) }),
+  'a getter in env': () => ({ env: throwing({ A: 'a' }, 'B') }),
+  'a getter in preopens': () => ({ preopens: throwing({ '/': '.' }, '/second') }),
+  'toString() of an element of args': () => ({
     args: [
       {
         toString() {
@@ -31,7 +31,7 @@ for (const [what, options] of Object.entries({
       },
     ],
   }),
-  'the text of a value of env': () => ({
+  'toString() of a value of env': () => ({
     env: {
       A: {
         toString() {
@@ -40,7 +40,7 @@ for (const [what, options] of Object.entries({
       },
     },
   }),
-  'the keys of env': () => ({
+  'the ownKeys trap of env': () => ({
     env: new Proxy(
       {},
       {
@@ -50,7 +50,7 @@ for (const [what, options] of Object.entries({
       },
     ),
   }),
-  'the keys of preopens': () => ({
+  'the ownKeys trap of preopens': () => ({
     preopens: new Proxy(
       {},
       {
@@ -60,7 +60,7 @@ for (const [what, options] of Object.entries({
       },
     ),
   }),
-  'the length of args': () => ({
+  'the get trap of args': () => ({
     args: new Proxy([], {
       get() {
         throw thrown
@@ -68,7 +68,7 @@ for (const [what, options] of Object.entries({
     }),
   }),
 })) {
-  test(`${what} may throw, and that comes out`, (t) => {
+  test(`the constructor rethrows the exception of ${source}`, (t) => {
     for (let i = 0; i < 50; i++)
       t.is(
         t.throws(() => make(options()), { any: true }),
@@ -77,7 +77,7 @@ for (const [what, options] of Object.entries({
   })
 }
 
-test('a sandbox that is not made since an option throws keeps nothing open', async (t) => {
+test('a constructor that throws leaves no descriptor open', async (t) => {
   const { stdout, stderr } = await node(`
     const { WASI } = require('capwasi')
     const count = () => process.platform === 'linux' ? require('node:fs').readdirSync('/proc/self/fd').length : 0
@@ -94,7 +94,7 @@ test('a sandbox that is not made since an option throws keeps nothing open', asy
   t.deepEqual([stdout, stderr], ['0\n', ''])
 })
 
-for (const [what, options] of Object.entries({
+for (const [kind, options] of Object.entries({
   'args that shrink': () => {
     const args = [
       {
@@ -120,7 +120,7 @@ for (const [what, options] of Object.entries({
     ]
     return { args }
   },
-  'args that become texts and holes': () => {
+  'args that lose elements': () => {
     const args = [
       'a',
       {
@@ -134,7 +134,7 @@ for (const [what, options] of Object.entries({
     ]
     return { args }
   },
-  'an env that loses what is not read yet': () => ({
+  'an env that loses a value': () => ({
     env: {
       get A() {
         delete this.B
@@ -143,7 +143,7 @@ for (const [what, options] of Object.entries({
       B: 'b',
     },
   }),
-  'an env that gets more': () => ({
+  'an env that gains values': () => ({
     env: {
       get A() {
         for (let i = 0; i < 1000; i++) this[`X${i}`] = 'x'
@@ -170,14 +170,14 @@ for (const [what, options] of Object.entries({
       return ['a']
     },
   }),
-  'options that make and close a sandbox': () => ({
+  'options that construct and close a sandbox': () => ({
     get env() {
       make({ preopens: { '/': '.' } }).close()
       return { A: 'a' }
     },
     preopens: { '/': '.' },
   }),
-  'options without a prototype, all the way down': () =>
+  'options without prototypes': () =>
     Object.assign(Object.create(null), {
       env: Object.assign(Object.create(null), { A: 'a' }),
       preopens: Object.assign(Object.create(null), { '/': '.' }),
@@ -188,7 +188,7 @@ for (const [what, options] of Object.entries({
       {},
     ),
 })) {
-  test(`${what}: the sandbox is made, or an error thrown, and works in itself`, (t) => {
+  test(`the constructor with ${kind} returns a consistent sandbox or throws`, (t) => {
     let wasi
     try {
       wasi = new WASI(withVersion(options()))
@@ -215,7 +215,7 @@ for (const [what, options] of Object.entries({
   })
 }
 
-/** Adds the version without reading anything. */
+/** Adds `version` without reading a property. */
 function withVersion(options) {
   return Object.defineProperty(options, 'version', { value: 'preview1', enumerable: true, configurable: true })
 }
@@ -225,22 +225,22 @@ function sizes(guest, which) {
 }
 
 const argumentsOf = (name) => [...FUNCTIONS[name]].map((type) => (type === 'i' ? 3 : 3n))
-const late = (functions) => Object.entries(functions).filter(([name]) => name !== 'proc_exit')
+const withoutProcExit = (functions) => Object.entries(functions).filter(([name]) => name !== 'proc_exit')
 
-test('every function of a sandbox that was closed answers, in wasm and in JavaScript', (t) => {
+test('every function of a closed sandbox returns an errno, from wasm and from JavaScript', (t) => {
   const guest = rawGuest({ preopens: { '/': tree(t, { file: 'text' }) } })
   const { wasiImport } = guest.wasi
   guest.wasi.close()
-  for (const [name, call] of late(wasiImport)) {
+  for (const [name, call] of withoutProcExit(wasiImport)) {
     for (const errno of [call(...argumentsOf(name)), guest.call[name](...argumentsOf(name))]) {
-      const whole = !/^(fd|path|sock)_/.test(name)
-      if (!whole) t.true([ERRNO.BADF, ERRNO.OVERFLOW].includes(errno), `${name} ${errnoName(errno)}`)
+      const takesFd = /^(fd|path|sock)_/.test(name)
+      if (takesFd) t.true([ERRNO.BADF, ERRNO.OVERFLOW].includes(errno), `${name} ${errnoName(errno)}`)
       else t.true(Number.isInteger(errno) && errno >= 0 && errno <= 76, name)
     }
   }
 })
 
-test('a sandbox that is closed in the middle of its start goes on answering', (t) => {
+test('calls after close() during start() fail with EBADF', (t) => {
   const wasi = make({ preopens: { '/': '.' } })
   const memory = new WebAssembly.Memory({ initial: 1 })
   const errnos = []
@@ -254,7 +254,7 @@ test('a sandbox that is closed in the middle of its start goes on answering', (t
   t.deepEqual(errnos, [0, ERRNO.BADF, ERRNO.BADF])
 })
 
-test('functions that are called while and after their worker ends answer or are never reached', async (t) => {
+test('calls while and after their worker ends do not crash the process', async (t) => {
   const { code, signal, stdout, stderr } = await node(
     `
     import { Worker } from 'node:worker_threads'
@@ -285,7 +285,7 @@ test('functions that are called while and after their worker ends answer or are 
   t.deepEqual([code, signal, stdout], [0, null, 'alive\n'], stderr)
 })
 
-test('threads that use one shared memory for everything at once do each other no harm but in it', async (t) => {
+test('threads that make random calls on one shared memory always get an errno', async (t) => {
   const directory = tree(t, { file: 'text' })
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 64, shared: true })
   const script = `
@@ -313,7 +313,7 @@ test('threads that use one shared memory for everything at once do each other no
     }
     wasi.close()
     parentPort.postMessage([...errnos])`
-  // Neither what waits nor what fills a disk.
+  // Without functions that wait or fill a disk.
   const functions = Object.entries(FUNCTIONS).filter(
     ([name]) => !/^(proc_exit|poll_oneoff|sock_|fd_allocate|fd_filestat_set_size)/.test(name),
   )
@@ -322,7 +322,7 @@ test('threads that use one shared memory for everything at once do each other no
   )
   for (const worker of workers) t.teardown(() => worker.terminate())
   const second = async (worker) => {
-    const messages = on(worker, 'message') // Both may come at once.
+    const messages = on(worker, 'message') // Both messages may arrive in one turn.
     await messages.next()
     return (await messages.next()).value
   }
@@ -335,13 +335,13 @@ test('threads that use one shared memory for everything at once do each other no
   }
 })
 
-test('functions that outlive all references to their sandboxes still work on shared memories', async (t) => {
+test('functions of an unreferenced WASI object still work on its shared memory', async (t) => {
   const { code, signal, stdout, stderr } = await node(
     `
     const { setTimeout } = require('node:timers/promises')
     const { WASI } = require('capwasi')
     const memory = () => new WebAssembly.Memory({ initial: 100, maximum: 100, shared: true })
-    const one = (name, index) => {
+    const makeFunction = (name, index) => {
       const wasi = new WASI({ version: 'preview1', args: ['guest'] })
       const bound = memory()
       wasi.finalizeBindings({ exports: {} }, { memory: bound })
@@ -350,9 +350,9 @@ test('functions that outlive all references to their sandboxes still work on sha
       new Uint32Array(bound.buffer).set([64, text.length])
       return wasi.wasiImport[name]
     }
-    const kept = (name) => Array.from({ length: 30 }, (_, index) => one(name, index))
+    const makeFunctions = (name) => Array.from({ length: 30 }, (_, index) => makeFunction(name, index))
     async function main() {
-      const [sizes, writes] = [kept('args_sizes_get'), kept('fd_write')]
+      const [sizes, writes] = [makeFunctions('args_sizes_get'), makeFunctions('fd_write')]
       for (let round = 0; round < 10; round++) {
         gc()
         await setTimeout(5)
@@ -368,51 +368,51 @@ test('functions that outlive all references to their sandboxes still work on sha
   t.deepEqual([code, signal, stdout], [0, null, `${texts}0\n`], stderr)
 })
 
-test('what a wasiImport shows as its class, or has in its prototypes, makes no functions for another sandbox', (t) => {
+test('constructors reachable from wasiImport return no functions of another sandbox', (t) => {
   const secret = make({ env: { SECRET: 'secret' } })
   const memory = new WebAssembly.Memory({ initial: 1 })
   secret.finalizeBindings({ exports: { memory } })
   const { wasiImport } = make()
-  const shown = new Set()
+  const constructors = new Set()
   for (let object = wasiImport; object !== null; object = Object.getPrototypeOf(object)) {
     for (const key of ['constructor', ...Reflect.ownKeys(object)])
-      if (typeof object[key] === 'function') shown.add(object[key])
+      if (typeof object[key] === 'function') constructors.add(object[key])
   }
-  t.true(shown.size > Object.keys(FUNCTIONS).length)
-  for (const Shown of shown) {
+  t.true(constructors.size > Object.keys(FUNCTIONS).length)
+  for (const Constructor of constructors) {
     for (let id = 0; id < 100; id++) {
       let made
       try {
-        made = new Shown(id, {})
+        made = new Constructor(id, {})
       } catch {
         continue
       }
       t.deepEqual(
         Object.keys(FUNCTIONS).filter((name) => name in made),
         [],
-        Shown.name,
+        Constructor.name,
       )
     }
   }
 })
 
-test('built-ins replaced after loading receive no native function and no arguments of one', async (t) => {
+test('built-ins replaced after loading receive no native functions and no buffers', async (t) => {
   const { stdout, stderr } = await node(`
     const { WASI } = require('capwasi')
     const { ArrayBuffer: Plain, Uint8Array: Bytes } = globalThis
-    const seen = new Set()
-    const see = (value) => {
-      if (typeof value === 'function' && !value.name.startsWith('bound ')) seen.add(value.name || 'a function')
-      if (Plain.isView(value) || value instanceof Plain) seen.add('a buffer')
+    const leaks = new Set()
+    const record = (value) => {
+      if (typeof value === 'function' && !value.name.startsWith('bound ')) leaks.add(value.name || 'a function')
+      if (Plain.isView(value) || value instanceof Plain) leaks.add('a buffer')
     }
     const spy = (original) => function (...args) {
-      args.forEach(see)
+      args.forEach(record)
       return new.target ? Reflect.construct(original, args) : Reflect.apply(original, this, args)
     }
     const { functions } = ${JSON.stringify({ functions: Object.keys(FUNCTIONS) })}
     for (const name of [...functions, '0', '1', '2', 'ints', 'longs', 'i32', 'i64', 'imports', 'frame', 'self']) {
-      Object.defineProperty(Object.prototype, name, { set: see, get: () => undefined, configurable: true })
-      Object.defineProperty(Array.prototype, name, { set: see, get: () => undefined, configurable: true })
+      Object.defineProperty(Object.prototype, name, { set: record, get: () => undefined, configurable: true })
+      Object.defineProperty(Array.prototype, name, { set: record, get: () => undefined, configurable: true })
     }
     Object.is = spy(Object.is)
     for (const name of ['Int32Array', 'BigInt64Array', 'Uint8Array', 'ArrayBuffer'])
@@ -426,14 +426,14 @@ test('built-ins replaced after loading receive no native function and no argumen
       for (let time = 0; time < 2; time++) {
         new Bytes(memory.buffer).set([16, 0, 0, 0, 3])
         wasi.wasiImport.fd_write(1, 0, 1, 8)
-        if (wasi.stdout.length !== 3 * (time + 1) || wasi.stderr.length !== 0) seen.add('no output')
+        if (wasi.stdout.length !== 3 * (time + 1) || wasi.stderr.length !== 0) leaks.add('no output')
       }
     }
-    process.stdout.write([...seen].join())`)
+    process.stdout.write([...leaks].join())`)
   t.is(stdout, '', stderr)
 })
 
-test('the functions of a sandbox whose construction failed in a setter reach no other sandbox', async (t) => {
+test('functions leaked by a failed constructor do not reach another sandbox', async (t) => {
   const { stdout, stderr } = await node(
     `
     const { setTimeout } = require('node:timers/promises')
@@ -451,12 +451,12 @@ test('the functions of a sandbox whose construction failed in a setter reach no 
       wasi.finalizeBindings({ exports: { memory } })
       return { wasi, memory }
     }
-    const said = new Set()
+    const results = new Set()
     const attempt = (call) => {
       try {
-        said.add(call())
+        results.add(call())
       } catch (error) {
-        said.add(error.code ?? error.message)
+        results.add(error.code ?? error.message)
       }
     }
     async function main() {
@@ -464,11 +464,11 @@ test('the functions of a sandbox whose construction failed in a setter reach no 
       for (let round = 0; round < 3; round++) {
         const others = Array.from({ length: 20 }, make)
         for (const functions of leaked) attempt(() => functions.environ_get(0, 100))
-        for (const { memory } of others) said.add(Buffer.from(memory.buffer).includes('secret'))
+        for (const { memory } of others) results.add(Buffer.from(memory.buffer).includes('secret'))
         gc()
         await setTimeout(5)
       }
-      console.log(leaked.length, [...said])
+      console.log(leaked.length, [...results])
     }
     main()`,
     { flags: ['--expose-gc'] },

@@ -1,4 +1,4 @@
-// What a guest must not do to the process it runs in. Each attack has a process of its own.
+// Attacks on the process that the guest runs in. Each attack runs in a new process.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -14,13 +14,14 @@ const prologue = `
   import { errnoName, rawGuest } from './__test__/support/guest.mjs'
   const [directory] = process.argv.slice(1)
   const make = (options) => rawGuest({ preopens: { '/': directory }, ...options })
-  const say = (value) => console.log(JSON.stringify(value));`
+  const report = (value) => console.log(JSON.stringify(value));`
+/** Runs a script in a new process. Returns its exit code and its reports. */
 const attack = async (t, script, { args = [tree(t, { file: 'text', 'sub/x': 'x' })], flags = [] } = {}) => {
-  const ran = await node(prologue + script, { module: true, args, flags })
-  t.deepEqual([ran.signal, ran.stderr], [null, ''])
+  const { code, signal, stdout, stderr } = await node(prologue + script, { module: true, args, flags })
+  t.deepEqual([signal, stderr], [null, ''])
   return {
-    ...ran,
-    said: ran.stdout
+    code,
+    reports: stdout
       .trim()
       .split('\n')
       .filter(Boolean)
@@ -28,38 +29,38 @@ const attack = async (t, script, { args = [tree(t, { file: 'text', 'sub/x': 'x' 
   }
 }
 
-for (const [how, act] of Object.entries({
-  'closes 0, 1, 2 and its preopen': 'for (const fd of [0, 1, 2, 3]) guest.close(fd)',
-  'renumbers a file over 0, 1, 2 and its preopen':
-    "for (const to of [0, 1, 2, 3]) { const fd = guest.open('file'); keep(to); guest.must('fd_renumber', fd, to) }",
-  'renumbers its preopen and stdio around':
+for (const [action, statements] of Object.entries({
+  'closes stdio and its preopen': 'for (const fd of [0, 1, 2, 3]) guest.close(fd)',
+  'renumbers a file over stdio and its preopen':
+    "for (const to of [0, 1, 2, 3]) { const fd = guest.open('file'); checkUse(to); guest.must('fd_renumber', fd, to) }",
+  'renumbers its preopen and stdio':
     "guest.must('fd_renumber', 3, 0); guest.must('fd_renumber', 1, 2); guest.close(2); guest.close(0)",
 })) {
-  onPosix(`a guest that ${how} takes nothing from the host or its neighbour`, async (t) => {
-    const { said } = await attack(
+  onPosix(`a guest that ${action} does not affect the host or another guest`, async (t) => {
+    const { reports } = await attack(
       t,
       `
-      const [neighbour, guest] = [make(), make()]
-      const keep = (fd) => { if (fd === 3) for (let at = 0; at < 2; at++) guest.fdstat(3) }
+      const [otherGuest, guest] = [make(), make()]
+      const checkUse = (fd) => { if (fd === 3) for (let at = 0; at < 2; at++) guest.fdstat(3) }
       const before = [0, 1, 2].map((fd) => fstatSync(fd).ino)
-      ${act}
+      ${statements}
       guest.wasi.close()
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 20))
-      say([0, 1, 2].map((fd) => fstatSync(fd).ino).join() === before.join())
-      say(neighbour.read(neighbour.open('file')))
-      say(neighbour.fdstat(1).filetype === make().fdstat(1).filetype)`,
+      report([0, 1, 2].map((fd) => fstatSync(fd).ino).join() === before.join())
+      report(otherGuest.read(otherGuest.open('file')))
+      report(otherGuest.fdstat(1).filetype === make().fdstat(1).filetype)`,
       { flags: ['--expose-gc'] },
     )
-    t.deepEqual(said, [true, 'text', true])
+    t.deepEqual(reports, [true, 'text', true])
   })
 }
 
-onLinux('flags that a guest sets on stdio are not those of the host', async (t) => {
+onLinux('fd_fdstat_set_flags on stdio does not change the flags of the host descriptors', async (t) => {
   const directory = tree(t, { file: 'text' })
   const fifo = join(directory, 'fifo')
   execFileSync('mkfifo', [fifo])
-  const { said } = await attack(
+  const { reports } = await attack(
     t,
     `
     const flags = (fd) => readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/flags:\\s*(\\d+)/)[1]
@@ -68,30 +69,30 @@ onLinux('flags that a guest sets on stdio are not those of the host', async (t) 
     const guest = make({ stdin: fds[0], stdout: fds[1], stderr: fds[2] })
     for (const fd of [0, 1, 2]) for (let bits = 0; bits < 64; bits++) guest.call.fd_fdstat_set_flags(fd, bits)
     for (const fd of [0, 1, 2]) guest.call.fd_fdstat_set_flags(fd, 4)
-    say(fds.map(flags).join() === before.join())
+    report(fds.map(flags).join() === before.join())
     guest.wasi.close()
-    say(fds.map(flags).join() === before.join())`,
+    report(fds.map(flags).join() === before.join())`,
     { args: [directory] },
   )
-  t.deepEqual(said, [true, true])
+  t.deepEqual(reports, [true, true])
 })
 
-test('proc_raise with every number from 0 to 40 leaves the process as it is', async (t) => {
-  const { said, code } = await attack(
+test('proc_raise with any signal fails with ENOTSUP, and the process stays alive', async (t) => {
+  const { reports, code } = await attack(
     t,
     `
     const guest = make()
     const numbers = Array.from({ length: 41 }, (_, index) => index)
     numbers.push(64, 127, 128, 255, 256 + 9, 2 ** 31 - 1, -9)
-    say([...new Set(numbers.map((number) => errnoOf(guest, 'proc_raise', number)))])
-    setTimeout(() => say('alive'), 50)`,
+    report([...new Set(numbers.map((number) => errnoOf(guest, 'proc_raise', number)))])
+    setTimeout(() => report('alive'), 50)`,
   )
-  t.deepEqual([code, said], [0, [['NOTSUP'], 'alive']])
+  t.deepEqual([code, reports], [0, [['NOTSUP'], 'alive']])
 })
 
 for (const returnOnExit of [true, false]) {
-  test(`a guest that exits in a worker ends at most that worker (returnOnExit ${returnOnExit})`, async (t) => {
-    const { said, code } = await attack(
+  test(`proc_exit in a worker ends only that worker (returnOnExit: ${returnOnExit})`, async (t) => {
+    const { reports, code } = await attack(
       t,
       `
       const script = \`
@@ -100,17 +101,17 @@ for (const returnOnExit of [true, false]) {
         const wasi = new WASI({ version: 'preview1', returnOnExit: ${returnOnExit} })
         process.exitCode = wasi.start({ exports: { memory, _start() { wasi.wasiImport.proc_exit(9) } } })\`
       const workers = [1, 2, 3, 4].map(() => new Worker(script, { eval: true, execArgv: [] }))
-      say(await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))))
-      setTimeout(() => say('alive'), 20)`,
+      report(await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))))
+      setTimeout(() => report('alive'), 20)`,
     )
-    t.deepEqual([code, said], [0, [[9, 9, 9, 9], 'alive']])
+    t.deepEqual([code, reports], [0, [[9, 9, 9, 9], 'alive']])
   })
 }
 
 skippedOn(TOO_SLOW, slow(onLinux))(
-  '100,000 sandboxes that nobody closes keep few descriptors open and little memory',
+  '100,000 sandboxes that are never closed hold at most 200 descriptors and 200 MiB',
   async (t) => {
-    const { said } = await attack(
+    const { reports } = await attack(
       t,
       `
     const count = () => readdirSync('/proc/self/fd').length
@@ -134,18 +135,18 @@ skippedOn(TOO_SLOW, slow(onLinux))(
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    say([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`,
+    report([most, count() - before, Math.round((process.memoryUsage().rss - resident) / 2 ** 20)])`,
       { flags: ['--expose-gc'] },
     )
-    const [[most, last, grown]] = said
+    const [[most, last, grown]] = reports
     t.true(most <= 200, `${most} open at a time`)
     t.true(last <= 2, `${last} left`)
     t.true(grown < 200, `${grown} MiB more`)
   },
 )
 
-onPosix('a guest that opens until it is refused leaves the host its own descriptors', async (t) => {
-  const { said } = await attack(
+onPosix('a guest that opens files until EMFILE leaves descriptors to the host and other guests', async (t) => {
+  const { reports } = await attack(
     t,
     `
     const guest = make()
@@ -153,16 +154,16 @@ onPosix('a guest that opens until it is refused leaves the host its own descript
     let errno
     const [path, length] = guest.put('file')
     while ((errno = guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0)) === 0 && opened < 10_000) opened++
-    say([opened, errnoName(errno)])
+    report([opened, errnoName(errno)])
     const fd = openSync(directory + '/file')
-    say(readFileSync(fd, 'utf8'))
+    report(readFileSync(fd, 'utf8'))
     closeSync(fd)
-    const neighbour = make()
-    say(neighbour.read(neighbour.open('file')))
+    const otherGuest = make()
+    report(otherGuest.read(otherGuest.open('file')))
     guest.close(100)
-    say(guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0))
+    report(guest.call.path_open(3, 0, path, length, 0, 2n, 0n, 0, 0))
     guest.wasi.close()
-    say(make().fdstat(3).filetype)`,
+    report(make().fdstat(3).filetype)`,
   )
-  t.deepEqual(said, [[4092, 'MFILE'], 'text', 'text', 0, 3])
+  t.deepEqual(reports, [[4092, 'MFILE'], 'text', 'text', 0, 3])
 })

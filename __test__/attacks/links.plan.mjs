@@ -1,15 +1,15 @@
-// Runs as a process: makes every call that takes a path, through links that lead out. Prints errnos and breaches.
+// Runs in a process: makes every call that takes a path, through symlinks that lead out. Prints errnos and breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
-import { fixture } from './box.mjs'
+import { makeDirectories } from './setup.mjs'
 
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
 const t = { teardown: (action) => teardowns.push(action) }
-const { box, top, seen, inside } = fixture(t, {
+const { preopen, top, outsideState, insideInodes } = makeDirectories(t, {
   files: { 'sub/file': 'inside', 'out/file': 'inside', 'empty/': null },
   links: {
     dir: '../outside',
@@ -29,12 +29,12 @@ const { box, top, seen, inside } = fixture(t, {
     'inner-file': 'file/',
   },
 })
-const guest = rawGuest({ preopens: { '/box': box, '/proc': '/proc' } })
+const guest = rawGuest({ preopens: { '/preopen': preopen, '/proc': '/proc' } })
 const errnos = {}
-const REFUSALS = ['EXIST', 'INVAL', 'ISDIR', 'LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR']
+const EXPECTED_ERRNOS = ['EXIST', 'INVAL', 'ISDIR', 'LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR']
 const breaches = []
 
-/** Makes a call, records the errno, and checks that the file it reached is in the box. */
+/** Makes a call, records the errno, and checks that a file it reached is in the preopen. */
 function attack(name, ...args) {
   const errno = errnoOf(guest, name, ...args)
   const shown = args.map((arg) => (String(arg).length > 60 ? `${String(arg).length} bytes` : arg))
@@ -43,15 +43,15 @@ function attack(name, ...args) {
   if (errno !== 'SUCCESS') return errno
   if (name === 'path_open') {
     const fd = guest.u32(0)
-    if (args[0] === 3 && !inside().has(guest.filestat(fd).ino)) breaches.push(`${title} is outside`)
+    if (args[0] === 3 && !insideInodes().has(guest.filestat(fd).ino)) breaches.push(`${title} is outside`)
     guest.close(fd)
-  } else if (name === 'path_filestat_get' && args[0] === 3 && !inside().has(guest.record('FILESTAT', 0).ino)) {
+  } else if (name === 'path_filestat_get' && args[0] === 3 && !insideInodes().has(guest.record('FILESTAT', 0).ino)) {
     breaches.push(`${title} is outside`)
   }
   return errno
 }
 
-/** Each call with a path as one of its paths; with and without following. */
+/** Returns all path calls with this path, with and without SYMLINK_FOLLOW. */
 const calls = (path) => [
   ['path_create_directory', 3, path],
   ['path_readlink', 3, path, 512, 100, 0],
@@ -81,22 +81,22 @@ const calls = (path) => [
   ]),
 ]
 
-const before = seen()
-const unchanged = (what) => {
-  const now = seen()
-  if (String(now) !== String(before)) breaches.push(`${what}: what is outside has changed`)
+const before = outsideState()
+const checkOutside = (step) => {
+  if (String(outsideState()) !== String(before)) breaches.push(`${step}: files outside have changed`)
 }
 
-// The two-step link: each is harmless by itself and by its text.
+// Symlinks in two steps: each target is harmless alone and as text.
 const made = [
   attack('path_symlink', '.', 3, 'sub/self'),
   attack('path_symlink', 'sub/self/../..', 3, 'esc'),
   attack('path_symlink', 'sub/self/self/self/../../outside', 3, 'esc2'),
   attack('path_symlink', 'esc/outside/', 3, 'esc3'),
 ]
-if (String(made) !== 'SUCCESS,SUCCESS,SUCCESS,SUCCESS') breaches.push(`the guest could not make its links: ${made}`)
+if (String(made) !== 'SUCCESS,SUCCESS,SUCCESS,SUCCESS')
+  breaches.push(`the guest could not create its symlinks: ${made}`)
 
-const out = [
+const leadingOut = [
   'dir',
   'dir-slash',
   'abs-slash',
@@ -112,8 +112,10 @@ const out = [
   'in/mid',
   'dot',
 ]
-const slashed = [...out, 'file-slash', 'new-slash'].flatMap((link) => ['/', '//', '/.', '/..'].map((end) => link + end))
-const beyond = [
+const withSlashes = [...leadingOut, 'file-slash', 'new-slash'].flatMap((link) =>
+  ['/', '//', '/.', '/..'].map((end) => link + end),
+)
+const outsideDirectories = [
   'dir',
   'dir-slash',
   'abs-slash',
@@ -125,32 +127,32 @@ const beyond = [
   'in/mid/..',
   'in/../dir',
 ]
-const through = beyond.flatMap((path) =>
+const through = outsideDirectories.flatMap((path) =>
   ['secret', 'victim', 'new', 'secret/', 'deep/', 'deep/er/..'].map((name) => `${path}/${name}`),
 )
-const paths = [...slashed, ...through, 'new-slash/x']
+const paths = [...withSlashes, ...through, 'new-slash/x']
 for (const path of paths) {
   for (const call of calls(path)) {
     const errno = attack(...call)
-    if (!REFUSALS.includes(errno)) breaches.push(`${call.join(' ')} is ${errno}`)
+    if (!EXPECTED_ERRNOS.includes(errno)) breaches.push(`${call.join(' ')} is ${errno}`)
   }
-  unchanged(path)
+  checkOutside(path)
 }
 
-// Chains of links that stay inside, and of links that do not.
+// Chains of symlinks that stay inside (`good`), and chains that lead out (`bad`).
 const chains = {}
-const following = ([name, , , path, oflags]) =>
+const followsLast = ([name, , , path, oflags]) =>
   path !== 'sub/file' && (name === 'path_filestat_get' || (name === 'path_open' && oflags === 0))
 for (const [name, end] of [
   ['good', 'file'],
   ['bad', '../outside/secret'],
 ]) {
-  mkdirSync(join(box, name))
-  symlinkSync(`../${end}`, join(box, name, '1'))
-  for (let i = 2; i <= 41; i++) symlinkSync(String(i - 1), join(box, name, String(i)))
+  mkdirSync(join(preopen, name))
+  symlinkSync(`../${end}`, join(preopen, name, '1'))
+  for (let i = 2; i <= 41; i++) symlinkSync(String(i - 1), join(preopen, name, String(i)))
   for (const length of [31, 32, 40, 41]) {
     for (const [call, ...args] of calls(`${name}/${length}`).filter(
-      (call) => call[2] === SYMLINK_FOLLOW && following(call),
+      (call) => call[2] === SYMLINK_FOLLOW && followsLast(call),
     )) {
       const chain = `${name} ${length}`
       chains[chain] ??= new Set()
@@ -158,19 +160,19 @@ for (const [name, end] of [
     }
   }
 }
-unchanged('chains')
+checkOutside('chains')
 
-// Names: as long as a file system takes, as long as a path may be, and of bytes that are no text.
+// Names: the longest of a file system, the longest path, and names that are not UTF-8.
 const bytes = Buffer.from([0xff, 0xfe, 0x80, 0x2e])
 const names = Object.entries({
   255: 'n'.repeat(255),
   256: 'n'.repeat(256),
   'the longest path': `${'./'.repeat(2045)}./sub`,
-  'a byte more': `${'./'.repeat(2046)}/sub`,
-  '4095 of one name': 'n'.repeat(4095),
-  '4096 of one name': 'n'.repeat(4096),
-  'no text': bytes,
-  'no text, outside': Buffer.concat([Buffer.from('dir/'), bytes]),
+  'one byte longer than the longest path': `${'./'.repeat(2046)}/sub`,
+  'a name of 4095 bytes': 'n'.repeat(4095),
+  'a name of 4096 bytes': 'n'.repeat(4096),
+  'not UTF-8': bytes,
+  'not UTF-8, outside': Buffer.concat([Buffer.from('dir/'), bytes]),
   'a NUL': 'sub\0/../../outside',
 }).map(([name, path]) => [
   name,
@@ -182,11 +184,11 @@ const names = Object.entries({
     attack('path_remove_directory', 3, path),
   ],
 ])
-writeFileSync(join(top, 'box/sub/file'), 'inside')
-unchanged('names')
+writeFileSync(join(top, 'preopen/sub/file'), 'inside')
+checkOutside('names')
 
-// Links of /proc that lead where no path says, from a preopen of /proc, which nobody should give away.
-const magic = [
+// Magic links of /proc, which the kernel does not resolve as paths, through a preopen of /proc.
+const magicLinks = [
   'root',
   'root/',
   'root/etc',
@@ -199,7 +201,7 @@ const magic = [
   'task/../root/etc',
   'ns/mnt',
 ]
-const proc = magic.flatMap((path) =>
+const proc = magicLinks.flatMap((path) =>
   ['self', 'thread-self'].flatMap((self) => [
     attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, 0, RIGHTS.FD_READ, 0n, 0, 0),
     attack('path_open', 4, SYMLINK_FOLLOW, `${self}/${path}`, OFLAGS.DIRECTORY, 0n, 0n, 0, 0),

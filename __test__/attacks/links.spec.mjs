@@ -1,48 +1,48 @@
-// Links, slashes, chains and names that lead out: thousands of calls, with each way the system may resolve a path.
+// Symlinks, slashes, chains and names that lead out: thousands of calls, under each resolver.
 
 import test from 'ava'
-import { RESOLVERS, missing, plan } from './box.mjs'
+import { RESOLVERS, runPlan, unavailableReason } from './setup.mjs'
 
 const NAMES = {
-  // The length in bytes, then what looking at it, making it, opening it as a directory and removing it answer.
+  // The length in bytes, then the errnos of stat, of creating and opening a directory, and of removing it.
   255: [255, 'NOENT', 'SUCCESS', 'SUCCESS', 'SUCCESS'],
   256: [256, ...Array(4).fill('NAMETOOLONG')],
   'the longest path': [4095, 'SUCCESS', 'EXIST', 'SUCCESS', 'NOTEMPTY'],
-  'a byte more': [4096, ...Array(4).fill('NAMETOOLONG')],
-  '4095 of one name': [4095, ...Array(4).fill('NAMETOOLONG')],
-  '4096 of one name': [4096, ...Array(4).fill('NAMETOOLONG')],
-  'no text': [4, 'NOENT', 'SUCCESS', 'SUCCESS', 'SUCCESS'],
-  'no text, outside': [8, ...Array(4).fill('NOTCAPABLE')],
+  'one byte longer than the longest path': [4096, ...Array(4).fill('NAMETOOLONG')],
+  'a name of 4095 bytes': [4095, ...Array(4).fill('NAMETOOLONG')],
+  'a name of 4096 bytes': [4096, ...Array(4).fill('NAMETOOLONG')],
+  'not UTF-8': [4, 'NOENT', 'SUCCESS', 'SUCCESS', 'SUCCESS'],
+  'not UTF-8, outside': [8, ...Array(4).fill('NOTCAPABLE')],
   'a NUL': [18, ...Array(4).fill('INVAL')],
 }
 
 for (const resolver of Object.keys(RESOLVERS)) {
-  const reason = missing(resolver)
-  if (reason !== null) console.log(`links ${resolver} are not attacked: ${reason}`)
-  const attack = reason === null ? test : test.skip
+  const reason = unavailableReason(resolver)
+  if (reason !== null) console.log(`skipping symlink attacks ${resolver}: ${reason}`)
+  const withResolver = reason === null ? test : test.skip
 
-  attack(`no call follows a link out of the box, resolved ${resolver}`, async (t) => {
-    const { breaches, errnos, chains, names } = await plan(t, resolver, 'links.plan.mjs')
+  withResolver(`no path call follows a symlink out of the preopen, resolved ${resolver}`, async (t) => {
+    const { breaches, errnos, chains, names } = await runPlan(t, resolver, 'links.plan.mjs')
     t.deepEqual(breaches, [])
 
     t.true(Object.keys(errnos).length > 3000)
 
     for (const length of [31, 32, 40, 41]) {
       const [good, bad] = ['good', 'bad'].map((kind) => chains[`${kind} ${length}`])
-      if (length < 40) t.deepEqual(good, ['SUCCESS'], `${length} links`)
-      // A last link may be followed by another system call, and then 40 are one too many.
+      if (length < 40) t.deepEqual(good, ['SUCCESS'], `${length} symlinks`)
+      // Another system call may follow the last symlink. Then 40 are one too many.
       else if (length === 40) t.true(good.includes('SUCCESS'))
       else t.deepEqual(good, ['LOOP'])
       t.true(
         bad.every((errno) => ['LOOP', 'NOTCAPABLE'].includes(errno)),
-        `${length} links: ${bad}`,
+        `${length} symlinks: ${bad}`,
       )
     }
     t.deepEqual(names, NAMES)
   })
 
-  attack(`a link of /proc that names no path leads nowhere, resolved ${resolver}`, async (t) => {
-    const { proc } = await plan(t, resolver, 'links.plan.mjs')
+  withResolver(`no path call follows a magic link of /proc, resolved ${resolver}`, async (t) => {
+    const { proc } = await runPlan(t, resolver, 'links.plan.mjs')
     t.true(proc.length > 0)
     t.true(
       proc.every((errno) => ['LOOP', 'NOENT', 'NOTCAPABLE', 'NOTDIR'].includes(errno)),

@@ -1,4 +1,5 @@
-// Run as a process: every parameter of every function at hostile values, from wasm. Prints breaches and peak memory.
+// Runs in a process: calls every function from wasm, with each argument at hostile values. Prints breaches and the peak
+// memory use.
 
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,10 +11,10 @@ const teardowns = []
 const directory = tree({ teardown: (action) => teardowns.push(action) }, { file: 'text', other: 'other', 'sub/x': 'x' })
 const devices = ['r', 'r+', 'r+'].map((flags) => openSync('/dev/null', flags))
 
-// Where good arguments point to.
+// Addresses for valid arguments.
 const [PATH, SECOND, IOVS, SUBS, BUFFER, OUT, OUT2] = [2048, 2112, 2176, 2304, 4096, 6144, 6400]
-/** Good arguments, by function: a file is descriptor 4, a directory 5. */
-const GOOD = {
+/** Valid arguments of each function. Descriptor 4 is a file, 5 a directory. */
+const VALID = {
   args_get: [OUT, BUFFER],
   args_sizes_get: [OUT, OUT2],
   clock_res_get: [1, OUT],
@@ -76,9 +77,9 @@ const WORDS = [
   0xffff_fff8,
   0xffff_ffff,
 ].map((word) => word | 0)
-// No length of a file that a disk might have room for.
+// No file size that a disk may have space for.
 const LONGS = [0n, 1n, 8n, 1n << 62n, (1n << 63n) - 1n, -(1n << 63n), 1n - (1n << 63n), -2n, -1n]
-/** Where a call may write when it succeeds, or fills in part, for these arguments: only these parameters of it. */
+/** The parameters of each function that are pointers to results. */
 const WRITES = {
   args_get: [0, 1],
   args_sizes_get: [0, 1],
@@ -120,7 +121,7 @@ const make = () => {
   guest.reset()
   return guest
 }
-const lay = (guest) => {
+const prepareMemory = (guest) => {
   const { bytes, view } = guest
   bytes.fill(0)
   bytes.set(Buffer.from('file'), PATH)
@@ -129,21 +130,22 @@ const lay = (guest) => {
   guest.putRecord('SUBSCRIPTION', { type: 0, id: 1, timeout: 1n }, SUBS)
 }
 
-for (const [name, good] of Object.entries(GOOD)) {
+for (const [name, valid] of Object.entries(VALID)) {
   if (name === 'sock_accept' && version === 'unstable') continue
   const types = FUNCTIONS[name]
-  if (types.length !== good.length) throw new Error(name)
-  const at = (index, value) => Object.assign([...good], { [index]: value })
-  // Each parameter alone; and each result at the place of another argument, or beside it.
-  const tries = [...types].flatMap((type, index) => (type === 'i' ? WORDS : LONGS).map((value) => at(index, value)))
+  if (types.length !== valid.length) throw new Error(name)
+  const at = (index, value) => Object.assign([...valid], { [index]: value })
+  // Each argument alone at each hostile value. Each result pointer also at the memory of another argument, and one byte
+  // after.
+  const attempts = [...types].flatMap((type, index) => (type === 'i' ? WORDS : LONGS).map((value) => at(index, value)))
   const written = WRITES[name] ?? []
   for (const index of written) {
-    const places = good.filter((value, other) => other !== index && typeof value === 'number' && value >= PATH)
-    for (const place of places) tries.push(at(index, place), at(index, place + 1))
+    const places = valid.filter((value, other) => other !== index && typeof value === 'number' && value >= PATH)
+    for (const place of places) attempts.push(at(index, place), at(index, place + 1))
   }
   let guest = make()
-  for (const args of mode === 'idle' ? [] : tries) {
-    // Whatever the last call did to the descriptors and files is undone.
+  for (const args of mode === 'idle' ? [] : attempts) {
+    // Undo changes of the last call to descriptors and files.
     if (
       guest.call.fd_tell(4, OUT) !== 0 ||
       guest.call.fd_readdir(5, OUT, 24, 0n, OUT2) !== 0 ||
@@ -153,7 +155,7 @@ for (const [name, good] of Object.entries(GOOD)) {
       guest = make()
     }
     rmSync(join(directory, 'new'), { recursive: true, force: true })
-    lay(guest)
+    prepareMemory(guest)
     before.set(guest.bytes)
     const errno = guest.call[name](...args)
     calls++
@@ -162,11 +164,11 @@ for (const [name, good] of Object.entries(GOOD)) {
     if (!Number.isInteger(errno) || errno < 0 || errno > 76) breaches.push(title)
     const changed = !before.equals(guest.bytes)
     if (changed && (errno !== 0 || written.length === 0)) breaches.push(`${title} and writes`)
-    // Nothing in the table but 0 and 1 points to the first bytes.
+    // Only the hostile values 0 and 1 point to the first bytes.
     const first = guest.bytes.subarray(0, 1024).some(Boolean)
     if (first && !args.some((arg, index) => written.includes(index) && (arg === 0 || arg === 1)))
       breaches.push(`${title} and writes elsewhere`)
-    lay(guest)
+    prepareMemory(guest)
   }
   guest.wasi.close()
 }

@@ -1,4 +1,4 @@
-// Pointers, lengths and offsets that mean harm, and memories that change while they are used.
+// Hostile pointers, lengths and offsets, and memories that change during calls.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { ERRNO, OFLAGS, RIGHTS, errnoName, rawGuest, tree } from '../support/gue
 import { errnoOf } from '../support/calls.mjs'
 import { knownFailure, onPosix } from '../support/conditions.mjs'
 import { linux } from '../support/platform.mjs'
-import { plan } from './box.mjs'
+import { runPlan } from './setup.mjs'
 
 const PAGE = 65_536
 const main = createRequire(import.meta.url).resolve('capwasi')
@@ -20,36 +20,37 @@ const byKernel = 'by the kernel'
 
 for (const version of ['preview1', 'unstable']) {
   knownFailure({ qemu: 'qemu counts memory that a process has given back' })(
-    `${version}: every call with hostile parameters returns, and writes nothing when it fails`,
+    `${version}: calls with hostile arguments return an errno, and write nothing if they fail`,
     async (t) => {
       const [attacked, idle] = [
-        await plan(t, byKernel, 'memory.plan.mjs', version),
-        await plan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
+        await runPlan(t, byKernel, 'memory.plan.mjs', version),
+        await runPlan(t, byKernel, 'memory.plan.mjs', version, 'idle'),
       ]
       t.deepEqual(attacked.breaches, [])
       t.true(attacked.calls > 3000, `${attacked.calls} calls`)
       t.true(attacked.count.SUCCESS > 200 && attacked.count.OVERFLOW > 1000, JSON.stringify(attacked.count))
-      // No allocation follows a number that the guest made up.
+      // No allocation depends on a number from the guest.
       if (linux) t.true(attacked.peak - idle.peak < 64, `${attacked.peak} MiB, idle ${idle.peak} MiB`)
     },
   )
 }
 
-/** Iovecs as raw words. */
-function lay(guest, words) {
+/** Writes an iovec array, given as words, at 8 KiB. */
+function writeIovecs(guest, words) {
   for (const [index, word] of words.entries()) guest.view.setUint32(8 * 1024 + 4 * index, word, true)
 }
 
-for (const [what, words, expected] of [
-  ['that lie in each other', [4096, 16, 4100, 4, 4090, 32], { errno: 'SUCCESS', most: 52 }],
-  ['that lie in their own table', [8 * 1024, 24, 8 * 1024 + 8, 8, 8 * 1024, 8], { errno: 'SUCCESS', most: 40 }],
-  ['that lie where the result does', [0, 4, 0, 4, 2, 4], { errno: 'SUCCESS', most: 12 }],
-  ['whose last leaves memory', [4096, 16, 4100, 4, 2 * PAGE - 3, 4], { errno: 'OVERFLOW' }],
-  ['whose first leaves memory', [2 * PAGE, 1, 4100, 4, 0, 4], { errno: 'OVERFLOW' }],
-  ['that are 4 GiB each', [0, 0xffff_ffff, 1, 0xffff_ffff, 2, 0xffff_ffff], { errno: 'OVERFLOW' }],
-  ['that together wrap around 32 bits', [0, 2 * PAGE, 8, 0xffff_fff8, 0, 2 * PAGE], { errno: 'OVERFLOW' }],
+for (const [layout, words, expected] of [
+  ['that overlap', [4096, 16, 4100, 4, 4090, 32], { errno: 'SUCCESS', most: 52 }],
+  ['that overlap the iovec array', [8 * 1024, 24, 8 * 1024 + 8, 8, 8 * 1024, 8], { errno: 'SUCCESS', most: 40 }],
+  ['that overlap the result', [0, 4, 0, 4, 2, 4], { errno: 'SUCCESS', most: 12 }],
+  ['whose last is out of bounds', [4096, 16, 4100, 4, 2 * PAGE - 3, 4], { errno: 'OVERFLOW' }],
+  ['whose first is out of bounds', [2 * PAGE, 1, 4100, 4, 0, 4], { errno: 'OVERFLOW' }],
+  ['of 4 GiB each', [0, 0xffff_ffff, 1, 0xffff_ffff, 2, 0xffff_ffff], { errno: 'OVERFLOW' }],
+  ['whose total wraps around 32 bits', [0, 2 * PAGE, 8, 0xffff_fff8, 0, 2 * PAGE], { errno: 'OVERFLOW' }],
 ]) {
-  test(`buffers ${what} are ${expected.errno} to every transfer`, (t) => {
+  const result = expected.errno === 'SUCCESS' ? 'succeed' : `fail with E${expected.errno}`
+  test(`reads and writes with iovecs ${layout} ${result}`, (t) => {
     const directory = tree(t, { file: 'x'.repeat(1000) })
     const guest = rawGuest({ preopens: { '/': directory } })
     const rights = RIGHTS.FILE
@@ -60,7 +61,7 @@ for (const [what, words, expected] of [
       ['fd_pwrite', [3n]],
     ]) {
       const fd = guest.open('file', { rights })
-      lay(guest, words)
+      writeIovecs(guest, words)
       const before = Buffer.from(guest.bytes)
       t.is(errnoOf(guest, name, fd, 8 * 1024, 3, ...extra, guest.out), expected.errno, name)
       if (expected.errno === 'SUCCESS') t.true(guest.u32(guest.out) <= expected.most, name)
@@ -70,13 +71,13 @@ for (const [what, words, expected] of [
   })
 }
 
-test('offsets at and past 2^63 are refused and leave the file and its position', (t) => {
+test('offsets from 2^63 on fail with EINVAL or EFBIG, and change neither file nor position', (t) => {
   const directory = tree(t, { file: '0123456789' })
   const guest = rawGuest({ preopens: { '/': directory } })
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   const iovs = guest.iovs(4)
-  const far = [1n << 63n, (1n << 63n) + 1n, -1n, -2n].map((value) => BigInt.asIntN(64, value))
-  for (const offset of far) {
+  const offsets = [1n << 63n, (1n << 63n) + 1n, -1n, -2n].map((value) => BigInt.asIntN(64, value))
+  for (const offset of offsets) {
     for (const [name, ...args] of [
       ['fd_pread', fd, ...iovs, offset, 0],
       ['fd_pwrite', fd, ...iovs, offset, 0],
@@ -92,7 +93,7 @@ test('offsets at and past 2^63 are refused and leave the file and its position',
   t.is(guest.read(fd, 3), '012')
 })
 
-/** A worker that blocks in fd_read of a pipe into shared memory while others do what they like. */
+/** A worker that waits in fd_read of a pipe into shared memory. */
 const READER = `
   const { parentPort, workerData: { main, memory, stdin } } = require('node:worker_threads')
   const { WASI } = require(main)
@@ -101,13 +102,13 @@ const READER = `
   parentPort.postMessage('reading')
   parentPort.postMessage(wasi.wasiImport.fd_read(0, 0, 1, 64))`
 
-onPosix('a shared memory that grows under a read that waits is still the one that is read into', async (t) => {
+onPosix('fd_read that waits while another thread grows the shared memory reads into that memory', async (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const stdin = openSync(path, 'r+')
   t.teardown(() => closeSync(stdin))
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 600, shared: true })
-  // The buffer ends where memory ended when the read began.
+  // The buffer is at the end of the memory at the start of the read.
   new DataView(memory.buffer).setUint32(0, PAGE - 5, true)
   new DataView(memory.buffer).setUint32(4, 5, true)
   const worker = new Worker(READER, { eval: true, workerData: { main, memory, stdin } })
@@ -126,7 +127,7 @@ onPosix('a shared memory that grows under a read that waits is still the one tha
   t.is(new DataView(memory.buffer).getUint32(64, true), 5)
 })
 
-test('iovecs that another thread changes during the call give an errno or whole reads, and nothing else', async (t) => {
+test('calls whose iovecs another thread changes return SUCCESS or EOVERFLOW', async (t) => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
   const words = new Uint32Array(memory.buffer)
   const wasi = new WASI({ version: 'preview1', preopens: { '/': tree(t, { file: 'x'.repeat(50_000) }) } })
@@ -138,7 +139,7 @@ test('iovecs that another thread changes during the call give an errno or whole 
     `
     const { workerData: { memory }, parentPort } = require('node:worker_threads')
     const words = new Uint32Array(memory.buffer)
-    parentPort.postMessage('turning')
+    parentPort.postMessage('changing')
     const regions = [[1024, 100], [65535, 1], [65536, 1], [0xfffffff0, 100], [1024, 0xffffffff], [65000, 537]]
     while (Atomics.load(words, 15) === 0) {
       for (const [at, length] of regions) {
@@ -162,7 +163,7 @@ test('iovecs that another thread changes during the call give an errno or whole 
   t.deepEqual([...errnos].sort(), ['OVERFLOW', 'SUCCESS'])
 })
 
-for (const [how, swap] of Object.entries({
+for (const [method, replaceMemory] of Object.entries({
   kSetMemory: (wasi, memory) =>
     wasi[Object.getOwnPropertySymbols(wasi).find(({ description }) => description === 'kSetMemory')](memory),
   finalizeBindings: (wasi, memory) => {
@@ -170,20 +171,20 @@ for (const [how, swap] of Object.entries({
     wasi.finalizeBindings({ exports: {} }, { memory })
   },
 })) {
-  test(`a memory put in the place of another by ${how} is the only one that is written from then on`, (t) => {
+  test(`after ${method} replaces the memory, calls write only to the new memory`, (t) => {
     const wasi = new WASI({ version: 'preview1', args: ['one'] })
     const memories = [4, 1, 2].map((initial) => new WebAssembly.Memory({ initial }))
     wasi.initialize({ exports: { memory: memories[0] } })
     t.is(wasi.wasiImport.args_sizes_get(3 * PAGE, 3 * PAGE + 4), 0)
-    const kept = Buffer.from(memories[0].buffer.slice(0))
+    const first = Buffer.from(memories[0].buffer.slice(0))
     for (let turn = 0; turn < 200; turn++) {
       const memory = memories[1 + (turn % 2)]
-      swap(wasi, memory)
+      replaceMemory(wasi, memory)
       const { byteLength } = memory.buffer
       t.is(wasi.wasiImport.args_sizes_get(byteLength - 8, byteLength - 4), 0)
       t.is(wasi.wasiImport.args_sizes_get(byteLength, byteLength + 4), ERRNO.OVERFLOW)
       t.is(wasi.wasiImport.random_get(0, byteLength + 1), ERRNO.OVERFLOW)
     }
-    t.true(kept.equals(Buffer.from(memories[0].buffer)))
+    t.true(first.equals(Buffer.from(memories[0].buffer)))
   })
 }

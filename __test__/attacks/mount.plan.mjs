@@ -1,5 +1,5 @@
-// Runs as a process with a read-only and a writable directory. The first one is on a read-only mount, or is preopened
-// with `readonly` if that is the third argument. Prints the errno of each call and the expected one.
+// Runs in a process with a read-only and a writable directory. The first is on a read-only mount; with the third
+// argument `readonly`, it is a read-only preopen instead. Prints the errno of each call and the expected errno.
 
 import { LOOKUP, OFLAGS, RIGHTS, errnoName, rawGuest } from '../support/guest.mjs'
 
@@ -9,7 +9,7 @@ const { SYMLINK_FOLLOW } = LOOKUP
 const { CREAT, DIRECTORY, EXCL, TRUNC } = OFLAGS
 const { FD_READ, FD_WRITE } = RIGHTS
 
-/** Calls that open: what is expected with these oflags, to read and to write. */
+/** Rows of path_open: path, oflags, and the expected errnos for reading and writing. */
 const opens = [
   ['file', 0, 'SUCCESS', 'ROFS'],
   ['file', CREAT, 'SUCCESS', 'ROFS'],
@@ -54,7 +54,7 @@ const opens = [
   ['../outside/new', CREAT, 'NOTCAPABLE', 'NOTCAPABLE'],
   ['../outside/new', CREAT | EXCL, 'NOTCAPABLE', 'NOTCAPABLE'],
 ]
-/** The same with the last link followed. */
+/** The same with SYMLINK_FOLLOW. */
 const follows = [
   ['link', 0, 'SUCCESS', 'ROFS'],
   ['link', CREAT, 'SUCCESS', 'ROFS'],
@@ -78,8 +78,8 @@ const opening =
       [writing, FD_READ | FD_WRITE],
     ].map(([expected, rights]) => [expected, 'path_open', 3, lookup, name, oflags, rights, 0n, 0, 0])
 
-/** Paths of something to be made, and what is wrong with them. */
-const makes = {
+/** Paths for calls that create, and the expected errnos. */
+const creations = {
   file: 'EXIST',
   sub: 'EXIST',
   'sub/x': 'EXIST',
@@ -95,15 +95,15 @@ const makes = {
   '../outside/new': 'NOTCAPABLE',
   'out/new': 'NOTCAPABLE',
 }
-const making = ([name, expected]) => [
+const creating = ([name, expected]) => [
   [expected, 'path_create_directory', 3, name],
   [expected, 'path_symlink', 'x', 3, name],
   [expected, 'path_link', 3, 0, 'file', 3, name],
   [expected, 'path_link', 4, 0, 'secret', 3, name],
 ]
 
-/** Paths of something to be removed or renamed, whether it is there or not. */
-const removes = {
+/** Paths for calls that remove or rename, and the expected errnos. */
+const removals = {
   file: 'ROFS',
   sub: 'ROFS',
   'sub/x': 'ROFS',
@@ -120,14 +120,14 @@ const removing = ([name, expected]) => [
   [expected, 'path_rename', 3, 'file', 3, name],
 ]
 
-/** What Linux says of two mounts, and capwasi of two preopens. */
-const BETWEEN = 'XDEV ROFS'
+/** The errno of Linux between two mounts, and of capwasi between two preopens. */
+const ACROSS = 'XDEV ROFS'
 
 const calls = [
   ...opens.flatMap(opening(0)),
   ...follows.flatMap(opening(SYMLINK_FOLLOW)),
-  ...Object.entries(makes).flatMap(making),
-  ...Object.entries(removes).flatMap(removing),
+  ...Object.entries(creations).flatMap(creating),
+  ...Object.entries(removals).flatMap(removing),
   ['ROFS', 'path_create_directory', 3, 'new/'],
   ['NOENT', 'path_symlink', 'x', 3, 'new/'],
   ['NOENT', 'path_link', 3, 0, 'new', 3, 'other'],
@@ -136,11 +136,11 @@ const calls = [
   ['NOTEMPTY', 'path_remove_directory', 3, 'sub/..'],
   ['BUSY', 'path_rename', 3, 'sub/..', 3, 'new'],
   ['BUSY', 'path_rename', 3, 'file', 3, '.'],
-  [BETWEEN, 'path_rename', 3, 'file', 4, 'new'],
-  [BETWEEN, 'path_rename', 3, 'sub', 4, 'new'],
-  [BETWEEN, 'path_rename', 4, 'secret', 3, 'new'],
-  [BETWEEN, 'path_link', 3, 0, 'file', 4, 'new'],
-  [BETWEEN, 'path_link', 3, SYMLINK_FOLLOW, 'link', 4, 'new'],
+  [ACROSS, 'path_rename', 3, 'file', 4, 'new'],
+  [ACROSS, 'path_rename', 3, 'sub', 4, 'new'],
+  [ACROSS, 'path_rename', 4, 'secret', 3, 'new'],
+  [ACROSS, 'path_link', 3, 0, 'file', 4, 'new'],
+  [ACROSS, 'path_link', 3, SYMLINK_FOLLOW, 'link', 4, 'new'],
   ...[0, SYMLINK_FOLLOW].flatMap((lookup) => [
     ['ROFS', 'path_filestat_set_times', 3, lookup, 'file', 1n, 1n, 5],
     ['ROFS', 'path_filestat_set_times', 3, lookup, 'sub/x', 0n, 0n, 10],
@@ -161,10 +161,10 @@ const errnos = calls.map(([expected, name, ...args]) => {
   guest.reset()
   const errno = guest.call[name](...args.flatMap((arg) => (typeof arg === 'string' ? guest.put(arg) : [arg])))
   if (name === 'path_open' && errno === 0 && guest.u32(0) !== 5) guest.close(guest.u32(0))
-  const [ofMount, ofOption = ofMount] = expected.split(' ')
+  const [mountErrno, preopenErrno = mountErrno] = expected.split(' ')
   return [
     `${name}(${args.join(', ')}) = ${errnoName(errno)}`,
-    `${name}(${args.join(', ')}) = ${readonly ? ofOption : ofMount}`,
+    `${name}(${args.join(', ')}) = ${readonly ? preopenErrno : mountErrno}`,
   ]
 })
 console.log(JSON.stringify(errnos))

@@ -1,4 +1,4 @@
-// Between preopens, rights that were taken away, numbers that are reused, and mounts that cannot be written.
+// Attacks between preopens, without rights, with reused descriptors, and on read-only mounts.
 
 import { execFileSync } from 'node:child_process'
 import { lstatSync, readFileSync } from 'node:fs'
@@ -9,16 +9,16 @@ import { LOOKUP, OFLAGS, RIGHTS, node, rawGuest, tree } from '../support/guest.m
 import { errnoOf } from '../support/calls.mjs'
 import { onLinux, onPosix } from '../support/conditions.mjs'
 import { linux } from '../support/platform.mjs'
-import { RESOLVERS, fixture, missing, plan, run, works } from './box.mjs'
+import { RESOLVERS, makeDirectories, run, runPlan, succeeds, unavailableReason } from './setup.mjs'
 
 const { SYMLINK_FOLLOW } = LOOKUP
-/** Takes rights from a descriptor, of its own and of what it passes on. */
-const without = (guest, fd, taken, inherited = taken) => {
+/** Drops base rights and inheriting rights of a descriptor. */
+const dropRights = (guest, fd, dropped, inherited = dropped) => {
   const { base, inheriting } = guest.fdstat(fd)
-  guest.must('fd_fdstat_set_rights', fd, base & ~taken, inheriting & ~inherited)
+  guest.must('fd_fdstat_set_rights', fd, base & ~dropped, inheriting & ~inherited)
 }
-const WRITING = RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_FILESTAT_SET_SIZE | RIGHTS.FD_DATASYNC
-const CHANGING =
+const WRITE_RIGHTS = RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_FILESTAT_SET_SIZE | RIGHTS.FD_DATASYNC
+const MUTATION_RIGHTS =
   RIGHTS.PATH_CREATE_DIRECTORY |
   RIGHTS.PATH_CREATE_FILE |
   RIGHTS.PATH_LINK_SOURCE |
@@ -31,14 +31,15 @@ const CHANGING =
   RIGHTS.PATH_REMOVE_DIRECTORY |
   RIGHTS.PATH_UNLINK_FILE
 
-function two(t) {
+/** Makes a guest with two writable preopens and a file outside them. */
+function guestWithTwoPreopens(t) {
   const top = tree(t, { 'one/file': 'one', 'one/deep/inner/x': 'x', 'two/file': 'two', secret: 'secret' })
   const guest = rawGuest({ preopens: { '/one': join(top, 'one'), '/two': join(top, 'two') } })
   return { top, guest }
 }
 
-onPosix('a link that is moved to another preopen leads nowhere new', (t) => {
-  const { guest, top } = two(t)
+onPosix('following a symlink that was renamed into another preopen fails with ENOTCAPABLE', (t) => {
+  const { guest, top } = guestWithTwoPreopens(t)
   for (const [target, made] of [
     ['../../secret', 'deep/inner/link'],
     ['../../file', 'deep/inner/near'],
@@ -53,8 +54,8 @@ onPosix('a link that is moved to another preopen leads nowhere new', (t) => {
   t.is(lstatSync(join(top, 'secret')).nlink, 1)
 })
 
-onPosix('.. does not lead from one preopen to another, nor from a directory that was moved between them', (t) => {
-  const { guest } = two(t)
+onPosix('.. out of a preopen, also after a move between preopens, fails with ENOTCAPABLE', (t) => {
+  const { guest } = guestWithTwoPreopens(t)
   const inner = guest.open('deep/inner', { rights: 0n })
   t.is(errnoOf(guest, 'path_rename', 3, 'deep/inner', 4, 'inner'), 'SUCCESS')
   for (const [fd, path] of [
@@ -69,9 +70,9 @@ onPosix('.. does not lead from one preopen to another, nor from a directory that
   }
 })
 
-onPosix('from a preopen that may not change anything nothing is moved or linked to one that may', (t) => {
-  const { guest, top } = two(t)
-  without(guest, 3, CHANGING, CHANGING | WRITING)
+onPosix('path_link and path_rename from or to a preopen without rights fail with ENOTCAPABLE', (t) => {
+  const { guest, top } = guestWithTwoPreopens(t)
+  dropRights(guest, 3, MUTATION_RIGHTS, MUTATION_RIGHTS | WRITE_RIGHTS)
   const fd = guest.open('deep', { rights: 0n })
   for (const [from, path] of [
     [3, 'file'],
@@ -90,23 +91,23 @@ onPosix('from a preopen that may not change anything nothing is moved or linked 
   t.is(readFileSync(join(top, 'one/file'), 'utf8'), 'one')
 })
 
-for (const [how, oflags, rights] of [
-  ['TRUNC to read', OFLAGS.TRUNC, RIGHTS.FD_READ],
-  ['TRUNC to write', OFLAGS.TRUNC, RIGHTS.FD_WRITE],
-  ['TRUNC for nothing', OFLAGS.TRUNC, 0n],
+for (const [flags, oflags, rights] of [
+  ['TRUNC for reading', OFLAGS.TRUNC, RIGHTS.FD_READ],
+  ['TRUNC for writing', OFLAGS.TRUNC, RIGHTS.FD_WRITE],
+  ['TRUNC without rights', OFLAGS.TRUNC, 0n],
   ['TRUNC and CREAT', OFLAGS.TRUNC | OFLAGS.CREAT, RIGHTS.FD_WRITE],
   ['TRUNC, CREAT and EXCL', OFLAGS.TRUNC | OFLAGS.CREAT | OFLAGS.EXCL, 0n],
 ]) {
-  test(`${how} is NOTCAPABLE without the right to set sizes, and cuts nothing`, (t) => {
-    const { guest, top } = two(t)
-    without(guest, 3, RIGHTS.PATH_FILESTAT_SET_SIZE, 0n)
+  test(`path_open with ${flags} fails with ENOTCAPABLE without PATH_FILESTAT_SET_SIZE`, (t) => {
+    const { guest, top } = guestWithTwoPreopens(t)
+    dropRights(guest, 3, RIGHTS.PATH_FILESTAT_SET_SIZE, 0n)
     for (const lookup of [0, SYMLINK_FOLLOW])
       t.is(errnoOf(guest, 'path_open', 3, lookup, 'file', oflags, rights, 0n, 0, 0), 'NOTCAPABLE')
     t.is(readFileSync(join(top, 'one/file'), 'utf8'), 'one')
   })
 }
 
-test('a number that is taken over while its directory is being listed is what took it over', (t) => {
+test('fd_readdir on a descriptor that fd_renumber replaced lists the new directory', (t) => {
   const files = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`many/${index}`, '']))
   const directory = tree(t, { ...files, 'few/only': '', file: 'text' })
   const guest = rawGuest({ preopens: { '/': directory } })
@@ -122,8 +123,8 @@ test('a number that is taken over while its directory is being listed is what to
   t.is(errnoOf(guest, 'fd_readdir', few, 0, 200, 0n, 512), 'BADF')
 })
 
-// In a process of its own, where nobody else opens anything.
-onLinux('numbers that are taken over and reused for long keep nothing open', async (t) => {
+// In a new process, because other tests open descriptors in this one.
+onLinux('2,000 descriptors that fd_renumber replaced leave nothing open', async (t) => {
   const ran = await node(
     `
     import { openDescriptors, rawGuest } from './__test__/support/guest.mjs'
@@ -143,7 +144,7 @@ onLinux('numbers that are taken over and reused for long keep nothing open', asy
   t.deepEqual([ran.stdout, ran.stderr], ['0\n', ''])
 })
 
-const mounts = (() => {
+const noMountsReason = (() => {
   if (!linux) return 'this system has no bind mounts'
   try {
     execFileSync('unshare', ['-rm', 'sh', '-c', 'mount --bind -o ro /tmp /tmp && mount -o remount,bind,ro /tmp'], {
@@ -151,55 +152,55 @@ const mounts = (() => {
     })
     return null
   } catch {
-    return 'unshare cannot make a mount here'
+    return 'unshare cannot create a mount here'
   }
 })()
-if (mounts !== null) console.log(`read-only mounts are not attacked: ${mounts}`)
+if (noMountsReason !== null) console.log(`skipping attacks on read-only mounts: ${noMountsReason}`)
 else {
   test('no call changes a preopen on a read-only mount or moves its files to a writable preopen', async (t) => {
-    const { box, outside, unchanged } = unwritable(t)
+    const { preopen, outside, checkUnchanged } = readOnlyDirectories(t)
     const script = fileURLToPath(new URL('mount.plan.mjs', import.meta.url))
     const shell = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" "$3" "$1" "$4"'
-    const ran = await run('unshare', ['-rm', 'sh', '-c', shell, 'sh', box, process.execPath, script, outside])
+    const ran = await run('unshare', ['-rm', 'sh', '-c', shell, 'sh', preopen, process.execPath, script, outside])
     t.is(ran.code, 0, ran.stderr)
-    unchanged(JSON.parse(ran.stdout))
+    checkUnchanged(JSON.parse(ran.stdout))
   })
 }
 
-/** A box, and what must hold after the calls of mount.plan.mjs. */
-function unwritable(t) {
-  const { box, outside, seen, inside } = fixture(t, {
+/** Makes directories for mount.plan.mjs. `checkUnchanged` checks its errnos and that it changed nothing. */
+function readOnlyDirectories(t) {
+  const { preopen, outside, outsideState, insideInodes } = makeDirectories(t, {
     files: { 'sub/x': 'x' },
     links: { link: 'file', dangling: 'nothing', loop: 'loop', out: '../outside' },
   })
   const state = () => [
-    seen(),
-    [...inside()],
-    readFileSync(join(box, 'file'), 'utf8'),
-    ['', 'file', 'sub', 'sub/x', 'link'].map((name) => lstatSync(join(box, name)).mtimeMs),
+    outsideState(),
+    [...insideInodes()],
+    readFileSync(join(preopen, 'file'), 'utf8'),
+    ['', 'file', 'sub', 'sub/x', 'link'].map((name) => lstatSync(join(preopen, name)).mtimeMs),
   ]
   const before = state()
-  const unchanged = (errnos) => {
+  const checkUnchanged = (errnos) => {
     t.true(errnos.length > 150)
     for (const [errno, expected] of errnos) t.is(errno, expected)
     t.deepEqual(state(), before)
   }
-  return { box, outside, unchanged }
+  return { preopen, outside, checkUnchanged }
 }
 
 for (const resolver of Object.keys(RESOLVERS)) {
-  const lacks = missing(resolver)
-  if (lacks === null) {
-    test(`a read-only preopen is a read-only mount to each call, ${resolver}`, async (t) => {
-      const { box, outside, unchanged } = unwritable(t)
-      unchanged(await plan(t, resolver, 'mount.plan.mjs', box, outside, 'readonly'))
+  const reason = unavailableReason(resolver)
+  if (reason === null) {
+    test(`a read-only preopen returns the errnos of a read-only mount, resolved ${resolver}`, async (t) => {
+      const { preopen, outside, checkUnchanged } = readOnlyDirectories(t)
+      checkUnchanged(await runPlan(t, resolver, 'mount.plan.mjs', preopen, outside, 'readonly'))
     })
-  } else console.log(`read-only preopens are not compared with mounts ${resolver}: ${lacks}`)
+  } else console.log(`skipping read-only preopens ${resolver}: ${reason}`)
 }
 
-const fuse =
+const hasFuse =
   linux &&
-  works(
+  succeeds(
     'unshare',
     '-rm',
     'sh',
@@ -208,15 +209,15 @@ const fuse =
   mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none "$d"; made=$?
   umount -l "$d"; rmdir "$d"; exit $made`,
   )
-if (!fuse) console.log('directories with one serial number are not attacked: no FUSE file system can be mounted here')
-;(fuse ? test : test.skip)(
-  'directories that have one serial number are two preopens, and each is opened once',
+if (!hasFuse) console.log('skipping directories with the same inode number: cannot mount a FUSE file system here')
+;(hasFuse ? test : test.skip)(
+  'two directories with the same inode number are separate preopens, each opened once',
   async (t) => {
-    const script = fileURLToPath(new URL('serials.plan.mjs', import.meta.url))
+    const script = fileURLToPath(new URL('same-inode.plan.mjs', import.meta.url))
     const ran = await run('unshare', ['-rm', process.execPath, script, tree(t, {})])
     t.is(ran.code, 0, ran.stderr)
     t.deepEqual(JSON.parse(ran.stdout), {
-      seen: [
+      contents: [
         ['secret', 'NOENT'],
         ['NOENT', 'public'],
       ],

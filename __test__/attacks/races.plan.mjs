@@ -1,30 +1,33 @@
-// Runs as a process with the name of a family of calls and a time. A worker turns a directory into a link to the
-// outside and back while the guest uses paths through it. Prints how often each errno was returned, and the breaches.
+// Runs in a process with the name of a family of calls and a duration. A worker replaces a directory with a symlink to
+// the outside and back while the guest uses paths through it. Prints the count of each errno, and the breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
-import { fixture } from './box.mjs'
+import { makeDirectories } from './setup.mjs'
 
 const [family, milliseconds] = process.argv.slice(2)
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
-const { box, seen } = fixture(
+const { preopen, outsideState } = makeDirectories(
   { teardown: (action) => teardowns.push(action) },
   {
     links: { other: '../outside', 'mine-link': 'in/file', 'out-link': '../outside/secret' },
   },
 )
-mkdirSync(join(box, 'flip'))
-mkdirSync(join(box, 'in/deep/er'), { recursive: true })
-for (const name of ['secret', 'victim', 'other-name']) writeFileSync(join(box, 'flip', name), 'inside')
-symlinkSync('../outside/secret', join(box, 'leaf-link'))
-writeFileSync(join(box, 'leaf'), 'inside')
+mkdirSync(join(preopen, 'flip'))
+mkdirSync(join(preopen, 'in/deep/er'), { recursive: true })
+for (const name of ['secret', 'victim', 'other-name']) writeFileSync(join(preopen, 'flip', name), 'inside')
+symlinkSync('../outside/secret', join(preopen, 'leaf-link'))
+writeFileSync(join(preopen, 'leaf'), 'inside')
 
-/** Renames, in a circle: the one that is `flip` is the directory, then the link; `in/deep` leaves and comes back. */
-const circles = {
+/**
+ * Renames that the worker repeats: `flip` is a directory, then a symlink; `leaf` is a file, then a symlink; `in/deep`
+ * leaves the preopen and returns.
+ */
+const cycles = {
   flip: [
     ['flip', 'spare'],
     ['other', 'flip'],
@@ -33,10 +36,10 @@ const circles = {
   ],
   leaf: [
     ['leaf-link', 'leaf-spare'],
-    ['leaf', 'leaf-kept'],
+    ['leaf', 'leaf-file'],
     ['leaf-spare', 'leaf'],
     ['leaf', 'leaf-link'],
-    ['leaf-kept', 'leaf'],
+    ['leaf-file', 'leaf'],
   ],
   deep: [
     ['in/deep', '../outside/moved'],
@@ -44,7 +47,7 @@ const circles = {
   ],
 }
 
-const guest = rawGuest({ preopens: { '/': box } })
+const guest = rawGuest({ preopens: { '/': preopen } })
 const errnoCounts = {}
 const breaches = new Set()
 const call = (name, ...args) => {
@@ -60,7 +63,7 @@ const open = (path, { lookup = SYMLINK_FOLLOW, oflags = 0, rights = RIGHTS.FD_RE
 }
 const stat = (path, lookup) => {
   if (call('path_filestat_get', 3, lookup, path, 0) === 'SUCCESS' && guest.record('FILESTAT', 0).size === 1000n)
-    breaches.add(`saw ${path}`)
+    breaches.add(`read the attributes of ${path}`)
 }
 const FAMILIES = {
   open: [
@@ -78,7 +81,7 @@ const FAMILIES = {
       stat('flip/secret', SYMLINK_FOLLOW)
       call('path_filestat_set_times', 3, 0, 'flip/secret', 1n, 1n, 5)
       call('path_filestat_set_times', 3, SYMLINK_FOLLOW, 'flip/secret', 1n, 1n, 5)
-      if (call('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a link')
+      if (call('path_readlink', 3, 'flip/link', 512, 9, 0) === 'SUCCESS') breaches.add('read a symlink')
     },
   ],
   create: [
@@ -142,29 +145,29 @@ const FAMILIES = {
     },
   ],
 }
-const [circle, act] = FAMILIES[family]
-const before = seen()
+const [cycle, makeCalls] = FAMILIES[family]
+const before = outsideState()
 const stop = new Int32Array(new SharedArrayBuffer(8))
 const worker = new Worker(
   `
-  const { workerData: { box, circle, stop } } = require('node:worker_threads')
+  const { workerData: { preopen, cycle, stop } } = require('node:worker_threads')
   const { renameSync } = require('node:fs')
-  const at = (name) => box + '/' + name
+  const at = (name) => preopen + '/' + name
   while (Atomics.load(stop, 0) === 0) {
-    for (const [from, to] of circle) try { renameSync(at(from), at(to)) } catch {}
+    for (const [from, to] of cycle) try { renameSync(at(from), at(to)) } catch {}
     Atomics.add(stop, 1, 1)
   }`,
-  { eval: true, workerData: { box, circle: circles[circle], stop } },
+  { eval: true, workerData: { preopen, cycle: cycles[cycle], stop } },
 )
 while (Atomics.load(stop, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 const end = Date.now() + Number(milliseconds)
-while (Date.now() < end) for (let i = 0; i < 50; i++) act()
+while (Date.now() < end) for (let i = 0; i < 50; i++) makeCalls()
 Atomics.store(stop, 0, 1)
 await new Promise((resolve) => worker.once('exit', resolve))
 
-// A moving directory changes the times of those it moves through, and nothing else.
-const steady = (lines) =>
-  circle === 'flip' || circle === 'leaf' ? lines : lines.map((line) => line.replace(/^(outside \d+ \d+) .*/, '$1'))
-if (String(steady(seen())) !== String(steady(before))) breaches.add('what is outside has changed')
+// A moving directory changes the times of its parents. Ignore these.
+const withoutTimes = (lines) =>
+  cycle === 'flip' || cycle === 'leaf' ? lines : lines.map((line) => line.replace(/^(outside \d+ \d+) .*/, '$1'))
+if (String(withoutTimes(outsideState())) !== String(withoutTimes(before))) breaches.add('files outside have changed')
 console.log(JSON.stringify({ errnoCounts, turns: stop[1], breaches: [...breaches] }))
 for (const teardown of teardowns) teardown()

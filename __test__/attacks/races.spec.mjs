@@ -1,4 +1,4 @@
-// What the host does to names while the guest uses them.
+// Renames by the host while the guest uses the names.
 
 import { mkdirSync, renameSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,31 +6,33 @@ import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
 import { onLinux, onPosix, slow } from '../support/conditions.mjs'
-import { RESOLVERS, fixture, missing, plan } from './box.mjs'
+import { RESOLVERS, makeDirectories, runPlan, unavailableReason } from './setup.mjs'
 
 const MILLISECONDS = 2000
 const resolvers = Object.keys(RESOLVERS).slice(0, 2)
-for (const resolver of resolvers.filter(missing)) console.log(`races ${resolver} are not run: ${missing(resolver)}`)
+for (const resolver of resolvers.filter(unavailableReason)) {
+  console.log(`skipping races ${resolver}: ${unavailableReason(resolver)}`)
+}
 
-for (const [family, what] of Object.entries({
-  open: 'opened',
-  stat: 'looked at',
-  create: 'made',
-  rename: 'renamed',
-  link: 'linked',
-  unlink: 'removed',
-  leaf: 'reached by a name that is a file and then a link out',
-  moved: 'reached by .. from a directory that is moved out',
+for (const [family, calls] of Object.entries({
+  open: 'path_open',
+  stat: 'calls that read or set attributes',
+  create: 'calls that create files',
+  rename: 'path_rename',
+  link: 'path_link',
+  unlink: 'calls that remove files',
+  leaf: 'calls on a file that becomes a symlink',
+  moved: 'calls with .. in a directory that moves out',
 })) {
-  // Both ways to resolve a path at the same time, each in a process of its own.
-  const possible = resolvers.filter((resolver) => missing(resolver) === null)
-  slow(possible.length ? test.serial : test.serial.skip)(
-    `nothing outside is ${what} while names are turned around`,
+  // Both resolvers run at the same time, each in its own process.
+  const available = resolvers.filter((resolver) => unavailableReason(resolver) === null)
+  slow(available.length ? test.serial : test.serial.skip)(
+    `${calls} during concurrent renames reach nothing outside the preopen`,
     async (t) => {
-      const run = (resolver) => plan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))
-      for (const { breaches, errnoCounts, turns } of await Promise.all(possible.map(run))) {
+      const run = (resolver) => runPlan(t, resolver, 'races.plan.mjs', family, String(MILLISECONDS))
+      for (const { breaches, errnoCounts, turns } of await Promise.all(available.map(run))) {
         t.deepEqual(breaches, [])
-        // The race was one: both sides of the name were met.
+        // Both states of the name were reached, so this was a race.
         t.true(turns > 50, `${turns} turns`)
         t.true(errnoCounts.SUCCESS > 0, JSON.stringify(errnoCounts))
         if (family !== 'moved') t.true(errnoCounts.NOTCAPABLE > 0, JSON.stringify(errnoCounts))
@@ -39,8 +41,8 @@ for (const [family, what] of Object.entries({
   )
 }
 
-/** Each call through the name `turned`, which was a directory when it was last used. */
-const through = (name) => [
+/** Returns path calls through a directory name. */
+const callsThrough = (name) => [
   ['path_open', 3, LOOKUP.SYMLINK_FOLLOW, `${name}/secret`, 0, RIGHTS.FD_READ, 0n, 0, 0],
   ['path_open', 3, 0, `${name}/new`, OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
   ['path_open', 3, 0, `${name}/`, OFLAGS.DIRECTORY, 0n, 0n, 0, 0],
@@ -54,43 +56,45 @@ const through = (name) => [
   ['path_remove_directory', 3, `${name}/deep/er`],
 ]
 
-onPosix('a directory that became a link between two calls leads nowhere, and its handle stays what it was', (t) => {
-  const { box, seen } = fixture(t, { files: { 'turned/own': 'inside', 'turned/secret': 'inside' } })
-  const guest = rawGuest({ preopens: { '/': box } })
-  const fd = guest.open('turned', { rights: 0n })
-  t.is(guest.filestat(3, 'turned/secret').size, 6n)
-  renameSync(join(box, 'turned'), join(box, 'kept'))
-  symlinkSync('../outside', join(box, 'turned'))
-  const before = seen()
-  for (const call of through('turned')) t.is(errnoOf(guest, ...call), 'NOTCAPABLE', call.join(' '))
+onPosix('paths through a directory that was replaced by a symlink fail with ENOTCAPABLE', (t) => {
+  const { preopen, outsideState } = makeDirectories(t, {
+    files: { 'replaced/own': 'inside', 'replaced/secret': 'inside' },
+  })
+  const guest = rawGuest({ preopens: { '/': preopen } })
+  const fd = guest.open('replaced', { rights: 0n })
+  t.is(guest.filestat(3, 'replaced/secret').size, 6n)
+  renameSync(join(preopen, 'replaced'), join(preopen, 'renamed'))
+  symlinkSync('../outside', join(preopen, 'replaced'))
+  const before = outsideState()
+  for (const call of callsThrough('replaced')) t.is(errnoOf(guest, ...call), 'NOTCAPABLE', call.join(' '))
   t.is(guest.read(guest.open('own', { dirfd: fd })), 'inside')
-  t.deepEqual(seen(), before)
+  t.deepEqual(outsideState(), before)
 })
 
-onPosix('a handle whose directory is moved out does not lead to its new neighbours, by any call', (t) => {
-  const { box, outside, seen } = fixture(t, { files: { 'moving/deep/file': 'moved' } })
-  const guest = rawGuest({ preopens: { '/': box } })
+onPosix('.. in a directory that was moved out of the preopen fails with ENOTCAPABLE', (t) => {
+  const { preopen, outside, outsideState } = makeDirectories(t, { files: { 'moving/deep/file': 'moved' } })
+  const guest = rawGuest({ preopens: { '/': preopen } })
   const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
-  renameSync(join(box, 'moving'), join(outside, 'moving'))
-  const before = seen()
+  renameSync(join(preopen, 'moving'), join(outside, 'moving'))
+  const before = outsideState()
   for (const up of ['..', 'deep/../..']) {
-    for (const [name, ...args] of through(up)) {
+    for (const [name, ...args] of callsThrough(up)) {
       const moved = args.map((arg, index) => (arg === 3 && (index === 0 || name === 'path_symlink') ? fd : arg))
       if (name === 'path_rename' || name === 'path_link') moved[0] = args[1] === 'file' ? 3 : fd
       if (args.at(-1) === `${up}/file`) moved[2] = fd
       t.is(errnoOf(guest, name, ...moved), 'NOTCAPABLE', `${name} ${moved}`)
     }
   }
-  t.deepEqual(seen(), before)
+  t.deepEqual(outsideState(), before)
 })
 
-// `..` among the entries of a directory that was moved out: its serial number is that of a directory outside.
-onLinux('the entries of a directory that is moved out do not tell the number of the one above', (t) => {
-  const { box, outside } = fixture(t)
-  mkdirSync(join(box, 'moving'))
-  const guest = rawGuest({ preopens: { '/': box } })
+// The entry `..` of a directory that was moved out would have the inode number of a directory outside.
+onLinux('fd_readdir of a directory that was moved out hides the inode number of its parent', (t) => {
+  const { preopen, outside } = makeDirectories(t)
+  mkdirSync(join(preopen, 'moving'))
+  const guest = rawGuest({ preopens: { '/': preopen } })
   const fd = guest.open('moving', { rights: RIGHTS.FD_READDIR })
-  renameSync(join(box, 'moving'), join(outside, 'moving'))
-  const above = guest.readdir(fd).find(({ name }) => name === '..')
-  t.not(above.ino, statSync(outside, { bigint: true }).ino)
+  renameSync(join(preopen, 'moving'), join(outside, 'moving'))
+  const parent = guest.readdir(fd).find(({ name }) => name === '..')
+  t.not(parent.ino, statSync(outside, { bigint: true }).ino)
 })

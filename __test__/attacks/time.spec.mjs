@@ -1,4 +1,4 @@
-// Workers that are terminated while their guest waits end as soon as one that waits in Atomics.wait.
+// Workers that are terminated while their guest waits. They end about as fast as a worker in Atomics.wait.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync, constants } from 'node:fs'
@@ -11,21 +11,22 @@ import test from 'ava'
 import { assemble, root, tree } from '../support/guest.mjs'
 import { windows } from '../support/platform.mjs'
 
-const posix = windows ? test.serial.skip : test.serial
+const serialOnPosix = windows ? test.serial.skip : test.serial
 const main = createRequire(import.meta.url).resolve('capwasi')
-const SLOWEST = 2000
-const NOTHING = new Int32Array(new SharedArrayBuffer(4))
+/** How much longer than a worker in Atomics.wait a worker may take to end. */
+const MARGIN_MS = 2000
+const ZERO = new Int32Array(new SharedArrayBuffer(4))
 
 const operandsOf = (types, operands) => operands.map((operand, at) => `(${types[at]}.const ${operand})`).join(' ')
 
-/** A guest that makes one call again and again, its memory prepared by `before`. */
-const looping = (name, params, operands, before = '') => `(module
+/** Returns a guest, as WAT, that repeats one call after the instructions in `before`. */
+const loopOf = (name, params, operands, before = '') => `(module
   (import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${params}) (result i32)))
   (memory (export "memory") 4)
   (func (export "_start") ${before} (loop (call $once) (br 0)))
   (func $once (drop (call $${name} ${operandsOf(params.split(' '), operands)}))))`
-const poll = (clock, timeout, flags) =>
-  looping(
+const pollLoop = (clock, timeout, flags) =>
+  loopOf(
     'poll_oneoff',
     'i32 i32 i32 i32',
     [0, 512, 1, 1024],
@@ -33,34 +34,34 @@ const poll = (clock, timeout, flags) =>
   (i32.store (i32.const 16) (i32.const ${clock})) (i64.store (i32.const 24) (i64.const ${timeout}))
   (i32.store16 (i32.const 40) (i32.const ${flags}))`,
   )
-/** One iovec at 0, of 100,000 bytes from 1024. */
+/** Stores an iovec at 0: 100,000 bytes from address 1024. */
 const iovec = '(i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 100000))'
 
-/** How long a worker takes to end once it is asked to, when what it does has lasted for 100 ms. */
-async function ending(t, script, data = {}) {
+/** Terminates a worker 100 ms after its script reports that it runs. Returns the milliseconds until the worker ends. */
+async function timeToEnd(t, script, data = {}) {
   const worker = new Worker(script, { eval: true, workerData: { main, ...data } })
   t.teardown(() => worker.terminate())
   const messages = []
   worker.on('message', (message) => messages.push(message))
   await once(worker, 'message')
   await new Promise((resolve) => setTimeout(resolve, 100))
-  const asked = performance.now()
+  const start = performance.now()
   await worker.terminate()
-  const took = performance.now() - asked
+  const took = performance.now() - start
   t.deepEqual(messages, ['running'])
   return took
 }
 
-const control = (t) =>
-  ending(
+const timeToEndAtomicsWait = (t) =>
+  timeToEnd(
     t,
     `
   require('node:worker_threads').parentPort.postMessage('running')
-  Atomics.wait(require('node:worker_threads').workerData.nothing, 0, 0)`,
-    { nothing: NOTHING },
+  Atomics.wait(require('node:worker_threads').workerData.zero, 0, 0)`,
+    { zero: ZERO },
   )
-const guest = (t, text, stdio = {}) =>
-  ending(
+const timeToEndGuest = (t, text, stdio = {}) =>
+  timeToEnd(
     t,
     `
   const { parentPort, workerData: { main, module, stdio } } = require('node:worker_threads')
@@ -69,42 +70,42 @@ const guest = (t, text, stdio = {}) =>
   const instance = new WebAssembly.Instance(module, wasi.getImportObject())
   parentPort.postMessage('running')
   wasi.start(instance)
-  parentPort.postMessage('went on')`,
+  parentPort.postMessage('finished')`,
     { module: assemble(text), stdio },
   )
 
-async function compare(t, text, stdio) {
-  const idle = await control(t)
-  const took = await guest(t, text, stdio)
-  t.true(took < idle + SLOWEST, `${took} ms, where waiting for nothing takes ${idle} ms`)
+async function checkTermination(t, text, stdio) {
+  const baseline = await timeToEndAtomicsWait(t)
+  const took = await timeToEndGuest(t, text, stdio)
+  t.true(took < baseline + MARGIN_MS, `${took} ms; a worker in Atomics.wait takes ${baseline} ms`)
 }
 
 for (const [clock, name] of [
-  'the time of day',
+  'the realtime clock',
   'the monotonic clock',
-  "the process's time",
-  "the thread's time",
+  'the process CPU-time clock',
+  'the thread CPU-time clock',
 ].entries()) {
-  for (const [flags, how] of [
-    [0, 'a span'],
-    [1, 'a deadline'],
+  for (const [flags, kind] of [
+    [0, 'a relative timeout'],
+    [1, 'an absolute timeout'],
   ]) {
-    test.serial(`a worker ends whose guest waits for ${how} of 2^64 - 1 ns of ${name}`, async (t) => {
-      await compare(t, poll(clock, -1, flags))
+    test.serial(`terminate() during ${kind} of 2^64 - 1 ns on ${name} ends the worker`, async (t) => {
+      await checkTermination(t, pollLoop(clock, -1, flags))
     })
   }
 }
 
-test.serial('a worker ends whose guest sleeps by a fixed clock again and again', async (t) => {
-  await compare(t, poll(1, 1_000_000_000, 0), { clock: { monotonic: 0n } })
+test.serial('terminate() during repeated sleeps on a fixed clock ends the worker', async (t) => {
+  await checkTermination(t, pollLoop(1, 1_000_000_000, 0), { clock: { monotonic: 0n } })
 })
 
-test.serial('a worker ends whose guest accepts on a socket of its own where nobody connects', async (t) => {
-  await compare(t, looping('sock_accept', 'i32 i32 i32', [3, 0, 16]), { sockets: ['127.0.0.1:0'] })
+test.serial('terminate() during sock_accept on a socket of options.sockets ends the worker', async (t) => {
+  await checkTermination(t, loopOf('sock_accept', 'i32 i32 i32', [3, 0, 16]), { sockets: ['127.0.0.1:0'] })
 })
 
-/** A FIFO that is open in both directions, so that neither end is missing. */
-function fifo(t) {
+/** Makes a FIFO that is open in both directions, so that it has a reader and a writer. */
+function openFifo(t) {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const fd = openSync(path, 'r+')
@@ -112,13 +113,13 @@ function fifo(t) {
   return { fd, path }
 }
 
-posix('a worker ends whose guest reads an empty pipe', async (t) => {
-  await compare(t, looping('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: fifo(t).fd })
+serialOnPosix('terminate() during fd_read from an empty pipe ends the worker', async (t) => {
+  await checkTermination(t, loopOf('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: openFifo(t).fd })
 })
 
-/** A FIFO that has room for nothing. */
-function full(t) {
-  const { fd, path } = fifo(t)
+/** Makes a full FIFO. Returns its descriptor. */
+function fullFifo(t) {
+  const { fd, path } = openFifo(t)
   const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   t.throws(
     () => {
@@ -130,13 +131,13 @@ function full(t) {
   return fd
 }
 
-posix('a worker ends whose guest writes to a full pipe', async (t) => {
-  await compare(t, looping('fd_write', 'i32 i32 i32 i32', [1, 0, 1, 16], iovec), { stdout: full(t) })
+serialOnPosix('terminate() during fd_write to a full pipe ends the worker', async (t) => {
+  await checkTermination(t, loopOf('fd_write', 'i32 i32 i32 i32', [1, 0, 1, 16], iovec), { stdout: fullFifo(t) })
 })
 
-// In a process of its own, whose standard error it is.
-posix('a worker ends whose guest is traced to a full pipe', async (t) => {
-  const text = looping('fd_close', 'i32', [99])
+// In a new process, whose stderr is the pipe.
+serialOnPosix('terminate() during a trace line to a full pipe ends the worker', async (t) => {
+  const text = loopOf('fd_close', 'i32', [99])
   const child = spawn(
     process.execPath,
     [
@@ -163,43 +164,49 @@ posix('a worker ends whose guest is traced to a full pipe', async (t) => {
     }
     run()`,
     ],
-    { cwd: root, stdio: ['ignore', 'pipe', full(t)] },
+    { cwd: root, stdio: ['ignore', 'pipe', fullFifo(t)] },
   )
   t.teardown(() => child.kill('SIGKILL'))
   t.is((await child.stdout.toArray()).join(''), 'ended\n')
 })
 
-posix('a worker ends whose guest waits for the reader of a FIFO that it opens to write', async (t) => {
+serialOnPosix('terminate() during path_open of a FIFO without a reader ends the worker', async (t) => {
   const directory = tree(t)
   execFileSync('mkfifo', [join(directory, 'fifo')])
   const path = '(i32.store (i32.const 0) (i32.const 0x6f666966))' // "fifo"
-  await compare(t, looping('path_open', 'i32 i32 i32 i32 i32 i64 i64 i32 i32', [3, 0, 0, 4, 0, 64, 0, 0, 16], path), {
-    preopens: { '/': directory },
-  })
+  await checkTermination(
+    t,
+    loopOf('path_open', 'i32 i32 i32 i32 i32 i64 i64 i32 i32', [3, 0, 0, 4, 0, 64, 0, 0, 16], path),
+    {
+      preopens: { '/': directory },
+    },
+  )
 })
 
-/** A descriptor of the kernel's log, which makes its readers wait at its end. */
+/** A descriptor of the kernel log, whose readers wait at its end. */
 const kernelLog = (() => {
   try {
     return openSync('/dev/kmsg', 'r')
   } catch {
-    return undefined // Only the superuser may read it.
+    return undefined // Only root can read the kernel log.
   }
 })()
-const logged = kernelLog === undefined ? test.skip : posix
+const withKernelLog = kernelLog === undefined ? test.skip : serialOnPosix
 
-logged('a worker ends whose guest waits at the end of a character device', async (t) => {
-  await compare(t, looping('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: kernelLog })
+withKernelLog('terminate() during fd_read at the end of a character device ends the worker', async (t) => {
+  await checkTermination(t, loopOf('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: kernelLog })
 })
 
-posix('a worker ends whose guest polls an empty pipe', async (t) => {
+serialOnPosix('terminate() during poll_oneoff on an empty pipe ends the worker', async (t) => {
   const subscription = '(i32.store8 (i32.const 8) (i32.const 1))'
-  await compare(t, looping('poll_oneoff', 'i32 i32 i32 i32', [0, 512, 1, 1024], subscription), { stdin: fifo(t).fd })
+  await checkTermination(t, loopOf('poll_oneoff', 'i32 i32 i32 i32', [0, 512, 1, 1024], subscription), {
+    stdin: openFifo(t).fd,
+  })
 })
 
-posix('a worker ends whose guest accepts where nobody connects', async (t) => {
+serialOnPosix('terminate() during sock_accept on a socket of the host ends the worker', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
-  await compare(t, looping('sock_accept', 'i32 i32 i32', [0, 0, 16]), { stdin: server._handle.fd })
+  await checkTermination(t, loopOf('sock_accept', 'i32 i32 i32', [0, 0, 16]), { stdin: server._handle.fd })
 })

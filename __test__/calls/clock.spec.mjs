@@ -4,14 +4,14 @@ import test from 'ava'
 import { CLOCK, TIMEOUT_MS, rawGuest } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow } from '../support/calls.mjs'
 
-const time = (guest, id) => {
+const timeOf = (guest, id) => {
   guest.must('clock_time_get', id, 0n, guest.out)
   return guest.u64(guest.out)
 }
 
 for (const version of VERSIONS) {
   for (const [name, id] of Object.entries(CLOCK)) {
-    test(`${version}: ${name} has a time, whatever the precision, and a resolution within a second`, (t) => {
+    test(`${version}: clock_time_get(${name}) accepts any precision, clock_res_get returns at most 1 s`, (t) => {
       const guest = rawGuest({ version })
       for (const precision of [0n, 1n, 1_000_000_000n, (1n << 63n) - 1n, -1n]) {
         t.is(errnoOf(guest, 'clock_time_get', id, precision, 0), 'SUCCESS')
@@ -21,7 +21,7 @@ for (const version of VERSIONS) {
       t.true(guest.u64(8) > 0n && guest.u64(8) <= 1_000_000_000n)
     })
 
-    test(`${version}: ${name} writes eight bytes`, (t) => {
+    test(`${version}: clock_time_get and clock_res_get of ${name} write exactly 8 bytes`, (t) => {
       const guest = rawGuest({ version })
       for (const [call, args] of [
         ['clock_time_get', [id, 0n, 9]],
@@ -38,7 +38,7 @@ for (const version of VERSIONS) {
   }
 }
 
-test('a resolution is the same each time, which a time is not', (t) => {
+test('clock_res_get returns the same resolution on each call', (t) => {
   const guest = rawGuest()
   const resolution = (id) => {
     guest.must('clock_res_get', id, guest.out)
@@ -47,37 +47,37 @@ test('a resolution is the same each time, which a time is not', (t) => {
   for (const id of Object.values(CLOCK)) t.is(resolution(id), resolution(id))
 })
 
-test('REALTIME is the time of the host', (t) => {
+test('clock_time_get(REALTIME) agrees with Date.now()', (t) => {
   const before = BigInt(Date.now() - 1) * 1_000_000n
-  const now = time(rawGuest(), CLOCK.REALTIME)
+  const now = timeOf(rawGuest(), CLOCK.REALTIME)
   t.true(now >= before && now <= BigInt(Date.now() + 1) * 1_000_000n)
 })
 
-test('MONOTONIC never goes back and is that of process.hrtime', (t) => {
+test('clock_time_get(MONOTONIC) never decreases and agrees with process.hrtime.bigint()', (t) => {
   const guest = rawGuest()
   const before = process.hrtime.bigint()
   let last = 0n
   for (let i = 0; i < 1000; i++) {
-    const now = time(guest, CLOCK.MONOTONIC)
+    const now = timeOf(guest, CLOCK.MONOTONIC)
     t.true(now >= last)
     last = now
   }
   t.true(last >= before && last <= process.hrtime.bigint())
 })
 
-test('the clocks of processor time go on while the processor is at work', (t) => {
+test('PROCESS_CPUTIME and THREAD_CPUTIME advance while the thread computes', (t) => {
   const guest = rawGuest()
   for (const id of [CLOCK.PROCESS_CPUTIME, CLOCK.THREAD_CPUTIME]) {
-    const before = time(guest, id)
-    // How soon depends on the steps it goes in, and on what else the processor has to do.
+    const before = timeOf(guest, id)
+    // The delay depends on the resolution of the clock and on the load of the machine.
     const end = Date.now() + TIMEOUT_MS
-    while (time(guest, id) === before && Date.now() < end);
-    t.true(time(guest, id) > before)
+    while (timeOf(guest, id) === before && Date.now() < end);
+    t.true(timeOf(guest, id) > before)
   }
-  t.true(time(guest, CLOCK.THREAD_CPUTIME) <= time(guest, CLOCK.PROCESS_CPUTIME))
+  t.true(timeOf(guest, CLOCK.THREAD_CPUTIME) <= timeOf(guest, CLOCK.PROCESS_CPUTIME))
 })
 
-test('a number of no clock is INVAL', (t) => {
+test('clock_time_get and clock_res_get with an unknown clock id fail with EINVAL', (t) => {
   const guest = rawGuest()
   for (const id of [4, 5, 255, 256, 65_536, 0x7fff_ffff, -1, -(2 ** 31)]) {
     expectErrnos(t, guest, [
@@ -88,7 +88,7 @@ test('a number of no clock is INVAL', (t) => {
   t.is(guest.u64(0), 0n)
 })
 
-test('a bad pointer is OVERFLOW, also beside a number of no clock', (t) => {
+test('clock_time_get and clock_res_get with a bad pointer fail with EOVERFLOW, even with an unknown id', (t) => {
   expectOverflow(t, rawGuest(), [
     ['clock_time_get', 0, 0n, BAD_POINTER],
     ['clock_res_get', 0, BAD_POINTER],

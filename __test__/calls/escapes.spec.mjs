@@ -1,4 +1,5 @@
-// Ways out of a directory, through each call that takes a path: all NOTCAPABLE, and nothing outside is touched.
+// Each call that takes a path, with paths that lead out of its directory: the call fails with ENOTCAPABLE and changes
+// nothing outside.
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,11 +8,13 @@ import { LOOKUP, OFLAGS, RIGHTS, rawGuest, tree } from '../support/guest.mjs'
 import { VERSIONS, errnoOf, expectErrnos } from '../support/calls.mjs'
 import { onLinux, onPosix } from '../support/conditions.mjs'
 
-// Which errno the system has for what is not the same everywhere.
 const { SYMLINK_FOLLOW } = LOOKUP
 
-/** A box with links that lead out of it, beside what must not be reached. */
-function fixture(t, version) {
+/**
+ * Makes a guest in `box`, which has symlinks to `outside`. `outsideState` returns names, content and ctimes of the
+ * files outside.
+ */
+function guestWithEscapes(t, version) {
   const top = tree(t, {
     'box/in/file': 'inside',
     'box/plain': 'plain',
@@ -34,7 +37,7 @@ function fixture(t, version) {
     symlinkSync(target, join(top, 'box', link))
   }
   const guest = rawGuest({ version, preopens: { '/': join(top, 'box') } })
-  const seen = () =>
+  const outsideState = () =>
     readdirSync(outside, { recursive: true })
       .sort()
       .concat(
@@ -42,11 +45,11 @@ function fixture(t, version) {
         readFileSync(join(outside, 'secret'), 'utf8'),
         ['secret', 'empty'].map((name) => String(statSync(join(outside, name), { bigint: true }).ctimeNs)),
       )
-  return { guest, top, outside, seen }
+  return { guest, top, outside, outsideState }
 }
 
-/** Each call with `path` as one of its paths, the others being good. */
-const calls = (path) => [
+/** Returns calls that each have `path` as one path. All other arguments are valid. */
+const callsWith = (path) => [
   ['path_create_directory', 3, path],
   ['path_filestat_get', 3, 0, path, 0],
   ['path_filestat_set_times', 3, 0, path, 1n, 1n, 5],
@@ -74,7 +77,7 @@ for (const version of VERSIONS) {
       join(outside, 'secret'),
       join(outside, 'new'),
     ],
-    'a path of ..': () => [
+    'a path that leaves by ..': () => [
       '..',
       '../',
       '../.',
@@ -88,7 +91,7 @@ for (const version of VERSIONS) {
       './/.././outside/empty',
       `${'../'.repeat(50)}etc/passwd`,
     ],
-    'a path through a link that leads out': () => [
+    'a path through an escaping symlink': () => [
       'relative/secret',
       'relative/new',
       'relative/empty',
@@ -104,25 +107,25 @@ for (const version of VERSIONS) {
       'proc/x',
     ],
   })) {
-    onPosix(`${version}: ${title} is NOTCAPABLE to every call, and what is outside stays as it was`, (t) => {
-      const { guest, top, outside, seen } = fixture(t, version)
-      const before = seen()
+    onPosix(`${version}: calls with ${title} fail with ENOTCAPABLE and change nothing outside`, (t) => {
+      const { guest, top, outside, outsideState } = guestWithEscapes(t, version)
+      const before = outsideState()
       for (const path of paths({ outside }))
         expectErrnos(
           t,
           guest,
-          calls(path).map((call) => ['NOTCAPABLE', ...call]),
+          callsWith(path).map((call) => ['NOTCAPABLE', ...call]),
         )
-      t.deepEqual(seen(), before)
+      t.deepEqual(outsideState(), before)
       t.false(readdirSync(join(top, 'box')).includes('made'))
       t.is(errnoOf(guest, 'fd_close', 4), 'BADF')
     })
   }
 }
 
-onPosix('a link that leads out is not followed as the last of a path either', (t) => {
-  const { guest, seen } = fixture(t)
-  const before = seen()
+onPosix('calls with SYMLINK_FOLLOW on a symlink to the outside fail with ENOTCAPABLE', (t) => {
+  const { guest, outsideState } = guestWithEscapes(t)
+  const before = outsideState()
   const follow = (path) => [
     ['path_filestat_get', 3, SYMLINK_FOLLOW, path, 0],
     ['path_filestat_set_times', 3, SYMLINK_FOLLOW, path, 1n, 1n, 5],
@@ -146,12 +149,12 @@ onPosix('a link that leads out is not followed as the last of a path either', (t
   ]) {
     for (const call of follow(path)) t.is(errnoOf(guest, ...call), 'NOTCAPABLE', call.slice(0, 4).join(' '))
   }
-  t.deepEqual(seen(), before)
+  t.deepEqual(outsideState(), before)
 })
 
-onLinux('what is done to such a link itself is done to the link, and not beyond it', (t) => {
-  const { guest, top, seen } = fixture(t)
-  const before = seen()
+onLinux('calls without SYMLINK_FOLLOW on a symlink to the outside act on the symlink only', (t) => {
+  const { guest, top, outsideState } = guestWithEscapes(t)
+  const before = outsideState()
   expectErrnos(t, guest, [
     ['SUCCESS', 'path_filestat_get', 3, 0, 'to-secret', 0],
     ['SUCCESS', 'path_filestat_set_times', 3, 0, 'to-secret', 1n, 1n, 5],
@@ -168,13 +171,13 @@ onLinux('what is done to such a link itself is done to the link, and not beyond 
     ['SUCCESS', 'path_unlink_file', 3, 'to-secret-absolute'],
     ['SUCCESS', 'path_unlink_file', 3, 'relative'],
   ])
-  t.deepEqual(seen(), before)
+  t.deepEqual(outsideState(), before)
   t.is(readFileSync(join(top, 'box/absolute'), 'utf8'), 'plain')
 })
 
-onPosix('a link that the guest makes leads it nowhere', (t) => {
-  const { guest, seen } = fixture(t)
-  const before = seen()
+onPosix('following a symlink that the guest created to the outside fails with ENOTCAPABLE', (t) => {
+  const { guest, outsideState } = guestWithEscapes(t)
+  const before = outsideState()
   for (const [index, target] of ['..', '../outside', '../outside/secret', 'in/../../outside', 'relative'].entries()) {
     expectErrnos(t, guest, [
       ['SUCCESS', 'path_symlink', target, 3, `own-${index}`],
@@ -182,11 +185,11 @@ onPosix('a link that the guest makes leads it nowhere', (t) => {
       ['NOTCAPABLE', 'path_filestat_get', 3, 0, `own-${index}/secret`, 0],
     ])
   }
-  t.deepEqual(seen(), before)
+  t.deepEqual(outsideState(), before)
 })
 
-test('a directory within is a box of its own, for whoever has only that', (t) => {
-  const { guest } = fixture(t)
+test('a path that leaves an opened subdirectory by .. fails with ENOTCAPABLE', (t) => {
+  const { guest } = guestWithEscapes(t)
   const inner = guest.open('in', { rights: 0n })
   expectErrnos(t, guest, [
     ['NOTCAPABLE', 'path_open', inner, 0, '../plain', 0, RIGHTS.FD_READ, 0n, 0, 0],
@@ -195,8 +198,8 @@ test('a directory within is a box of its own, for whoever has only that', (t) =>
   ])
 })
 
-onPosix('a directory that is moved out of the box is no way out', (t) => {
-  const { guest, top, outside } = fixture(t)
+onPosix('a path with .. from an opened directory that was moved outside fails with ENOTCAPABLE', (t) => {
+  const { guest, top, outside } = guestWithEscapes(t)
   mkdirSync(join(top, 'box/moving/deep'), { recursive: true })
   writeFileSync(join(top, 'box/moving/deep/file'), 'moved')
   const fd = guest.open('moving', { rights: 0n })

@@ -1,4 +1,4 @@
-// fd_*, but for moving bytes and reading directories.
+// fd_*, except reads, writes and fd_readdir.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
@@ -9,29 +9,28 @@ import { BAD_POINTER, errnoOf, expectErrnos, expectOverflow, guestWithFiles } fr
 import { COARSE_TIMES, knownFailure, onLinux, onPosix } from '../support/conditions.mjs'
 import { windows } from '../support/platform.mjs'
 
-// Which errno the system has for what is not the same everywhere.
 const FILES = { file: '0123456789', 'sub/inner': 'inner' }
 
-/** A file open for all, one for reading, a directory; a pipe as stdin, the null device as stdout. */
-function fixture(t) {
+/** Makes a guest with a file opened with all rights and to read, a directory, a pipe as stdin, a device as stdout. */
+function guestWithDescriptors(t) {
   const pipes = tree(t)
   execFileSync('mkfifo', [join(pipes, 'pipe')])
   const [stdin, stdout] = [openSync(join(pipes, 'pipe'), 'r+'), openSync('/dev/null', 'r+')]
   t.teardown(() => [stdin, stdout].forEach(closeSync))
-  const box = guestWithFiles(t, FILES, { stdin, stdout })
-  const { guest } = box
+  const made = guestWithFiles(t, FILES, { stdin, stdout })
+  const { guest } = made
   const [file, reader, dir] = [guest.open('file', { rights: RIGHTS.FILE }), guest.open('file'), guest.open('sub')]
-  return { ...box, pipe: 0, device: 1, file, reader, dir }
+  return { ...made, pipe: 0, device: 1, file, reader, dir }
 }
 
-onPosix('fd_fdstat_get tells files, directories, pipes and devices apart', (t) => {
-  const { guest, pipe, device, file, reader, dir } = fixture(t)
+onPosix('fd_fdstat_get returns the filetypes of files, directories, pipes and devices', (t) => {
+  const { guest, pipe, device, file, reader, dir } = guestWithDescriptors(t)
   const types = [pipe, device, file, reader, dir, 3].map((fd) => guest.fdstat(fd).filetype)
   const { UNKNOWN, CHARACTER_DEVICE, REGULAR_FILE, DIRECTORY } = FILETYPE
   t.deepEqual(types, [UNKNOWN, CHARACTER_DEVICE, REGULAR_FILE, REGULAR_FILE, DIRECTORY, DIRECTORY])
 })
 
-test('fd_fdstat_get shows the flags a file was opened with and the rights it has', (t) => {
+test('fd_fdstat_get returns the flags and rights that path_open set', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const { APPEND, DSYNC, NONBLOCK, RSYNC, SYNC } = FDFLAGS
   for (const flags of [
@@ -50,22 +49,22 @@ test('fd_fdstat_get shows the flags a file was opened with and the rights it has
   t.deepEqual(guest.fdstat(3), { filetype: FILETYPE.DIRECTORY, flags: 0, base: 0x0fbffe98n, inheriting: 0x0fffffffn })
 })
 
-onPosix('fd_fdstat_set_flags sets APPEND of a file or directory and NONBLOCK of anything, and no other', (t) => {
-  const { guest, pipe, device, file, dir } = fixture(t)
-  const appends = [file, dir]
+onPosix('fd_fdstat_set_flags accepts NONBLOCK, and APPEND on files and directories, else fails with ENOTSUP', (t) => {
+  const { guest, pipe, device, file, dir } = guestWithDescriptors(t)
+  const appendable = [file, dir]
   for (const fd of [pipe, device, file, dir]) {
     expectErrnos(t, guest, [
       ['SUCCESS', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.NONBLOCK | FDFLAGS.SYNC],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.DSYNC],
       ['NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.RSYNC],
-      [appends.includes(fd) ? 'SUCCESS' : 'NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.APPEND],
+      [appendable.includes(fd) ? 'SUCCESS' : 'NOTSUP', 'fd_fdstat_set_flags', fd, FDFLAGS.APPEND],
     ])
-    t.is(guest.fdstat(fd).flags, appends.includes(fd) ? FDFLAGS.APPEND : FDFLAGS.NONBLOCK)
+    t.is(guest.fdstat(fd).flags, appendable.includes(fd) ? FDFLAGS.APPEND : FDFLAGS.NONBLOCK)
   }
 })
 
-test('a file is appended to after APPEND was set, and no longer after it was taken back', (t) => {
+test('fd_write appends while fd_fdstat_set_flags has set APPEND, and no longer after it clears APPEND', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   guest.must('fd_fdstat_set_flags', fd, FDFLAGS.APPEND)
@@ -79,15 +78,15 @@ test('a file is appended to after APPEND was set, and no longer after it was tak
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'C123456789AB')
 })
 
-onPosix('a right that a directory lacks comes before what no directory can do', (t) => {
-  const { guest, dir } = fixture(t)
+onPosix('fd_advise on a directory without the right FD_ADVISE fails with ENOTCAPABLE', (t) => {
+  const { guest, dir } = guestWithDescriptors(t)
   const { base, inheriting } = guest.fdstat(dir)
   guest.must('fd_fdstat_set_rights', dir, base & ~RIGHTS.FD_ADVISE, inheriting)
   expectErrnos(t, guest, [['NOTCAPABLE', 'fd_advise', dir, 0n, 0n, 0]])
 })
 
-onLinux('each call on what cannot do it is an errno of its own', (t) => {
-  const { guest, pipe, device, file, reader, dir } = fixture(t)
+onLinux('fd_* calls on an unsuitable descriptor or with invalid arguments fail and change nothing', (t) => {
+  const { guest, pipe, device, file, reader, dir } = guestWithDescriptors(t)
   expectErrnos(t, guest, [
     ['NOTCAPABLE', 'fd_advise', pipe, 0n, 0n, 0],
     ['SUCCESS', 'fd_advise', dir, 0n, 0n, 0],
@@ -128,7 +127,7 @@ onLinux('each call on what cannot do it is an errno of its own', (t) => {
   t.is(guest.seek(file, 0, 'CUR'), 0n)
 })
 
-test('fd_advise takes every advice, for any range', (t) => {
+test('fd_advise accepts every advice for any range', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const fd = guest.open('file')
   for (let advice = 0; advice < 6; advice++) {
@@ -139,7 +138,7 @@ test('fd_advise takes every advice, for any range', (t) => {
   }
 })
 
-test('fd_allocate extends a file, never cuts it, and leaves what is in it', (t) => {
+test('fd_allocate extends a file, never truncates it, and keeps its content', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   for (const [offset, length, size] of [
@@ -154,7 +153,7 @@ test('fd_allocate extends a file, never cuts it, and leaves what is in it', (t) 
   t.is(guest.read(fd, 10), '0123456789')
 })
 
-test('fd_filestat_set_size cuts and extends with zeros, and leaves the position', (t) => {
+test('fd_filestat_set_size truncates, extends with zeros, and keeps the offset', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   guest.seek(fd, 7)
@@ -169,7 +168,7 @@ test('fd_filestat_set_size cuts and extends with zeros, and leaves the position'
   t.is(guest.seek(fd, 0, 'CUR'), 7n)
 })
 
-test('fd_filestat_get tells what the host does', (t) => {
+test('fd_filestat_get returns the attributes that the host reports', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   for (const [path, filetype] of [
     ['file', FILETYPE.REGULAR_FILE],
@@ -187,26 +186,29 @@ test('fd_filestat_get tells what the host does', (t) => {
   }
 })
 
-knownFailure(COARSE_TIMES)('fd_filestat_set_times sets each time to a nanosecond, to now, or not at all', (t) => {
-  const { guest } = guestWithFiles(t, FILES)
-  const fd = guest.open('file', { rights: RIGHTS.FILE })
-  const started = BigInt(Date.now() - 1000) * 1_000_000n
-  const { ATIM, ATIM_NOW, MTIM, MTIM_NOW } = FSTFLAGS
-  // Windows counts in steps of 100.
-  const [first, second] = windows ? [123_456_789_000n, 987_654_321_000n] : [123_456_789_012n, 987_654_321_012n]
-  for (const [flags, check] of [
-    [ATIM | MTIM, ({ atim, mtim }) => atim === first && mtim === second],
-    [0, ({ atim, mtim }) => atim === first && mtim === second],
-    [ATIM_NOW, ({ atim, mtim }) => atim > started && mtim === second],
-    [ATIM | MTIM_NOW, ({ atim, mtim }) => atim === first && mtim > started],
-    [MTIM, ({ atim, mtim }) => atim === first && mtim === second],
-  ]) {
-    t.is(errnoOf(guest, 'fd_filestat_set_times', fd, 123_456_789_012n, 987_654_321_012n, flags), 'SUCCESS')
-    t.true(check(guest.filestat(fd)), `flags ${flags}`)
-  }
-})
+knownFailure(COARSE_TIMES)(
+  'fd_filestat_set_times sets each time in nanoseconds or to now, or leaves it unchanged',
+  (t) => {
+    const { guest } = guestWithFiles(t, FILES)
+    const fd = guest.open('file', { rights: RIGHTS.FILE })
+    const started = BigInt(Date.now() - 1000) * 1_000_000n
+    const { ATIM, ATIM_NOW, MTIM, MTIM_NOW } = FSTFLAGS
+    // Windows stores times in steps of 100 ns.
+    const [first, second] = windows ? [123_456_789_000n, 987_654_321_000n] : [123_456_789_012n, 987_654_321_012n]
+    for (const [flags, check] of [
+      [ATIM | MTIM, ({ atim, mtim }) => atim === first && mtim === second],
+      [0, ({ atim, mtim }) => atim === first && mtim === second],
+      [ATIM_NOW, ({ atim, mtim }) => atim > started && mtim === second],
+      [ATIM | MTIM_NOW, ({ atim, mtim }) => atim === first && mtim > started],
+      [MTIM, ({ atim, mtim }) => atim === first && mtim === second],
+    ]) {
+      t.is(errnoOf(guest, 'fd_filestat_set_times', fd, 123_456_789_012n, 987_654_321_012n, flags), 'SUCCESS')
+      t.true(check(guest.filestat(fd)), `flags ${flags}`)
+    }
+  },
+)
 
-test('fd_prestat_dir_name writes the name without a NUL, or nothing into too short a buffer', (t) => {
+test('fd_prestat_dir_name writes no NUL, and fails with ENAMETOOLONG if the buffer is too short', (t) => {
   const guest = rawGuest({ preopens: { '/a name': tree(t), '': tree(t) } })
   guest.bytes.fill(0xaa, 0, 32)
   expectErrnos(t, guest, [
@@ -223,7 +225,7 @@ test('fd_prestat_dir_name writes the name without a NUL, or nothing into too sho
   t.deepEqual([guest.text(0, 7), guest.u8(7), guest.u8(8)], ['/a name', 0xaa, 0xaa])
 })
 
-test('fd_renumber moves a descriptor over another, also over stdio, and closes neither twice', (t) => {
+test('fd_renumber replaces an open descriptor, stdio included, and frees the source number', (t) => {
   const output = hostFile(t)
   const { guest } = guestWithFiles(t, FILES, { stdout: output.fd })
   const fd = guest.open('file')
@@ -240,7 +242,7 @@ test('fd_renumber moves a descriptor over another, also over stdio, and closes n
   t.is(statSync(output.path).size, 0)
 })
 
-test('fd_close frees the number, and a second time is BADF', (t) => {
+test('fd_close closes files, preopens and stdio, and fails with EBADF the second time', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   for (const fd of [guest.open('file'), 3, 0, 1, 2]) {
     expectErrnos(t, guest, [
@@ -251,7 +253,7 @@ test('fd_close frees the number, and a second time is BADF', (t) => {
   }
 })
 
-test('fd_sync and fd_datasync succeed on a file that was only opened to be read', (t) => {
+test('fd_sync and fd_datasync succeed on a file opened only for reading', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const fd = guest.open('file')
   expectErrnos(t, guest, [
@@ -261,7 +263,7 @@ test('fd_sync and fd_datasync succeed on a file that was only opened to be read'
   ])
 })
 
-test('a bad pointer is OVERFLOW, and the position and the name stay', (t) => {
+test('fd_* calls with a bad pointer fail with EOVERFLOW and keep the offset', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const fd = guest.open('file', { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE })
   expectOverflow(t, guest, [

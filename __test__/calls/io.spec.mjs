@@ -9,12 +9,12 @@ import { linux } from '../support/platform.mjs'
 
 const OUT = 0
 const FILES = { file: '0123456789', 'sub/': null }
-const open = (guest, more) => guest.open('file', { rights: RIGHTS.FILE, ...more })
+const openFile = (guest, options) => guest.open('file', { rights: RIGHTS.FILE, ...options })
 
 for (const version of VERSIONS) {
-  test(`${version}: what is written at the position is read back from it`, (t) => {
+  test(`${version}: fd_read and fd_write start at the offset and advance it`, (t) => {
     const { guest, directory } = guestWithFiles(t, FILES, { version })
-    const fd = open(guest)
+    const fd = openFile(guest)
     t.is(guest.read(fd, 4), '0123')
     t.is(guest.write(fd, 'AB', '', 'C'), 3)
     t.is(guest.read(fd, 100), '789')
@@ -22,9 +22,9 @@ for (const version of VERSIONS) {
     t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123ABC789')
   })
 
-  test(`${version}: pread and pwrite leave the position alone`, (t) => {
+  test(`${version}: fd_pread and fd_pwrite keep the offset`, (t) => {
     const { guest, directory } = guestWithFiles(t, FILES, { version })
-    const fd = open(guest)
+    const fd = openFile(guest)
     guest.seek(fd, 3)
     const iovs = guest.iovs(2, 3)
     guest.must('fd_pread', fd, ...iovs, 6n, OUT)
@@ -36,9 +36,9 @@ for (const version of VERSIONS) {
   })
 }
 
-test('a short read fills the first buffers, in part the next, and leaves the rest', (t) => {
+test('a short fd_read fills the buffers in order and leaves the rest unchanged', (t) => {
   const { guest } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   const at = guest.alloc(64, 1)
   guest.bytes.fill(0x2e, at, at + 64)
   const table = guest.alloc(32)
@@ -56,9 +56,9 @@ test('a short read fills the first buffers, in part the next, and leaves the res
   t.is(guest.text(at, 45), '0123................456789...................'.slice(0, 45))
 })
 
-test('buffers may overlap, and lie where the table or the result does', (t) => {
+test('fd_pread accepts buffers that overlap each other, the iovec table or the result', (t) => {
   const { guest } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   const table = guest.alloc(16)
   const put = (words) => {
     for (const [index, word] of words.entries()) guest.view.setUint32(table + 4 * index, word, true)
@@ -71,9 +71,9 @@ test('buffers may overlap, and lie where the table or the result does', (t) => {
   t.deepEqual([guest.text(table, 4), guest.u32(2100)], ['0123', 8])
 })
 
-test('no buffers, and none but empty ones, move no byte', (t) => {
+test('fd_read, fd_write, fd_pread and fd_pwrite of no or only empty buffers transfer 0 bytes', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   for (const [name, ...rest] of [['fd_read'], ['fd_write'], ['fd_pread', 0n], ['fd_pwrite', 50n]]) {
     for (const [iovs, count] of [[64, 0], guest.iovs(0), guest.iovs(0, 0, 0)]) {
       guest.view.setUint32(OUT, 99, true)
@@ -84,7 +84,7 @@ test('no buffers, and none but empty ones, move no byte', (t) => {
   t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
 })
 
-test('thousands of buffers are written whole', (t) => {
+test('fd_write of more than 1024 buffers writes all of them', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   for (const count of [1024, 1025, 2500]) {
     const fd = guest.open('many', { oflags: OFLAGS.CREAT | OFLAGS.TRUNC, rights: RIGHTS.FILE })
@@ -95,9 +95,9 @@ test('thousands of buffers are written whole', (t) => {
   }
 })
 
-test('with APPEND every write goes to the end, which moves the position there', (t) => {
+test('fd_write with APPEND writes at the end of the file and moves the offset there', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
-  const fd = open(guest, { fdflags: FDFLAGS.APPEND })
+  const fd = openFile(guest, { fdflags: FDFLAGS.APPEND })
   guest.write(fd, 'A')
   writeFileSync(join(directory, 'file'), 'from the host ', { flag: 'a' })
   guest.seek(fd, 2)
@@ -106,19 +106,19 @@ test('with APPEND every write goes to the end, which moves the position there', 
   t.is(guest.seek(fd, 0, 'CUR'), 26n)
 })
 
-test('two descriptors of one file have a position each and one content', (t) => {
+test('two descriptors of one file have separate offsets and share the content', (t) => {
   const { guest } = guestWithFiles(t, FILES)
-  const [one, two] = [open(guest), open(guest)]
+  const [one, two] = [openFile(guest), openFile(guest)]
   guest.write(one, 'AAAA')
   t.is(guest.read(two, 6), 'AAAA45')
   t.is(guest.read(one, 2), '45')
 })
 
-test('what a descriptor was not opened for, or is not there for, is an errno', (t) => {
+test('reads and writes on a descriptor without the access or the right fail with EBADF or ENOTCAPABLE', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const reader = guest.open('file', { rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK })
   const writer = guest.open('file', { rights: RIGHTS.FD_WRITE })
-  const both = open(guest)
+  const both = openFile(guest)
   guest.must('fd_fdstat_set_rights', both, RIGHTS.FD_READ | RIGHTS.FD_WRITE, 0n)
   expectErrnos(t, guest, [
     ['BADF', 'fd_write', reader, 64, 0, OUT],
@@ -140,9 +140,9 @@ test('what a descriptor was not opened for, or is not there for, is an errno', (
   for (const name of ['fd_pread', 'fd_pwrite']) expectErrnos(t, guest, [['BADF', name, 77, 64, 0, 0n, OUT]])
 })
 
-test('an offset past 63 bits is INVAL, one past what the file system has is FBIG to write and the end to read', (t) => {
+test('fd_pread and fd_pwrite at 2^63 or more fail with EINVAL, fd_pwrite at 2^62 fails with EFBIG', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   const iovs = guest.iovs(1)
   const call = (name, offset) => errnoOf(guest, name, fd, ...iovs, offset, OUT)
   for (const offset of [1n << 63n, -1n]) {
@@ -154,7 +154,7 @@ test('an offset past 63 bits is INVAL, one past what the file system has is FBIG
   t.is(readFileSync(join(directory, 'file'), 'utf8'), '0123456789')
 })
 
-test('stdio that the host has open for one direction is BADF in the other', (t) => {
+test('fd_read and fd_write on stdio that the host opened for the other direction fail with EBADF', (t) => {
   const path = join(tree(t, { file: 'text' }), 'file')
   const [stdin, stdout] = [openSync(path, 'r'), openSync(path, 'a')]
   t.teardown(() => [stdin, stdout].forEach(closeSync))
@@ -164,7 +164,7 @@ test('stdio that the host has open for one direction is BADF in the other', (t) 
   t.is(guest.read(0), 'text')
 })
 
-test('a stream the host closes is BADF', (t) => {
+test('fd_read on a stdin that the host closed fails with EBADF', (t) => {
   const { fd } = hostFile(t)
   const other = openSync(hostFile(t).path, 'r+')
   const guest = rawGuest({ stdin: other, stdout: fd })
@@ -173,9 +173,9 @@ test('a stream the host closes is BADF', (t) => {
   t.is(guest.write(1, 'x'), 1)
 })
 
-test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves no byte', (t) => {
+test('reads and writes with a bad table, buffer or result pointer fail with EOVERFLOW', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   expectOverflow(t, guest, [
     ['fd_read', fd, BAD_POINTER, 1, OUT],
     ['fd_read', fd, 64, 1, BAD_POINTER],
@@ -208,9 +208,9 @@ test('a bad pointer, to a table, a buffer or the result, is OVERFLOW and moves n
   t.is(guest.seek(fd, 0, 'CUR'), 0n)
 })
 
-test('a count of buffers that 32 bits of bytes cannot hold is OVERFLOW', (t) => {
+test('fd_read and fd_write with an iovec table of 4 GiB or more fail with EOVERFLOW', (t) => {
   const { guest } = guestWithFiles(t, FILES)
-  const fd = open(guest)
+  const fd = openFile(guest)
   for (const count of [0x2000_0000, 0x2000_0001, 0x4000_0000, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
     t.is(errnoOf(guest, 'fd_read', fd, 64, count, OUT), 'OVERFLOW')
     t.is(errnoOf(guest, 'fd_write', fd, 64, count, OUT), 'OVERFLOW')

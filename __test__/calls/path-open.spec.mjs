@@ -4,12 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { RESOLVERS, missing, plan } from '../attacks/box.mjs'
+import { RESOLVERS, runPlan, unavailableReason } from '../attacks/setup.mjs'
 import { FDFLAGS, FILETYPE, LOOKUP, OFLAGS, RIGHTS, hostFile } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 import { onLinux, onPosix } from '../support/conditions.mjs'
 
-// Which errno the system has for what is not the same everywhere.
 const FILES = {
   file: 'content',
   'sub/inner': 'inner',
@@ -23,14 +22,14 @@ const { SYMLINK_FOLLOW } = LOOKUP
 const [READ, WRITE] = [RIGHTS.FD_READ, RIGHTS.FD_WRITE]
 const OUT = 0
 
-/** The arguments of an opening of `path`: for reading, and without following a link, unless told otherwise. */
-const open = (
+/** Returns a call of path_open, by default to read and without following symlinks. */
+const openCall = (
   path,
   { dirfd = 3, lookup = 0, oflags = 0, rights = READ, inheriting = 0n, fdflags = 0, out = OUT } = {},
 ) => ['path_open', dirfd, lookup, path, oflags, rights, inheriting, fdflags, out]
 
 for (const version of VERSIONS) {
-  test(`${version}: a file is opened, made, cut, and told apart from a directory`, (t) => {
+  test(`${version}: path_open opens, creates and truncates files, and opens directories`, (t) => {
     const { guest, directory, names } = guestWithFiles(t, { file: 'content', 'sub/': null }, { version })
     const content = (name) => readFileSync(join(directory, name), 'utf8')
     t.is(guest.read(guest.open('file')), 'content')
@@ -46,51 +45,51 @@ for (const version of VERSIONS) {
 }
 
 for (const [title, rows] of Object.entries({
-  'what is there or not, and is of another kind': [
-    ['NOENT', open('missing')],
-    ['NOENT', open('missing/file', { oflags: CREAT, rights: WRITE })],
-    ['NOTDIR', open('file/inner')],
-    ['NOTDIR', open('file/')],
-    ['NOTDIR', open('file', { oflags: DIRECTORY })],
-    ['NOTDIR', open('file/..')],
-    ['EXIST', open('file', { oflags: CREAT | EXCL, rights: WRITE })],
-    ['EXIST', open('sub', { oflags: CREAT | EXCL })],
-    ['ISDIR', open('sub', { rights: WRITE })],
-    ['ISDIR', open('sub', { oflags: TRUNC, rights: WRITE })],
-    ['ISDIR', open('new/', { oflags: CREAT, rights: WRITE })],
-    ['INVAL', open('new', { oflags: CREAT | DIRECTORY })],
+  'of a missing, existing or wrong kind of file': [
+    ['NOENT', openCall('missing')],
+    ['NOENT', openCall('missing/file', { oflags: CREAT, rights: WRITE })],
+    ['NOTDIR', openCall('file/inner')],
+    ['NOTDIR', openCall('file/')],
+    ['NOTDIR', openCall('file', { oflags: DIRECTORY })],
+    ['NOTDIR', openCall('file/..')],
+    ['EXIST', openCall('file', { oflags: CREAT | EXCL, rights: WRITE })],
+    ['EXIST', openCall('sub', { oflags: CREAT | EXCL })],
+    ['ISDIR', openCall('sub', { rights: WRITE })],
+    ['ISDIR', openCall('sub', { oflags: TRUNC, rights: WRITE })],
+    ['ISDIR', openCall('new/', { oflags: CREAT, rights: WRITE })],
+    ['INVAL', openCall('new', { oflags: CREAT | DIRECTORY })],
   ],
-  'no path at all': [
-    ['NOENT', open('')],
-    ['INVAL', open('file\0')],
-    ['INVAL', open('fi\0le')],
-    ['INVAL', open('\0')],
-    ['NAMETOOLONG', open('n'.repeat(256))],
-    ['NAMETOOLONG', open('x/'.repeat(3000))],
+  'of an empty, invalid or too long path': [
+    ['NOENT', openCall('')],
+    ['INVAL', openCall('file\0')],
+    ['INVAL', openCall('fi\0le')],
+    ['INVAL', openCall('\0')],
+    ['NAMETOOLONG', openCall('n'.repeat(256))],
+    ['NAMETOOLONG', openCall('x/'.repeat(3000))],
   ],
-  links: [
-    ['LOOP', open('link')],
-    ['LOOP', open('loop', { lookup: SYMLINK_FOLLOW })],
-    ['LOOP', open('loop/x')],
-    ['LOOP', open('dangling', { oflags: CREAT, rights: WRITE })],
-    ['NOENT', open('dangling', { lookup: SYMLINK_FOLLOW })],
-    ['EXIST', open('dangling', { oflags: CREAT | EXCL, rights: WRITE })],
-    ['EXIST', open('link', { lookup: SYMLINK_FOLLOW, oflags: CREAT | EXCL, rights: WRITE })],
-    ['NOTDIR', open('dirlink', { oflags: DIRECTORY })],
+  'of a symlink': [
+    ['LOOP', openCall('link')],
+    ['LOOP', openCall('loop', { lookup: SYMLINK_FOLLOW })],
+    ['LOOP', openCall('loop/x')],
+    ['LOOP', openCall('dangling', { oflags: CREAT, rights: WRITE })],
+    ['NOENT', openCall('dangling', { lookup: SYMLINK_FOLLOW })],
+    ['EXIST', openCall('dangling', { oflags: CREAT | EXCL, rights: WRITE })],
+    ['EXIST', openCall('link', { lookup: SYMLINK_FOLLOW, oflags: CREAT | EXCL, rights: WRITE })],
+    ['NOTDIR', openCall('dirlink', { oflags: DIRECTORY })],
   ],
-  'rights and descriptors that do not do': [
-    ['NOTCAPABLE', open('file', { rights: RIGHTS.SOCK_ACCEPT })],
-    ['NOTCAPABLE', open('file', { rights: 1n << 50n })],
-    ['NOTCAPABLE', open('file', { inheriting: 1n << 63n })],
-    ['NOTCAPABLE', open('file', { rights: -1n })],
+  'with unsuitable rights or descriptors': [
+    ['NOTCAPABLE', openCall('file', { rights: RIGHTS.SOCK_ACCEPT })],
+    ['NOTCAPABLE', openCall('file', { rights: 1n << 50n })],
+    ['NOTCAPABLE', openCall('file', { inheriting: 1n << 63n })],
+    ['NOTCAPABLE', openCall('file', { rights: -1n })],
     // Rights come before the path, as in node:wasi.
-    ['NOTCAPABLE', open('', { rights: -1n })],
-    ['NOTDIR', open('x', { dirfd: 0 })],
-    ['BADF', open('file', { dirfd: 44 })],
-    ['BADF', open('file', { dirfd: -1 })],
+    ['NOTCAPABLE', openCall('', { rights: -1n })],
+    ['NOTDIR', openCall('x', { dirfd: 0 })],
+    ['BADF', openCall('file', { dirfd: 44 })],
+    ['BADF', openCall('file', { dirfd: -1 })],
   ],
 })) {
-  onLinux(`${title}: an errno, no descriptor, and nothing made or cut`, (t) => {
+  onLinux(`path_open ${title} fails and changes nothing`, (t) => {
     const { guest, directory, names } = guestWithFiles(t, FILES, { stdin: hostFile(t).fd })
     guest.view.setUint32(OUT, 99, true)
     const before = names()
@@ -106,7 +105,7 @@ for (const [title, rows] of Object.entries({
   })
 }
 
-onPosix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be made', (t) => {
+onPosix('path_open with SYMLINK_FOLLOW opens the target of a symlink, and CREAT creates a missing target', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   t.is(guest.read(guest.open('link', { lookup: SYMLINK_FOLLOW })), 'content')
   t.is(guest.read(guest.open('dirlink/inner')), 'inner')
@@ -115,18 +114,18 @@ onPosix('with SYMLINK_FOLLOW a link leads to its target, also one that is to be 
   t.is(readFileSync(join(directory, 'nothing'), 'utf8'), 'made')
 })
 
-test('paths are resolved from the directory they are given with', (t) => {
+test('path_open resolves a path relative to its directory descriptor', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const sub = guest.open('sub', { rights: 0n })
   t.is(guest.read(guest.open('inner', { dirfd: sub })), 'inner')
   t.is(guest.read(guest.open('./sub/..//sub/./inner')), 'inner')
   expectErrnos(t, guest, [
-    ['NOTCAPABLE', ...open('../file', { dirfd: sub })],
-    ['NOENT', ...open('file', { dirfd: sub })],
+    ['NOTCAPABLE', ...openCall('../file', { dirfd: sub })],
+    ['NOENT', ...openCall('file', { dirfd: sub })],
   ])
 })
 
-test('what is asked for decides between reading and writing, and the rest comes without asking', (t) => {
+test('path_open grants FD_READ and FD_WRITE only as requested, and every other right of a file', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const beyond = RIGHTS.FILE & ~(READ | WRITE)
   for (const rights of [0n, READ, WRITE, READ | WRITE]) {
@@ -136,13 +135,13 @@ test('what is asked for decides between reading and writing, and the rest comes 
   }
 })
 
-test('a directory that may not open, make or cut does not', (t) => {
+test('path_open on a directory without the right to open, create or truncate fails with ENOTCAPABLE', (t) => {
   const { guest, directory, names } = guestWithFiles(t, FILES)
   const before = names()
   for (const [right, call] of [
-    ['PATH_OPEN', open('file', { dirfd: 4 })],
-    ['PATH_CREATE_FILE', open('new', { dirfd: 4, oflags: CREAT, rights: WRITE })],
-    ['PATH_FILESTAT_SET_SIZE', open('file', { dirfd: 4, oflags: TRUNC, rights: WRITE })],
+    ['PATH_OPEN', openCall('file', { dirfd: 4 })],
+    ['PATH_CREATE_FILE', openCall('new', { dirfd: 4, oflags: CREAT, rights: WRITE })],
+    ['PATH_FILESTAT_SET_SIZE', openCall('file', { dirfd: 4, oflags: TRUNC, rights: WRITE })],
   ]) {
     const fd = guest.open('.', { rights: 0n })
     t.is(fd, 4)
@@ -155,17 +154,17 @@ test('a directory that may not open, make or cut does not', (t) => {
   t.is(readFileSync(join(directory, 'file'), 'utf8'), 'content')
 })
 
-onPosix('a file that the host may not read or write is ACCES', (t) => {
+onPosix('path_open of a file that the host may not read or write fails with EACCES', (t) => {
   if (process.getuid() === 0) return t.pass()
   const { guest, directory } = guestWithFiles(t, FILES)
   chmodSync(join(directory, 'file'), 0)
   expectErrnos(t, guest, [
-    ['ACCES', ...open('file')],
-    ['ACCES', ...open('file', { rights: WRITE })],
+    ['ACCES', ...openCall('file')],
+    ['ACCES', ...openCall('file', { rights: WRITE })],
   ])
 })
 
-onPosix('opening a FIFO does not wait for its other end', (t) => {
+onPosix('path_open of a FIFO to read does not wait for a writer', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   execFileSync('mkfifo', [join(directory, 'fifo')])
   const reader = guest.open('fifo', { rights: READ })
@@ -174,19 +173,19 @@ onPosix('opening a FIFO does not wait for its other end', (t) => {
   t.is(guest.read(reader), 'through')
 })
 
-onLinux('opening a FIFO to write, which nobody reads, is NXIO', (t) => {
+onLinux('path_open of a FIFO to write with NONBLOCK and without a reader fails with ENXIO', (t) => {
   const { guest, directory } = guestWithFiles(t)
   execFileSync('mkfifo', [join(directory, 'fifo')])
-  expectErrnos(t, guest, [['NXIO', ...open('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])
+  expectErrnos(t, guest, [['NXIO', ...openCall('fifo', { rights: WRITE, fdflags: FDFLAGS.NONBLOCK })]])
 })
 
-test('a bad pointer is OVERFLOW, and nothing is opened, made or cut', (t) => {
+test('path_open with a bad pointer fails with EOVERFLOW and changes nothing', (t) => {
   const { guest, directory, names } = guestWithFiles(t, FILES)
   const before = names()
   expectOverflow(t, guest, [
     ['path_open', 3, 0, BAD_POINTER, 4, CREAT, WRITE, 0n, 0, OUT],
-    open('new', { oflags: CREAT, rights: WRITE, out: BAD_POINTER }),
-    open('file', { oflags: TRUNC, rights: WRITE, out: BAD_POINTER }),
+    openCall('new', { oflags: CREAT, rights: WRITE, out: BAD_POINTER }),
+    openCall('file', { oflags: TRUNC, rights: WRITE, out: BAD_POINTER }),
   ])
   expectErrnos(t, guest, [['OVERFLOW', 'path_open', 3, 0, 0, -1, 0, READ, 0n, 0, OUT]])
   t.deepEqual(names(), before)
@@ -199,25 +198,25 @@ for (const [flag, right] of [
   ['SYNC', 'FD_SYNC'],
   ['RSYNC', 'FD_SYNC'],
 ]) {
-  test(`${flag} is NOTCAPABLE from a directory that does not pass on ${right}`, (t) => {
+  test(`path_open with ${flag} from a directory that does not inherit ${right} fails with ENOTCAPABLE`, (t) => {
     const { guest } = guestWithFiles(t, FILES)
     const { base, inheriting } = guest.fdstat(3)
     guest.must('fd_fdstat_set_rights', 3, base, inheriting & ~RIGHTS[right])
-    expectErrnos(t, guest, [['NOTCAPABLE', ...open('file', { fdflags: FDFLAGS[flag] })]])
+    expectErrnos(t, guest, [['NOTCAPABLE', ...openCall('file', { fdflags: FDFLAGS[flag] })]])
     t.is(guest.open('file'), 4)
   })
 }
 
 for (const resolver of Object.keys(RESOLVERS)) {
-  const reason = missing(resolver)
-  if (reason !== null) console.log(`path_open is not tried ${resolver}: ${reason}`)
-  const resolved = reason === null ? test : test.skip
+  const reason = unavailableReason(resolver)
+  if (reason !== null) console.log(`path_open ${resolver} is not tested: ${reason}`)
+  const resolverTest = reason === null ? test : test.skip
 
-  resolved(`what SYNC, DSYNC and RSYNC ask for is what the system opens with, resolved ${resolver}`, async (t) => {
-    const { opened } = await plan(t, resolver, '../calls/open.plan.mjs')
+  resolverTest(`path_open with SYNC, DSYNC or RSYNC opens with O_SYNC or O_DSYNC, resolved ${resolver}`, async (t) => {
+    const { opened } = await runPlan(t, resolver, '../calls/open.plan.mjs')
     t.is(opened.length, 16)
     for (const { requested, syncs, reported } of opened) {
-      // Linux does no less for RSYNC than for SYNC, of which DSYNC is a part.
+      // Linux treats RSYNC as SYNC, which includes DSYNC.
       const least = requested.some((name) => name !== 'DSYNC')
         ? constants.O_SYNC
         : requested.length
@@ -229,16 +228,16 @@ for (const resolver of Object.keys(RESOLVERS)) {
     }
   })
 
-  resolved(`TRUNC with DIRECTORY is ISDIR on a directory, and cuts no file, resolved ${resolver}`, async (t) => {
-    const { cuts, contents } = await plan(t, resolver, '../calls/open.plan.mjs')
-    t.deepEqual(cuts, { sub: ['ISDIR', 'ISDIR'], file: ['NOTDIR', 'NOTDIR'], inner: ['NOTDIR', 'NOTDIR'] })
+  resolverTest(`path_open with TRUNC and DIRECTORY fails with EISDIR or ENOTDIR, resolved ${resolver}`, async (t) => {
+    const { truncated, contents } = await runPlan(t, resolver, '../calls/open.plan.mjs')
+    t.deepEqual(truncated, { sub: ['ISDIR', 'ISDIR'], file: ['NOTDIR', 'NOTDIR'], inner: ['NOTDIR', 'NOTDIR'] })
     t.deepEqual(contents, ['content', 'inner'])
   })
 
   if (resolver === 'by the kernel') continue
-  resolved(`every path is answered as the kernel answers it, ${resolver}`, async (t) => {
+  resolverTest(`path_open of each path gives the same result as the kernel, ${resolver}`, async (t) => {
     const [kernel, walked] = await Promise.all(
-      ['by the kernel', resolver].map((each) => plan(t, each, '../calls/resolving.plan.mjs')),
+      ['by the kernel', resolver].map((each) => runPlan(t, each, '../calls/resolving.plan.mjs')),
     )
     const titles = Object.keys(kernel)
     t.true(titles.length > 10_000)

@@ -1,4 +1,4 @@
-// path_*, but for path_open.
+// path_*, except path_open.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,6 @@ import { FILETYPE, FSTFLAGS, LOOKUP, RIGHTS, hostFile } from '../support/guest.m
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 import { onLinux, onPosix } from '../support/conditions.mjs'
 
-// Which errno the system has for what is not the same everywhere.
 const FILES = {
   file: 'content',
   other: 'other',
@@ -24,7 +23,7 @@ const { SYMLINK_FOLLOW } = LOOKUP
 const BOTH = FSTFLAGS.ATIM | FSTFLAGS.MTIM
 const LONG = 'n'.repeat(256)
 
-/** Every call with one of its paths as it is given, the others being good. */
+/** Calls with a given path. All other arguments are valid. */
 const WITH_PATH = {
   path_create_directory: (path, fd = 3) => ['path_create_directory', fd, path],
   path_filestat_get: (path, fd = 3) => ['path_filestat_get', fd, 0, path, 0],
@@ -40,7 +39,7 @@ const WITH_PATH = {
 }
 
 for (const [name, call] of Object.entries(WITH_PATH)) {
-  onLinux(`${name}: what is no path, and what leads through what is no directory, is an errno`, (t) => {
+  onLinux(`${name}: an invalid path, or one through a file, fails and changes nothing`, (t) => {
     const { guest, names } = guestWithFiles(t, FILES, { stdin: hostFile(t).fd })
     const before = names()
     const file = guest.open('file')
@@ -131,7 +130,7 @@ for (const [title, rows] of Object.entries({
     ['NOTDIR', 'file/'],
   ],
 })) {
-  onLinux(`${title}: what is there or not, or is of another kind, is an errno, and stays`, (t) => {
+  onLinux(`${title}: a missing, existing or unsuitable file fails and changes nothing`, (t) => {
     const { guest, names } = guestWithFiles(t, FILES)
     const before = names()
     expectErrnos(
@@ -144,7 +143,7 @@ for (const [title, rows] of Object.entries({
 }
 
 for (const version of VERSIONS) {
-  onPosix(`${version}: names are made, linked, moved and removed`, (t) => {
+  onPosix(`${version}: path_* calls create, link, rename and remove files and directories`, (t) => {
     const { guest, directory, names } = guestWithFiles(t, { file: 'content' }, { version })
     expectErrnos(t, guest, [
       ['SUCCESS', 'path_create_directory', 3, 'dir'],
@@ -167,7 +166,7 @@ for (const version of VERSIONS) {
   })
 }
 
-onPosix('two descriptors stand for the directories of the two paths of path_link and path_rename', (t) => {
+onPosix('path_link and path_rename resolve each path relative to its own descriptor', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const [sub, empty] = [guest.open('sub', { rights: 0n }), guest.open('empty', { rights: 0n })]
   expectErrnos(t, guest, [
@@ -181,7 +180,7 @@ onPosix('two descriptors stand for the directories of the two paths of path_link
   )
 })
 
-onLinux('path_rename replaces what is of the same kind, and what is the same file it leaves', (t) => {
+onLinux('path_rename replaces a target of the same type and keeps a file renamed to itself', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   expectErrnos(t, guest, [
     ['SUCCESS', 'path_rename', 3, 'file', 3, 'other'],
@@ -198,7 +197,7 @@ onLinux('path_rename replaces what is of the same kind, and what is the same fil
   t.is(readFileSync(join(directory, 'moved/inner'), 'utf8'), 'inner')
 })
 
-onPosix('path_filestat_get and path_filestat_set_times take the link, or with SYMLINK_FOLLOW what it leads to', (t) => {
+onPosix('path_filestat_get and path_filestat_set_times follow a symlink only with SYMLINK_FOLLOW', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   for (const [path, lookup, filetype] of [
     ['link', 0, FILETYPE.SYMBOLIC_LINK],
@@ -223,7 +222,7 @@ onPosix('path_filestat_get and path_filestat_set_times take the link, or with SY
   ])
 })
 
-onPosix('path_filestat_set_times: a slash at the end asks for a directory, below others too', (t) => {
+onPosix('path_filestat_set_times follows a symlink before a trailing slash; a file fails with ENOTDIR', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   expectErrnos(t, guest, [
     ['SUCCESS', 'path_filestat_set_times', 3, 0, 'sub/up/', 5n, 7n, BOTH],
@@ -233,7 +232,7 @@ onPosix('path_filestat_set_times: a slash at the end asks for a directory, below
   t.not(guest.filestat(3, 'sub/up').mtim, 7n)
 })
 
-onPosix('path_rename of a file to a name with a slash at the end is NOTDIR, whether that is there or not', (t) => {
+onPosix('path_rename of a file to a path with a trailing slash fails with ENOTDIR', (t) => {
   const { guest, names } = guestWithFiles(t, FILES)
   const before = names()
   expectErrnos(t, guest, [
@@ -244,33 +243,30 @@ onPosix('path_rename of a file to a name with a slash at the end is NOTDIR, whet
   t.deepEqual(names(), before)
 })
 
-onLinux(
-  'a slash at the end follows no link in path_link, path_symlink and path_unlink_file, wherever it leads',
-  (t) => {
-    const out = { outside: { symlink: '..' }, nowhere: { symlink: '../nothing' }, root: { symlink: '/' } }
-    const { guest, directory } = guestWithFiles(t, { ...FILES, ...out })
-    const before = readdirSync(directory)
-    for (const path of ['file', 'link', 'dirlink', 'dangling', 'loop', ...Object.keys(out)]) {
-      for (const slashes of ['/', '//']) {
-        expectErrnos(t, guest, [
-          ['EXIST', 'path_link', 3, 0, 'file', 3, path + slashes],
-          ['EXIST', 'path_symlink', 'file', 3, path + slashes],
-          ['NOTDIR', 'path_unlink_file', 3, path + slashes],
-        ])
-      }
+onLinux('path_link, path_symlink and path_unlink_file follow no symlink before a trailing slash', (t) => {
+  const escaping = { outside: { symlink: '..' }, nowhere: { symlink: '../nothing' }, root: { symlink: '/' } }
+  const { guest, directory } = guestWithFiles(t, { ...FILES, ...escaping })
+  const before = readdirSync(directory)
+  for (const path of ['file', 'link', 'dirlink', 'dangling', 'loop', ...Object.keys(escaping)]) {
+    for (const slashes of ['/', '//']) {
+      expectErrnos(t, guest, [
+        ['EXIST', 'path_link', 3, 0, 'file', 3, path + slashes],
+        ['EXIST', 'path_symlink', 'file', 3, path + slashes],
+        ['NOTDIR', 'path_unlink_file', 3, path + slashes],
+      ])
     }
-    expectErrnos(t, guest, [
-      ['EXIST', 'path_link', 3, 0, 'file', 3, 'sub/'],
-      ['EXIST', 'path_symlink', 'file', 3, 'sub/up/'],
-      ['ISDIR', 'path_unlink_file', 3, 'sub/'],
-      ['NOTDIR', 'path_unlink_file', 3, 'sub/up/'],
-      ['NOENT', 'path_unlink_file', 3, 'missing/'],
-    ])
-    t.deepEqual(readdirSync(directory), before)
-  },
-)
+  }
+  expectErrnos(t, guest, [
+    ['EXIST', 'path_link', 3, 0, 'file', 3, 'sub/'],
+    ['EXIST', 'path_symlink', 'file', 3, 'sub/up/'],
+    ['ISDIR', 'path_unlink_file', 3, 'sub/'],
+    ['NOTDIR', 'path_unlink_file', 3, 'sub/up/'],
+    ['NOENT', 'path_unlink_file', 3, 'missing/'],
+  ])
+  t.deepEqual(readdirSync(directory), before)
+})
 
-onPosix('what is wrong with either path of path_link is told before the first is looked for', (t) => {
+onPosix('path_link with an invalid new path fails before it looks for the old path', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   for (const lookup of [0, SYMLINK_FOLLOW]) {
     expectErrnos(t, guest, [
@@ -280,7 +276,7 @@ onPosix('what is wrong with either path of path_link is told before the first is
   }
 })
 
-test('path_filestat_set_times to two things at once is INVAL, and the times stay', (t) => {
+test('path_filestat_set_times with conflicting flags fails with EINVAL and keeps the times', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const { mtimeMs } = statSync(join(directory, 'file'))
   for (const flags of [FSTFLAGS.ATIM | FSTFLAGS.ATIM_NOW, FSTFLAGS.MTIM | FSTFLAGS.MTIM_NOW, 15]) {
@@ -289,7 +285,7 @@ test('path_filestat_set_times to two things at once is INVAL, and the times stay
   t.is(statSync(join(directory, 'file')).mtimeMs, mtimeMs)
 })
 
-onLinux('path_link makes a second name of the link, or with SYMLINK_FOLLOW of its target', (t) => {
+onLinux('path_link links the symlink itself, or its target with SYMLINK_FOLLOW', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   expectErrnos(t, guest, [
     ['SUCCESS', 'path_link', 3, 0, 'link', 3, 'of-link'],
@@ -301,7 +297,7 @@ onLinux('path_link makes a second name of the link, or with SYMLINK_FOLLOW of it
   t.is(lstatSync(join(directory, 'of-target')).ino, lstatSync(join(directory, 'file')).ino)
 })
 
-onPosix('path_readlink cuts to the buffer, tells what it wrote, and writes no NUL', (t) => {
+onPosix('path_readlink truncates to the buffer, returns the length, and writes no NUL', (t) => {
   const { guest } = guestWithFiles(t, { link: { symlink: 'a/target' } })
   for (let size = 0; size < 12; size++) {
     guest.bytes.fill(0xaa, 512, 544)
@@ -316,7 +312,7 @@ onPosix('path_readlink cuts to the buffer, tells what it wrote, and writes no NU
   }
 })
 
-onLinux('path_symlink stores any relative target as it is given', (t) => {
+onLinux('path_symlink stores relative targets unchanged, and fails with EPERM for absolute targets', (t) => {
   const { guest, directory } = guestWithFiles(t, { 'sub/': null })
   const targets = ['file', '../file', './/x/..', 'sub/', '../../../out', 'é', 't'.repeat(1000)]
   for (const [index, target] of targets.entries()) {
@@ -332,7 +328,7 @@ onLinux('path_symlink stores any relative target as it is given', (t) => {
   ])
 })
 
-test('without its right each call is NOTCAPABLE, and changes nothing', (t) => {
+test('path_* calls on a directory without the right fail with ENOTCAPABLE and change nothing', (t) => {
   const { guest, names } = guestWithFiles(t, FILES)
   const before = names()
   const { base, inheriting } = guest.fdstat(3)
@@ -344,12 +340,13 @@ test('without its right each call is NOTCAPABLE, and changes nothing', (t) => {
   t.deepEqual(names(), before)
 })
 
-test('a bad pointer is OVERFLOW, and nothing is made, moved or removed', (t) => {
+test('path_* calls with a bad pointer fail with EOVERFLOW and change nothing', (t) => {
   const { guest, names } = guestWithFiles(t, FILES)
   const before = names()
-  const at = (name, path) => WITH_PATH[name](path).flatMap((arg) => (arg === BAD_POINTER ? [BAD_POINTER, 3] : [arg]))
+  const callAt = (name, path) =>
+    WITH_PATH[name](path).flatMap((arg) => (arg === BAD_POINTER ? [BAD_POINTER, 3] : [arg]))
   expectOverflow(t, guest, [
-    ...Object.keys(WITH_PATH).map((name) => at(name, BAD_POINTER)),
+    ...Object.keys(WITH_PATH).map((name) => callAt(name, BAD_POINTER)),
     ['path_filestat_get', 3, 0, 'file', BAD_POINTER],
     ['path_readlink', 3, 'link', BAD_POINTER, 100, 0],
     ['path_readlink', 3, 'link', 512, 100, BAD_POINTER],
@@ -358,7 +355,7 @@ test('a bad pointer is OVERFLOW, and nothing is made, moved or removed', (t) => 
   t.deepEqual(names(), before)
 })
 
-onPosix('path_remove_directory of a path that ends in . is EINVAL, and of one that ends in .. ENOTEMPTY', (t) => {
+onPosix('path_remove_directory of a path that ends in . fails with EINVAL, in .. with ENOTEMPTY', (t) => {
   const { guest, names } = guestWithFiles(t, FILES)
   const before = names()
   expectErrnos(

@@ -29,7 +29,7 @@ const event = (userdata, type, { error = 0, nbytes = 0n, flags = 0 } = {}) => ({
 })
 
 for (const version of VERSIONS) {
-  test(`${version}: a span that is over and a deadline that is past are answered at once, with their userdata`, (t) => {
+  test(`${version}: poll_oneoff returns elapsed timeouts and past deadlines at once, with their userdata`, (t) => {
     const { guest } = guestWithFiles(t, {}, { version })
     const { ABSTIME } = SUBCLOCKFLAGS
     for (const id of [CLOCK.REALTIME, CLOCK.MONOTONIC]) {
@@ -40,17 +40,17 @@ for (const version of VERSIONS) {
     }
   })
 
-  test(`${version}: a span is waited for, and no less`, (t) => {
+  test(`${version}: poll_oneoff with a relative timeout waits at least that long`, (t) => {
     const { guest } = guestWithFiles(t, {}, { version })
     const before = process.hrtime.bigint()
     t.deepEqual(guest.poll(clock(1n, FOREVER), clock(2n, 20n * MS), clock(3n, 60_000n * MS)), [
       event(2, EVENTTYPE.CLOCK),
     ])
-    const took = process.hrtime.bigint() - before
-    t.true(took >= 20n * MS && took < 20_000n * MS, `${took} ns`)
+    const elapsed = process.hrtime.bigint() - before
+    t.true(elapsed >= 20n * MS && elapsed < 20_000n * MS, `${elapsed} ns`)
   })
 
-  test(`${version}: a deadline is waited for, on each clock by itself`, (t) => {
+  test(`${version}: poll_oneoff with an absolute deadline waits until the deadline, on each clock`, (t) => {
     const { guest } = guestWithFiles(t, {}, { version })
     for (const id of [CLOCK.REALTIME, CLOCK.MONOTONIC]) {
       const now = () => {
@@ -63,7 +63,7 @@ for (const version of VERSIONS) {
     }
   })
 
-  test(`${version}: files and directories are ready, files with the bytes that are left`, (t) => {
+  test(`${version}: poll_oneoff reports files and directories as ready, files with the bytes left to read`, (t) => {
     const { guest } = guestWithFiles(t, { file: '0123456789' }, { version })
     const fd = guest.open('file', { rights: RIGHTS.FILE })
     guest.seek(fd, 4)
@@ -77,7 +77,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('what a subscription cannot have is the error of its own event', (t) => {
+test('poll_oneoff reports the error of a subscription in its own event', (t) => {
   const { guest } = guestWithFiles(t, { file: 'text' })
   const fd = guest.open('file')
   guest.must('fd_fdstat_set_rights', fd, RIGHTS.FD_READ, 0n)
@@ -105,21 +105,21 @@ test('what a subscription cannot have is the error of its own event', (t) => {
   )
 })
 
-test('no subscription, and one of a kind there is not, is INVAL, and writes nothing', (t) => {
+test('poll_oneoff with no subscription or an unknown type fails with EINVAL and writes nothing', (t) => {
   const { guest } = guestWithFiles(t)
   expectErrnos(t, guest, [['INVAL', 'poll_oneoff', 1024, 2048, 0, 0]])
-  for (const kind of [3, 4, 255]) {
+  for (const type of [3, 4, 255]) {
     const { SUBSCRIPTION } = guest.dialect.SIZE
     const at = guest.alloc(2 * SUBSCRIPTION)
     guest.putRecord('SUBSCRIPTION', clock(1n, 0n), at)
-    guest.putRecord('SUBSCRIPTION', { userdata: 2n, type: kind }, at + SUBSCRIPTION)
+    guest.putRecord('SUBSCRIPTION', { userdata: 2n, type }, at + SUBSCRIPTION)
     const before = Buffer.from(guest.bytes)
     t.is(guest.call.poll_oneoff(at, 4096, 2, 0), ERRNO.INVAL)
     t.true(before.equals(guest.bytes))
   }
 })
 
-test('subscriptions and events may lie anywhere, also at odd addresses and in the same place', (t) => {
+test('poll_oneoff accepts unaligned and overlapping subscriptions and events', (t) => {
   const { guest } = guestWithFiles(t)
   guest.putRecord('SUBSCRIPTION', clock(5n, 0n), 4099)
   guest.must('poll_oneoff', 4099, 4099, 1, 5001)
@@ -127,7 +127,7 @@ test('subscriptions and events may lie anywhere, also at odd addresses and in th
   t.is(guest.u32(5001), 1)
 })
 
-test('the same subscription a thousand times is answered a thousand times', (t) => {
+test('poll_oneoff of 1000 equal subscriptions returns 1000 events', (t) => {
   const { guest } = guestWithFiles(t, { file: 'text' })
   const fd = guest.open('file')
   guest.memory.grow(4)
@@ -138,7 +138,7 @@ test('the same subscription a thousand times is answered a thousand times', (t) 
   )
 })
 
-onPosix('an empty pipe is waited for, one with bytes is ready, and one whose writer is gone is hung up', (t) => {
+onPosix('poll_oneoff waits for an empty pipe, reports one with data, and reports a hangup without a writer', (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const [both, stdin] = [openSync(path, 'r+'), openSync(path, 'r')]
@@ -156,7 +156,7 @@ onPosix('an empty pipe is waited for, one with bytes is ready, and one whose wri
   t.is(guest.read(0), '')
 })
 
-onPosix('a pipe with room is ready to be written, a full one is not, and one to read is waited for beside it', (t) => {
+onPosix('poll_oneoff reports a pipe with space as writable and waits for a full pipe', (t) => {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
   const both = openSync(path, 'r+')
@@ -169,7 +169,7 @@ onPosix('a pipe with room is ready to be written, a full one is not, and one to 
   t.deepEqual(guest.poll(onFd(1n, FD_WRITE, 1), clock(2n, MS)), [event(2, EVENTTYPE.CLOCK)])
 })
 
-test('a bad pointer is OVERFLOW, as is a count that leaves memory, before anything is waited for', (t) => {
+test('poll_oneoff with a bad pointer or a count beyond memory fails with EOVERFLOW without waiting', (t) => {
   const { guest } = guestWithFiles(t)
   const end = guest.memory.buffer.byteLength
   guest.putRecord('SUBSCRIPTION', clock(1n, FOREVER), 4096)

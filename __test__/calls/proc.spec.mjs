@@ -7,7 +7,7 @@ import { command, instantiate, rawGuest } from '../support/guest.mjs'
 import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow } from '../support/calls.mjs'
 
 for (const version of VERSIONS) {
-  test(`${version}: proc_exit ends the guest with its code, and what comes after it does not happen`, (t) => {
+  test(`${version}: proc_exit stops the guest, and start() returns its code`, (t) => {
     for (const code of [0, 1, 77, 2 ** 31 - 1]) {
       const wasi = new WASI({ version })
       const [namespace] = Object.keys(wasi.getImportObject())
@@ -16,12 +16,12 @@ for (const version of VERSIONS) {
     }
   })
 
-  test(`${version}: proc_raise raises nothing, whatever the signal`, async (t) => {
-    const heard = []
-    const listen = (signal) => heard.push(signal)
+  test(`${version}: proc_raise of any signal fails with ENOTSUP and raises nothing`, async (t) => {
+    const received = []
+    const listener = (signal) => received.push(signal)
     for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGTERM']) {
-      process.on(signal, listen)
-      t.teardown(() => process.off(signal, listen))
+      process.on(signal, listener)
+      t.teardown(() => process.off(signal, listener))
     }
     const guest = rawGuest({ version })
     for (let signal = 0; signal <= 31; signal++)
@@ -30,9 +30,9 @@ for (const version of VERSIONS) {
       ['NOTSUP', 'proc_raise', 255],
       ['NOTSUP', 'proc_raise', -1],
     ])
-    // Signals arrive in a later turn.
+    // Node emits signals in a later turn.
     await wait(20)
-    t.deepEqual(heard, [])
+    t.deepEqual(received, [])
   })
 
   test(`${version}: sched_yield succeeds`, (t) => {
@@ -40,7 +40,7 @@ for (const version of VERSIONS) {
     for (let i = 0; i < 100; i++) t.is(errnoOf(guest, 'sched_yield'), 'SUCCESS')
   })
 
-  test(`${version}: random_get fills its buffer, at whatever length and place, and no byte beside it`, (t) => {
+  test(`${version}: random_get of any length fills exactly its buffer`, (t) => {
     const guest = rawGuest({ version })
     for (const length of [0, 1, 8, 255, 256, 257, 4097]) {
       guest.bytes.fill(0)
@@ -57,14 +57,14 @@ for (const version of VERSIONS) {
   })
 }
 
-test('random_get fills all of memory', (t) => {
+test('random_get of the whole memory fills it', (t) => {
   const guest = rawGuest()
   t.is(errnoOf(guest, 'random_get', 0, guest.memory.buffer.byteLength), 'SUCCESS')
   const zeros = guest.bytes.filter((byte) => byte === 0).length
   t.true(zeros > 0 && zeros < 2000, `${zeros} of ${guest.bytes.length} bytes are 0`)
 })
 
-test('random_get differs from call to call and from sandbox to sandbox', (t) => {
+test('random_get returns different bytes on each call and in each sandbox', (t) => {
   const values = new Set()
   for (const guest of [rawGuest(), rawGuest()]) {
     for (let i = 0; i < 100; i++) {
@@ -75,7 +75,7 @@ test('random_get differs from call to call and from sandbox to sandbox', (t) => 
   t.is(values.size, 200)
 })
 
-test('random_get over the end of memory is EOVERFLOW and fills nothing', (t) => {
+test('random_get beyond the end of memory fails with EOVERFLOW and writes nothing', (t) => {
   const guest = rawGuest()
   const end = guest.memory.buffer.byteLength
   expectOverflow(t, guest, [['random_get', BAD_POINTER, 8]])

@@ -8,7 +8,6 @@ import { BAD_POINTER, VERSIONS, errnoOf, expectErrnos, expectOverflow, guestWith
 import { NO_SYMLINKS, knownFailure, onLinux, onPosix } from '../support/conditions.mjs'
 import { windows } from '../support/platform.mjs'
 
-// Windows lets nobody move or remove what is open.
 const FILES = {
   'a.txt': 'a',
   'sub/inner': 'x',
@@ -20,7 +19,7 @@ const byName = (entries) => Object.fromEntries(entries.map((entry) => [entry.nam
 
 for (const version of VERSIONS) {
   knownFailure(NO_SYMLINKS)(
-    `${version}: . and .. come first, then every name once, with its kind and serial number`,
+    `${version}: fd_readdir lists . and .. first, then each name once, with filetype and inode`,
     (t) => {
       const { guest, directory } = guestWithFiles(t, FILES, { version })
       const entries = guest.readdir(3)
@@ -46,7 +45,7 @@ for (const version of VERSIONS) {
   )
 }
 
-test('.. of a preopen is the preopen itself, and elsewhere the directory above', (t) => {
+test('fd_readdir gives .. the inode of the parent, and in a preopen of the preopen itself', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const ino = (path) => guest.filestat(3, path).ino
   const dots = (path) =>
@@ -59,7 +58,7 @@ test('.. of a preopen is the preopen itself, and elsewhere the directory above',
   t.deepEqual(dots('sub/deeper'), [ino('sub/deeper'), ino('sub')])
 })
 
-onPosix('a directory opened through another is listed as itself, wherever it is moved meanwhile', (t) => {
+onPosix('fd_readdir lists an open directory that was renamed', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const fd = guest.open('sub')
   guest.must('path_rename', 3, ...guest.put('sub'), 3, ...guest.put('moved'))
@@ -72,7 +71,7 @@ onPosix('a directory opened through another is listed as itself, wherever it is 
   )
 })
 
-test('an entry that does not fit is cut where the buffer ends, and used is the whole buffer', (t) => {
+test('fd_readdir truncates the last entry at the end of the buffer and reports a full buffer', (t) => {
   const { guest } = guestWithFiles(t, { 'some-name': '' })
   const whole = 25 + 26 + 33
   for (let size = 0; size <= whole + 1; size++) {
@@ -84,24 +83,24 @@ test('an entry that does not fit is cut where the buffer ends, and used is the w
       guest.bytes.subarray(4096 + size, 4096 + 128).every((byte) => byte === 0xaa),
       `${size} bytes`,
     )
-    // What is there of a name is its start; of a head there is all or nothing.
+    // A truncated name keeps its first bytes.
     if (size >= 51 + 24) t.is(guest.text(4096 + 51 + 24, Math.min(size, whole) - 75), 'some-name'.slice(0, size - 75))
   }
 })
 
-test('any cookie that was given out resumes behind its entry, in any order', (t) => {
+test('fd_readdir with the cookie of any entry resumes after that entry', (t) => {
   const files = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`file-${index}`, '']))
   const { guest } = guestWithFiles(t, files)
   const all = guest.readdir(3)
   t.is(all.length, 42)
   for (const index of [41, 0, 20, 40, 1, 39, 2, 20]) {
     const { entries } = guest.readdirOnce(3, { cookie: all[index].next })
-    t.deepEqual(entries, all.slice(index + 1), `behind entry ${index}`)
+    t.deepEqual(entries, all.slice(index + 1), `after entry ${index}`)
     guest.reset()
   }
 })
 
-knownFailure(NO_SYMLINKS)('a cookie beyond the end is the end', (t) => {
+knownFailure(NO_SYMLINKS)('fd_readdir with a cookie beyond the end returns no entries', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   for (const cookie of [6n, 7n, 1000n, 1n << 32n, (1n << 63n) - 1n, 1n << 63n, -1n]) {
     t.deepEqual(guest.readdirOnce(3, { cookie }), { used: 0, entries: [] }, String(cookie))
@@ -109,7 +108,7 @@ knownFailure(NO_SYMLINKS)('a cookie beyond the end is the end', (t) => {
   t.is(guest.readdir(3).length, 6)
 })
 
-knownFailure(NO_SYMLINKS)('from the start, what was made meanwhile is seen and what was removed is not', (t) => {
+knownFailure(NO_SYMLINKS)('fd_readdir with cookie 0 lists created names and no longer lists removed names', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   guest.readdir(3)
   writeFileSync(join(directory, 'new'), '')
@@ -123,7 +122,7 @@ knownFailure(NO_SYMLINKS)('from the start, what was made meanwhile is seen and w
   )
 })
 
-test('an empty directory has its two entries', (t) => {
+test('fd_readdir of an empty directory returns . and ..', (t) => {
   const { guest } = guestWithFiles(t, { 'empty/': null })
   t.deepEqual(
     guest.readdir(guest.open('empty')).map(({ name }) => name),
@@ -131,7 +130,7 @@ test('an empty directory has its two entries', (t) => {
   )
 })
 
-onPosix('a directory that was removed while it was open has no more entries', (t) => {
+onPosix('fd_readdir of an open directory that was removed returns no further entries', (t) => {
   const { guest } = guestWithFiles(t, { 'empty/': null })
   const fd = guest.open('empty')
   guest.must('path_remove_directory', 3, ...guest.put('empty'))
@@ -139,7 +138,7 @@ onPosix('a directory that was removed while it was open has no more entries', (t
   t.is(guest.u32(0), 0)
 })
 
-test('names are bytes, however long', (t) => {
+test('fd_readdir returns names of 255 bytes and non-ASCII names unchanged', (t) => {
   const { guest } = guestWithFiles(t, { ['n'.repeat(255)]: '', '漢字 é': '' })
   t.deepEqual(
     guest
@@ -150,7 +149,7 @@ test('names are bytes, however long', (t) => {
   )
 })
 
-test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open BADF', (t) => {
+test('fd_readdir of a file fails with ENOTDIR, without the right ENOTCAPABLE, of a closed fd EBADF', (t) => {
   const { guest } = guestWithFiles(t, FILES, { stdin: hostFile(t).fd })
   const [file, dir] = [guest.open('a.txt'), guest.open('sub')]
   const { base, inheriting } = guest.fdstat(dir)
@@ -165,7 +164,7 @@ test('what is no directory is NOTDIR, without the right NOTCAPABLE, and not open
   t.is(guest.u32(0), 0)
 })
 
-test('a bad pointer, or a length over the end of memory, is OVERFLOW', (t) => {
+test('fd_readdir with a bad pointer or a length beyond memory fails with EOVERFLOW', (t) => {
   const { guest } = guestWithFiles(t, FILES)
   const end = guest.memory.buffer.byteLength
   expectOverflow(t, guest, [
@@ -179,7 +178,7 @@ test('a bad pointer, or a length over the end of memory, is OVERFLOW', (t) => {
   ])
 })
 
-/** Runs a script in a process that is no superuser's, with a guest in `directory`: what it prints as JSON. */
+/** Runs a script with a guest in `directory`, as a user other than root. Returns the JSON that it printed. */
 async function asOrdinaryUser(t, directory, script) {
   chmodSync(directory, 0o755)
   const { stdout, stderr, code } = await node(
@@ -210,7 +209,7 @@ onLinux('fd_readdir of a directory that may be read but not searched lists it', 
   ])
 })
 
-onLinux('fd_readdir of a directory whose mode was removed after path_open lists it, also from its start', async (t) => {
+onLinux('fd_readdir of a directory whose mode becomes 0 after path_open lists it, also from the start', async (t) => {
   const directory = tree(t, { 'mine/name': '' })
   if (process.getuid() === 0) chownSync(join(directory, 'mine'), 65534, 65534)
   const listed = await asOrdinaryUser(
@@ -263,10 +262,10 @@ onLinux('reading through a read-only preopen keeps access times', (t) => {
   )
 })
 
-onLinux('a slash after a directory that may not be searched asks for nothing but the directory', async (t) => {
+onLinux('path_filestat_get of a directory that may not be searched succeeds with a trailing slash', async (t) => {
   const directory = tree(t, { 'nox/file': '' })
   chmodSync(join(directory, 'nox'), 0o644)
-  const names = await asOrdinaryUser(
+  const errnos = await asOrdinaryUser(
     t,
     directory,
     `
@@ -274,5 +273,5 @@ onLinux('a slash after a directory that may not be searched asks for nothing but
     const read = (path) => guest.call.path_readlink(3, ...guest.put(path), 512, 8, guest.out)
     show([stat('nox/'), read('nox/'), stat('nox/..'), stat('nox/file')])`,
   )
-  t.deepEqual(names, [0, 28, 2, 2])
+  t.deepEqual(errnos, [0, 28, 2, 2])
 })

@@ -1,5 +1,5 @@
-// Run as a process: what path_open does with paths of every kind, however it is to open them. Prints it as JSON:
-// `{ "path, flags, …": "the errno, or the type of what was opened, and the directory if it is another one then" }`.
+// Runs in its own process. Opens each path with each combination of flags and rights, and prints the results as JSON:
+// `{ "path, flags, …": "errno or filetype, and the content of the directory if it changed" }`.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,28 +50,28 @@ const PATHS = [
   'n'.repeat(256),
   `${'n'.repeat(256)}/`,
 ]
-const HOW = { reading: RIGHTS.FD_READ, writing: RIGHTS.FD_WRITE, both: RIGHTS.FILE }
+const ACCESS = { reading: RIGHTS.FD_READ, writing: RIGHTS.FD_WRITE, both: RIGHTS.FILE }
 const flagsOf = (bits) =>
   Object.keys(OFLAGS)
     .filter((name) => bits & OFLAGS[name])
     .join('|')
 const kindOf = (value) => Object.keys(FILETYPE).find((name) => FILETYPE[name] === value)
 
-/** What is in the directory: not what links lead to. */
+/** Lists the directory and `sub`, without following symlinks. */
 const names = () => ['.', 'sub'].flatMap((path) => readdirSync(join(directory, path)).map((name) => join(path, name)))
 const state = () =>
   JSON.stringify([names(), ...['file', 'sub/inner'].map((path) => readFileSync(join(directory, path), 'utf8'))])
 const before = state()
-const known = new Set(names())
+const originalNames = new Set(names())
 
 function restore() {
-  for (const name of names()) if (!known.has(name)) rmSync(join(directory, name), { recursive: true })
+  for (const name of names()) if (!originalNames.has(name)) rmSync(join(directory, name), { recursive: true })
   writeFileSync(join(directory, 'file'), 'content')
   writeFileSync(join(directory, 'sub/inner'), 'inner')
 }
 
-/** Opens a path and closes it again: what came of it. */
-function outcome(path, oflags, lookup, rights) {
+/** Opens a path and closes it again. Returns the errno or the filetype, and the state if it changed. */
+function openResult(path, oflags, lookup, rights) {
   guest.reset()
   const errno = errnoOf(guest, 'path_open', 3, lookup, ...guest.put(path), oflags, rights, 0n, 0, 0)
   const opened = errno === 'SUCCESS' ? kindOf(guest.fdstat(4).filetype) : errno
@@ -82,18 +82,18 @@ function outcome(path, oflags, lookup, rights) {
   return `${opened}, ${after}`
 }
 
-const errnos = {}
+const results = {}
 for (const path of PATHS) {
   for (let oflags = 0; oflags < 16; oflags++) {
     for (const [lookup, links] of [
       [0, ''],
-      [LOOKUP.SYMLINK_FOLLOW, 'through links'],
+      [LOOKUP.SYMLINK_FOLLOW, 'SYMLINK_FOLLOW'],
     ]) {
-      for (const [how, rights] of Object.entries(HOW)) {
-        errnos[[path, flagsOf(oflags), links, how].join(', ')] = outcome(path, oflags, lookup, rights)
+      for (const [access, rights] of Object.entries(ACCESS)) {
+        results[[path, flagsOf(oflags), links, access].join(', ')] = openResult(path, oflags, lookup, rights)
       }
     }
   }
 }
-console.log(JSON.stringify(errnos))
+console.log(JSON.stringify(results))
 for (const teardown of teardowns) teardown()

@@ -1,4 +1,4 @@
-// sock_*, on TCP sockets that a process of its own hands to its guest as stdio.
+// sock_*, on TCP sockets that a child process passes to its guest as stdio.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,9 +11,9 @@ import { BAD_POINTER, expectErrnos, expectOverflow, guestWithFiles } from '../su
 import { onPosix } from '../support/conditions.mjs'
 
 /**
- * Runs a script that has a `guest` and helpers, and says what it finds with `say`: whatever it has said when it
- * ends, as an array. With `listening` descriptor 0 of the guest is a socket that listens, and the peer a
- * connection to it; else it is a connection to the peer. `talk` is what the peer does.
+ * Runs a script with a `guest` and helpers in a child process. Returns the values that it passed to `report`, one array
+ * per call, and the result of `talk(peer)`. Descriptor 0 of the guest is a connection to the peer, or with `listening`
+ * a listening socket that the peer connects to.
  */
 async function run(t, { listening = false, script, talk }) {
   const prologue = `
@@ -22,10 +22,10 @@ async function run(t, { listening = false, script, talk }) {
     import { createServer } from 'node:net'
     import { EVENTTYPE, errnoName, rawGuest } from './__test__/support/guest.mjs'
     import { errnoOf } from './__test__/support/calls.mjs'
-    const say = (...words) => writeSync(2, JSON.stringify(words) + '\\n')
+    const report = (...values) => writeSync(2, JSON.stringify(values) + '\\n')
     let stdin = 0
     if (${listening}) {
-      // From here on nothing runs but the guest, so that nobody else accepts.
+      // Only the guest accepts, because the event loop of this process no longer runs.
       const server = createServer().listen(0, '127.0.0.1')
       await once(server, 'listening')
       stdin = server._handle.fd
@@ -33,14 +33,14 @@ async function run(t, { listening = false, script, talk }) {
     }
     const guest = rawGuest({ stdin, preopens: { '/': '.' } })
     const call = (name, ...args) => errnoOf(guest, name, ...args)
-    /** sock_recv into buffers of these sizes: the errno, or what came and the flags. */
+    /** Calls sock_recv with buffers of these sizes. Returns the data and the flags, or the errno. */
     const recv = (fd, flags, ...sizes) => {
       guest.reset()
       const iovs = guest.iovs(...sizes)
       const errno = call('sock_recv', fd, ...iovs, flags, 0, 4)
       return errno === 'SUCCESS' ? [guest.gather(iovs, guest.u32(0)), guest.u16(4)] : errno
     }
-    /** sock_send: the errno, or how many bytes went. */
+    /** Calls sock_send. Returns the number of bytes sent, or the errno. */
     const send = (fd, ...texts) => {
       guest.reset()
       const errno = call('sock_send', fd, ...guest.iovs(...texts), 0, 0)
@@ -76,7 +76,7 @@ async function run(t, { listening = false, script, talk }) {
     const [socket] = await once(server, 'connection')
     server.close()
     child = start(socket)
-    // The child has a descriptor of its own now.
+    // The child has its own descriptor.
     socket.destroy()
   }
   peer.on('error', () => {})
@@ -84,7 +84,7 @@ async function run(t, { listening = false, script, talk }) {
   const [talked, [code], lines] = await Promise.all([talk?.(peer), once(child, 'exit'), text(child.stderr)])
   t.is(code, 0, lines)
   return {
-    said: lines
+    reported: lines
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line)),
@@ -92,35 +92,35 @@ async function run(t, { listening = false, script, talk }) {
   }
 }
 
-/** The peer hears this much before it goes on. */
-async function hears(peer, length) {
-  let heard = ''
-  while (heard.length < length) {
+/** Waits until the peer has received `length` bytes. */
+async function receive(peer, length) {
+  let received = ''
+  while (received.length < length) {
     const chunk = peer.read()
     if (chunk === null) await once(peer, 'readable')
-    else heard += chunk
+    else received += chunk
   }
-  return heard
+  return received
 }
 
-onPosix('a connection is accepted, received from, sent to, shut down and closed', async (t) => {
-  const { said, talked } = await run(t, {
+onPosix('sock_accept, sock_recv, sock_send, sock_shutdown and fd_close serve a connection', async (t) => {
+  const { reported, talked } = await run(t, {
     listening: true,
     script: `
       const fd = accept()
-      say(fd, guest.fdstat(0).filetype, guest.fdstat(fd).filetype, guest.fdstat(fd).flags)
-      say(recv(fd, 0, 3, 0, 100))
-      say(send(fd, 'an', '', 'swer'))
-      say(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'more'))
-      say(recv(fd, 0, 100), recv(fd, 0, 100))
-      say(errnoOf(guest, 'fd_close', fd), send(fd, 'x'), recv(fd, 0, 1), errnoOf(guest, 'sock_shutdown', fd, 1))`,
+      report(fd, guest.fdstat(0).filetype, guest.fdstat(fd).filetype, guest.fdstat(fd).flags)
+      report(recv(fd, 0, 3, 0, 100))
+      report(send(fd, 'an', '', 'swer'))
+      report(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'more'))
+      report(recv(fd, 0, 100), recv(fd, 0, 100))
+      report(errnoOf(guest, 'fd_close', fd), send(fd, 'x'), recv(fd, 0, 1), errnoOf(guest, 'sock_shutdown', fd, 1))`,
     talk: (peer) => {
       peer.write('question')
       return text(peer)
     },
   })
   t.is(talked, 'answer')
-  t.deepEqual(said, [
+  t.deepEqual(reported, [
     [4, 6, 6, 0],
     [['question', 0]],
     [6],
@@ -133,43 +133,43 @@ onPosix('a connection is accepted, received from, sent to, shut down and closed'
   ])
 })
 
-onPosix('with NONBLOCK there is AGAIN for what is not there, on the connection only if it was asked for', async (t) => {
-  const { said } = await run(t, {
+onPosix('sock_recv and sock_accept with NONBLOCK fail with EAGAIN, and block after it is cleared', async (t) => {
+  const { reported } = await run(t, {
     listening: true,
     script: `
       const first = accept(4)
-      say(guest.fdstat(first).flags, recv(first, 0, 9))
+      report(guest.fdstat(first).flags, recv(first, 0, 9))
       guest.must('fd_fdstat_set_flags', 0, 4)
-      say(accept(), guest.fdstat(0).flags)
+      report(accept(), guest.fdstat(0).flags)
       guest.must('fd_fdstat_set_flags', first, 0)
-      say(send(first, 'go'))
-      say(recv(first, 0, 9))`,
+      report(send(first, 'go'))
+      report(recv(first, 0, 9))`,
     async talk(peer) {
-      await hears(peer, 2)
+      await receive(peer, 2)
       peer.end('late')
     },
   })
-  t.deepEqual(said, [[4, 'AGAIN'], ['AGAIN', 4], [2], [['late', 0]]])
+  t.deepEqual(reported, [[4, 'AGAIN'], ['AGAIN', 4], [2], [['late', 0]]])
 })
 
-onPosix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are full or the peer ends', async (t) => {
-  const { said } = await run(t, {
+onPosix('sock_recv with RECV_PEEK keeps the data, with RECV_WAITALL waits for full buffers or the end', async (t) => {
+  const { reported } = await run(t, {
     script: `
-      say(recv(0, 1, 3), recv(0, 1, 100), recv(0, 0, 2))
+      report(recv(0, 1, 3), recv(0, 1, 100), recv(0, 0, 2))
       send(0, 'more')
-      say(recv(0, 2, 2, 6))
+      report(recv(0, 2, 2, 6))
       send(0, 'last')
-      say(recv(0, 2, 100), recv(0, 2, 100), recv(0, 1, 100))`,
+      report(recv(0, 2, 100), recv(0, 2, 100), recv(0, 1, 100))`,
     async talk(peer) {
       peer.write('12345')
-      await hears(peer, 4)
+      await receive(peer, 4)
       peer.write('678')
       setTimeout(() => peer.write('90ab'), 30)
-      await hears(peer, 4)
+      await receive(peer, 4)
       peer.end('tail')
     },
   })
-  t.deepEqual(said, [
+  t.deepEqual(reported, [
     [
       ['123', 0],
       ['12345', 0],
@@ -184,9 +184,9 @@ onPosix('RECV_PEEK leaves the data, RECV_WAITALL waits until the buffers are ful
   ])
 })
 
-onPosix('what a peer has no room for is sent once it has', async (t) => {
+onPosix('sock_send of more than the socket buffer waits for the peer and sends all', async (t) => {
   const size = 1 << 24
-  const { said, talked } = await run(t, {
+  const { reported, talked } = await run(t, {
     script: `
       guest.memory.grow(${(size >> 16) + 1})
       const part = ${size >> 2}
@@ -196,107 +196,104 @@ onPosix('what a peer has no room for is sent once it has', async (t) => {
         guest.view.setUint32(table + 8 * i + 4, part, true)
         guest.bytes.fill(0x61 + i, 65536 + part * i, 65536 + part * (i + 1))
       }
-      say(call('sock_send', 0, table, 4, 0, 0), guest.u32(0))`,
+      report(call('sock_send', 0, table, 4, 0, 0), guest.u32(0))`,
     async talk(peer) {
       await wait(50)
       return buffer(peer)
     },
   })
-  t.deepEqual(said, [['SUCCESS', size]])
+  t.deepEqual(reported, [['SUCCESS', size]])
   t.is(talked.length, size)
   for (const part of [0, 1, 2, 3])
     t.true(talked.subarray((part * size) / 4, ((part + 1) * size) / 4).every((byte) => byte === 97 + part))
 })
 
-onPosix('poll tells a connection to accept, bytes to receive, room to send, and a peer that is gone', async (t) => {
-  const { said } = await run(t, {
+onPosix('poll_oneoff reports a connection to accept, received bytes, space to send, and a hangup', async (t) => {
+  const { reported } = await run(t, {
     listening: true,
     script: `
-      say(...events(reading(1, 0), timer(2, 60000)).map(([userdata, error]) => [userdata, error]))
+      report(...events(reading(1, 0), timer(2, 60000)).map(([userdata, error]) => [userdata, error]))
       const fd = accept()
-      say(...events(reading(1, 0), timer(2, 5)))
-      say(...events(writing(1, fd), reading(2, fd), timer(3, 60000)))
+      report(...events(reading(1, 0), timer(2, 5)))
+      report(...events(writing(1, fd), reading(2, fd), timer(3, 60000)))
       send(fd, 'go')
-      say(...events(reading(1, fd), timer(2, 60000)))
+      report(...events(reading(1, fd), timer(2, 60000)))
       send(fd, 'end')
       recv(fd, 2, 5)
-      say(...events(reading(1, fd), timer(2, 60000)))`,
+      report(...events(reading(1, fd), timer(2, 60000)))`,
     async talk(peer) {
-      await hears(peer, 2)
+      await receive(peer, 2)
       peer.write('12345')
-      await hears(peer, 3)
+      await receive(peer, 3)
       peer.end()
     },
   })
-  t.deepEqual(said, [[[1, 0]], [[2, 0, 0, 0]], [[1, 0, 0, 0]], [[1, 0, 5, 0]], [[1, 0, 0, 1]]])
+  t.deepEqual(reported, [[[1, 0]], [[2, 0, 0, 0]], [[1, 0, 0, 0]], [[1, 0, 5, 0]], [[1, 0, 0, 1]]])
 })
 
-onPosix('a socket is also read and written as a file, has no position, and lists nothing', async (t) => {
-  const { said, talked } = await run(t, {
+onPosix('fd_read and fd_write work on a socket; fd_seek fails with ESPIPE, fd_readdir with ENOTDIR', async (t) => {
+  const { reported, talked } = await run(t, {
     script: `
-      say(guest.read(0), guest.write(0, 'ans', 'wer'))
-      say(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0],
+      report(guest.read(0), guest.write(0, 'ans', 'wer'))
+      report(...[['fd_tell', 0, 0], ['fd_seek', 0, 0n, 0, 0], ['fd_pread', 0, 64, 0, 0n, 0], ['fd_sync', 0],
         ['fd_readdir', 0, 64, 64, 0n, 0], ['path_create_directory', 0, 'x'], ['fd_allocate', 0, 0n, 1n]]
         .map((args) => errnoOf(guest, ...args)))
-      say(errnoOf(guest, 'sock_shutdown', 0, 3))`,
+      report(errnoOf(guest, 'sock_shutdown', 0, 3))`,
     talk: (peer) => {
       peer.write('question')
       return text(peer)
     },
   })
   t.is(talked, 'answer')
-  t.deepEqual(said, [
+  t.deepEqual(reported, [
     ['question', 6],
     ['SPIPE', 'SPIPE', 'SPIPE', 'NOTCAPABLE', 'NOTDIR', 'NOTDIR', 'NOTCAPABLE'],
     ['NOTSOCK'],
   ])
 })
 
-onPosix('each right is needed: receiving, sending, shutting down and accepting are NOTCAPABLE without', async (t) => {
-  const { said } = await run(t, {
+onPosix('sock_* calls on a socket without the right fail with ENOTCAPABLE', async (t) => {
+  const { reported } = await run(t, {
     listening: true,
     script: `
       const fd = accept()
       const without = (fd, bit) => guest.must('fd_fdstat_set_rights', fd, guest.fdstat(fd).base & ~bit, 0n)
       without(fd, 1n << 28n)
-      say(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'x'))
+      report(errnoOf(guest, 'sock_shutdown', fd, 2), send(fd, 'x'))
       without(fd, 1n << 6n)
-      say(send(fd, 'x'), call('sock_send', fd, 64, 0, 0, 0))
+      report(send(fd, 'x'), call('sock_send', fd, 64, 0, 0, 0))
       without(fd, 1n << 1n)
-      say(recv(fd, 0, 1))
+      report(recv(fd, 0, 1))
       without(0, 1n << 29n)
-      say(accept())`,
+      report(accept())`,
   })
-  t.deepEqual(said, [['NOTCAPABLE', 1], ['NOTCAPABLE', 'NOTCAPABLE'], ['NOTCAPABLE'], ['NOTCAPABLE']])
+  t.deepEqual(reported, [['NOTCAPABLE', 1], ['NOTCAPABLE', 'NOTCAPABLE'], ['NOTCAPABLE'], ['NOTCAPABLE']])
 })
 
-onPosix(
-  'arguments that no socket takes are errnos, bad pointers before anything is received or accepted',
-  async (t) => {
-    const { said } = await run(t, {
-      listening: true,
-      script: `
+onPosix('sock_* calls with invalid arguments or bad pointers fail and consume no data or connection', async (t) => {
+  const { reported } = await run(t, {
+    listening: true,
+    script: `
       const end = guest.memory.buffer.byteLength
-      say(call('sock_accept', 0, 0, end), call('sock_accept', 0, 0, end - 3), call('sock_accept', 0, 0, -1))
+      report(call('sock_accept', 0, 0, end), call('sock_accept', 0, 0, end - 3), call('sock_accept', 0, 0, -1))
       const fd = accept()
-      say(recv(fd, 1, 9))
+      report(recv(fd, 1, 9))
       const iovs = guest.iovs(9)
-      say(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4),
+      report(call('sock_recv', fd, end, 1, 0, 0, 4), call('sock_recv', fd, ...iovs, 0, end, 4),
         call('sock_recv', fd, ...iovs, 0, 0, end - 1), call('sock_recv', fd, iovs[0], -1, 0, 0, 4),
         call('sock_send', fd, end, 1, 0, 0), call('sock_send', fd, ...iovs, 0, end))
-      say(call('sock_shutdown', fd, 0), call('sock_shutdown', fd, 4), call('sock_send', fd, ...iovs, 1, 0))
-      say(recv(fd, 2, 4), recv(0, 0, 1))`,
-      talk: (peer) => void peer.write('data'),
-    })
-    t.deepEqual(said, [
-      ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
-      [['data', 0]],
-      Array(6).fill('OVERFLOW'),
-      ['INVAL', 'INVAL', 'INVAL'],
-      [['data', 0], 'NOTCONN'],
-    ])
-  },
-)
+      report(call('sock_shutdown', fd, 0), call('sock_shutdown', fd, 4), call('sock_send', fd, ...iovs, 1, 0))
+      report(recv(fd, 2, 4), recv(0, 0, 1))`,
+    talk: (peer) => void peer.write('data'),
+  })
+  t.deepEqual(reported, [
+    ['OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
+    [['data', 0]],
+    Array(6).fill('OVERFLOW'),
+    ['INVAL', 'INVAL', 'INVAL'],
+    [['data', 0], 'NOTCONN'],
+  ])
+})
 
 const CALLS = [
   (fd) => ['sock_accept', fd, 0, 0],
@@ -305,7 +302,7 @@ const CALLS = [
   (fd) => ['sock_shutdown', fd, 3],
 ]
 
-test('what is no socket is NOTSOCK, and what is not open BADF', (t) => {
+test('sock_* calls on a file or directory fail with ENOTSOCK, on a closed descriptor with EBADF', (t) => {
   const { guest } = guestWithFiles(t, { file: '', 'sub/': null }, { stdin: hostFile(t).fd })
   const [file, dir] = [guest.open('file'), guest.open('sub')]
   const closed = guest.open('file')
@@ -318,7 +315,7 @@ test('what is no socket is NOTSOCK, and what is not open BADF', (t) => {
   }
 })
 
-test('a bad pointer is OVERFLOW, also on what is no socket', (t) => {
+test('sock_* calls with a bad pointer fail with EOVERFLOW, even on a directory', (t) => {
   const { guest } = guestWithFiles(t, { file: '' })
   expectOverflow(t, guest, [
     ['sock_accept', 3, 0, BAD_POINTER],

@@ -14,13 +14,13 @@ for (const version of VERSIONS) {
   for (const [which, { count, bytes, starts }] of Object.entries(LISTS)) {
     const size = Buffer.byteLength(bytes)
 
-    test(`${version}: ${which}_sizes_get tells the count and the bytes, NULs included`, (t) => {
+    test(`${version}: ${which}_sizes_get returns the count and the size including NULs`, (t) => {
       const guest = rawGuest({ version, ...OPTIONS })
       t.is(errnoOf(guest, `${which}_sizes_get`, 16, 20), 'SUCCESS')
       t.deepEqual([guest.u32(16), guest.u32(20)], [count, size])
     })
 
-    test(`${version}: ${which}_get writes where each string starts, the strings, and nothing else`, (t) => {
+    test(`${version}: ${which}_get writes exactly the pointers and the strings`, (t) => {
       const guest = rawGuest({ version, ...OPTIONS })
       guest.bytes.fill(0xaa)
       t.is(errnoOf(guest, `${which}_get`, 32, 103), 'SUCCESS')
@@ -38,7 +38,7 @@ for (const version of VERSIONS) {
 }
 
 for (const which of ['args', 'environ']) {
-  test(`${which}_sizes_get and ${which}_get of no strings at all`, (t) => {
+  test(`${which}_sizes_get and ${which}_get without strings return 0 and write nothing else`, (t) => {
     const guest = rawGuest()
     guest.bytes.fill(0xaa, 0, 64)
     expectErrnos(t, guest, [
@@ -49,7 +49,7 @@ for (const which of ['args', 'environ']) {
     t.deepEqual([guest.u32(0), guest.u32(4), guest.u32(8)], [0, 0, 0xaaaa_aaaa])
   })
 
-  test(`${which}: a bad pointer is OVERFLOW, whichever it is`, (t) => {
+  test(`${which}_sizes_get and ${which}_get with any bad pointer fail with EOVERFLOW`, (t) => {
     expectOverflow(t, rawGuest(OPTIONS), [
       [`${which}_sizes_get`, BAD_POINTER, 4],
       [`${which}_sizes_get`, 0, BAD_POINTER],
@@ -58,7 +58,7 @@ for (const which of ['args', 'environ']) {
     ])
   })
 
-  test(`${which}_get that reaches over the end of memory writes neither list`, (t) => {
+  test(`${which}_get beyond the end of memory fails with EOVERFLOW and writes nothing`, (t) => {
     const guest = rawGuest(OPTIONS)
     const end = guest.memory.buffer.byteLength
     const { count, bytes } = LISTS[which]
@@ -75,7 +75,7 @@ for (const which of ['args', 'environ']) {
   })
 }
 
-test('strings that have no room in memory are OVERFLOW, and their sizes can still be asked for', (t) => {
+test('args_get and environ_get of strings larger than memory fail with EOVERFLOW, sizes still succeed', (t) => {
   const long = 'x'.repeat(65_536)
   const guest = rawGuest({ args: [long], env: { A: long } }, { memory: '1' })
   expectErrnos(t, guest, [

@@ -1,5 +1,4 @@
-// The layouts and numbers of wasi_unstable where they are not those of preview1. What the two share is in the
-// specs of each family, for both.
+// Layouts and numbers of wasi_unstable that differ from preview1. The specs of each family cover the common ones.
 
 import { linkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,10 +7,10 @@ import { CLOCK, EVENTTYPE, FILETYPE, RIGHTS, SUBCLOCKFLAGS } from '../support/gu
 import { BAD_POINTER, errnoOf, expectErrnos, expectOverflow, guestWithFiles } from '../support/calls.mjs'
 
 const FILES = { file: '0123456789', 'sub/': null }
-const box = (t) => guestWithFiles(t, FILES, { version: 'unstable' })
+const unstableGuest = (t) => guestWithFiles(t, FILES, { version: 'unstable' })
 
-test('fd_seek counts from the position as 0, from the end as 1, from the start as 2', (t) => {
-  const { guest } = box(t)
+test('unstable: fd_seek takes whence 0 from the offset, 1 from the end, 2 from the start', (t) => {
+  const { guest } = unstableGuest(t)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   for (const [offset, whence, position] of [
     [4n, 2, 4n],
@@ -34,8 +33,8 @@ test('fd_seek counts from the position as 0, from the end as 1, from the start a
   ])
 })
 
-test('with the right to tell alone, asking for the position is whence 0', (t) => {
-  const { guest } = box(t)
+test('unstable: fd_seek by 0 with whence 0 needs only the right FD_TELL', (t) => {
+  const { guest } = unstableGuest(t)
   const fd = guest.open('file', { rights: RIGHTS.FILE })
   guest.must('fd_fdstat_set_rights', fd, RIGHTS.FD_TELL, 0n)
   expectErrnos(t, guest, [
@@ -50,8 +49,8 @@ for (const [name, call] of [
   ['fd_filestat_get', (guest, path, at) => ['fd_filestat_get', guest.open(path), at]],
   ['path_filestat_get', (_guest, path, at) => ['path_filestat_get', 3, 0, path, at]],
 ]) {
-  test(`${name} writes 56 bytes, with the links counted in 32 bits behind the kind`, (t) => {
-    const { guest, directory } = box(t)
+  test(`unstable: ${name} writes 56 bytes, with a 32-bit nlink after the filetype`, (t) => {
+    const { guest, directory } = unstableGuest(t)
     for (const link of ['one', 'two']) linkSync(join(directory, 'file'), join(directory, link))
     for (const [path, filetype] of [
       ['file', FILETYPE.REGULAR_FILE],
@@ -70,8 +69,8 @@ for (const [name, call] of [
     }
   })
 
-  test(`${name} needs room for 56 bytes, not for 64`, (t) => {
-    const { guest } = box(t)
+  test(`unstable: ${name} with less than 56 bytes for the result fails with EOVERFLOW`, (t) => {
+    const { guest } = unstableGuest(t)
     const end = guest.memory.buffer.byteLength
     expectErrnos(t, guest, [
       ['SUCCESS', ...call(guest, 'file', end - 56)],
@@ -81,28 +80,28 @@ for (const [name, call] of [
   })
 }
 
-test('a subscription has 56 bytes: an identifier, of whatever value, stands before the clock', (t) => {
-  const { guest } = box(t)
+test('unstable: poll_oneoff reads subscriptions of 56 bytes and ignores the identifier of a clock', (t) => {
+  const { guest } = unstableGuest(t)
   const fd = guest.open('file')
   guest.seek(fd, 3)
   guest.must('clock_time_get', CLOCK.MONOTONIC, 0n, 0)
   const subscriptions = guest.alloc(4 * 56)
-  const put = (index, { userdata, kind, words }) => {
+  const put = (index, { userdata, type, fields }) => {
     const at = subscriptions + 56 * index
     guest.view.setBigUint64(at, userdata, true)
-    guest.view.setUint8(at + 8, kind)
-    for (const [offset, value] of words) guest.view.setBigUint64(at + offset, value, true)
+    guest.view.setUint8(at + 8, type)
+    for (const [offset, value] of fields) guest.view.setBigUint64(at + offset, value, true)
   }
   const identifier = [16, 0xffff_ffff_ffff_ffffn]
-  put(0, { userdata: 1n, kind: EVENTTYPE.CLOCK, words: [identifier, [24, BigInt(CLOCK.MONOTONIC)], [32, 1n << 60n]] })
-  put(1, { userdata: 2n, kind: EVENTTYPE.FD_READ, words: [[16, BigInt(fd)]] })
+  put(0, { userdata: 1n, type: EVENTTYPE.CLOCK, fields: [identifier, [24, BigInt(CLOCK.MONOTONIC)], [32, 1n << 60n]] })
+  put(1, { userdata: 2n, type: EVENTTYPE.FD_READ, fields: [[16, BigInt(fd)]] })
   const past = [
     [24, BigInt(CLOCK.MONOTONIC)],
     [32, guest.u64(0)],
     [48, BigInt(SUBCLOCKFLAGS.ABSTIME)],
   ]
-  put(2, { userdata: 3n, kind: EVENTTYPE.CLOCK, words: [identifier, ...past] })
-  put(3, { userdata: 4n, kind: EVENTTYPE.CLOCK, words: [identifier, [24, 9n]] })
+  put(2, { userdata: 3n, type: EVENTTYPE.CLOCK, fields: [identifier, ...past] })
+  put(3, { userdata: 4n, type: EVENTTYPE.CLOCK, fields: [identifier, [24, 9n]] })
   guest.must('poll_oneoff', subscriptions, 8192, 4, 0)
   t.is(guest.u32(0), 3)
   const events = [0, 1, 2].map((index) => guest.record('EVENT', 8192 + 32 * index))
@@ -116,8 +115,8 @@ test('a subscription has 56 bytes: an identifier, of whatever value, stands befo
   )
 })
 
-test('poll_oneoff needs room for 56 bytes of each subscription', (t) => {
-  const { guest } = box(t)
+test('unstable: poll_oneoff with a subscription beyond the end of memory fails with EOVERFLOW', (t) => {
+  const { guest } = unstableGuest(t)
   const end = guest.memory.buffer.byteLength
   expectErrnos(t, guest, [
     ['SUCCESS', 'poll_oneoff', end - 56, 8192, 1, 0],
@@ -126,8 +125,8 @@ test('poll_oneoff needs room for 56 bytes of each subscription', (t) => {
   ])
 })
 
-test('there is no sock_accept, and the other calls on sockets are there', (t) => {
-  const { guest } = box(t)
+test('unstable: wasiImport has sock_recv, sock_send and sock_shutdown, but no sock_accept', (t) => {
+  const { guest } = unstableGuest(t)
   t.deepEqual(
     ['sock_accept', 'sock_recv', 'sock_send', 'sock_shutdown'].map((name) => typeof guest.wasi.wasiImport[name]),
     ['undefined', 'function', 'function', 'function'],

@@ -1,4 +1,4 @@
-// A sandbox gives its descriptors back: by close, by Symbol.dispose, and when it is collected.
+// close(), Symbol.dispose and garbage collection close the descriptors of a sandbox.
 
 import { fstatSync } from 'node:fs'
 import test from 'ava'
@@ -6,29 +6,29 @@ import { onLinux } from '../support/conditions.mjs'
 import { WASI } from 'capwasi'
 import { ERRNO, OFLAGS, RIGHTS, hostFile, node, rawGuest, tree } from '../support/guest.mjs'
 
-const make = (options) => new WASI({ version: 'preview1', ...options })
+const newWasi = (options) => new WASI({ version: 'preview1', ...options })
 
 for (const [how, close] of [
-  ['close', (wasi) => wasi.close()],
-  ['Symbol.dispose', (wasi) => wasi[Symbol.dispose]()],
+  ['close()', (wasi) => wasi.close()],
+  ['[Symbol.dispose]()', (wasi) => wasi[Symbol.dispose]()],
 ]) {
-  test(`${how} returns undefined, and does no harm twice or before a start`, (t) => {
-    const wasi = make({ preopens: { '/': '.' } })
+  test(`${how} returns undefined, also before start() and the second time`, (t) => {
+    const wasi = newWasi({ preopens: { '/': '.' } })
     t.is(close(wasi), undefined)
     t.is(close(wasi), undefined)
     t.notThrows(() => wasi.close())
   })
 
-  test(`after ${how} there is no descriptor left`, (t) => {
+  test(`calls on any descriptor after ${how} fail with EBADF`, (t) => {
     const guest = rawGuest({ preopens: { '/': tree(t, { 'in.txt': 'hello' }) } })
     const fd = guest.open('in.txt')
     close(guest.wasi)
-    for (const gone of [0, 1, 2, 3, fd])
-      t.is(guest.call.fd_fdstat_get(gone, guest.out), ERRNO.BADF, `descriptor ${gone}`)
+    for (const closed of [0, 1, 2, 3, fd])
+      t.is(guest.call.fd_fdstat_get(closed, guest.out), ERRNO.BADF, `descriptor ${closed}`)
     t.is(guest.call.path_create_directory(3, ...guest.put('new')), ERRNO.BADF)
   })
 
-  test(`after ${how} calls that need no descriptor still answer`, (t) => {
+  test(`sched_yield and args_get after ${how} still succeed`, (t) => {
     const guest = rawGuest({ args: ['one'] })
     close(guest.wasi)
     t.is(guest.call.sched_yield(), 0)
@@ -36,14 +36,14 @@ for (const [how, close] of [
   })
 }
 
-test('close leaves the descriptors of the host open that were lent as stdio', (t) => {
+test('close() keeps host descriptors passed as stdio open', (t) => {
   const file = hostFile(t)
-  const wasi = make({ stdin: file.fd, stdout: file.fd, stderr: file.fd })
+  const wasi = newWasi({ stdin: file.fd, stdout: file.fd, stderr: file.fd })
   wasi.close()
   t.true(fstatSync(file.fd).isFile())
 })
 
-test('close during a call of the guest is seen by its next call', (t) => {
+test('fd_read on an open descriptor after close() fails with EBADF', (t) => {
   const guest = rawGuest({ preopens: { '/': tree(t, { 'in.txt': 'hello' }) } })
   const fd = guest.open('in.txt')
   t.is(guest.read(fd, 2), 'he')
@@ -51,7 +51,7 @@ test('close during a call of the guest is seen by its next call', (t) => {
   t.is(guest.call.fd_read(fd, ...guest.iovs(4), guest.out), ERRNO.BADF)
 })
 
-test('what a guest wrote is there after close', (t) => {
+test('a file that the guest wrote keeps its content after close()', (t) => {
   const directory = tree(t)
   const guest = rawGuest({ preopens: { '/': directory } })
   guest.write(guest.open('out.txt', { oflags: OFLAGS.CREAT, rights: RIGHTS.FD_WRITE }), 'written')
@@ -60,23 +60,23 @@ test('what a guest wrote is there after close', (t) => {
   t.is(reader.read(reader.open('out.txt')), 'written')
 })
 
-// Counting is done in a process of its own: other specs open and close descriptors too.
+// Counts descriptors in a new process, because other specs open and close descriptors too.
 const counting = `
   const { WASI } = require('capwasi')
   const { readdirSync } = require('node:fs')
   const count = () => readdirSync('/proc/self/fd').length
-  const make = () => new WASI({ version: 'preview1', preopens: { '/a': '.', '/b': 'src' } })
-  make().close()
+  const newWasi = () => new WASI({ version: 'preview1', preopens: { '/a': '.', '/b': 'src' } })
+  newWasi().close()
   const before = count()`
 
-onLinux('close closes what the sandbox had opened', async (t) => {
+onLinux('close() closes the host descriptors of the preopens', async (t) => {
   const ran = await node(`${counting}
-    for (let i = 0; i < 300; i++) make().close()
+    for (let i = 0; i < 300; i++) newWasi().close()
     console.log(count() - before)`)
   t.deepEqual([ran.stdout, ran.stderr], ['0\n', ''])
 })
 
-onLinux('a guest that opens and closes, renumbers and is closed leaves nothing open', async (t) => {
+onLinux('close() after path_open, fd_readdir, fd_renumber and fd_close leaves no host descriptor open', async (t) => {
   const directory = tree(t, { 'in.txt': 'hello', 'sub/x': '' })
   const ran = await node(
     `${counting}
@@ -103,12 +103,12 @@ onLinux('a guest that opens and closes, renumbers and is closed leaves nothing o
   t.deepEqual([ran.stdout, ran.stderr], ['0\n', ''])
 })
 
-onLinux('a sandbox that is collected gives its descriptors back', async (t) => {
+onLinux('garbage collection of a sandbox closes its host descriptors', async (t) => {
   const ran = await node(
     `${counting}
     async function main() {
       for (let i = 0; i < 200; i++) {
-        const wasi = make()
+        const wasi = newWasi()
         wasi.initialize({ exports: { memory: new WebAssembly.Memory({ initial: 0 }) } })
       }
       for (let i = 0; i < 20 && count() > before; i++) {
@@ -123,12 +123,12 @@ onLinux('a sandbox that is collected gives its descriptors back', async (t) => {
   t.deepEqual([Number(ran.stdout) < 10, ran.stderr], [true, ''], ran.stdout)
 })
 
-onLinux('a function that outlives its sandbox still works', async (t) => {
+onLinux('functions of wasiImport still work if only they are referenced', async (t) => {
   const ran = await node(
     `${counting}
     let memory = new WebAssembly.Memory({ initial: 1 })
     let functions = (() => {
-      const wasi = make()
+      const wasi = newWasi()
       wasi.initialize({ exports: { memory } })
       return { ...wasi.wasiImport }
     })()
@@ -142,7 +142,7 @@ onLinux('a function that outlives its sandbox still works', async (t) => {
   t.deepEqual([ran.stdout, ran.stderr], ['0 0 2\n', ''])
 })
 
-onLinux('thousands of live sandboxes on one directory do not exhaust the descriptors', async (t) => {
+onLinux('4000 live sandboxes on one directory use fewer than 100 host descriptors', async (t) => {
   const ran = await node(`${counting}
     const all = Array.from({ length: 4000 }, () => new WASI({ version: 'preview1', preopens: { '/': '.' } }))
     console.log(all.length, count() - before < 100)`)

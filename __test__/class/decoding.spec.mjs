@@ -1,13 +1,12 @@
-// How JavaScript and wasm values become arguments, and in which order calls check them.
+// Conversion of JavaScript and wasm values to arguments, and the order of the checks.
 
 import test from 'ava'
 import { ERRNO, FUNCTIONS, instantiate, rawGuest } from '../support/guest.mjs'
 
 const zeros = (name) => [...FUNCTIONS[name]].map((type) => (type === 'I' ? 0n : 0))
-// With these, every function would succeed or fail by what it is asked, not by its arguments.
 const NAMES = Object.keys(FUNCTIONS).filter((name) => name !== 'proc_exit')
 
-test('a wrong count of arguments is EINVAL, too few or too many', (t) => {
+test('a call with too few or too many arguments returns EINVAL', (t) => {
   const { wasiImport } = rawGuest().wasi
   for (const name of NAMES) {
     const args = zeros(name)
@@ -19,14 +18,14 @@ test('a wrong count of arguments is EINVAL, too few or too many', (t) => {
   }
 })
 
-const NO_NUMBER = [undefined, null, true, '0', '', 0n, {}, [], { valueOf: () => 0 }, Symbol('0'), () => 0]
-const NO_BIGINT = [undefined, null, true, '0', 0, -1, {}, { valueOf: () => 0n }, Symbol('0')]
+const NON_NUMBERS = [undefined, null, true, '0', '', 0n, {}, [], { valueOf: () => 0 }, Symbol('0'), () => 0]
+const NON_BIGINTS = [undefined, null, true, '0', 0, -1, {}, { valueOf: () => 0n }, Symbol('0')]
 
-test('an argument of a wrong type is EINVAL, whichever it is', (t) => {
+test('a call with any argument of the wrong type returns EINVAL', (t) => {
   const { wasiImport } = rawGuest().wasi
   for (const name of NAMES) {
     for (const [index, type] of [...FUNCTIONS[name]].entries()) {
-      for (const wrong of type === 'I' ? NO_BIGINT : NO_NUMBER) {
+      for (const wrong of type === 'I' ? NON_BIGINTS : NON_NUMBERS) {
         t.is(
           wasiImport[name](...zeros(name).with(index, wrong)),
           ERRNO.INVAL,
@@ -37,21 +36,21 @@ test('an argument of a wrong type is EINVAL, whichever it is', (t) => {
   }
 })
 
-test('a wrong type never calls valueOf or toString', (t) => {
+test('a call with an object as argument does not call valueOf or toString', (t) => {
   const { wasiImport } = rawGuest().wasi
   const spy = { valueOf: () => t.fail(), toString: () => t.fail(), [Symbol.toPrimitive]: () => t.fail() }
   t.is(wasiImport.args_sizes_get(spy, 4), ERRNO.INVAL)
   t.is(wasiImport.fd_seek(1, spy, 0, 0), ERRNO.INVAL)
 })
 
-test('a number that no i32 can be is EINVAL', (t) => {
+test('a call with a number outside 32 bits or with a fraction returns EINVAL', (t) => {
   const { wasiImport } = rawGuest().wasi
   for (const wrong of [1.5, NaN, Infinity, -Infinity, 2 ** 32, 2 ** 53, -(2 ** 31) - 1]) {
     t.is(wasiImport.args_sizes_get(wrong, 4), ERRNO.INVAL, String(wrong))
   }
 })
 
-test('a whole number is an i32, signed or not', (t) => {
+test('an integer argument is accepted as signed or unsigned 32 bits', (t) => {
   const { wasiImport } = rawGuest().wasi
   t.is(wasiImport.args_sizes_get(8.0, 4), 0)
   for (const high of [-1, 2 ** 32 - 1, -(2 ** 31), 2 ** 31]) {
@@ -60,7 +59,7 @@ test('a whole number is an i32, signed or not', (t) => {
   }
 })
 
-test('a bigint of any size is an i64, modulo 2 to the 64', (t) => {
+test('a bigint argument of any size is accepted modulo 2^64', (t) => {
   const guest = rawGuest({ preopens: { '/': '.' } })
   const { wasiImport } = guest.wasi
   for (const precision of [0n, -1n, 2n ** 63n, 2n ** 64n, -(2n ** 70n)]) {
@@ -68,7 +67,7 @@ test('a bigint of any size is an i64, modulo 2 to the 64', (t) => {
   }
 })
 
-test('pointers above 2 GiB are out of bounds, not invalid, also when hot', (t) => {
+test('a pointer above 2 GiB fails with EOVERFLOW, also in optimized code', (t) => {
   const guest = rawGuest()
   for (let i = 0; i < 20_000; i++) {
     if (guest.call.args_sizes_get(0x8000_0000, 0) !== ERRNO.OVERFLOW) t.fail(`call ${i}`)
@@ -78,7 +77,7 @@ test('pointers above 2 GiB are out of bounds, not invalid, also when hot', (t) =
   t.is(guest.call.random_get(-16, 16), ERRNO.OVERFLOW)
 })
 
-test('a pointer and a length that wrap around are out of bounds', (t) => {
+test('a pointer and a length whose sum exceeds 32 bits fail with EOVERFLOW', (t) => {
   const guest = rawGuest()
   t.is(guest.call.random_get(16, -8), ERRNO.OVERFLOW)
   t.is(guest.call.random_get(-1, -1), ERRNO.OVERFLOW)
@@ -86,7 +85,7 @@ test('a pointer and a length that wrap around are out of bounds', (t) => {
   t.is(guest.call.fd_write(1, 8, 0x2000_0001, 0), ERRNO.OVERFLOW)
 })
 
-test('an import of another signature links, and its call is EINVAL', (t) => {
+test('an import with a wrong signature links, and its calls return EINVAL', (t) => {
   const { wasi } = rawGuest()
   const instance = instantiate(
     wasi,
@@ -101,7 +100,7 @@ test('an import of another signature links, and its call is EINVAL', (t) => {
   t.deepEqual([instance.exports.short(), instance.exports.float(), instance.exports.narrow()], [28, 28, 28])
 })
 
-test('a bad pointer is found before a bad descriptor', (t) => {
+test('a call with a bad pointer and a bad descriptor fails with EOVERFLOW', (t) => {
   const guest = rawGuest()
   const far = guest.memory.buffer.byteLength
   for (const [name, bad, good] of [
@@ -126,7 +125,7 @@ test('a bad pointer is found before a bad descriptor', (t) => {
   }
 })
 
-test('every function returns a number', (t) => {
+test('every function of wasiImport returns a number', (t) => {
   const { wasiImport } = rawGuest().wasi
   for (const name of NAMES.filter((name) => !/poll|sock|proc/.test(name))) {
     t.is(typeof wasiImport[name](...zeros(name)), 'number', name)

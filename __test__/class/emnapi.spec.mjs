@@ -1,5 +1,5 @@
-// What thread libraries do with a WASI object: they patch it, hand it proxies of instances, bind memories that are
-// imported, and find its symbols by their descriptions. Each habit with the library that has it.
+// Compatibility with emnapi's thread libraries: they patch the WASI object, pass proxies of instances, bind imported
+// memories, and find its symbols by their descriptions.
 
 import { createRequire } from 'node:module'
 
@@ -14,50 +14,50 @@ const emnapi = {
   '@napi-rs/wasm-runtime': require('@napi-rs/wasm-runtime'),
 }
 
-const make = (options) => new WASI({ version: 'preview1', args: ['guest', 'one'], ...options })
-const shared = () => new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true })
+const newWasi = (options) => new WASI({ version: 'preview1', args: ['guest', 'one'], ...options })
+const sharedMemory = () => new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true })
 const words = (memory, count = 2) => [...new Uint32Array(memory.buffer, 0, count)]
 
-/** A guest that imports its memory, and puts the sizes of its arguments at 0 and 4 when it is begun. */
-const importing = (entry, more = '') => `(module
+/** Returns a guest that imports its memory. Its entry writes the sizes of the arguments to addresses 0 and 4. */
+const importingGuest = (entry, more = '') => `(module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
   (import "env" "memory" (memory 1 4 shared))
   (func (export "${entry}") (drop (call $sizes (i32.const 0) (i32.const 4))))
   (func (export "sizes") (result i32) (call $sizes (i32.const 0) (i32.const 4)))
   ${more})`
 
-/** WASIThreads of a first thread, with the number of times that it ended its threads. */
-function firstThread(wasi) {
+/** Makes the WASIThreads of a main thread. `terminations` counts calls of terminateAllThreads(). */
+function mainThread(wasi) {
   const threads = new WASIThreads({ wasi, onCreateWorker() {} })
-  threads.ended = 0
-  threads.terminateAllThreads = () => threads.ended++
+  threads.terminations = 0
+  threads.terminateAllThreads = () => threads.terminations++
   return threads
 }
 
 const childThread = (wasi) => new WASIThreads({ wasi, childThread: true, postMessage() {} })
 
-test('a patched proc_exit and a patched start: an exit ends the threads, and start returns its code', (t) => {
-  const wasi = make()
+test('WASIThreads.start() terminates the threads on proc_exit and returns the exit code', (t) => {
+  const wasi = newWasi()
   const { start, wasiImport } = wasi
   const { proc_exit } = wasiImport
-  const threads = firstThread(wasi)
+  const threads = mainThread(wasi)
   t.not(wasi.start, start)
   t.not(wasiImport.proc_exit, proc_exit)
   const instance = instantiate(wasi, command('(call $proc_exit (i32.const 5))'))
   t.is(threads.start(instance, undefined, instance.exports.memory).exitCode, 5)
-  t.is(threads.ended, 1)
+  t.is(threads.terminations, 1)
 })
 
-test('a patched start: a trap ends the threads, and is thrown as it is', (t) => {
-  const wasi = make()
-  const threads = firstThread(wasi)
+test('a start() patched by WASIThreads terminates the threads on a trap and throws the RuntimeError', (t) => {
+  const wasi = newWasi()
+  const threads = mainThread(wasi)
   const instance = instantiate(wasi, command('(unreachable)'))
   t.throws(() => wasi.start(instance), { instanceOf: WebAssembly.RuntimeError, message: 'unreachable' })
-  t.is(threads.ended, 1)
+  t.is(threads.terminations, 1)
 })
 
-test('a patched proc_exit that throws ends start with what it throws', (t) => {
-  const wasi = make()
+test('start() rethrows the exception of a patched proc_exit', (t) => {
+  const wasi = newWasi()
   const unwind = new Error('unwind')
   wasi.wasiImport.proc_exit = () => {
     throw unwind
@@ -68,9 +68,9 @@ test('a patched proc_exit that throws ends start with what it throws', (t) => {
   )
 })
 
-test('symbols found by description: a command is bound before it is started', (t) => {
-  const wasi = make()
-  const threads = firstThread(wasi)
+test('WASIThreads.initialize() of a command binds its memory before start()', (t) => {
+  const wasi = newWasi()
+  const threads = mainThread(wasi)
   const instance = instantiate(wasi, command('(call $proc_exit (i32.const 3))'))
   t.throws(() => wasi.wasiImport.args_sizes_get(0, 4), { code: 'ERR_WASI_NOT_STARTED' })
   t.is(threads.initialize(instance), instance)
@@ -79,33 +79,33 @@ test('symbols found by description: a command is bound before it is started', (t
   t.is(wasi.start(instance), 3)
 })
 
-test('a proxy of a command is started in a child thread, bound to the imported memory, and can be again', (t) => {
-  const wasi = make()
-  const memory = shared()
-  const instance = instantiate(wasi, importing('_start'), { env: { memory } })
+test('WASIThreads.initialize() of a command in a child thread binds the imported memory, also twice', (t) => {
+  const wasi = newWasi()
+  const memory = sharedMemory()
+  const instance = instantiate(wasi, importingGuest('_start'), { env: { memory } })
   const threads = childThread(wasi)
   const proxy = threads.initialize(instance, undefined, memory)
   t.not(proxy, instance)
-  t.deepEqual(words(memory), [0, 0], 'its _start is not run')
+  t.deepEqual(words(memory), [0, 0], '_start does not run')
   t.is(instance.exports.sizes(), 0)
   t.deepEqual(words(memory), [2, 10])
   t.notThrows(() => threads.initialize(instance, undefined, memory))
 })
 
-test('a proxy of a reactor is initialized in a child thread, bound to the imported memory', (t) => {
-  const wasi = make()
-  const memory = shared()
-  const instance = instantiate(wasi, importing('_initialize'), { env: { memory } })
+test('WASIThreads.initialize() of a reactor in a child thread binds the imported memory', (t) => {
+  const wasi = newWasi()
+  const memory = sharedMemory()
+  const instance = instantiate(wasi, importingGuest('_initialize'), { env: { memory } })
   childThread(wasi).initialize(instance, undefined, memory)
-  t.deepEqual(words(memory), [0, 0], 'its _initialize is not run')
+  t.deepEqual(words(memory), [0, 0], '_initialize does not run')
   t.is(instance.exports.sizes(), 0)
   t.deepEqual(words(memory), [2, 10])
 })
 
-test('a proxy whose memory comes from a function binds the memory of that moment', (t) => {
-  const wasi = make()
-  const [early, late] = [shared(), shared()]
-  const instance = instantiate(wasi, importing('_start'), { env: { memory: early } })
+test('start() on a proxy with a memory function binds the memory that the function returns', (t) => {
+  const wasi = newWasi()
+  const [early, late] = [sharedMemory(), sharedMemory()]
+  const instance = instantiate(wasi, importingGuest('_start'), { env: { memory: early } })
   wasi.start(createInstanceProxy(instance, () => late))
   t.is(instance.exports.sizes(), 0)
   t.deepEqual(
@@ -117,18 +117,18 @@ test('a proxy whose memory comes from a function binds the memory of that moment
   )
 })
 
-test('a memory that was grown by another instance is seen by each sandbox bound to it', (t) => {
-  const memory = shared()
-  const sandboxes = [make(), make()]
+test('each sandbox bound to a shared memory uses the pages added by grow()', (t) => {
+  const memory = sharedMemory()
+  const sandboxes = [newWasi(), newWasi()]
   for (const wasi of sandboxes)
-    childThread(wasi).initialize(instantiate(wasi, importing('_start'), { env: { memory } }), undefined, memory)
+    childThread(wasi).initialize(instantiate(wasi, importingGuest('_start'), { env: { memory } }), undefined, memory)
   for (const { wasiImport } of sandboxes) t.is(wasiImport.args_sizes_get(65_536, 65_540), 61)
   memory.grow(1)
   for (const { wasiImport } of sandboxes) t.is(wasiImport.args_sizes_get(65_536, 65_540), 0)
 })
 
-/** An addon for emnapi, the sizes of whose arguments are what its registration finds. */
-const addon = importing(
+/** An addon for emnapi. Its registration writes the sizes of the arguments to addresses 8 and 12. */
+const addon = importingGuest(
   '_initialize',
   `
   (table (export "__indirect_function_table") 1 funcref)
@@ -146,9 +146,9 @@ for (const [name, { getDefaultContext, instantiateNapiModule, instantiateNapiMod
     overwriteImports: (imports) => ({ ...imports, env: { ...imports.env, memory } }),
   })
 
-  test(`${name} loads an addon that imports a shared memory, at once and by and by`, async (t) => {
+  test(`${name} loads an addon that imports a shared memory, synchronously and asynchronously`, async (t) => {
     for (const load of [instantiateNapiModuleSync, instantiateNapiModule]) {
-      const [wasi, memory] = [make(), shared()]
+      const [wasi, memory] = [newWasi(), sharedMemory()]
       const { instance, napiModule } = await load(assemble(addon), options(wasi, memory))
       t.true(napiModule.loaded)
       t.deepEqual(words(memory, 4), [2, 10, 2, 10], 'initialized, then registered')
@@ -156,8 +156,8 @@ for (const [name, { getDefaultContext, instantiateNapiModule, instantiateNapiMod
     }
   })
 
-  test(`${name} loads an addon in a child thread, without initializing it`, (t) => {
-    const [wasi, memory] = [make(), shared()]
+  test(`${name} loads an addon in a child thread without running _initialize`, (t) => {
+    const [wasi, memory] = [newWasi(), sharedMemory()]
     const { instance } = instantiateNapiModuleSync(assemble(addon), {
       ...options(wasi, memory),
       childThread: true,

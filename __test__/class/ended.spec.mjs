@@ -1,5 +1,5 @@
-// A run of start() or initialize() ends with the first exception of a host function, or the exit. A guest that catches
-// everything does not change that.
+// The first exception of a host function, or the first exit, ends a run of start() or initialize(), even if the guest
+// catches the exception.
 
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -9,26 +9,26 @@ import test from 'ava'
 import { WASI } from 'capwasi'
 import { assemble, command, instantiate, node } from '../support/guest.mjs'
 
-const make = (options) => new WASI({ version: 'preview1', ...options })
+const newWasi = (options) => new WASI({ version: 'preview1', ...options })
 const memory = new WebAssembly.Memory({ initial: 1 })
 const symbolOf = (wasi, name) => Object.getOwnPropertySymbols(wasi).find(({ description }) => description === name)
 
-/** Allows another start. */
-const renew = (wasi) => {
+/** Allows another start(). */
+const allowRestart = (wasi) => {
   wasi[symbolOf(wasi, 'kStarted')] = false
 }
 
-/** What `act` throws, or returns. */
-const outcome = (act) => {
+/** Runs `action`. Returns `{ returned }` or `{ thrown }`. */
+const outcome = (action) => {
   try {
-    return { returned: act() }
+    return { returned: action() }
   } catch (thrown) {
     return { thrown }
   }
 }
 
 const data = '(data (i32.const 0) "\\40\\00\\00\\00\\05\\00\\00\\00") (data (i32.const 64) "hello")'
-const guarded = (body) => `(try (do ${body}) (catch_all))`
+const catchAll = (body) => `(try (do ${body}) (catch_all))`
 const WRITE = '(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))'
 const READ = '(drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))'
 const TIME = '(drop (call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 8)))'
@@ -37,7 +37,7 @@ const times = (count, body) => `
   (local.set 0 (i32.const ${count}))
   (loop $again ${body} (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))`
 
-/** A module of one entry, which catches whatever its calls throw. */
+/** Returns a module with one entry function. `caught` counts the exceptions that catchAndCount() catches. */
 const guest = (body, entry = '_start') => `(module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -49,15 +49,15 @@ const guest = (body, entry = '_start') => `(module
   (func (export "write") ${WRITE})
   (func (export "exit") ${exit(9)}))`
 
-const COUNTED = (body) =>
+const catchAndCount = (body) =>
   `(try (do ${body}) (catch_all (global.set $caught (i32.add (global.get $caught) (i32.const 1)))))`
 
-for (const [what, call, options] of [
-  ['a stdout function throws', WRITE, (fail) => ({ stdout: fail })],
-  ['a Writable throws', WRITE, (fail) => ({ stdout: { write: fail } })],
-  ['a stdin function throws', READ, (fail) => ({ stdin: fail })],
+for (const [source, call, options] of [
+  ['a stdout function', WRITE, (fail) => ({ stdout: fail })],
+  ['a Writable', WRITE, (fail) => ({ stdout: { write: fail } })],
+  ['a stdin function', READ, (fail) => ({ stdin: fail })],
   [
-    'an iterable throws',
+    'an iterable',
     READ,
     (fail) => ({
       stdin: (function* () {
@@ -65,10 +65,10 @@ for (const [what, call, options] of [
       })(),
     }),
   ],
-  ['a clock throws', TIME, (fail) => ({ clock: { realtime: fail } })],
-  ['a trace function throws', WRITE, (fail) => ({ stdout: 'ignore', trace: fail })],
+  ['a clock', TIME, (fail) => ({ clock: { realtime: fail } })],
+  ['a trace function', WRITE, (fail) => ({ stdout: 'ignore', trace: fail })],
 ]) {
-  test(`after ${what}, each later call throws the same again, and start and initialize throw it`, (t) => {
+  test(`start(), initialize() and later calls rethrow the exception of ${source}`, (t) => {
     for (const [method, entry] of [
       ['start', '_start'],
       ['initialize', '_initialize'],
@@ -76,14 +76,14 @@ for (const [what, call, options] of [
       for (const trace of [undefined, () => {}]) {
         for (const thrown of [new Error('enough'), undefined, 0]) {
           let calls = 0
-          const wasi = make({
+          const wasi = newWasi({
             trace,
             ...options(() => {
               calls++
               throw thrown
             }),
           })
-          const instance = instantiate(wasi, guest(times(100, COUNTED(call)), entry))
+          const instance = instantiate(wasi, guest(times(100, catchAndCount(call)), entry))
           t.deepEqual(
             outcome(() => wasi[method](instance)),
             { thrown },
@@ -95,36 +95,36 @@ for (const [what, call, options] of [
   })
 }
 
-for (const [what, call, options] of [
+for (const [source, call, options] of [
   ['a stdin function', READ, { stdin: () => 5 }],
   ['an iterable', READ, { stdin: [5] }],
   ['a clock', TIME, { clock: { realtime: () => 5 } }],
 ]) {
-  test(`${what} that returns what it should not ends the run`, (t) => {
-    const wasi = make(options)
-    const instance = instantiate(wasi, guest(times(3, COUNTED(call))))
+  test(`start() throws ERR_INVALID_RETURN_VALUE if ${source} provides a wrong value`, (t) => {
+    const wasi = newWasi(options)
+    const instance = instantiate(wasi, guest(times(3, catchAndCount(call))))
     t.throws(() => wasi.start(instance), { code: 'ERR_INVALID_RETURN_VALUE' })
     t.is(instance.exports.caught.value, 3)
   })
 }
 
-for (const [what, rest] of [
+for (const [action, rest] of [
   ['returns', ''],
   ['traps', 'unreachable'],
   ['exits with another code', exit(8)],
-  ['catches its exit with another code', guarded(exit(8))],
+  ['catches an exit with another code', catchAll(exit(8))],
   ['writes', WRITE],
-  ['writes and traps', `${guarded(WRITE)} unreachable`],
+  ['writes and traps', `${catchAll(WRITE)} unreachable`],
 ]) {
-  test(`start() returns the first exit code if the guest catches the exit and then ${what}`, (t) => {
+  test(`start() returns the first exit code if the guest catches the exit and then ${action}`, (t) => {
     for (const trace of [undefined, () => {}]) {
       const written = []
       const stdout = (chunk) => void written.push(String(chunk))
-      const wasi = make({ stdout, trace })
-      t.is(wasi.start(instantiate(wasi, guest(WRITE + guarded(exit(7)) + rest))), 7)
+      const wasi = newWasi({ stdout, trace })
+      t.is(wasi.start(instantiate(wasi, guest(WRITE + catchAll(exit(7)) + rest))), 7)
       t.deepEqual(written, ['hello'])
-      const other = make({ stdout, trace })
-      const instance = instantiate(other, guest(guarded(exit(7)) + rest, '_initialize'))
+      const other = newWasi({ stdout, trace })
+      const instance = instantiate(other, guest(catchAll(exit(7)) + rest, '_initialize'))
       t.like(
         outcome(() => other.initialize(instance)),
         { thrown: { code: 'ERR_WASI_EXIT', exitCode: 7 } },
@@ -133,25 +133,25 @@ for (const [what, rest] of [
     }
   })
 
-  test(`start() throws the first exception if the guest catches it and then ${what}`, (t) => {
+  test(`start() throws the first exception if the guest catches it and then ${action}`, (t) => {
     const thrown = new Error('enough')
     let calls = 0
-    const wasi = make({
+    const wasi = newWasi({
       stdout() {
         calls++
         throw thrown
       },
     })
     t.deepEqual(
-      outcome(() => wasi.start(instantiate(wasi, guest(guarded(WRITE) + rest)))),
+      outcome(() => wasi.start(instantiate(wasi, guest(catchAll(WRITE) + rest)))),
       { thrown },
     )
     t.is(calls, 1)
   })
 }
 
-test('the first of an exit and an exception decides the run', (t) => {
-  const wasi = make()
+test('the first exit or exception decides the result of start()', (t) => {
+  const wasi = newWasi()
   t.is(
     wasi.start({
       exports: {
@@ -169,7 +169,7 @@ test('the first of an exit and an exception decides the run', (t) => {
     4,
   )
   const thrown = new Error('first')
-  const other = make({
+  const other = newWasi({
     clock: {
       realtime() {
         throw thrown
@@ -194,14 +194,14 @@ test('the first of an exit and an exception decides the run', (t) => {
   t.is(other[symbolOf(other, 'kExitCode')], 0)
 })
 
-test('with returnOnExit false, a process.exit that returns or throws ends the run', async (t) => {
+test('with returnOnExit false, a mocked process.exit that returns or throws ends the run', async (t) => {
   const { stdout, stderr } = await node(
     `
     import { WASI } from 'capwasi'
     import { instantiate } from './__test__/support/guest.mjs'
     for (const exit of [() => {}, () => { throw Object.assign(new Error('mock'), { code: 'MOCK' }) }]) {
       const wasi = new WASI({ version: 'preview1', returnOnExit: false, stdout: () => console.log('written') })
-      const instance = instantiate(wasi, ${JSON.stringify(guest(guarded(exit(5)) + guarded(WRITE)))})
+      const instance = instantiate(wasi, ${JSON.stringify(guest(catchAll(exit(5)) + catchAll(WRITE)))})
       const original = process.exit
       process.exit = exit
       try { console.log(wasi.start(instance)) } catch ({ code, exitCode }) { console.log(code, exitCode) }
@@ -212,8 +212,8 @@ test('with returnOnExit false, a process.exit that returns or throws ends the ru
   t.is(stdout, 'ERR_WASI_EXIT 5\nMOCK undefined\n', stderr)
 })
 
-test('wrong arguments after the end of a run throw, too, and are EINVAL before and afterwards', (t) => {
-  const wasi = make()
+test('a call with wrong arguments throws after proc_exit in a run, and returns EINVAL outside', (t) => {
+  const wasi = newWasi()
   const { proc_exit, fd_close } = wasi.wasiImport
   const _start = () => {
     t.is(fd_close('0'), 28)
@@ -224,20 +224,20 @@ test('wrong arguments after the end of a run throw, too, and are EINVAL before a
   t.is(fd_close('0'), 28)
 })
 
-test('the next start begins anew', (t) => {
+test('start() after a run that threw or exited runs the guest again', (t) => {
   let calls = 0
-  const wasi = make({
+  const wasi = newWasi({
     stdout() {
       if (++calls === 1) throw new Error('enough')
     },
   })
-  const instance = instantiate(wasi, guest(guarded(WRITE) + guarded(WRITE)))
+  const instance = instantiate(wasi, guest(catchAll(WRITE) + catchAll(WRITE)))
   t.throws(() => wasi.start(instance), { message: 'enough' })
   t.is(calls, 1)
-  renew(wasi)
+  allowRestart(wasi)
   t.is(wasi.start(instance), 0)
   t.is(calls, 3)
-  const exiting = make()
+  const exiting = newWasi()
   for (const code of [1, 2, 3]) {
     t.is(
       exiting.start({
@@ -250,15 +250,15 @@ test('the next start begins anew', (t) => {
       }),
       code,
     )
-    renew(exiting)
+    allowRestart(exiting)
   }
 })
 
-test('exports called outside a run throw each time and stay usable', (t) => {
+test('exports called outside a run throw on each error and stay usable', (t) => {
   for (const bind of ['initialize', 'finalizeBindings']) {
     let fails = true
     const written = []
-    const wasi = make({
+    const wasi = newWasi({
       stdout(chunk) {
         if (fails) throw new Error('enough')
         written.push(String(chunk))
@@ -266,17 +266,17 @@ test('exports called outside a run throw each time and stay usable', (t) => {
     })
     const { exports } = instantiate(wasi, guest('', '_initialize'))
     wasi[bind]({ exports })
-    for (let time = 0; time < 3; time++) t.throws(exports.write, { message: 'enough' })
-    for (let time = 0; time < 3; time++) t.throws(exports.exit, { code: 'ERR_WASI_EXIT' })
+    for (let attempt = 0; attempt < 3; attempt++) t.throws(exports.write, { message: 'enough' })
+    for (let attempt = 0; attempt < 3; attempt++) t.throws(exports.exit, { code: 'ERR_WASI_EXIT' })
     fails = false
     exports.write()
     t.deepEqual(written, ['hello'])
   }
 })
 
-test('exports called after a run that ended early work, also when the memory has grown', (t) => {
+test('exports called after a run that exited still work, also after memory.grow()', (t) => {
   const written = []
-  const wasi = make({ stdout: (chunk) => void written.push(String(chunk)) })
+  const wasi = newWasi({ stdout: (chunk) => void written.push(String(chunk)) })
   const { exports } = instantiate(wasi, guest(exit(3)))
   t.is(wasi.start({ exports }), 3)
   exports.write()
@@ -285,9 +285,9 @@ test('exports called after a run that ended early work, also when the memory has
   t.deepEqual(written, ['hello', 'hello'])
 })
 
-test('a function that calls back into the guest is part of the run, also where it catches', (t) => {
+test('an exit in a callback that calls the guest ends the run, even if the callback catches it', (t) => {
   const errors = []
-  const wasi = make({
+  const wasi = newWasi({
     stdout() {
       errors.push(outcome(exports.exit).thrown.exitCode, outcome(exports.write).thrown.exitCode)
     },
@@ -297,13 +297,13 @@ test('a function that calls back into the guest is part of the run, also where i
   t.deepEqual(errors, [9, 9])
 })
 
-test('a run within a run of the same sandbox ends by itself', (t) => {
+test('an exception in a nested run of the same sandbox ends only the nested run', (t) => {
   let depth = 0
   const seen = []
-  const wasi = make({
+  const wasi = newWasi({
     stdout() {
       if (++depth > 1) throw new Error('inner')
-      renew(wasi)
+      allowRestart(wasi)
       seen.push(
         outcome(() => wasi.start({ exports: { memory: exports.memory, _start: exports.write } })).thrown.message,
       )
@@ -314,23 +314,23 @@ test('a run within a run of the same sandbox ends by itself', (t) => {
   t.deepEqual(seen, ['inner'])
 })
 
-test('a run that has ended stays so when another one runs within it, or its memory is bound again', (t) => {
-  const wasi = make()
+test('calls after proc_exit throw, even after a nested start() or finalizeBindings()', (t) => {
+  const wasi = newWasi()
   const { proc_exit, sched_yield } = wasi.wasiImport
   const _start = () => {
     const { thrown } = outcome(() => proc_exit(2))
-    renew(wasi)
+    allowRestart(wasi)
     wasi.start({ exports: { memory, _start: () => t.is(sched_yield(), 0) } })
     t.is(outcome(sched_yield).thrown, thrown)
-    renew(wasi)
+    allowRestart(wasi)
     wasi.finalizeBindings({ exports: { memory } })
     t.is(outcome(sched_yield).thrown, thrown)
   }
   t.is(wasi.start({ exports: { memory, _start } }), 2)
 })
 
-test('an exit or an exception of one WASI does not end the run of another', (t) => {
-  const [one, other] = [make(), make()]
+test('an exit of one sandbox does not end the run of another', (t) => {
+  const [one, other] = [newWasi(), newWasi()]
   const _start = () => {
     t.is(outcome(() => other.wasiImport.proc_exit(5)).thrown.exitCode, 5)
     t.is(one.wasiImport.sched_yield(), 0)
@@ -348,29 +348,29 @@ test('an exit or an exception of one WASI does not end the run of another', (t) 
   t.is(one.start({ exports: { memory, _start } }), 0)
 })
 
-test('an exception of a replaced function or another import can be caught by the guest', (t) => {
+test('the guest can catch an exception of a replaced function and continue', (t) => {
   let written = 0
-  const wasi = make({ stdout: () => void written++ })
+  const wasi = newWasi({ stdout: () => void written++ })
   wasi.wasiImport.clock_time_get = () => {
     throw new Error('replaced')
   }
-  t.is(wasi.start(instantiate(wasi, guest(guarded(TIME) + WRITE))), 0)
+  t.is(wasi.start(instantiate(wasi, guest(catchAll(TIME) + WRITE))), 0)
   t.is(written, 1)
 })
 
-test('a guest that overflows the stack and catches the error can continue', (t) => {
-  const wasi = make()
+test('a guest that catches a stack overflow can continue', (t) => {
+  const wasi = newWasi()
   const { args_sizes_get } = wasi.wasiImport
   const deep = () => args_sizes_get(0, 4) + deep()
   const _start = () => {
-    for (let time = 0; time < 20; time++) t.throws(deep, { instanceOf: RangeError, message: /call stack/ })
+    for (let attempt = 0; attempt < 20; attempt++) t.throws(deep, { instanceOf: RangeError, message: /call stack/ })
     t.is(args_sizes_get(0, 4), 0)
   }
   t.is(wasi.start({ exports: { memory, _start } }), 0)
 })
 
-test('an exit with little stack left ends the run', (t) => {
-  const wasi = make()
+test('proc_exit with little stack left ends the run', (t) => {
+  const wasi = newWasi()
   const { proc_exit, args_sizes_get } = wasi.wasiImport
   const deep = () => {
     try {
@@ -390,9 +390,9 @@ test('an exit with little stack left ends the run', (t) => {
   t.true('thrown' in after)
 })
 
-test('a worker whose guest catches everything ends when it is terminated', async (t) => {
+test('worker.terminate() stops a guest that catches every exception', async (t) => {
   const poll = '(drop (call $poll_oneoff (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024)))'
-  const module = assemble(command(`(loop ${guarded(poll)} (br 0))`))
+  const module = assemble(command(`(loop ${catchAll(poll)} (br 0))`))
   const worker = new Worker(
     `
     const { parentPort, workerData: { main, module } } = require('node:worker_threads')
@@ -401,7 +401,7 @@ test('a worker whose guest catches everything ends when it is terminated', async
     const instance = new WebAssembly.Instance(module, wasi.getImportObject())
     parentPort.postMessage('running')
     wasi.start(instance)
-    parentPort.postMessage('went on')`,
+    parentPort.postMessage('not reached')`,
     { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module } },
   )
   const messages = []
@@ -412,7 +412,7 @@ test('a worker whose guest catches everything ends when it is terminated', async
   t.deepEqual(messages, ['running'])
 })
 
-test('exports called after a run that a node:vm timeout stopped throw each time and stay usable', (t) => {
+test('exports called after a node:vm timeout throw on each error and stay usable', (t) => {
   globalThis.runs = { calls: 0 }
   t.teardown(() => delete globalThis.runs)
   const wasi = new WASI({
@@ -437,16 +437,16 @@ test('exports called after a run that a node:vm timeout stopped throw each time 
   for (const message of ['call 1', 'call 2', 'call 3']) t.throws(guest.exports.write, { message })
 })
 
-test('a start after a run that exited returns 0 if its guest returns, also inside a run that exits', (t) => {
-  const wasi = make()
+test('start() returns 0 if the guest returns, even after or around a run that exited', (t) => {
+  const wasi = newWasi()
   const exits = instantiate(wasi, command('(call $proc_exit (i32.const 3))'))
   const returns = instantiate(wasi, command(''))
   t.is(wasi.start(exits), 3)
-  renew(wasi)
+  allowRestart(wasi)
   t.is(wasi.start(returns), 0)
-  const outer = make({
+  const outer = newWasi({
     stdout: () => {
-      renew(outer)
+      allowRestart(outer)
       t.is(outer.start(instantiate(outer, command('(call $proc_exit (i32.const 5))'))), 5)
     },
   })

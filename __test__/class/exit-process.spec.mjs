@@ -1,10 +1,10 @@
-// proc_exit in a sandbox that does not return on exit: it is process.exit.
+// proc_exit with returnOnExit false calls process.exit.
 
 import test from 'ava'
 import { node } from '../support/guest.mjs'
 import { windows } from '../support/platform.mjs'
 
-/** A script in which the guest calls proc_exit(code) in _start, made of JavaScript alone. */
+/** Returns a script whose _start, a JavaScript function, calls proc_exit(code). */
 const script = (code, before = '') => `
   const { WASI } = require('capwasi')
   const wasi = new WASI({ version: 'preview1', returnOnExit: false })
@@ -14,35 +14,35 @@ const script = (code, before = '') => `
   console.log('not reached')`
 
 for (const code of [0, 1, 7, 255, 256, 257]) {
-  // Windows keeps all of it.
+  // Windows keeps all 32 bits of an exit status.
   const status = windows ? code : code & 255
   test(`proc_exit(${code}) ends the process with status ${status}`, async (t) => {
     t.deepEqual(await node(script(code)), { code: status, signal: null, stdout: '', stderr: '' })
   })
 }
 
-test("the process's exit event is emitted, with the code", async (t) => {
+test("proc_exit emits the process's exit event with the code", async (t) => {
   const { stdout } = await node(script(3, "process.on('exit', (code) => console.log('exit', code, process.exitCode))"))
   t.is(stdout, 'exit 3 3\n')
 })
 
-test('an exit listener may change the code', async (t) => {
+test('an exit listener can change the exit code of proc_exit', async (t) => {
   t.like(await node(script(3, "process.on('exit', () => { process.exitCode = 9 })")), { code: 9, stdout: '' })
 })
 
-test('proc_exit calls process.exit as it is at that time', async (t) => {
+test('proc_exit calls a process.exit that was replaced after construction', async (t) => {
   const { stdout } = await node(
     script(5, "process.exit = (code) => { console.log('exit', code); throw new Error('no') }"),
   )
   t.is(stdout, 'exit 5\n')
 })
 
-for (const [title, exit] of [
-  ['that returns, as a mock does', "(code) => console.log('exit', code)"],
-  ['that is no function', '7'],
-  ['that is not there', 'undefined'],
+for (const [kind, exit] of [
+  ['a mock that returns', "(code) => console.log('exit', code)"],
+  ['a number', '7'],
+  ['undefined', 'undefined'],
 ]) {
-  test(`with a process.exit ${title}, the guest does not go on: ERR_WASI_EXIT is thrown`, async (t) => {
+  test(`proc_exit throws ERR_WASI_EXIT if process.exit is ${kind}`, async (t) => {
     const { stdout } = await node(`
       const { WASI } = require('capwasi')
       for (const version of ['preview1', 'unstable', undefined]) {
@@ -63,7 +63,7 @@ for (const [title, exit] of [
   })
 }
 
-test('a call that is no proc_exit(code) returns EINVAL and does not end the process', async (t) => {
+test('proc_exit with wrong arguments returns EINVAL and does not end the process', async (t) => {
   const { stdout } = await node(`
     const { WASI } = require('capwasi')
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })
@@ -73,17 +73,17 @@ test('a call that is no proc_exit(code) returns EINVAL and does not end the proc
   t.is(stdout, '28 28 28 28\n')
 })
 
-test('from a worker only the worker ends', async (t) => {
+test('proc_exit in a worker ends only the worker', async (t) => {
   const { stdout, code } = await node(`
     const { Worker } = require('node:worker_threads')
     const worker = new Worker(${JSON.stringify(script(7))}, { eval: true })
     worker.on('error', (error) => console.log('error', error))
-    worker.on('exit', (code) => { console.log('worker', code); setTimeout(() => console.log('process lives'), 10) })`)
-  t.is(stdout, 'worker 7\nprocess lives\n')
+    worker.on('exit', (code) => { console.log('worker', code); setTimeout(() => console.log('process runs'), 10) })`)
+  t.is(stdout, 'worker 7\nprocess runs\n')
   t.is(code, 0)
 })
 
-test('what was written to a pipe before is not lost', async (t) => {
+test('proc_exit after fd_write to a pipe loses no data', async (t) => {
   const { stdout, code } = await node(`
     const { WASI } = require('capwasi')
     const wasi = new WASI({ version: 'preview1', returnOnExit: false })

@@ -1,4 +1,4 @@
-// `wasiImport`: an ordinary object of functions, which scripts spread, patch and wrap.
+// `wasiImport` is an ordinary object of functions, which programs spread, patch and wrap.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
@@ -6,18 +6,18 @@ import { FUNCTIONS, command, instantiate } from '../support/guest.mjs'
 
 const NAMES = Object.keys(FUNCTIONS)
 
-test('preview1 has the 46 functions in the order of Node', (t) => {
+test('wasiImport of preview1 has 46 functions in the order of node:wasi', (t) => {
   const { wasiImport } = new WASI({ version: 'preview1' })
   t.is(NAMES.length, 46)
   t.deepEqual(Object.keys(wasiImport), NAMES)
   t.deepEqual(Reflect.ownKeys(wasiImport), NAMES)
 })
 
-test('without a version there are the same 46', (t) => {
+test('wasiImport without a version has the same 46 functions', (t) => {
   t.deepEqual(Object.keys(new WASI().wasiImport), NAMES)
 })
 
-test('unstable has 45: there is no sock_accept', (t) => {
+test('wasiImport of unstable has 45 functions, all except sock_accept', (t) => {
   const { wasiImport } = new WASI({ version: 'unstable' })
   t.deepEqual(
     Object.keys(wasiImport),
@@ -26,7 +26,9 @@ test('unstable has 45: there is no sock_accept', (t) => {
 })
 
 for (const version of ['preview1', 'unstable', undefined]) {
-  test(`each function of ${version ?? 'no version'} is own, writable, enumerable and configurable`, (t) => {
+  const source = version ? `of ${version}` : 'without a version'
+
+  test(`each function ${source} is an own, writable, enumerable, configurable property`, (t) => {
     const { wasiImport } = new WASI({ version })
     for (const [name, { value, ...attributes }] of Object.entries(Object.getOwnPropertyDescriptors(wasiImport))) {
       t.is(typeof value, 'function', name)
@@ -34,7 +36,7 @@ for (const version of ['preview1', 'unstable', undefined]) {
     }
   })
 
-  test(`each function of ${version ?? 'no version'} has the name of a bound function and its true length`, (t) => {
+  test(`each function ${source} has a bound name and its number of parameters as length`, (t) => {
     const { wasiImport } = new WASI({ version, returnOnExit: false })
     for (const [name, value] of Object.entries(wasiImport)) {
       t.is(value.name, `bound ${name}`)
@@ -44,30 +46,30 @@ for (const version of ['preview1', 'unstable', undefined]) {
   })
 }
 
-test('proc_exit of a sandbox that returns on exit has the name Node gives it', (t) => {
+test("proc_exit with returnOnExit true has the name 'bound wasiReturnOnProcExit'", (t) => {
   const { proc_exit } = new WASI({ version: 'preview1', returnOnExit: true }).wasiImport
   t.is(proc_exit.name, 'bound wasiReturnOnProcExit')
   t.is(proc_exit.length, 1)
 })
 
-test('it is an object to Object.prototype.toString', (t) => {
+test('String(wasiImport) is [object Object]', (t) => {
   t.is(String(new WASI({ version: 'preview1' }).wasiImport), '[object Object]')
 })
 
-test('each sandbox has functions of its own', (t) => {
+test('two sandboxes have different wasiImport objects and functions', (t) => {
   const [one, other] = [new WASI({ version: 'preview1' }), new WASI({ version: 'preview1' })]
   t.not(one.wasiImport, other.wasiImport)
   t.not(one.wasiImport.fd_write, other.wasiImport.fd_write)
 })
 
-const yields = `(module
+const YIELD = `(module
   (import "wasi_snapshot_preview1" "sched_yield" (func $sched_yield (result i32)))
   (memory (export "memory") 1)
   (global (export "errno") (mut i32) (i32.const -1))
   (func (export "_start") (global.set 0 (call $sched_yield))))`
 
 for (const [how, change] of [
-  ['as it is', (wasiImport) => wasiImport],
+  ['unchanged', (wasiImport) => wasiImport],
   ['spread into another object', (wasiImport) => ({ ...wasiImport })],
   ['behind a proxy', (wasiImport) => new Proxy(wasiImport, {})],
   [
@@ -80,19 +82,19 @@ for (const [how, change] of [
             Reflect.apply(target[name], undefined, args),
       }),
   ],
-  ['function by function', ({ sched_yield }) => ({ sched_yield })],
+  ['copied one by one', ({ sched_yield }) => ({ sched_yield })],
   ['bound to another object', ({ sched_yield }) => ({ sched_yield: sched_yield.bind({}) })],
   ['frozen', (wasiImport) => Object.freeze(wasiImport)],
 ]) {
-  test(`the functions work ${how}`, (t) => {
+  test(`wasiImport functions work ${how}`, (t) => {
     const wasi = new WASI({ version: 'preview1' })
-    const instance = instantiate(wasi, yields, { wasi_snapshot_preview1: change(wasi.wasiImport) })
+    const instance = instantiate(wasi, YIELD, { wasi_snapshot_preview1: change(wasi.wasiImport) })
     t.is(wasi.start(instance), 0)
     t.is(instance.exports.errno.value, 0)
   })
 }
 
-test('a function works detached and with any receiver', (t) => {
+test('a wasiImport function works with any receiver', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   wasi.initialize({ exports: { memory: new WebAssembly.Memory({ initial: 1 }) } })
   const { sched_yield, clock_time_get } = wasi.wasiImport
@@ -102,7 +104,7 @@ test('a function works detached and with any receiver', (t) => {
   }
 })
 
-test('a function that was patched before instantiation is the one the guest calls', (t) => {
+test('the guest calls a function that replaced fd_write before instantiation', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   const { fd_write } = wasi.wasiImport
   const calls = []
@@ -115,17 +117,17 @@ test('a function that was patched before instantiation is the one the guest call
   t.deepEqual(calls, [[99, 0, 0, 8]])
 })
 
-test('functions can be deleted and added', (t) => {
+test('wasiImport functions can be deleted and added', (t) => {
   const { wasiImport } = new WASI({ version: 'preview1' })
   delete wasiImport.proc_raise
   wasiImport.extra = () => {}
   t.deepEqual(Object.keys(wasiImport), [...NAMES.filter((name) => name !== 'proc_raise'), 'extra'])
 })
 
-test('wasiImport itself can be replaced', (t) => {
+test('getImportObject() uses a replaced wasiImport', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   wasi.wasiImport = { ...wasi.wasiImport, sched_yield: () => 7 }
-  const instance = instantiate(wasi, yields)
+  const instance = instantiate(wasi, YIELD)
   wasi.start(instance)
   t.is(instance.exports.errno.value, 7)
 })

@@ -1,16 +1,16 @@
-// An instance need not be a WebAssembly.Instance: bundlers and thread libraries hand over objects of their own.
+// start(), initialize() and finalizeBindings() accept any object with exports, as bundlers and thread libraries pass.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { command, instantiate } from '../support/guest.mjs'
 
-const make = () => new WASI({ version: 'preview1' })
+const newWasi = () => new WASI({ version: 'preview1' })
 const bare = (object) => Object.assign(Object.create(null), object)
 const text = command('(call $proc_exit (i32.const 5))')
 
-for (const [what, wrap] of [
+for (const [kind, wrap] of [
   ['a WebAssembly.Instance', (instance) => instance],
-  ['a proxy of one', (instance) => new Proxy(instance, { get: (target, key) => Reflect.get(target, key) })],
+  ['a proxy of an instance', (instance) => new Proxy(instance, { get: (target, key) => Reflect.get(target, key) })],
   ['a plain object', ({ exports }) => ({ exports: { ...exports } })],
   ['an object whose exports are a proxy', ({ exports }) => ({ exports: new Proxy({ ...exports }, {}) })],
   ['an object without prototypes', ({ exports }) => bare({ exports: bare(exports) })],
@@ -30,23 +30,23 @@ for (const [what, wrap] of [
     }),
   ],
 ]) {
-  test(`start accepts ${what}`, (t) => {
-    const wasi = make()
+  test(`start() accepts ${kind}`, (t) => {
+    const wasi = newWasi()
     t.is(wasi.start(wrap(instantiate(wasi, text))), 5)
   })
 }
 
-/** An instance that notes what is read from it. */
+/** Makes an instance that records which properties are read. */
 function recorder(exports) {
   const reads = []
-  const noting = (target) =>
+  const recording = (target) =>
     new Proxy(target, {
       get(object, key, receiver) {
         reads.push(key)
         return Reflect.get(object, key, receiver)
       },
     })
-  return { instance: noting({ exports: noting(exports) }), reads }
+  return { instance: recording({ exports: recording(exports) }), reads }
 }
 
 const memory = new WebAssembly.Memory({ initial: 1 })
@@ -56,18 +56,18 @@ for (const [method, exports, expected] of [
   ['initialize', { memory, _initialize() {} }, ['exports', 'memory', 'exports', 'exports', '_start', '_initialize']],
   ['finalizeBindings', { memory }, ['exports', 'memory', 'exports']],
 ]) {
-  test(`${method} reads ${expected.join(', ')}`, (t) => {
+  test(`${method}() reads ${expected.join(', ')}, in this order`, (t) => {
     const { instance, reads } = recorder(exports)
-    make()[method](instance)
-    // Validation may look at `exports` more than once; what counts is the order.
+    newWasi()[method](instance)
+    // Only the order matters: validation may read `exports` several times.
     t.deepEqual(collapse(reads), collapse(expected))
   })
 }
 
 const collapse = (reads) => reads.filter((key, index) => key !== reads[index - 1])
 
-test('one instance may be bound to several sandboxes', (t) => {
-  const [one, other] = [make(), make()]
+test('several sandboxes can bind one instance', (t) => {
+  const [one, other] = [newWasi(), newWasi()]
   const instance = instantiate(one, command('(nop)'))
   t.is(one.start(instance), 0)
   t.is(other.start(instance), 0)
@@ -75,8 +75,8 @@ test('one instance may be bound to several sandboxes', (t) => {
   t.is(other.wasiImport.args_sizes_get(0, 4), 0)
 })
 
-test('one sandbox serves several instances through one memory', (t) => {
-  const wasi = make()
+test('several instances with one memory can import from one sandbox', (t) => {
+  const wasi = newWasi()
   const shared = instantiate(wasi, command('(nop)'))
   wasi.finalizeBindings(shared)
   const library = instantiate(

@@ -1,4 +1,4 @@
-// The memory that a sandbox is bound to: any WebAssembly.Memory, at its size of the moment.
+// The memory that a sandbox binds: any WebAssembly.Memory, at its current size.
 
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
@@ -13,7 +13,7 @@ const bind = (memory) => {
 }
 const words = (memory, at) => [...new Uint32Array(memory.buffer, at, 2)]
 
-for (const [what, make] of [
+for (const [kind, makeMemory] of [
   ['an ordinary memory', () => new WebAssembly.Memory({ initial: 1 })],
   ['a shared memory', () => new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })],
   ['a memory of another realm', () => runInNewContext('new WebAssembly.Memory({ initial: 1 })')],
@@ -23,20 +23,20 @@ for (const [what, make] of [
   ],
   ['an instance of a subclass of Memory', () => new (class Mine extends WebAssembly.Memory {})({ initial: 1 })],
   [
-    'a memory with a constructor of its own',
+    'a memory with its own property constructor',
     () => Object.assign(new WebAssembly.Memory({ initial: 1 }), { constructor: 5 }),
   ],
   ['a memory whose prototype was changed', () => Object.setPrototypeOf(new WebAssembly.Memory({ initial: 1 }), null)],
 ]) {
-  test(`${what} is accepted`, (t) => {
-    const memory = make()
+  test(`initialize() binds ${kind}`, (t) => {
+    const memory = makeMemory()
     t.is(bind(memory).args_sizes_get(0, 4), 0)
     const buffer = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get.call(memory)
     t.deepEqual([...new Uint32Array(buffer, 0, 2)], [1, 4])
   })
 }
 
-for (const [what, value] of [
+for (const [kind, value] of [
   ['a proxy of a memory', new Proxy(new WebAssembly.Memory({ initial: 1 }), {})],
   ['an object that inherits from Memory.prototype', Object.create(WebAssembly.Memory.prototype)],
   ['an object that inherits from a memory', Object.create(new WebAssembly.Memory({ initial: 1 }))],
@@ -44,7 +44,7 @@ for (const [what, value] of [
   ['an ArrayBuffer', new ArrayBuffer(PAGE)],
   ['a function', () => {}],
 ]) {
-  test(`${what} is refused`, (t) => {
+  test(`initialize() on ${kind} throws ERR_INVALID_ARG_TYPE`, (t) => {
     t.throws(() => bind(value), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_TYPE',
@@ -53,7 +53,7 @@ for (const [what, value] of [
   })
 }
 
-test('a memory of 64-bit addresses is accepted where the host has them', (t) => {
+test('initialize() binds a memory with 64-bit addresses, if the host supports such memories', (t) => {
   let memory
   try {
     memory = new WebAssembly.Memory({ initial: 1n, address: 'i64' })
@@ -65,7 +65,7 @@ test('a memory of 64-bit addresses is accepted where the host has them', (t) => 
   t.deepEqual(words(memory, 0), [1, 4])
 })
 
-test('without a page calls that need no memory succeed and the others are EOVERFLOW', (t) => {
+test('calls with a memory of 0 pages fail with EOVERFLOW if they access memory', (t) => {
   const guest = rawGuest({}, { memory: '0' })
   t.is(guest.call.sched_yield(), 0)
   t.is(guest.call.fd_datasync(99), ERRNO.BADF)
@@ -74,7 +74,7 @@ test('without a page calls that need no memory succeed and the others are EOVERF
   t.is(guest.call.random_get(0, 1), ERRNO.OVERFLOW)
 })
 
-test('a memory that had no page is usable once it has one', (t) => {
+test('calls access a memory of 0 pages after it grows to 1', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '0' })
   t.is(guest.call.args_sizes_get(0, 4), ERRNO.OVERFLOW)
   t.is(guest.call.grow(1), 0)
@@ -83,14 +83,14 @@ test('a memory that had no page is usable once it has one', (t) => {
 })
 
 for (const [kind, declaration] of [
-  ['an ordinary', '1 8'],
+  ['an unshared', '1 8'],
   ['a shared', '1 8 shared'],
 ]) {
-  for (const [who, grow] of [
+  for (const [source, grow] of [
     ['the guest', (guest) => guest.call.grow(1)],
     ['JavaScript', (guest) => guest.memory.grow(1)],
   ]) {
-    test(`${kind} memory grown by ${who} is seen at once, in its old and its new part`, (t) => {
+    test(`calls access the old and the new pages of ${kind} memory grown by ${source}`, (t) => {
       const guest = rawGuest({ args: ['one'] }, { memory: declaration })
       for (let pages = 1; pages < 4; pages++) {
         const end = pages * PAGE
@@ -111,7 +111,7 @@ for (const [kind, declaration] of [
   }
 }
 
-test('growing by no page at all is seen too', (t) => {
+test('calls access the memory after memory.grow(0)', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(0, 4), 0)
   guest.memory.grow(0)
@@ -119,19 +119,19 @@ test('growing by no page at all is seen too', (t) => {
   t.deepEqual(words(guest.memory, 8), [1, 4])
 })
 
-test('a buffer that is resized with its memory is seen at its new size, where the host has such', (t) => {
+test('calls access new pages after buffer.resize(), if the host supports resizable buffers', (t) => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 3 })
-  const call = bind(memory)
+  const wasiImport = bind(memory)
   const buffer = memory.toResizableBuffer?.() ?? memory.buffer
-  t.is(call.args_sizes_get(0, 4), 0)
-  t.is(call.args_sizes_get(PAGE, PAGE + 4), ERRNO.OVERFLOW)
+  t.is(wasiImport.args_sizes_get(0, 4), 0)
+  t.is(wasiImport.args_sizes_get(PAGE, PAGE + 4), ERRNO.OVERFLOW)
   if (buffer.resizable) buffer.resize(2 * PAGE)
   else memory.grow(1)
-  t.is(call.args_sizes_get(PAGE, PAGE + 4), 0)
+  t.is(wasiImport.args_sizes_get(PAGE, PAGE + 4), 0)
   t.deepEqual(words(memory, PAGE), [1, 4])
 })
 
-test('a result may end where memory ends, and not a byte later', (t) => {
+test('a result at the end of memory succeeds, one byte beyond fails with EOVERFLOW', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(PAGE - 4, PAGE - 8), 0)
   for (const [count, size] of [
@@ -145,14 +145,14 @@ test('a result may end where memory ends, and not a byte later', (t) => {
   }
 })
 
-test('nothing is written when one of two pointers is bad', (t) => {
+test('args_sizes_get with one bad pointer of two writes nothing', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(0, PAGE), ERRNO.OVERFLOW)
   t.is(guest.call.args_sizes_get(PAGE, 4), ERRNO.OVERFLOW)
   t.deepEqual(words(guest.memory, 0), [0, 0])
 })
 
-test('pointers need no alignment', (t) => {
+test('calls accept unaligned pointers', (t) => {
   const guest = rawGuest({ args: ['one'] }, { memory: '1' })
   t.is(guest.call.args_sizes_get(1, 7), 0)
   t.deepEqual([guest.u32(1), guest.u32(7)], [1, 4])
@@ -160,13 +160,13 @@ test('pointers need no alignment', (t) => {
   t.true(guest.u64(13) > 0n)
 })
 
-test('JavaScript that holds the old buffer does not keep the new one from being seen', (t) => {
+test('calls access new pages while JavaScript references the detached buffer', (t) => {
   const memory = new WebAssembly.Memory({ initial: 1 })
-  const functions = bind(memory)
+  const wasiImport = bind(memory)
   const old = memory.buffer
-  t.is(functions.args_sizes_get(0, 4), 0)
+  t.is(wasiImport.args_sizes_get(0, 4), 0)
   memory.grow(1)
   t.is(old.byteLength, 0)
-  t.is(functions.args_sizes_get(PAGE, PAGE + 4), 0)
+  t.is(wasiImport.args_sizes_get(PAGE, PAGE + 4), 0)
   t.deepEqual(words(memory, PAGE), [1, 4])
 })

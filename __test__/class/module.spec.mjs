@@ -1,4 +1,4 @@
-// What the package exports, and what the class and its instances look like from outside.
+// The exports of the package, and the properties of the class and its instances.
 
 import { createRequire } from 'node:module'
 import test from 'ava'
@@ -8,32 +8,32 @@ import { node } from '../support/guest.mjs'
 
 const require = createRequire(import.meta.url)
 
-test('require and import give the same class', (t) => {
+test('require and import return the same class', (t) => {
   t.deepEqual(Object.keys(require('capwasi')), ['WASI'])
   t.deepEqual(Object.keys(namespace).sort(), ['WASI', 'default'])
   t.is(require('capwasi').WASI, WASI)
   t.is(capwasi.WASI, WASI)
 })
 
-for (const [how, script, module] of [
+for (const [action, script, module] of [
   ['require', "require('capwasi')", false],
   ['import', "import 'capwasi'", true],
-  ['making a sandbox', "new (require('capwasi').WASI)({ version: 'preview1' })", false],
+  ['new WASI()', "new (require('capwasi').WASI)({ version: 'preview1' })", false],
 ]) {
-  test(`${how} prints nothing and warns of nothing`, async (t) => {
-    const warned = "process.on('warning', (warning) => console.log('warned:', warning.name));"
-    const ran = await node(module ? script : `${warned} ${script}`, { module })
+  test(`${action} prints nothing and emits no warning`, async (t) => {
+    const listener = "process.on('warning', (warning) => console.log('warning:', warning.name));"
+    const ran = await node(module ? script : `${listener} ${script}`, { module })
     t.deepEqual(ran, { code: 0, signal: null, stdout: '', stderr: '' })
   })
 }
 
-test('WASI is a class that expects no argument', (t) => {
+test('WASI is a class with length 0', (t) => {
   t.is(typeof WASI, 'function')
   t.is(WASI.name, 'WASI')
   t.is(WASI.length, 0)
 })
 
-test('WASI cannot be called without new', (t) => {
+test('WASI() without new throws a TypeError', (t) => {
   const error = t.throws(() => WASI({ version: 'preview1' }), {
     instanceOf: TypeError,
     message: "Class constructor WASI cannot be invoked without 'new'",
@@ -41,7 +41,7 @@ test('WASI cannot be called without new', (t) => {
   t.false('code' in error)
 })
 
-test('the prototype has the methods of Node in their order, then what capwasi adds', (t) => {
+test('WASI.prototype has the methods of node:wasi in its order, then those of capwasi', (t) => {
   t.deepEqual(Object.getOwnPropertyNames(WASI.prototype), [
     'constructor',
     'finalizeBindings',
@@ -64,7 +64,7 @@ for (const [method, length] of Object.entries({
   getImportObject: 0,
   close: 0,
 })) {
-  test(`${method} is a writable, configurable method that is not enumerable, of length ${length}`, (t) => {
+  test(`${method}() is a writable, configurable, non-enumerable method of length ${length}`, (t) => {
     const { value, ...attributes } = Object.getOwnPropertyDescriptor(WASI.prototype, method)
     t.deepEqual(attributes, { writable: true, enumerable: false, configurable: true })
     t.is(value.name, method)
@@ -72,7 +72,7 @@ for (const [method, length] of Object.entries({
   })
 }
 
-test('an instance shows wasiImport and nothing else', (t) => {
+test('wasiImport is the only own string property of an instance', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   t.deepEqual(Object.getOwnPropertyNames(wasi), ['wasiImport'])
   const { value, ...attributes } = Object.getOwnPropertyDescriptor(wasi, 'wasiImport')
@@ -82,7 +82,7 @@ test('an instance shows wasiImport and nothing else', (t) => {
   t.is(wasi.constructor, WASI)
 })
 
-test('an instance cannot be cloned or posted', (t) => {
+test('structuredClone() of an instance throws DataCloneError', (t) => {
   t.throws(() => structuredClone(new WASI({ version: 'preview1' })), { name: 'DataCloneError', any: true })
 })
 
@@ -90,7 +90,7 @@ for (const [version, name] of [
   ['preview1', 'wasi_snapshot_preview1'],
   ['unstable', 'wasi_unstable'],
 ]) {
-  test(`getImportObject of ${version} is a new object each time, holding wasiImport as ${name}`, (t) => {
+  test(`getImportObject() of ${version} returns a new object each time, with wasiImport as ${name}`, (t) => {
     const wasi = new WASI({ version })
     t.deepEqual(Object.keys(wasi.getImportObject()), [name])
     t.is(wasi.getImportObject()[name], wasi.wasiImport)
@@ -98,13 +98,13 @@ for (const [version, name] of [
   })
 }
 
-test('getImportObject gives the wasiImport there is now', (t) => {
+test('getImportObject() returns a wasiImport that was replaced', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   wasi.wasiImport = { ...wasi.wasiImport }
   t.is(wasi.getImportObject().wasi_snapshot_preview1, wasi.wasiImport)
 })
 
-test('methods refuse a receiver that is no WASI', (t) => {
+test('start(), initialize() and finalizeBindings() on another receiver throw a TypeError', (t) => {
   const instance = { exports: { memory: new WebAssembly.Memory({ initial: 1 }), _start() {} } }
   for (const method of ['start', 'initialize', 'finalizeBindings']) {
     t.throws(() => WASI.prototype[method].call({}, instance), { instanceOf: TypeError }, method)
@@ -115,7 +115,7 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag),
 )
 
-test('under the permission model a sandbox needs --allow-wasi', async (t) => {
+test('new WASI() under the permission model without --allow-wasi throws ERR_ACCESS_DENIED', async (t) => {
   const script = `
     const { WASI } = require('capwasi')
     try { new WASI({ version: 'preview1' }); console.log('made') }

@@ -1,4 +1,4 @@
-// Before a memory is bound there is nothing to read arguments from: the functions throw.
+// The functions of wasiImport throw until a memory is bound.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
@@ -7,7 +7,9 @@ import { FUNCTIONS, instantiate } from '../support/guest.mjs'
 const zeros = (name) => [...FUNCTIONS[name]].map((type) => (type === 'I' ? 0n : 0))
 
 for (const version of ['preview1', 'unstable', undefined]) {
-  test(`every function of ${version ?? 'no version'} throws ERR_WASI_NOT_STARTED before start`, (t) => {
+  const source = version ? `of ${version}` : 'without a version'
+
+  test(`every function ${source} throws ERR_WASI_NOT_STARTED before start()`, (t) => {
     const { wasiImport } = new WASI({ version, returnOnExit: false })
     for (const name of Object.keys(wasiImport)) {
       const error = t.throws(
@@ -25,12 +27,12 @@ for (const version of ['preview1', 'unstable', undefined]) {
   })
 }
 
-test('the stack of ERR_WASI_NOT_STARTED starts as that of a plain Error', (t) => {
+test('the stack of ERR_WASI_NOT_STARTED starts with Error: and the message', (t) => {
   const error = t.throws(() => new WASI({ version: 'preview1' }).wasiImport.sched_yield())
   t.true(error.stack.startsWith('Error: wasi.start() has not been called'), error.stack)
 })
 
-test('a wrong count or type is EINVAL even before start', (t) => {
+test('a call with a wrong number or type of arguments before start() returns EINVAL', (t) => {
   const { wasiImport } = new WASI({ version: 'preview1' })
   t.is(wasiImport.fd_write(1, 0, 0), 28)
   t.is(wasiImport.fd_write(1, 0, 0, '0'), 28)
@@ -38,19 +40,19 @@ test('a wrong count or type is EINVAL even before start', (t) => {
   t.is(wasiImport.fd_seek(1, 0, 0, 0), 28)
 })
 
-test('a start that was refused leaves the functions unbound', (t) => {
+test('functions still throw ERR_WASI_NOT_STARTED after start() rejected the memory', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   t.throws(() => wasi.start({ exports: { memory: {} } }))
   t.throws(() => wasi.wasiImport.sched_yield(), { code: 'ERR_WASI_NOT_STARTED' })
 })
 
-test('a start that found no _start has bound the memory', (t) => {
+test('functions work after start() failed because _start is missing', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   t.throws(() => wasi.start({ exports: { memory: new WebAssembly.Memory({ initial: 1 }) } }))
   t.is(wasi.wasiImport.sched_yield(), 0)
 })
 
-test('a guest that calls WASI while it is instantiated gets the error', (t) => {
+test('a call in the start section of a module throws ERR_WASI_NOT_STARTED', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   const text = `(module
     (import "wasi_snapshot_preview1" "sched_yield" (func $sched_yield (result i32)))

@@ -1,4 +1,4 @@
-// Which options are refused, with which error, and in which order they are looked at.
+// Errors of invalid options, and the order in which options are read and checked.
 
 import { tmpdir } from 'node:os'
 import { runInNewContext } from 'node:vm'
@@ -8,7 +8,7 @@ import { WASI } from 'capwasi'
 function named() {}
 const anonymous = (() => () => {})()
 
-/** Values and how Node says what it received. */
+/** Values, and how Node's messages describe them. */
 const RECEIVED = [
   [undefined, 'undefined'],
   [null, 'null'],
@@ -27,29 +27,29 @@ const RECEIVED = [
   [new Map(), 'an instance of Map'],
   [new Uint8Array(1), 'an instance of Uint8Array'],
 ]
-const except = (...drop) => RECEIVED.filter(([value]) => !drop.some((accepts) => accepts(value)))
+const except = (...accepted) => RECEIVED.filter(([value]) => !accepted.some((accepts) => accepts(value)))
 const is = (expected) => (value) => value === expected
 const isA = (type) => (value) => typeof value === type
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const make = (options) => () => new WASI({ version: 'preview1', ...options })
-const refusedType = (t, act, message) =>
-  t.throws(act, { instanceOf: TypeError, name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message })
+const constructing = (options) => () => new WASI({ version: 'preview1', ...options })
+const throwsArgType = (t, action, message) =>
+  t.throws(action, { instanceOf: TypeError, name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message })
 
-test('options that are no object are refused with ERR_INVALID_ARG_TYPE', (t) => {
+test('new WASI() with options that are not an object throws ERR_INVALID_ARG_TYPE', (t) => {
   for (const [value, received] of except(is(undefined), isObject)) {
-    refusedType(t, () => new WASI(value), `The "options" argument must be of type object. Received ${received}`)
+    throwsArgType(t, () => new WASI(value), `The "options" argument must be of type object. Received ${received}`)
   }
 })
 
-test('a version that is not a string is refused with ERR_INVALID_ARG_TYPE', (t) => {
+test('a version that is not a string throws ERR_INVALID_ARG_TYPE', (t) => {
   for (const [version, received] of except(is(undefined), isA('string'))) {
     const message = `The "options.version" property must be of type string. Received ${received}`
-    refusedType(t, () => new WASI({ version }), message)
+    throwsArgType(t, () => new WASI({ version }), message)
   }
 })
 
-test('a version that is unknown is refused with ERR_INVALID_ARG_VALUE', (t) => {
+test('an unknown version throws ERR_INVALID_ARG_VALUE', (t) => {
   for (const version of ['', 'preview2', 'Preview1', 'preview1 ', 'wasi_snapshot_preview1', 'toString']) {
     t.throws(() => new WASI({ version }), {
       instanceOf: TypeError,
@@ -60,23 +60,27 @@ test('a version that is unknown is refused with ERR_INVALID_ARG_VALUE', (t) => {
   }
 })
 
-test('args that are no array are refused with ERR_INVALID_ARG_TYPE', (t) => {
+test('args that are not an array throw ERR_INVALID_ARG_TYPE', (t) => {
   for (const [args, received] of except(is(undefined), Array.isArray)) {
-    refusedType(t, make({ args }), `The "options.args" property must be an instance of Array. Received ${received}`)
+    throwsArgType(
+      t,
+      constructing({ args }),
+      `The "options.args" property must be an instance of Array. Received ${received}`,
+    )
   }
 })
 
 for (const option of ['env', 'preopens']) {
-  test(`${option} that is no object is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+  test(`option ${option} that is not an object throws ERR_INVALID_ARG_TYPE`, (t) => {
     for (const [value, received] of except(is(undefined), isObject)) {
       const message = `The "options.${option}" property must be of type object. Received ${received}`
-      refusedType(t, make({ [option]: value }), message)
+      throwsArgType(t, constructing({ [option]: value }), message)
     }
   })
 }
 
 for (const option of ['stdin', 'stdout', 'stderr']) {
-  test(`${option} that is neither a number nor another accepted value fails with ERR_INVALID_ARG_TYPE`, (t) => {
+  test(`${option} of a type that is not accepted throws ERR_INVALID_ARG_TYPE`, (t) => {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
     const others =
       option === 'stdin'
@@ -84,11 +88,11 @@ for (const option of ['stdin', 'stdout', 'stderr']) {
         : "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
     for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
       const message = `The "options.${option}" property must be of type number. Received ${received}`
-      refusedType(t, make({ [option]: value }), `${message}. It may also be ${others}`)
+      throwsArgType(t, constructing({ [option]: value }), `${message}. It may also be ${others}`)
     }
   })
 
-  test(`${option} that is no descriptor number is refused with ERR_OUT_OF_RANGE`, (t) => {
+  test(`${option} with a number that cannot be a descriptor throws ERR_OUT_OF_RANGE`, (t) => {
     for (const [value, rest] of [
       [1.5, 'an integer. Received 1.5'],
       [NaN, 'an integer. Received NaN'],
@@ -98,7 +102,7 @@ for (const option of ['stdin', 'stdout', 'stderr']) {
       [2 ** 33, '>= 0 && <= 2147483647. Received 8_589_934_592'],
       [-5000, '>= 0 && <= 2147483647. Received -5000'],
     ]) {
-      t.throws(make({ [option]: value }), {
+      t.throws(constructing({ [option]: value }), {
         instanceOf: RangeError,
         name: 'RangeError',
         code: 'ERR_OUT_OF_RANGE',
@@ -108,32 +112,32 @@ for (const option of ['stdin', 'stdout', 'stderr']) {
   })
 }
 
-test('a returnOnExit that is no boolean is refused with ERR_INVALID_ARG_TYPE', (t) => {
+test('a returnOnExit that is not a boolean throws ERR_INVALID_ARG_TYPE', (t) => {
   for (const [returnOnExit, received] of except(is(undefined), isA('boolean'))) {
     const message = `The "options.returnOnExit" property must be of type boolean. Received ${received}`
-    refusedType(t, make({ returnOnExit }), message)
+    throwsArgType(t, constructing({ returnOnExit }), message)
   }
 })
 
-test('an option that is undefined is as if not given', (t) => {
+test('new WASI() accepts options that are undefined', (t) => {
   const absent = { args: undefined, env: undefined, preopens: undefined, returnOnExit: undefined }
   const stdio = { stdin: undefined, stdout: undefined, stderr: undefined }
-  t.notThrows(make({ ...absent, ...stdio }))
+  t.notThrows(constructing({ ...absent, ...stdio }))
 })
 
-test('a refusal has the code as its own key and in its stack', (t) => {
-  for (const [act, header] of [
-    [make({ args: 1 }), 'TypeError [ERR_INVALID_ARG_TYPE]: The "options.args" property'],
+test('an error of an option has only the own key code, and the code in its stack', (t) => {
+  for (const [action, header] of [
+    [constructing({ args: 1 }), 'TypeError [ERR_INVALID_ARG_TYPE]: The "options.args" property'],
     [() => new WASI({ version: 'x' }), "TypeError [ERR_INVALID_ARG_VALUE]: The property 'options.version'"],
-    [make({ stdin: -1 }), 'RangeError [ERR_OUT_OF_RANGE]: The value of "options.stdin"'],
+    [constructing({ stdin: -1 }), 'RangeError [ERR_OUT_OF_RANGE]: The value of "options.stdin"'],
   ]) {
-    const error = t.throws(act)
+    const error = t.throws(action)
     t.deepEqual(Object.keys(error), ['code'])
     t.true(error.stack.startsWith(header), error.stack)
   }
 })
 
-/** Every option wrong at once, in the order they are found out. */
+/** An invalid value for every option, in the order of the checks. */
 const WRONG = [
   ['version', 5],
   ['args', 5],
@@ -151,7 +155,7 @@ const WRONG = [
   ['returnOnExit', 5],
 ]
 
-test('of several wrong options the first in order is the one that is refused', (t) => {
+test('new WASI() with several invalid options reports the first in order', (t) => {
   const wrong = Object.fromEntries(WRONG)
   for (const [option] of WRONG) {
     const error = t.throws(() => new WASI(wrong))
@@ -161,11 +165,12 @@ test('of several wrong options the first in order is the one that is refused', (
   t.notThrows(() => new WASI(wrong))
 })
 
-test('a preopen or descriptor that cannot be had is refused before a wrong returnOnExit', (t) => {
-  t.throws(make({ preopens: { '/': '/no/such/directory' }, returnOnExit: 5 }), { code: 'UVWASI_ENOENT' })
-  t.throws(make({ stdin: 99_999, returnOnExit: 5 }), { code: 'UVWASI_EBADF' })
+test('a preopen or descriptor that cannot be opened throws before an invalid returnOnExit', (t) => {
+  t.throws(constructing({ preopens: { '/': '/no/such/directory' }, returnOnExit: 5 }), { code: 'UVWASI_ENOENT' })
+  t.throws(constructing({ stdin: 99_999, returnOnExit: 5 }), { code: 'UVWASI_EBADF' })
 })
 
+/** Makes options that record which properties are read. */
 function recorder(target) {
   const reads = []
   const options = new Proxy(target, {
@@ -177,7 +182,7 @@ function recorder(target) {
   return { options, reads }
 }
 
-test('options are read in the order of Node, and ours before returnOnExit', (t) => {
+test('new WASI() reads options in the order of node:wasi, those of capwasi before returnOnExit', (t) => {
   const { options, reads } = recorder({ version: 'preview1', args: [], env: {}, preopens: {}, returnOnExit: true })
   new WASI(options)
   t.deepEqual(
@@ -186,13 +191,13 @@ test('options are read in the order of Node, and ours before returnOnExit', (t) 
   )
 })
 
-test('returnOnExit is not read when a preopen cannot be had', (t) => {
+test('new WASI() does not read returnOnExit if a preopen cannot be opened', (t) => {
   const { options, reads } = recorder({ version: 'preview1', preopens: { '/': '/no/such/directory' } })
   t.throws(() => new WASI(options))
   t.deepEqual(reads, WRONG.map(([option]) => option).slice(0, -1))
 })
 
-test('what an option getter throws comes out unchanged', (t) => {
+test('new WASI() rethrows the exception of an option getter', (t) => {
   const thrown = { any: 'value' }
   for (const [option] of WRONG) {
     const options = {
@@ -209,54 +214,54 @@ test('what an option getter throws comes out unchanged', (t) => {
   }
 })
 
-test('options of another realm are accepted', (t) => {
+test('new WASI() accepts options of another realm', (t) => {
   const source = "({ version: 'preview1', args: ['a'], env: { A: 'b' }, preopens: { '/': directory } })"
   t.notThrows(() => new WASI(runInNewContext(source, { directory: tmpdir() })))
 })
 
-test('options may be inherited or have no prototype', (t) => {
+test('new WASI() accepts inherited options and options without a prototype', (t) => {
   t.notThrows(() => new WASI(Object.create({ version: 'preview1' })))
   t.notThrows(() => new WASI(Object.assign(Object.create(null), { version: 'preview1' })))
   t.throws(() => new WASI(Object.create({ version: 'preview1', args: 1 })), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-const D = 'Did you mean'
+const DID_YOU_MEAN = 'Did you mean'
 for (const [name, advice] of [
-  ['limit', `${D} 'limits'?`],
-  ['Limits', `${D} 'limits'?`],
-  ['preopen', `${D} 'preopens'?`],
-  ['preOpens', `${D} 'preopens'?`],
-  ['pre_opens', `${D} 'preopens'?`],
-  ['peropens', `${D} 'preopens'?`],
-  ['arg', `${D} 'args'?`],
-  ['argv', `${D} 'args'?`],
-  ['envs', `${D} 'env'?`],
-  ['stdIn', `${D} 'stdin'?`],
-  ['std_out', `${D} 'stdout'?`],
-  ['sterr', `${D} 'stderr'?`],
-  ['inputs', `${D} 'input'?`],
-  ['socket', `${D} 'sockets'?`],
-  ['clocks', `${D} 'clock'?`],
-  ['radnom', `${D} 'random'?`],
-  ['traces', `${D} 'trace'?`],
-  ['verison', `${D} 'version'?`],
-  ['return_on_exit', `${D} 'returnOnExit'?`],
-  ['returnOnExti', `${D} 'returnOnExit'?`],
-  ['readonly', `${D} 'readonly' of a directory in 'preopens'?`],
-  ['readOnly', `${D} 'readonly' of a directory in 'preopens'?`],
-  ['openFiles', `${D} 'limits.openFiles'?`],
-  ['output', `${D} 'limits.output'?`],
-  ['writtenBytes', `${D} 'limits.writtenBytes'?`],
-  ['outputs', `${D} 'limits.output'?`],
-  ['seed', `${D} 'random.seed'?`],
-  ['realtime', `${D} 'clock.realtime'?`],
-  ['monotonic', `${D} 'clock.monotonic'?`],
-  ['stdio', `${D} 'stdin', 'stdout' and 'stderr'?`],
+  ['limit', `${DID_YOU_MEAN} 'limits'?`],
+  ['Limits', `${DID_YOU_MEAN} 'limits'?`],
+  ['preopen', `${DID_YOU_MEAN} 'preopens'?`],
+  ['preOpens', `${DID_YOU_MEAN} 'preopens'?`],
+  ['pre_opens', `${DID_YOU_MEAN} 'preopens'?`],
+  ['peropens', `${DID_YOU_MEAN} 'preopens'?`],
+  ['arg', `${DID_YOU_MEAN} 'args'?`],
+  ['argv', `${DID_YOU_MEAN} 'args'?`],
+  ['envs', `${DID_YOU_MEAN} 'env'?`],
+  ['stdIn', `${DID_YOU_MEAN} 'stdin'?`],
+  ['std_out', `${DID_YOU_MEAN} 'stdout'?`],
+  ['sterr', `${DID_YOU_MEAN} 'stderr'?`],
+  ['inputs', `${DID_YOU_MEAN} 'input'?`],
+  ['socket', `${DID_YOU_MEAN} 'sockets'?`],
+  ['clocks', `${DID_YOU_MEAN} 'clock'?`],
+  ['radnom', `${DID_YOU_MEAN} 'random'?`],
+  ['traces', `${DID_YOU_MEAN} 'trace'?`],
+  ['verison', `${DID_YOU_MEAN} 'version'?`],
+  ['return_on_exit', `${DID_YOU_MEAN} 'returnOnExit'?`],
+  ['returnOnExti', `${DID_YOU_MEAN} 'returnOnExit'?`],
+  ['readonly', `${DID_YOU_MEAN} 'readonly' of a directory in 'preopens'?`],
+  ['readOnly', `${DID_YOU_MEAN} 'readonly' of a directory in 'preopens'?`],
+  ['openFiles', `${DID_YOU_MEAN} 'limits.openFiles'?`],
+  ['output', `${DID_YOU_MEAN} 'limits.output'?`],
+  ['writtenBytes', `${DID_YOU_MEAN} 'limits.writtenBytes'?`],
+  ['outputs', `${DID_YOU_MEAN} 'limits.output'?`],
+  ['seed', `${DID_YOU_MEAN} 'random.seed'?`],
+  ['realtime', `${DID_YOU_MEAN} 'clock.realtime'?`],
+  ['monotonic', `${DID_YOU_MEAN} 'clock.monotonic'?`],
+  ['stdio', `${DID_YOU_MEAN} 'stdin', 'stdout' and 'stderr'?`],
   ['timeouts', 'A guest runs until it returns: run it in a worker, and terminate that'],
   ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
 ]) {
-  test(`an option called ${name} is refused with ERR_INVALID_ARG_VALUE, and what was meant`, (t) => {
-    t.throws(make({ [name]: undefined }), {
+  test(`an option ${name} throws ERR_INVALID_ARG_VALUE with advice`, (t) => {
+    t.throws(constructing({ [name]: undefined }), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',
       message: `The property 'options.${name}' is unknown. ${advice}`,
@@ -264,13 +269,13 @@ for (const [name, advice] of [
   })
 }
 
-test('a refused name that is no identifier is quoted', (t) => {
-  t.throws(make({ 'pre-opens': {} }), {
+test('the error of an unknown option quotes a name that is not an identifier', (t) => {
+  t.throws(constructing({ 'pre-opens': {} }), {
     message: "The property 'options['pre-opens']' is unknown. Did you mean 'preopens'?",
   })
 })
 
-test('other unknown options are ignored, as programs for other hosts pass them', (t) => {
+test('new WASI() ignores unknown options that programs for other hosts pass', (t) => {
   const names = [
     'bindings',
     'fs',
@@ -311,7 +316,7 @@ test('other unknown options are ignored, as programs for other hosts pass them',
   ]
   for (const name of names)
     t.notThrows(
-      make(
+      constructing(
         Object.fromEntries([
           ['version', 'preview1'],
           [name, 1],
@@ -319,10 +324,10 @@ test('other unknown options are ignored, as programs for other hosts pass them',
       ),
       name,
     )
-  t.notThrows(make(Object.fromEntries(names.map((name) => [name, 1]))))
+  t.notThrows(constructing(Object.fromEntries(names.map((name) => [name, 1]))))
 })
 
-test('only own enumerable option names are checked, and no value is read', (t) => {
+test('new WASI() checks only own enumerable option names and reads no unknown option', (t) => {
   const options = Object.create({ limit: {} }, { preopen: { value: {}, enumerable: false } })
   t.notThrows(() => new WASI(Object.assign(options, { version: 'preview1', [Symbol('limit')]: 1 })))
   const getter = {
@@ -334,7 +339,7 @@ test('only own enumerable option names are checked, and no value is read', (t) =
   t.throws(() => new WASI(getter), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-test('an unknown option is refused after everything that node:wasi refuses', (t) => {
-  t.throws(make({ limit: {}, returnOnExit: 5 }), { code: 'ERR_INVALID_ARG_TYPE', message: /returnOnExit/ })
-  t.throws(make({ limit: {}, preopens: { '/': '/no/such/directory' } }), { code: 'UVWASI_ENOENT' })
+test('an unknown option throws after every option of node:wasi was checked', (t) => {
+  t.throws(constructing({ limit: {}, returnOnExit: 5 }), { code: 'ERR_INVALID_ARG_TYPE', message: /returnOnExit/ })
+  t.throws(constructing({ limit: {}, preopens: { '/': '/no/such/directory' } }), { code: 'UVWASI_ENOENT' })
 })

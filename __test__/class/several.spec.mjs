@@ -1,10 +1,10 @@
-// Several sandboxes in one process keep to themselves.
+// Several sandboxes in one process do not affect each other.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { ERRNO, command, hostFile, instantiate, rawGuest, tree } from '../support/guest.mjs'
 
-test('each has its own arguments, environment and preopens', (t) => {
+test('each sandbox has its own arguments, environment and preopens', (t) => {
   const guests = ['one', 'two', 'three'].map((name) =>
     rawGuest({ args: [name], env: { NAME: name }, preopens: { [`/${name}`]: tree(t, { [name]: name }) } }),
   )
@@ -21,7 +21,7 @@ test('each has its own arguments, environment and preopens', (t) => {
   }
 })
 
-test('each has its own descriptors and offsets', (t) => {
+test('each sandbox has its own descriptors and offsets', (t) => {
   const preopens = { '/': tree(t, { 'in.txt': 'hello' }) }
   const [one, other] = [rawGuest({ preopens }), rawGuest({ preopens })]
   const fds = [one.open('in.txt'), other.open('in.txt')]
@@ -33,7 +33,7 @@ test('each has its own descriptors and offsets', (t) => {
   t.is(other.call.fd_tell(fds[1], other.out), 0)
 })
 
-test('each writes to its own stdout', (t) => {
+test('each sandbox writes to its own stdout', (t) => {
   const files = [hostFile(t), hostFile(t)]
   const guests = files.map(({ fd }) => rawGuest({ stdout: fd }))
   guests[0].write(1, 'to the first')
@@ -44,14 +44,14 @@ test('each writes to its own stdout', (t) => {
   )
 })
 
-test('one descriptor of the host may be stdin, stdout and stderr of many', (t) => {
+test('several sandboxes can share one host descriptor as stdin, stdout and stderr', (t) => {
   const file = hostFile(t)
   const guests = [1, 2, 3].map(() => rawGuest({ stdin: file.fd, stdout: file.fd, stderr: file.fd }))
   for (const guest of guests) guest.write(1, 'out') + guest.write(2, 'err')
   t.is(file.text(), 'outerr'.repeat(3))
 })
 
-test('closing the stdio of one guest leaves it to the host and the others', (t) => {
+test('fd_close on stdio of one sandbox keeps it open for the host and other sandboxes', (t) => {
   const file = hostFile(t)
   const [one, other] = [rawGuest({ stdout: file.fd }), rawGuest({ stdout: file.fd })]
   one.close(1)
@@ -60,7 +60,7 @@ test('closing the stdio of one guest leaves it to the host and the others', (t) 
   t.is(file.text(), 'still here')
 })
 
-test('a sandbox may be made and run inside a guest of another', (t) => {
+test('start() of a new sandbox works inside a guest of another', (t) => {
   const outer = new WASI({ version: 'preview1' })
   const memory = new WebAssembly.Memory({ initial: 1 })
   const codes = []
@@ -74,7 +74,7 @@ test('a sandbox may be made and run inside a guest of another', (t) => {
   t.deepEqual(codes, [1, 2, 3, 4, 5])
 })
 
-test('both dialects and both versions work side by side', (t) => {
+test('sandboxes of preview1, unstable and without a version work side by side', (t) => {
   const preopens = { '/': tree(t, { 'in.txt': 'hello' }) }
   for (const version of ['preview1', 'unstable', undefined, 'preview1']) {
     const guest = rawGuest({ version, preopens })

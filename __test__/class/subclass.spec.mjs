@@ -23,7 +23,7 @@ class Sandbox extends WASI {
   }
 }
 
-test('a subclass is a WASI with its own fields', (t) => {
+test('an instance of a subclass has wasiImport and its own fields', (t) => {
   const sandbox = new Sandbox('mine')
   t.true(sandbox instanceof Sandbox)
   t.true(sandbox instanceof WASI)
@@ -32,16 +32,16 @@ test('a subclass is a WASI with its own fields', (t) => {
   t.deepEqual(Object.keys(sandbox.wasiImport), Object.keys(FUNCTIONS))
 })
 
-test('the options of a subclass are checked', (t) => {
+test('super() in a subclass throws ERR_INVALID_ARG_VALUE for an unknown version', (t) => {
   t.throws(() => new Sandbox('mine', { version: 'x' }), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-test('a subclass runs guests', (t) => {
+test('start() of a subclass returns the exit code', (t) => {
   const sandbox = new Sandbox('mine')
   t.is(sandbox.start(instantiate(sandbox, command('(call $proc_exit (i32.const 4))'))), 4)
 })
 
-test('start and initialize call the finalizeBindings of the subclass', (t) => {
+test('start() and initialize() call finalizeBindings() of the subclass', (t) => {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const [starting, initializing] = [new Sandbox('a'), new Sandbox('b')]
   starting.start({ exports: { memory, _start() {} } })
@@ -50,7 +50,7 @@ test('start and initialize call the finalizeBindings of the subclass', (t) => {
   t.deepEqual(initializing.events, ['finalizeBindings'])
 })
 
-test('a finalizeBindings of a subclass may bind an imported memory', (t) => {
+test('start() uses the memory that finalizeBindings() of a subclass binds', (t) => {
   const memory = new WebAssembly.Memory({ initial: 1 })
   class Threaded extends WASI {
     finalizeBindings(instance) {
@@ -71,20 +71,20 @@ test('a finalizeBindings of a subclass may bind an imported memory', (t) => {
   t.deepEqual([...new Uint32Array(memory.buffer, 0, 2)], [1, 4])
 })
 
-test('what a finalizeBindings of a subclass throws comes out of start', (t) => {
+test('start() rethrows the exception of finalizeBindings() of a subclass', (t) => {
   const thrown = new Error('mine')
-  class Refusing extends WASI {
+  class Throwing extends WASI {
     finalizeBindings() {
       throw thrown
     }
   }
   t.is(
-    t.throws(() => new Refusing({ version: 'preview1' }).start({})),
+    t.throws(() => new Throwing({ version: 'preview1' }).start({})),
     thrown,
   )
 })
 
-test('a finalizeBindings set on the instance is called too', (t) => {
+test('start() calls a finalizeBindings() set on the instance', (t) => {
   const wasi = new WASI({ version: 'preview1' })
   const seen = []
   wasi.finalizeBindings = function (instance) {
@@ -96,7 +96,7 @@ test('a finalizeBindings set on the instance is called too', (t) => {
   t.deepEqual(seen, [instance])
 })
 
-test('a subclass may offer functions of its own', (t) => {
+test('a guest calls a function that getImportObject() of a subclass replaced', (t) => {
   class Patched extends WASI {
     getImportObject() {
       const { wasi_snapshot_preview1 } = super.getImportObject()
@@ -111,7 +111,7 @@ test('a subclass may offer functions of its own', (t) => {
   t.is(instance.exports.errno.value, 77)
 })
 
-test('Reflect.construct with another target gives its prototype', (t) => {
+test('Reflect.construct() with a subclass as new.target sets its prototype', (t) => {
   const wasi = Reflect.construct(WASI, [{ version: 'preview1' }], Sandbox)
   t.is(Object.getPrototypeOf(wasi), Sandbox.prototype)
   t.is(typeof wasi.wasiImport.fd_write, 'function')

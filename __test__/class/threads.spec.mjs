@@ -9,7 +9,7 @@ import { TIMEOUT_MS, assemble, command, node, tree } from '../support/guest.mjs'
 
 const main = createRequire(import.meta.url).resolve('capwasi')
 
-/** A worker that has `WASI`, `parentPort` and `data`, and runs a script. */
+/** Starts a worker that runs a script with `WASI`, `parentPort` and `data`. */
 function run(t, script, data = {}) {
   const prologue = `
     const { parentPort, workerData: data } = require('node:worker_threads')
@@ -24,7 +24,7 @@ const firstMessage = async (worker) => {
   return message
 }
 
-test('a worker runs a guest and returns its exit code', async (t) => {
+test('start() in a worker returns the exit code', async (t) => {
   const module = assemble(command('(call $proc_exit (i32.const 6))'))
   const worker = run(
     t,
@@ -36,7 +36,7 @@ test('a worker runs a guest and returns its exit code', async (t) => {
   t.is(await firstMessage(worker), 6)
 })
 
-test('many workers at once load the addon, run and end', async (t) => {
+test('start() in 6 workers at once returns the exit code each time', async (t) => {
   const module = assemble(command('(call $proc_exit (i32.const 1))'))
   const directory = tree(t)
   const script = `
@@ -59,7 +59,7 @@ test('many workers at once load the addon, run and end', async (t) => {
   )
 })
 
-test('exit in a function called after start is an Error of the worker, with its code', async (t) => {
+test("proc_exit after start() in a worker emits 'error' with ERR_WASI_EXIT and the code", async (t) => {
   const worker = run(
     t,
     `
@@ -71,7 +71,7 @@ test('exit in a function called after start is an Error of the worker, with its 
   t.like(error, { code: 'ERR_WASI_EXIT', exitCode: 4 })
 })
 
-test('threads share one memory, each through a sandbox of its own', async (t) => {
+test('sandboxes of two threads access the same shared memory', async (t) => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true })
   const here = new WASI({ version: 'preview1', args: ['main'] })
   here.initialize({ exports: { memory } })
@@ -88,7 +88,7 @@ test('threads share one memory, each through a sandbox of its own', async (t) =>
   t.deepEqual([...new Uint32Array(memory.buffer, 0, 4)], [1, 5, 2, 14])
 })
 
-test('a shared memory grown by another thread is seen', async (t) => {
+test('calls access the pages that another thread added to a shared memory', async (t) => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true })
   const here = new WASI({ version: 'preview1', args: ['main'] })
   here.initialize({ exports: { memory } })
@@ -99,54 +99,54 @@ test('a shared memory grown by another thread is seen', async (t) => {
   t.deepEqual([...new Uint32Array(memory.buffer, 65_536 * 2, 2)], [1, 5])
 })
 
-test('a sandbox cannot be posted to a worker', (t) => {
+test('postMessage() of a sandbox throws DataCloneError', (t) => {
   const worker = run(t, 'parentPort.once("message", () => {})')
   t.throws(() => worker.postMessage(new WASI({ version: 'preview1' })), { name: 'DataCloneError', any: true })
 })
 
-// A worker that is terminated does not go on: not in the guest, and not after start.
+// worker.terminate() stops a guest and the code after start().
 
-/** Runs a guest, and says so before and after. */
+/** Runs a guest, and posts a message before and after. */
 const running = `
   const wasi = new WASI({ version: data.version })
   const instance = new WebAssembly.Instance(data.module, wasi.getImportObject())
   parentPort.postMessage('running')
   wasi.start(instance)
-  parentPort.postMessage('went on')`
+  parentPort.postMessage('not reached')`
 
-/** A guest that polls a time of the monotonic clock again and again; `clock` is where its subscription has it. */
+/** Returns a guest that loops in poll_oneoff. `clock` is the address of the clock id in the subscription. */
 const polling = (timeout, clock = 16) => [
   `(i32.store (i32.const ${clock}) (i32.const 1))
    (i64.store (i32.const ${clock + 8}) (i64.const ${timeout}))
    (loop (call $sleep) (br 0))`,
-  // In a function of its own, as programs have it: V8 looks for a termination where functions begin.
+  // A separate function, as in real programs: V8 checks for termination at the start of functions.
   '(func $sleep (drop (call $poll_oneoff (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024))))',
 ]
 
-for (const [what, version, [start, more]] of [
-  ['that computes for ever', 'preview1', ['(loop (br 0))']],
+for (const [activity, version, [start, more]] of [
+  ['in an endless loop', 'preview1', ['(loop (br 0))']],
   ['in a poll_oneoff of 100 s', 'preview1', polling(100_000_000_000n)],
   ['in a poll_oneoff of 100 s of unstable', 'unstable', polling(100_000_000_000n, 24)],
   ['in a poll_oneoff of 584 years', 'preview1', polling(-1n)],
-  ['in many short calls of poll_oneoff', 'preview1', polling(1_000_000n)],
+  ['in a loop of short poll_oneoff calls', 'preview1', polling(1_000_000n)],
 ]) {
-  test(`a guest ${what} does not go on waiting when its worker is terminated`, async (t) => {
+  test(`worker.terminate() stops a guest ${activity}`, async (t) => {
     const namespace = version === 'unstable' ? 'wasi_unstable' : 'wasi_snapshot_preview1'
     const worker = run(t, running, { version, module: assemble(command(start, { namespace, more })) })
     const messages = []
     worker.on('message', (message) => messages.push(message))
     await once(worker, 'message')
     await new Promise((resolve) => setTimeout(resolve, 100))
-    // None waits for less than 100 s.
-    const asked = Date.now()
+    // Without termination each guest runs for at least 100 s.
+    const terminated = Date.now()
     await worker.terminate()
-    t.true(Date.now() - asked < 50_000)
+    t.true(Date.now() - terminated < 50_000)
     t.deepEqual(messages, ['running'])
   })
 }
 
-test('a guest that waits for input on a pipe does not go on waiting when its worker is terminated', async (t) => {
-  // In a process of its own, whose stdin is a pipe that is never written to.
+test('worker.terminate() stops a guest in fd_read on an empty pipe', async (t) => {
+  // Runs in a new process, whose stdin is a pipe without data.
   const ran = await node(
     `
     import { Worker } from 'node:worker_threads'
@@ -166,9 +166,9 @@ test('a guest that waits for input on a pipe does not go on waiting when its wor
     worker.on('message', (message) => {
       console.log(message)
       setTimeout(async () => {
-        const asked = Date.now()
+        const terminated = Date.now()
         await worker.terminate()
-        console.log(Date.now() - asked < 50_000)
+        console.log(Date.now() - terminated < 50_000)
         process.exit()
       }, 100)
     })`,
@@ -177,7 +177,7 @@ test('a guest that waits for input on a pipe does not go on waiting when its wor
   t.is(ran.stdout, 'running\ntrue\n', ran.stderr)
 })
 
-test('a guest that exits with returnOnExit false does not go on in its worker', async (t) => {
+test('proc_exit with returnOnExit false in a worker stops the guest and sets the exit code', async (t) => {
   const module = assemble(command('(call $proc_exit (i32.const 7)) (loop (br 0))'))
   const worker = run(
     t,
@@ -186,7 +186,7 @@ test('a guest that exits with returnOnExit false does not go on in its worker', 
     wasi.start(new WebAssembly.Instance(data.module, wasi.getImportObject()))`,
     { module },
   )
-  const tooLong = new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS, ['it went on']).unref())
-  const code = await Promise.race([once(worker, 'exit'), tooLong])
+  const timeout = new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS, ['timeout']).unref())
+  const code = await Promise.race([once(worker, 'exit'), timeout])
   t.deepEqual(code, [7])
 })

@@ -1,19 +1,19 @@
-// Traps and thrown values come out of start and initialize as they are.
+// start() and initialize() rethrow traps and exceptions unchanged.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { command, instantiate } from '../support/guest.mjs'
 
 const memory = new WebAssembly.Memory({ initial: 1 })
-const make = () => new WASI({ version: 'preview1' })
+const newWasi = () => new WASI({ version: 'preview1' })
 
-for (const [title, start, message] of [
+for (const [trap, start, message] of [
   ['unreachable', 'unreachable', /unreachable/],
   ['a division by zero', '(drop (i32.div_u (i32.const 1) (i32.const 0)))', /divide by zero/],
   ['an access out of bounds', '(drop (i32.load (i32.const -4)))', /out of bounds/],
 ]) {
-  test(`${title} is the RuntimeError of WebAssembly`, (t) => {
-    const wasi = make()
+  test(`start() throws a WebAssembly.RuntimeError for ${trap}`, (t) => {
+    const wasi = newWasi()
     const error = t.throws(() => wasi.start(instantiate(wasi, command(start))), {
       instanceOf: WebAssembly.RuntimeError,
     })
@@ -22,8 +22,8 @@ for (const [title, start, message] of [
   })
 }
 
-test('endless recursion is the RangeError of V8', (t) => {
-  const wasi = make()
+test('start() throws the RangeError of V8 for endless recursion', (t) => {
+  const wasi = newWasi()
   const text = command('(call $deeper)', { more: '(func $deeper (call $deeper) (call $deeper))' })
   t.throws(() => wasi.start(instantiate(wasi, text)), {
     instanceOf: RangeError,
@@ -31,23 +31,23 @@ test('endless recursion is the RangeError of V8', (t) => {
   })
 })
 
-for (const [what, thrown] of [
+for (const [kind, thrown] of [
   ['undefined', undefined],
   ['null', null],
   ['a number', 0],
   ['an empty string', ''],
-  ['a symbol named as the one of Node', Symbol('kExitCode')],
+  ['a symbol named kExitCode', Symbol('kExitCode')],
   ['an Error', new Error('plain')],
   ['an object with the code of an exit', { code: 'ERR_WASI_EXIT' }],
   ['a function', () => {}],
 ]) {
-  test(`${what} thrown by the guest comes out unchanged`, (t) => {
+  test(`start() and initialize() rethrow ${kind} thrown by the guest`, (t) => {
     for (const [method, entry] of [
       ['start', '_start'],
       ['initialize', '_initialize'],
     ]) {
       const caught = catchValue(() =>
-        make()[method]({
+        newWasi()[method]({
           exports: {
             memory,
             [entry]() {
@@ -60,8 +60,8 @@ for (const [what, thrown] of [
     }
   })
 
-  test(`${what} thrown by a patched function comes out unchanged`, (t) => {
-    const wasi = make()
+  test(`start() rethrows ${kind} thrown by a patched function`, (t) => {
+    const wasi = newWasi()
     wasi.wasiImport.fd_write = () => {
       throw thrown
     }
@@ -70,10 +70,10 @@ for (const [what, thrown] of [
   })
 }
 
-/** What `act` throws, in an object, since `undefined` may be thrown too. */
-function catchValue(act) {
+/** Runs `action` and returns its exception as `{ value }`, because the exception may be undefined. */
+function catchValue(action) {
   try {
-    act()
+    action()
   } catch (value) {
     return { value }
   }
@@ -81,7 +81,7 @@ function catchValue(act) {
 }
 
 for (const property of ['exports', 'memory', '_start', '_initialize']) {
-  test(`what a getter of ${property} throws comes out unchanged`, (t) => {
+  test(`start() and initialize() rethrow the exception of a getter of ${property}`, (t) => {
     const thrown = { any: 'value' }
     const throwing = {
       get [property]() {
@@ -91,13 +91,13 @@ for (const property of ['exports', 'memory', '_start', '_initialize']) {
     const instance = property === 'exports' ? throwing : { exports: throwing }
     if (property !== 'memory' && property !== 'exports') throwing.memory = memory
     for (const method of ['start', 'initialize']) {
-      t.is(catchValue(() => make()[method](instance)).value, thrown, method)
+      t.is(catchValue(() => newWasi()[method](instance)).value, thrown, method)
     }
   })
 }
 
-test('a guest that overflows the stack in a call that fails goes on afterwards', (t) => {
-  // Each level calls what makes the host look at the memory anew.
+test('exports still work after a stack overflow in failing calls', (t) => {
+  // On each level the host refreshes its view of the memory, because the pointers are bad.
   const wasi = new WASI({ version: 'preview1', args: ['one'] })
   const { exports } = instantiate(
     wasi,
@@ -108,14 +108,14 @@ test('a guest that overflows the stack in a call that fails goes on afterwards',
     (func (export "sizes") (result i32) (call $args_sizes_get (i32.const 0) (i32.const 4))))`,
   )
   wasi.finalizeBindings({ exports })
-  for (let time = 0; time < 20; time++) {
+  for (let attempt = 0; attempt < 20; attempt++) {
     t.throws(exports.deep, { instanceOf: RangeError, message: 'Maximum call stack size exceeded' })
     t.is(exports.sizes(), 0)
   }
 })
 
-test('a guest that threw has started, and its functions still work', (t) => {
-  const wasi = make()
+test('start() after a trap throws ERR_WASI_ALREADY_STARTED, and functions still work', (t) => {
+  const wasi = newWasi()
   t.throws(() => wasi.start(instantiate(wasi, command('unreachable'))))
   t.is(wasi.wasiImport.sched_yield(), 0)
   t.throws(() => wasi.start({ exports: { memory, _start() {} } }), { code: 'ERR_WASI_ALREADY_STARTED' })

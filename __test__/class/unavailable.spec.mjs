@@ -1,4 +1,4 @@
-// Options that are of the right type, but name what cannot be had: the errors of opening it.
+// Errors of preopens and descriptors that cannot be opened.
 
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { WASI } from 'capwasi'
 import { NO_SYMLINKS, OTHER_SEMANTICS, knownFailure } from '../support/conditions.mjs'
 import { ERRNO, tree } from '../support/guest.mjs'
 
-const refused = (t, options, errno) => {
+const throwsUvwasiError = (t, options, errno) => {
   const error = t.throws(() => new WASI({ version: 'preview1', ...options }), {
     instanceOf: Error,
     name: 'Error',
@@ -19,17 +19,17 @@ const refused = (t, options, errno) => {
   return error
 }
 
-for (const [title, errno, path, failure = {}] of [
-  ['that is not there', 'NOENT', 'missing'],
-  ['under a directory that is not there', 'NOENT', 'missing/inner'],
+for (const [kind, errno, path, failure = {}] of [
+  ['that is missing', 'NOENT', 'missing'],
+  ['in a missing directory', 'NOENT', 'missing/inner'],
   ['that is a file', 'NOTDIR', 'file'],
   ['under a file', 'NOTDIR', 'file/inner', OTHER_SEMANTICS],
-  ['that is a link to a file', 'NOTDIR', 'to-file', NO_SYMLINKS],
-  ['that is a link to nothing', 'NOENT', 'dangling'],
-  ['that is a loop of links', 'LOOP', 'loop', NO_SYMLINKS],
+  ['that is a symlink to a file', 'NOTDIR', 'to-file', NO_SYMLINKS],
+  ['that is a dangling symlink', 'NOENT', 'dangling'],
+  ['that is a symlink loop', 'LOOP', 'loop', NO_SYMLINKS],
   ['with a name that is too long', 'NAMETOOLONG', 'n'.repeat(300), OTHER_SEMANTICS],
 ]) {
-  knownFailure(failure)(`a preopen ${title} is refused with UVWASI_E${errno}, naming it`, (t) => {
+  knownFailure(failure)(`a preopen ${kind} throws UVWASI_E${errno} with its path`, (t) => {
     const directory = tree(t, {
       file: '',
       'to-file': { symlink: 'file' },
@@ -37,31 +37,31 @@ for (const [title, errno, path, failure = {}] of [
       loop: { symlink: 'loop' },
     })
     const host = join(directory, path)
-    const error = refused(t, { preopens: { '/fine': directory, '/guest': host } }, errno)
+    const error = throwsUvwasiError(t, { preopens: { '/valid': directory, '/guest': host } }, errno)
     t.is(error.path, host)
-    // As JavaScript writes it, with two backslashes for one.
+    // The message has the path as a JavaScript literal, with each backslash doubled.
     for (const part of ['preopens', '/guest', JSON.stringify(host).slice(1, -1)])
       t.true(error.message.includes(part), error.message)
     t.deepEqual(Object.keys(error), ['errno', 'code', 'syscall', 'path'])
   })
 }
 
-test('a preopen that is an empty string is refused with UVWASI_ENOENT', (t) => {
-  t.is(refused(t, { preopens: { '/guest': '' } }, 'NOENT').path, '')
+test('a preopen with an empty path throws UVWASI_ENOENT', (t) => {
+  t.is(throwsUvwasiError(t, { preopens: { '/guest': '' } }, 'NOENT').path, '')
 })
 
 for (const option of ['stdin', 'stdout', 'stderr']) {
-  test(`${option} that is no open descriptor is refused with UVWASI_EBADF, naming it`, (t) => {
-    t.true(refused(t, { [option]: 99_999 }, 'BADF').message.includes(option))
+  test(`${option} with a closed descriptor throws UVWASI_EBADF with the option's name`, (t) => {
+    t.true(throwsUvwasiError(t, { [option]: 99_999 }, 'BADF').message.includes(option))
   })
 }
 
-test('the first preopen that cannot be had is the one that is named', (t) => {
+test('new WASI() with several missing preopens reports the first', (t) => {
   const preopens = { '/b': '/no/such/b', '/a': '/no/such/a' }
-  t.is(refused(t, { preopens }, 'NOENT').path, '/no/such/b')
+  t.is(throwsUvwasiError(t, { preopens }, 'NOENT').path, '/no/such/b')
 })
 
-test('a failure leaves no descriptor open', (t) => {
+test('new WASI() that throws leaves no descriptor open', (t) => {
   const directory = tree(t)
   const lowest = () => {
     const fd = openSync(directory)
@@ -72,18 +72,18 @@ test('a failure leaves no descriptor open', (t) => {
   for (let i = 0; i < 100; i++) {
     t.throws(() => new WASI({ version: 'preview1', preopens: { '/a': directory, '/b': '/no/such/directory' } }))
   }
-  // Other tests of this process may open a few of their own meanwhile.
+  // Other tests of this process may open a few descriptors at the same time.
   t.true(lowest() < before + 50)
 })
 
 for (const [where, options] of [
-  ['args', { args: ['fine', 'a\0b'] }],
+  ['args', { args: ['valid', 'a\0b'] }],
   ['a key of env', { env: { 'A\0B': 'x' } }],
   ['a value of env', { env: { A: 'x\0y' } }],
   ['a guest path of preopens', { preopens: { '/a\0b': '.' } }],
   ['a host path of preopens', { preopens: { '/a': './\0' } }],
 ]) {
-  test(`a NUL in ${where} is refused with ERR_INVALID_ARG_VALUE`, (t) => {
+  test(`a NUL in ${where} throws ERR_INVALID_ARG_VALUE`, (t) => {
     const error = t.throws(() => new WASI({ version: 'preview1', ...options }), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_VALUE',

@@ -1,4 +1,4 @@
-// Without `version` a sandbox behaves as WASI in Node was first documented.
+// Without `version` a sandbox behaves as the first documented WASI of Node.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
@@ -7,19 +7,19 @@ import { command, instantiate, node, rawGuest, tree } from '../support/guest.mjs
 const memory = new WebAssembly.Memory({ initial: 1 })
 const exiting = command('(call $proc_exit (i32.const 7))')
 
-test('no options, or options without a version, are fine', (t) => {
+test('new WASI() accepts no options and options without a version', (t) => {
   for (const options of [undefined, {}, { version: undefined }, { args: ['a'] }]) {
     t.notThrows(() => new WASI(options))
   }
 })
 
-test('the functions are imported from wasi_snapshot_preview1', (t) => {
+test('getImportObject() without a version returns wasi_snapshot_preview1', (t) => {
   const wasi = new WASI()
   t.deepEqual(Object.keys(wasi.getImportObject()), ['wasi_snapshot_preview1'])
   t.is(wasi.getImportObject().wasi_snapshot_preview1, wasi.wasiImport)
 })
 
-test('the other options are checked all the same', (t) => {
+test('new WASI() without a version checks the other options', (t) => {
   t.throws(() => new WASI(null), { code: 'ERR_INVALID_ARG_TYPE' })
   t.throws(() => new WASI({ args: 'a' }), { code: 'ERR_INVALID_ARG_TYPE' })
   t.throws(() => new WASI({ stdin: -1 }), { code: 'ERR_OUT_OF_RANGE' })
@@ -27,21 +27,21 @@ test('the other options are checked all the same', (t) => {
   t.throws(() => new WASI({ returnOnExit: 1 }), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('args, env and preopens reach the guest', (t) => {
+test('args, env and preopens apply without a version', (t) => {
   const preopens = { '/': tree(t, { 'in.txt': 'hello' }) }
   const guest = rawGuest({ version: undefined, args: ['a', 'b'], env: { A: '1' }, preopens })
   t.deepEqual([guest.strings('args'), guest.strings('environ')], [['a', 'b'], ['A=1']])
   t.is(guest.read(guest.open('in.txt')), 'hello')
 })
 
-test('start calls _start, and does not mind an _initialize', (t) => {
+test('start() without a version calls _start and ignores _initialize', (t) => {
   const calls = []
   const exports = { memory, _start: () => calls.push('_start'), _initialize: () => calls.push('_initialize') }
   new WASI().start({ exports })
   t.deepEqual(calls, ['_start'])
 })
 
-test('start prefers _start to __wasi_unstable_reactor_start', (t) => {
+test('start() without a version prefers _start to __wasi_unstable_reactor_start', (t) => {
   const calls = []
   const exports = {
     memory,
@@ -52,13 +52,13 @@ test('start prefers _start to __wasi_unstable_reactor_start', (t) => {
   t.deepEqual(calls, ['command'])
 })
 
-test('start calls __wasi_unstable_reactor_start when there is no _start', (t) => {
+test('start() without a version and _start calls __wasi_unstable_reactor_start', (t) => {
   const calls = []
   new WASI().start({ exports: { memory, __wasi_unstable_reactor_start: () => calls.push('reactor') } })
   t.deepEqual(calls, ['reactor'])
 })
 
-test('start with neither binds the memory and does nothing', (t) => {
+test('start() without a version on a library without entry binds the memory', (t) => {
   const own = new WebAssembly.Memory({ initial: 1 })
   const wasi = new WASI({ args: ['one'] })
   t.notThrows(() => wasi.start({ exports: { memory: own } }))
@@ -66,7 +66,7 @@ test('start with neither binds the memory and does nothing', (t) => {
   t.deepEqual([...new Uint32Array(own.buffer, 0, 2)], [1, 4])
 })
 
-test('start throws when the instance or its memory is none', (t) => {
+test('start() without a version throws a TypeError for an invalid instance or memory', (t) => {
   for (const instance of [
     undefined,
     null,
@@ -80,12 +80,12 @@ test('start throws when the instance or its memory is none', (t) => {
   }
 })
 
-test('with returnOnExit start returns the exit code', (t) => {
+test('start() without a version returns the exit code if returnOnExit is true', (t) => {
   const wasi = new WASI({ returnOnExit: true })
   t.is(wasi.start(instantiate(wasi, exiting)), 7)
 })
 
-test('returnOnExit is false by default: the guest ends the process', async (t) => {
+test('proc_exit without a version ends the process by default', async (t) => {
   const script = `
     const { WASI } = require('capwasi')
     const wasi = new WASI()
@@ -95,7 +95,7 @@ test('returnOnExit is false by default: the guest ends the process', async (t) =
   t.like(await node(script), { code: 7, stdout: '' })
 })
 
-test('what the guest throws propagates unchanged', (t) => {
+test('start() without a version rethrows exceptions of the guest', (t) => {
   const thrown = { any: 'value' }
   const exports = {
     memory,

@@ -1,4 +1,4 @@
-// What a program that the command runs is given, and what becomes of how it ends.
+// Programs that the command runs: their arguments, environment, directories, streams and exit codes.
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -10,16 +10,14 @@ import { OTHER_SEMANTICS, knownFailure, onPosix } from '../support/conditions.mj
 import { tree } from '../support/guest.mjs'
 import { file, guest, launch, prints, run } from './cli.mjs'
 
-// These are started through a shell.
-
-test('what follows the program is its own, even if it looks like an option', async (t) => {
+test('the program receives all arguments after its name, also those that look like options', async (t) => {
   const program = guest('arguments')
   const { code, stdout, stderr } = await run([program, '--dir', '', '-x', '--', 'a b'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   t.deepEqual(stdout.match(/^<.*>$/gm), [`<${program}>`, '<--dir>', '<>', '<-x>', '<-->', '<a b>'])
 })
 
-test('the program may come after --', async (t) => {
+test('the program may follow --', async (t) => {
   await prints(
     t,
     ['--argv0', 'name', '--', guest('arguments'), 'count'],
@@ -27,50 +25,50 @@ test('the program may come after --', async (t) => {
   )
 })
 
-test('--argv0 names it', async (t) => {
+test('--argv0 sets argv[0] of the program', async (t) => {
   const { stdout } = await run(['--argv0', 'name', guest('arguments')])
   t.regex(stdout, /^<name>\n/)
 })
 
-test('its environment is what --env says, and nothing else', async (t) => {
+test('the program has only the environment variables of --env', async (t) => {
   const env = { ...process.env, HERE: 'here', UNSET: undefined }
   const args = ['--env', 'A=1=2', '--env', 'B=', '--env', 'HERE', '--env', 'NOWHERE']
   const { stdout } = await run([...args, '--argv0', 'x', guest('arguments')], { env })
   t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<A=1=2>', '<B=>', '<HERE=here>'])
 })
 
-knownFailure(OTHER_SEMANTICS)('--inherit-env gives it ours, which --env changes', async (t) => {
+knownFailure(OTHER_SEMANTICS)('--inherit-env passes the environment, and --env overrides variables', async (t) => {
   const env = { PATH: process.env.PATH, HERE: 'here', THERE: 'there' }
   const { stdout } = await run(['--env', 'HERE=changed', '--inherit-env', '--argv0', 'x', guest('arguments')], { env })
   t.deepEqual(stdout.match(/^<.*>$/gm).sort(), ['<HERE=changed>', `<PATH=${process.env.PATH}>`, '<THERE=there>', '<x>'])
 })
 
-test('--dir is a directory by the name it has here', async (t) => {
+test('--dir HOST mounts a directory under its host name', async (t) => {
   const directory = tree(t, { a: '12345', 'b/c': '67' })
   await prints(t, ['--dir', directory, guest('walk'), directory], '2 files, 7 bytes\n')
 })
 
-test('--dir with :: is one by another name, and there can be several', async (t) => {
+test('--dir HOST::GUEST mounts directories under other names, several times', async (t) => {
   const [from, to] = [tree(t, { file: 'text' }), tree(t)]
   await prints(t, ['--dir', `${from}::/from`, `--dir=${to}::to`, guest('copy'), '/from/file', 'to/file'], '4\n')
   t.is(readFileSync(join(to, 'file'), 'utf8'), 'text')
 })
 
-test('without --dir there is none', async (t) => {
+test('without --dir, the program cannot open a directory', async (t) => {
   t.deepEqual(await run([guest('walk'), '.']), { code: 1, stdout: '', stderr: '' })
 })
 
-test('its standard streams are ours', async (t) => {
+test('the program uses stdin and stdout of the command', async (t) => {
   await prints(t, [guest('pipes'), 'copy'], 'some\ntext', { stdin: 'some\ntext' })
 })
 
 for (const code of [0, 7, 134, 255]) {
-  test(`its exit status ${code} is the process's`, async (t) => {
+  test(`the command exits with the exit code ${code} of the program`, async (t) => {
     t.is((await run([guest('exits'), 'exit', `${code}`])).code, code)
   })
 }
 
-test('a trap prints where, and the status is 134', async (t) => {
+test('a trap prints a stack trace and exits with 134', async (t) => {
   const { code, stdout, stderr } = await run([guest('exits'), 'trap'])
   t.deepEqual({ code, stdout }, { code: 134, stdout: 'trap 0\n' })
   const [first, ...frames] = stderr.trimEnd().split('\n')
@@ -79,24 +77,23 @@ test('a trap prints where, and the status is 134', async (t) => {
   for (const frame of frames) t.regex(frame, /^ +at .*wasm:\/\/wasm\/.*:0x[\da-f]+\)?$/)
 })
 
-test('the trace of a trap goes from the function that trapped to the entry', async (t) => {
+test('the stack trace of a trap lists functions from the trap to `_start`', async (t) => {
   const module =
     '(module (memory (export "memory") 0) (func $broken unreachable) (func $main (export "_start") call $broken))'
-  const wat = file(t, module)
-  const { code, stderr } = await run([wat])
+  const { code, stderr } = await run([file(t, module)])
   t.is(code, 134)
   t.regex(stderr, /unreachable\n.*wasm-function\[0\].*\n.*wasm-function\[1\]/)
 })
 
-test('recursion without an end is a trap', async (t) => {
+test('endless recursion is reported as a trap', async (t) => {
   const { code, stderr } = await run([guest('exits'), 'recursion'])
   t.is(code, 134)
   t.regex(stderr, /^capwasi: the program trapped: Maximum call stack size exceeded\n +at .*wasm/)
 })
 
-const proc_exit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
+const importProcExit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
 
-test('a reactor is initialized, and the status is 0', async (t) => {
+test('a reactor is initialized, and the command exits with 0', async (t) => {
   const text = `(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
@@ -105,17 +102,17 @@ test('a reactor is initialized, and the status is 0', async (t) => {
   await prints(t, [file(t, text)], 'hi\n')
 })
 
-test('a reactor that exits decides the status', async (t) => {
+test('the exit code of a reactor that exits is the exit code of the command', async (t) => {
   const initialize = '(func (export "_initialize") (call $exit (i32.const 5)))'
-  const text = `(module ${proc_exit} (memory (export "memory") 1) ${initialize})`
+  const text = `(module ${importProcExit} (memory (export "memory") 1) ${initialize})`
   t.deepEqual(await run([file(t, text)]), { code: 5, stdout: '', stderr: '' })
 })
 
-test('a program that imports nothing runs', async (t) => {
+test('a program without imports runs', async (t) => {
   await prints(t, [file(t, '(module (memory (export "memory") 0) (func (export "_start")))')], '')
 })
 
-onPosix('a program of wasi_unstable has the numbers of wasi_unstable', async (t) => {
+onPosix('a program that imports wasi_unstable uses the constants of wasi_unstable', async (t) => {
   const text = `(module
     (import "wasi_unstable" "proc_exit" (func $exit (param i32)))
     (import "wasi_unstable" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
@@ -128,23 +125,24 @@ onPosix('a program of wasi_unstable has the numbers of wasi_unstable', async (t)
   t.is((await run([file(t, text)], { through })).code, 4)
 })
 
-test('--trace tells its calls on standard error', async (t) => {
-  const text = `(module ${proc_exit} (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 3))))`
+test('--trace writes a line for each call to stderr', async (t) => {
+  const start = '(func (export "_start") (call $exit (i32.const 3)))'
+  const text = `(module ${importProcExit} (memory (export "memory") 1) ${start})`
   t.deepEqual(await run(['--trace', file(t, text)]), { code: 3, stdout: '', stderr: 'proc_exit(3) = ?\n' })
 })
 
-onPosix('who reads its output may go away: it gets EPIPE', async (t) => {
+onPosix('a program whose stdout has no reader anymore gets EPIPE', async (t) => {
   const through = ['sh', '-c', '"$@" | head -c 1; exit', 'sh']
   t.deepEqual(await run([guest('pipes'), 'hung up'], { through }), { code: 0, stdout: 'x', stderr: 'EPIPE' })
 })
 
-test('--dir with :ro is for reading only', async (t) => {
+test('--dir with :ro mounts a directory read-only', async (t) => {
   const directory = tree(t, { file: 'text' })
   await prints(t, ['--dir', `${directory}::/:ro`, guest('walk'), '/'], '1 files, 4 bytes\n')
   t.is((await run(['--dir', `${directory}::/:ro`, guest('copy'), '/file', '/new'])).code, 1)
 })
 
-test('--seed makes every run the same', async (t) => {
+test('--seed makes random bytes and clocks the same in every run', async (t) => {
   const text = `(module
     (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
@@ -163,7 +161,7 @@ test('--seed makes every run the same', async (t) => {
   t.is(first.stdout.slice(-16), '\0'.repeat(16))
 })
 
-test('--listen gives it a socket, and what listens there is told in LISTEN_FDS', async (t) => {
+test('--listen passes sockets to the program, sets LISTEN_FDS and prints the addresses', async (t) => {
   const { stdout, stderr } = await run([
     '--listen',
     '127.0.0.1:0',
@@ -177,7 +175,7 @@ test('--listen gives it a socket, and what listens there is told in LISTEN_FDS',
   t.regex(stderr, /^capwasi: listening on 127\.0\.0\.1:\d+\ncapwasi: listening on 127\.0\.0\.1:\d+\n$/)
 })
 
-test('a program answers a request that Node makes over HTTP, and ends', async (t) => {
+test('a program with --listen serves an HTTP request and ends', async (t) => {
   const child = launch(['--listen', '127.0.0.1:0', guest('server'), 'http'])
   let printed = ''
   child.stderr.on('data', (chunk) => (printed += chunk))

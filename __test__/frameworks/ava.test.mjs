@@ -1,4 +1,4 @@
-// Ava, whose tests run in a worker thread.
+// AVA, which runs tests in a worker thread.
 
 import { createRequire } from 'node:module'
 import test from 'ava'
@@ -11,9 +11,9 @@ for (const [name, check] of Object.entries(checks)) {
 }
 
 for (let i = 0; i < 8; i++) {
-  test(`guest ${i} of several at once`, async (t) => t.notThrows(() => checks.files(WASI)))
+  test(`guest ${i} of 8 concurrent guests passes its check`, async (t) => t.notThrows(() => checks.files(WASI)))
 }
 
-test('errors have their codes', (t) => {
+test('errors have a code', (t) => {
   t.throws(() => new WASI({ version: 3 }), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' })
 })

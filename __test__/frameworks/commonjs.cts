@@ -1,4 +1,4 @@
-// TypeScript that becomes CommonJS.
+// TypeScript compiled to CommonJS.
 
 import { WASI, type WASIOptions } from 'capwasi'
 import capwasi = require('capwasi')
@@ -14,8 +14,8 @@ const wasi: WASI = new capwasi.WASI(options)
 const memory = new WebAssembly.Memory({ initial: 1 })
 const code: number = wasi.start({ exports: { memory, _start() {} } })
 wasi.close()
-// @ts-expect-error: there is no such version
+// @ts-expect-error: not a version
 const wrong = (): WASI => new WASI({ version: 'preview2' })
 if (code !== 0 || wasi instanceof WASI === false || typeof wrong !== 'function')
-  throw new Error('not what its types say')
+  throw new Error('values differ from their types')
 console.log('CommonJS')

@@ -1,6 +1,6 @@
 'use strict'
 
-// What the tests of every framework do: run a guest in a directory of its own.
+// Checks for the tests of every framework. Each runs a guest in a new directory.
 
 const assert = require('node:assert/strict')
 const { closeSync, mkdtempSync, openSync, readFileSync, rmSync } = require('node:fs')
@@ -9,7 +9,7 @@ const { join } = require('node:path')
 
 const modules = {}
 
-/** Runs a scenario of a guest, and gives its exit code and what it prints. */
+/** Runs a scenario of a guest. Returns its exit code and output. */
 exports.run = (WASI, guest, ...args) => {
   modules[guest] ??= new WebAssembly.Module(readFileSync(join(__dirname, `${guest}.wasm`)))
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
@@ -24,7 +24,7 @@ exports.run = (WASI, guest, ...args) => {
   }
 }
 
-/** Each runs a guest, and throws if anything is not as it should be. */
+/** The checks. Each runs a guest, and throws if the result is not as expected. */
 exports.checks = {
   exits(WASI) {
     assert.deepEqual(exports.run(WASI, 'exits', 'exit', '3'), { code: 3, stdout: 'exit 3\nat exit\n' })

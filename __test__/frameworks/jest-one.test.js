@@ -1,21 +1,22 @@
-// Jest gives each file a global object and a module registry of its own; this file resets the registry as well.
+// Jest gives each file its own global object and module registry. This file also resets the registry.
 
 const { checks } = require('./guest.cjs')
 const { WASI } = require('capwasi')
 
 test.each(Object.keys(checks))('a guest %s', (name) => checks[name](WASI))
 
-test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))('guest %i of several at once', async () =>
-  checks.files(WASI),
+test.concurrent.each(Array.from({ length: 8 }, (_, i) => i))(
+  'guest %i of 8 concurrent guests passes its check',
+  async () => checks.files(WASI),
 )
 
-test('a guest sleeps while the timers are fake', () => {
+test('a guest sleeps in real time with fake timers', () => {
   jest.useFakeTimers()
   checks.sleeps(WASI)
   jest.useRealTimers()
 })
 
-test('modules that are reset and loaded again work, and so do those from before', () => {
+test('guests run before and after a reset of the module registry', () => {
   for (let i = 0; i < 5; i++) {
     jest.resetModules()
     const again = require('capwasi')
@@ -25,7 +26,7 @@ test('modules that are reset and loaded again work, and so do those from before'
   checks.files(WASI)
 })
 
-test('errors and memories are recognised across the registry', () => {
+test('errors have a code, and a memory is recognized, in another realm', () => {
   expect(() => new WASI({ version: 3 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
   const wasi = new WASI({ version: 'preview1' })
   expect(() => wasi.start({ exports: { memory: {} } })).toThrow(

@@ -1,4 +1,4 @@
-// TypeScript that becomes an ES module.
+// TypeScript compiled to an ES module.
 
 import capwasi, { WASI, type WASIOptions } from 'capwasi'
 
@@ -8,5 +8,5 @@ const imports: WebAssembly.Imports = wasi.getImportObject() as WebAssembly.Impor
 wasi.finalizeBindings({ exports: {} }, { memory: new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }) })
 // @ts-expect-error: arguments are strings
 const wrong = (): WASI => new WASI({ version: 'preview1', args: [1] })
-if (!('wasi_unstable' in imports) || typeof wrong !== 'function') throw new Error('not what its types say')
+if (!('wasi_unstable' in imports) || typeof wrong !== 'function') throw new Error('values differ from their types')
 console.log('module')

@@ -1,6 +1,6 @@
 'use strict'
 
-// What is expected under Node's permission model is the argument: `allowed`, or the code of the error.
+// Runs under Node's permission model. The argument is the expected outcome: `allowed`, or the code of the error.
 
 const assert = require('node:assert/strict')
 

@@ -1,4 +1,4 @@
-// 200 guests on a pool of two threads.
+// 200 guests in a pool of two threads.
 
 import assert from 'node:assert/strict'
 import { isMainThread } from 'node:worker_threads'
@@ -7,7 +7,7 @@ import { WASI } from 'capwasi'
 
 const { checks } = createRequire(import.meta.url)('./guest.cjs')
 
-/** The work of a thread. */
+/** Runs a check in a thread of the pool. */
 export default (name) => {
   assert(!isMainThread)
   checks[name](WASI)

@@ -1,4 +1,4 @@
-// Arguments and environment, each in angle brackets so that an empty one shows.
+// Prints arguments and environment. Angle brackets make empty strings visible.
 #include "guest.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
-// Rebuilds every guest from its source: `node __test__/guests/build.mjs`. It needs Python with the
-// package ziglang, whose clang brings a recent wasi-libc; the .wasm files are committed so that the
-// tests need neither. hashes.json tells which sources they were built from.
+// Rebuilds every guest from its source: `npm run guests`. Needs Python with the package ziglang, whose clang has a
+// recent wasi-libc. The .wasm files are committed, so that the tests need neither. hashes.json has the hashes of the
+// sources and of the .wasm files.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -8,7 +8,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const [python, ...ziglang] = 'python3 -m ziglang'.split(' ')
 const options = 'cc -target wasm32-wasi -Os -s -Wall -Wextra'.split(' ')
-// For the guests that have threads: a memory that is shared, and what emnapi calls to start one.
+// For guests with threads: a shared memory, and the exports that emnapi calls to start a thread.
 const threads =
   '-pthread -mcpu=generic+atomics+bulk_memory -Wl,--import-memory,--export-memory,--shared-memory,' +
   '--max-memory=16777216,-z,stack-size=65536,--export=malloc,--export=free'
@@ -23,8 +23,11 @@ const names = readdirSync(here).sort()
 const sources = names.filter((name) => name.endsWith('.c'))
 const binary = (source) => source.replace(/c$/, 'wasm')
 for (const source of sources) {
-  const more = readFileSync(new URL(source, here), 'utf8').includes('"pthreads.h"') ? threads.split(' ') : []
-  execFileSync(python, [...ziglang, ...options, ...more, source, '-o', binary(source)], { cwd: here, stdio: 'inherit' })
+  const threadOptions = readFileSync(new URL(source, here), 'utf8').includes('"pthreads.h"') ? threads.split(' ') : []
+  execFileSync(python, [...ziglang, ...options, ...threadOptions, source, '-o', binary(source)], {
+    cwd: here,
+    stdio: 'inherit',
+  })
   chmodSync(new URL(binary(source), here), 0o644)
 }
 

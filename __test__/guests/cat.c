@@ -1,4 +1,4 @@
-// cat: copies stdin to stdout, and says on stderr how many bytes there were.
+// Copies stdin to stdout, and prints the number of bytes to stderr.
 #include <stdio.h>
 #include <unistd.h>
 

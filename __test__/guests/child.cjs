@@ -1,13 +1,13 @@
 'use strict'
 
-// Runs one guest in a process of its own, so that its standard descriptors are real ones. What became
-// of it is written to a file as JSON, at exit.
+// Runs one guest in a new process, so that its standard descriptors are real. At exit writes the result to a file as
+// JSON.
 
 const { readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { WASI } = require('../..')
 
-const { guest, touch, options, report: path } = JSON.parse(process.argv[2])
+const { guest, usedStreams, options, report: path } = JSON.parse(process.argv[2])
 const report = {}
 
 process.on('exit', (code) => {
@@ -15,8 +15,8 @@ process.on('exit', (code) => {
   writeFileSync(path, JSON.stringify(report))
 })
 
-// To read process.stdin is to let libuv make the descriptor non-blocking.
-for (const name of touch) void process[name]
+// The getter of process.stdin makes libuv set the descriptor non-blocking.
+for (const name of usedStreams) void process[name]
 
 try {
   const wasi = new WASI(options)
@@ -27,5 +27,5 @@ try {
   report.error = `${error.name}: ${error.message}`
   process.exitCode = 70
 }
-// A touched stdin would keep the process waiting for its end.
-if (touch.includes('stdin')) process.stdin.unref?.()
+// A used stdin would keep the process alive until its end.
+if (usedStreams.includes('stdin')) process.stdin.unref?.()

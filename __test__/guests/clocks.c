@@ -1,4 +1,4 @@
-// The four clocks and their resolutions, and giving way.
+// The four clocks, their resolutions, and sched_yield.
 #include "guest.h"
 #include <sched.h>
 #include <sys/time.h>
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     SHOW_ERRNO(__wasi_clock_res_get(id, &resolution));
     SHOW_BOOL(resolution > 0 && resolution <= 20000000);
   }
-  // Work counts as CPU time, a wait does not.
+  // CPU-time clocks do not count waits.
   __wasi_timestamp_t cpu = now(thread_cpu), wall = now(monotonic);
   usleep(300000);
   SHOW_BOOL(now(monotonic) - wall >= 300000000);

@@ -1,4 +1,4 @@
-// copy FROM TO: copies a file through 64 KiB, and prints how many bytes it had.
+// copy FROM TO: copies a file through a buffer of 64 KiB, and prints the number of bytes.
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

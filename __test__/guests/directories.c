@@ -1,4 +1,4 @@
-// Directories: making, listing, places in a listing, renaming, and work relative to a descriptor.
+// Directories: create, list, seek in a listing, rename, and use paths relative to a descriptor.
 #include "guest.h"
 #include <dirent.h>
 
@@ -57,7 +57,7 @@ static void entries(void) {
   SHOW_BOOL(errno == ENOTDIR);
 }
 
-// The inode of `name` as the listing of `path` has it.
+// Returns the inode of `name` in the listing of `path`.
 static ino_t listed(const char *path, const char *name) {
   DIR *dir = opendir(path);
   ino_t found = 0;
@@ -84,7 +84,7 @@ static void inodes(void) {
   SHOW_BOOL(listed(".", "..") == inode("."));
 }
 
-static void places(void) {
+static void positions(void) {
   enum { most = 64 };
   static char names[most][32];
   static long at[most];
@@ -112,7 +112,7 @@ static void places(void) {
   SHOW(closedir(dir));
 }
 
-// What `rm -r` does: each entry is removed as soon as it is read.
+// Removes each entry right after reading the entry, as `rm -r` does.
 static void removed_while_read(void) {
   mkdir("many", 0777);
   for (int i = 0; i < 400; i++) {
@@ -204,7 +204,7 @@ static void dots(void) {
   SHOW(rename("../x", "y"));
 }
 
-// Names are bytes, of any kind but the slash and NUL, and up to 255 of them.
+// Names are up to 255 bytes, except slash and NUL.
 static void odd_names(void) {
   char longest[256];
   memset(longest, 'n', 255);
@@ -255,7 +255,7 @@ static void two_preopens(void) {
 
 int main(int argc, char **argv) {
   return run_scenario((struct scenario[]){
-    {"tree", tree}, {"entries", entries}, {"inodes", inodes}, {"places", places},
+    {"tree", tree}, {"entries", entries}, {"inodes", inodes}, {"positions", positions},
     {"removed while read", removed_while_read}, {"renames", renames}, {"relative", relative},
     {"dots", dots}, {"odd names", odd_names}, {"deep", deep}, {"two preopens", two_preopens}, {0},
   }, argc, argv);

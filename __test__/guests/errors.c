@@ -1,11 +1,11 @@
-// Misuse, and the errno that each kind of it gets.
+// Calls that fail, and their errnos.
 #include "guest.h"
 #include <dirent.h>
 #include <sys/uio.h>
 
 static char buffer[256];
 
-// libc measures paths itself, so what it could never pass goes through this import.
+// libc computes the length of a path. These imports take any length.
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("path_create_directory")))
 __wasi_errno_t create_directory(__wasi_fd_t fd, const char *path, size_t length);
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("path_filestat_get")))
@@ -98,7 +98,7 @@ static void descriptors(void) {
   SHOW_ERRNO(__wasi_fd_renumber(99, 1));
 }
 
-// A file where a directory is called for, and the other way round.
+// Directory calls on a file, and file calls on a directory.
 static void kinds(void) {
   put_file("file", "text");
   mkdir("dir", 0777);
@@ -112,7 +112,7 @@ static void kinds(void) {
   SHOW_BOOL(pwrite(dir, "x", 1, 0) == -1);
   SHOW_BOOL(ftruncate(dir, 0) == -1);
   SHOW_BOOL(posix_fallocate(dir, 0, 1) != 0);
-  // They are what they were.
+  // Both are unchanged.
   show_file("file");
   SHOW(fsync(file));
   SHOW(faccessat(dir, ".", F_OK, 0));

@@ -1,4 +1,4 @@
-// The ways a program ends.
+// All ways to end a program.
 #include "guest.h"
 
 static void at_exit(void) { puts("at exit"); }
@@ -21,6 +21,6 @@ int main(int argc, char **argv) {
   if (!strcmp(how, "abort")) abort();
   if (!strcmp(how, "trap")) __builtin_trap();
   if (!strcmp(how, "recursion")) return deeper(0);
-  if (!strcmp(how, "beyond memory")) return *(volatile int *)0xfffffff0;
+  if (!strcmp(how, "out-of-bounds load")) return *(volatile int *)0xfffffff0;
   return code;
 }

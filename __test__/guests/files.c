@@ -1,4 +1,4 @@
-// Files by descriptor: open modes, offsets, vectors, sizes, and a file that has lost its name.
+// Files by descriptor: open modes, offsets, vectors, sizes, and unlinked files.
 #include "guest.h"
 #include <sys/uio.h>
 #include <wasi/libc.h>
@@ -97,7 +97,7 @@ static void vectors(void) {
   show_file("vector");
 }
 
-// More parts than Linux takes in one system call.
+// More buffers than Linux accepts in one system call.
 static void many_vectors(void) {
   enum { parts = 1500 };
   static char bytes[parts], back[parts];
@@ -213,7 +213,7 @@ static void numbers(void) {
   show_file("x");
 }
 
-// The buffered functions of <stdio.h> over the same calls.
+// The buffered functions of <stdio.h>.
 static void streams(void) {
   FILE *f = fopen("lines", "w+");
   fprintf(f, "%s %d\n%c%s\n", "first", 1, 's', "econd 2");

@@ -1,5 +1,5 @@
-// What every guest shares: a step is printed as the call itself and what came of it, so that a spec
-// reads like a trace: `write(fd, "abc", 3): 3`, `mkdir("a", 0777): EEXIST`.
+// Helpers of all guests. Each call is printed with its result, so that the expected output in a spec reads
+// like a trace: `write(fd, "abc", 3): 3`, `mkdir("a", 0777): EEXIST`.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -30,12 +30,12 @@ static inline void show(const char *step, long long result) {
   else printf("%s: %lld\n", step, result);
 }
 
-// For the functions that return an errno, POSIX's and WASI's own.
+// For functions that return an errno, of POSIX and of WASI.
 static inline void show_errno(const char *step, int code) {
   printf("%s: %s\n", step, code ? errno_name(code) : "ok");
 }
 
-// A missing right is EBADF or ENOTCAPABLE, whichever the host prefers: both say no.
+// Prints EBADF and ENOTCAPABLE as `refused`: hosts differ in the errno for a missing right.
 static inline void show_refused(const char *step, long long result) {
   bool refused = result == -1 && (errno == EBADF || errno == ENOTCAPABLE);
   if (refused) printf("%s: refused\n", step);
@@ -50,7 +50,7 @@ static inline void show_text(const char *step, const char *bytes, long long leng
 #define SHOW(call) show(#call, (long long)(call))
 #define SHOW_ERRNO(call) show_errno(#call, (call))
 #define SHOW_REFUSED(call) show_refused(#call, (long long)(call))
-// A read into `buffer`, with what was read.
+// For reads into `buffer`. Prints the text.
 #define SHOW_TEXT(call) show_text(#call, buffer, (long long)(call))
 #define SHOW_BOOL(test) printf("%s: %s\n", #test, (test) ? "yes" : "no")
 

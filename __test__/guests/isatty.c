@@ -1,11 +1,10 @@
-// Which of the three standard descriptors are terminals. stdout may be the one asked about, so all
-// answers go to it at once and nothing else does.
+// Prints which of the descriptors 0 to 3 are terminals. Prints nothing else, because stdout may be a terminal.
 #include "guest.h"
 
 int main(void) {
   for (int fd = 0; fd < 4; fd++) {
     errno = 0;
-    int yes = isatty(fd);
-    printf("%d %s\n", fd, yes ? "terminal" : errno_name(errno));
+    int terminal = isatty(fd);
+    printf("%d %s\n", fd, terminal ? "terminal" : errno_name(errno));
   }
 }

@@ -1,4 +1,4 @@
-// Symbolic and hard links: made, read, followed or not, in loops, dangling, and leading outside.
+// Symlinks and hard links: create, read, follow, loops, dangling symlinks, and symlinks to the outside.
 #include "guest.h"
 #include <dirent.h>
 
@@ -8,13 +8,13 @@ static const char *kind(struct stat *st) {
   return S_ISLNK(st->st_mode) ? "link" : S_ISREG(st->st_mode) ? "file" : S_ISDIR(st->st_mode) ? "directory" : "other";
 }
 
-static void look(const char *path) {
+static void show_lstat(const char *path) {
   struct stat st;
   if (lstat(path, &st)) show(path, -1);
   else printf("%s: %s\n", path, kind(&st));
 }
 
-static void follow(const char *path) {
+static void show_stat(const char *path) {
   struct stat st;
   if (stat(path, &st)) show(path, -1);
   else printf("%s -> %s\n", path, kind(&st));
@@ -27,8 +27,8 @@ static void symbolic(void) {
   SHOW(symlink("target.txt", "link"));
   SHOW(symlink("target.txt", "link"));
   SHOW(symlink("x", "missing/link"));
-  look("link");
-  follow("link");
+  show_lstat("link");
+  show_stat("link");
   lstat("link", &st);
   SHOW(st.st_size);
   show_file("link");
@@ -39,8 +39,8 @@ static void symbolic(void) {
   show_file("sub/up");
   SHOW(symlink("sub", "dir"));
   show_file("dir/up");
-  look("dir");
-  look("dir/");
+  show_lstat("dir");
+  show_lstat("dir/");
   SHOW_BOOL(opendir("dir"));
   SHOW(rmdir("dir"));
   SHOW(mkdir("dir", 0777));
@@ -49,10 +49,10 @@ static void symbolic(void) {
   put_file("link", "written");
   show_file("target.txt");
   SHOW(rename("link", "sub/moved"));
-  look("sub/moved");
-  follow("sub/moved");
+  show_lstat("sub/moved");
+  show_stat("sub/moved");
   SHOW(unlink("sub/up"));
-  look("target.txt");
+  show_lstat("target.txt");
 }
 
 static void short_buffers(void) {
@@ -85,8 +85,8 @@ static void loops(void) {
   symlink("self", "self");
   SHOW(open("a", O_RDONLY));
   SHOW(open("self/x", O_RDONLY));
-  follow("a");
-  look("a");
+  show_stat("a");
+  show_lstat("a");
   SHOW(mkdir("a/x", 0777));
   SHOW(unlink("a"));
   put_file("0", "the end");
@@ -102,8 +102,8 @@ static void loops(void) {
 
 static void dangling(void) {
   symlink("nothing", "link");
-  look("link");
-  follow("link");
+  show_lstat("link");
+  show_stat("link");
   SHOW(open("link", O_RDONLY));
   SHOW(access("link", F_OK));
   SHOW(open("link", O_WRONLY | O_CREAT | O_EXCL, 0666));
@@ -112,7 +112,7 @@ static void dangling(void) {
   show_file("nothing");
   SHOW(unlink("nothing"));
   SHOW(unlink("link"));
-  look("link");
+  show_lstat("link");
 }
 
 static void hard(void) {
@@ -135,12 +135,12 @@ static void hard(void) {
   SHOW(link("b", "missing/x"));
   symlink("b", "link");
   SHOW(link("link", "second"));
-  look("second");
+  show_lstat("second");
   SHOW_TEXT(readlink("second", buffer, sizeof buffer));
 }
 
-// The host made these: `out` -> ../outside/secret, `outdir` -> ../outside, `absolute` and
-// `absolutedir` -> the same two by absolute path, sub/`up` -> ../.. and `back` -> ../box/inside.
+// The host created these symlinks: `out` -> ../outside/secret, `outdir` -> ../outside, `absolute` and
+// `absolutedir` -> the same targets by absolute path, sub/`up` -> ../.. and `back` -> ../box/inside.
 static void escapes(void) {
   static const char *const files[] = {
     "out", "absolute", "outdir/secret", "absolutedir/secret", "sub/up/outside/secret", "back", "outdir/new",
@@ -172,15 +172,15 @@ static void escapes(void) {
   SHOW_BOOL(refused == tried);
   SHOW(open("outdir", O_RDONLY | O_DIRECTORY));
   SHOW(open("sub/up", O_RDONLY | O_DIRECTORY));
-  look("out");
-  look("absolute");
+  show_lstat("out");
+  show_lstat("absolute");
   SHOW_TEXT(readlink("out", buffer, sizeof buffer));
   SHOW(unlink("out"));
-  look("out");
+  show_lstat("out");
   show_file("inside");
 }
 
-// libc drops a leading slash, so the absolute path is given to the host function itself.
+// libc removes a leading slash, so these calls bypass libc.
 static void absolute(void) {
   __wasi_fd_t fd;
   put_file("inside", "within");

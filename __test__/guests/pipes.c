@@ -1,4 +1,4 @@
-// Standard input and output as streams: copied, counted, flooded, not waited for, and hung up on.
+// Standard input and output: copy, large output, nonblocking reads, closed readers, shared offsets.
 #include "guest.h"
 #include <wasi/libc.h>
 
@@ -67,7 +67,7 @@ static void not_seekable(void) {
   SHOW_BOOL(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode));
 }
 
-// Closing 0 to 2 is the guest's own affair.
+// Closes 0 to 2, which must not close the descriptors of the host.
 static void closed(void) {
   fprintf(stderr, "%d ", close(0));
   fprintf(stderr, "%s ", read(0, buffer, 1) == -1 ? errno_name(errno) : "read");
@@ -80,7 +80,7 @@ static void closed(void) {
   write(2, "unseen", 6);
 }
 
-// What dup2() is used for: the rest of the output goes to a file.
+// Redirects stdout to a file, as dup2() would.
 static void redirected(void) {
   puts("to the pipe");
   fflush(stdout);
@@ -89,14 +89,14 @@ static void redirected(void) {
   puts("to the file");
 }
 
-// Ten bytes of a shared file, read here; then as many written.
+// Reads ten bytes of a shared file, and writes the same bytes.
 static void shared(void) {
   ssize_t n = read(0, buffer, 10);
   write_all(1, buffer, n);
   fprintf(stderr, "%lld", lseek(0, 0, SEEK_CUR));
 }
 
-static void sought(void) {
+static void seek(void) {
   SHOW(lseek(0, -4, SEEK_END));
   SHOW_TEXT(read(0, buffer, 10));
   SHOW(lseek(0, 0, SEEK_SET));
@@ -106,6 +106,7 @@ static void sought(void) {
 int main(int argc, char **argv) {
   return run_scenario((struct scenario[]){
     {"copy", copy}, {"lines", lines}, {"flood", flood}, {"non blocking", non_blocking},
-    {"hung up", hung_up}, {"not seekable", not_seekable}, {"closed", closed}, {"redirected", redirected}, {"shared", shared}, {"sought", sought}, {0},
+    {"hung up", hung_up}, {"not seekable", not_seekable}, {"closed", closed}, {"redirected", redirected},
+    {"shared", shared}, {"seek", seek}, {0},
   }, argc, argv);
 }

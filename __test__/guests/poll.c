@@ -1,4 +1,4 @@
-// Waiting: poll_oneoff on clocks, on stdin and on files, and the sleeps and polls that libc builds on it.
+// poll_oneoff on clocks, stdin and files, and the sleeps and polls of libc.
 #include "guest.h"
 #include <poll.h>
 #include <sys/select.h>
@@ -19,11 +19,11 @@ static __wasi_timestamp_t began;
 
 static void begin(void) { began = time_of(__WASI_CLOCKID_MONOTONIC); }
 
-// Never less than was asked for; the upper bound only tells a wait from a hang.
-static void waited(const char *what, long long least) {
+// Prints whether the wait was long enough. The upper bound only detects hangs.
+static void waited(const char *title, long long least) {
   long long ns = time_of(__WASI_CLOCKID_MONOTONIC) - began;
   const char *verdict = ns < least ? "too short" : ns > 8000LL * ms ? "too long" : "ok";
-  printf("%s: %s\n", what, verdict);
+  printf("%s: %s\n", title, verdict);
 }
 
 static __wasi_subscription_t *subscribe(uint64_t userdata, uint8_t type) {
@@ -164,7 +164,7 @@ static void files(void) {
   SHOW(poll(&(struct pollfd){.fd = fd, .events = POLLIN | POLLOUT}, 1, 1000));
 }
 
-static void together(void) {
+static void mixed(void) {
   put_file("file", "0123456789");
   int fd = open("file", O_RDWR);
   on_clock(1, __WASI_CLOCKID_MONOTONIC, 0, 0);
@@ -180,13 +180,13 @@ static void together(void) {
   wait_and_print();
 }
 
-static void nothing(void) {
+static void invalid(void) {
   SHOW_ERRNO(__wasi_poll_oneoff(subs, events, 0, &nevents));
   subscribe(1, 9);
   SHOW_ERRNO(__wasi_poll_oneoff(subs, events, nsubs, &nevents));
 }
 
-// stdin has data waiting, or its writer has gone.
+// stdin has data, or its writer has closed the pipe.
 static void input(void) {
   on_read(1, 0);
   on_clock(2, __WASI_CLOCKID_MONOTONIC, 3600000LL * ms, 0);
@@ -202,8 +202,8 @@ static void input(void) {
   SHOW_TEXT(read(0, buffer, 3));
 }
 
-// stdin stays silent, then speaks when it is told to.
-static void silence(void) {
+// stdin has data only after `now speak` is printed.
+static void idle(void) {
   on_read(1, 0);
   on_clock(2, __WASI_CLOCKID_MONOTONIC, 50 * ms, 0);
   wait_and_print();
@@ -232,6 +232,6 @@ static void output(void) {
 int main(int argc, char **argv) {
   return run_scenario((struct scenario[]){
     {"clocks", clocks}, {"several clocks", several_clocks}, {"sleeps", sleeps}, {"files", files},
-    {"together", together}, {"nothing", nothing}, {"input", input}, {"silence", silence}, {"output", output}, {0},
+    {"mixed", mixed}, {"invalid", invalid}, {"input", input}, {"idle", idle}, {"output", output}, {0},
   }, argc, argv);
 }

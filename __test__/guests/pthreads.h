@@ -1,5 +1,5 @@
-// As much of POSIX threads as threads.c needs, on wasi-threads: the compiler's libc has stubs, whose
-// pthread_create() is EAGAIN. Only the first thread may create others, and allocate.
+// The part of POSIX threads that threads.c needs, on wasi-threads. The compiler's libc has only stubs, and its
+// pthread_create() fails with EAGAIN. Only the main thread may create threads and allocate memory.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 enum { STACK = 32 << 10, FOREVER = -1 };
 
-// What a new thread starts from. The assembly below knows that `stack` is the first.
+// The start data of a thread. The assembly below relies on `stack` as the first member.
 struct start {
   char *stack;
   char *tls;
@@ -20,17 +20,17 @@ struct start {
 __attribute__((import_module("wasi"), import_name("thread-spawn"))) int wasi_thread_spawn(struct start *);
 void __wasm_init_tls(void *);
 
-// In a function of its own: Node 20's V8 loses local variables that live across the instruction.
+// A separate function, because V8 in Node 20 loses local variables that are live across the instruction.
 __attribute__((noinline)) static void wait_while(atomic_int *word, int value) {
   __builtin_wasm_memory_atomic_wait32((int *)word, value, FOREVER);
-  __asm__ volatile("" ::: "memory"); // The compiler does not see that others write meanwhile.
+  __asm__ volatile("" ::: "memory"); // Other threads may have written.
 }
 
 static void wake(atomic_int *word, unsigned count) {
   __builtin_wasm_memory_atomic_notify((int *)word, count);
 }
 
-// An instance for each thread: each has its own stack pointer, which nothing in C can set.
+// Each thread has its own instance with its own stack pointer. C code cannot set the stack pointer.
 __asm__(".globaltype __stack_pointer, i32\n"
         ".functype begin (i32) -> ()\n"
         ".globl wasi_thread_start\n"
@@ -72,7 +72,7 @@ int pthread_join(pthread_t thread, void **result) {
   return 0;
 }
 
-// 0: free, 1: locked, 2: locked and waited for.
+// 0: unlocked, 1: locked, 2: locked with waiting threads.
 static atomic_int *word_of(pthread_mutex_t *mutex) {
   return (atomic_int *)mutex;
 }
@@ -89,7 +89,7 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex) {
   return 0;
 }
 
-// A count of the signals: whoever waits sees it change.
+// The number of broadcasts. Waiting threads detect a change.
 static atomic_int *count_of(pthread_cond_t *condition) {
   return (atomic_int *)condition;
 }

@@ -1,4 +1,4 @@
-// Random bytes, a few and many.
+// Random bytes, and their distribution.
 #include "guest.h"
 
 static unsigned char a[256], b[256], many[1 << 20];
@@ -10,12 +10,12 @@ int main(void) {
   SHOW(getentropy(a, 0));
   SHOW(getentropy(a, 257));
   SHOW_ERRNO(__wasi_random_get(many, sizeof many));
-  // Each value is due 4096 times, give or take 64; ten times that is out of the question.
+  // Each value occurs 4096 times on average, with a standard deviation of 64. Ten deviations do not occur.
   int counts[256] = {0}, odd = 0;
   for (size_t i = 0; i < sizeof many; i++) counts[many[i]]++;
   for (int i = 0; i < 256; i++) odd += abs(counts[i] - 4096) > 640;
   SHOW(odd);
-  // Nothing is written beyond what was asked for.
+  // Writes nothing beyond the requested length.
   memset(a, 7, sizeof a);
   SHOW_ERRNO(__wasi_random_get(a, 100));
   SHOW_BOOL(a[100] == 7 && a[101] == 7 && a[102] == 7 && a[255] == 7);

@@ -1,4 +1,4 @@
-// __wasi_fd_readdir itself, below libc's buffering: small buffers, and listing again from any cookie.
+// __wasi_fd_readdir without libc's buffering: small buffers, and resuming from any cookie.
 #include "guest.h"
 
 enum { most = 4000, longest = 80 };
@@ -9,7 +9,7 @@ static int count;
 
 struct listing { int fd; size_t size, used, at; uint64_t cookie; int calls, broken; bool ended; };
 
-// The next entry's name, or NULL at the end; an entry cut off by the buffer's end is read again.
+// Returns the next name, or NULL at the end. Reads an entry again that the buffer truncated.
 static const char *entry(struct listing *l, uint64_t *cookie) {
   static char name[longest];
   for (;;) {
@@ -24,11 +24,11 @@ static const char *entry(struct listing *l, uint64_t *cookie) {
       return name;
     }
     if (l->ended) {
-      l->broken += left != 0; // less than a full buffer, so nothing may be cut off
+      l->broken += left != 0; // the last call must not truncate an entry
       return NULL;
     }
     if (l->calls && l->used == l->size && l->at == 0) {
-      l->broken++; // not one entry fits
+      l->broken++; // the buffer is too small for one entry
       return NULL;
     }
     if (__wasi_fd_readdir(l->fd, buffer, l->size, l->cookie, &l->used)) {
@@ -48,7 +48,7 @@ static void read_all(int fd, size_t size) {
   if (l.broken) printf("broken: %d\n", l.broken);
 }
 
-// Lists from after entry `from` (-1: from the start) and counts what differs from the first listing.
+// Lists after entry `from` (-1: from the start). Returns the number of differences from the first listing.
 static int differing(int fd, size_t size, int from, int entries) {
   struct listing l = {.fd = fd, .size = size, .cookie = from < 0 ? 0 : next[from]};
   const char *name;
@@ -61,22 +61,22 @@ static int differing(int fd, size_t size, int from, int entries) {
 }
 
 int main(int argc, char **argv) {
-  const char *what = argc > 1 ? argv[1] : "";
+  const char *scenario = argc > 1 ? argv[1] : "";
   int fd = open("many", O_RDONLY | O_DIRECTORY);
   if (fd == -1) return show("open", -1), 1;
-  if (!strcmp(what, "names")) {
+  if (!strcmp(scenario, "names")) {
     read_all(fd, strtoul(argv[2], 0, 10));
     for (int i = 0; i < count; i++) puts(names[i]);
-  } else if (!strcmp(what, "resume")) {
+  } else if (!strcmp(scenario, "resume")) {
     read_all(fd, 4096);
     int far = 0, near = 0, other = 0;
     for (int i = count - 1; i >= -1; i -= 151) far += differing(fd, 1000, i, most);
-    // Jumping about: each next place is far from where the last listing stopped.
+    // Each next position is far from the end of the last listing.
     for (int k = 0; k < count; k++) near += differing(fd, 300, k * 1237 % count, 3);
     for (int i = -1; i < count; i += 499) other += differing(fd, 100, i, 40);
     printf("listed: %d\nto the end from some: %d\nthree from each: %d\nsmall: %d\n", count, far, near, other);
-  } else if (!strcmp(what, "two")) {
-    // Two descriptors of one directory keep places of their own.
+  } else if (!strcmp(scenario, "two descriptors")) {
+    // Two descriptors of one directory have separate positions.
     int second = open("many", O_RDONLY | O_DIRECTORY), wrong = 0;
     read_all(fd, 4096);
     struct listing a = {.fd = fd, .size = 128}, b = {.fd = second, .size = 128};
@@ -84,7 +84,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 100; i++) {
       const char *name = entry(&a, &cookie);
       wrong += !name || strcmp(name, names[i]);
-      a.used = a.at = 0; // the buffer is shared, so each entry is asked for anew
+      a.used = a.at = 0; // the buffer is shared, so each entry is read again
       name = entry(&b, &cookie);
       wrong += !name || strcmp(name, names[i]);
       b.used = b.at = 0;

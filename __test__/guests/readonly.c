@@ -1,4 +1,4 @@
-// A directory that may be read and not changed, /ro, beside one that may, /rw.
+// Calls on the read-only directory /ro and the writable directory /rw.
 #include "guest.h"
 #include <dirent.h>
 #include <sys/time.h>

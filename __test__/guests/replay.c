@@ -1,5 +1,5 @@
-// Prints all that a program can tell one run from another by: its arguments, its environment, times before and after
-// it sleeps, random bytes, and the times of a file that it touches.
+// Prints everything that can differ between two runs: arguments, environment, times before and after a sleep, random
+// bytes, and the times of a touched file.
 #include "guest.h"
 #include <poll.h>
 #include <time.h>

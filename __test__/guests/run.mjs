@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TIMEOUT_MS } from '../support/host.mjs'
+import { TIMEOUT_MS, tree } from '../support/host.mjs'
 
 const child = fileURLToPath(new URL('child.cjs', import.meta.url))
 
@@ -18,33 +18,26 @@ export const throughPipes = ['sh', '-c', 'cat | "$@" | cat', 'sh']
 /** A command before the child's, which makes all of its stdio one terminal. */
 export const throughTerminal = ['python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])']
 
-/** Makes a directory that is removed after the test. */
-export function box(t) {
-  const path = mkdtempSync(join(tmpdir(), 'capwasi-'))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
 /**
  * Starts a guest. Returns its ChildProcess with `finished` added, a promise of
  * { code, signal, stdout, stderr, returned, error, exit }. `returned` is the result of start(), `error` its exception,
- * and `exit` the code of the process's 'exit' event.
+ * and `exit` the code of the process's 'exit' event. `usedStreams` names streams of process that the host uses first.
  */
 export function launch(guest, args = [], settings = {}) {
-  const { preopens, env, options, touch = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
+  const { preopens, env, options, usedStreams = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
   const report = join(directory, 'report')
   writeFileSync(report, '{}')
   const job = {
     guest,
-    touch,
+    usedStreams,
     report,
     options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options },
   }
   const [file, ...rest] = [...through, ...runtime, child, JSON.stringify(job)]
   const [stdin, stdout, stderr, ...more] = stdio
   const running = spawn(file, rest, { stdio: [stdin, stdout, stderr, ...more], timeout: TIMEOUT_MS })
-  const gather = (stream) =>
+  const readText = (stream) =>
     new Promise((resolve) => {
       if (!stream) return resolve(undefined)
       const chunks = []
@@ -58,7 +51,7 @@ export function launch(guest, args = [], settings = {}) {
       running.on('error', reject)
       running.on('close', (code, signal) => resolve({ code, signal }))
     })
-    const texts = [settings.readStdout?.(running.stdout) ?? gather(running.stdout), gather(running.stderr)]
+    const texts = [settings.readStdout?.(running.stdout) ?? readText(running.stdout), readText(running.stderr)]
     try {
       const [ended, stdoutText, stderrText] = await Promise.all([closed, ...texts])
       return { ...ended, stdout: stdoutText, stderr: stderrText, ...JSON.parse(readFileSync(report, 'utf8')) }
@@ -69,12 +62,12 @@ export function launch(guest, args = [], settings = {}) {
   return running
 }
 
-let free = 3
+let freeSlots = 3
 const waiting = []
 
 /** Runs a guest with `stdin` as its input. At most three guests run at once. */
 export async function run(guest, args, { stdin = '', ...settings } = {}) {
-  if (free > 0) free--
+  if (freeSlots > 0) freeSlots--
   else await new Promise((resolve) => waiting.push(resolve))
   try {
     const running = launch(guest, args, settings)
@@ -82,13 +75,13 @@ export async function run(guest, args, { stdin = '', ...settings } = {}) {
     return await running.finished
   } finally {
     if (waiting.length) waiting.shift()()
-    else free++
+    else freeSlots++
   }
 }
 
 /** Runs a guest's scenario in an empty directory and checks its output. Returns the directory. */
 export async function prints(t, guest, scenario, expected, { setup, ...settings } = {}) {
-  const preopens = settings.preopens ?? { '/': box(t) }
+  const preopens = settings.preopens ?? { '/': tree(t) }
   setup?.(Object.values(preopens)[0])
   const { code, signal, error, stdout, stderr } = await run(guest, [scenario].flat(), { ...settings, preopens })
   t.deepEqual({ code, signal, error, stderr }, { code: 0, signal: null, error: undefined, stderr: '' })

@@ -1,15 +1,15 @@
-// A program that is given sockets to listen on, as systemd gives them: from descriptor 3, LISTEN_FDS of them.
+// Serves listening sockets that are passed as by systemd: LISTEN_FDS descriptors, from descriptor 3.
 #include "guest.h"
 #include <poll.h>
 #include <sys/socket.h>
 
 static char buffer[65536];
 
-static void say(int fd, const char *text) {
+static void send_text(int fd, const char *text) {
   if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) show("write", -1);
 }
 
-// Answers requests, the last of which is for /last.
+// Answers HTTP requests until a request for /last.
 static void http(void) {
   for (bool last = false; !last;) {
     int fd = accept(3, NULL, NULL);
@@ -29,7 +29,7 @@ static void http(void) {
   }
 }
 
-// Waits for all sockets at once; tells each client which one it has come to, and ends after as many as there are.
+// Polls all sockets, sends each client the number of its socket, and ends after one client per socket.
 static void several(void) {
   int count = atoi(getenv("LISTEN_FDS"));
   struct pollfd fds[8];
@@ -42,28 +42,28 @@ static void several(void) {
       if (!(fds[i].revents & POLLIN)) continue;
       int fd = accept(fds[i].fd, NULL, NULL);
       snprintf(buffer, sizeof buffer, "socket %d", i);
-      say(fd, buffer);
+      send_text(fd, buffer);
       close(fd);
       served++;
     }
   }
 }
 
-// Reads to the end that the client has put, then answers.
+// Reads until the client ends its side, then answers.
 static void half_closed(void) {
   int fd = accept(3, NULL, NULL);
   size_t total = 0;
   ssize_t n;
   while ((n = read(fd, buffer, sizeof buffer)) > 0) total += n;
   snprintf(buffer, sizeof buffer, "%zu bytes", total);
-  say(fd, buffer);
+  send_text(fd, buffer);
   SHOW(shutdown(fd, SHUT_WR));
   SHOW(send(fd, "x", 1, 0));
   SHOW(read(fd, buffer, 1));
   SHOW(close(fd));
 }
 
-// The client is gone without a word.
+// The client has closed the connection without sending data.
 static void closed_peer(void) {
   int fd = accept(3, NULL, NULL);
   struct pollfd hang_up = {.fd = fd, .events = POLLIN};
@@ -82,7 +82,7 @@ static void flags(void) {
   fflush(stdout);
   int fd = accept(3, NULL, NULL);
   SHOW_BOOL(fcntl(fd, F_GETFL) & O_NONBLOCK);
-  say(fd, "waited");
+  send_text(fd, "waited");
   close(fd);
   SHOW(fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK));
   SHOW(accept(3, NULL, NULL));
@@ -92,11 +92,11 @@ static void flags(void) {
   fd = accept4(3, NULL, NULL, SOCK_NONBLOCK);
   SHOW_BOOL(fcntl(fd, F_GETFL) & O_NONBLOCK);
   SHOW(read(fd, buffer, 1));
-  say(fd, "polled");
+  send_text(fd, "polled");
   close(fd);
 }
 
-// A descriptor that is no directory must not keep a program from finding those that are.
+// libc must find the preopened directories after descriptors that are not directories.
 static void files(void) {
   show_file("file");
   SHOW(accept(0, NULL, NULL));

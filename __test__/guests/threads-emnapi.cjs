@@ -1,6 +1,6 @@
 'use strict'
 
-// Runs the guest threads.wasm with @emnapi/wasi-threads, as its documentation has it.
+// Runs the guest threads.wasm with @emnapi/wasi-threads, as its documentation describes.
 
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')

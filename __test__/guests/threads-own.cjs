@@ -1,7 +1,7 @@
 'use strict'
 
-// Runs the guest threads.wasm as an embedder of its own would: an instance and a sandbox for each thread, which
-// are bound to the shared memory by finalizeBindings and run by wasi_thread_start.
+// Runs the guest threads.wasm without a thread library. Each thread has an instance and a sandbox: finalizeBindings()
+// binds the shared memory, wasi_thread_start() runs the thread.
 
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')

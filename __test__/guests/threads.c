@@ -1,4 +1,4 @@
-// Threads that use files and wait for each other: a memory of all, and an instance for each.
+// Threads that use files and wait for each other.
 #include "guest.h"
 #include "pthreads.h"
 #include <time.h>
@@ -13,7 +13,7 @@ static void name_of(int thread, char name[16]) {
   snprintf(name, 16, "thread-%d", thread);
 }
 
-static void together(int *results, void *(*run)(void *)) {
+static void run_threads(int *results, void *(*run)(void *)) {
   pthread_t threads[THREADS];
   for (intptr_t i = 0; i < THREADS; i++) {
     int error = pthread_create(&threads[i], NULL, run, (void *)i);
@@ -26,7 +26,7 @@ static void together(int *results, void *(*run)(void *)) {
   }
 }
 
-// Opens, appends to and closes a file of its own, again and again; what failed is its result.
+// Repeatedly opens, appends to and closes a file of the thread. Returns the errno of a failure.
 static void *append(void *thread) {
   char name[16];
   name_of((intptr_t)thread, name);
@@ -39,7 +39,7 @@ static void *append(void *thread) {
 
 static void files(void) {
   int results[THREADS];
-  together(results, append);
+  run_threads(results, append);
   for (int i = 0; i < THREADS; i++) {
     char name[16];
     struct stat st;
@@ -49,7 +49,7 @@ static void files(void) {
   }
 }
 
-// Waits until all are there, and then for its turn: the last goes first.
+// Waits until all threads have started, then for its turn: the last thread goes first.
 static void *take_turns(void *thread) {
   pthread_mutex_lock(&mutex);
   arrived++;
@@ -67,7 +67,7 @@ static void *take_turns(void *thread) {
 
 static void condition(void) {
   int results[THREADS];
-  together(results, take_turns);
+  run_threads(results, take_turns);
   for (int i = 0; i < THREADS; i++) printf("%d", results[i]);
   puts("");
   show_file("turns");
@@ -81,7 +81,7 @@ static bool sleeps(useconds_t time) {
   return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec >= time * 1000LL;
 }
 
-// errno is each thread's own, and so is the time it sleeps.
+// Checks that errno and sleeps are separate for each thread.
 static void *fail(void *thread) {
   bool odd = (intptr_t)thread % 2;
   for (int round = 0; round < ROUNDS; round++) {
@@ -96,13 +96,13 @@ static void *fail(void *thread) {
 
 static void errors(void) {
   int results[THREADS];
-  together(results, fail);
+  run_threads(results, fail);
   for (int i = 0; i < THREADS; i++) printf("%d", results[i]);
   printf("\n%d\n", counter);
 }
 
-// The first thread ends the program while the others wait for what never comes.
-static void *wait_for_ever(void *thread) {
+// Waits forever, while the main thread ends the program.
+static void *wait_forever(void *thread) {
   (void)thread;
   pthread_mutex_lock(&mutex);
   arrived++;
@@ -112,7 +112,7 @@ static void *wait_for_ever(void *thread) {
 
 static void ends(void) {
   pthread_t threads[THREADS];
-  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, wait_for_ever, NULL);
+  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, wait_forever, NULL);
   pthread_mutex_lock(&mutex);
   while (arrived < THREADS) pthread_cond_wait(&changed, &mutex);
   exit(7);

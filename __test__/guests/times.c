@@ -1,4 +1,4 @@
-// File times, to the nanosecond: set by path and by descriptor, to now, left alone, and on links.
+// File times in nanoseconds: set by path and by descriptor, set to now, omitted, and of symlinks.
 #include "guest.h"
 #include <sys/time.h>
 #include <time.h>
@@ -96,7 +96,7 @@ static void links(void) {
   SHOW(utimensat(AT_FDCWD, "dangling", pair, 0));
 }
 
-// To set a time both to a value and to now makes no sense.
+// Sets a time both to a value and to now, which is invalid.
 static void contradictions(void) {
   put_file("file", "text");
   int fd = open("file", O_RDWR);

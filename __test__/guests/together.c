@@ -1,5 +1,5 @@
-// A program that uses everything it can be given at once: input, which it copies to a file, a directory that it may
-// perhaps not change, time, chance, and a client.
+// Uses many options at once: copies stdin to a file, tries to change a directory, prints time and random bytes, and
+// answers a client.
 #include "guest.h"
 #include <sys/socket.h>
 #include <time.h>
@@ -20,7 +20,7 @@ static void copy_input(void) {
   close(fd);
 }
 
-// Sends back in capitals what the client says.
+// Sends the client's text back in capitals.
 static void answer(void) {
   int fd = accept(3, NULL, NULL);
   ssize_t n = recv(fd, buffer, sizeof buffer, 0);

@@ -1,5 +1,4 @@
-// walk FOLDER: asks for the attributes of everything below, and prints how many files there are and how large they
-// are together.
+// walk FOLDER: reads the attributes of everything below a folder, and prints the number of files and their total size.
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
-test('the four clocks run, never back, and have a resolution; other clocks are EINVAL', async (t) => {
+test('the four clocks advance and have a resolution, other clock ids fail with EINVAL', async (t) => {
   await prints(
     t,
     'clocks',

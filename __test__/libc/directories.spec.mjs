@@ -1,11 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import test from 'ava'
-import { box, prints } from '../guests/run.mjs'
+import { prints } from '../guests/run.mjs'
 import { NO_SYMLINKS, OTHER_SEMANTICS, UNEXPLAINED, knownFailure } from '../support/conditions.mjs'
+import { tree } from '../support/host.mjs'
 
-test('directories are made and removed, and refuse to be when they should', async (t) => {
+test('mkdir, rmdir, unlink and remove on directories succeed or fail as POSIX says', async (t) => {
   await prints(
     t,
     'directories',
@@ -34,7 +35,7 @@ rmdir(".") == -1: yes
   )
 })
 
-knownFailure(NO_SYMLINKS)('a listing has every name with its type, . and .. among them', async (t) => {
+knownFailure(NO_SYMLINKS)('scandir lists . and .. and every name with its type', async (t) => {
   await prints(
     t,
     'directories',
@@ -56,7 +57,7 @@ errno == ENOTDIR: yes
   )
 })
 
-test('a listing has the inode numbers that stat has', async (t) => {
+test('readdir returns the inode numbers that lstat returns', async (t) => {
   await prints(
     t,
     'directories',
@@ -73,11 +74,11 @@ listed(".", "..") == inode("."): yes
   )
 })
 
-test('telldir and seekdir return to any place, and rewinddir shows what was added', async (t) => {
+test('seekdir returns to any position of telldir, and rewinddir lists an added name', async (t) => {
   await prints(
     t,
     'directories',
-    'places',
+    'positions',
     `
 count: 42
 wrong: 0
@@ -87,7 +88,7 @@ closedir(dir): 0
   )
 })
 
-test('entries can be removed as they are read, as rm -r does', async (t) => {
+test('unlinkat of each entry during readdir removes all entries, as rm -r does', async (t) => {
   await prints(
     t,
     'directories',
@@ -100,7 +101,7 @@ rmdir("many"): 0
   )
 })
 
-knownFailure(OTHER_SEMANTICS)('files and directories are renamed, replaced and refused as POSIX says', async (t) => {
+knownFailure(OTHER_SEMANTICS)('rename of files and directories succeeds or fails as POSIX says', async (t) => {
   await prints(
     t,
     'directories',
@@ -127,7 +128,7 @@ rename("e/b", "../b"): ENOTCAPABLE
 })
 
 knownFailure(OTHER_SEMANTICS)(
-  'the descriptor of a directory stays good for paths, even after the directory is renamed',
+  '*at functions resolve paths from a directory descriptor, also after the directory is renamed',
   async (t) => {
     await prints(
       t,
@@ -159,12 +160,14 @@ elsewhere/link: "text"
   },
 )
 
-knownFailure(OTHER_SEMANTICS)('.. is resolved step by step and never leaves the preopened directory', async (t) => {
-  await prints(
-    t,
-    'directories',
-    'dots',
-    `
+knownFailure(OTHER_SEMANTICS)(
+  'paths with .. resolve step by step and fail with ENOTCAPABLE outside the preopen',
+  async (t) => {
+    await prints(
+      t,
+      'directories',
+      'dots',
+      `
 a/../file: "at the top"
 a/b/../../file: "at the top"
 ./a/./b/.././../file: "at the top"
@@ -183,14 +186,13 @@ link("file", "../x"): ENOTCAPABLE
 symlink("file", "../x"): ENOTCAPABLE
 rename("../x", "y"): ENOTCAPABLE
 `,
-  )
-})
+    )
+  },
+)
 
-test('paths go to the preopen with the longest matching name, and renames and links go across', async (t) => {
-  const one = box(t)
-  const two = box(t)
-  writeFileSync(join(one, 'file'), 'first')
-  writeFileSync(join(two, 'file'), 'second')
+test('paths resolve in the longest matching preopen, and rename and link work across preopens', async (t) => {
+  const one = tree(t, { file: 'first' })
+  const two = tree(t, { file: 'second' })
   await prints(
     t,
     'directories',
@@ -210,7 +212,7 @@ open("/three/file", O_RDONLY): ENOENT
   t.is(readFileSync(join(one, 'linked'), 'utf8'), 'first')
 })
 
-knownFailure(OTHER_SEMANTICS)('names are bytes, up to 255 of them, UTF-8 or not', async (t) => {
+knownFailure(OTHER_SEMANTICS)('names of up to 255 bytes, UTF-8 or not, are created, listed and removed', async (t) => {
   await prints(
     t,
     'directories',
@@ -225,7 +227,7 @@ rmdir("odd"): 0
   )
 })
 
-knownFailure(UNEXPLAINED)('directories nest hundreds deep', async (t) => {
+knownFailure(UNEXPLAINED)('mkdir, stat and rmdir work 300 directories deep', async (t) => {
   await prints(
     t,
     'directories',

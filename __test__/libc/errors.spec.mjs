@@ -2,7 +2,7 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 import { OTHER_SEMANTICS, knownFailure } from '../support/conditions.mjs'
 
-knownFailure(OTHER_SEMANTICS)('each misuse of a path has its errno', async (t) => {
+knownFailure(OTHER_SEMANTICS)('calls with an unsuitable path fail with the errno of POSIX', async (t) => {
   await prints(
     t,
     'errors',
@@ -39,7 +39,7 @@ symlink("x", "file"): EEXIST
   )
 })
 
-test('a path is taken by its length, and is neither empty nor has a NUL in it', async (t) => {
+test('path_* calls use the path length, and fail for an empty path or a NUL', async (t) => {
   await prints(
     t,
     'errors',
@@ -57,7 +57,7 @@ filestat(3, 0, "file.", 4, &st): ok
   )
 })
 
-test('every call on a descriptor that is not open is EBADF', async (t) => {
+test('every call on a closed descriptor fails with EBADF', async (t) => {
   await prints(
     t,
     'errors',
@@ -94,7 +94,7 @@ __wasi_fd_renumber(99, 1): EBADF
   )
 })
 
-test('what only a file or only a directory can do is refused to the other', async (t) => {
+test('directory calls on a file and file calls on a directory fail', async (t) => {
   await prints(
     t,
     'errors',

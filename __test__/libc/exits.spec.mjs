@@ -4,7 +4,7 @@ import { windows } from '../support/platform.mjs'
 
 for (const code of [0, 3, 255, 256, -1]) {
   for (const how of ['return', 'exit']) {
-    test(`start() returns ${code} when the guest ends by ${how} ${code}`, async (t) => {
+    test(`start() returns ${code} if the guest ends by ${how} ${code}`, async (t) => {
       const { returned, stdout, error } = await run('exits', [how, String(code)])
       t.is(error, undefined)
       t.is(returned, code)
@@ -12,9 +12,9 @@ for (const code of [0, 3, 255, 256, -1]) {
     })
   }
 
-  // Windows keeps all 32 bits.
+  // Windows keeps all 32 bits of an exit status.
   const status = windows ? code >>> 0 : code & 255
-  test(`without returnOnExit, exit ${code} ends the process with ${status} after its 'exit' event`, async (t) => {
+  test(`exit(${code}) without returnOnExit ends the process with ${status} after its 'exit' event`, async (t) => {
     const ended = await run('exits', ['exit', String(code)], { options: { returnOnExit: false } })
     t.is(ended.code, status)
     t.is(ended.signal, null)
@@ -24,24 +24,24 @@ for (const code of [0, 3, 255, 256, -1]) {
   })
 }
 
-test('without returnOnExit, returning 0 from main does not end the process', async (t) => {
+test('main that returns 0 without returnOnExit does not end the process', async (t) => {
   const { code, returned } = await run('exits', ['return', '0'], { options: { returnOnExit: false } })
   t.deepEqual({ code, returned }, { code: 0, returned: 0 })
 })
 
-test('_Exit leaves out what is to be done at exit', async (t) => {
+test('_Exit does not call atexit handlers', async (t) => {
   const { returned, stdout } = await run('exits', ['_Exit', '7'])
   t.deepEqual({ returned, stdout }, { returned: 7, stdout: '_Exit 7\n' })
 })
 
 for (const [how, message] of Object.entries({
-  // In V8's words, or those of Bun's JavaScriptCore.
+  // The messages of V8, and of JavaScriptCore in Bun.
   abort: /^RuntimeError: (unreachable$|Unreachable code )/,
   trap: /^RuntimeError: (unreachable$|Unreachable code )/,
-  'beyond memory': /^RuntimeError: (memory access out of bounds$|Out of bounds memory access )/,
+  'out-of-bounds load': /^RuntimeError: (memory access out of bounds$|Out of bounds memory access )/,
   recursion: /^(RangeError: Maximum call stack size exceeded|RuntimeError: )/,
 })) {
-  test(`a guest that ends by ${how} makes start() throw, whatever returnOnExit is`, async (t) => {
+  test(`start() throws if the guest ends by ${how}, with and without returnOnExit`, async (t) => {
     for (const returnOnExit of [true, false]) {
       const { error, stdout, stderr } = await run('exits', [how], { options: { returnOnExit } })
       t.regex(error ?? '', message)

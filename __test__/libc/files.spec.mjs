@@ -2,7 +2,7 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 import { knownFailure } from '../support/conditions.mjs'
 
-test('files are created, opened exclusively, read-only, write-only and truncated', async (t) => {
+test('open creates and truncates files, and limits the access, as its flags request', async (t) => {
   await prints(
     t,
     'files',
@@ -34,7 +34,7 @@ close(fd): 0
   )
 })
 
-test('writes in append mode go to the end, and the mode can be set and cleared', async (t) => {
+test('write with O_APPEND appends, and fcntl sets and clears O_APPEND', async (t) => {
   await prints(
     t,
     'files',
@@ -60,7 +60,7 @@ log: "ONE two three four"
   )
 })
 
-test('offsets are set from the start, from here and from the end; pread and pwrite leave them alone', async (t) => {
+test('lseek sets the offset from start, offset and end; pread and pwrite keep the offset', async (t) => {
   await prints(
     t,
     'files',
@@ -90,7 +90,7 @@ memcmp(buffer, with_hole, 15): 0
   )
 })
 
-test('vectored reads and writes fill and drain their parts in order', async (t) => {
+test('readv, writev, preadv and pwritev transfer their buffers in order', async (t) => {
   await prints(
     t,
     'files',
@@ -112,7 +112,7 @@ vector: "aabcdefgh"
   )
 })
 
-test('more parts than one system call takes are all written and read', async (t) => {
+test('readv and writev transfer more buffers than one system call accepts', async (t) => {
   await prints(
     t,
     'files',
@@ -125,7 +125,7 @@ memcmp(bytes, back, parts): 0
   )
 })
 
-test('a file is shrunk, grown, allocated, advised on and synced', async (t) => {
+test('ftruncate, posix_fallocate, posix_fadvise, fsync and fdatasync work on a file', async (t) => {
   await prints(
     t,
     'files',
@@ -156,7 +156,7 @@ fdatasync(fd): 0
   )
 })
 
-test('offsets and sizes beyond 4 GiB are whole', async (t) => {
+test('pwrite, lseek, read and ftruncate work beyond 4 GiB', async (t) => {
   await prints(
     t,
     'files',
@@ -174,7 +174,7 @@ unlink("sparse"): 0
 })
 
 knownFailure({ wine: 'wine 8 cannot remove the name of an open file at once' })(
-  'a file that is open outlives its name',
+  'an open file stays readable and writable after unlink',
   async (t) => {
     await prints(
       t,
@@ -197,7 +197,7 @@ close(fd): 0
   },
 )
 
-test('the lowest free descriptor is taken, and renumbering moves one', async (t) => {
+test('open returns the lowest free descriptor, and fd_renumber moves a descriptor', async (t) => {
   await prints(
     t,
     'files',
@@ -222,7 +222,7 @@ x: "from a, on"
   )
 })
 
-test('buffered streams read, write, append and remove', async (t) => {
+test('buffered streams read, write and append', async (t) => {
   await prints(
     t,
     'files',
@@ -255,13 +255,13 @@ remove("lines"): 0
   )
 })
 
-test('the flags that a file is opened with are kept and reported, and so is its access mode', async (t) => {
-  const each = (i) => `${i} kept\n${i} read and write\nwrite(fd, "x", 1): 1\nclose(fd): 0\n`
+test('fcntl(F_GETFL) returns the flags and the access mode of open', async (t) => {
+  const linesOf = (i) => `${i} kept\n${i} read and write\nwrite(fd, "x", 1): 1\nclose(fd): 0\n`
   await prints(
     t,
     'files',
     'flags',
-    `${[0, 1, 2, 3, 4].map(each).join('')}(fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY: yes
+    `${[0, 1, 2, 3, 4].map(linesOf).join('')}(fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY: yes
 fcntl(fd, F_GETFL) & (O_APPEND | O_DSYNC | O_RSYNC | O_SYNC | O_NONBLOCK): 0
 (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY: yes
 `,

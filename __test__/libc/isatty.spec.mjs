@@ -4,50 +4,51 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 
 import test from 'ava'
-import { box, launch, run, throughPipes, throughTerminal } from '../guests/run.mjs'
+import { launch, run, throughPipes, throughTerminal } from '../guests/run.mjs'
 import { onPosix } from '../support/conditions.mjs'
+import { tree } from '../support/host.mjs'
 
-const none = '0 ENOTTY\n1 ENOTTY\n2 ENOTTY\n3 EBADF\n'
+const NO_TERMINAL = '0 ENOTTY\n1 ENOTTY\n2 ENOTTY\n3 EBADF\n'
 
-test('a socket is no terminal', async (t) => {
+test('isatty of a socket fails with ENOTTY', async (t) => {
   const { stdout } = await run('isatty')
-  t.is(stdout, none)
+  t.is(stdout, NO_TERMINAL)
 })
 
-onPosix('a pipe is no terminal', async (t) => {
+onPosix('isatty of a pipe fails with ENOTTY', async (t) => {
   const { stdout } = await run('isatty', [], { through: throughPipes })
-  t.is(stdout, none)
+  t.is(stdout, NO_TERMINAL)
 })
 
-test('a file is no terminal', async (t) => {
-  const path = join(box(t), 'file')
+test('isatty of a file fails with ENOTTY', async (t) => {
+  const path = join(tree(t), 'file')
   const file = openSync(path, 'w+')
   const { code } = await run('isatty', [], { stdio: [file, file, file] })
   closeSync(file)
   t.is(code, 0)
-  t.is(readFileSync(path, 'utf8'), none)
+  t.is(readFileSync(path, 'utf8'), NO_TERMINAL)
 })
 
-onPosix('/dev/null, a character device, is no terminal', async (t) => {
+onPosix('isatty of /dev/null, a character device, fails with ENOTTY', async (t) => {
   const { stdout } = await run('isatty', [], { stdio: ['ignore', 'pipe', 'ignore'] })
-  t.is(stdout, none)
+  t.is(stdout, NO_TERMINAL)
 })
 
 const python = spawnSync('python3', ['-c', 'import pty; pty.openpty()']).status === 0
-const terminal = python ? test : test.skip
-if (!python) console.warn('isatty.spec: no terminal is tested, for it takes python3 and its module pty to make one')
+const terminalTest = python ? test : test.skip
+if (!python) console.warn('isatty.spec: terminals are not tested, because python3 with its module pty is missing')
 
-terminal('a terminal is one, and a preopened directory is none', async (t) => {
-  const { stdout, returned } = await run('isatty', [], { through: throughTerminal, preopens: { '/': box(t) } })
+terminalTest('isatty of a terminal succeeds, of a preopened directory fails with ENOTTY', async (t) => {
+  const { stdout, returned } = await run('isatty', [], { through: throughTerminal, preopens: { '/': tree(t) } })
   t.is(returned, 0)
   t.deepEqual(stdout.trim().split(/[\r\n]+/), ['0 terminal', '1 terminal', '2 terminal', '3 ENOTTY'])
 })
 
-for (const touch of [[], ['stdin']]) {
-  const used = touch.length ? ' that the host has used' : ''
+for (const usedStreams of [[], ['stdin']]) {
+  const used = usedStreams.length ? ' used by the host as process.stdin' : ''
 
-  terminal(`a terminal${used} is read line by line, to its end of file`, async (t) => {
-    const running = launch('pipes', ['lines'], { through: throughTerminal, touch })
+  terminalTest(`fgets on a terminal${used} reads line by line until end-of-file`, async (t) => {
+    const running = launch('pipes', ['lines'], { through: throughTerminal, usedStreams })
     for (const text of ['one\n', 'two\n', '\x04']) {
       await wait(200)
       running.stdin.write(text)
@@ -55,7 +56,7 @@ for (const touch of [[], ['stdin']]) {
     const { returned, error, stdout } = await running.finished
     running.stdin.end()
     t.deepEqual({ returned, error }, { returned: 0, error: undefined })
-    // The terminal echoes what is typed.
+    // The terminal echoes its input.
     t.deepEqual(
       stdout.split(/[\r\n]+/).filter((line) => /^(got|end)/.test(line)),
       ['got one', 'got two', 'end: yes'],

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 
 import test from 'ava'
-import { box, launch, prints, run, throughPipes } from '../guests/run.mjs'
+import { launch, prints, run, throughPipes } from '../guests/run.mjs'
+import { tree } from '../support/host.mjs'
 import { windows } from '../support/platform.mjs'
 
 const kinds = windows ? { socket: [] } : { socket: [], pipe: throughPipes }
 
-// What the guest writes as its flood: numbered lines, 5 MiB of them.
+/** Returns the 5 MiB of numbered lines that the scenario `flood` writes. */
 function flood() {
   const lines = []
   for (let total = 0, line = 0; total < 5 << 20; line++) {
@@ -18,8 +19,8 @@ function flood() {
   return lines.join('')
 }
 
-// Reads in small portions, with pauses at first, so that the writer finds the pipe full.
-async function slowly(stream) {
+/** Reads with pauses at first, so that the pipe is full for the writer. */
+async function readSlowly(stream) {
   const chunks = []
   let pauses = 20
   for await (const chunk of stream) {
@@ -30,17 +31,21 @@ async function slowly(stream) {
 }
 
 for (const [kind, through] of Object.entries(kinds)) {
-  for (const touch of [[], ['stdin'], ['stdout'], ['stdin', 'stdout', 'stderr']]) {
-    const manner = touch.length ? `a ${kind} whose process.${touch.join(', process.')} the host has used` : `a ${kind}`
+  for (const usedStreams of [[], ['stdin'], ['stdout'], ['stdin', 'stdout', 'stderr']]) {
+    const used = usedStreams.length ? ` used by the host as process.${usedStreams.join(', ')}` : ''
 
-    test(`several MiB through ${manner} to a slow reader arrive whole`, async (t) => {
-      const { code, error, stdout, stderr } = await run('pipes', ['flood'], { through, touch, readStdout: slowly })
+    test(`write of 5 MiB to a slow reader loses no data on a ${kind}${used}`, async (t) => {
+      const { code, error, stdout, stderr } = await run('pipes', ['flood'], {
+        through,
+        usedStreams,
+        readStdout: readSlowly,
+      })
       t.deepEqual({ code, error, stderr }, { code: 0, error: undefined, stderr: '' })
       t.true(stdout === flood())
     })
 
-    test(`input that comes late through ${manner} is waited for, line by line`, async (t) => {
-      const running = launch('pipes', ['lines'], { through, touch })
+    test(`fgets waits for late lines on a ${kind}${used}`, async (t) => {
+      const running = launch('pipes', ['lines'], { through, usedStreams })
       for (const text of ['one\n', 'zwei ', '– ß\nthr', 'ee']) {
         await wait(80)
         running.stdin.write(text)
@@ -53,14 +58,14 @@ for (const [kind, through] of Object.entries(kinds)) {
     })
   }
 
-  test(`2 MiB through a ${kind} are copied to another as they are`, async (t) => {
+  test(`read and write copy 2 MiB from one ${kind} to another unchanged`, async (t) => {
     const stdin = flood().slice(0, 2 << 20)
     const { code, stdout, stderr } = await run('pipes', ['copy'], { through, stdin })
     t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
     t.true(stdout === stdin)
   })
 
-  test(`a ${kind} that the guest makes non-blocking is EAGAIN while empty, and waits again afterwards`, async (t) => {
+  test(`read of an empty ${kind} with O_NONBLOCK fails with EAGAIN, and waits after it is cleared`, async (t) => {
     const running = launch('pipes', ['non blocking'], { through })
     running.stdout.once('data', () => setTimeout(() => running.stdin.end('hello'), 50))
     const { code, stdout } = await running.finished
@@ -77,7 +82,7 @@ read(0, buffer, 5): "hello"
     )
   })
 
-  test(`a ${kind} has no offset`, async (t) => {
+  test(`lseek, pread and pwrite on a ${kind} fail`, async (t) => {
     await prints(
       t,
       'pipes',
@@ -95,7 +100,7 @@ S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode): no
   })
 }
 
-test('writing to a reader that has gone is EPIPE, and the process lives on', async (t) => {
+test('write to a closed reader fails with EPIPE and does not end the process', async (t) => {
   const readStdout = async (stream) => {
     for await (const chunk of stream) return chunk.length && stream.destroy()
   }
@@ -103,21 +108,24 @@ test('writing to a reader that has gone is EPIPE, and the process lives on', asy
   t.deepEqual({ returned, stderr }, { returned: 0, stderr: 'EPIPE' })
 })
 
-test('closing 0 to 2 frees the numbers for the guest and leaves the descriptors of the process open', async (t) => {
-  const { code, error, stdout, stderr } = await run('pipes', ['closed'], { preopens: { '/': box(t) }, stdin: 'unread' })
+test('close of 0, 1 and 2 frees the numbers and keeps the descriptors of the process open', async (t) => {
+  const { code, error, stdout, stderr } = await run('pipes', ['closed'], {
+    preopens: { '/': tree(t) },
+    stdin: 'unread',
+  })
   t.deepEqual({ code, error, stdout }, { code: 0, error: undefined, stdout: '' })
   t.is(stderr, '0 EBADF 0 reused 0 EBADF\n')
 })
 
-test('output that the guest redirects to a file goes there, and stdout of the process is still open', async (t) => {
-  const path = box(t)
+test('fd_renumber over stdout redirects output to a file and keeps stdout of the process open', async (t) => {
+  const path = tree(t)
   const { code, error, stdout, stderr } = await run('pipes', ['redirected'], { preopens: { '/': path } })
   t.deepEqual({ code, error, stdout, stderr }, { code: 0, error: undefined, stdout: 'to the pipe\n', stderr: '0' })
   t.is(readFileSync(join(path, 'file'), 'utf8'), 'to the file\n')
 })
 
-test('a file as stdin and one as stdout keep one offset with the host', async (t) => {
-  const path = box(t)
+test('files as stdin and stdout share their offsets with the host', async (t) => {
+  const path = tree(t)
   writeFileSync(join(path, 'in'), '0123456789abcdefghijklmnop')
   const input = openSync(join(path, 'in'), 'r')
   const output = openSync(join(path, 'out'), 'w+')
@@ -134,8 +142,8 @@ test('a file as stdin and one as stdout keep one offset with the host', async (t
   t.is(readFileSync(join(path, 'out'), 'utf8'), 'host 456789abcd host')
 })
 
-test('a file that the host opened to append to is appended to', async (t) => {
-  const path = join(box(t), 'log')
+test('write to a stdout that the host opened to append appends', async (t) => {
+  const path = join(tree(t), 'log')
   writeFileSync(path, 'before ')
   const log = openSync(path, 'a')
   const { code } = await run('pipes', ['copy'], { stdin: 'after', stdio: ['pipe', log, 'pipe'] })
@@ -144,11 +152,11 @@ test('a file that the host opened to append to is appended to', async (t) => {
   t.is(readFileSync(path, 'utf8'), 'before after')
 })
 
-test('any descriptor of the host can be the stdin, stdout and stderr of the guest', async (t) => {
-  const path = box(t)
+test('options stdin, stdout and stderr accept other descriptors than 0, 1 and 2', async (t) => {
+  const path = tree(t)
   for (const name of ['in', 'out', 'err']) writeFileSync(join(path, name), name === 'in' ? '0123456789abcdef' : '')
   const files = ['in', 'out', 'err'].map((name) => openSync(join(path, name), 'r+'))
-  // In the child, 3 to 5.
+  // The files are descriptors 3 to 5 of the child.
   const { code, stdout } = await run('pipes', ['shared'], {
     stdio: ['pipe', 'pipe', 'pipe', ...files],
     options: { stdin: 3, stdout: 4, stderr: 5 },
@@ -159,15 +167,15 @@ test('any descriptor of the host can be the stdin, stdout and stderr of the gues
   t.is(readFileSync(join(path, 'err'), 'utf8'), '10')
 })
 
-test('a file as stdin can be sought', async (t) => {
-  const path = box(t)
+test('lseek on a file as stdin sets the offset', async (t) => {
+  const path = tree(t)
   writeFileSync(join(path, 'in'), '0123456789')
   const input = openSync(join(path, 'in'), 'r')
   t.teardown(() => closeSync(input))
   await prints(
     t,
     'pipes',
-    'sought',
+    'seek',
     `
 lseek(0, -4, SEEK_END): 6
 read(0, buffer, 10): "6789"

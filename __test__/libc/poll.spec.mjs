@@ -2,7 +2,7 @@ import test from 'ava'
 import { launch, prints, throughPipes } from '../guests/run.mjs'
 import { onPosix } from '../support/conditions.mjs'
 
-test('both clocks wait for spans and for deadlines, and deadlines past are due', async (t) => {
+test('poll_oneoff waits for timeouts and deadlines on both clocks, and returns past deadlines at once', async (t) => {
   await prints(
     t,
     'poll',
@@ -48,7 +48,7 @@ the deadline 0: ok
   )
 })
 
-test('the soonest of several clocks ends the wait, and all that are due are told', async (t) => {
+test('poll_oneoff on several clocks waits for the first and returns all that are due', async (t) => {
   await prints(
     t,
     'poll',
@@ -64,7 +64,7 @@ all that are due: ok
   )
 })
 
-test('the sleeps of libc last at least as long as they should', async (t) => {
+test('nanosleep, usleep, sleep, clock_nanosleep and poll wait at least as long as requested', async (t) => {
   await prints(
     t,
     'poll',
@@ -90,7 +90,7 @@ poll: ok
   )
 })
 
-test('regular files are ready, with the bytes that are left', async (t) => {
+test('poll_oneoff reports regular files as ready, with the bytes left to read', async (t) => {
   await prints(
     t,
     'poll',
@@ -105,11 +105,11 @@ poll(&(struct pollfd){.fd = fd, .events = POLLIN | POLLOUT}, 1, 1000): 1
   )
 })
 
-test('every subscription that is ready is answered, a bad descriptor by an error of its own', async (t) => {
+test('poll_oneoff returns all ready subscriptions, and EBADF in the event of a bad descriptor', async (t) => {
   await prints(
     t,
     'poll',
-    'together',
+    'mixed',
     `
 clock 1
 read 2 10 bytes
@@ -123,11 +123,11 @@ read 1 EBADF
   )
 })
 
-test('no subscription, or one of an unknown type, is EINVAL', async (t) => {
+test('poll_oneoff with no subscription or an unknown type fails with EINVAL', async (t) => {
   await prints(
     t,
     'poll',
-    'nothing',
+    'invalid',
     `
 __wasi_poll_oneoff(subs, events, 0, &nevents): EINVAL
 __wasi_poll_oneoff(subs, events, nsubs, &nevents): EINVAL
@@ -138,10 +138,10 @@ __wasi_poll_oneoff(subs, events, nsubs, &nevents): EINVAL
 for (const [kind, through] of Object.entries({ socket: [], pipe: throughPipes })) {
   const on = kind === 'pipe' ? onPosix : test
 
-  for (const touch of [[], ['stdin']]) {
-    const used = touch.length ? ' that the host has used' : ''
+  for (const usedStreams of [[], ['stdin']]) {
+    const used = usedStreams.length ? ' used by the host as process.stdin' : ''
 
-    on(`data that waits on a ${kind}${used} ends the wait, and so does its end`, async (t) => {
+    on(`poll_oneoff reports data and end-of-file on a ${kind}${used}`, async (t) => {
       await prints(
         t,
         'poll',
@@ -155,14 +155,14 @@ read(0, buffer, 3): "lo"
 read 3 0 bytes
 read(0, buffer, 3): ""
 `,
-        { stdin: 'hello', through, touch },
+        { stdin: 'hello', through, usedStreams },
       )
     })
   }
 
-  on(`a silent ${kind} leaves the wait to its clock, and then ends the wait when it speaks`, async (t) => {
-    const running = launch('poll', ['silence'], { through })
-    // The guest has waited in vain before it asks for this.
+  on(`poll_oneoff on an idle ${kind} returns the clock, and later the data`, async (t) => {
+    const running = launch('poll', ['idle'], { through })
+    // The guest prints this after its waits without data.
     running.stdout.on('data', (chunk) => String(chunk).includes('now speak') && running.stdin.end('hello'))
     const { code, error, stdout } = await running.finished
     t.deepEqual({ code, error }, { code: 0, error: undefined })
@@ -181,7 +181,7 @@ read(0, buffer, sizeof buffer): "hello"
     )
   })
 
-  on(`a ${kind} with room is ready to be written`, async (t) => {
+  on(`poll_oneoff reports a ${kind} with space as writable`, async (t) => {
     await prints(t, 'poll', 'output', 'write 1', { through })
   })
 }

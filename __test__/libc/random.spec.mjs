@@ -1,7 +1,7 @@
 import test from 'ava'
 import { prints } from '../guests/run.mjs'
 
-test('random bytes come in any number, differ each time, and stay within their buffer', async (t) => {
+test('getentropy and random_get return different bytes each time and stay within the buffer', async (t) => {
   await prints(
     t,
     'random',

@@ -2,16 +2,18 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import test from 'ava'
-import { box, prints, run } from '../guests/run.mjs'
+import { prints, run } from '../guests/run.mjs'
 import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
+import { tree } from '../support/host.mjs'
 
 const names = Array.from({ length: 3000 }, (_, i) => {
   const name = `${i}-${'x'.repeat((i * 7) % 50)}`
   return i % 3 ? name : `${name}-é`
 })
 
-function filled(t) {
-  const path = box(t)
+/** Makes a directory `many` with all names: files, directories and dangling symlinks. */
+function directoryWithNames(t) {
+  const path = tree(t)
   mkdirSync(join(path, 'many'))
   for (const [i, name] of names.entries()) {
     const entry = join(path, 'many', name)
@@ -23,14 +25,19 @@ function filled(t) {
 }
 
 for (const size of [100, 1000, 4096, 65536]) {
-  knownFailure(NO_SYMLINKS)(`3,000 entries are listed through a buffer of ${size} bytes, each once`, async (t) => {
-    const { code, stdout } = await run('readdir', ['names', String(size)], { preopens: { '/': filled(t) } })
-    t.is(code, 0)
-    t.deepEqual(stdout.trimEnd().split('\n').sort(), ['.', '..', ...names].sort())
-  })
+  knownFailure(NO_SYMLINKS)(
+    `fd_readdir lists each of 3000 entries once through a buffer of ${size} bytes`,
+    async (t) => {
+      const { code, stdout } = await run('readdir', ['names', String(size)], {
+        preopens: { '/': directoryWithNames(t) },
+      })
+      t.is(code, 0)
+      t.deepEqual(stdout.trimEnd().split('\n').sort(), ['.', '..', ...names].sort())
+    },
+  )
 }
 
-knownFailure(NO_SYMLINKS)('a listing can be resumed from any of its cookies, forwards and backwards', async (t) => {
+knownFailure(NO_SYMLINKS)('fd_readdir resumes from any cookie, forwards and backwards', async (t) => {
   await prints(
     t,
     'readdir',
@@ -41,27 +48,24 @@ to the end from some: 0
 three from each: 0
 small: 0
 `,
-    { preopens: { '/': filled(t) } },
+    { preopens: { '/': directoryWithNames(t) } },
   )
 })
 
-knownFailure(NO_SYMLINKS)(
-  'two descriptors of one directory are listed in turns, each from its own place',
-  async (t) => {
-    await prints(
-      t,
-      'readdir',
-      'two',
-      `
+knownFailure(NO_SYMLINKS)('fd_readdir on two descriptors of one directory keeps separate positions', async (t) => {
+  await prints(
+    t,
+    'readdir',
+    'two descriptors',
+    `
 listed: 3002
 wrong: 0
 `,
-      { preopens: { '/': filled(t) } },
-    )
-  },
-)
+    { preopens: { '/': directoryWithNames(t) } },
+  )
+})
 
-test('a buffer too small for one entry is reported full, and no more than it is written', async (t) => {
+test('fd_readdir with a buffer too small for one entry reports a full buffer', async (t) => {
   await prints(
     t,
     'readdir',

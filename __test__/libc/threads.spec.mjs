@@ -1,5 +1,5 @@
-// A guest with threads, run by an embedder of its own and by @emnapi/wasi-threads: a worker, an instance and a
-// sandbox for each thread, and one memory.
+// A guest with threads, run by our own embedder and by @emnapi/wasi-threads. Each thread has a worker, an instance and
+// a sandbox; all threads share one memory.
 
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import test from 'ava'
-import { box, runtime } from '../guests/run.mjs'
-import { TIMEOUT_MS } from '../support/host.mjs'
+import { runtime } from '../guests/run.mjs'
+import { TIMEOUT_MS, tree } from '../support/host.mjs'
 
 function run(embedder, scenario, directory) {
   const program = fileURLToPath(new URL(`../guests/threads-${embedder}.cjs`, import.meta.url))
@@ -21,10 +21,10 @@ function run(embedder, scenario, directory) {
 }
 
 for (const embedder of ['own', 'emnapi']) {
-  const under = `with ${embedder === 'own' ? 'finalizeBindings' : '@emnapi/wasi-threads'}`
+  const api = `with ${embedder === 'own' ? 'finalizeBindings' : '@emnapi/wasi-threads'}`
 
-  test(`threads ${under} open, write and close files at once`, async (t) => {
-    const directory = box(t)
+  test(`threads ${api} open, append to and close files at the same time`, async (t) => {
+    const directory = tree(t)
     const size = 'stat(name, &st) ? -1 : st.st_size: 125\n'
     t.deepEqual(await run(embedder, 'files', directory), {
       code: 0,
@@ -34,19 +34,19 @@ for (const embedder of ['own', 'emnapi']) {
     t.is(readFileSync(join(directory, 'thread-3'), 'utf8'), 'line\n'.repeat(25))
   })
 
-  test(`threads ${under} wait on a condition, and go on in the order it gives them`, async (t) => {
-    t.deepEqual(await run(embedder, 'condition', box(t)), {
+  test(`threads ${api} wait on a condition variable and take turns in order`, async (t) => {
+    t.deepEqual(await run(embedder, 'condition', tree(t)), {
       code: 0,
       stdout: '2222\nturns: "3\n2\n1\n0\n"\n',
       stderr: '',
     })
   })
 
-  test(`threads ${under} sleep, and have an errno each`, async (t) => {
-    t.deepEqual(await run(embedder, 'errors', box(t)), { code: 0, stdout: '0000\n100\n', stderr: '' })
+  test(`threads ${api} sleep and have separate errno values`, async (t) => {
+    t.deepEqual(await run(embedder, 'errors', tree(t)), { code: 0, stdout: '0000\n100\n', stderr: '' })
   })
 
-  test(`a program ${under} ends when its first thread exits, whatever the others wait for`, async (t) => {
-    t.deepEqual(await run(embedder, 'ends', box(t)), { code: 7, stdout: '', stderr: '' })
+  test(`exit in the main thread ${api} ends the program while other threads wait`, async (t) => {
+    t.deepEqual(await run(embedder, 'ends', tree(t)), { code: 7, stdout: '', stderr: '' })
   })
 }

@@ -5,7 +5,7 @@ import test from 'ava'
 import { prints } from '../guests/run.mjs'
 import { COARSE_TIMES, NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
 
-knownFailure(COARSE_TIMES)('times are set and read by path to the nanosecond', async (t) => {
+knownFailure(COARSE_TIMES)('utimensat and utimes set times in nanoseconds by path', async (t) => {
   await prints(
     t,
     'times',
@@ -25,12 +25,14 @@ file: 5.000006000 7.000008000
   )
 })
 
-knownFailure(COARSE_TIMES)('times are set and read by descriptor, of a file and of a directory', async (t) => {
-  const path = await prints(
-    t,
-    'times',
-    'by descriptor',
-    `
+knownFailure(COARSE_TIMES)(
+  'futimens and utimensat set times by descriptor, of a file and of a directory',
+  async (t) => {
+    const path = await prints(
+      t,
+      'times',
+      'by descriptor',
+      `
 futimens(fd, pair): 0
 fstat(fd, &st): 0
 file: 1234567890.123456789 1600000000.987654321
@@ -41,12 +43,13 @@ utimensat(dir, ".", (struct timespec[]){{3, 4}, {5, 6}}, 0): 0
 dir: 3.000000004 5.000000006
 futimens(99, pair): EBADF
 `,
-  )
-  const { atimeNs, mtimeNs } = statSync(join(path, 'file'), { bigint: true })
-  t.deepEqual([atimeNs, mtimeNs], [1234567890123456789n, 1600000000987654321n])
-})
+    )
+    const { atimeNs, mtimeNs } = statSync(join(path, 'file'), { bigint: true })
+    t.deepEqual([atimeNs, mtimeNs], [1234567890123456789n, 1600000000987654321n])
+  },
+)
 
-knownFailure(COARSE_TIMES)('a time can be set to now or left as it is', async (t) => {
+knownFailure(COARSE_TIMES)('UTIME_NOW sets a time to now, UTIME_OMIT keeps a time', async (t) => {
   await prints(
     t,
     'times',
@@ -72,7 +75,7 @@ is_now(st.st_ctim): yes
   )
 })
 
-knownFailure(NO_SYMLINKS)('the times of a link are its own', async (t) => {
+knownFailure(NO_SYMLINKS)('utimensat with AT_SYMLINK_NOFOLLOW sets the times of the symlink itself', async (t) => {
   await prints(
     t,
     'times',
@@ -90,7 +93,7 @@ utimensat(AT_FDCWD, "dangling", pair, 0): ENOENT
   )
 })
 
-test('a time cannot be set both to a value and to now', async (t) => {
+test('*_filestat_set_times to both a value and now fails with EINVAL', async (t) => {
   await prints(
     t,
     'times',

@@ -1,4 +1,4 @@
-// The memory of captured output: whose it is, and when it is freed.
+// The memory of captured output: its owner, and when it is freed.
 
 import { execFileSync } from 'node:child_process'
 import test from 'ava'
@@ -7,8 +7,8 @@ import { linux } from '../support/platform.mjs'
 
 const MIB = 1 << 20
 
-/** Defines `guest`, whose stdout is captured, and `write(mebibytes)`, by which it writes so many. */
-const writer = `
+/** Defines `writer()`, which returns a guest with captured stdout and `write(mebibytes)`, by which the guest writes. */
+const defineWriter = `
   import { rawGuest } from './__test__/support/guest.mjs'
   const writer = () => {
     const guest = rawGuest({ stdout: 'pipe' })
@@ -19,17 +19,17 @@ const writer = `
     return { guest, write }
   }`
 
-/** Runs a script in a process of its own, and parses what it prints. */
-async function printed(t, script, options) {
+/** Runs a script in a new process. Returns its output, parsed as JSON. */
+async function outputOf(t, script, options) {
   const { stdout, stderr, code } = await node(script, { module: true, ...options })
   t.is(code, 0, stderr)
   return JSON.parse(stdout)
 }
 
-test('wasi.stdout that is transferred out of a worker keeps its bytes when the worker is terminated', async (t) => {
+test('wasi.stdout that a worker transfers keeps its bytes when the worker is terminated', async (t) => {
   for (const move of ['structuredClone(buffer, { transfer: [buffer] })', 'buffer.transfer?.() ?? buffer']) {
     t.deepEqual(
-      await printed(
+      await outputOf(
         t,
         `
       import { Worker, isMainThread } from 'node:worker_threads'
@@ -55,7 +55,7 @@ test('wasi.stdout that is transferred out of a worker keeps its bytes when the w
   }
 })
 
-test('wasi.stdout has an ArrayBuffer of its own, and after its transfer what comes later is captured', (t) => {
+test('wasi.stdout has its own ArrayBuffer, and output after a transfer of the buffer is captured', (t) => {
   const guest = rawGuest({ stdout: 'pipe' })
   for (const text of ['', 'x', 'y'.repeat(100), 'z'.repeat(10_000)]) {
     guest.reset()
@@ -69,7 +69,7 @@ test('wasi.stdout has an ArrayBuffer of its own, and after its transfer what com
   t.is(String(guest.wasi.stdout), 'later')
 })
 
-test('wasi.stdout keeps what JavaScript has written into it when more comes', (t) => {
+test('bytes that JavaScript writes into wasi.stdout stay when more output arrives', (t) => {
   const guest = rawGuest({ stdout: 'pipe' })
   guest.write(1, 'one ')
   guest.wasi.stdout.write('ONE')
@@ -77,9 +77,9 @@ test('wasi.stdout keeps what JavaScript has written into it when more comes', (t
   t.is(String(guest.wasi.stdout), 'ONE two')
 })
 
-test('output of more than one piece of memory is captured whole, and what is read meanwhile, too', async (t) => {
+test('output of several MiB is captured completely, also across a read of wasi.stdout', async (t) => {
   t.deepEqual(
-    await printed(
+    await outputOf(
       t,
       `
     import { rawGuest } from './__test__/support/guest.mjs'
@@ -105,19 +105,13 @@ test('output of more than one piece of memory is captured whole, and what is rea
 })
 
 for (const [title, finish] of [
-  [
-    'closed sandboxes that nobody refers to do not hold what they captured, in a loop without a pause',
-    'guest.wasi.close()',
-  ],
-  [
-    'sandboxes that nobody refers to are collected for what they captured, in a loop that pauses',
-    'await new Promise(setImmediate)',
-  ],
+  ['closed, unreferenced sandboxes release captured output in a loop that never yields', 'guest.wasi.close()'],
+  ['unreferenced sandboxes release captured output in a loop that yields', 'await new Promise(setImmediate)'],
 ]) {
   test(title, async (t) => {
-    const { before, most } = await printed(
+    const { before, most } = await outputOf(
       t,
-      `${writer}
+      `${defineWriter}
       const before = process.memoryUsage().rss
       let most = 0
       for (let count = 0; count < 35; count++) {
@@ -128,12 +122,12 @@ for (const [title, finish] of [
       }
       console.log(JSON.stringify({ before, most }))`,
     )
-    // All of it together is 2,240 MiB.
+    // The sandboxes capture 2,240 MiB in total.
     t.true(most - before < 1000 * MIB, `${(most - before) / MIB} MiB`)
   })
 }
 
-const limitsMemory = (() => {
+const hasPrlimit = (() => {
   try {
     return linux && execFileSync('prlimit', ['--version']).length > 0
   } catch {
@@ -141,13 +135,13 @@ const limitsMemory = (() => {
   }
 })()
 
-;(limitsMemory ? test : test.skip)(
-  'wasi.stdout for which there is no memory throws a RangeError, and nothing of it is lost',
+;(hasPrlimit ? test : test.skip)(
+  'wasi.stdout throws a RangeError when memory is exhausted, and loses no output',
   async (t) => {
     t.deepEqual(
-      await printed(
+      await outputOf(
         t,
-        `${writer}
+        `${defineWriter}
     import { execFileSync } from 'node:child_process'
     import { readFileSync } from 'node:fs'
     const { guest, write } = writer()

@@ -1,4 +1,4 @@
-// What a guest may use up, and what it is told when it has.
+// The option `limits`: resource limits of guests, and the errnos beyond them.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,15 +14,15 @@ import { linux, posix } from '../support/platform.mjs'
 const make = (limits) => () => new WASI({ version: 'preview1', limits })
 const WRITE = { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE }
 
-/** A guest in a directory of its own, and its functions, which tell errnos by name. */
-function limited(t, limits, options = {}) {
+/** Makes a guest with limits and a directory that contains one file. */
+function limitedGuest(t, limits, options = {}) {
   const directory = tree(t, { file: 'text' })
   const guest = rawGuest({ preopens: { '/': directory }, limits, ...options })
   return { directory, guest, text: (name) => readFileSync(join(directory, name), 'utf8') }
 }
 
-test('openFiles is how many descriptors may be open at once, stdio and preopens included', (t) => {
-  const { guest } = limited(t, { openFiles: 6 })
+test('path_open beyond limits.openFiles, which counts stdio and preopens, fails with EMFILE', (t) => {
+  const { guest } = limitedGuest(t, { openFiles: 6 })
   t.deepEqual([guest.open('file'), guest.open('file')], [4, 5])
   const another = () => errnoOf(guest, 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, guest.out)
   t.is(guest.wasi.exceeded, undefined)
@@ -37,16 +37,16 @@ test('openFiles is how many descriptors may be open at once, stdio and preopens 
   t.is(another(), 'MFILE')
 })
 
-test('a call that fails for lack of descriptors has done nothing', (t) => {
-  const { guest, text } = limited(t, { openFiles: 4 })
+test('path_open that fails with EMFILE neither creates nor truncates a file', (t) => {
+  const { guest, text } = limitedGuest(t, { openFiles: 4 })
   t.is(errnoOf(guest, 'path_open', 3, 0, 'new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
   t.is(errnoOf(guest, 'path_open', 3, 0, 'file', OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, guest.out), 'MFILE')
   t.throws(() => text('new'), { code: 'ENOENT' })
   t.is(text('file'), 'text')
 })
 
-test('without limits there are 4,096 descriptors and any number of bytes, and nothing is exceeded', (t) => {
-  const { guest } = limited(t, undefined)
+test('without limits, path_open beyond 4,096 descriptors fails with EMFILE', (t) => {
+  const { guest } = limitedGuest(t, undefined)
   for (let fd = 4; fd < 4096; fd++) {
     guest.reset()
     guest.open('file')
@@ -56,26 +56,26 @@ test('without limits there are 4,096 descriptors and any number of bytes, and no
   t.is(guest.wasi.exceeded, 'openFiles')
 })
 
-test('stdio and preopens that are more than openFiles are refused', (t) => {
+test('more stdio and preopens than limits.openFiles throw UVWASI_EMFILE', (t) => {
   t.throws(make({ openFiles: 2 }), {
     code: 'UVWASI_EMFILE',
-    message: 'UVWASI_EMFILE, uvwasi_init: options.stderr is the descriptor 2',
+    message: 'UVWASI_EMFILE, uvwasi_init: options.stderr: cannot use descriptor 2',
   })
   t.notThrows(make({ openFiles: 3 }))
   const preopens = { '/a': '.', '/b': '.' }
   t.throws(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 4 } }), {
     code: 'UVWASI_EMFILE',
-    message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b'] is the path '.'",
+    message: "UVWASI_EMFILE, uvwasi_init: options.preopens['/b']: cannot open: '.'",
   })
 })
 
-test('more than 4,096 descriptors may be allowed', (t) => {
+test('limits.openFiles above the default of 4,096 is accepted', (t) => {
   const preopens = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`/${index}`, '.']))
   t.notThrows(() => new WASI({ version: 'preview1', preopens, limits: { openFiles: 5003 } }).close())
 })
 
-test('a write is cut to what is left of writtenBytes, and is DQUOT when nothing is', (t) => {
-  const { guest, text } = limited(t, { writtenBytes: 10 })
+test('a write is cut at limits.writtenBytes, and the next write fails with EDQUOT', (t) => {
+  const { guest, text } = limitedGuest(t, { writtenBytes: 10 })
   const fd = guest.open('new', WRITE)
   t.is(guest.write(fd, '1234', '56'), 6)
   t.is(guest.wasi.exceeded, undefined)
@@ -90,9 +90,9 @@ test('a write is cut to what is left of writtenBytes, and is DQUOT when nothing 
   t.is(text('new'), '123456789a')
 })
 
-test('exactly writtenBytes may be written, through whatever descriptors and calls', (t) => {
+test('limits.writtenBytes counts the writes through all descriptors and calls', (t) => {
   const out = hostFile(t)
-  const { guest, text } = limited(t, { writtenBytes: 4n }, { stdout: out.fd })
+  const { guest, text } = limitedGuest(t, { writtenBytes: 4n }, { stdout: out.fd })
   guest.write(1, 'a')
   guest.write(guest.open('new', { ...WRITE, fdflags: FDFLAGS.APPEND }), 'b')
   const fd = guest.open('other', WRITE)
@@ -104,8 +104,8 @@ test('exactly writtenBytes may be written, through whatever descriptors and call
   t.deepEqual([out.text(), text('new'), text('other')], ['a', 'b', '\0\0\0c'])
 })
 
-test('what cannot be allocated whole is not, and nothing is taken for what fails', (t) => {
-  const { guest } = limited(t, { writtenBytes: 5 })
+test('fd_allocate beyond limits.writtenBytes fails with EDQUOT, and failed calls do not count', (t) => {
+  const { guest } = limitedGuest(t, { writtenBytes: 5 })
   const fd = guest.open('new', WRITE)
   const reader = guest.open('file')
   t.is(errnoOf(guest, 'fd_allocate', fd, 0n, 0n), 'INVAL')
@@ -120,16 +120,16 @@ test('what cannot be allocated whole is not, and nothing is taken for what fails
   t.is(guest.write(fd, '12345'), 5)
 })
 
-test('with writtenBytes 0 nothing can be written, and everything read', (t) => {
+test('with limits.writtenBytes 0, fd_write fails with EDQUOT and fd_read succeeds', (t) => {
   for (const writtenBytes of [0, -0, 0n]) {
-    const { guest } = limited(t, { writtenBytes })
+    const { guest } = limitedGuest(t, { writtenBytes })
     t.is(guest.read(guest.open('file')), 'text')
     t.is(errnoOf(guest, 'fd_write', guest.open('file', WRITE), ...guest.iovs('x'), guest.out), 'DQUOT')
   }
 })
 
-test('the limit that was met first is the one that is told', (t) => {
-  const { guest } = limited(t, { openFiles: 5, writtenBytes: 1 })
+test('wasi.exceeded is the first limit that was reached, also after close()', (t) => {
+  const { guest } = limitedGuest(t, { openFiles: 5, writtenBytes: 1 })
   const fd = guest.open('new', WRITE)
   t.is(errnoOf(guest, 'fd_write', fd, ...guest.iovs('xy'), guest.out), 'SUCCESS')
   t.is(errnoOf(guest, 'path_open', 3, 0, 'file', 0, RIGHTS.FD_READ, 0n, 0, guest.out), 'MFILE')
@@ -138,7 +138,7 @@ test('the limit that was met first is the one that is told', (t) => {
   t.is(guest.wasi.exceeded, 'writtenBytes')
 })
 
-test('exceeded is a getter of the prototype, which heirs and proxies have, too', (t) => {
+test('`exceeded` is an accessor of the prototype that works on proxies and subclasses', (t) => {
   const { set, get, ...attributes } = Object.getOwnPropertyDescriptor(WASI.prototype, 'exceeded')
   t.deepEqual([typeof set, typeof get, attributes], ['function', 'function', { enumerable: false, configurable: true }])
   class Sandbox extends WASI {}
@@ -147,7 +147,7 @@ test('exceeded is a getter of the prototype, which heirs and proxies have, too',
   t.is(new Proxy(wasi, {}).exceeded, undefined)
 })
 
-test('through libc, a write past the limit is a short one', async (t) => {
+test('a C program that writes beyond limits.writtenBytes gets a short write', async (t) => {
   const directory = tree(t, { 'in.txt': 'x'.repeat(10_000) })
   const ran = await run('copy', ['/in.txt', '/out.txt'], {
     preopens: { '/': directory },
@@ -157,12 +157,12 @@ test('through libc, a write past the limit is a short one', async (t) => {
   t.is(readFileSync(join(directory, 'out.txt'), 'utf8').length, 1000)
 })
 
-for (const [what, limits, received] of [
+for (const [kind, limits, received] of [
   ['a number', 5, 'type number (5)'],
   ['null', null, 'null'],
   ['an array', [], 'an instance of Array'],
 ]) {
-  test(`limits that are ${what} are refused with ERR_INVALID_ARG_TYPE`, (t) => {
+  test(`options.limits that is ${kind} throws ERR_INVALID_ARG_TYPE`, (t) => {
     t.throws(make(limits), {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_TYPE',
@@ -175,7 +175,7 @@ for (const [option, types, bad] of [
   ['openFiles', 'of type number', ['5', null, true, 5n, {}]],
   ['writtenBytes', 'one of type number or bigint', ['5', null, true, {}, Symbol('x')]],
 ]) {
-  test(`${option} of another type is refused with ERR_INVALID_ARG_TYPE`, (t) => {
+  test(`limits.${option} of a wrong type throws ERR_INVALID_ARG_TYPE`, (t) => {
     for (const value of bad) {
       const { message } = t.throws(make({ [option]: value }), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
       t.true(message.startsWith(`The "options.limits.${option}" property must be ${types}. Received `), message)
@@ -197,7 +197,7 @@ for (const [option, value, rest] of [
   ['writtenBytes', -1n, '>= 0n && <= 18446744073709551615n. Received -1n'],
   ['writtenBytes', 2n ** 64n, '>= 0n && <= 18446744073709551615n. Received 18_446_744_073_709_551_616n'],
 ]) {
-  test(`${option} ${typeof value === 'bigint' ? `${value}n` : value} is refused with ERR_OUT_OF_RANGE`, (t) => {
+  test(`limits.${option} ${typeof value === 'bigint' ? `${value}n` : value} throws ERR_OUT_OF_RANGE`, (t) => {
     t.throws(make({ [option]: value }), {
       name: 'RangeError',
       code: 'ERR_OUT_OF_RANGE',
@@ -206,7 +206,7 @@ for (const [option, value, rest] of [
   })
 }
 
-test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
+test('an unknown limit throws ERR_INVALID_ARG_VALUE, with a suggestion for a similar name', (t) => {
   for (const [name, suggestion] of [
     ['openfiles', ". Did you mean 'openFiles'?"],
     ['open_file', ". Did you mean 'openFiles'?"],
@@ -225,7 +225,7 @@ test('a limit of another name is refused with ERR_INVALID_ARG_VALUE', (t) => {
   }
 })
 
-test('limits may be inherited, undefined or at their ends', (t) => {
+test('inherited, undefined, smallest and largest limits are accepted', (t) => {
   for (const limits of [
     undefined,
     {},
@@ -238,16 +238,16 @@ test('limits may be inherited, undefined or at their ends', (t) => {
   t.throws(make(Object.create({ openFiles: 0 })), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('limits are read after stdio and before returnOnExit, each once', (t) => {
+test('options.limits and each limit are read once, after stdio and before returnOnExit', (t) => {
   const reads = []
-  const noting = (target) =>
+  const recording = (target) =>
     new Proxy(target, {
       get: (object, key) => {
         reads.push(key)
         return object[key]
       },
     })
-  new WASI(noting({ version: 'preview1', limits: noting({ openFiles: 10, writtenBytes: 5 }) }))
+  new WASI(recording({ version: 'preview1', limits: recording({ openFiles: 10, writtenBytes: 5 }) }))
   const from = reads.indexOf('stderr')
   t.deepEqual(
     reads.slice(from).filter((key) => /stderr|limits|openFiles|writtenBytes|returnOnExit/.test(key)),
@@ -256,7 +256,7 @@ test('limits are read after stdio and before returnOnExit, each once', (t) => {
 })
 
 for (const limit of [5, 5n]) {
-  test(`what is kept ends at limits.output, a ${typeof limit}: the write is cut, the next one DQUOT`, (t) => {
+  test(`captured output is cut at limits.output (${typeof limit}), then fails with EDQUOT`, (t) => {
     const guest = rawGuest({ stdout: 'pipe', stderr: 'pipe', limits: { output: limit } })
     t.is(guest.write(1, 'abc'), 3)
     t.is(guest.wasi.exceeded, undefined)
@@ -269,7 +269,7 @@ for (const limit of [5, 5n]) {
   })
 }
 
-test('what goes to a pipe or a function counts as written', (t) => {
+test('captured output and output to a function count towards limits.writtenBytes', (t) => {
   const written = []
   const guest = rawGuest({
     stdout: 'pipe',
@@ -282,7 +282,7 @@ test('what goes to a pipe or a function counts as written', (t) => {
   t.deepEqual([String(guest.wasi.stdout), written, guest.wasi.exceeded], ['ab', ['cde'], 'writtenBytes'])
 })
 
-/** A Writable that writes nothing until `drain()` is called. `chunks` are what it has written. */
+/** Makes a Writable that completes no write before `drain()` is called. `chunks` are the chunks it received. */
 function slowWritable(options = {}) {
   const [chunks, pending] = [[], []]
   const write = (chunk, _, done) => {
@@ -300,8 +300,7 @@ function slowWritable(options = {}) {
 }
 
 for (const objectMode of [false, true]) {
-  const writable = `a Writable ${objectMode ? 'in object mode ' : ''}that holds limits.output bytes`
-  test(`${writable}: the write is cut, the next one DQUOT, and neither counts as written`, (t) => {
+  test(`output to a Writable is cut at limits.output, then fails with EDQUOT (objectMode: ${objectMode})`, (t) => {
     const { stream, chunks, drain } = slowWritable({ objectMode })
     const guest = rawGuest({ stdout: stream, stderr: 'pipe', limits: { output: 10, writtenBytes: 30 } })
     const write = (text) => errnoOf(guest, 'fd_write', 1, ...guest.iovs(text), guest.out)
@@ -318,12 +317,12 @@ for (const objectMode of [false, true]) {
     t.is(write('more'), 'DQUOT')
     drain()
     t.is(String(chunks.join('')), 'abcdefghijopqrstuvwx')
-    // 20 bytes went to stdout: 10 are left.
+    // stdout took 20 bytes of writtenBytes, so stderr can take 10.
     t.is(guest.write(2, '0123456789abc'), 10)
   })
 }
 
-test('a Writable may hold 256 MiB by default', (t) => {
+test('a write to a Writable that buffers 256 MiB fails with EDQUOT by default', (t) => {
   const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream }, { memory: '400' })
   const iovs = guest.iovs(15 << 20)
@@ -334,7 +333,7 @@ test('a Writable may hold 256 MiB by default', (t) => {
   t.is(stream.writableLength, 256 << 20)
 })
 
-slow()('a Writable holds at most 1,048,576 chunks, however short they are', (t) => {
+slow()('a write to a Writable that buffers 1,048,576 chunks fails with EDQUOT', (t) => {
   const { stream, drain } = slowWritable()
   const guest = rawGuest({ stderr: stream })
   const iovs = guest.iovs('x')
@@ -345,14 +344,14 @@ slow()('a Writable holds at most 1,048,576 chunks, however short they are', (t) 
   t.is(guest.write(2, 'x'), 1)
 })
 
-test('a write that is cut keeps only its bytes in memory', (t) => {
+test('a chunk that limits.output has cut holds no memory beyond its bytes', (t) => {
   const { stream, chunks } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 100_000 } }, { memory: '40' })
   t.is(guest.write(1, Buffer.alloc(1 << 20)), 100_000)
   t.deepEqual([chunks[0].length, chunks[0].buffer.byteLength], [100_000, 100_000])
 })
 
-test('a Writable that writes at once takes more than limits.output', (t) => {
+test('a Writable that buffers nothing accepts more than limits.output', (t) => {
   let written = 0
   const stdout = new Writable({
     write: (chunk, _, done) => {
@@ -366,14 +365,14 @@ test('a Writable that writes at once takes more than limits.output', (t) => {
   t.is(guest.write(1, '1234567'), 5)
 })
 
-test('what others have written to a Writable counts, too', (t) => {
+test('bytes that the embedder writes to a Writable count towards limits.output', (t) => {
   const { stream } = slowWritable()
   stream.write('123')
   const guest = rawGuest({ stdout: stream, limits: { output: 5 } })
   t.is(guest.write(1, 'abc'), 2)
 })
 
-test('an object with a write, and no writableLength, takes what it gets', (t) => {
+test('limits.output does not apply to an object with write() and without a valid writableLength', (t) => {
   for (const more of [{}, { writableLength: undefined }, { writableLength: '9' }, { writableLength: NaN }]) {
     const chunks = []
     const guest = rawGuest({ stdout: { ...more, write: (chunk) => chunks.push(String(chunk)) }, limits: { output: 5 } })
@@ -382,7 +381,7 @@ test('an object with a write, and no writableLength, takes what it gets', (t) =>
   }
 })
 
-test('a Writable that is full and destroyed is an error, and not full', (t) => {
+test('fd_write to a full and destroyed Writable throws ERR_STREAM_DESTROYED, not EDQUOT', (t) => {
   const { stream } = slowWritable()
   const guest = rawGuest({ stdout: stream, limits: { output: 1 } })
   guest.write(1, 'x')
@@ -390,7 +389,7 @@ test('a Writable that is full and destroyed is an error, and not full', (t) => {
   t.throws(() => guest.write(1, 'x'), { code: 'ERR_STREAM_DESTROYED' })
 })
 
-test('a Writable that has failed gets one listener for its error, however often the guest writes', (t) => {
+test('repeated writes to a failed Writable add at most one error listener', (t) => {
   const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('full')) })
   const guest = rawGuest({ stdout: stream })
   for (let count = 0; count < 100; count++) t.throws(() => guest.write(1, 'x'), { message: 'full' })

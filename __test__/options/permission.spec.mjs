@@ -1,4 +1,4 @@
-// Node's permission model: `--allow-fs-read` and `--allow-fs-write` hold for the directories of guests too.
+// Node's permission model: `--allow-fs-read` and `--allow-fs-write` also apply to preopens.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, realpathSync } from 'node:fs'
@@ -11,14 +11,17 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag),
 )
 
-/** A directory as the system names it: symlinks are a subject of these tests. */
+/** Makes a directory and returns its real path, so that only a test's own symlinks are in it. */
 const realTree = (t, files) => realpathSync(tree(t, files))
 
 /**
- * Makes a sandbox in its own process. Returns `made`, or the code, permission and resource of the error. The process
- * may use the paths in `read` and `write` besides the package.
+ * Constructs a sandbox in a new process. Returns `made`, or the code, permission and resource of the error. The process
+ * has permission for the paths in `read` and `write`, and to read the package.
  */
-async function make(preopens, { read = [], write = [], flags = ['--allow-wasi'], before = '', after = '', cwd } = {}) {
+async function construct(
+  preopens,
+  { read = [], write = [], flags = ['--allow-wasi'], before = '', after = '', cwd } = {},
+) {
   const script = `
     ${before}
     const { WASI } = require(${JSON.stringify(root)})
@@ -43,20 +46,20 @@ async function make(preopens, { read = [], write = [], flags = ['--allow-wasi'],
 const deniedRead = (path) => ['ERR_ACCESS_DENIED', 'FileSystemRead', path]
 const deniedWrite = (path) => ['ERR_ACCESS_DENIED', 'FileSystemWrite', path]
 
-test('a preopen needs permission to read it, and to write it unless it is read-only', async (t) => {
+test('a preopen needs read permission, and a writable preopen also write permission', async (t) => {
   const home = realTree(t)
   const readonly = { path: home, readonly: true }
-  t.deepEqual(await make({ '/': home }), deniedRead(home))
-  t.deepEqual(await make({ '/': home }, { read: [home] }), deniedWrite(home))
-  t.deepEqual(await make({ '/': home }, { write: [home] }), deniedRead(home))
-  t.is(await make({ '/': home }, { read: [home], write: [home] }), 'made')
-  t.is(await make({ '/': home }, { read: ['*'], write: ['*'] }), 'made')
-  t.deepEqual(await make({ '/': readonly }), deniedRead(home))
-  t.is(await make({ '/': readonly }, { read: [home] }), 'made')
-  t.is(await make({}), 'made')
+  t.deepEqual(await construct({ '/': home }), deniedRead(home))
+  t.deepEqual(await construct({ '/': home }, { read: [home] }), deniedWrite(home))
+  t.deepEqual(await construct({ '/': home }, { write: [home] }), deniedRead(home))
+  t.is(await construct({ '/': home }, { read: [home], write: [home] }), 'made')
+  t.is(await construct({ '/': home }, { read: ['*'], write: ['*'] }), 'made')
+  t.deepEqual(await construct({ '/': readonly }), deniedRead(home))
+  t.is(await construct({ '/': readonly }, { read: [home] }), 'made')
+  t.is(await construct({}), 'made')
 })
 
-test('the error of a preopen without permission has the message of Node', async (t) => {
+test("a preopen without permission throws an error with Node's message", async (t) => {
   const home = realTree(t)
   const script = `
     const { WASI } = require(${JSON.stringify(root)})
@@ -68,54 +71,58 @@ test('the error of a preopen without permission has the message of Node', async 
   t.is(stdout, 'Error Access to this API has been restricted. Use --allow-fs-read to manage permissions.\n')
 })
 
-test('without --allow-wasi no preopen is looked at', async (t) => {
+test('without --allow-wasi, the constructor throws without checking the preopens', async (t) => {
   const home = realTree(t)
-  t.deepEqual(await make({ '/': home }, { read: [home], write: [home], flags: [] }), ['ERR_ACCESS_DENIED', 'WASI', ''])
-  t.deepEqual(await make({ '/': home }, { flags: [] }), ['ERR_ACCESS_DENIED', 'WASI', ''])
+  t.deepEqual(await construct({ '/': home }, { read: [home], write: [home], flags: [] }), [
+    'ERR_ACCESS_DENIED',
+    'WASI',
+    '',
+  ])
+  t.deepEqual(await construct({ '/': home }, { flags: [] }), ['ERR_ACCESS_DENIED', 'WASI', ''])
 })
 
-test('directories below a permitted one are permitted, its siblings and parents are not', async (t) => {
+test('permission for a directory includes directories below it, not siblings or parents', async (t) => {
   const home = realTree(t, { 'a/b/': null, 'ab/': null })
   const granted = { read: [join(home, 'a')], write: [join(home, 'a')] }
-  t.is(await make({ '/': join(home, 'a/b') }, granted), 'made')
-  t.is(await make({ '/': `${home}/./a/../a/b/` }, granted), 'made')
-  t.deepEqual(await make({ '/': join(home, 'ab') }, granted), deniedRead(join(home, 'ab')))
-  t.deepEqual(await make({ '/': home }, granted), deniedRead(home))
-  t.deepEqual(await make({ '/': `${home}/a/..` }, granted), deniedRead(home))
+  t.is(await construct({ '/': join(home, 'a/b') }, granted), 'made')
+  t.is(await construct({ '/': `${home}/./a/../a/b/` }, granted), 'made')
+  t.deepEqual(await construct({ '/': join(home, 'ab') }, granted), deniedRead(join(home, 'ab')))
+  t.deepEqual(await construct({ '/': home }, granted), deniedRead(home))
+  t.deepEqual(await construct({ '/': `${home}/a/..` }, granted), deniedRead(home))
 })
 
-test('a relative path is that of the working directory', async (t) => {
+test('the permission of a relative preopen is that of its path in the working directory', async (t) => {
   const home = realTree(t, { 'a/': null, 'b/': null })
   const granted = { read: [join(home, 'a')], write: [join(home, 'a')], cwd: home }
-  t.is(await make({ '/': 'a' }, granted), 'made')
-  t.deepEqual(await make({ '/': 'b' }, granted), deniedRead(join(home, 'b')))
-  t.deepEqual(await make({ '/': '.' }, granted), deniedRead(home))
+  t.is(await construct({ '/': 'a' }, granted), 'made')
+  t.deepEqual(await construct({ '/': 'b' }, granted), deniedRead(join(home, 'b')))
+  t.deepEqual(await construct({ '/': '.' }, granted), deniedRead(home))
 })
 
-test('permission for a file does not give its directory', async (t) => {
+test('permission for files does not include their directory', async (t) => {
   const home = realTree(t, { file: '', other: '' })
   const files = [join(home, 'file'), join(home, 'other')]
-  t.deepEqual(await make({ '/': home }, { read: files, write: files }), deniedRead(home))
+  t.deepEqual(await construct({ '/': home }, { read: files, write: files }), deniedRead(home))
 })
 
-test('permission for a name that did not exist does not give the directory made there', async (t) => {
+test('permission for a missing path does not include a directory created there later', async (t) => {
   const home = realTree(t)
   const late = join(home, 'late')
   const granted = { read: [late], write: [late], before: `require('node:fs').mkdirSync(${JSON.stringify(late)})` }
-  t.deepEqual(await make({ '/': late }, granted), deniedRead(late))
+  t.deepEqual(await construct({ '/': late }, granted), deniedRead(late))
 })
 
-test('all preopens are checked before one is opened', async (t) => {
+test('the permissions of all preopens are checked before any is opened', async (t) => {
   const home = realTree(t, { 'a/': null, 'b/': null })
   const granted = { read: [join(home, 'a')], write: [join(home, 'a')] }
   t.deepEqual(
-    await make({ '/missing': join(home, 'a/missing'), '/b': join(home, 'b') }, granted),
+    await construct({ '/missing': join(home, 'a/missing'), '/b': join(home, 'b') }, granted),
     deniedRead(join(home, 'b')),
   )
-  t.is((await make({ '/missing': join(home, 'a/missing') }, granted))[0], 'UVWASI_ENOENT')
+  t.is((await construct({ '/missing': join(home, 'a/missing') }, granted))[0], 'UVWASI_ENOENT')
 })
 
-onPosix('a symlink that leads out of what is permitted gives no preopen', async (t) => {
+onPosix('a preopen through a symlink out of the permitted paths throws ERR_ACCESS_DENIED', async (t) => {
   const home = realTree(t, {
     'in/': null,
     'out/below/': null,
@@ -124,30 +131,30 @@ onPosix('a symlink that leads out of what is permitted gives no preopen', async 
   })
   const [inside, outside] = [join(home, 'in'), join(home, 'out')]
   const granted = { read: [inside], write: [inside] }
-  t.deepEqual(await make({ '/': join(inside, 'link') }, granted), deniedRead(outside))
-  t.deepEqual(await make({ '/': join(inside, 'link/below') }, granted), deniedRead(join(outside, 'below')))
-  t.deepEqual(await make({ '/': join(inside, 'link') }, { read: [home], write: [inside] }), deniedWrite(outside))
-  t.is(await make({ '/': join(inside, 'own') }, granted), 'made')
-  t.is(await make({ '/': join(inside, 'link') }, { read: [inside, outside], write: [inside, outside] }), 'made')
+  t.deepEqual(await construct({ '/': join(inside, 'link') }, granted), deniedRead(outside))
+  t.deepEqual(await construct({ '/': join(inside, 'link/below') }, granted), deniedRead(join(outside, 'below')))
+  t.deepEqual(await construct({ '/': join(inside, 'link') }, { read: [home], write: [inside] }), deniedWrite(outside))
+  t.is(await construct({ '/': join(inside, 'own') }, granted), 'made')
+  t.is(await construct({ '/': join(inside, 'link') }, { read: [inside, outside], write: [inside, outside] }), 'made')
 })
 
-onPosix('a permitted path that is a symlink itself, or leads through one, gives a preopen', async (t) => {
+onPosix('permission for a symlink includes its target when opened through the symlink', async (t) => {
   const home = realTree(t, { 'real/below/': null, alias: { symlink: 'real' } })
   const granted = { read: [join(home, 'alias')], write: [join(home, 'alias')] }
-  t.is(await make({ '/': join(home, 'alias') }, granted), 'made')
-  t.is(await make({ '/': join(home, 'alias/below') }, granted), 'made')
-  t.deepEqual(await make({ '/': join(home, 'real') }, granted), deniedRead(join(home, 'real')))
+  t.is(await construct({ '/': join(home, 'alias') }, granted), 'made')
+  t.is(await construct({ '/': join(home, 'alias/below') }, granted), 'made')
+  t.deepEqual(await construct({ '/': join(home, 'real') }, granted), deniedRead(join(home, 'real')))
 })
 
-onPosix('a preopen by descriptor is checked by the path of what it is', async (t) => {
+onPosix('a preopen { fd } needs permission for the path of its directory', async (t) => {
   const home = realTree(t, { 'a/': null })
   const opened = (path) => `{ '/': { fd: require('node:fs').openSync(${JSON.stringify(path)}), readonly: true } }`
-  t.is(await make(opened(join(home, 'a')), { read: [join(home, 'a')] }), 'made')
+  t.is(await construct(opened(join(home, 'a')), { read: [join(home, 'a')] }), 'made')
   t.deepEqual(
-    await make(opened(join(home, 'a')).replace(', readonly: true', ''), { read: [join(home, 'a')] }),
+    await construct(opened(join(home, 'a')).replace(', readonly: true', ''), { read: [join(home, 'a')] }),
     deniedWrite(join(home, 'a')),
   )
-  // Opened by whoever started the process.
+  // A descriptor that the parent process opened.
   const script = `
     const { WASI } = require(${JSON.stringify(root)})
     try { new WASI({ version: 'preview1', preopens: { '/': { fd: 3, readonly: true } } }); console.log('made') }
@@ -161,11 +168,11 @@ onPosix('a preopen by descriptor is checked by the path of what it is', async (t
   })
   t.is(stdout, `ERR_ACCESS_DENIED FileSystemRead ${join(home, 'a')}\n`)
   // A descriptor without a path needs permission for every path.
-  t.deepEqual(await make({ '/': { fd: 999 } }), deniedRead(''))
-  t.is((await make({ '/': { fd: 999 } }, { read: ['*'], write: ['*'] }))[0], 'UVWASI_EBADF')
+  t.deepEqual(await construct({ '/': { fd: 999 } }), deniedRead(''))
+  t.is((await construct({ '/': { fd: 999 } }, { read: ['*'], write: ['*'] }))[0], 'UVWASI_EBADF')
 })
 
-test('replacing process.permission or its `has` afterwards changes nothing', async (t) => {
+test('replacing process.permission after loading does not bypass the checks', async (t) => {
   const home = realTree(t)
   for (const after of [
     'Object.defineProperty(process, "permission", { value: { has: () => true }, configurable: true })',
@@ -173,18 +180,18 @@ test('replacing process.permission or its `has` afterwards changes nothing', asy
     'try { process.permission.has = () => true } catch {}',
     'globalThis.process = { ...process, permission: undefined }',
   ]) {
-    t.deepEqual(await make({ '/': home }, { after: `try { ${after} } catch {}` }), deniedRead(home), after)
+    t.deepEqual(await construct({ '/': home }, { after: `try { ${after} } catch {}` }), deniedRead(home), after)
     t.deepEqual(
-      await make({}, { after: `try { ${after} } catch {}`, flags: [] }),
+      await construct({}, { after: `try { ${after} } catch {}`, flags: [] }),
       ['ERR_ACCESS_DENIED', 'WASI', ''],
       after,
     )
   }
 })
 
-const flagged = (flag) => (process.allowedNodeEnvironmentFlags.has(flag) ? test : test.skip)
+const withFlag = (flag) => (process.allowedNodeEnvironmentFlags.has(flag) ? test : test.skip)
 
-flagged('--allow-net')('a socket by address needs --allow-net where Node has it', async (t) => {
+withFlag('--allow-net')('a socket with an address needs --allow-net', async (t) => {
   const script = (flags) =>
     node(
       `
@@ -197,7 +204,7 @@ flagged('--allow-net')('a socket by address needs --allow-net where Node has it'
   t.is((await script(['--allow-net'])).stdout, 'made\n')
 })
 
-flagged('--permission-audit')('a process whose permissions are only audited makes sandboxes', async (t) => {
+withFlag('--permission-audit')('--permission-audit allows all sandboxes', async (t) => {
   const { stdout } = await node(
     `
     const { WASI } = require(${JSON.stringify(root)})

@@ -1,4 +1,4 @@
-// Preopens that are told by more than a path: by a descriptor, and not to be changed.
+// The option `preopens` with objects and URLs: directories given as descriptors, and read-only directories.
 
 import { closeSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { open as openHandle } from 'node:fs/promises'
@@ -28,15 +28,18 @@ const files = {
   out: { symlink: '../rw/file' },
 }
 
-/** A read-only preopen 3, a writable one 4, and what there is of them: names, contents and times. */
-function mounts(t) {
+/**
+ * Makes a guest with the read-only preopen 3 and the writable preopen 4. `snapshot('ro')` and `snapshot('rw')` return
+ * the names, contents and attributes in them.
+ */
+function readOnlyAndWritable(t) {
   const top = tree(t)
   for (const name of ['ro', 'rw']) mkdirSync(join(top, name))
   const [ro, rw] = [tree(t, files), tree(t, { file: 'other', 'sub/inner': 'inside', link: { symlink: `../ro/file` } })]
   renameSync(ro, join(top, 'ro'))
   renameSync(rw, join(top, 'rw'))
   const preopens = { '/ro': { path: join(top, 'ro'), readonly: true }, '/rw': join(top, 'rw') }
-  const seen = (name) =>
+  const snapshot = (name) =>
     ['', ...readdirSync(join(top, name), { recursive: true }).sort()].map((entry) => {
       const path = join(top, name, entry)
       const { ino, nlink, size, mtimeNs, ctimeNs, mode } = lstatSync(path, { bigint: true })
@@ -52,11 +55,11 @@ function mounts(t) {
       ]
     })
   const guest = rawGuest({ preopens })
-  return { top, preopens, guest, seen }
+  return { top, preopens, guest, snapshot }
 }
 
-/** Every call that changes something, through a directory that is read-only and one that is not. */
-const changes = (ro, rw) => [
+/** Returns calls of every mutating function, on a read-only and a writable directory. */
+const mutations = (ro, rw) => [
   ['path_create_directory', ro, 'new'],
   ['path_create_directory', ro, 'sub/new'],
   ['path_filestat_set_times', ro, 0, 'file', 1n, 1n, 5],
@@ -99,22 +102,22 @@ const changes = (ro, rw) => [
   ]),
 ]
 
-onPosix('no call changes anything in a read-only preopen, whatever the way to it', (t) => {
-  const { guest, seen } = mounts(t)
-  const before = [seen('ro'), seen('rw')]
-  const again = guest.open('.', { rights: 0n })
-  const back = guest.open('sub/..', { rights: RIGHTS.FD_READDIR, inheriting: RIGHTS.FD_WRITE })
-  const moved = guest.open('.', { dirfd: 4, rights: 0n })
-  guest.must('fd_renumber', guest.open('.', { rights: 0n }), moved)
-  for (const fd of [3, again, back, moved]) {
-    for (const change of changes(fd, 4)) t.is(errnoOf(guest, ...change), 'ROFS', change.join(' '))
+onPosix('mutating calls through any descriptor of a read-only preopen fail with EROFS', (t) => {
+  const { guest, snapshot } = readOnlyAndWritable(t)
+  const before = [snapshot('ro'), snapshot('rw')]
+  const reopened = guest.open('.', { rights: 0n })
+  const throughParent = guest.open('sub/..', { rights: RIGHTS.FD_READDIR, inheriting: RIGHTS.FD_WRITE })
+  const renumbered = guest.open('.', { dirfd: 4, rights: 0n })
+  guest.must('fd_renumber', guest.open('.', { rights: 0n }), renumbered)
+  for (const fd of [3, reopened, throughParent, renumbered]) {
+    for (const mutation of mutations(fd, 4)) t.is(errnoOf(guest, ...mutation), 'ROFS', mutation.join(' '))
   }
-  t.deepEqual([seen('ro'), seen('rw')], before)
+  t.deepEqual([snapshot('ro'), snapshot('rw')], before)
 })
 
-onPosix('what is opened in a read-only preopen is changed by no call either', (t) => {
-  const { guest, seen } = mounts(t)
-  const before = seen('ro')
+onPosix('mutating calls on descriptors opened in a read-only preopen fail with EROFS or EBADF', (t) => {
+  const { guest, snapshot } = readOnlyAndWritable(t)
+  const before = snapshot('ro')
   const other = guest.open('file', { dirfd: 4, rights: RIGHTS.FILE })
   const all = RIGHTS.FILE & ~(RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_DATASYNC | RIGHTS.FD_FILESTAT_SET_SIZE)
   for (const path of ['file', 'sub/inner', 'sub/../file']) {
@@ -137,12 +140,12 @@ onPosix('what is opened in a read-only preopen is changed by no call either', (t
   const sub = guest.open('sub', { rights: 0n })
   t.is(errnoOf(guest, 'fd_filestat_set_times', sub, 1n, 1n, 5), 'ROFS')
   t.is(errnoOf(guest, 'fd_filestat_set_times', 3, 1n, 1n, 5), 'ROFS')
-  t.deepEqual(seen('ro'), before)
+  t.deepEqual(snapshot('ro'), before)
 })
 
-onPosix('no link leads from a writable preopen into a read-only one, nor back', (t) => {
-  const { guest, seen } = mounts(t)
-  const before = seen('ro')
+onPosix('symlinks and .. between a read-only and a writable preopen fail with ENOTCAPABLE', (t) => {
+  const { guest, snapshot } = readOnlyAndWritable(t)
+  const before = snapshot('ro')
   for (const [fd, path] of [
     [4, 'link'],
     [4, '../ro/file'],
@@ -157,11 +160,11 @@ onPosix('no link leads from a writable preopen into a read-only one, nor back', 
   t.is(errnoOf(guest, 'path_filestat_set_times', 4, SYMLINK_FOLLOW, 'link', 1n, 1n, 5), 'NOTCAPABLE')
   t.is(errnoOf(guest, 'path_link', 4, SYMLINK_FOLLOW, 'link', 4, 'taken'), 'NOTCAPABLE')
   t.is(guest.fdstat(3).base, guest.fdstat(4).base)
-  t.deepEqual(seen('ro'), before)
+  t.deepEqual(snapshot('ro'), before)
 })
 
-knownFailure(OTHER_SEMANTICS)('what is wrong with a call is told before that the preopen is read-only', (t) => {
-  const { guest } = mounts(t)
+knownFailure(OTHER_SEMANTICS)('other errors take precedence over the EROFS of a read-only preopen', (t) => {
+  const { guest } = readOnlyAndWritable(t)
   const file = guest.open('file')
   const dir = guest.open('sub', { rights: 0n })
   const { base, inheriting } = guest.fdstat(dir)
@@ -185,8 +188,8 @@ knownFailure(OTHER_SEMANTICS)('what is wrong with a call is told before that the
     t.is(errnoOf(guest, ...call), expected, call.join(' '))
 })
 
-onPosix('CREAT in a read-only preopen finds what is there', (t) => {
-  const { guest } = mounts(t)
+onPosix('path_open with CREAT in a read-only preopen succeeds only for an existing file', (t) => {
+  const { guest } = readOnlyAndWritable(t)
   for (const [expected, path, oflags] of [
     ['SUCCESS', 'file', CREAT],
     ['SUCCESS', 'link', CREAT],
@@ -207,9 +210,9 @@ onPosix('CREAT in a read-only preopen finds what is there', (t) => {
     t.is(errnoOf(guest, 'path_open', 3, SYMLINK_FOLLOW, path, oflags, RIGHTS.FD_READ, 0n, 0, 0), expected, path)
 })
 
-onPosix('through libc, a read-only preopen is a read-only file system', async (t) => {
-  const { preopens, seen } = mounts(t)
-  const before = [seen('ro'), seen('rw')]
+onPosix('a C program that changes a read-only preopen gets EROFS', async (t) => {
+  const { preopens, snapshot } = readOnlyAndWritable(t)
+  const before = [snapshot('ro'), snapshot('rw')]
   await prints(
     t,
     'readonly',
@@ -247,12 +250,12 @@ futimens(fd, NULL): EROFS
 `,
     { preopens },
   )
-  t.deepEqual([seen('ro'), seen('rw')], before)
+  t.deepEqual([snapshot('ro'), snapshot('rw')], before)
 })
 
-onPosix('through libc, a read-only preopen is read as any other', async (t) => {
-  const { preopens, seen } = mounts(t)
-  const before = seen('ro')
+onPosix('a C program reads a read-only preopen like a writable one', async (t) => {
+  const { preopens, snapshot } = readOnlyAndWritable(t)
+  const before = snapshot('ro')
   await prints(
     t,
     'readonly',
@@ -275,7 +278,7 @@ count: 7
 `,
     { preopens },
   )
-  t.deepEqual(seen('ro'), before)
+  t.deepEqual(snapshot('ro'), before)
 })
 
 test('one directory may be a read-only and a writable preopen at once', (t) => {
@@ -298,7 +301,7 @@ test('one directory may be a read-only and a writable preopen at once', (t) => {
   t.is(errnoOf(later, 'path_create_directory', 3, 'later'), 'SUCCESS')
 })
 
-for (const [what, preopen] of [
+for (const [form, preopen] of [
   ['a path', (path) => path],
   ['{ path }', (path) => ({ path })],
   ['{ path, readonly: false }', (path) => ({ path, readonly: false })],
@@ -314,7 +317,7 @@ for (const [what, preopen] of [
     }),
   ],
 ]) {
-  test(`${what} is a directory that may be changed`, (t) => {
+  test(`a preopen given as ${form} is writable`, (t) => {
     const directory = tree(t, { file: 'text' })
     const guest = rawGuest({ preopens: { '/': preopen(directory, t) } })
     t.is(guest.read(guest.open('file')), 'text')
@@ -323,7 +326,7 @@ for (const [what, preopen] of [
   })
 }
 
-test('a directory given as a descriptor is duplicated: closing or using either leaves the other alone', async (t) => {
+test('the descriptor of a preopen { fd } is duplicated: closing either leaves the other open', async (t) => {
   const directory = tree(t, { a: '', b: '', c: '' })
   const handle = await openHandle(directory)
   const guest = rawGuest({ preopens: { '/': handle } })
@@ -335,10 +338,10 @@ test('a directory given as a descriptor is duplicated: closing or using either l
   t.is(other.readdir(3).length, 5)
 })
 
-onPosix('a directory given as a descriptor stays that directory, whatever it is called', (t) => {
-  const top = tree(t, { 'box/file': 'text' })
-  const fd = openDirectory(t, join(top, 'box'))
-  renameSync(join(top, 'box'), join(top, 'moved'))
+onPosix('a preopen { fd } stays the same directory after a rename', (t) => {
+  const top = tree(t, { 'original/file': 'text' })
+  const fd = openDirectory(t, join(top, 'original'))
+  renameSync(join(top, 'original'), join(top, 'renamed'))
   const guest = rawGuest({ preopens: { '/': { fd, readonly: true } } })
   t.is(guest.read(guest.open('file')), 'text')
   t.is(errnoOf(guest, 'path_open', 3, 0, '..', 0, 0n, 0n, 0, 0), 'NOTCAPABLE')
@@ -346,30 +349,30 @@ onPosix('a directory given as a descriptor stays that directory, whatever it is 
 
 const make = (preopen) => () => new WASI({ version: 'preview1', preopens: { '/': preopen } })
 
-test('a descriptor that is no open directory is refused', (t) => {
+test('a preopen { fd } that is not an open directory throws UVWASI_ENOTDIR or UVWASI_EBADF', (t) => {
   const file = openSync(join(tree(t, { file: '' }), 'file'), 'r')
   t.throws(make({ fd: file }), {
     code: 'UVWASI_ENOTDIR',
-    message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/'] is the descriptor ${file}`,
+    message: `UVWASI_ENOTDIR, uvwasi_init: options.preopens['/']: not a directory: descriptor ${file}`,
   })
   closeSync(file)
   const error = t.throws(make({ fd: 99_999 }), {
     code: 'UVWASI_EBADF',
-    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/'] is the descriptor 99999",
+    message: "UVWASI_EBADF, uvwasi_init: options.preopens['/']: cannot open: descriptor 99999",
   })
   t.deepEqual([error.errno, error.syscall, 'path' in error], [8, 'uvwasi_init', false])
 })
 
-test('a path in an object is refused as any other', (t) => {
+test('a preopen { path } with an invalid path throws the error of a plain path', (t) => {
   t.like(t.throws(make({ path: '/no/such/directory', readonly: true })), {
     code: 'UVWASI_ENOENT',
     path: '/no/such/directory',
-    message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/'] is the path '/no/such/directory'",
+    message: "UVWASI_ENOENT, uvwasi_init: options.preopens['/']: no such directory: '/no/such/directory'",
   })
   t.throws(make({ path: 'a\0b' }), { code: 'ERR_INVALID_ARG_VALUE', message: /options\.preopens\['\/'\]/ })
 })
 
-for (const [what, preopen, name, code, message] of [
+for (const [fault, preopen, name, code, message] of [
   [
     'both a path and an fd',
     { path: '.', fd: 3 },
@@ -378,7 +381,7 @@ for (const [what, preopen, name, code, message] of [
     "The property 'options.preopens['/']' must have a path or an fd, not both",
   ],
   [
-    'a path that is no string',
+    'a path that is not a string',
     { path: 5 },
     'TypeError',
     'ERR_INVALID_ARG_TYPE',
@@ -392,14 +395,14 @@ for (const [what, preopen, name, code, message] of [
     'The "options.preopens[\'/\'].path" property must be of type string or an instance of URL. Received undefined',
   ],
   [
-    'an fd that is no number',
+    'an fd that is not a number',
     { fd: '3' },
     'TypeError',
     'ERR_INVALID_ARG_TYPE',
     "The \"options.preopens['/'].fd\" property must be of type number. Received type string ('3')",
   ],
   [
-    'an fd that is no integer',
+    'an fd that is not an integer',
     { fd: 1.5 },
     'RangeError',
     'ERR_OUT_OF_RANGE',
@@ -413,7 +416,7 @@ for (const [what, preopen, name, code, message] of [
     'The value of "options.preopens[\'/\'].fd" is out of range. It must be >= 0 && <= 2147483647. Received -1',
   ],
   [
-    'a property of another name',
+    'an unknown property',
     { path: '.', readOnly: true },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
@@ -421,41 +424,41 @@ for (const [what, preopen, name, code, message] of [
       "Did you mean 'readonly'?",
   ],
   [
-    'a descriptor and a property of another name',
+    'an fd and an unknown property',
     { fd: 3, ro: true },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
     "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'",
   ],
   [
-    'a property of another name that is undefined',
+    'an unknown property that is undefined',
     { path: '.', 5: undefined },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
     "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'",
   ],
   [
-    'a readonly that is no boolean',
+    'a readonly that is not a boolean',
     { path: '.', readonly: 1 },
     'TypeError',
     'ERR_INVALID_ARG_TYPE',
     'The "options.preopens[\'/\'].readonly" property must be of type boolean. Received type number (1)',
   ],
 ]) {
-  test(`a preopen with ${what} is refused with ${code}`, (t) => {
+  test(`a preopen with ${fault} throws ${code}`, (t) => {
     t.throws(make(preopen), { name, code, message })
   })
 }
 
-test('an object without a path or an fd is made a string', (t) => {
+test('a preopen object without a path and an fd is converted to a string', (t) => {
   const directory = tree(t)
-  const named = (object) => Object.assign(object, { toString: () => directory })
-  for (const preopen of [named([]), new String(directory), named(() => {})]) t.notThrows(make(preopen))
+  const withPath = (object) => Object.assign(object, { toString: () => directory })
+  for (const preopen of [withPath([]), new String(directory), withPath(() => {})]) t.notThrows(make(preopen))
   for (const preopen of [null, {}, true, { href: directory }, { href: '', protocol: '' }])
     t.throws(make(preopen), { code: 'UVWASI_ENOENT' })
 })
 
-test('a preopen may have symbols, and properties that cannot be enumerated or are inherited', (t) => {
+test('symbol, non-enumerable and inherited properties of a preopen are ignored', (t) => {
   const inherits = Object.create({ label: 'inherited' })
   const preopen = Object.defineProperty(Object.assign(inherits, { path: tree(t), [Symbol('tag')]: 1 }), 'hidden', {
     value: 1,
@@ -463,16 +466,16 @@ test('a preopen may have symbols, and properties that cannot be enumerated or ar
   t.notThrows(make(preopen))
 })
 
-test('each property of a preopen is read once, and what reading throws comes out unchanged', (t) => {
+test('each property of a preopen is read once, and exceptions of its traps are rethrown', (t) => {
   const reads = []
-  const noting = (target) =>
+  const recording = (target) =>
     new Proxy(target, {
       get: (object, key) => {
         reads.push(key)
         return object[key]
       },
     })
-  make(noting({ path: tree(t), readonly: true }))()
+  make(recording({ path: tree(t), readonly: true }))()
   t.deepEqual(reads.sort(), ['fd', 'path', 'readonly'])
   const thrown = { any: 'value' }
   const fail = () => {
@@ -493,11 +496,11 @@ test('each property of a preopen is read once, and what reading throws comes out
   }
 })
 
-for (const [what, form] of [
+for (const [subject, form] of [
   ['a preopen', (url) => url],
   ['the path of a preopen', (url) => ({ path: url, readonly: true })],
 ]) {
-  test(`${what} may be a file: URL, also of another realm or class`, (t) => {
+  test(`${subject} may be a file: URL, also of another realm or class`, (t) => {
     const directory = join(tree(t, { 'a b%20\u00e9/file': 'text' }), 'a b%20\u00e9')
     const url = pathToFileURL(directory)
     const { href, protocol } = url
@@ -512,7 +515,7 @@ for (const [what, form] of [
     }
   })
 
-  test(`${what} that is another URL is refused as node:url refuses it`, (t) => {
+  test(`${subject} that is not a valid file: URL throws the error of node:url`, (t) => {
     for (const [href, code] of [
       ['https://example.org/', 'ERR_INVALID_URL_SCHEME'],
       ['data:,x', 'ERR_INVALID_URL_SCHEME'],

@@ -1,4 +1,4 @@
-// A program whose clocks are fixed and whose random bytes have a seed does the same in each run.
+// A program with fixed clocks and a random seed behaves the same in every run.
 
 import { readFileSync } from 'node:fs'
 import { WASI } from 'capwasi'
@@ -7,7 +7,7 @@ import { hostFile, tree } from '../support/guest.mjs'
 
 const module = new WebAssembly.Module(readFileSync(new URL('../guests/replay.wasm', import.meta.url)))
 
-/** What the program prints, and its exit code. */
+/** Runs the program. Returns its exit code and output. */
 function replay(t, options) {
   const output = hostFile(t)
   const wasi = new WASI({
@@ -49,11 +49,11 @@ stat("touched", &st): 0
 touched: 2000000000.000000001
 `
 
-knownFailure(COARSE_TIMES)('it prints what the options say, byte for byte, however long it sleeps', (t) => {
+knownFailure(COARSE_TIMES)('a program with fixed clocks and a seed prints the same bytes in every run', (t) => {
   for (let i = 0; i < 2; i++) t.deepEqual(replay(t), { code: 3, output: EXPECTED })
 })
 
-knownFailure(COARSE_TIMES)('another seed or another time is another run', (t) => {
+knownFailure(COARSE_TIMES)('another seed changes only random bytes, another monotonic clock only its times', (t) => {
   const lines = (options) => replay(t, options).output.split('\n')
   const differences = (options) => lines(options).filter((line, index) => line !== EXPECTED.split('\n')[index])
   t.true(differences({ random: { seed: 1 } }).every((line) => line.startsWith('random: ')))

@@ -1,5 +1,5 @@
-// The options do not get in each other's way: a C program that uses all of them gets each alone, each with each other
-// one, and all; guests of every kind get all.
+// Options in combination. A C program that uses all of them runs with each option alone, with each pair of options, and
+// with all. Guests of every kind run with all.
 
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const together = new WebAssembly.Module(readFileSync(new URL('../guests/together
 const input = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index * 7))
 const LIMIT = 70_000
 
-/** For each option what it is given; without it the program has a file of the host's, or the system's. */
+/** Values of each option. Without the option, the program gets a file of the host, or the system's clock and random. */
 const OPTIONS = {
   stdin: () => ({
     stdin: (function* () {
@@ -31,7 +31,7 @@ const OPTIONS = {
   trace: ({ logged }) => ({ trace: (line) => logged.trace.push(line) }),
 }
 
-/** Runs the program with some of the options: what there is to see of it afterwards. */
+/** Runs the program with some of the options. Returns its observable results. */
 async function run(t, names) {
   const [library, work] = [tree(t, { words: 'one two' }), tree(t)]
   const fd = openSync(work, 'r')
@@ -51,18 +51,18 @@ async function run(t, names) {
     ),
   )
   closeSync(fd)
-  let answer
+  let reply
   for (const address of wasi.addresses) {
     const client = connect(Number(address.split(':')[1]), '127.0.0.1')
     await once(client, 'connect')
     client.write('hello')
-    answer = text(client)
+    reply = text(client)
   }
   const code = wasi.start(new WebAssembly.Instance(together, wasi.getImportObject()))
-  const seen = {
+  const results = {
     code,
     exceeded: wasi.exceeded,
-    answer: await answer,
+    reply: await reply,
     stdout: wasi.stdout?.toString() ?? files.stdout.text(),
     stderr: Buffer.concat(logged.stderr).toString() + files.stderr.text(),
     copied: readFileSync(join(work, 'copy')),
@@ -70,34 +70,34 @@ async function run(t, names) {
     traced: logged.trace.length > 0,
   }
   wasi.close()
-  return seen
+  return results
 }
 
-/** What the program prints before it copies: the first line is the one that libc writes to find out what stdout is. */
-const FIRST = '/library/words: "one two"\n'
+/** The line that libc writes at once: only the first write finds out that stdout is no terminal. */
+const FIRST_LINE = '/library/words: "one two"\n'
 
-/** How much of the input the program may copy: what it has printed and sent counts, too. */
-const allowed = (names) => LIMIT - FIRST.length - (names.includes('sockets') ? 5 : 0)
+/** Returns how many bytes the program can copy: printed and sent bytes count, too. */
+const copyLimit = (names) => LIMIT - FIRST_LINE.length - (names.includes('sockets') ? 5 : 0)
 
-async function holds(t, names) {
+async function checkOptions(t, names) {
   const has = (name) => names.includes(name)
-  const seen = await run(t, names)
-  const copied = has('limits') ? input.subarray(0, allowed(names)) : input
+  const results = await run(t, names)
+  const copied = has('limits') ? input.subarray(0, copyLimit(names)) : input
   const lines = [
     `mkdir("/library/new", 0777): ${has('preopens') ? 'EROFS' : 0}`,
-    has('clock') ? 'realtime: 1234567890.000000001' : seen.stdout.match(/^realtime: \d+\.\d{9}$/m)?.[0],
-    has('random') ? 'random: f19ee3b965429844' : seen.stdout.match(/^random: [\da-f]{16}$/m)?.[0],
+    has('clock') ? 'realtime: 1234567890.000000001' : results.stdout.match(/^realtime: \d+\.\d{9}$/m)?.[0],
+    has('random') ? 'random: f19ee3b965429844' : results.stdout.match(/^random: [\da-f]{16}$/m)?.[0],
     ...(has('sockets') ? ['send(fd, buffer, n, 0): 5'] : []),
     'done',
     '',
   ]
   t.deepEqual(
-    { ...seen, copied: seen.copied.length, same: seen.copied.equals(copied) },
+    { ...results, copied: results.copied.length, same: results.copied.equals(copied) },
     {
       code: 7,
       exceeded: has('limits') ? 'writtenBytes' : undefined,
-      answer: has('sockets') ? 'HELLO' : undefined,
-      stdout: FIRST + (has('limits') ? '' : lines.join('\n')),
+      reply: has('sockets') ? 'HELLO' : undefined,
+      stdout: FIRST_LINE + (has('limits') ? '' : lines.join('\n')),
       stderr: has('limits') ? '' : `${input.length} bytes\n`,
       copied: copied.length,
       same: true,
@@ -110,24 +110,24 @@ async function holds(t, names) {
 
 const names = Object.keys(OPTIONS)
 for (const name of names) {
-  test(`${name} alone, and with each other option`, async (t) => {
-    await holds(t, [name])
-    for (const other of names.slice(names.indexOf(name) + 1)) await holds(t, [name, other])
+  test(`option ${name} takes effect alone and with each other option`, async (t) => {
+    await checkOptions(t, [name])
+    for (const other of names.slice(names.indexOf(name) + 1)) await checkOptions(t, [name, other])
   })
 }
 
-test('no option at all, and all of them', async (t) => {
-  await holds(t, [])
-  await holds(t, names)
+test('the program works without options, and with all options together', async (t) => {
+  await checkOptions(t, [])
+  await checkOptions(t, names)
 })
 
 for (const [kind, options, more] of [
   ['of preview1', {}, {}],
   ['of wasi_unstable', { version: 'unstable' }, {}],
-  ['as first documented', { version: undefined }, {}],
+  ['without options.version', { version: undefined }, {}],
   ['with a shared memory', {}, { memory: '2 4 shared' }],
 ]) {
-  test(`a guest ${kind} gets all options`, (t) => {
+  test(`all options take effect in a guest ${kind}`, (t) => {
     const [library, logged] = [tree(t, { words: 'one two' }), { stderr: [], trace: [] }]
     const fd = openSync(tree(t), 'r')
     const given = Object.assign({}, ...Object.values(OPTIONS).map((option) => option({ library, fd, logged })), options)

@@ -1,12 +1,12 @@
-// The option `trace` and CAPWASI_TRACE: a line for each call, and to whom.
+// The option `trace` and CAPWASI_TRACE: one line for each call, and where the lines go.
 
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
 import { command, instantiate, node, rawGuest, tree } from '../support/guest.mjs'
 
-/** The lines without the times, which are there all the same. */
-function timeless(t, lines) {
+/** Checks that each line of a finished call ends with a duration. Returns the lines without the durations. */
+function withoutDurations(t, lines) {
   return lines.map((line) => {
     if (!line.endsWith(' = ?')) t.regex(line, / <\d+\.\d{6}>$/)
     return line.replace(/ <\d+\.\d{6}>$/, '')
@@ -20,10 +20,10 @@ function traced(t, options) {
     trace: (line) => lines.push(line),
     ...options,
   })
-  return { guest, tracedLines: () => timeless(t, lines.splice(0)) }
+  return { guest, tracedLines: () => withoutDurations(t, lines.splice(0)) }
 }
 
-test('a function gets a line for each call of the guest', (t) => {
+test('a trace function receives one line for each WASI call', (t) => {
   const { guest, tracedLines } = traced(t)
   const fd = guest.open('etc/hosts', { lookup: 1, rights: 2n })
   t.is(guest.read(fd), 'localhost\n')
@@ -37,7 +37,7 @@ test('a function gets a line for each call of the guest', (t) => {
   ])
 })
 
-knownFailure(NO_SYMLINKS)('arguments are shown as they were before the call', (t) => {
+knownFailure(NO_SYMLINKS)('a trace line shows the arguments as they were before the call', (t) => {
   const directory = tree(t, { link: { symlink: 'target' } })
   const { guest, tracedLines } = traced(t, { preopens: { '/': directory } })
   const [path, length] = guest.put('link')
@@ -46,7 +46,7 @@ knownFailure(NO_SYMLINKS)('arguments are shown as they were before the call', (t
   t.deepEqual(tracedLines(), [`path_readlink(3, "link", 0x${path.toString(16)}, 64) = 6`])
 })
 
-test('a memory that has grown is read as it is now', (t) => {
+test('a trace line shows a path in memory that the guest has just grown', (t) => {
   const { guest, tracedLines } = traced(t)
   const end = guest.memory.buffer.byteLength
   guest.call.grow(1)
@@ -55,28 +55,28 @@ test('a memory that has grown is read as it is now', (t) => {
   t.deepEqual(tracedLines(), ['path_unlink_file(3, "new") = ENOENT'])
 })
 
-test('pointers that lead nowhere are shown as they are', (t) => {
+test('a trace line shows an out-of-bounds pointer as an address', (t) => {
   const { guest, tracedLines } = traced(t)
   guest.call.path_unlink_file(3, -16, 100)
   guest.call.fd_write(1, -16, 0x7fffffff, 0)
   t.deepEqual(tracedLines(), ['path_unlink_file(3, 0xfffffff0) = EOVERFLOW', 'fd_write(1, 0xfffffff0) = EOVERFLOW'])
 })
 
-test('a guest of a shared memory is traced', (t) => {
+test('calls of a guest with a shared memory are traced', (t) => {
   const lines = []
   const guest = rawGuest({ trace: (line) => lines.push(line) }, { memory: '2 4 shared' })
   guest.call.fd_close(9)
-  t.deepEqual(timeless(t, lines), ['fd_close(9) = EBADF'])
+  t.deepEqual(withoutDurations(t, lines), ['fd_close(9) = EBADF'])
 })
 
-test('wasi_unstable is shown in its own layouts', (t) => {
+test('a trace of wasi_unstable uses the constants of wasi_unstable', (t) => {
   const { guest, tracedLines } = traced(t, { version: 'unstable' })
   guest.seek(guest.open('etc/hosts'), 1, 'END')
   t.is(tracedLines().at(-1), 'fd_seek(4, 1, END) = 11')
 })
 
 for (const returnOnExit of [true, false]) {
-  test(`proc_exit is told before it is called, with returnOnExit ${returnOnExit}`, async (t) => {
+  test(`proc_exit is traced before the guest exits, with returnOnExit ${returnOnExit}`, async (t) => {
     const text = command('i32.const 7 call $proc_exit')
     const { code, stdout } = await node(
       `
@@ -92,22 +92,22 @@ for (const returnOnExit of [true, false]) {
   })
 }
 
-test('a call that throws has no result', (t) => {
+test('the trace line of a call that throws shows "= ?" as the result', (t) => {
   const lines = []
   const wasi = new WASI({ version: 'preview1', trace: (line) => lines.push(line) })
   t.throws(() => wasi.wasiImport.fd_close(1), { code: 'ERR_WASI_NOT_STARTED' })
-  t.deepEqual(timeless(t, lines), ['fd_close(1) = ?'])
+  t.deepEqual(withoutDurations(t, lines), ['fd_close(1) = ?'])
 })
 
-test('arguments that are none of the function are not guessed at', (t) => {
+test('the trace line of a call with invalid arguments shows ? for the arguments', (t) => {
   const lines = []
   const wasi = new WASI({ version: 'preview1', trace: (line) => lines.push(line) })
   t.is(wasi.wasiImport.fd_close('1'), 28)
   t.is(wasi.wasiImport.fd_close(), 28)
-  t.deepEqual(timeless(t, lines), ['fd_close(?) = EINVAL', 'fd_close(?) = EINVAL'])
+  t.deepEqual(withoutDurations(t, lines), ['fd_close(?) = EINVAL', 'fd_close(?) = EINVAL'])
 })
 
-test('what the function throws comes out of the call', (t) => {
+test('start() rethrows the exception of a trace function', (t) => {
   const error = new Error('enough')
   const trace = () => {
     throw error
@@ -120,41 +120,42 @@ test('what the function throws comes out of the call', (t) => {
   )
 })
 
-test('the functions of a traced sandbox look like those of another', (t) => {
+test('wasiImport has the same names, lengths and order with and without trace', (t) => {
   const plain = Object.entries(new WASI({ version: 'preview1' }).wasiImport)
   const { wasiImport } = new WASI({ version: 'preview1', trace: () => {} })
   t.deepEqual(
     Object.keys(wasiImport),
     plain.map(([name]) => name),
   )
-  for (const [name, { name: own, length }] of plain) {
-    t.deepEqual({ own: wasiImport[name].name, length: wasiImport[name].length }, { own, length })
-    t.false('prototype' in wasiImport[name])
+  for (const [key, { name, length }] of plain) {
+    const traced = wasiImport[key]
+    t.deepEqual({ name: traced.name, length: traced.length }, { name, length })
+    t.false('prototype' in traced)
   }
 })
 
-const child = (trace) => `
+const childScript = (trace) => `
   import { command, instantiate } from './__test__/support/guest.mjs'
   import { WASI } from 'capwasi'
   const wasi = new WASI({ version: 'preview1', ${trace} })
   wasi.start(instantiate(wasi, ${JSON.stringify(command('i32.const 0 call $proc_exit'))}))`
 
-for (const [what, trace, value, expected] of [
-  ['true traces to stderr', 'trace: true', undefined, 'proc_exit(0) = ?\n'],
-  ['CAPWASI_TRACE=1 traces every sandbox', '', '1', 'proc_exit(0) = ?\n'],
-  ['false wins over CAPWASI_TRACE', 'trace: false', '1', ''],
-  ['any other value of CAPWASI_TRACE is off', '', '0', ''],
-  ['without either nothing is traced', '', undefined, ''],
+for (const [title, trace, value, expected] of [
+  ['trace: true writes lines to stderr', 'trace: true', undefined, 'proc_exit(0) = ?\n'],
+  ['CAPWASI_TRACE=1 traces every sandbox to stderr', '', '1', 'proc_exit(0) = ?\n'],
+  ['trace: false overrides CAPWASI_TRACE=1', 'trace: false', '1', ''],
+  ['CAPWASI_TRACE=0 traces nothing', '', '0', ''],
+  ['without trace and CAPWASI_TRACE, nothing is traced', '', undefined, ''],
 ]) {
-  test(what, async (t) => {
+  test(title, async (t) => {
     const env = { ...process.env, CAPWASI_TRACE: value }
     if (value === undefined) delete env.CAPWASI_TRACE
-    const { code, stdout, stderr } = await node(child(trace), { module: true, env })
+    const { code, stdout, stderr } = await node(childScript(trace), { module: true, env })
     t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: expected })
   })
 }
 
-test('what is neither boolean nor function is refused', (t) => {
+test('a trace that is neither a boolean nor a function throws ERR_INVALID_ARG_TYPE', (t) => {
   for (const [value, received] of [
     [null, 'null'],
     ['1', "type string ('1')"],

@@ -7,16 +7,16 @@ const { WASI } = await import(specifier)
 const { default: run } = await import(new URL(path, import.meta.url))
 
 const teardowns = []
-const t = { teardown: (act) => teardowns.unshift(act) }
+const t = { teardown: (action) => teardowns.unshift(action) }
 
-/** Returns the result of `act`, or a description of its exception. */
-function outcome(act) {
+/** Returns the result of `action`, or a description of its exception. */
+function outcome(action) {
   try {
-    return act()
+    return action()
   } catch (thrown) {
     if (!(thrown instanceof Error)) return { threw: String(thrown) }
     const { name, code, errno, syscall } = thrown
-    // capwasi adds to the message and the path of a failure to open.
+    // capwasi adds details to the message, and the path, if a preopen cannot be opened.
     if (syscall !== undefined) return { threw: name, code, errno, syscall }
     // For stdin, stdout and stderr capwasi adds the other accepted types to node:wasi's message.
     const message = thrown.message.replace(/(?<="options\.std(in|out|err)" .*)\. It may also be .*$/s, '')
@@ -35,8 +35,8 @@ const tools = {
   outcome,
   tree: (files) => tree(t, files),
   hostFile: (content) => hostFile(t, content),
-  make: (options) => new WASI({ version: 'preview1', ...options }),
-  guest: (options, more) => rawGuest(options, { WASI, ...more }),
+  newWasi: (options) => new WASI({ version: 'preview1', ...options }),
+  newGuest: (options, more) => rawGuest(options, { WASI, ...more }),
   /** Runs a script that has `WASI` in a new process. Returns the exit code, the signal and the output. */
   async script(source) {
     const script = `const { WASI } = require('${specifier}');${source}`
@@ -50,6 +50,6 @@ try {
   result = await run(tools)
 } finally {
   // Some teardowns fail because node:wasi has closed descriptors of the host.
-  for (const act of teardowns) outcome(act)
+  for (const action of teardowns) outcome(action)
 }
 process.stdout.write(JSON.stringify(result, (_, value) => (typeof value === 'bigint' ? `${value}n` : value), 1))

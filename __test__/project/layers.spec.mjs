@@ -1,3 +1,5 @@
+// The direction of imports between the layers of src.
+
 import test from 'ava'
 import { circles, importGraph, readSources } from '../support/rust-imports.mjs'
 
@@ -15,12 +17,12 @@ function upwardImports(sources) {
   return lines
 }
 
-test('each source file belongs to a layer', (t) => {
+test('each file of src belongs to a layer', (t) => {
   const unknown = [...readSources().keys()].filter((file) => layerOf(file) === -1)
   t.deepEqual(unknown, [])
 })
 
-test('imports point downwards only: node, preview1, core, sys', (t) => {
+test('files import only from their own layer and from lower layers', (t) => {
   t.deepEqual(upwardImports(readSources()), [])
 })
 
@@ -38,7 +40,7 @@ for (const [file, line] of [
   })
 }
 
-test('no more than three files import each other', (t) => {
-  const large = circles(importGraph(readSources())).filter((circle) => circle.length > 3)
-  t.deepEqual(large, [])
+test('at most three files import each other in a cycle', (t) => {
+  const largeCycles = circles(importGraph(readSources())).filter((circle) => circle.length > 3)
+  t.deepEqual(largeCycles, [])
 })

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { PLATFORMS, platform } from '../../platform.js'
+import { PLATFORMS, platform } from '../../lib/native.js'
 import { root, tree } from '../support/guest.mjs'
 
 const addon = `capwasi.${platform}.node`
@@ -16,8 +16,8 @@ function installed(t) {
   const app = tree(t)
   const home = join(app, 'node_modules/capwasi')
   mkdirSync(home, { recursive: true })
-  for (const file of ['index.js', 'index.mjs', 'platform.js', 'register.js', 'package.json'])
-    cpSync(join(root, file), join(home, file))
+  for (const file of ['index.js', 'index.mjs', 'lib', 'register.js', 'package.json'])
+    cpSync(join(root, file), join(home, file), { recursive: true })
   return { app, home }
 }
 
@@ -53,7 +53,7 @@ test('the addon beside index.js is loaded, even if there is a platform package',
 test('the addon beside index.js is loaded, even on a platform without a package', (t) => {
   const { app, home } = installed(t)
   const { platform: elsewhere } = JSON.parse(
-    print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/platform.js')))`),
+    print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/lib/native.js')))`),
   )
   cpSync(join(root, addon), join(home, `capwasi.${elsewhere}.node`))
   t.regex(elsewhere, /s390x/)
@@ -93,11 +93,11 @@ test('an addon of the platform package that cannot be loaded is an error of its 
 })
 
 test('each platform has its two addons as literals, which bundlers find', (t) => {
-  const source = readFileSync(join(root, 'index.js'), 'utf8')
+  const source = readFileSync(join(root, 'lib/native.js'), 'utf8')
   const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
   t.deepEqual(
     literals,
-    PLATFORMS.flatMap((name) => [`capwasi-${name}`, `./capwasi.${name}.node`]),
+    PLATFORMS.flatMap((name) => [`capwasi-${name}`, `../capwasi.${name}.node`]),
   )
 })
 

@@ -1,6 +1,8 @@
+// register.js replaces node:wasi with capwasi, in the process, its workers and its children.
+
 import test from 'ava'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, tree } from '../support/guest.mjs'
@@ -13,7 +15,7 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag),
 )
 
-/** Runs a program under a flag, and gives what it prints. */
+/** Runs a program with flags of Node. Returns its output. */
 function run(t, flags, name, source) {
   const file = join(tree(t), name)
   writeFileSync(file, source)
@@ -50,34 +52,34 @@ for (const flags of [
   ['-r', 'capwasi/register'],
   ['--import', 'capwasi/register'],
 ]) {
-  const under = `node ${flags[0]} ${flags[1].endsWith('register.js') ? 'register.js' : flags[1]}`
+  const command = `node ${flags[0]} ${flags[1].endsWith('register.js') ? 'register.js' : flags[1]}`
 
-  test(`${under}: require and process.getBuiltinModule give capwasi`, (t) => {
+  test(`${command}: require and process.getBuiltinModule return capwasi`, (t) => {
     t.is(run(t, flags, 'app.cjs', commonJs), 'true true\ntrue\ntrue\ntrue true\n')
   })
 
-  test(`${under}: import gives capwasi, with the exports of node:wasi`, (t) => {
+  test(`${command}: import returns capwasi, with the exports of node:wasi`, (t) => {
     t.is(run(t, flags, 'app.mjs', esModule), 'true true WASI,default\ntrue 1\n')
   })
 
-  test(`${under}: worker threads have it too`, (t) => {
+  test(`${command}: worker threads load capwasi, too`, (t) => {
     t.is(run(t, flags, 'app.cjs', worker), 'true true\n')
   })
 }
 
-/** Starts itself again in every way, and prints how each copy of itself finds node:wasi. */
-const family = `
+/** A program that starts itself in workers and children. Each copy prints which implementation it loads. */
+const selfStarting = `
   const { fork, spawnSync } = require('node:child_process')
   const { once } = require('node:events')
   const { readFileSync } = require('node:fs')
   const { SHARE_ENV, Worker, isMainThread } = require('node:worker_threads')
 
-  const tell = async (name) => {
+  const report = async (name) => {
     const { WASI } = await import('node:wasi')
     const isOurs = (found) => found === require(${capwasi}).WASI
     console.log(name + ':', isOurs(require('wasi').WASI) && isOurs(WASI) ? 'capwasi' : 'node:wasi')
   }
-  const bare = { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot }
+  const minimalEnv = { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot }
   const inWorker = (name, options) => once(new Worker(__filename, { argv: [name], ...options }), 'exit')
   const inFork = (name, options) => once(fork(__filename, [name], options), 'exit')
   const spawned = (name, options) =>
@@ -85,31 +87,31 @@ const family = `
 
   const start = async () => {
     await inWorker('worker', {})
-    await inWorker('worker, env', { env: bare })
+    await inWorker('worker, env', { env: minimalEnv })
     await inWorker('worker, execArgv', { execArgv: ['--no-warnings'] })
     await inWorker('worker, execArgv, SHARE_ENV', { execArgv: [], env: SHARE_ENV })
     await inWorker('worker, execArgv, env with NODE_OPTIONS', { execArgv: [], env: { ...process.env } })
-    await inWorker('worker, execArgv, env without', { execArgv: [], env: bare })
+    await inWorker('worker, execArgv, env without', { execArgv: [], env: minimalEnv })
     const source = readFileSync(__filename, 'utf8')
     await once(new Worker(source, { eval: true, argv: ['worker of source'] }), 'exit')
     await once(new Worker(source, { eval: true, argv: ['worker of source, execArgv'], execArgv: [] }), 'exit')
     await inFork('fork', {})
-    await inFork('fork, env', { env: bare })
+    await inFork('fork, env', { env: minimalEnv })
     await inFork('fork, execArgv', { execArgv: ['--no-warnings'] })
-    await inFork('fork, execArgv, env without NODE_OPTIONS', { execArgv: ['--no-warnings'], env: bare })
+    await inFork('fork, execArgv, env without NODE_OPTIONS', { execArgv: ['--no-warnings'], env: minimalEnv })
     spawned('spawn', {})
-    spawned('spawn, env without NODE_OPTIONS', { env: bare })
+    spawned('spawn, env without NODE_OPTIONS', { env: minimalEnv })
   }
   if (isMainThread && process.argv.length < 3) start()
-  else tell(process.argv[2])`
+  else report(process.argv[2])`
 
 for (const flags of [
   ['-r', register],
   ['--import', pathToFileURL(register).href],
 ]) {
-  test(`node ${flags[0]} register.js: workers and children have capwasi by its flags, or by its environment`, (t) => {
+  test(`node ${flags[0]} register.js: workers and children load capwasi through flags or NODE_OPTIONS`, (t) => {
     t.is(
-      run(t, ['--no-warnings', ...flags], 'family.cjs', family),
+      run(t, ['--no-warnings', ...flags], 'app.cjs', selfStarting),
       `worker: capwasi
 worker, env: capwasi
 worker, execArgv: capwasi
@@ -129,7 +131,7 @@ spawn, env without NODE_OPTIONS: node:wasi
   })
 }
 
-test('NODE_OPTIONS names register.js once, after what was there', (t) => {
+test('register.js adds itself once to NODE_OPTIONS, after the existing options', (t) => {
   const program = `
     const { spawnSync } = require('node:child_process')
     const { Worker, isMainThread } = require('node:worker_threads')
@@ -147,11 +149,11 @@ test('NODE_OPTIONS names register.js once, after what was there', (t) => {
   t.deepEqual([...new Set(lines)], [`--max-old-space-size=300 --require "${register.replaceAll('\\', '\\\\')}"`])
 })
 
-test('a path with spaces, quotes and backslashes comes through NODE_OPTIONS', (t) => {
+test('a path with spaces, quotes and backslashes works in NODE_OPTIONS', (t) => {
   const home = join(tree(t), windows ? "a b 'c'" : 'a b "c\\d" \\')
   mkdirSync(home)
-  const files = readdirSync(root).filter((name) => /^(register|index|platform)\.js$|\.node$/.test(name))
-  for (const name of files) copyFileSync(join(root, name), join(home, name))
+  const files = readdirSync(root).filter((name) => /^(register|index)\.js$|\.node$|^lib$/.test(name))
+  for (const name of files) cpSync(join(root, name), join(home, name), { recursive: true })
   const child = `console.log(require('wasi').WASI === require(${JSON.stringify(join(home, 'index.js'))}).WASI)`
   const program = `
     require('node:child_process')
@@ -159,37 +161,37 @@ test('a path with spaces, quotes and backslashes comes through NODE_OPTIONS', (t
   t.is(execFileSync(process.execPath, ['-r', join(home, 'register.js'), '-e', program], { encoding: 'utf8' }), 'true\n')
 })
 
-/** Runs a program that has register.js by its parent's environment. */
-function inherited(flags, program) {
+/** Runs a program with register.js in NODE_OPTIONS, as if a parent had set it. */
+function runAsChild(flags, program) {
   const env = { ...process.env, NODE_OPTIONS: `--require "${register.replaceAll('\\', '\\\\')}"` }
   return spawnSync(process.execPath, ['--no-warnings', ...flags, '-e', program], { encoding: 'utf8', env })
 }
 
-const make = `
+const constructWasi = `
   console.log('running')
   try { new (require('wasi').WASI)({ version: 'preview1' }) } catch ({ code }) { console.log(code) }`
 
-test('a child that may not load addons runs, and has no WASI', (t) => {
-  const { status, stdout } = inherited(['--no-addons'], make)
+test('a child with --no-addons runs, and require("wasi") throws ERR_DLOPEN_DISABLED', (t) => {
+  const { status, stdout } = runAsChild(['--no-addons'], constructWasi)
   t.deepEqual([status, stdout], [0, 'running\nERR_DLOPEN_DISABLED\n'])
 })
 
-test('a child with permissions runs, and has WASI if it has the permissions for it', (t) => {
+test('a child with --permission runs, and WASI needs --allow-addons and --allow-wasi', (t) => {
   const read = [permission, '--allow-fs-read=*']
-  t.is(inherited(read, make).stdout, 'running\nERR_DLOPEN_DISABLED\n')
-  t.is(inherited([...read, '--allow-addons'], make).stdout, 'running\nERR_ACCESS_DENIED\n')
-  t.is(inherited([...read, '--allow-addons', '--allow-wasi'], make).stdout, 'running\n')
+  t.is(runAsChild(read, constructWasi).stdout, 'running\nERR_DLOPEN_DISABLED\n')
+  t.is(runAsChild([...read, '--allow-addons'], constructWasi).stdout, 'running\nERR_ACCESS_DENIED\n')
+  t.is(runAsChild([...read, '--allow-addons', '--allow-wasi'], constructWasi).stdout, 'running\n')
 })
 
-test('a program that asks for register.js and may not load addons does not start', (t) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '-r', register, '-e', make], {
+test('node --no-addons -r register.js exits with 1 and ERR_DLOPEN_DISABLED', (t) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '-r', register, '-e', constructWasi], {
     encoding: 'utf8',
   })
   t.deepEqual([status, stdout], [1, ''])
   t.regex(stderr, /ERR_DLOPEN_DISABLED/)
 })
 
-test('nothing is said of an experimental feature, and other warnings are', (t) => {
+test('register.js suppresses the ExperimentalWarning of node:wasi and no other warning', (t) => {
   const program = 'require("wasi"); process.emitWarning("another")'
   const { stdout, stderr } = spawnSync(process.execPath, ['-r', register, '-e', program], { encoding: 'utf8' })
   t.is(stdout, '')
@@ -197,12 +199,12 @@ test('nothing is said of an experimental feature, and other warnings are', (t) =
   t.regex(stderr, /Warning: another/)
 })
 
-test('a program has no more threads than it would have without', (t) => {
+test('register.js starts no threads', (t) => {
   const program = `
     const { readdirSync } = require('node:fs')
     const threads = () => readdirSync('/proc/self/task').length
     console.log(threads())`
   const count = (...flags) => Number(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' }))
-  if (!linux) return t.pass('only Linux tells')
+  if (!linux) return t.pass('only Linux lists the threads of a process')
   t.is(count('-r', register), count())
 })

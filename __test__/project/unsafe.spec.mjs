@@ -1,10 +1,12 @@
+// The table of unsafe blocks in SECURITY.md.
+
 import test from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../../', import.meta.url)
 const read = (name) => readFileSync(new URL(name, root), 'utf8')
 
-test('SECURITY.md lists every file with unsafe blocks, and how many', (t) => {
+test('SECURITY.md lists every file with unsafe blocks, with their number', (t) => {
   const listed = [...read('SECURITY.md').matchAll(/^\| (src\/\S+) \| (\d+) \|/gm)].map(([, file, count]) => [
     file,
     Number(count),

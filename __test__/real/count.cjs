@@ -10,9 +10,9 @@ const { syncBuiltinESMExports } = require('node:module')
 const { threadId } = require('node:worker_threads')
 
 const log = openSync(process.env.CALLS_LOG, 'a')
-const line = (what, name) => `${threadId} ${what} ${name}\n`
+const line = (kind, name) => `${threadId} ${kind} ${name}\n`
 
-/** The functions of an object, each wrapped by `wrap`. */
+/** Returns the functions of an object, each wrapped by `wrap`. */
 const wrapped = (functions, wrap) =>
   Object.fromEntries(Object.entries(functions).map(([name, original]) => [name, wrap(name, original)]))
 
@@ -37,12 +37,12 @@ const called =
   }
 
 const wasi = require('node:wasi')
-const whose = wasi.WASI === require('../..').WASI ? 'capwasi' : 'node:wasi'
+const implementation = wasi.WASI === require('../..').WASI ? 'capwasi' : 'node:wasi'
 wasi.WASI = new Proxy(wasi.WASI, {
   construct(target, args) {
     const object = Reflect.construct(target, args)
     Object.assign(object.wasiImport, wrapped(object.wasiImport, served))
-    writeSync(log, line('made', whose))
+    writeSync(log, line('made', implementation))
     return object
   },
 })

@@ -1,4 +1,5 @@
-// An HTTP server written in Go, with net/http on a socket of `sockets`: Go polls it only if it shows NONBLOCK.
+// An HTTP server written in Go, with net/http on a socket of `options.sockets`. Go polls the socket only if it has
+// NONBLOCK.
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -12,13 +13,13 @@ import { TIMEOUT_MS, root } from '../support/host.mjs'
 import { serve } from '../support/serve.mjs'
 
 let server
-let skipped
+let skipReason
 try {
   server = new WebAssembly.Module(readFileSync(builtGo(join(root, '__test__/real/programs/server.go'))))
 } catch ({ message }) {
-  skipped = message
+  skipReason = message
 }
-const go = skipped === undefined ? test : (title) => test.skip(`${title} (${skipped})`, () => {})
+const go = skipReason === undefined ? test : (title) => test.skip(`${title} (${skipReason})`, () => {})
 
 /** Starts the server. `fetchText(path, { agent, body })` returns the text of the response. */
 async function start(t) {
@@ -43,14 +44,14 @@ async function start(t) {
   return { fetchText, fetchFull, agent, code, output }
 }
 
-go('a Go server answers a request, reads a body, and reports an unknown path', async (t) => {
+go('a Go server serves a request, reads a body, and returns 404 for an unknown path', async (t) => {
   const { fetchText, fetchFull } = await start(t)
   t.is(await fetchText('/hello/node'), 'hello, node')
   t.is(await fetchText('/upper', { body: 'a'.repeat(1_000_000) }), 'A'.repeat(1_000_000))
   t.is((await fetchFull('/nothing')).status, 404)
 })
 
-go('a Go server answers others while one request is slow', async (t) => {
+go('a Go server serves other requests while one is slow', async (t) => {
   const { fetchText } = await start(t)
   let isDone = false
   const slow = fetchText('/slow').then((text) => {
@@ -67,7 +68,7 @@ go('a Go server answers others while one request is slow', async (t) => {
   t.is(await slow, 'released')
 })
 
-go('a Go server serves a kept connection again', async (t) => {
+go('a Go server reuses a keep-alive connection', async (t) => {
   const { fetchFull } = await start(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
@@ -83,14 +84,14 @@ go('a Go server serves a kept connection again', async (t) => {
   )
 })
 
-go('a goroutine runs while a Go server waits for clients', async (t) => {
+go('a goroutine runs while a Go server waits for connections', async (t) => {
   const { fetchText, output } = await start(t)
   while (output.text() === '') await setTimeout(10)
   t.is(output.text(), '100 ticks\n')
   t.is(await fetchText('/hello/node'), 'hello, node')
 })
 
-go('a Go server that shuts down ends with the code 0', async (t) => {
+go('a Go server that shuts down exits with 0', async (t) => {
   const { fetchText, agent, code, output } = await start(t)
   t.is(await fetchText('/stop'), 'stopping')
   agent.destroy()

@@ -1,5 +1,5 @@
-// Packages of napi-rs as they are, which fall back to WASI with threads and a shared memory: under capwasi/register,
-// every call of every thread is answered by capwasi.
+// Unmodified packages of napi-rs that fall back to WASI with threads and a shared memory. With capwasi/register,
+// capwasi serves every call of every thread.
 
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { cachedPackage } from '../../scripts/cache.mjs'
 import { UNEXPLAINED, knownFailure } from '../support/conditions.mjs'
 import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
 
-const here = (name) => join(root, '__test__/real', name)
+const pathOf = (name) => join(root, '__test__/real', name)
 const PROGRAMS = {
   tailwind: { binding: ['@tailwindcss/oxide-wasm32-wasi', '4.3.3'], prints: 'found\n', failure: UNEXPLAINED },
   image: { binding: ['@napi-rs/image-wasm32-wasi', '1.15.0'], prints: 'encoded\n' },
@@ -24,9 +24,9 @@ function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] 
     '--no-warnings',
     ...flags,
     '-r',
-    here('count.cjs'),
+    pathOf('count.cjs'),
     ...through,
-    here(`programs/${name}.cjs`),
+    pathOf(`programs/${name}.cjs`),
     PROGRAMS[name].home,
   ]
   // One thread for asynchronous work: Node 20 may abort when a program ends while a worker still loads its modules.
@@ -34,24 +34,24 @@ function run(t, name, { flags = ['-r', join(root, 'register.js')], through = [] 
   const options = { env, timeout: TIMEOUT_MS }
   return new Promise((resolve) => {
     execFile(process.execPath, argv, options, (error, stdout, stderr) => {
-      resolve({ code: error ? error.code : 0, stdout, stderr, threads: tally(readFileSync(log, 'utf8')) })
+      resolve({ code: error ? error.code : 0, stdout, stderr, threads: countByThread(readFileSync(log, 'utf8')) })
     })
   })
 }
 
-function tally(log) {
+function countByThread(log) {
   const threads = {}
   for (const line of log.split('\n').slice(0, -1)) {
-    const [id, what, name] = line.split(' ')
+    const [id, kind, name] = line.split(' ')
     threads[id] ??= { made: {}, called: {}, served: {} }
-    const counts = threads[id][what]
+    const counts = threads[id][kind]
     counts[name] = (counts[name] ?? 0) + 1
   }
   return threads
 }
 
-/** Installs a program. Returns `on`, or if that fails a function that declares skipped tests with the reason. */
-function installed(program, on = test.serial) {
+/** Installs the package of a program. Returns `on`, or a function that declares skipped tests if that fails. */
+function ifInstalled(program, on = test.serial) {
   try {
     program.home = cachedPackage(...program.binding)
     return on
@@ -60,9 +60,9 @@ function installed(program, on = test.serial) {
   }
 }
 
-function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
+function checkServedByCapwasi(t, name, { code, stdout, stderr, threads }) {
   t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: PROGRAMS[name].prints, stderr: '' })
-  t.true(Object.keys(threads).length >= 2, 'there are threads')
+  t.true(Object.keys(threads).length >= 2, 'the program has threads')
   for (const { called, served, made } of Object.values(threads)) {
     t.deepEqual(served, called)
     t.deepEqual(made, { capwasi: 1 })
@@ -74,19 +74,19 @@ function servedByCapwasi(t, name, { code, stdout, stderr, threads }) {
 }
 
 for (const [name, program] of Object.entries(PROGRAMS)) {
-  const check = installed(program, knownFailure(program.failure ?? {}, test.serial))
+  const check = ifInstalled(program, knownFailure(program.failure ?? {}, test.serial))
   const [binding] = program.binding
 
-  check(`${binding} in the main thread is served by capwasi in each of its threads`, async (t) => {
-    servedByCapwasi(t, name, await run(t, name))
+  check(`capwasi serves every call of ${binding} loaded in the main thread`, async (t) => {
+    checkServedByCapwasi(t, name, await run(t, name))
   })
 
-  check(`${binding} in a worker is served by capwasi in each of its threads`, async (t) => {
-    servedByCapwasi(t, name, await run(t, name, { through: [here('in-worker.cjs')] }))
+  check(`capwasi serves every call of ${binding} loaded in a worker`, async (t) => {
+    checkServedByCapwasi(t, name, await run(t, name, { through: [pathOf('in-worker.cjs')] }))
   })
 }
 
-installed(PROGRAMS.oxc)('without capwasi/register, the same count tells of node:wasi', async (t) => {
+ifInstalled(PROGRAMS.oxc)('without capwasi/register, node:wasi serves the calls', async (t) => {
   const { code, threads } = await run(t, 'oxc', { flags: [] })
   t.is(code, 0)
   for (const { made } of Object.values(threads)) t.deepEqual(made, { 'node:wasi': 1 })

@@ -10,12 +10,12 @@ export const BAD_POINTER = Symbol('a bad pointer')
 export const VERSIONS = ['preview1', 'unstable']
 
 const isData = (arg) => typeof arg === 'string' || Buffer.isBuffer(arg)
-const lower = (guest, args) => args.flatMap((arg) => (isData(arg) ? guest.put(arg) : [arg]))
+const toWasmArgs = (guest, args) => args.flatMap((arg) => (isData(arg) ? guest.put(arg) : [arg]))
 
 /** Calls a function of a guest and returns the name of the errno. Frees the guest's scratch memory first. */
 export function errnoOf(guest, name, ...args) {
   guest.reset()
-  return errnoName(guest.call[name](...lower(guest, args)))
+  return errnoName(guest.call[name](...toWasmArgs(guest, args)))
 }
 
 const show = (args) => args.map((arg) => (String(arg).length > 40 ? `${String(arg).slice(0, 40)}…` : arg)).join(', ')
@@ -35,10 +35,10 @@ export function expectOverflow(t, guest, rows) {
     for (const bad of [end, end + 4096, 0x7fff_ffff, 0x8000_0000 | 0, -1]) {
       guest.reset()
       const replaced = args.map((arg) => (arg === BAD_POINTER ? bad : arg))
-      const passed = lower(guest, replaced)
+      const wasmArgs = toWasmArgs(guest, replaced)
       const before = Buffer.from(guest.bytes)
-      t.is(errnoName(guest.call[name](...passed)), 'OVERFLOW', `${name}(${show(passed)})`)
-      t.true(before.equals(guest.bytes), `${name}(${show(passed)}) writes nothing`)
+      t.is(errnoName(guest.call[name](...wasmArgs)), 'OVERFLOW', `${name}(${show(wasmArgs)})`)
+      t.true(before.equals(guest.bytes), `${name}(${show(wasmArgs)}) writes nothing`)
     }
   }
 }

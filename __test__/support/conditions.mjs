@@ -31,11 +31,11 @@ export function slow(on = test) {
 
 // Reasons that several specs share.
 
-export const NO_SYMLINKS = { wine: 'wine 8 makes no symbolic links, but reports success' }
+export const NO_SYMLINKS = { wine: 'wine 8 creates no symbolic links, but reports success' }
 export const COARSE_TIMES = { wine: 'Windows counts times in steps of 100 ns' }
 /**
- * Windows does not move an open directory, resolves `..` as text, adds variables of its own to an environment, has
- * UTF-16 names and 32 KiB of arguments at most, and reports some errors differently.
+ * Windows does not move an open directory, resolves `..` as text, adds variables to an environment, has UTF-16 names
+ * and 32 KiB of arguments at most, and reports some errors differently.
  */
 export const OTHER_SEMANTICS = { wine: 'Windows behaves differently' }
 export const UNEXPLAINED = { wine: 'not explained yet' }

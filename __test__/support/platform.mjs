@@ -1,4 +1,4 @@
-// The operating systems that specs tell apart. Without ava, so that scripts of other processes can use this file.
+// The operating systems that specs distinguish. Imports no ava, so that child processes can use this file.
 
 export const windows = process.platform === 'win32'
 export const posix = !windows

@@ -1,4 +1,4 @@
-//! Raw calls from a hostile memory.
+//! Raw calls with a memory of random contents.
 #![no_main]
 
 #[path = "../plan/calls.rs"]

@@ -1,6 +1,6 @@
-//! A plan of raw calls: memory as a fuzzer likes it, functions by their index in either table, arguments of any
-//! kind. Whatever it says, a call answers and does not panic, writes nothing beyond memory, and on failure
-//! nothing at all. `tests/fuzz_plans.rs` and the fuzz target `calls` run it.
+//! A plan of raw calls: a memory with random contents, functions of either import table, and arguments of any kind.
+//! Every call returns without a panic, writes nothing outside memory, and writes nothing at all on failure.
+//! `tests/fuzz_plans.rs` and the fuzz target `calls` run the plan.
 
 use crate::arbitrary::{Result, Unstructured};
 use crate::common::{CREAT, FILE, Function, Functions, TestGuest, Tree};
@@ -18,12 +18,12 @@ const GUARD_BYTE: u8 = 0xa5;
 const SIZE: usize = 16_384;
 const CALLS: usize = 48;
 
-/// Where memory starts out with something: paths in slots, then iovecs, then subscriptions.
+/// Offsets of the initial contents of memory: paths in slots, then iovecs, then subscriptions.
 const PATHS_AT: usize = 0x100;
 const PATH_SLOT: usize = 32;
 const IOVS_AT: usize = 0x400;
 const SUBSCRIPTIONS_AT: usize = 0x800;
-/// Where results mostly go.
+/// Offset of most results.
 const OUT_AT: usize = 0x1000;
 
 const PATHS: &[&str] = &[
@@ -45,9 +45,9 @@ const PATHS: &[&str] = &[
     "\u{e9}\0",
 ];
 
-/// What the parameters of the functions are, so that many a call gets past its checks: an `f`d, a `p`ath,
-/// io`v`ecs, a `b`uffer, `s`ubscriptions, an `o`ut-pointer, a `n`umber, a `w`ide number.
-const SHAPES: &[(&str, &str)] = &[
+/// Parameters of each function, so that many calls pass the checks: an `f`d, a `p`ath, io`v`ecs, a `b`uffer,
+/// `s`ubscriptions, an `o`ut-pointer, a `n`umber, a `w`ide number.
+const PARAMETERS: &[(&str, &str)] = &[
     ("args_get", "oo"),
     ("args_sizes_get", "oo"),
     ("clock_res_get", "no"),
@@ -103,7 +103,7 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let tree = Tree::new(&[("box/file", "some text"), ("box/dir/inner", "inner"), ("outside", "untouched")]);
     std::os::unix::fs::symlink("..", tree.path().join("box/link")).unwrap();
     std::os::unix::fs::symlink("loop", tree.path().join("box/loop")).unwrap();
-    let (wasi, _lent) = world(&tree);
+    let (guest, _files) = guest_with_files(&tree);
     let table = &TABLES[usize::from(u.ratio(1, 4)?)];
     let mut memory = Guarded::new(SIZE - usize::from(u.arbitrary::<u8>()? % 24));
     for _ in 0..CALLS {
@@ -115,48 +115,50 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
         }
         let index = u.choose_index(table.0.len())?;
         let (name, (signature, function)) = table.0.iter().nth(index).expect("an index within the table");
-        let mut args = if u.ratio(3, 4)? { shaped(u, name)? } else { any(u, signature.params())? };
+        let mut args = if u.ratio(3, 4)? { plausible(u, name)? } else { arbitrary(u, signature.params())? };
         assert_eq!(args.len(), signature.params().len(), "{name}");
         if *name == "fd_allocate" {
-            // What a disk might have room for it is not asked for.
+            // Avoids sizes that a disk may have room for.
             args[1..]
                 .iter_mut()
                 .filter(|arg| (1 << 20..1 << 62).contains(*arg))
                 .for_each(|arg| *arg &= 0xffff);
         }
-        memory.call(&wasi, name, *function, &args);
+        memory.call(&guest, name, *function, &args);
     }
     assert_eq!(tree.names(), ["box", "outside"]);
     assert_eq!(tree.text("outside"), "untouched");
     Ok(())
 }
 
-/// A world with pipes, a device, a preopen, a file and a directory in it; and the other ends of the pipes.
-fn world(tree: &Tree) -> (Arc<Guest>, impl Sized) {
-    let mut wasi = Guest::default();
+/// Creates a guest with pipes, a device, a preopen, and a file and a directory in it. The returned files must outlive
+/// the guest.
+fn guest_with_files(tree: &Tree) -> (Arc<Guest>, impl Sized) {
+    let mut guest = Guest::default();
     for arg in ["program", "", "-x"] {
-        wasi.args.push(arg.as_bytes()).unwrap();
+        guest.args.push(arg.as_bytes()).unwrap();
     }
-    wasi.env.push(b"A=b").unwrap();
+    guest.env.push(b"A=b").unwrap();
     let (stdin, mut feed): (PipeReader, PipeWriter) = std::io::pipe().unwrap();
-    feed.write_all(b"what is typed").unwrap();
+    feed.write_all(b"standard input").unwrap();
     let (drain, stdout) = std::io::pipe().unwrap();
     let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
-    wasi.add_stdio(stdin.as_raw_fd()).unwrap();
-    wasi.add_stdio(stdout.as_raw_fd()).unwrap();
-    wasi.add_stdio(null.as_raw_fd()).unwrap();
-    wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    guest.add_stdio(stdin.as_raw_fd()).unwrap();
+    guest.add_stdio(stdout.as_raw_fd()).unwrap();
+    guest.add_stdio(null.as_raw_fd()).unwrap();
+    guest.add_preopen(b"/", &tree.path().join("box")).unwrap();
+    let mut guest = TestGuest::new(guest);
     guest.try_open(3, "file", CREAT, FILE).unwrap();
     guest.try_open(3, "dir", 0, 0).unwrap();
-    (guest.wasi, (stdin, feed, drain, stdout, null))
+    (guest.state, (stdin, feed, drain, stdout, null))
 }
 
-/// Arguments that are what the function is made for, or nearly.
-fn shaped(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
-    let (_, shape) = SHAPES.iter().find(|(of, _)| *of == name).expect("every function has a shape");
+/// Returns arguments that are valid for the function, or nearly so.
+fn plausible(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
+    let (_, kinds) =
+        PARAMETERS.iter().find(|(function, _)| *function == name).expect("every function has parameters");
     let mut args = Vec::with_capacity(MAX_PARAMS);
-    for kind in shape.bytes() {
+    for kind in kinds.bytes() {
         match kind {
             b'f' => args.push(u64::from(u.arbitrary::<u8>()? % 10)),
             b'p' => {
@@ -174,7 +176,8 @@ fn shaped(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
     Ok(args)
 }
 
-fn any(u: &mut Unstructured<'_>, params: &[CoreType]) -> Result<Vec<u64>> {
+/// Returns arguments without regard to the function.
+fn arbitrary(u: &mut Unstructured<'_>, params: &[CoreType]) -> Result<Vec<u64>> {
     params
         .iter()
         .map(|param| match param {
@@ -198,7 +201,7 @@ fn any(u: &mut Unstructured<'_>, params: &[CoreType]) -> Result<Vec<u64>> {
         .collect()
 }
 
-/// An offset where a result may go: sometimes onto what memory starts out with, sometimes to the end.
+/// Returns an offset for a result. Some are in the initial contents, and some at the end of memory.
 fn place(u: &mut Unstructured<'_>) -> Result<u64> {
     Ok(match u.arbitrary::<u8>()? {
         at @ 0..200 => (OUT_AT + usize::from(at) * 16) as u64,
@@ -217,7 +220,7 @@ fn wide(u: &mut Unstructured<'_>) -> Result<u64> {
     })
 }
 
-/// A memory between two guards.
+/// A memory between two guard regions.
 struct Guarded {
     bytes: Vec<u8>,
     size: usize,
@@ -234,7 +237,7 @@ impl Guarded {
             memory.set(IOVS_AT + 8 * index as usize, &region.map(u32::to_le_bytes).concat());
         }
         for index in 0..20_u8 {
-            // Of either layout's 48 or 56 bytes the kind is the ninth; the rest is small numbers.
+            // In both layouts, of 48 and 56 bytes, the type is byte 8. The rest are small numbers.
             let at = SUBSCRIPTIONS_AT + usize::from(index) * 48;
             memory.set(
                 at,
@@ -250,7 +253,7 @@ impl Guarded {
         self.bytes[GUARD + at..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Writes up to eight bytes of the plan somewhere.
+    /// Writes up to eight bytes of the plan to some offset.
     fn patch(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let at = match u.arbitrary::<u8>()? {
             near @ 0..=127 => IOVS_AT + usize::from(near) * 4,
@@ -264,54 +267,53 @@ impl Guarded {
         Ok(())
     }
 
-    /// Makes a call; one that has to wait is made once more, as if what it waits for had happened.
-    fn call(&mut self, wasi: &Guest, name: &str, function: Function, args: &[u64]) {
+    /// Makes a call. Restarts a call that would wait once, as if the wait had ended.
+    fn call(&mut self, guest: &Guest, name: &str, function: Function, args: &[u64]) {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
         if std::env::var_os("CAPWASI_TRACE").is_some() {
             eprintln!("{name} {args:x?}");
         }
         if let Err(Outcome::Block(wait)) =
-            self.call_once(wasi, name, function, &core, RestartState::default())
+            self.call_once(guest, name, function, &core, RestartState::default())
         {
-            let _ = self.call_once(wasi, name, function, &core, wait.restart);
+            let _ = self.call_once(guest, name, function, &core, wait.restart);
         }
     }
 
     fn call_once(
         &mut self,
-        wasi: &Guest,
+        guest: &Guest,
         name: &str,
         function: Function,
         core: &CoreArgs,
         restart: RestartState,
     ) -> std::result::Result<(), Outcome> {
         let before = self.bytes.clone();
-        // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
+        // SAFETY: the vector is borrowed during the call, and does not move.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr().add(GUARD), self.size) };
-        let answer = function(&Call { guest: wasi, memory, restart }, core);
+        let result = function(&Call { guest, memory, restart }, core);
         let end = GUARD + self.size;
         assert!(self.bytes[..GUARD] == before[..GUARD], "{name} {core:x?} wrote before memory");
         assert!(self.bytes[end..] == before[end..], "{name} {core:x?} wrote beyond memory");
-        match &answer {
+        match &result {
             Ok(()) | Err(Outcome::Block(_) | Outcome::HostCall(_)) => {}
-            Err(Outcome::ReadClock(clock)) => panic!("{name} asks for {clock:?}"),
+            Err(Outcome::ReadClock(clock)) => panic!("{name} reads the callback of {clock:?}"),
             Err(Outcome::Exit(_)) => assert_eq!(name, "proc_exit"),
             Err(Outcome::Errno(errno)) => {
                 assert!((1..=76).contains(&(*errno as u16)), "{name} {core:x?} {errno:?}");
-                // Where the guest lets the events lie on the subscriptions, an event may be what makes the
-                // next subscription a bad one.
+                // If the events overlap the subscriptions, an event can make the next subscription invalid.
                 let events = if name == "poll_oneoff" { events(core) } else { 0..0 };
-                let unlike = |at: &usize| !events.contains(at) && self.bytes[*at] != before[*at];
-                let written = self.bytes != before && (GUARD..end).any(|at| unlike(&at));
-                assert!(!written, "{name} {core:x?} failed, {errno:?}, and wrote");
+                let changed = |at: &usize| !events.contains(at) && self.bytes[*at] != before[*at];
+                let written = self.bytes != before && (GUARD..end).any(|at| changed(&at));
+                assert!(!written, "{name} {core:x?} failed with {errno:?} and wrote");
             }
         }
-        answer
+        result
     }
 }
 
-/// Where the events of a `poll_oneoff` go, guard included.
+/// Returns the range of the events of `poll_oneoff`, with the guard added.
 fn events(core: &CoreArgs) -> std::ops::Range<usize> {
     let at = GUARD + core[1] as usize;
     at..at.saturating_add(core[2] as usize * 32)

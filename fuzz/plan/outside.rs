@@ -1,34 +1,34 @@
-//! What lies outside the preopens of a plan, as its host sees it: before the plan and after it, the same.
+//! The files outside the preopens of a plan, as the host sees them. A plan must leave them unchanged.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What a plan changes: the preopens, and where the host moves things.
+/// Directories that a plan changes: the preopens, and the one that the host moves files to.
 const CHANGING: [&str; 3] = ["box", "other", "limbo"];
 
-/// A file as its host sees it.
+/// State of a file.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct FileState {
     dev: u64,
     ino: u64,
     mode: u32,
     links: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    /// Of a file; to list a directory is to access it.
+    /// Only of a file: this module accesses directories by listing them.
     accessed: Option<(i64, i64)>,
     content: Vec<u8>,
 }
 
-/// All that lies outside, by path.
+/// State of all files outside, by path.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outside(BTreeMap<PathBuf, Seen>);
+pub struct Outside(BTreeMap<PathBuf, FileState>);
 
 impl Outside {
-    /// Of the directory that the preopens are in.
-    pub fn of(root: &Path) -> Self {
+    /// Records the files below the directory that contains the preopens.
+    pub fn record(root: &Path) -> Self {
         let mut outside = BTreeMap::new();
         let mut pending = vec![root.to_owned()];
         while let Some(path) = pending.pop() {
@@ -46,9 +46,9 @@ impl Outside {
                     }
                 }
             } else {
-                open_unnoticed(&path).read_to_end(&mut content).unwrap();
+                open_noatime(&path).read_to_end(&mut content).unwrap();
             }
-            let seen = Seen {
+            let state = FileState {
                 dev: metadata.dev(),
                 ino: metadata.ino(),
                 mode: metadata.mode(),
@@ -59,19 +59,19 @@ impl Outside {
                     .then(|| (metadata.atime(), metadata.atime_nsec())),
                 content,
             };
-            outside.insert(path, seen);
+            outside.insert(path, state);
         }
         Self(outside)
     }
 
-    /// Device and serial number of each.
+    /// Returns the device and inode number of each file.
     pub fn ids(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.values().map(|seen| (seen.dev, seen.ino))
+        self.0.values().map(|state| (state.dev, state.ino))
     }
 }
 
-/// Opens a file without becoming its last reader, where that can be asked for.
-fn open_unnoticed(path: &Path) -> std::fs::File {
+/// Opens a file for reading and leaves its access time unchanged, where the system allows that.
+fn open_noatime(path: &Path) -> std::fs::File {
     let mut options = std::fs::File::options();
     options.read(true);
     #[cfg(target_os = "linux")]

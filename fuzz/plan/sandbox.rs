@@ -1,6 +1,6 @@
-//! A plan of file operations by a guest that wants out, and by a host that moves things under its feet. Whatever
-//! it says, nothing outside the two preopens changes, and nothing outside is seen: no content, no name, no
-//! serial number. `tests/fuzz_plans.rs` and the fuzz target `sandbox` run it.
+//! A plan of file operations by a guest that tries to escape, and by a host that moves files meanwhile. Nothing outside
+//! the two preopens changes. The guest sees no contents, names or inode numbers of files outside. `tests/fuzz_plans.rs`
+//! and the fuzz target `sandbox` run the plan.
 
 mod outside;
 
@@ -14,12 +14,13 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 const OPERATIONS: usize = 40;
-/// What no guest may read, and the name that none may list.
+/// Contents that no guest may read.
 const SECRET: &str = "SECRET";
+/// Name that no guest may list.
 const UNLISTED: &str = "only-outside";
 const BUFFER: u64 = 2048;
 
-/// Names that paths are made of.
+/// Components of paths.
 const NAMES: &[&str] = &[
     "a",
     "b",
@@ -49,7 +50,7 @@ const NAMES: &[&str] = &[
     "../secret",
 ];
 
-/// What the host has in the box: links, most of them out of it.
+/// Symlinks in the preopen `box`. Most of them lead out of it.
 const LINKS: &[(&str, &str)] = &[
     ("link", "../outside"),
     ("up", ".."),
@@ -77,13 +78,13 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
 struct Plan {
     tree: Tree,
     guest: TestGuest,
-    /// What is outside, as it was.
+    /// State of the files outside at the start.
     outside: Outside,
-    /// Device and serial number of what is not to be seen.
-    unseen: BTreeSet<(u64, u64)>,
-    /// The device that everything is on.
+    /// Device and inode numbers that the guest must not see.
+    hidden: BTreeSet<(u64, u64)>,
+    /// Device of all files.
     dev: u64,
-    /// How much the host has moved out of the box.
+    /// Number of files that the host has moved out of the box.
     moved: usize,
     trace: bool,
 }
@@ -107,25 +108,25 @@ impl Plan {
         }
         symlink(tree.path().join("outside"), tree.path().join("box/abs")).unwrap();
         symlink("../outside/dir", tree.path().join("other/d")).unwrap();
-        let mut wasi = Guest::default();
-        wasi.add_preopen(b"/", &tree.path().join("box")).unwrap();
-        wasi.add_preopen(b"/other", &tree.path().join("other")).unwrap();
-        let outside = Outside::of(tree.path());
-        let mut unseen: BTreeSet<_> = outside.ids().collect();
+        let mut guest = Guest::default();
+        guest.add_preopen(b"/", &tree.path().join("box")).unwrap();
+        guest.add_preopen(b"/other", &tree.path().join("other")).unwrap();
+        let outside = Outside::record(tree.path());
+        let mut hidden: BTreeSet<_> = outside.ids().collect();
         for path in [Path::new("/"), tree.path().parent().unwrap(), &tree.path().join("limbo")] {
             let metadata = std::fs::metadata(path).unwrap();
-            unseen.insert((metadata.dev(), metadata.ino()));
+            hidden.insert((metadata.dev(), metadata.ino()));
         }
         let dev = tree.path().metadata().unwrap().dev();
         let trace = std::env::var_os("CAPWASI_TRACE").is_some();
-        Self { tree, guest: TestGuest::new(wasi), outside, unseen, dev, moved: 0, trace }
+        Self { tree, guest: TestGuest::new(guest), outside, hidden, dev, moved: 0, trace }
     }
 
-    /// What has been outside from the start is as it was, and nothing has come to it.
+    /// Checks that the files outside are unchanged, and that there are no new ones.
     fn check(&self) {
-        assert_eq!(Outside::of(self.tree.path()), self.outside);
+        assert_eq!(Outside::record(self.tree.path()), self.outside);
         let limbo = std::fs::read_dir(self.tree.path().join("limbo")).unwrap().count();
-        assert!(limbo <= self.moved, "a guest has put something where its host had moved a directory");
+        assert!(limbo <= self.moved, "the guest has created a file in a directory that the host moved out");
     }
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
@@ -145,13 +146,13 @@ impl Plan {
         }
     }
 
-    /// A call: whether it succeeded.
+    /// Makes a call and returns whether it succeeded.
     fn call(&mut self, name: &str, args: &[u64]) -> bool {
-        let answer = self.guest.call_until_done(name, args, RestartState::default());
+        let result = self.guest.call_until_done(name, args, RestartState::default());
         if self.trace {
-            eprintln!("{name} {args:x?} {answer:?}");
+            eprintln!("{name} {args:x?} {result:?}");
         }
-        answer.is_ok()
+        result.is_ok()
     }
 
     fn path(&mut self, u: &mut Unstructured<'_>) -> Result<[u64; 2]> {
@@ -159,21 +160,21 @@ impl Plan {
         Ok([self.guest.put(&path), path.len() as u64])
     }
 
-    /// A path: a few names, now and then absolute or with a slash at the end.
+    /// Returns a path of a few components, sometimes absolute or with a trailing slash.
     fn text(&self, u: &mut Unstructured<'_>) -> Result<String> {
-        let shape = u.arbitrary::<u8>()?;
-        let mut path = match shape >> 5 {
+        let choice = u.arbitrary::<u8>()?;
+        let mut path = match choice >> 5 {
             0 => "/".to_owned(),
-            1 if shape & 0x10 != 0 => format!("{}/", self.tree.path().display()),
+            1 if choice & 0x10 != 0 => format!("{}/", self.tree.path().display()),
             _ => String::new(),
         };
-        for at in 0..[1, 1, 2, 3][usize::from(shape % 4)] {
+        for at in 0..[1, 1, 2, 3][usize::from(choice % 4)] {
             if at > 0 {
                 path.push('/');
             }
             path.push_str(u.choose(NAMES)?);
         }
-        if shape & 0x18 == 0x18 {
+        if choice & 0x18 == 0x18 {
             path.push('/');
         }
         if self.trace {
@@ -193,16 +194,16 @@ impl Plan {
         if self.call("path_open", &[dir, follows.into(), path, len, oflags, rights, 0, fdflags, OUT]) {
             let opened = self.guest.u32(OUT);
             if self.call("fd_filestat_get", &[opened, OUT]) {
-                self.unlike_outside();
+                self.check_stat_is_inside();
             }
         }
         Ok(())
     }
 
-    /// The attributes just asked for are not those of something outside.
-    fn unlike_outside(&self) {
+    /// Checks that the attributes at `OUT` are not those of a file outside.
+    fn check_stat_is_inside(&self) {
         let seen = (self.guest.u64(OUT), self.guest.u64(OUT + 8));
-        assert!(!self.unseen.contains(&seen), "the guest has seen {seen:?}");
+        assert!(!self.hidden.contains(&seen), "the guest saw device and inode {seen:?}");
     }
 
     fn one_path(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
@@ -244,7 +245,7 @@ impl Plan {
         let (dir, follows) = (fd(u)?, u.arbitrary::<u8>()? & 1);
         let [path, len] = self.path(u)?;
         if self.call("path_filestat_get", &[dir, follows.into(), path, len, OUT]) {
-            self.unlike_outside();
+            self.check_stat_is_inside();
         }
         Ok(())
     }
@@ -257,50 +258,51 @@ impl Plan {
         Ok(())
     }
 
-    /// Reads or writes.
+    /// Reads or writes an open file.
     fn transfer(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (fd, how) = (fd(u)?, u.arbitrary::<u8>()?);
-        let text = self.guest.put("what the guest has to say");
+        let (fd, choice) = (fd(u)?, u.arbitrary::<u8>()?);
+        let text = self.guest.put("written by a test guest!!");
         let buf = self.guest.alloc(BUFFER as usize);
-        let region = if how & 1 == 0 { (buf, BUFFER) } else { (text, 25) };
+        let region = if choice & 1 == 0 { (buf, BUFFER) } else { (text, 25) };
         let iovs = self.guest.iovs(&[region]);
-        let offset = u64::from(how >> 4);
-        match how & 3 {
+        let offset = u64::from(choice >> 4);
+        match choice & 3 {
             0 => self.call("fd_read", &[fd, iovs, 1, OUT]),
             1 => self.call("fd_write", &[fd, iovs, 1, OUT]),
             2 => self.call("fd_pread", &[fd, iovs, 1, offset, OUT]),
             _ => self.call("fd_pwrite", &[fd, iovs, 1, offset, OUT]),
         };
-        self.without(buf, SECRET);
+        self.check_absent(buf, SECRET);
         Ok(())
     }
 
-    fn without(&self, buf: u64, word: &str) {
+    /// Checks that a buffer does not contain a word.
+    fn check_absent(&self, buf: u64, word: &str) {
         let read = self.guest.slice(buf, BUFFER);
-        assert!(!read.windows(word.len()).any(|seen| seen == word.as_bytes()), "the guest has read {word}");
+        assert!(!read.windows(word.len()).any(|seen| seen == word.as_bytes()), "the guest read {word}");
     }
 
     fn readdir(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let (fd, cookie) = (fd(u)?, u64::from(u.arbitrary::<u8>()? % 4));
         let buf = self.guest.alloc(BUFFER as usize);
         if self.call("fd_readdir", &[fd, buf, BUFFER, cookie, OUT]) {
-            self.without(buf, UNLISTED);
+            self.check_absent(buf, UNLISTED);
             let end = buf + self.guest.u32(OUT);
             let mut at = buf;
             while at + 24 <= end {
                 let (ino, len) = (self.guest.u64(at + 8), self.guest.u32(at + 16));
-                assert!(!self.unseen.contains(&(self.dev, ino)), "the guest has listed {ino}");
+                assert!(!self.hidden.contains(&(self.dev, ino)), "the guest listed inode {ino}");
                 at += 24 + len;
             }
         }
         Ok(())
     }
 
-    /// What can be done with an open file, but for its content.
+    /// Makes a call on an open file other than reading and writing.
     fn file(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (fd, how) = (fd(u)?, u.arbitrary::<u8>()?);
-        let some = u64::from(how >> 3);
-        match how % 6 {
+        let (fd, choice) = (fd(u)?, u.arbitrary::<u8>()?);
+        let some = u64::from(choice >> 3);
+        match choice % 6 {
             0 => self.call("fd_filestat_set_size", &[fd, some]),
             1 => self.call("fd_filestat_set_times", &[fd, 1 << 40, 1 << 41, some & 15]),
             2 => self.call("fd_allocate", &[fd, some, 64]),
@@ -308,7 +310,7 @@ impl Plan {
             4 => self.call("fd_seek", &[fd, 0, 0, OUT]),
             _ => {
                 if self.call("fd_filestat_get", &[fd, OUT]) {
-                    self.unlike_outside();
+                    self.check_stat_is_inside();
                 }
                 true
             }
@@ -316,6 +318,7 @@ impl Plan {
         Ok(())
     }
 
+    /// Closes or renumbers a descriptor.
     fn number(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let (from, to) = (fd(u)?, fd(u)?);
         match u.arbitrary::<u8>()? & 1 {
@@ -325,17 +328,17 @@ impl Plan {
         Ok(())
     }
 
-    /// The host moves something out of the box, and maybe puts a link to the outside there, or brings something
-    /// back. It takes names right in the box only, so that no link leads it astray.
+    /// Moves a file out of the box, and sometimes puts a symlink to the outside there, or moves a file back. Uses only
+    /// names directly in the box, so that the host itself follows no symlink.
     fn host(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let name = *u.choose(&["a", "b", "c", "d", "link", "x"])?;
-        let how = u.arbitrary::<u8>()?;
+        let choice = u.arbitrary::<u8>()?;
         let (inside, limbo) = (self.tree.path().join("box").join(name), self.tree.path().join("limbo"));
         if self.trace {
-            eprintln!("the host: {name} {}", how % 3);
+            eprintln!("the host: {name} {}", choice % 3);
         }
-        if how % 3 == 2 {
-            let back = limbo.join(usize::from(how >> 4).to_string());
+        if choice % 3 == 2 {
+            let back = limbo.join(usize::from(choice >> 4).to_string());
             if inside.symlink_metadata().is_err() {
                 let _ = std::fs::rename(back, inside);
             }
@@ -344,14 +347,14 @@ impl Plan {
         if std::fs::rename(&inside, limbo.join(self.moved.to_string())).is_ok() {
             self.moved += 1;
         }
-        if how % 3 == 1 {
+        if choice % 3 == 1 {
             symlink("../outside", inside).unwrap();
         }
         Ok(())
     }
 }
 
-/// A descriptor, which may be open: the box more often than not.
+/// Returns a descriptor number, which may be closed. More than half of them are 0, the box.
 fn fd(u: &mut Unstructured<'_>) -> Result<u64> {
     Ok(u64::from(u.arbitrary::<u8>()? % 16).saturating_sub(8))
 }

@@ -1,28 +1,28 @@
 // The expected differences between node:wasi and capwasi. A row has: the calls (a name or an expression), the errno of
-// node:wasi, the errno of capwasi, the reason, and an optional condition. The reason is the title of a row in
-// NODE-WASI.md, section 10, or in the README's table. An errno is a name, several names separated by `|`, or `*`.
+// node:wasi, the errno of capwasi, the reason, and an optional condition. Most reasons are titles of rows in README.md.
+// An errno is a name, several names separated by `|`, or `*`.
 
 import { LOOKUP, OFLAGS, errnoName } from '../../__test__/support/abi.mjs'
 import { PAGES, PATH_MAX } from './plan.mjs'
 
-const has =
+const hasWord =
   (...words) =>
   ({ node, capwasi }) =>
     [...node.words, ...capwasi.words].some((word) => words.includes(word))
-// A path of one byte at this address, the last of the memory, is a NUL.
+// The last byte of the memory is always 0, so a path of one byte there is a NUL.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
 const all =
   (...conditions) =>
   (difference) =>
     conditions.every((condition) => condition(difference))
-const follows = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
-const noFollow = (difference) => has('lastlink')(difference) && !follows(difference)
-/** Matches a path_open with all of these oflags. Counts from the end: a path is one argument or two. */
-const opens =
+const isFollowing = ({ call }) => (call.args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
+const isUnfollowedLink = (difference) => hasWord('lastlink')(difference) && !isFollowing(difference)
+/** Matches a path_open with all of these oflags. The index counts from the end: a path is one argument or two. */
+const hasOflags =
   (...flags) =>
   ({ call }) =>
     flags.every((flag) => (call.args.at(-5) & flag) !== 0)
-const refusesHighBit = Number(process.versions.node.split('.')[0]) >= 24
+const nodeRejectsHighBit = Number(process.versions.node.split('.')[0]) >= 24
 const hasHighBit = ({ call }) => call.args.some((arg) => typeof arg === 'number' && arg < 0)
 const isTooLong = ({ call }) => call.args.some((arg) => arg?.text?.length >= PATH_MAX)
 
@@ -38,7 +38,7 @@ function isTouched({ call, node, capwasi }) {
   const [one, other] = [node, capwasi].map(({ result }) =>
     text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''),
   )
-  if (call.name !== 'final tree') return one === other && has('allocated')({ node, capwasi })
+  if (call.name !== 'final tree') return one === other && hasWord('allocated')({ node, capwasi })
   return one === other && [...node.result, ...capwasi.result].every((line) => line.endsWith(', allocated'))
 }
 
@@ -68,82 +68,93 @@ const FLAGS = {
 const hasUndefinedFlag = ({ call: { name, args } }) =>
   (FLAGS[name] ?? []).some(([at, defined]) => (args.at(at) & ~defined) !== 0)
 
-const RIGHTS = 'rights asked of path_open'
+const RIGHTS = 'rights requested in path_open'
 const ALLOCATE = 'fd_allocate'
-const FIXED_FLAGS = 'SYNC, DSYNC, RSYNC set on what is open; APPEND on stdio'
+const FIXED_FLAGS = 'setting SYNC, DSYNC, RSYNC on an open descriptor; setting APPEND on stdio'
 const SLASH = 'CREAT, or renaming a file, to x/'
-const TWO_ERRORS = 'a call with two things wrong'
+const TWO_ERRORS = 'a call with two invalid arguments'
 
-const REFUSED = 'EXIST|INVAL|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|PERM'
+const PATH_ERRORS = 'EXIST|INVAL|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|PERM'
 
 const ROWS = [
-  ['clock_res_get', 'SUCCESS', 'SUCCESS', 'clock_res_get(3): the resolution', ({ call }) => call.args[0] === 3],
+  ['clock_res_get', 'SUCCESS', 'SUCCESS', "clock_res_get of a thread's clock", ({ call }) => call.args[0] === 3],
   ['fd_fdstat_get', 'SUCCESS', 'SUCCESS', 'file types, flags and rights reported'],
-  ['fd_prestat_dir_name', 'NOBUFS', 'NAMETOOLONG', 'fd_prestat_dir_name, short buffer'],
-  ['fd_prestat_get', 'INVAL', 'BADF', 'fd_prestat_get of what is open but no preopen'],
+  ['fd_prestat_dir_name', 'NOBUFS', 'NAMETOOLONG', 'fd_prestat_dir_name into a short buffer'],
+  ['fd_prestat_get', 'INVAL', 'BADF', 'fd_prestat_get of an open descriptor that is not a preopen'],
   ['fd_datasync', 'NOTCAPABLE', 'SUCCESS', 'fd_datasync, fd_advise of a directory'],
   ['fd_advise', 'BADF', 'SUCCESS|INVAL', 'fd_datasync, fd_advise of a directory'],
-  ['fd_advise', '*', 'SUCCESS', 'fd_advise of a file as stdio', has('lent')],
-  [/^fd_p?(read|write)$/, 'SUCCESS', 'BADF', 'rights of stdio', has('lent')],
-  ['fd_fdstat_set_rights', 'SUCCESS', 'NOTCAPABLE', 'rights of stdio', has('lent')],
+  ['fd_advise', '*', 'SUCCESS', 'fd_advise of a file as stdio', hasWord('stdio')],
+  [/^fd_p?(read|write)$/, 'SUCCESS', 'BADF', 'rights of stdio', hasWord('stdio')],
+  ['fd_fdstat_set_rights', 'SUCCESS', 'NOTCAPABLE', 'rights of stdio', hasWord('stdio')],
   [
     /^fd_(allocate|filestat_set_size|filestat_set_times|pwrite)$/,
     '*',
     'NOTCAPABLE',
-    'size, times, allocation of lent stdio',
-    has('lent'),
+    'setting the size or times of stdio, allocating in it',
+    hasWord('stdio'),
   ],
-  [/^fd_(seek|tell|pread|pwrite)$/, 'NOTCAPABLE', 'SPIPE', 'pread, pwrite, seek of a pipe'],
-  [/^path_/, '*', 'NOENT', 'an empty path, an empty link target', hasEmptyPath],
-  [/./, '*', 'INVAL', 'flags with a bit that is not defined', hasUndefinedFlag],
-  [/./, 'OVERFLOW', '*', 'no bytes at the very end of memory', ({ call }) => call.args.includes(END)],
-  ['fd_renumber', 'SUCCESS', 'BADF', 'fd_renumber to an unused number', has('itself')],
-  ['fd_readdir', 'NOTCAPABLE|NOENT', 'NOTDIR', 'fd_readdir: reopens by path'],
-  ['fd_readdir', 'NOENT|NOTDIR', 'SUCCESS', 'fd_readdir: reopens by path'],
-  ['path_readlink', 'NOBUFS', 'SUCCESS', 'path_readlink, short buffer'],
-  ['poll_oneoff', '*', '*', 'poll_oneoff: every subscription answered'],
-  [/^sock_/, '*', 'NOTSOCK|BADF', 'sock_* on what is no socket'],
-  [/^path_/, '*', 'NOTDIR', 'a path call on what is no directory', has('nodirectory')],
-  [/^path_/, 'NOTCAPABLE', 'BADF', 'a path call on what is no directory', has('nodirectory')],
+  [
+    /^fd_(seek|tell|pread|pwrite)$/,
+    'NOTCAPABLE',
+    'SPIPE',
+    'fd_seek, fd_tell, fd_pread, fd_pwrite of a pipe, socket or terminal',
+  ],
+  [/^path_/, '*', 'NOENT', 'an empty path, or an empty target of a link', hasEmptyPath],
+  [/./, '*', 'INVAL', 'undefined bits in flags', hasUndefinedFlag],
+  [/./, 'OVERFLOW', '*', 'a zero-length buffer at the very end of memory', ({ call }) => call.args.includes(END)],
+  ['fd_renumber', 'SUCCESS', 'BADF', 'fd_renumber of an unused descriptor to itself', hasWord('itself')],
+  ['fd_readdir', 'NOTCAPABLE|NOENT', 'NOTDIR', 'fd_readdir of node:wasi reopens the directory by path'],
+  ['fd_readdir', 'NOENT|NOTDIR', 'SUCCESS', 'fd_readdir of node:wasi reopens the directory by path'],
+  ['path_readlink', 'NOBUFS', 'SUCCESS', 'path_readlink into a short buffer'],
+  ['poll_oneoff', '*', '*', 'poll_oneoff returns all ready subscriptions'],
+  [/^sock_/, '*', 'NOTSOCK|BADF', 'sock_* on a descriptor that is not a socket'],
+  [/^path_/, '*', 'NOTDIR', 'a path call on a descriptor that is not a directory', hasWord('not-directory')],
+  [/^path_/, 'NOTCAPABLE', 'BADF', 'a path call on a descriptor that is not a directory', hasWord('not-directory')],
+  [/^path_/, '*', 'INVAL', 'a NUL in a path', (difference) => hasWord('nul')(difference) || readsNul(difference)],
   [
     /^path_/,
     '*',
-    'INVAL',
-    'path_open: a NUL anywhere is 28',
-    (difference) => has('nul')(difference) || readsNul(difference),
+    'NOTCAPABLE',
+    'leaving a preopened directory by a link, `..` or an absolute path',
+    hasWord('leaves', 'outside', 'absolute'),
   ],
-  [/^path_/, '*', 'NOTCAPABLE', 'leaving the preopen: 76, whatever the way', has('leaves', 'outside', 'absolute')],
   // node:wasi also removes `.` from the text: `file/.` is the file, and `missing/.` can be created.
-  [/^path_/, '*', '*', '`..` resolved by the kernel, not lexically', has('dotdot', 'dot')],
-  ['path_open', '*', 'LOOP|NOTDIR', 'path_open: last link followed only with SYMLINK_FOLLOW', noFollow],
-  ['path_symlink', 'NOTCAPABLE', 'SUCCESS|EXIST|NOENT|NOTDIR', 'path_symlink: a relative target is stored as given'],
-  [/^fd_p?(read|write)$/, 'NOTCAPABLE', 'BADF', 'reading what was opened for writing only, or the reverse'],
+  [/^path_/, '*', '*', '`.` and `..` resolved like the kernel, not as text', hasWord('dotdot', 'dot')],
+  ['path_open', '*', 'LOOP|NOTDIR', 'path_open follows the last link only with SYMLINK_FOLLOW', isUnfollowedLink],
+  ['path_symlink', 'NOTCAPABLE', 'SUCCESS|EXIST|NOENT|NOTDIR', 'path_symlink stores a relative target unchanged'],
+  [/^fd_p?(read|write)$/, 'NOTCAPABLE', 'BADF', 'reading from a write-only descriptor, or the reverse'],
   // Descriptors that node:wasi opens with fewer rights than capwasi.
-  [/^(fd|path)_/, 'NOTCAPABLE', '*', RIGHTS, has('opened')],
+  [/^(fd|path)_/, 'NOTCAPABLE', '*', RIGHTS, hasWord('opened')],
   ['fd_allocate', '*', 'INVAL', ALLOCATE, (difference) => allocation(difference) === 'INVAL'],
   ['fd_allocate', '*', 'FBIG|NOSPC', ALLOCATE, (difference) => allocation(difference) === 'FBIG'],
-  ['fd_allocate', '*', 'BADF', ALLOCATE, has('lent')],
+  ['fd_allocate', '*', 'BADF', ALLOCATE, hasWord('stdio')],
   [/filestat_get$|^final tree$/, 'SUCCESS', 'SUCCESS', ALLOCATE, isTouched],
-  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED_FLAGS, has('fixed')],
-  [/./, 'INVAL', '*', '32-bit numbers from 2^31 on', (difference) => refusesHighBit && hasHighBit(difference)],
+  ['fd_fdstat_set_flags', 'SUCCESS', 'NOTSUP', FIXED_FLAGS, hasWord('fixed')],
+  [/./, 'INVAL', '*', '32-bit numbers from 2^31 on', (difference) => nodeRejectsHighBit && hasHighBit(difference)],
   ['fd_seek', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[2] > 255],
   ['fd_advise', '*', 'INVAL', 'a whence or advice above 255', ({ call }) => call.args[3] > 255],
-  ['path_open', '*', 'EXIST', 'CREAT with EXCL on a link', all(has('lastlink'), opens(OFLAGS.CREAT, OFLAGS.EXCL))],
-  ['path_open', '*', 'ISDIR', SLASH, all(has('slash'), opens(OFLAGS.CREAT))],
+  [
+    'path_open',
+    '*',
+    'EXIST',
+    'CREAT with EXCL on a link',
+    all(hasWord('lastlink'), hasOflags(OFLAGS.CREAT, OFLAGS.EXCL)),
+  ],
+  ['path_open', '*', 'ISDIR', SLASH, all(hasWord('slash'), hasOflags(OFLAGS.CREAT))],
   ['path_rename', 'NOENT', 'NOTDIR', SLASH, ({ call }) => /\/$/.test(call.args.at(-1).text)],
   [
     /^path_/,
     'NOENT',
     'SUCCESS|EXIST|ISDIR|LOOP|NAMETOOLONG|NOTDIR|PERM',
     'following a link, in a preopen whose guest name is relative',
-    all(follows, has('lastlink'), has('relative')),
+    all(isFollowing, hasWord('lastlink'), hasWord('relative')),
   ],
-  // Both fail, each with one of the call's two errors.
-  [/^path_/, REFUSED, 'NAMETOOLONG', TWO_ERRORS, isTooLong],
-  [/^path_(link|rename)$/, REFUSED, REFUSED, TWO_ERRORS, has('both')],
-  ['path_link', 'NOTCAPABLE', 'EXIST', TWO_ERRORS, all(has('slash'), has('leaves'))],
-  ['path_rename', 'NAMETOOLONG', 'NOTDIR', TWO_ERRORS, all(has('slash'), has('long'))],
-  ['path_open', REFUSED, 'INVAL', TWO_ERRORS, opens(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
+  // Both implementations fail, each with one of two valid errors.
+  [/^path_/, PATH_ERRORS, 'NAMETOOLONG', TWO_ERRORS, isTooLong],
+  [/^path_(link|rename)$/, PATH_ERRORS, PATH_ERRORS, TWO_ERRORS, hasWord('both')],
+  ['path_link', 'NOTCAPABLE', 'EXIST', TWO_ERRORS, all(hasWord('slash'), hasWord('leaves'))],
+  ['path_rename', 'NAMETOOLONG', 'NOTDIR', TWO_ERRORS, all(hasWord('slash'), hasWord('long'))],
+  ['path_open', PATH_ERRORS, 'INVAL', TWO_ERRORS, hasOflags(OFLAGS.CREAT, OFLAGS.DIRECTORY)],
   [
     /^fd_p(read|write)$/,
     'INVAL',

@@ -20,7 +20,7 @@ export const SYNCS = FDFLAGS.SYNC | FDFLAGS.DSYNC | FDFLAGS.RSYNC
 const FILES = ['a.txt', 'empty', 'big', 'd/x.txt', 'd/e/y', 'new', 'new2', 'missing']
 const DIRECTORIES = ['d', 'd/e', 'hollow', '.', 'made']
 const LINKS = ['link', 'dlink', 'dangling', 'loop', 'up', 'out', 'outd', 'd/back', 'made-link']
-const ODD = [
+const UNUSUAL_NAMES = [
   '..',
   '',
   '/',
@@ -51,9 +51,9 @@ const TARGETS = [
 ]
 const SECOND = 1_000_000_000n
 
-// proc_raise is missing because it signals the process. The values avoid what makes node:wasi crash or hang:
-// overflowing counts, contradictory fstflags (and with a path unknown ones, which leave its directory locked),
-// deadlines, and descriptors of other types in socket calls.
+// Without proc_raise, which signals the process. The arguments avoid crashes and hangs of node:wasi. So there are no
+// overflowing counts, no contradictory fstflags (unknown ones with a path leave the directory locked), no absolute
+// timeouts, and no descriptors of other types in socket calls.
 const WEIGHTS = {
   args_get: 1,
   args_sizes_get: 1,
@@ -114,20 +114,21 @@ function generator(seed) {
   }
 }
 
+/** Returns the calls of a round. */
 export function plan(seed, round, length) {
   const random = generator(Math.imul(seed, 0x9e3779b1) ^ Math.imul(round + 1, 0x85ebca6b))
   const chance = (likelihood) => random() < likelihood
   const pick = (list) => list[Math.floor(random() * list.length)]
   const opened = []
 
-  const fd = (own = 0.5) => {
-    if (opened.length && chance(own)) return { fd: pick(opened) }
+  const fd = (openedShare = 0.5) => {
+    if (opened.length && chance(openedShare)) return { fd: pick(opened) }
     return pick([3, 3, 3, 3, 3, 4, 4, 0, 1, 2, 99, -1])
   }
   const dirfd = () => (chance(0.7) ? pick([3, 3, 3, 4]) : fd(0.8))
   const at = () => pick(chance(0.96) ? [64] : [0, 65, END - 64, END - 8, END - 4, END - 1, END, 0x7fffffff, -8, -1])
   const name = () => {
-    let path = pick(chance(0.9) ? pick([FILES, FILES, DIRECTORIES, DIRECTORIES, LINKS]) : ODD)
+    let path = pick(chance(0.9) ? pick([FILES, FILES, DIRECTORIES, DIRECTORIES, LINKS]) : UNUSUAL_NAMES)
     if (chance(0.15)) path = `${pick([...DIRECTORIES, 'dlink', 'outd', 'up', '..', 'a.txt', 'missing'])}/${path}`
     if (chance(0.1)) path += pick(['/', '/', '//', '/.', '/..'])
     return path
@@ -137,9 +138,10 @@ export function plan(seed, round, length) {
     Array.from({ length: pick([0, 1, 1, 1, 2, 3]) }, () => pick(['', 'z', 'data', 'text '.repeat(20), 0, 1, 7, 300]))
   const iovs = () =>
     chance(0.97) ? [{ iovs: buffers() }] : [pick([64, END - 8, END - 7, END, -1]), pick([0, 1, 2, 20_000])]
-  const wide = () => pick([0n, 0n, 0n, 1n, 5n, 11n, 100n, 70_000n, 2n ** 40n, 2n ** 63n - 1n, 2n ** 63n, -1n, -5n])
-  // fd_allocate takes real disk space.
-  const space = () => pick([0n, 0n, 5n, 100n, 70_000n, 2n ** 63n - 1n, 2n ** 63n, -1n])
+  const wideNumber = () =>
+    pick([0n, 0n, 0n, 1n, 5n, 11n, 100n, 70_000n, 2n ** 40n, 2n ** 63n - 1n, 2n ** 63n, -1n, -5n])
+  // fd_allocate uses disk space, so the values are small or invalid.
+  const allocationSize = () => pick([0n, 0n, 5n, 100n, 70_000n, 2n ** 63n - 1n, 2n ** 63n, -1n])
   const time = () => pick([0n, SECOND, 1000n * SECOND, 1_500_000_000n, -1n, 2n ** 63n])
   const fstflags = () => pick([0, 1, 2, 4, 8, 5, 5, 6, 9, 10])
   const lookup = () => pick([0, 0, 0, 1, 1, 1, 2, -1])
@@ -159,8 +161,8 @@ export function plan(seed, round, length) {
       -1n,
       BigInt(Math.floor(random() * 2 ** 28)),
     ])
-  const few = (usual, odd) => pick(chance(0.93) ? usual : odd)
-  const fdflags = () => few([0, 0, 0, 1, 4, 5], [2, 8, 16, 32, 65_536, -1])
+  const pickMostly = (usual, rare) => pick(chance(0.93) ? usual : rare)
+  const fdflags = () => pickMostly([0, 0, 0, 1, 4, 5], [2, 8, 16, 32, 65_536, -1])
   const socket = () => pick([0, 1, 3, 99, ...opened.map((id) => ({ fd: id }))])
 
   const ARGUMENTS = {
@@ -170,8 +172,8 @@ export function plan(seed, round, length) {
     environ_sizes_get: () => [72, at()],
     clock_res_get: () => [pick([0, 1, 2, 3, 4, -1]), at()],
     clock_time_get: () => [pick([0, 1, 2, 3, 4, -1]), 0n, at()],
-    fd_advise: () => [fd(), wide(), wide(), few([0, 1, 2, 3, 4, 5], [6, 255, 256])],
-    fd_allocate: () => [fd(0.9), space(), space()],
+    fd_advise: () => [fd(), wideNumber(), wideNumber(), pickMostly([0, 1, 2, 3, 4, 5], [6, 255, 256])],
+    fd_allocate: () => [fd(0.9), allocationSize(), allocationSize()],
     fd_close: () => [fd(0.9)],
     fd_datasync: () => [fd()],
     fd_sync: () => [fd()],
@@ -179,10 +181,10 @@ export function plan(seed, round, length) {
     fd_fdstat_set_flags: () => [fd(), fdflags()],
     fd_fdstat_set_rights: () => [fd(), rights(), rights()],
     fd_filestat_get: () => [fd(), at()],
-    fd_filestat_set_size: () => [fd(0.9), wide()],
-    fd_filestat_set_times: () => [fd(0.8), time(), time(), few([fstflags()], [16])],
-    fd_pread: () => [fd(0.9), ...iovs(), wide(), at()],
-    fd_pwrite: () => [fd(0.9), ...iovs(), wide(), at()],
+    fd_filestat_set_size: () => [fd(0.9), wideNumber()],
+    fd_filestat_set_times: () => [fd(0.8), time(), time(), pickMostly([fstflags()], [16])],
+    fd_pread: () => [fd(0.9), ...iovs(), wideNumber(), at()],
+    fd_pwrite: () => [fd(0.9), ...iovs(), wideNumber(), at()],
     fd_read: () => [fd(0.9), ...iovs(), at()],
     fd_write: () => [fd(0.9), ...iovs(), at()],
     fd_prestat_get: () => [fd(0.3), at()],
@@ -195,7 +197,7 @@ export function plan(seed, round, length) {
       at(),
     ],
     fd_renumber: () => [fd(0.9), fd(0.9)],
-    fd_seek: () => [fd(0.9), wide(), few([0, 1, 2], [3, 255, 256]), at()],
+    fd_seek: () => [fd(0.9), wideNumber(), pickMostly([0, 1, 2], [3, 255, 256]), at()],
     fd_tell: () => [fd(0.8), at()],
     path_create_directory: () => [dirfd(), { text: chance(0.3) ? 'made' : name() }],
     path_filestat_get: () => [dirfd(), lookup(), ...path(), at()],
@@ -205,7 +207,7 @@ export function plan(seed, round, length) {
       dirfd(),
       lookup(),
       ...path(),
-      few([0, 0, 0, 1, 1, 2, 2, 5, 8, 9], [3, 4, 6, 10, 13, 15, 16, 65_537]),
+      pickMostly([0, 0, 0, 1, 1, 2, 2, 5, 8, 9], [3, 4, 6, 10, 13, 15, 16, 65_537]),
       rights(),
       rights(),
       fdflags(),

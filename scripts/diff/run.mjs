@@ -46,7 +46,8 @@ const TREE = {
   'box/d/back': { symlink: '../a.txt' },
 }
 
-function plant(base) {
+/** Creates the files of TREE below a directory. */
+function createTree(base) {
   for (const [name, content] of Object.entries(TREE)) {
     const path = join(base, name)
     mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true })
@@ -55,18 +56,18 @@ function plant(base) {
   }
 }
 
-// Times that the guest sets are long past. All other times are those of this run, and differ between runs.
+// Times that the guest sets are in the past. All other times are those of this run, and differ between runs.
 const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
 
-/** Lists the files below a directory, a line each. Marks the files whose inode number is in `allocated`. */
-function census(base, allocated, directory = base) {
+/** Lists the files below a directory, one line each. Marks the files whose inode number is in `allocated`. */
+function listTree(base, allocated, directory = base) {
   return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' })
     .sort()
     .flatMap((name) => {
       const path = Buffer.from(join(directory, name), 'latin1')
       const stat = lstatSync(path)
       const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
-      if (stat.isDirectory()) return [line, ...census(base, allocated, join(directory, name))]
+      if (stat.isDirectory()) return [line, ...listTree(base, allocated, join(directory, name))]
       if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
       const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
       const mark = allocated.has(stat.ino) ? ', allocated' : ''
@@ -75,7 +76,7 @@ function census(base, allocated, directory = base) {
 }
 
 /** Resolves a host path with the system's realpath. Returns undefined if that fails. */
-function real(path) {
+function realPath(path) {
   try {
     return realpathSync.native(path)
   } catch {}
@@ -88,7 +89,7 @@ const isOutside = (root, path) => relative(root, path).split('/')[0] === '..'
  * link in it leads out of the directory. `outside`: the path really leads out, or through the outside. `follows` says
  * whether the call follows the last link.
  */
-function traits(root, path, follows) {
+function describePath(root, path, follows) {
   const words = []
   if (path === '') words.push('empty')
   if (path.startsWith('/')) words.push('absolute')
@@ -98,12 +99,12 @@ function traits(root, path, follows) {
   if (/(^|\/)\.\/*$/.test(path)) words.push('dot')
   const parts = path.split('/')
   if (parts.includes('..')) words.push('dotdot')
-  let [here, down] = [root, 0]
+  let [here, depth] = [root, 0]
   // An open directory may have been moved. Then the files at its old path say nothing about the call.
-  const isThere = real(root) === root
+  const isThere = realPath(root) === root
   for (const [index, part] of parts.entries()) {
-    down += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1
-    if (down < 0) words.push('leaves')
+    depth += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1
+    if (depth < 0) words.push('leaves')
     here = `${here}/${part}`
     const isLast = parts.slice(index + 1).every((rest) => rest === '')
     try {
@@ -113,21 +114,21 @@ function traits(root, path, follows) {
         if (isOutside(root, resolve(dirname(here), readlinkSync(here)))) words.push('leaves')
       }
       const isFollowed = !isLink || !isLast || follows
-      if (isThere && isFollowed && isOutside(root, real(here) ?? root)) words.push('outside')
+      if (isThere && isFollowed && isOutside(root, realPath(here) ?? root)) words.push('outside')
     } catch {}
   }
   return [...new Set(words)]
 }
 
 /**
- * Returns whether a path alone makes a call with two paths fail: an existing file has to exist, and a new one (`made`)
+ * Returns whether a path alone makes a call with two paths fail. An existing file must exist, and a new file (`isNew`)
  * needs a directory.
  */
-function isRefused(root, path, made) {
+function isInvalidPath(root, path, isNew) {
   if (!root || path === '' || path.startsWith('/') || path.includes('\0') || path.length >= PATH_MAX) return true
-  if (made && (path.endsWith('/') || path.split('/').some((name) => name.length > 255))) return true
+  if (isNew && (path.endsWith('/') || path.split('/').some((name) => name.length > 255))) return true
   try {
-    lstatSync(`${root}/${made ? `${dirname(path)}/.` : path}`)
+    lstatSync(`${root}/${isNew ? `${dirname(path)}/.` : path}`)
     return false
   } catch {
     return true
@@ -186,8 +187,8 @@ function entries(guest, at, used) {
 }
 
 function round(calls, base) {
-  plant(base)
-  // These are never closed here: node:wasi closes them when its guest does, and then the numbers may be reused.
+  createTree(base)
+  // These descriptors are never closed here. node:wasi closes them when its guest does, and the numbers may be reused.
   const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
   const stderr = openSync(join(base, 'stderr'), 'a')
   const guest = rawGuest(
@@ -202,7 +203,7 @@ function round(calls, base) {
     { WASI, memory: `${PAGES}` },
   )
   // Host paths of open directories by descriptor, and descriptors by the id of their path_open.
-  const [directories, numbers] = [
+  const [directories, descriptors] = [
     new Map([
       [3, join(base, 'box')],
       [4, join(base, 'other')],
@@ -211,25 +212,27 @@ function round(calls, base) {
   ]
   // The origin of each descriptor: words, the flags it was opened with, the flags that cannot change, and the inode
   // number.
-  const lent = (fdflags) => ({ words: ['lent'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
-  const preopened = (...words) => ({ words, fdflags: 0, fixed: SYNCS })
-  const origins = new Map([lent(0), lent(0), lent(FDFLAGS.APPEND), preopened(), preopened('relative')].entries())
+  const stdioOrigin = (fdflags) => ({ words: ['stdio'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
+  const preopenOrigin = (...words) => ({ words, fdflags: 0, fixed: SYNCS })
+  const origins = new Map(
+    [stdioOrigin(0), stdioOrigin(0), stdioOrigin(FDFLAGS.APPEND), preopenOrigin(), preopenOrigin('relative')].entries(),
+  )
   const allocated = new Set()
   const progress = openSync(join(work, 'progress'), 'w')
   const outcomes = calls.map(({ id, name, args }) => {
     writeSync(progress, String(id).padEnd(8), 0)
     guest.bytes.fill(0)
     guest.top = 16_384
-    const [words, raw, refusals] = [[], [], []]
+    const [words, raw, failures] = [[], [], []]
     for (const arg of args) {
-      if (arg?.fd !== undefined && !arg.type) raw.push(numbers.get(arg.fd) ?? 98)
+      if (arg?.fd !== undefined && !arg.type) raw.push(descriptors.get(arg.fd) ?? 98)
       else if (arg?.text !== undefined) {
-        // The target of a symlink is relative to no descriptor.
+        // The target of a symlink is not relative to a descriptor.
         const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
         const root = directories.get(raw[place])
         const follows = place === 0 && FOLLOWING.includes(name) && (args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
-        if (root) words.push(...traits(root, arg.text, follows))
-        refusals.push(isRefused(root, arg.text, refusals.length > 0))
+        if (root) words.push(...describePath(root, arg.text, follows))
+        failures.push(isInvalidPath(root, arg.text, failures.length > 0))
         raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))
       } else if (arg?.iovs) raw.push(...guest.iovs(...arg.iovs))
       else if (arg?.polls) {
@@ -240,21 +243,21 @@ function round(calls, base) {
       } else raw.push(arg)
     }
     const places = DIRECTORY_ARGUMENTS[name] ?? [0]
-    if (name.startsWith('path_') && places.some((place) => !directories.has(raw[place]))) words.push('nodirectory')
+    if (name.startsWith('path_') && places.some((place) => !directories.has(raw[place]))) words.push('not-directory')
     if (name === 'fd_renumber' && raw[0] === raw[1]) words.push('itself')
     const origin = origins.get(raw[places[0]])
     words.push(...places.flatMap((place) => origins.get(raw[place])?.words ?? []))
     if (name === 'fd_fdstat_set_flags' && origin && ((origin.fdflags ^ args[1]) & origin.fixed) !== 0)
       words.push('fixed')
-    if (/^path_(link|rename)$/.test(name) && refusals.length === 2 && refusals.every(Boolean)) words.push('both')
+    if (/^path_(link|rename)$/.test(name) && failures.length === 2 && failures.every(Boolean)) words.push('both')
     let errno
     try {
       errno = guest.call[name](...raw)
     } catch {
       errno = 'throws'
     }
-    const show = errno === 0 && RESULTS[name]
-    const result = show ? show(guest, raw) : undefined
+    const readResult = errno === 0 && RESULTS[name]
+    const result = readResult ? readResult(guest, raw) : undefined
     if (/filestat_get$/.test(name) && errno === 0 && allocated.has(Number(guest.record('FILESTAT', args.at(-1)).ino)))
       words.push('allocated')
     if (name === 'fd_allocate' && errno === 0) allocated.add(origin.ino)
@@ -266,7 +269,7 @@ function round(calls, base) {
       directories.delete(raw[0])
     }
     if (name === 'path_open' && errno === 0) {
-      numbers.set(id, result)
+      descriptors.set(id, result)
       const opened = { words: [...new Set([...origin.words, 'opened'])], fdflags: args.at(-2), fixed: SYNCS }
       origins.set(result, opened)
       try {
@@ -279,7 +282,7 @@ function round(calls, base) {
     return { errno, result, words: [...new Set(words)] }
   })
   guest.wasi.close?.()
-  return { outcomes, tree: census(base, allocated) }
+  return { outcomes, tree: listTree(base, allocated) }
 }
 
 process.on('message', (calls) => {

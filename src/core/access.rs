@@ -12,7 +12,7 @@ use std::path::{Path, is_separator};
 /// Access through a descriptor, and through all descriptors opened through it. Rights cannot express read-only access:
 /// programs request every inheritable right even to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Changes are allowed.
     #[default]
     ReadWrite,
@@ -23,25 +23,25 @@ pub enum Access {
 impl Access {
     /// Converts the option `readonly`.
     #[must_use]
-    pub fn from_readonly(readonly: bool) -> Self {
+    pub(crate) fn from_readonly(readonly: bool) -> Self {
         if readonly { Access::ReadOnly } else { Access::ReadWrite }
     }
 
     /// Checks an operation on an open file that needs these rights. `EROFS` for a change through a read-only
     /// descriptor.
-    pub fn check(self, rights: Rights) -> Result {
+    pub(crate) fn check(self, rights: Rights) -> Result {
         if rights.intersects(Rights::CHANGING) { self.check_change() } else { Ok(()) }
     }
 
     /// Checks that the times of an open file may be set. `EROFS` through a read-only descriptor, unless neither time is
     /// set.
-    pub fn check_set_times(self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
+    pub(crate) fn check_set_times(self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
         if atim.is_some() || mtim.is_some() { self.check_change() } else { Ok(()) }
     }
 
     /// Returns whether reading leaves access times unchanged, where the system allows that.
     #[must_use]
-    pub fn keeps_atime(self) -> bool {
+    pub(crate) fn keeps_atime(self) -> bool {
         self == Access::ReadOnly
     }
 
@@ -55,7 +55,7 @@ impl Access {
 
 /// A directory with the access of the descriptor that it was reached through.
 #[derive(Clone, Copy, Debug)]
-pub struct DirAccess<'a> {
+pub(crate) struct DirAccess<'a> {
     directory: &'a Directory,
     access: Access,
     clocks: &'a Clocks,
@@ -69,24 +69,24 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Returns the attributes of a path: `fstatat`.
-    pub fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
+    pub(crate) fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
         self.directory.stat(path, follows)
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
-    pub fn read_link<T>(self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    pub(crate) fn read_link<T>(self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         self.directory.read_link(path, then)
     }
 
     /// Opens a path: `openat`. On a read-only directory `CREAT` only opens existing files.
-    pub fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
+    pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
         let options = OpenOptions { keeps_atime: self.access.keeps_atime(), ..options };
         let oflags = if self.is_readonly() { self.check_open(path, &options)? } else { options.oflags };
         self.directory.open(path, &OpenOptions { oflags, ..options }, self.clocks)
     }
 
     /// Creates a directory: `mkdirat`.
-    pub fn create_dir(self, path: &Path) -> Result {
+    pub(crate) fn create_dir(self, path: &Path) -> Result {
         if self.is_readonly() {
             return self.check_missing(path).and(Err(Errno::Rofs));
         }
@@ -94,7 +94,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Creates a symlink: `symlinkat`.
-    pub fn symlink(self, target: &Path, path: &Path) -> Result {
+    pub(crate) fn symlink(self, target: &Path, path: &Path) -> Result {
         self.reject_trailing_slash(path)?;
         if self.is_readonly() {
             return self.check_missing(path).and(Err(Errno::Rofs));
@@ -103,7 +103,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Sets the times of a path: `utimensat`.
-    pub fn set_times(
+    pub(crate) fn set_times(
         self,
         path: &Path,
         follows: bool,
@@ -119,7 +119,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn unlink(self, path: &Path) -> Result {
+    pub(crate) fn unlink(self, path: &Path) -> Result {
         if self.is_readonly() {
             return self.check_parent_of(path, Errno::Isdir).and(Err(Errno::Rofs));
         }
@@ -133,7 +133,7 @@ impl<'a> DirAccess<'a> {
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `.` is `EINVAL`. A path that ends in
     /// `..`
     /// is `ENOTEMPTY`, because that directory holds the one before.
-    pub fn remove_dir(self, path: &Path) -> Result {
+    pub(crate) fn remove_dir(self, path: &Path) -> Result {
         if self.is_readonly() {
             let dots = if last_component(path) == b".." { Errno::Notempty } else { Errno::Inval };
             return self.check_parent_of(path, dots).and(Err(Errno::Rofs));
@@ -142,7 +142,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Creates a hard link in `new`: `linkat`. Both directories must allow changes.
-    pub fn hard_link(self, path: &Path, follows: bool, new: Self, new_path: &Path) -> Result {
+    pub(crate) fn hard_link(self, path: &Path, follows: bool, new: Self, new_path: &Path) -> Result {
         new.reject_trailing_slash(new_path)?;
         if self.is_readonly() || new.is_readonly() {
             self.stat(path, follows)?;
@@ -152,7 +152,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Renames a file or directory to a path in `new`: `renameat`. Both directories must allow changes.
-    pub fn rename(self, path: &Path, new: Self, new_path: &Path) -> Result {
+    pub(crate) fn rename(self, path: &Path, new: Self, new_path: &Path) -> Result {
         if self.is_readonly() || new.is_readonly() {
             self.check_parent_of(path, Errno::Busy)?;
             return new.check_parent_of(new_path, Errno::Busy).and(Err(Errno::Rofs));

@@ -19,7 +19,7 @@ impl Budget {
     /// Returns whether there is no limit.
     #[inline]
     #[must_use]
-    pub fn is_unlimited(&self) -> bool {
+    pub(crate) fn is_unlimited(&self) -> bool {
         self.0.is_none()
     }
 

@@ -51,7 +51,7 @@ impl ClockReadings {
 
 /// Time of a clock, or the clock whose callback has to be read first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub(crate) enum Reading {
     /// The time.
     Time(Timestamp),
     /// The callback of this clock is needed.

@@ -16,26 +16,26 @@ pub struct Dir {
 impl Dir {
     /// Creates the descriptor of a directory that the guest opened.
     #[must_use]
-    pub fn new(directory: Directory, budget: DirBudget) -> Self {
+    pub(crate) fn new(directory: Directory, budget: DirBudget) -> Self {
         let reader = Mutex::new(directory.reader(budget));
         Self { directory, name: None, reader }
     }
 
     /// Creates the descriptor of a preopen.
     #[must_use]
-    pub fn preopen(directory: Directory, name: &[u8], budget: DirBudget) -> Self {
+    pub(crate) fn preopen(directory: Directory, name: &[u8], budget: DirBudget) -> Self {
         Self { name: Some(name.into()), ..Self::new(directory, budget) }
     }
 
     /// Returns the name for the guest, if the directory is a preopen.
     #[must_use]
-    pub fn preopen_name(&self) -> Option<&[u8]> {
+    pub(crate) fn preopen_name(&self) -> Option<&[u8]> {
         self.name.as_deref()
     }
 
     /// Returns the directory.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &Directory {
         &self.directory
     }
 

@@ -23,7 +23,7 @@ pub enum Directory {
 
 /// An opened path.
 #[derive(Debug)]
-pub enum Opened {
+pub(crate) enum Opened {
     /// A directory.
     Directory(Directory),
     /// A regular file.
@@ -34,7 +34,7 @@ pub enum Opened {
 
 /// Position in a directory for reading its entries, by backend.
 #[derive(Debug)]
-pub enum DirReader {
+pub(crate) enum DirReader {
     /// In a directory of the host.
     Host(DirStream),
     /// In a directory in memory, where cookies are positions of their own.
@@ -43,7 +43,7 @@ pub enum DirReader {
 
 impl Directory {
     /// Opens a path: `openat`.
-    pub fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         match self {
             Directory::Host(host) => {
                 let (file, filetype) = host.open(path, options)?;
@@ -61,7 +61,7 @@ impl Directory {
     }
 
     /// Returns the attributes of a path: `fstatat`.
-    pub fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
+    pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         match self {
             Directory::Host(host) => Ok(host.stat(path, follows)?),
             Directory::Memory(memory) => memory.stat(bytes(path), follows),
@@ -69,7 +69,7 @@ impl Directory {
     }
 
     /// Creates a directory: `mkdirat`.
-    pub fn create_dir(&self, path: &Path, clocks: &Clocks) -> Result {
+    pub(crate) fn create_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.create_dir(path)?),
             Directory::Memory(memory) => memory.create_dir(bytes(path), clocks.realtime()),
@@ -77,7 +77,7 @@ impl Directory {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub fn remove_dir(&self, path: &Path, clocks: &Clocks) -> Result {
+    pub(crate) fn remove_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.remove_dir(path)?),
             Directory::Memory(memory) => memory.remove_dir(bytes(path), clocks.realtime()),
@@ -85,7 +85,7 @@ impl Directory {
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn unlink(&self, path: &Path, clocks: &Clocks) -> Result {
+    pub(crate) fn unlink(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.unlink(path)?),
             Directory::Memory(memory) => memory.unlink(bytes(path), clocks.realtime()),
@@ -93,7 +93,7 @@ impl Directory {
     }
 
     /// Creates a symlink: `symlinkat`.
-    pub fn symlink(&self, target: &Path, path: &Path, clocks: &Clocks) -> Result {
+    pub(crate) fn symlink(&self, target: &Path, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.symlink(target, path)?),
             Directory::Memory(memory) => memory.symlink(bytes(target), bytes(path), clocks.realtime()),
@@ -101,7 +101,7 @@ impl Directory {
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
-    pub fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    pub(crate) fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match self {
             Directory::Host(host) => Ok(host.read_link(path, then)?),
             Directory::Memory(memory) => memory.read_link(bytes(path), then),
@@ -109,7 +109,7 @@ impl Directory {
     }
 
     /// Creates a hard link in `new`: `linkat`. `EXDEV` between two backends.
-    pub fn hard_link(
+    pub(crate) fn hard_link(
         &self,
         path: &Path,
         follows: bool,
@@ -127,7 +127,7 @@ impl Directory {
     }
 
     /// Renames a file or directory to a path in `new`: `renameat`. `EXDEV` between two backends.
-    pub fn rename(&self, path: &Path, new: &Self, new_path: &Path, clocks: &Clocks) -> Result {
+    pub(crate) fn rename(&self, path: &Path, new: &Self, new_path: &Path, clocks: &Clocks) -> Result {
         match (self, new) {
             (Directory::Host(old), Directory::Host(new)) => Ok(old.rename(path, new, new_path)?),
             (Directory::Memory(old), Directory::Memory(new)) => {
@@ -138,7 +138,7 @@ impl Directory {
     }
 
     /// Sets the times of a path: `utimensat`.
-    pub fn set_times(
+    pub(crate) fn set_times(
         &self,
         path: &Path,
         follows: bool,
@@ -156,7 +156,7 @@ impl Directory {
 
     /// Returns a reader at the start of the directory.
     #[must_use]
-    pub fn reader(&self, budget: DirBudget) -> DirReader {
+    pub(crate) fn reader(&self, budget: DirBudget) -> DirReader {
         match self {
             Directory::Host(_) => DirReader::Host(DirStream::new(budget)),
             Directory::Memory(_) => DirReader::Memory,
@@ -164,7 +164,7 @@ impl Directory {
     }
 
     /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
-    pub fn read_dir(
+    pub(crate) fn read_dir(
         &self,
         reader: &mut DirReader,
         from: u64,
@@ -178,7 +178,7 @@ impl Directory {
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
-    pub fn own_stat(&self) -> Result<Filestat> {
+    pub(crate) fn own_stat(&self) -> Result<Filestat> {
         match self {
             Directory::Host(host) => Ok(sys::stat(host.handle())?),
             Directory::Memory(memory) => Ok(memory.own_stat()),
@@ -187,7 +187,7 @@ impl Directory {
 
     /// Returns the inode number of the parent. `None` unless `is_within` recognizes the device and inode number of a
     /// directory above.
-    pub fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
+    pub(crate) fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
         match self {
             Directory::Host(host) => Ok(sys::parent_ino(host.handle(), is_within)?),
             Directory::Memory(memory) => Ok(memory.parent_ino(is_within)),
@@ -195,7 +195,12 @@ impl Directory {
     }
 
     /// Sets the times of the directory itself: `futimens`.
-    pub fn set_own_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
+    pub(crate) fn set_own_times(
+        &self,
+        atim: Option<NewTime>,
+        mtim: Option<NewTime>,
+        clocks: &Clocks,
+    ) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::set_times(host.handle(), atim, mtim)?),
             Directory::Memory(memory) => {
@@ -206,7 +211,7 @@ impl Directory {
     }
 
     /// Announces how the directory will be used: `posix_fadvise`.
-    pub fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
+    pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::advise(host.handle(), offset, len, advice)?),
             Directory::Memory(_) => Ok(()),
@@ -214,7 +219,7 @@ impl Directory {
     }
 
     /// Stores data on the disk: `fdatasync`.
-    pub fn datasync(&self) -> Result {
+    pub(crate) fn datasync(&self) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::datasync(host.handle())?),
             Directory::Memory(_) => Ok(()),
@@ -222,7 +227,7 @@ impl Directory {
     }
 
     /// Stores data and metadata on the disk: `fsync`.
-    pub fn sync(&self) -> Result {
+    pub(crate) fn sync(&self) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::sync(host.handle())?),
             Directory::Memory(_) => Ok(()),

@@ -28,7 +28,7 @@ pub enum Descriptor {
 impl Descriptor {
     /// Returns the file type.
     #[must_use]
-    pub fn filetype(&self) -> Filetype {
+    pub(crate) fn filetype(&self) -> Filetype {
         match self {
             Descriptor::Dir(_) => Filetype::Directory,
             Descriptor::File(_) => Filetype::RegularFile,
@@ -38,7 +38,7 @@ impl Descriptor {
     }
 
     /// Returns the attributes: `fstat`.
-    pub fn stat(&self) -> Result<Filestat> {
+    pub(crate) fn stat(&self) -> Result<Filestat> {
         let filetype = self.filetype();
         let stat = match self {
             Descriptor::Dir(dir) => dir.directory().own_stat()?,
@@ -72,7 +72,7 @@ impl Descriptor {
 
     /// Announces how a range will be used: `posix_fadvise`. Stdio is ignored, because the open file description, which
     /// stores the advice, belongs to the host.
-    pub fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
+    pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().advise(offset, len, advice),
             Descriptor::File(file) => file.data().advise(offset, len, advice),
@@ -83,7 +83,7 @@ impl Descriptor {
     }
 
     /// Stores data on the disk: `fdatasync`.
-    pub fn datasync(&self) -> Result {
+    pub(crate) fn datasync(&self) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().datasync(),
             Descriptor::File(file) => file.data().datasync(),
@@ -93,7 +93,7 @@ impl Descriptor {
     }
 
     /// Stores data and metadata on the disk: `fsync`.
-    pub fn sync(&self) -> Result {
+    pub(crate) fn sync(&self) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().sync(),
             Descriptor::File(file) => file.data().sync(),
@@ -121,7 +121,7 @@ pub struct Entry {
 impl Entry {
     /// Creates a descriptor. Drops rights that its file type does not support.
     #[must_use]
-    pub fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
+    pub(crate) fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
         let is_terminal = matches!(&descriptor, Descriptor::Stream(stream) if stream.is_terminal());
         let (rights, inheriting) = match descriptor.filetype() {
             Filetype::Directory => (rights & Rights::DIRECTORY, inheriting),
@@ -145,31 +145,31 @@ impl Entry {
 
     /// Replaces the access.
     #[must_use]
-    pub fn with_access(self, access: Access) -> Self {
+    pub(crate) fn with_access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
     /// Returns the access through the descriptor.
     #[must_use]
-    pub fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         self.access
     }
 
     /// Returns the rights.
     #[must_use]
-    pub fn rights(&self) -> Rights {
+    pub(crate) fn rights(&self) -> Rights {
         Rights::from_bits_retain(self.rights.load(Relaxed))
     }
 
     /// Returns the rights of descriptors opened through this one.
     #[must_use]
-    pub fn inheriting(&self) -> Rights {
+    pub(crate) fn inheriting(&self) -> Rights {
         Rights::from_bits_retain(self.inheriting.load(Relaxed))
     }
 
     /// Returns the flags.
     #[must_use]
-    pub fn flags(&self) -> Fdflags {
+    pub(crate) fn flags(&self) -> Fdflags {
         Fdflags::from_bits_retain(self.flags.load(Relaxed))
     }
 
@@ -183,26 +183,26 @@ impl Entry {
     }
 
     /// Sets the flags. From then on `NONBLOCK` takes effect.
-    pub fn set_flags(&self, flags: Fdflags) {
+    pub(crate) fn set_flags(&self, flags: Fdflags) {
         self.flags.store(flags.bits(), Relaxed);
         self.flags_unseen.store(false, Relaxed);
     }
 
     /// Returns whether a call that would wait fails with `EAGAIN` instead.
     #[must_use]
-    pub fn is_nonblocking(&self) -> bool {
+    pub(crate) fn is_nonblocking(&self) -> bool {
         self.flags().contains(Fdflags::NONBLOCK) && !self.flags_unseen.load(Relaxed)
     }
 
     /// Returns whether the guest has shut down a listener that belongs to the host. The system does not know about
     /// that.
     #[must_use]
-    pub fn is_shut_down(&self) -> bool {
+    pub(crate) fn is_shut_down(&self) -> bool {
         matches!(&self.descriptor, Descriptor::Stream(stream) if stream.is_shut_down())
     }
 
     /// Reduces the rights. `ENOTCAPABLE` if that would add a right.
-    pub fn narrow(&self, rights: Rights, inheriting: Rights) -> Result {
+    pub(crate) fn narrow(&self, rights: Rights, inheriting: Rights) -> Result {
         if !self.rights().contains(rights) || !self.inheriting().contains(inheriting) {
             return Err(Errno::Notcapable);
         }
@@ -214,7 +214,7 @@ impl Entry {
     /// Checks that the descriptor has all these rights, else returns `ENOTCAPABLE`. If the file can never do the
     /// operation, returns the errno of POSIX: `ESPIPE` for a file without a position, `EBADF` for a direction that the
     /// file is not open for. A directory is open for reading by `fd_readdir` only.
-    pub fn require(&self, rights: Rights) -> Result {
+    pub(crate) fn require(&self, rights: Rights) -> Result {
         if self.rights().contains(rights) {
             return self.access.check(rights);
         }
@@ -232,7 +232,7 @@ impl Entry {
     }
 
     /// Returns the directory; `ENOTDIR` for any other file, `ENOTCAPABLE` without all these rights.
-    pub fn dir(&self, rights: Rights) -> Result<&Dir> {
+    pub(crate) fn dir(&self, rights: Rights) -> Result<&Dir> {
         let Descriptor::Dir(dir) = &self.descriptor else {
             return Err(Errno::Notdir);
         };
@@ -241,7 +241,7 @@ impl Entry {
     }
 
     /// Returns the directory for calls with a path; errors as in [`Entry::dir`].
-    pub fn dir_access<'a>(&'a self, rights: Rights, clocks: &'a Clocks) -> Result<DirAccess<'a>> {
+    pub(crate) fn dir_access<'a>(&'a self, rights: Rights, clocks: &'a Clocks) -> Result<DirAccess<'a>> {
         Ok(DirAccess::new(self.dir(rights)?.directory(), self.access, clocks))
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the guest.
 #[derive(Debug)]
-pub enum FileData {
+pub(crate) enum FileData {
     /// A file of the host.
     Host(std::fs::File),
     /// A file in memory.
@@ -20,7 +20,7 @@ pub enum FileData {
 impl FileData {
     /// Reads into guest buffers: `preadv`.
     #[inline]
-    pub fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    pub(crate) fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
         match self {
             FileData::Host(file) => Ok(sys::preadv(sys::handle(file), buffers, offset)?),
             FileData::Memory(file) => file.read_at(buffers, offset),
@@ -29,7 +29,7 @@ impl FileData {
 
     /// Writes guest buffers: `pwritev`.
     #[inline]
-    pub fn write_at(&self, buffers: &[Buffer], offset: Filesize, clocks: &Clocks) -> Result<usize> {
+    pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, clocks: &Clocks) -> Result<usize> {
         match self {
             FileData::Host(file) => Ok(sys::pwritev(sys::handle(file), buffers, offset)?),
             FileData::Memory(file) => file.write_at(buffers, offset, clocks.realtime()),
@@ -37,7 +37,7 @@ impl FileData {
     }
 
     /// Writes guest buffers at the end of the file and returns the number of bytes. The file must be in append mode.
-    pub fn append(&self, buffers: &[Buffer], clocks: &Clocks) -> Result<usize> {
+    pub(crate) fn append(&self, buffers: &[Buffer], clocks: &Clocks) -> Result<usize> {
         match self {
             FileData::Host(file) => Ok(sys::appendv(sys::handle(file), buffers)?),
             FileData::Memory(file) => file.append(buffers, clocks.realtime()),
@@ -45,7 +45,7 @@ impl FileData {
     }
 
     /// Returns the offset after the last append: the position of the descriptor.
-    pub fn append_end(&self) -> Result<Filesize> {
+    pub(crate) fn append_end(&self) -> Result<Filesize> {
         match self {
             FileData::Host(file) => Ok(sys::seek(sys::handle(file), 0, Whence::Cur)?),
             FileData::Memory(file) => Ok(file.append_end()),
@@ -53,7 +53,7 @@ impl FileData {
     }
 
     /// Sets or clears append mode: `fcntl(F_SETFL)`.
-    pub fn set_append(&self, append: bool) -> Result {
+    pub(crate) fn set_append(&self, append: bool) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::set_append(sys::handle(file), append)?),
             FileData::Memory(file) => {
@@ -64,7 +64,7 @@ impl FileData {
     }
 
     /// Checks that the file system allows an offset; `EINVAL` if not.
-    pub fn check_offset(&self, offset: Filesize) -> Result {
+    pub(crate) fn check_offset(&self, offset: Filesize) -> Result {
         match self {
             FileData::Host(file) => {
                 Ok(sys::seek(sys::handle(file), offset.cast_signed(), Whence::Set).map(drop)?)
@@ -74,7 +74,7 @@ impl FileData {
     }
 
     /// Returns the attributes: `fstat`.
-    pub fn stat(&self) -> Result<Filestat> {
+    pub(crate) fn stat(&self) -> Result<Filestat> {
         match self {
             FileData::Host(file) => Ok(sys::stat(sys::handle(file))?),
             FileData::Memory(file) => Ok(file.stat()),
@@ -82,7 +82,7 @@ impl FileData {
     }
 
     /// Sets the size: `ftruncate`.
-    pub fn set_size(&self, size: Filesize, clocks: &Clocks) -> Result {
+    pub(crate) fn set_size(&self, size: Filesize, clocks: &Clocks) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::set_size(sys::handle(file), size)?),
             FileData::Memory(file) => file.set_size(size, clocks.realtime()),
@@ -90,7 +90,7 @@ impl FileData {
     }
 
     /// Sets the times: `futimens`.
-    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
+    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::set_times(sys::handle(file), atim, mtim)?),
             FileData::Memory(file) => file.set_times(atim, mtim, clocks.realtime()),
@@ -98,7 +98,7 @@ impl FileData {
     }
 
     /// Allocates a range: `posix_fallocate`.
-    pub fn allocate(&self, offset: Filesize, len: Filesize, clocks: &Clocks) -> Result {
+    pub(crate) fn allocate(&self, offset: Filesize, len: Filesize, clocks: &Clocks) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::allocate(sys::handle(file), offset, len)?),
             FileData::Memory(file) => file.allocate(offset, len, clocks.realtime()),
@@ -106,7 +106,7 @@ impl FileData {
     }
 
     /// Returns the error of an allocation that does not depend on free space.
-    pub fn check_allocate(&self, offset: Filesize, len: Filesize) -> Result {
+    pub(crate) fn check_allocate(&self, offset: Filesize, len: Filesize) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::check_allocate(sys::handle(file), offset, len)?),
             FileData::Memory(file) => file.check_allocate(offset, len),
@@ -114,7 +114,7 @@ impl FileData {
     }
 
     /// Announces how a range will be used: `posix_fadvise`.
-    pub fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
+    pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::advise(sys::handle(file), offset, len, advice)?),
             FileData::Memory(_) => Ok(()),
@@ -122,7 +122,7 @@ impl FileData {
     }
 
     /// Stores data on the disk: `fdatasync`.
-    pub fn datasync(&self) -> Result {
+    pub(crate) fn datasync(&self) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::datasync(sys::handle(file))?),
             FileData::Memory(_) => Ok(()),
@@ -130,7 +130,7 @@ impl FileData {
     }
 
     /// Stores data and metadata on the disk: `fsync`.
-    pub fn sync(&self) -> Result {
+    pub(crate) fn sync(&self) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::sync(sys::handle(file))?),
             FileData::Memory(_) => Ok(()),
@@ -149,13 +149,13 @@ pub struct File {
 impl File {
     /// Creates a file at position 0.
     #[must_use]
-    pub fn new(data: FileData) -> Self {
+    pub(crate) fn new(data: FileData) -> Self {
         Self { data, position: Mutex::new(0) }
     }
 
     /// Returns the contents and attributes.
     #[must_use]
-    pub fn data(&self) -> &FileData {
+    pub(crate) fn data(&self) -> &FileData {
         &self.data
     }
 
@@ -166,7 +166,7 @@ impl File {
 
     /// Moves the position and returns it: `lseek`. `EINVAL` for a negative position, or beyond the maximum of the file
     /// system.
-    pub fn seek(&self, offset: Filedelta, whence: Whence) -> Result<Filesize> {
+    pub(crate) fn seek(&self, offset: Filedelta, whence: Whence) -> Result<Filesize> {
         let mut position = self.position();
         let from = match whence {
             Whence::Set => 0,
@@ -184,18 +184,18 @@ impl File {
     }
 
     /// Checks that the file system allows a file of this size; `EFBIG` if not.
-    pub fn check_size(&self, size: Filesize) -> Result {
+    pub(crate) fn check_size(&self, size: Filesize) -> Result {
         let _position = self.position();
         self.data.check_offset(size).map_err(|_| Errno::Fbig)
     }
 
     /// Returns the number of bytes from the position to the end.
-    pub fn remaining(&self) -> Result<Filesize> {
+    pub(crate) fn remaining(&self) -> Result<Filesize> {
         Ok(self.data.stat()?.size.saturating_sub(*self.position()))
     }
 
     /// Sets or clears append mode, then calls `then`. No write happens in between.
-    pub fn set_append(&self, append: bool, then: impl FnOnce()) -> Result {
+    pub(crate) fn set_append(&self, append: bool, then: impl FnOnce()) -> Result {
         let _position = self.position();
         self.data.set_append(append)?;
         then();

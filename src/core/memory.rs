@@ -15,12 +15,12 @@ pub type Size = u32;
 
 /// Offset of a `T` in guest memory. [`Memory`] checks it at each access.
 #[derive(Debug)]
-pub struct Ptr<T>(pub u32, PhantomData<T>);
+pub(crate) struct Ptr<T>(pub u32, PhantomData<T>);
 
 impl<T> Ptr<T> {
     /// Refers to the `T` at an offset.
     #[must_use]
-    pub fn new(offset: u32) -> Self {
+    pub(crate) fn new(offset: u32) -> Self {
         Self(offset, PhantomData)
     }
 }
@@ -35,7 +35,7 @@ impl<T> Copy for Ptr<T> {}
 
 /// A list of `T` in guest memory. [`Memory`] checks it at each access.
 #[derive(Debug)]
-pub struct List<T> {
+pub(crate) struct List<T> {
     /// The first element.
     pub ptr: Ptr<T>,
     /// Number of elements.
@@ -110,19 +110,19 @@ impl Memory {
     /// Checks that `len` bytes from `offset` are in bounds, else returns `EOVERFLOW`. An offset equal to the size is in
     /// bounds for 0 bytes, as in WebAssembly's `memory.fill`.
     #[inline]
-    pub fn check(self, offset: u32, len: u64) -> Result {
+    pub(crate) fn check(self, offset: u32, len: u64) -> Result {
         let (offset, size) = (u64::from(offset), self.size as u64);
         if offset <= size && len <= size - offset { Ok(()) } else { Err(Errno::Overflow) }
     }
 
     /// Checks that the whole list is in bounds, else returns `EOVERFLOW`.
-    pub fn check_list<T>(self, list: List<T>, element_size: usize) -> Result {
+    pub(crate) fn check_list<T>(self, list: List<T>, element_size: usize) -> Result {
         self.check(list.ptr.0, u64::from(list.len) * element_size as u64)
     }
 
     /// Reads the `T` at `ptr`. `EOVERFLOW` if it is out of bounds.
     #[inline]
-    pub fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
+    pub(crate) fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
         const { assert!(T::SIZE <= LARGEST) };
         let mut bytes = [0; LARGEST];
         let guest = self.at(ptr.0, T::SIZE)?;
@@ -144,7 +144,7 @@ impl Memory {
 
     /// Writes `value` at `ptr`. `EOVERFLOW` if it is out of bounds.
     #[inline]
-    pub fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
+    pub(crate) fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
         const { assert!(T::SIZE <= LARGEST) };
         let mut bytes = [0; LARGEST];
         value.store(&mut bytes);
@@ -167,17 +167,17 @@ impl Memory {
 
     /// Reads the element at `index` of a list.
     #[inline]
-    pub fn load_at<T: Load>(self, list: List<T>, index: Size) -> Result<T> {
+    pub(crate) fn load_at<T: Load>(self, list: List<T>, index: Size) -> Result<T> {
         self.load(Ptr::new(element(list.ptr.0, index, T::SIZE)?))
     }
 
     /// Writes the element at `index` of a list.
-    pub fn store_at<T: Store>(self, list: List<T>, index: Size, value: &T) -> Result {
+    pub(crate) fn store_at<T: Store>(self, list: List<T>, index: Size, value: &T) -> Result {
         self.store(Ptr::new(element(list.ptr.0, index, T::SIZE)?), value)
     }
 
     /// Copies guest memory from `offset` into `bytes`.
-    pub fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
+    pub(crate) fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
         let guest = self.at(offset, bytes.len())?;
         // SAFETY: the slice covers the same bytes, and `copy` writes only initialized bytes.
         copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
@@ -185,7 +185,7 @@ impl Memory {
     }
 
     /// Returns the total size of the buffers of a vectored call, in bytes.
-    pub fn total_size(self, iovs: List<Iovec>) -> Result<u64> {
+    pub(crate) fn total_size(self, iovs: List<Iovec>) -> Result<u64> {
         let mut total = 0;
         for index in 0..iovs.len {
             let iov: Iovec = self.load_at(iovs, index)?;
@@ -195,7 +195,7 @@ impl Memory {
     }
 
     /// Appends a copy of a region to `bytes`. Allocates only after the bounds check.
-    pub fn append(self, region: Iovec, bytes: &mut Vec<u8>) -> Result {
+    pub(crate) fn append(self, region: Iovec, bytes: &mut Vec<u8>) -> Result {
         let (guest, len) = (self.address(region)?, region.buf_len as usize);
         bytes.reserve(len);
         copy(guest, &mut bytes.spare_capacity_mut()[..len]);
@@ -222,7 +222,7 @@ impl Memory {
 
     /// Returns the address of a region for a system call. The kernel may access the region while other threads do.
     #[inline]
-    pub fn address(self, region: Iovec) -> Result<*mut u8> {
+    pub(crate) fn address(self, region: Iovec) -> Result<*mut u8> {
         self.at(region.buf, region.buf_len as usize)
     }
 

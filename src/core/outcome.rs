@@ -12,7 +12,7 @@ use crate::sys::types::{Clockid, Interest, Timestamp};
 use std::sync::Arc;
 
 /// Result of a host function.
-pub type HostResult<T = ()> = Result<T, Outcome>;
+pub(crate) type HostResult<T = ()> = Result<T, Outcome>;
 
 /// Outcome of a host function that did not succeed.
 #[derive(Debug)]

@@ -73,7 +73,7 @@ impl RestartState {
 
     /// Returns the state for the restart of a call on `fd` that has transferred some bytes.
     #[must_use]
-    pub fn after(fd: &Arc<Entry>, bytes_done: u64) -> Self {
+    pub(crate) fn after(fd: &Arc<Entry>, bytes_done: u64) -> Self {
         Saved { fd: Some(Arc::clone(fd)), bytes_done, ..Saved::default() }.into()
     }
 
@@ -87,7 +87,7 @@ impl RestartState {
 
     /// Returns the fields. Convert them back with `into` after changes.
     #[must_use]
-    pub fn into_saved(self) -> Saved {
+    pub(crate) fn into_saved(self) -> Saved {
         self.0.map_or_else(Saved::default, |saved| *saved)
     }
 }

@@ -51,7 +51,7 @@ impl Stream {
 
     /// Creates a listening socket: one of the guest, or with `is_host` a duplicate of a socket of the host.
     #[must_use]
-    pub fn listener(socket: TcpListener, is_host: bool) -> Self {
+    pub(crate) fn listener(socket: TcpListener, is_host: bool) -> Self {
         let handle = if is_host {
             StreamHandle::HostListener(socket.into(), AtomicBool::new(false))
         } else {
@@ -68,7 +68,7 @@ impl Stream {
 
     /// Returns the system's handle.
     #[must_use]
-    pub fn handle(&self) -> Handle<'_> {
+    pub(crate) fn handle(&self) -> Handle<'_> {
         match &self.handle {
             StreamHandle::Guest(handle) => sys::handle(handle),
             StreamHandle::Stdio(handle) => sys::handle(&**handle),
@@ -80,7 +80,7 @@ impl Stream {
 
     /// Returns the file type.
     #[must_use]
-    pub fn filetype(&self) -> Filetype {
+    pub(crate) fn filetype(&self) -> Filetype {
         match self.kind {
             StreamKind::Pipe => Filetype::Unknown,
             StreamKind::Listener => Filetype::SocketStream,
@@ -93,43 +93,43 @@ impl Stream {
 
     /// Returns whether the stream is a terminal.
     #[must_use]
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         self.kind == StreamKind::Terminal
     }
 
     /// Returns whether the stream is a socket.
     #[must_use]
-    pub fn is_socket(&self) -> bool {
+    pub(crate) fn is_socket(&self) -> bool {
         matches!(self.kind, StreamKind::Socket(_) | StreamKind::Listener)
     }
 
     /// Returns whether the stream is a listening socket of the option `sockets`.
     #[must_use]
-    pub fn is_listener(&self) -> bool {
+    pub(crate) fn is_listener(&self) -> bool {
         self.kind == StreamKind::Listener
     }
 
     /// Returns whether the stream is stdin, stdout or stderr of the host.
     #[must_use]
-    pub fn is_stdio(&self) -> bool {
+    pub(crate) fn is_stdio(&self) -> bool {
         matches!(self.handle, StreamHandle::Stdio(_))
     }
 
     /// Returns whether the stream may have a position, as files and some devices have.
     #[must_use]
-    pub fn is_seekable(&self) -> bool {
+    pub(crate) fn is_seekable(&self) -> bool {
         matches!(self.kind, StreamKind::Ready(_) | StreamKind::Device(_))
     }
 
     /// Returns whether a read or write may have to wait.
     #[must_use]
-    pub fn may_wait(&self) -> bool {
+    pub(crate) fn may_wait(&self) -> bool {
         !matches!(self.kind, StreamKind::Ready(_))
     }
 
     /// Returns whether the guest has shut down a listener that belongs to the host.
     #[must_use]
-    pub fn is_shut_down(&self) -> bool {
+    pub(crate) fn is_shut_down(&self) -> bool {
         matches!(&self.handle, StreamHandle::HostListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 

@@ -16,7 +16,7 @@ pub struct Table(RwLock<Slots>);
 
 /// A reserved descriptor number. Dropping an unused reservation frees the number.
 #[derive(Debug)]
-pub struct Reservation<'a> {
+pub(crate) struct Reservation<'a> {
     table: &'a Table,
     fd: Fd,
     filled: bool,
@@ -24,7 +24,7 @@ pub struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// Assigns `entry` to the number, unless the table was cleared meanwhile.
-    pub fn fill(mut self, entry: Entry) -> Fd {
+    pub(crate) fn fill(mut self, entry: Entry) -> Fd {
         if let Some(slot) = self.table.write().entries.get_mut(self.fd.0 as usize) {
             *slot = Some(Arc::new(entry));
         }
@@ -63,7 +63,7 @@ impl Table {
     /// Calls `action` with an open descriptor. The table is locked meanwhile: `action` must not wait, open or close.
     /// `EBADF` if the number is not open.
     #[inline]
-    pub fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
+    pub(crate) fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         let slots = self.read();
         let entry = slots.entries.get(fd.0 as usize).and_then(Option::as_ref);
         Ok(action(entry.ok_or(Errno::Badf)?))
@@ -71,13 +71,13 @@ impl Table {
 
     /// Returns an open descriptor. A call can use the entry even if the number is closed or reused meanwhile. `EBADF`
     /// if the number is not open.
-    pub fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
+    pub(crate) fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
         self.with_entry(fd, Arc::clone)
     }
 
     /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved. Callers reserve a number
     /// before they open a file.
-    pub fn reserve(&self, limit: usize) -> std::result::Result<Reservation<'_>, Errno> {
+    pub(crate) fn reserve(&self, limit: usize) -> std::result::Result<Reservation<'_>, Errno> {
         let mut slots = self.write();
         if let Some(Reverse(number)) = slots.free.pop() {
             return Ok(Reservation { table: self, fd: Fd(number), filled: false });
@@ -91,7 +91,7 @@ impl Table {
 
     /// Frees a number and returns its entry. The file closes when the last call that uses the entry ends. `EBADF` if
     /// the number is not open.
-    pub fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
+    pub(crate) fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
         let mut slots = self.write();
         let entry = slots.get_mut(fd)?.take().ok_or(Errno::Badf)?;
         slots.free.push(Reverse(fd.0));
@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// Moves `from` to the number `to`, and returns the previous entry of `to`. `EBADF` unless both numbers are open.
-    pub fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
+    pub(crate) fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
         let mut slots = self.write();
         slots.get_mut(from)?;
         slots.get_mut(to)?;

@@ -2,20 +2,19 @@
 //!
 //! `worker.terminate()`, `process.exit()` in a worker, and the timeouts of `node:vm` stop JavaScript with an exception
 //! that no JavaScript can catch. Node-API catches this exception when native code has called the JavaScript. V8 still
-//! holds the termination then, and throws it on when the callback returns. V8 loses it when native code makes an error
-//! object or takes the exception away first: the worker would run on, and never end.
+//! has the termination pending then, and continues it when the callback returns. V8 loses the termination if native code
+//! makes an error object or clears the exception first: the worker would continue, and never end.
 //!
 //! Three rules follow. `__test__/project/termination.spec.mjs` checks the sources for them:
 //!
-//! 1. Native code that JavaScript calls returns through [`scope`] or through `imports::guarded`. Both pass each failure
-//!    to [`propagate`].
+//! 1. Native code that JavaScript calls returns through [`scope`] or through `callback::callback_scope`. Both pass each
+//!    failure to [`propagate`].
 //! 2. Every failed call of Node-API that can run JavaScript is returned as an `Err`, never ignored. A getter, a setter, a
 //!    `toString` and a proxy are JavaScript, too.
-//! 3. Only [`catch`] and [`propagate`] take an exception away. The methods of `napi::bindgen_prelude::Function` do so
-//!    as well: call functions with `context::call`.
+//! 3. Only [`catch`] and [`propagate`] clear an exception. The methods of `napi::bindgen_prelude::Function` do so
+//!    as well: call functions with `Value::call`.
 
-use super::context::undefined;
-use super::error::pending;
+use super::value::{Value, pending};
 use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, Error, Result, sys};
 use once_cell::sync::Lazy;
@@ -23,20 +22,20 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 
 /// Runs native code that JavaScript has called.
-pub fn scope<T>(env: &Env, body: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn scope<T>(env: &Env, body: impl FnOnce() -> Result<T>) -> Result<T> {
     body().map_err(|error| propagate(env, error))
 }
 
-/// Returns the error to leave native code with: an exception or a termination that is on its way continues.
+/// Returns the error for napi-rs. A pending exception or termination stays pending.
 #[cold]
-pub fn propagate(env: &Env, error: Error) -> Error {
+pub(crate) fn propagate(env: &Env, error: Error) -> Error {
     if is_terminating() {
         return pending();
     }
     let thrown = catch(env);
     let status = match thrown {
         // SAFETY: a value of this environment.
-        Some(thrown) => unsafe { sys::napi_throw(env.raw(), thrown) },
+        Some(thrown) => unsafe { sys::napi_throw(env.raw(), thrown.raw()) },
         None => probe(env),
     };
     if status != sys::Status::napi_ok {
@@ -46,7 +45,7 @@ pub fn propagate(env: &Env, error: Error) -> Error {
     if thrown.is_some() { pending() } else { error }
 }
 
-/// Requests again a termination that came during napi-rs's own registration. napi-rs takes the exception away, and then
+/// Requests again a termination that came during napi-rs's own registration. napi-rs clears the exception, and then
 /// makes an error object because it cannot define the class.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration;
@@ -57,12 +56,12 @@ impl ToNapiValue for Registration {
         if is_terminating() || probe(&env) != sys::Status::napi_ok {
             terminate();
         }
-        undefined(&env)
+        Value::undefined(&env).map(Value::raw)
     }
 }
 
-/// Takes the exception that a call of JavaScript has thrown; `None` if there is none, or it cannot be caught.
-pub fn catch(env: &Env) -> Option<sys::napi_value> {
+/// Clears the pending exception and returns it; `None` if there is none, or if JavaScript is being terminated.
+pub(crate) fn catch(env: &Env) -> Option<Value<'_>> {
     let (mut is_thrown, mut thrown) = (false, ptr::null_mut());
     // SAFETY: a place for the answer.
     unsafe { sys::napi_is_exception_pending(env.raw(), &raw mut is_thrown) };
@@ -71,10 +70,10 @@ pub fn catch(env: &Env) -> Option<sys::napi_value> {
     }
     // SAFETY: a place for the exception.
     unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
-    Some(thrown)
+    Some(Value::from_raw(env, thrown))
 }
 
-/// Makes a call that does nothing. Node-API refuses it in an environment that is about to end.
+/// Makes a call without an effect, which fails in an environment that is about to end.
 fn probe(env: &Env) -> sys::napi_status {
     let (mut value, mut equal) = (ptr::null_mut(), false);
     // SAFETY: a value of this environment, and a place for the answer.
@@ -84,7 +83,7 @@ fn probe(env: &Env) -> sys::napi_status {
     }
 }
 
-/// `static Isolate* v8::Isolate::GetCurrent()`, as compilers there name it.
+/// `static Isolate* v8::Isolate::GetCurrent()`, under its mangled name.
 #[cfg(not(windows))]
 const GET_CURRENT: &CStr = c"_ZN2v87Isolate10GetCurrentEv";
 #[cfg(windows)]

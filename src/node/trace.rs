@@ -1,8 +1,10 @@
-//! What a traced sandbox calls besides its host functions: prelude.js puts the lines together of what these say of a
-//! call before and after it.
+//! Describes calls for the option `trace`: lib/trace.js joins the descriptions to lines.
 
-use super::context::{Context, Instance};
-use super::imports::{Values, function, guarded, instance, renew, values, wait_until};
+use super::callback::{Callback, RawArgs, function};
+use super::dispatch::refresh_memory;
+use super::env_state::EnvState;
+use super::value::Value;
+use super::wait::wait_until;
 use crate::core::memory::Memory;
 use crate::core::stream::Stream;
 use crate::preview1::abi::{CoreArgs, MAX_PARAMS};
@@ -10,124 +12,135 @@ use crate::preview1::describe::{CallFormat, Format};
 use crate::sys::buffers::Buffer;
 use crate::sys::types::Interest;
 use crate::sys::{host_stream, poll, writev, writev_nowait};
-use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Error, Result, Status, sys};
+use napi::bindgen_prelude::BigInt;
+use napi::{Error, Result, Status, ValueType};
 use std::io::ErrorKind;
-use std::ptr;
-use std::rc::Rc;
 use std::time::Duration;
 
-/// The functions, for prelude.js.
-pub fn functions(context: &Rc<Context>) -> Result<sys::napi_value> {
-    let mut functions = Object::new(&context.env)?;
-    functions.set_named_property("call", function(context, "call", call)?)?;
-    functions.set_named_property("result", function(context, "result", result)?)?;
-    functions.set_named_property("write", function(context, "write", write)?)?;
-    Ok(functions.raw())
+/// Returns the functions for lib/trace.js.
+pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+    let functions = Value::object(&state.env)?;
+    functions.set(DescribeCall::NAME, function::<DescribeCall>(state)?)?;
+    functions.set(DescribeResult::NAME, function::<DescribeResult>(state)?)?;
+    functions.set(Write::NAME, function::<Write>(state)?)?;
+    Ok(functions)
 }
 
-/// `call(id, at, args)`: what the function at this place of the table is called with.
-unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    guarded(env, || {
-        // SAFETY: the callback's own.
-        let (context, passed) = unsafe { values(env, info) };
-        let (shown, memory, core) = subject(context, &passed)?;
-        Ok(context.env.create_string(shown.call(memory, core.as_ref()))?.raw())
-    })
-}
+/// `call(id, index, args)`: describes the arguments of a call. `index` is the place of the function in the import table.
+struct DescribeCall;
 
-/// `result(id, at, args, outcome, nanoseconds)`: what came of the call, and how long it took.
-unsafe extern "C" fn result(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    guarded(env, || {
-        // SAFETY: the callback's own.
-        let (context, passed) = unsafe { values(env, info) };
-        let (shown, memory, core) = subject(context, &passed)?;
-        let errno = i32_argument(&context.env, passed[3]);
-        let elapsed = Duration::from_nanos(i64_argument(&context.env, passed[4]).unwrap_or_default());
-        let result = shown.result(memory, core.as_ref(), errno, elapsed);
-        Ok(context.env.create_string(result)?.raw())
-    })
-}
+impl Callback for DescribeCall {
+    const NAME: &'static str = "call";
 
-/// What is traced: of which sandbox, which of its functions, and the arguments, if they are numbers.
-#[cold]
-fn subject(context: &Context, passed: &Values) -> Result<(&'static CallFormat, Memory, Option<CoreArgs>)> {
-    let env = &context.env;
-    let found = instance(context, passed).zip(i32_argument(env, passed[1]));
-    let shown = found.as_ref().and_then(|(instance, at)| instance.shown.get(*at as usize));
-    let (Some((instance, _)), Some(shown)) = (&found, shown) else {
-        return Err(Error::from_status(Status::InvalidArg));
-    };
-    let args = Object::from_raw(env.raw(), passed[2]);
-    let width: usize = shown.args.iter().map(Format::width).sum::<usize>() + shown.result.pointers();
-    let mut core = [0; MAX_PARAMS];
-    let mut known = true;
-    for (at, value) in (0..).zip(&mut core[..width]) {
-        let argument = args.get_element::<Unknown<'_>>(at)?.raw();
-        let number = i32_argument(env, argument).map(u64::from).or_else(|| i64_argument(env, argument));
-        known &= number.is_some();
-        *value = number.unwrap_or_default();
+    fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
+        let call = TracedCall::read(state, args)?;
+        Value::of(&state.env, call.format.call(call.memory, call.core.as_ref())).map(Some)
     }
-    Ok((shown, memory(context, instance)?, known.then_some(core)))
 }
 
-/// An i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one. -0, like
-/// a fraction, is none.
-fn i32_argument(env: &Env, value: sys::napi_value) -> Option<u32> {
-    let mut number = 0.0;
-    // SAFETY: a value of this environment.
-    let status = unsafe { sys::napi_get_value_double(env.raw(), value, &raw mut number) };
+/// `result(id, index, args, errno, nanoseconds)`: describes the result of a call, and how long the call took.
+struct DescribeResult;
+
+impl Callback for DescribeResult {
+    const NAME: &'static str = "result";
+
+    fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
+        let call = TracedCall::read(state, args)?;
+        let elapsed = Duration::from_nanos(i64_argument(call.elapsed)?.unwrap_or_default());
+        let errno = i32_argument(call.errno)?;
+        Value::of(&state.env, call.format.result(call.memory, call.core.as_ref(), errno, elapsed)).map(Some)
+    }
+}
+
+/// A call that is traced.
+struct TracedCall<'a> {
+    format: &'static CallFormat,
+    memory: Memory,
+    /// The arguments, if all are numbers.
+    core: Option<CoreArgs>,
+    errno: Value<'a>,
+    elapsed: Value<'a>,
+}
+
+impl<'a> TracedCall<'a> {
+    fn read(state: &'a EnvState, args: RawArgs<'a>) -> Result<Self> {
+        let (sandbox, [_, index, arguments, errno, elapsed]) = args.read_with_sandbox()?;
+        let format = i32_argument(index)?.and_then(|index| sandbox.formats.get(index as usize));
+        let format = format.ok_or_else(|| Error::from_status(Status::InvalidArg))?;
+        let width: usize = format.args.iter().map(Format::width).sum::<usize>() + format.result.pointers();
+        let mut core = [0; MAX_PARAMS];
+        let mut are_numbers = true;
+        for (index, word) in (0..).zip(&mut core[..width]) {
+            let argument = arguments.element(index)?;
+            let number = match i32_argument(argument)? {
+                Some(number) => Some(number.into()),
+                None => i64_argument(argument)?,
+            };
+            are_numbers &= number.is_some();
+            *word = number.unwrap_or_default();
+        }
+        // Before a memory is bound, every pointer is out of bounds.
+        let is_bound = sandbox.memory().is_some();
+        let memory = if is_bound { refresh_memory(state, &sandbox)? } else { Memory::default() };
+        Ok(Self { format, memory, core: are_numbers.then_some(core), errno, elapsed })
+    }
+}
+
+/// Returns an i32, which WebAssembly passes as a signed number and JavaScript may pass as an unsigned one; `None` for -0, a
+/// fraction, or any other value.
+fn i32_argument(value: Value<'_>) -> Result<Option<u32>> {
+    if value.type_of()? != ValueType::Number {
+        return Ok(None);
+    }
+    let number = value.convert::<f64>()?;
     let integer = number as i64;
     let (low, high) = (i64::from(i32::MIN), i64::from(u32::MAX));
-    if status != sys::Status::napi_ok || integer < low || integer > high {
-        return None;
+    if integer < low || integer > high {
+        return Ok(None);
     }
     #[expect(clippy::cast_precision_loss, reason = "33 bits fit in a double")]
     let exact = (integer as f64).to_bits() == number.to_bits();
-    exact.then_some(integer as u32)
+    Ok(exact.then_some(integer as u32))
 }
 
-/// An i64, which is a `BigInt` of any size, modulo 2^64.
-fn i64_argument(env: &Env, value: sys::napi_value) -> Option<u64> {
-    let (mut number, mut lossless) = (0, false);
-    // SAFETY: a value of this environment.
-    let status =
-        unsafe { sys::napi_get_value_bigint_int64(env.raw(), value, &raw mut number, &raw mut lossless) };
-    (status == sys::Status::napi_ok).then_some(number.cast_unsigned())
+/// Returns an i64, which is a bigint of any size, modulo 2^64; `None` for any other value.
+fn i64_argument(value: Value<'_>) -> Result<Option<u64>> {
+    if value.type_of()? != ValueType::BigInt {
+        return Ok(None);
+    }
+    let BigInt { sign_bit, words } = value.convert()?;
+    let low = words.first().copied().unwrap_or_default();
+    Ok(Some(if sign_bit { low.wrapping_neg() } else { low }))
 }
 
-/// The memory that is bound; before that, one in which nothing lies.
-fn memory(context: &Context, instance: &Instance) -> Result<Memory> {
-    let bound = instance.memory.borrow().is_some();
-    if bound { renew(context, instance) } else { Ok(Memory::default()) }
-}
+/// `write(line)`: writes a line to the stderr of the process. Ignores errors.
+struct Write;
 
-/// `write(line)`: writes a line to the process's stderr, at once. What cannot be written nobody reads.
-unsafe extern "C" fn write(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    guarded(env, || {
-        // SAFETY: the callback's own.
-        let (context, passed) = unsafe { values(env, info) };
-        let line = super::error::text(&context.env, passed[0])? + "\n";
+impl Callback for Write {
+    const NAME: &'static str = "write";
+
+    fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
+        let line = args.read()?[0].convert::<String>()? + "\n";
         if let Ok(stderr) = host_stream(2).and_then(Stream::stdio) {
-            write_all(context, &stderr, line.into_bytes())?;
+            write_all(state, &stderr, line.into_bytes())?;
         }
-        Ok(ptr::null_mut())
-    })
+        Ok(None)
+    }
 }
 
-/// Writes to what may have no room for a while. Lines of threads do not mix, up to the 4,096 bytes that a pipe takes as one.
-fn write_all(context: &Context, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
+/// Writes all bytes, and waits for room meanwhile. A pipe takes up to 4,096 bytes at once: shorter lines of several threads
+/// do not mix.
+fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
     let write = if stderr.may_wait() { writev_nowait } else { writev };
     let mut written = 0;
     while written < line.len() {
         let rest = &mut line[written..];
-        match write(stderr.handle(), &[Buffer::new(rest.as_mut_ptr(), rest.len())]) {
+        // SAFETY: the line outlives the call.
+        let buffer = unsafe { Buffer::new(rest.as_mut_ptr(), rest.len()) };
+        match write(stderr.handle(), &[buffer]) {
             Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                wait_until(
-                    context,
-                    |slice| Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready),
-                )?;
+                wait_until(state, |slice| Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready))?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => break,

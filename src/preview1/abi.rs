@@ -71,7 +71,7 @@ pub struct Call<'a> {
 }
 
 /// An argument of a host function, converted from any number of core values.
-pub trait Arg: Describe + Sized {
+pub(crate) trait Arg: Describe + Sized {
     /// Types of the core values.
     const CORE: &'static [CoreType];
 
@@ -86,7 +86,7 @@ pub trait Arg: Describe + Sized {
 }
 
 /// The result of a host function besides its errno, written where the last core arguments point.
-pub trait Ret: Describe {
+pub(crate) trait Ret: Describe {
     /// Types of the pointers.
     const CORE: &'static [CoreType];
     /// Whether the function returns.
@@ -100,7 +100,7 @@ pub trait Ret: Describe {
 }
 
 /// A host function: a method of [`Guest`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
-pub trait HostFn<Args> {
+pub(crate) trait HostFn<Args> {
     /// Core signature.
     const SIGNATURE: Signature;
     /// Format of its calls in traces.
@@ -263,7 +263,7 @@ impl Arg for List<u8> {
 }
 
 /// Maximum number of buffers of a vectored call. The call cannot be terminated while it checks them.
-pub const MAX_IOVECS: Size = 1 << 20;
+pub(crate) const MAX_IOVECS: Size = 1 << 20;
 
 /// Converts the buffers of a vectored call and checks the bounds of each. More than [`MAX_IOVECS`] are `EINVAL`.
 impl Arg for List<Iovec> {
@@ -282,7 +282,7 @@ impl Arg for List<Iovec> {
 
 /// A buffer that the host fills, and never reads.
 #[derive(Debug)]
-pub struct Out<T>(pub T);
+pub(crate) struct Out<T>(pub T);
 
 impl Describe for Out<List<u8>> {
     const FORMAT: Format = Format::OutBuffer;
@@ -327,7 +327,7 @@ impl Ret for () {
 }
 
 /// The result of a function that does not return.
-pub enum Never {}
+pub(crate) enum Never {}
 
 impl Describe for Never {
     const FORMAT: Format = Format::Nothing;

@@ -6,23 +6,23 @@ use crate::core::outcome::HostResult;
 
 impl Guest {
     /// Writes the arguments to `argv_buf`, each followed by a NUL byte, and their addresses to `argv`.
-    pub fn args_get(&self, memory: Memory, argv: Ptr<u32>, argv_buf: Ptr<u8>) -> HostResult {
+    pub(crate) fn args_get(&self, memory: Memory, argv: Ptr<u32>, argv_buf: Ptr<u8>) -> HostResult {
         Ok(self.args.copy(memory, argv, argv_buf)?)
     }
 
     /// Returns the number of arguments and their total size in bytes.
-    pub fn args_sizes_get(&self) -> HostResult<(Size, Size)> {
+    pub(crate) fn args_sizes_get(&self) -> HostResult<(Size, Size)> {
         Ok(self.args.sizes())
     }
 
     /// Writes the environment variables to `environ_buf`, each as `KEY=value` and a NUL byte, and their addresses to
     /// `environ`.
-    pub fn environ_get(&self, memory: Memory, environ: Ptr<u32>, environ_buf: Ptr<u8>) -> HostResult {
+    pub(crate) fn environ_get(&self, memory: Memory, environ: Ptr<u32>, environ_buf: Ptr<u8>) -> HostResult {
         Ok(self.env.copy(memory, environ, environ_buf)?)
     }
 
     /// Returns the number of environment variables and their total size in bytes.
-    pub fn environ_sizes_get(&self) -> HostResult<(Size, Size)> {
+    pub(crate) fn environ_sizes_get(&self) -> HostResult<(Size, Size)> {
         Ok(self.env.sizes())
     }
 }

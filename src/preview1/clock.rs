@@ -8,12 +8,12 @@ use crate::sys::types::{Clockid, Timestamp};
 
 impl Guest {
     /// Returns the resolution of a clock in nanoseconds: `clock_getres`.
-    pub fn clock_res_get(&self, clock: Clockid) -> HostResult<Timestamp> {
+    pub(crate) fn clock_res_get(&self, clock: Clockid) -> HostResult<Timestamp> {
         Ok(self.clocks.resolution(clock)?)
     }
 
     /// Returns the time of a clock in nanoseconds: `clock_gettime`. Ignores the precision: the time is always exact.
-    pub fn clock_time_get(
+    pub(crate) fn clock_time_get(
         &self,
         restart: RestartState,
         clock: Clockid,

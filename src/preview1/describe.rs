@@ -59,7 +59,7 @@ pub struct Field {
 }
 
 /// A type that traces can show.
-pub trait Describe {
+pub(crate) trait Describe {
     /// The format of its values.
     const FORMAT: Format;
 }

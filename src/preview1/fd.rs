@@ -21,14 +21,20 @@ const ALLOCATION_SLICE: Filesize = 256 << 20;
 
 impl Guest {
     /// Announces how a range of a file will be used: `posix_fadvise`.
-    pub fn fd_advise(&self, fd: Arc<Entry>, offset: Filesize, len: Filesize, advice: Advice) -> HostResult {
+    pub(crate) fn fd_advise(
+        &self,
+        fd: Arc<Entry>,
+        offset: Filesize,
+        len: Filesize,
+        advice: Advice,
+    ) -> HostResult {
         fd.require(Rights::FD_ADVISE)?;
         Ok(fd.descriptor.advise(offset, len, advice)?)
     }
 
     /// Allocates a range of a file: `posix_fallocate`. Pauses after every [`ALLOCATION_SLICE`] bytes. `EDQUOT` if the
     /// write budget is too small.
-    pub fn fd_allocate(
+    pub(crate) fn fd_allocate(
         &self,
         restart: RestartState,
         fd: Arc<Entry>,
@@ -70,14 +76,14 @@ impl Guest {
     }
 
     /// Closes a descriptor: `close`. Stdio of the host stays open.
-    pub fn fd_close(&self, fd: Fd) -> HostResult {
+    pub(crate) fn fd_close(&self, fd: Fd) -> HostResult {
         self.table.remove(fd)?;
         Ok(())
     }
 
     /// Stores the data of a file on the disk: `fdatasync`. Directories never have the right to `fd_datasync`: for them
     /// the right to `fd_sync` is checked.
-    pub fn fd_datasync(&self, fd: Arc<Entry>) -> HostResult {
+    pub(crate) fn fd_datasync(&self, fd: Arc<Entry>) -> HostResult {
         fd.require(match fd.descriptor.filetype() {
             Filetype::Directory => Rights::FD_SYNC,
             _ => Rights::FD_DATASYNC,
@@ -86,7 +92,7 @@ impl Guest {
     }
 
     /// Returns type, flags and rights of a descriptor.
-    pub fn fd_fdstat_get(&self, fd: Fd) -> HostResult<Fdstat> {
+    pub(crate) fn fd_fdstat_get(&self, fd: Fd) -> HostResult<Fdstat> {
         let fdstat = |fd: &Arc<Entry>| Fdstat {
             fs_filetype: fd.descriptor.filetype(),
             fs_flags: fd.show_flags(),
@@ -97,7 +103,7 @@ impl Guest {
     }
 
     /// Sets `APPEND` or `NONBLOCK`: `fcntl(F_SETFL)`. The other flags cannot change after opening: `ENOTSUP`.
-    pub fn fd_fdstat_set_flags(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult {
+    pub(crate) fn fd_fdstat_set_flags(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult {
         fd.require(Rights::FD_FDSTAT_SET_FLAGS)?;
         let changed = fd.flags() ^ flags;
         if changed.intersects(Fdflags::SYNC | Fdflags::DSYNC | Fdflags::RSYNC) {
@@ -117,24 +123,29 @@ impl Guest {
     }
 
     /// Reduces the rights of a descriptor. `ENOTCAPABLE` if that would add a right.
-    pub fn fd_fdstat_set_rights(&self, fd: Arc<Entry>, base: Rights, inheriting: Rights) -> HostResult {
+    pub(crate) fn fd_fdstat_set_rights(
+        &self,
+        fd: Arc<Entry>,
+        base: Rights,
+        inheriting: Rights,
+    ) -> HostResult {
         Ok(fd.narrow(base, inheriting)?)
     }
 
     /// Returns the attributes of an open file: `fstat`.
-    pub fn fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
+    pub(crate) fn fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
         fd.require(Rights::FD_FILESTAT_GET)?;
         Ok(fd.descriptor.stat()?)
     }
 
     /// Truncates or extends an open file: `ftruncate`.
-    pub fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> HostResult {
+    pub(crate) fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> HostResult {
         fd.require(Rights::FD_FILESTAT_SET_SIZE)?;
         Ok(fd.descriptor.set_size(size, &self.clocks)?)
     }
 
     /// Sets the times of an open file: `futimens`.
-    pub fn fd_filestat_set_times(
+    pub(crate) fn fd_filestat_set_times(
         &self,
         fd: Arc<Entry>,
         atim: Timestamp,
@@ -150,7 +161,7 @@ impl Guest {
     /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has another
     /// tag, so that programs which search for preopens continue with the next descriptor. Other descriptors are
     /// `EBADF`: wasi-libc exits at any other errno.
-    pub fn fd_prestat_get(&self, fd: Fd) -> HostResult<Prestat> {
+    pub(crate) fn fd_prestat_get(&self, fd: Fd) -> HostResult<Prestat> {
         let prestat = |fd: &Arc<Entry>| match (&fd.descriptor, preopen_name(fd)) {
             (Descriptor::Stream(stream), _) if stream.is_listener() => Ok(Prestat { tag: 1, pr_name_len: 0 }),
             (_, Some(name)) => Ok(Prestat { tag: 0, pr_name_len: name.len() as Size }),
@@ -160,7 +171,7 @@ impl Guest {
     }
 
     /// Writes the name of a preopen, without a NUL byte; `ENAMETOOLONG` if the buffer is too short.
-    pub fn fd_prestat_dir_name(
+    pub(crate) fn fd_prestat_dir_name(
         &self,
         memory: Memory,
         fd: Arc<Entry>,
@@ -174,13 +185,13 @@ impl Guest {
     }
 
     /// Moves a descriptor to another number, which must be open and is closed: `dup2` and `close`.
-    pub fn fd_renumber(&self, from: Fd, to: Fd) -> HostResult {
+    pub(crate) fn fd_renumber(&self, from: Fd, to: Fd) -> HostResult {
         self.table.renumber(from, to)?;
         Ok(())
     }
 
     /// Moves the position: `lseek`.
-    pub fn fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> HostResult<Filesize> {
+    pub(crate) fn fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> HostResult<Filesize> {
         // FD_TELL allows only to get the position.
         let tells = offset == 0 && whence == Whence::Cur;
         fd.require(if tells { Rights::FD_TELL } else { Rights::FD_SEEK })?;
@@ -193,13 +204,13 @@ impl Guest {
     }
 
     /// Stores data and metadata of a file on the disk: `fsync`.
-    pub fn fd_sync(&self, fd: Arc<Entry>) -> HostResult {
+    pub(crate) fn fd_sync(&self, fd: Arc<Entry>) -> HostResult {
         fd.require(Rights::FD_SYNC)?;
         Ok(fd.descriptor.sync()?)
     }
 
     /// Returns the position: `lseek(0, SEEK_CUR)`.
-    pub fn fd_tell(&self, fd: Arc<Entry>) -> HostResult<Filesize> {
+    pub(crate) fn fd_tell(&self, fd: Arc<Entry>) -> HostResult<Filesize> {
         self.fd_seek(fd, 0, Whence::Cur)
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 impl Guest {
     /// Reads at the position: `readv`. All vectored calls fail with `EINVAL` for more than
     /// [`MAX_IOVECS`](crate::preview1::abi::MAX_IOVECS) buffers.
-    pub fn fd_read(
+    pub(crate) fn fd_read(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -51,7 +51,7 @@ impl Guest {
     }
 
     /// Writes at the position, or at the end of a file in append mode: `writev`.
-    pub fn fd_write(
+    pub(crate) fn fd_write(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -129,7 +129,7 @@ impl Guest {
     }
 
     /// Reads at `offset` and leaves the position unchanged: `preadv`.
-    pub fn fd_pread(
+    pub(crate) fn fd_pread(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -145,7 +145,7 @@ impl Guest {
     }
 
     /// Writes at `offset` and leaves the position unchanged: `pwritev`.
-    pub fn fd_pwrite(
+    pub(crate) fn fd_pwrite(
         &self,
         memory: Memory,
         restart: RestartState,

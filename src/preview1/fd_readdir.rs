@@ -21,7 +21,7 @@ const DOTS: [&[u8]; 2] = [b".", b".."];
 impl Guest {
     /// Reads directory entries from `cookie`: `getdents`. If the buffer is full on return, the last entry may be
     /// truncated. The guest reads it again from its own cookie.
-    pub fn fd_readdir(
+    pub(crate) fn fd_readdir(
         &self,
         memory: Memory,
         restart: RestartState,

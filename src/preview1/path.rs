@@ -108,7 +108,7 @@ fn in_directory<'a, T>(
 
 impl Guest {
     /// Creates a directory: `mkdirat`.
-    pub fn path_create_directory(
+    pub(crate) fn path_create_directory(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -119,7 +119,7 @@ impl Guest {
     }
 
     /// Returns the attributes of a file: `fstatat`.
-    pub fn path_filestat_get(
+    pub(crate) fn path_filestat_get(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -134,7 +134,7 @@ impl Guest {
 
     /// Sets the times of a file: `utimensat`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_filestat_set_times(
+    pub(crate) fn path_filestat_set_times(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -153,7 +153,7 @@ impl Guest {
 
     /// Creates a hard link: `linkat`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_link(
+    pub(crate) fn path_link(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -177,7 +177,7 @@ impl Guest {
     /// inheritable rights are included. Opening a FIFO for reading never waits: the first read waits for a writer.
     /// Opening a FIFO for writing waits for a reader, unless the guest sets `NONBLOCK`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
-    pub fn path_open(
+    pub(crate) fn path_open(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -233,7 +233,7 @@ impl Guest {
     }
 
     /// Writes the target of a symlink, without a NUL byte: `readlinkat`. Truncates the target to the buffer.
-    pub fn path_readlink(
+    pub(crate) fn path_readlink(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -251,7 +251,7 @@ impl Guest {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub fn path_remove_directory(
+    pub(crate) fn path_remove_directory(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -262,7 +262,7 @@ impl Guest {
     }
 
     /// Renames a file or directory: `renameat`.
-    pub fn path_rename(
+    pub(crate) fn path_rename(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -283,7 +283,7 @@ impl Guest {
 
     /// Creates a symlink: `symlinkat`. Stores the target unchanged: only following the symlink is confined. An absolute
     /// target, which can only lead out of the directory, is `EPERM`. An empty target is `ENOENT`.
-    pub fn path_symlink(
+    pub(crate) fn path_symlink(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -303,7 +303,7 @@ impl Guest {
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn path_unlink_file(
+    pub(crate) fn path_unlink_file(
         &self,
         memory: Memory,
         restart: RestartState,

@@ -20,13 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum number of subscriptions. The call cannot be terminated while it processes them.
-pub const MAX_SUBSCRIPTIONS: Size = 1 << 16;
+pub(crate) const MAX_SUBSCRIPTIONS: Size = 1 << 16;
 
 impl Guest {
     /// Waits until a subscription has an event, and writes the events of all subscriptions that have one: `poll`.
     /// `EINVAL`
     /// for no subscriptions, and for more than [`MAX_SUBSCRIPTIONS`].
-    pub fn poll_oneoff(
+    pub(crate) fn poll_oneoff(
         &self,
         memory: Memory,
         restart: RestartState,

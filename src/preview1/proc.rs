@@ -7,17 +7,17 @@ use crate::sys::errno::Errno;
 
 impl Guest {
     /// Ends the guest with an exit code.
-    pub fn proc_exit(&self, code: u32) -> HostResult<Never> {
+    pub(crate) fn proc_exit(&self, code: u32) -> HostResult<Never> {
         Err(Outcome::Exit(code))
     }
 
     /// Fails with `ENOTSUP`: a guest cannot signal the process of the host.
-    pub fn proc_raise(&self, _signal: u32) -> HostResult {
+    pub(crate) fn proc_raise(&self, _signal: u32) -> HostResult {
         Err(Errno::Notsup.into())
     }
 
     /// Lets other threads run: `sched_yield`.
-    pub fn sched_yield(&self) -> HostResult {
+    pub(crate) fn sched_yield(&self) -> HostResult {
         std::thread::yield_now();
         Ok(())
     }

@@ -9,7 +9,12 @@ use crate::preview1::vectored::SLICE;
 
 impl Guest {
     /// Fills a buffer with random bytes. Pauses after every [`SLICE`] bytes.
-    pub fn random_get(&self, memory: Memory, restart: RestartState, Out(buf): Out<List<u8>>) -> HostResult {
+    pub(crate) fn random_get(
+        &self,
+        memory: Memory,
+        restart: RestartState,
+        Out(buf): Out<List<u8>>,
+    ) -> HostResult {
         let mut done = restart.bytes_done as Size;
         let mut chunk = [0; 512];
         let until = buf.len.min(done.saturating_add(SLICE));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Origin of a seek, in the order of snapshot 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Whence(sys_types::Whence);
+pub(crate) struct Whence(sys_types::Whence);
 
 impl Arg for Whence {
     const CORE: &'static [CoreType] = &[CoreType::I32];
@@ -113,12 +113,12 @@ impl From<Subscription> for types::Subscription {
 
 impl Guest {
     /// Implements `fd_filestat_get` of snapshot 0.
-    pub fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
+    pub(crate) fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
         self.fd_filestat_get(fd).map(Into::into)
     }
 
     /// Implements `fd_seek` of snapshot 0.
-    pub fn unstable_fd_seek(
+    pub(crate) fn unstable_fd_seek(
         &self,
         fd: Arc<Entry>,
         offset: Filedelta,
@@ -128,7 +128,7 @@ impl Guest {
     }
 
     /// Implements `path_filestat_get` of snapshot 0.
-    pub fn unstable_path_filestat_get(
+    pub(crate) fn unstable_path_filestat_get(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -140,7 +140,7 @@ impl Guest {
     }
 
     /// Implements `poll_oneoff` of snapshot 0.
-    pub fn unstable_poll_oneoff(
+    pub(crate) fn unstable_poll_oneoff(
         &self,
         memory: Memory,
         restart: RestartState,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 impl Guest {
     /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` applies to the new descriptor.
-    pub fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult<Fd> {
+    pub(crate) fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult<Fd> {
         let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
         if socket.is_shut_down() {
             return Err(Errno::Inval.into());
@@ -36,7 +36,7 @@ impl Guest {
     }
 
     /// Receives a message: `recvmsg`. Returns the number of bytes, and whether the message was longer than the buffers.
-    pub fn sock_recv(
+    pub(crate) fn sock_recv(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -63,7 +63,7 @@ impl Guest {
     }
 
     /// Sends a message: `sendmsg`. The witx defines no flags: any flag is `EINVAL`.
-    pub fn sock_send(
+    pub(crate) fn sock_send(
         &self,
         memory: Memory,
         restart: RestartState,
@@ -81,7 +81,7 @@ impl Guest {
     }
 
     /// Shuts down one or both directions: `shutdown`. Stdio is `ENOTSOCK`: the guest may only read and write there.
-    pub fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> HostResult {
+    pub(crate) fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> HostResult {
         if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio()) {
             return Err(Errno::Notsock.into());
         }

@@ -49,7 +49,7 @@ flags! {
 }
 
 flags! {
-    /// Which file times to set, and their source.
+    /// File times to set, and their source.
     Fstflags: u16 {
         /// Sets the access time to the argument.
         ATIM = 1,

@@ -42,7 +42,7 @@ pub(crate) struct Slice {
 impl Slice {
     /// Returns the result of the call after its last slice, else pauses it.
     #[inline]
-    pub fn finish(self, fd: &Arc<Entry>) -> HostResult<Size> {
+    pub(crate) fn finish(self, fd: &Arc<Entry>) -> HostResult<Size> {
         if self.is_last {
             return Ok(self.done);
         }

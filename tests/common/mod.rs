@@ -1,5 +1,5 @@
-//! What the tests share: directories of their own, and guests that are nothing but a memory.
-#![allow(dead_code, reason = "each test uses a part of it")]
+//! Shared by the tests: temporary directories, and guests that consist of a memory and the functions they import.
+#![allow(dead_code, reason = "each test uses a part of the module")]
 
 use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
@@ -24,7 +24,11 @@ pub struct Functions(pub BTreeMap<&'static str, (Signature, Function)>);
 impl Visitor for Functions {
     fn visit<I: Import>(&mut self) {
         let function: Function = I::call;
-        assert!(self.0.insert(I::NAME, (I::SIGNATURE, function)).is_none(), "{} comes twice", I::NAME);
+        assert!(
+            self.0.insert(I::NAME, (I::SIGNATURE, function)).is_none(),
+            "{} is in the table twice",
+            I::NAME
+        );
     }
 }
 
@@ -42,11 +46,11 @@ impl Functions {
     }
 }
 
-/// A directory that goes with the value.
+/// A temporary directory, removed on drop.
 pub struct Tree(PathBuf);
 
 impl Tree {
-    /// A directory with these files; a name that ends in a slash is a directory.
+    /// Creates a directory with these files and contents. A name that ends in a slash is a directory.
     pub fn new(files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("capwasi-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -72,7 +76,7 @@ impl Tree {
         std::fs::read_to_string(self.0.join(name)).unwrap()
     }
 
-    /// The names in it, sorted.
+    /// Returns the sorted names in the directory.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(&self.0)
             .unwrap()
@@ -89,7 +93,7 @@ impl Drop for Tree {
     }
 }
 
-/// Where results go; never allocated.
+/// Address of results. Never allocated.
 pub const OUT: u64 = 64;
 const SCRATCH: usize = 1024;
 
@@ -97,7 +101,7 @@ pub const FD_READ: u64 = 1 << 1;
 pub const FD_SEEK: u64 = 1 << 2;
 pub const FD_TELL: u64 = 1 << 5;
 pub const FD_WRITE: u64 = 1 << 6;
-/// All that a regular file can do.
+/// All rights of a regular file.
 pub const FILE: u64 = 0x08e0_01ff;
 pub const CREAT: u64 = 1;
 pub const DIRECTORY: u64 = 2;
@@ -105,68 +109,74 @@ pub const EXCL: u64 = 4;
 pub const TRUNC: u64 = 8;
 pub const NONBLOCK: u64 = 4;
 
-/// A guest: its world, its memory, and the functions it imports.
+/// A guest: its state, its memory, and the functions that it imports.
 pub struct TestGuest {
-    pub wasi: Arc<Guest>,
+    pub state: Arc<Guest>,
     pub functions: Functions,
     pub bytes: Vec<u8>,
     top: usize,
 }
 
 impl TestGuest {
-    /// A guest of two pages.
-    pub fn new(wasi: impl Into<Arc<Guest>>) -> Self {
-        Self { wasi: wasi.into(), functions: Functions::preview1(), bytes: vec![0; 2 * 65_536], top: SCRATCH }
+    /// Creates a guest with a memory of two pages.
+    pub fn new(state: impl Into<Arc<Guest>>) -> Self {
+        Self {
+            state: state.into(),
+            functions: Functions::preview1(),
+            bytes: vec![0; 2 * 65_536],
+            top: SCRATCH,
+        }
     }
 
-    /// A guest whose descriptor 0 is a directory.
+    /// Creates a guest whose descriptor 0 is a directory.
     pub fn in_tree(tree: &Tree) -> Self {
-        let mut wasi = Guest::default();
-        wasi.add_preopen(b"/", tree.path()).unwrap();
-        Self::new(wasi)
+        let mut guest = Guest::default();
+        guest.add_preopen(b"/", tree.path()).unwrap();
+        Self::new(guest)
     }
 
-    /// A guest that imports `wasi_unstable`.
+    /// Imports `wasi_unstable` instead.
     pub fn unstable(mut self) -> Self {
         self.functions = Functions::unstable();
         self
     }
 
-    /// Bytes of its memory.
+    /// Returns the size of the memory.
     pub fn end(&self) -> u64 {
         self.bytes.len() as u64
     }
 
-    /// Calls a function, as the first restart or a later one.
+    /// Calls a function once, with the state of a restart.
     pub fn call_once(&mut self, name: &str, args: &[u64], restart: RestartState) -> Result<(), Outcome> {
         let (signature, function) = self.functions.0[name];
         assert_eq!(args.len(), signature.params().len(), "{name}");
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);
-        // SAFETY: the vector is borrowed as long as the call takes, and stays where it is.
+        // SAFETY: the vector is borrowed during the call, and does not move.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr(), self.bytes.len()) };
-        function(&Call { guest: &self.wasi, memory, restart }, &core)
+        function(&Call { guest: &self.state, memory, restart }, &core)
     }
 
-    /// Calls a function that need not wait. A long call that pauses is restarted at once.
+    /// Calls a function that does not wait. Restarts a long call that pauses.
     pub fn call(&mut self, name: &str, args: &[u64]) -> Result<(), Errno> {
         self.call_until_done(name, args, RestartState::default())
     }
 
+    /// Restarts a call while it pauses. Panics if the call waits or needs a callback.
     pub fn call_until_done(&mut self, name: &str, args: &[u64], restart: RestartState) -> Result<(), Errno> {
         match self.call_once(name, args, restart) {
             Ok(()) => Ok(()),
             Err(Outcome::Errno(errno)) => Err(errno),
             Err(Outcome::Block(wait)) if wait.is_pause() => self.call_until_done(name, args, wait.restart),
-            Err(Outcome::Block(wait)) => panic!("{name} waits: {wait:?}"),
-            Err(Outcome::HostCall(ask)) => panic!("{name} asks: {ask:?}"),
-            Err(Outcome::ReadClock(clock)) => panic!("{name} asks for {clock:?}"),
+            Err(Outcome::Block(wait)) => panic!("{name} would wait: {wait:?}"),
+            Err(Outcome::HostCall(call)) => panic!("{name} needs a callback: {call:?}"),
+            Err(Outcome::ReadClock(clock)) => panic!("{name} needs the callback of {clock:?}"),
             Err(Outcome::Exit(code)) => panic!("{name} exits with {code}"),
         }
     }
 
     /// Calls a function that has to wait.
-    pub fn waits(&mut self, name: &str, args: &[u64], restart: RestartState) -> Wait {
+    pub fn expect_wait(&mut self, name: &str, args: &[u64], restart: RestartState) -> Wait {
         match self.call_once(name, args, restart) {
             Err(Outcome::Block(wait)) => *wait,
             other => panic!("{name} does not wait: {other:?}"),
@@ -178,7 +188,7 @@ impl TestGuest {
         assert_eq!(self.call(name, args), Ok(()), "{name} {args:?}");
     }
 
-    /// Zeroed memory.
+    /// Allocates zeroed memory and returns its address.
     pub fn alloc(&mut self, size: usize) -> u64 {
         let at = self.top.next_multiple_of(8);
         self.top = at + size;
@@ -186,12 +196,12 @@ impl TestGuest {
         at as u64
     }
 
-    /// Forgets what was allocated.
+    /// Frees all allocations.
     pub fn reset(&mut self) {
         self.top = SCRATCH;
     }
 
-    /// Copies bytes into memory: their address.
+    /// Copies bytes into memory and returns their address.
     pub fn put(&mut self, bytes: impl AsRef<[u8]>) -> u64 {
         let bytes = bytes.as_ref();
         let at = self.alloc(bytes.len());
@@ -199,7 +209,7 @@ impl TestGuest {
         at
     }
 
-    /// Regions of memory as an iovec array: its address.
+    /// Stores an array of iovecs for these regions (address, length) and returns its address.
     pub fn iovs(&mut self, regions: &[(u64, u64)]) -> u64 {
         let words: Vec<u8> = regions
             .iter()
@@ -229,19 +239,19 @@ impl TestGuest {
         self.bytes[at as usize..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Opens a path in descriptor `dir`: the new descriptor, or why not.
+    /// Opens a path in the directory `dir` and returns the new descriptor.
     pub fn try_open(&mut self, dir: u64, path: &str, oflags: u64, rights: u64) -> Result<u64, Errno> {
         let at = self.put(path);
         self.call("path_open", &[dir, 0, at, path.len() as u64, oflags, rights, 0, 0, OUT])?;
         Ok(self.u32(OUT))
     }
 
-    /// Opens a path in descriptor 0.
+    /// Opens a path in descriptor 0. Panics if that fails.
     pub fn open(&mut self, path: &str, oflags: u64, rights: u64) -> u64 {
         self.try_open(0, path, oflags, rights).unwrap()
     }
 
-    /// Writes text: how many bytes.
+    /// Writes text and returns the number of bytes written.
     pub fn write(&mut self, fd: u64, text: &str) -> u64 {
         let at = self.put(text);
         let iovs = self.iovs(&[(at, text.len() as u64)]);
@@ -249,7 +259,7 @@ impl TestGuest {
         self.u32(OUT)
     }
 
-    /// Reads up to `len` bytes as text.
+    /// Reads up to `len` bytes of text.
     pub fn read(&mut self, fd: u64, len: u64) -> String {
         let at = self.alloc(len as usize);
         let iovs = self.iovs(&[(at, len)]);
@@ -257,12 +267,12 @@ impl TestGuest {
         String::from_utf8(self.slice(at, self.u32(OUT)).to_vec()).unwrap()
     }
 
-    /// Writes a subscription of preview1: its address.
-    pub fn subscription(&mut self, userdata: u64, kind: u8, subject: u32, timeout: u64, flags: u16) -> u64 {
+    /// Stores a subscription of preview1 and returns its address. `source` is a descriptor or a clock.
+    pub fn subscription(&mut self, userdata: u64, tag: u8, source: u32, timeout: u64, flags: u16) -> u64 {
         let at = self.alloc(48);
         self.set(at, &userdata.to_le_bytes());
-        self.set(at + 8, &[kind]);
-        self.set(at + 16, &subject.to_le_bytes());
+        self.set(at + 8, &[tag]);
+        self.set(at + 16, &source.to_le_bytes());
         self.set(at + 24, &timeout.to_le_bytes());
         self.set(at + 40, &flags.to_le_bytes());
         at

@@ -1,11 +1,14 @@
-// Pointers that are bad, good at the last byte, or beside a bad descriptor.
+// Pointers to the end of memory and beyond, and calls with a bad pointer and a bad descriptor.
 
 import { errnoOf } from '../../support/calls.mjs'
 
-export default function ({ guest, tree }) {
+export default function ({ newGuest, tree }) {
   const rows = {}
-  const one = guest({ args: ['a'], env: { A: 'b' }, preopens: { '/': tree({ 'in.txt': 'hello' }) } }, { memory: '1' })
-  const fd = one.open('in.txt')
+  const guest = newGuest(
+    { args: ['a'], env: { A: 'b' }, preopens: { '/': tree({ 'in.txt': 'hello' }) } },
+    { memory: '1' },
+  )
+  const fd = guest.open('in.txt')
   const end = 65_536
   for (const [name, makeArgs, size] of [
     ['args_sizes_get', (at) => [at, 0], 4],
@@ -29,20 +32,20 @@ export default function ({ guest, tree }) {
     ['path_filestat_get', (at) => [3, 0, 'in.txt', at], 64],
     ['path_open', (at) => [3, 0, 'in.txt', 0, 2n, 0n, 0, at], 4],
   ]) {
-    for (const [where, at] of Object.entries({
+    for (const [position, at] of Object.entries({
       'in bounds': 512,
       'at the end': end - size,
-      'a byte over': end - size + 1,
-      end,
-      beyond: end + 8,
+      'one byte beyond the end': end - size + 1,
+      'to the end': end,
+      'beyond the end': end + 8,
       '2 GiB - 1': 0x7fff_ffff,
     })) {
-      rows[`${name}(${makeArgs('at')}) ${where}`] = errnoOf(one, name, ...makeArgs(at))
-      // Reading fills memory that other rows expect to be zero.
-      one.bytes.fill(0)
+      rows[`${name}(${makeArgs('at')}) ${position}`] = errnoOf(guest, name, ...makeArgs(at))
+      // Some calls write to memory that other rows expect to be zero.
+      guest.bytes.fill(0)
     }
   }
-  for (const [name, good, bad] of [
+  for (const [name, goodPointer, badPointer] of [
     ['fd_fdstat_get', [99, 0], [99, end]],
     ['fd_filestat_get', [99, 0], [99, end]],
     ['fd_prestat_get', [99, 0], [99, end]],
@@ -62,15 +65,15 @@ export default function ({ guest, tree }) {
     ['path_symlink', ['d', 99, 'e'], [end, 1, 99, 'e']],
     ['path_readlink', [99, 'd', 64, 64, 0], [99, 'd', end, 64, 0]],
   ]) {
-    rows[`${name} of a bad descriptor`] = [errnoOf(one, name, ...good), errnoOf(one, name, ...bad)]
+    rows[`${name} of a bad descriptor`] = [errnoOf(guest, name, ...goodPointer), errnoOf(guest, name, ...badPointer)]
   }
   for (const name of ['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite']) {
     const offset = name.startsWith('fd_p') ? [0n] : []
-    one.view.setUint32(64, end - 1, true)
-    one.view.setUint32(68, 2, true)
-    rows[`${name}: a buffer over the end of memory`] = errnoOf(one, name, fd, 64, 1, ...offset, 0)
-    rows[`${name}: an array over the end of memory`] = errnoOf(one, name, fd, end - 8, 2, ...offset, 0)
+    guest.view.setUint32(64, end - 1, true)
+    guest.view.setUint32(68, 2, true)
+    rows[`${name}: a buffer beyond the end of memory`] = errnoOf(guest, name, fd, 64, 1, ...offset, 0)
+    rows[`${name}: an iovec table beyond the end of memory`] = errnoOf(guest, name, fd, end - 8, 2, ...offset, 0)
   }
-  rows['random_get of nothing'] = errnoOf(one, 'random_get', 0, 0)
+  rows['random_get of 0 bytes'] = errnoOf(guest, 'random_get', 0, 0)
   return rows
 }

@@ -1,14 +1,14 @@
-// Counts and types of arguments, as JavaScript passes them.
+// Numbers and types of arguments that JavaScript passes.
 
 import { FUNCTIONS } from '../../support/guest.mjs'
 
-const NO_I32 = [undefined, null, true, '0', 0n, {}, 1.5, NaN, 2 ** 32, Infinity, -(2 ** 40)]
-const NO_I64 = [undefined, null, true, '0', 0, 1.5, {}]
+const NON_I32 = [undefined, null, true, '0', 0n, {}, 1.5, NaN, 2 ** 32, Infinity, -(2 ** 40)]
+const NON_I64 = [undefined, null, true, '0', 0, 1.5, {}]
 
-export default function ({ guest, make, outcome }) {
+export default function ({ newGuest, newWasi, outcome }) {
   const rows = {}
-  const { wasiImport } = guest().wasi
-  const unbound = make().wasiImport
+  const { wasiImport } = newGuest().wasi
+  const unbound = newWasi().wasiImport
   for (const [name, types] of Object.entries(FUNCTIONS)) {
     if (name === 'proc_exit') continue
     const zeros = [...types].map((type) => (type === 'I' ? 0n : 0))
@@ -18,7 +18,7 @@ export default function ({ guest, make, outcome }) {
       more: wasiImport[name](...zeros, 0),
       fewer: zeros.length ? wasiImport[name](...zeros.slice(1)) : undefined,
       wrong: zeros.map((_, index) =>
-        (types[index] === 'I' ? NO_I64 : NO_I32).map((wrong) => wasiImport[name](...zeros.with(index, wrong))),
+        (types[index] === 'I' ? NON_I64 : NON_I32).map((wrong) => wasiImport[name](...zeros.with(index, wrong))),
       ),
       unbound: outcome(() => unbound[name](...zeros)).code,
       'unbound, wrong count': unbound[name](...zeros, 0),
@@ -27,7 +27,7 @@ export default function ({ guest, make, outcome }) {
   }
   rows.names = Object.keys(wasiImport)
   rows.proc_exit = [true, false].map((returnOnExit) => {
-    const { name, length } = make({ returnOnExit }).wasiImport.proc_exit
+    const { name, length } = newWasi({ returnOnExit }).wasiImport.proc_exit
     return [name, length]
   })
   rows['bigints wrap'] = [-1n, 1n << 64n, -(1n << 70n)].map((wide) => wasiImport.clock_time_get(0, wide, 0))

@@ -1,4 +1,4 @@
-// Errors of the constructor, the class and the start methods.
+// Errors of the constructor, start(), initialize() and the class.
 
 const VALUES = {
   null: null,
@@ -35,46 +35,48 @@ const OPTIONS = ['version', 'args', 'env', 'preopens', 'stdin', 'stdout', 'stder
 
 const memory = new WebAssembly.Memory({ initial: 1 })
 
-export default function ({ WASI, outcome, make }) {
+export default function ({ WASI, outcome, newWasi }) {
   const rows = {}
-  const check = (title, act) => {
+  const check = (title, action) => {
     rows[title] = outcome(() => {
-      act()
-      return 'fine'
+      action()
+      return 'no error'
     })
   }
   for (const [title, value] of Object.entries(VALUES)) {
-    // An object without a version is what capwasi accepts.
+    // capwasi accepts an object without a version.
     if (value === null || typeof value !== 'object' || Array.isArray(value))
       check(`options: ${title}`, () => new WASI(value))
     for (const option of OPTIONS) {
-      // A number may be a descriptor that one process has open and the other has not.
+      // A number may be a descriptor that is open in only one of the two processes.
       if (option.startsWith('std') && Number.isInteger(value) && value >= 0 && value < 2 ** 31) continue
-      // What capwasi accepts beside a descriptor.
+      // capwasi accepts more than descriptors.
       if (option.startsWith('std') && typeof value === 'function') continue
       if (option === 'stdin' && typeof value?.[Symbol.iterator] === 'function') continue
-      check(`${option}: ${title}`, () => make({ [option]: value }))
+      check(`${option}: ${title}`, () => newWasi({ [option]: value }))
     }
-    check(`start: ${title}`, () => make().start(value))
-    check(`initialize: ${title}`, () => make().initialize(value))
-    check(`start, exports: ${title}`, () => make().start({ exports: value }))
-    check(`start, memory: ${title}`, () => make().start({ exports: { memory: value, _start() {} } }))
-    check(`start, _start: ${title}`, () => make().start({ exports: { memory, _start: value } }))
-    check(`start, _initialize: ${title}`, () => make().start({ exports: { memory, _start() {}, _initialize: value } }))
-    check(`initialize, _start: ${title}`, () => make().initialize({ exports: { memory, _start: value } }))
-    check(`initialize, _initialize: ${title}`, () => make().initialize({ exports: { memory, _initialize: value } }))
-    check(`value of env: ${title}`, () => make({ env: { A: value } }))
-    check(`element of args: ${title}`, () => make({ args: [value] }))
+    check(`start: ${title}`, () => newWasi().start(value))
+    check(`initialize: ${title}`, () => newWasi().initialize(value))
+    check(`start, exports: ${title}`, () => newWasi().start({ exports: value }))
+    check(`start, memory: ${title}`, () => newWasi().start({ exports: { memory: value, _start() {} } }))
+    check(`start, _start: ${title}`, () => newWasi().start({ exports: { memory, _start: value } }))
+    check(`start, _initialize: ${title}`, () =>
+      newWasi().start({ exports: { memory, _start() {}, _initialize: value } }),
+    )
+    check(`initialize, _start: ${title}`, () => newWasi().initialize({ exports: { memory, _start: value } }))
+    check(`initialize, _initialize: ${title}`, () => newWasi().initialize({ exports: { memory, _initialize: value } }))
+    check(`value of env: ${title}`, () => newWasi({ env: { A: value } }))
+    check(`element of args: ${title}`, () => newWasi({ args: [value] }))
   }
   for (const path of ['/no/such/directory', '/dev/null', '', '/dev/null/x', `/${'n'.repeat(300)}`]) {
-    check(`preopen: ${path.slice(0, 20)}`, () => make({ preopens: { '/': path } }))
+    check(`preopen: ${path.slice(0, 20)}`, () => newWasi({ preopens: { '/': path } }))
   }
-  check('stdin that is not open', () => make({ stdin: 100_000 }))
-  check('without new', () => WASI())
-  check('started twice', () => {
-    const wasi = make()
+  check('stdin with a closed descriptor', () => newWasi({ stdin: 100_000 }))
+  check('WASI() without new', () => WASI())
+  check('start() twice', () => {
+    const wasi = newWasi()
     for (const _ of [1, 2]) wasi.start({ exports: { memory, _start() {} } })
   })
-  check('not started', () => make().wasiImport.sched_yield())
+  check('a call before start()', () => newWasi().wasiImport.sched_yield())
   return rows
 }

@@ -1,4 +1,4 @@
-// The table of descriptors: numbers, prestats, renumber, close.
+// The descriptor table: bad descriptors, prestats, numbers, fd_close, fd_renumber and rights.
 
 import { RIGHTS } from '../../support/guest.mjs'
 import { errnoOf } from '../../support/calls.mjs'
@@ -33,18 +33,18 @@ const WITH_DESCRIPTOR = {
   path_unlink_file: ['x'],
 }
 
-export default function ({ guest, tree, hostFile }) {
+export default function ({ newGuest, tree, hostFile }) {
   const rows = {}
   const directory = tree({ a: 'a', b: 'b', c: 'c', 'sub/x': 'x' })
   const preopens = { '/one': directory, '.': directory, '': directory }
-  const make = () => guest({ preopens, stdout: hostFile().fd, stderr: hostFile().fd })
+  const newGuestWithFiles = () => newGuest({ preopens, stdout: hostFile().fd, stderr: hostFile().fd })
 
-  const bad = make()
+  const bad = newGuestWithFiles()
   for (const [name, args] of Object.entries(WITH_DESCRIPTOR)) {
     rows[`${name} of a bad descriptor`] = [6, 99, 0x7fff_ffff].map((fd) => errnoOf(bad, name, fd, ...args))
   }
 
-  const prestats = make()
+  const prestats = newGuestWithFiles()
   for (const fd of [3, 4, 5]) {
     rows[`prestat of ${fd}`] = [errnoOf(prestats, 'fd_prestat_get', fd, 0), prestats.record('PRESTAT')]
     const { nameLength } = prestats.record('PRESTAT')
@@ -55,38 +55,38 @@ export default function ({ guest, tree, hostFile }) {
       prestats.text(64, nameLength + 1),
     ]
   }
-  rows['prestat of the first unused'] = errnoOf(prestats, 'fd_prestat_get', 6, 0)
+  rows['prestat of the first unused number'] = errnoOf(prestats, 'fd_prestat_get', 6, 0)
 
-  const numbers = make()
+  const numbers = newGuestWithFiles()
   const order = []
   for (const path of ['a', 'b', 'c', 'sub']) order.push(numbers.open(path))
   for (const closed of [[7], [6, 8], [3], [1, 4], [9, 7, 6]]) {
     for (const fd of closed) numbers.close(fd)
     order.push(`closed ${closed}`, ...closed.map(() => numbers.open('a', { dirfd: 5 })))
   }
-  rows['the lowest number is taken'] = order
+  rows['path_open takes the lowest free number'] = order
 
-  const twice = make()
-  rows['close twice'] = [4, 4, 1, 1].map((fd) => errnoOf(twice, 'fd_close', fd))
+  const twice = newGuestWithFiles()
+  rows['fd_close twice'] = [4, 4, 1, 1].map((fd) => errnoOf(twice, 'fd_close', fd))
 
-  const moving = make()
+  const moving = newGuestWithFiles()
   const [a, b] = [moving.open('a'), moving.open('b')]
   rows.renumber = {
-    itself: errnoOf(moving, 'fd_renumber', a, a),
+    'to itself': errnoOf(moving, 'fd_renumber', a, a),
     'to an unused number': errnoOf(moving, 'fd_renumber', a, 50),
     'from an unused number': errnoOf(moving, 'fd_renumber', 50, a),
     'to a used number': [errnoOf(moving, 'fd_renumber', a, b), moving.read(b), errnoOf(moving, 'fd_tell', a, 0)],
-    'the next number': moving.open('c'),
+    'the next opened number': moving.open('c'),
     'over a preopen': [errnoOf(moving, 'fd_renumber', b, 4), moving.seek(4, 0), moving.read(4)],
     'over stdout': [errnoOf(moving, 'fd_renumber', 4, 1), moving.seek(1, 0), moving.read(1)],
     'a preopen': [errnoOf(moving, 'fd_renumber', 5, 1), moving.read(moving.open('c', { dirfd: 1 }))],
   }
 
-  const rights = make()
+  const rights = newGuestWithFiles()
   const narrow = rights.open('a', {
     rights: RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL | RIGHTS.FD_FDSTAT_SET_FLAGS,
   })
-  rows['rights only shrink'] = [
+  rows['fd_fdstat_set_rights removes rights and adds none'] = [
     errnoOf(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_TELL, 0n),
     errnoOf(rights, 'fd_fdstat_set_rights', narrow, RIGHTS.FD_READ | RIGHTS.FD_SEEK | RIGHTS.FD_TELL, 0n),
     errnoOf(rights, 'fd_seek', narrow, 0n, 0, 0),
@@ -94,6 +94,6 @@ export default function ({ guest, tree, hostFile }) {
     errnoOf(rights, 'fd_fdstat_set_rights', narrow, 0n, 0n),
     errnoOf(rights, 'fd_read', narrow, ...rights.iovs(4), 0),
   ]
-  rows['types of descriptors'] = [3, rights.open('a'), rights.open('sub')].map((fd) => rights.fdstat(fd).filetype)
+  rows['filetypes of descriptors'] = [3, rights.open('a'), rights.open('sub')].map((fd) => rights.fdstat(fd).filetype)
   return rows
 }

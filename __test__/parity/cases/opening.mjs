@@ -1,4 +1,4 @@
-// path_open: its flags on each kind of file, its errnos, what it makes.
+// path_open: flags on each kind of path, errnos and created files.
 
 import { readdirSync } from 'node:fs'
 import { OFLAGS, RIGHTS } from '../../support/guest.mjs'
@@ -38,60 +38,60 @@ const PATHS = [
   'é 漢字',
 ]
 const WRITING = RIGHTS.FD_READ | RIGHTS.FD_WRITE | RIGHTS.FD_FILESTAT_GET | RIGHTS.FD_FILESTAT_SET_SIZE
-/** Which errno of several wins is not the same there. */
-const DIFFERENT = (path, flags) =>
+/** Returns whether several errnos apply and the two implementations report different ones. */
+const errnosDiffer = (path, flags) =>
   (flags & TRUNC && path !== 'in.txt' && path !== 'empty.txt' && path !== 'new.txt') ||
   (flags & CREAT && path.endsWith('/'))
 
-export default function ({ guest, tree }) {
+export default function ({ newGuest, tree }) {
   const rows = {}
   for (const [flagNames, oflags] of Object.entries(FLAGS)) {
     const directory = tree(FILES)
-    const one = guest({ preopens: { '/box': directory } })
+    const guest = newGuest({ preopens: { '/box': directory } })
     for (const path of PATHS) {
-      if (DIFFERENT(path, oflags)) continue
-      for (const [how, rights] of [
+      if (errnosDiffer(path, oflags)) continue
+      for (const [access, rights] of [
         ['reading', RIGHTS.READING],
         ['writing', WRITING],
       ]) {
-        if (how === 'reading' && oflags & (TRUNC | CREAT)) continue
-        const errno = errnoOf(one, 'path_open', 3, 0, path, oflags, rights, 0n, 0, 64)
+        if (access === 'reading' && oflags & (TRUNC | CREAT)) continue
+        const errno = errnoOf(guest, 'path_open', 3, 0, path, oflags, rights, 0n, 0, 64)
         const row = [errno]
         if (errno === 'SUCCESS') {
-          const fd = one.u32(64)
-          const { filetype, size } = one.filestat(fd)
+          const fd = guest.u32(64)
+          const { filetype, size } = guest.filestat(fd)
           row.push(fd, filetype, filetype === 4 ? size : undefined)
-          one.close(fd)
+          guest.close(fd)
         }
-        rows[`${path.slice(0, 20)}, ${flagNames}, ${how}`] = row
+        rows[`${path.slice(0, 20)}, ${flagNames}, ${access}`] = row
       }
     }
     rows[`files after ${flagNames}`] = readdirSync(directory, { recursive: true }).sort()
   }
 
-  const one = guest({ preopens: { '/box': tree(FILES) } })
-  const sub = one.open('sub', { inheriting: RIGHTS.FD_READ, rights: RIGHTS.PATH_OPEN | RIGHTS.FD_READ })
+  const guest = newGuest({ preopens: { '/box': tree(FILES) } })
+  const sub = guest.open('sub', { inheriting: RIGHTS.FD_READ, rights: RIGHTS.PATH_OPEN | RIGHTS.FD_READ })
   rows['from a directory'] = [
-    errnoOf(one, 'path_open', sub, 0, 'x.txt', 0, RIGHTS.FD_READ, 0n, 0, 64),
-    one.read(one.u32(64)),
+    errnoOf(guest, 'path_open', sub, 0, 'x.txt', 0, RIGHTS.FD_READ, 0n, 0, 64),
+    guest.read(guest.u32(64)),
   ]
-  rows['from a bad descriptor'] = errnoOf(one, 'path_open', 99, 0, 'x', 0, RIGHTS.FD_READ, 0n, 0, 64)
-  rows['a NUL within'] = errnoOf(one, 'path_open', 3, 0, 'in\0.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
-  rows['an absolute path'] = errnoOf(one, 'path_open', 3, 0, '/in.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
-  rows['out of the preopen'] = ['..', '../x', 'sub/../../x', '../../etc/passwd'].map((path) =>
-    errnoOf(one, 'path_open', 3, 0, path, 0, RIGHTS.FD_READ, 0n, 0, 64),
+  rows['from a bad descriptor'] = errnoOf(guest, 'path_open', 99, 0, 'x', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['a path with a NUL'] = errnoOf(guest, 'path_open', 3, 0, 'in\0.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['an absolute path'] = errnoOf(guest, 'path_open', 3, 0, '/in.txt', 0, RIGHTS.FD_READ, 0n, 0, 64)
+  rows['paths out of the preopen'] = ['..', '../x', 'sub/../../x', '../../etc/passwd'].map((path) =>
+    errnoOf(guest, 'path_open', 3, 0, path, 0, RIGHTS.FD_READ, 0n, 0, 64),
   )
 
-  const { call } = one
+  const { call } = guest
   const name = Buffer.from([0x66, 0xff, 0xfe])
-  one.reset()
-  rows['a name that is no UTF-8'] = [
-    call.path_open(3, 0, ...one.put(name), CREAT | EXCL, WRITING, 0n, 0, 64),
-    call.path_open(3, 0, ...one.put(name), 0, RIGHTS.FD_READ, 0n, 0, 64),
-    call.path_unlink_file(3, ...one.put(name)),
+  guest.reset()
+  rows['a name that is not UTF-8'] = [
+    call.path_open(3, 0, ...guest.put(name), CREAT | EXCL, WRITING, 0n, 0, 64),
+    call.path_open(3, 0, ...guest.put(name), 0, RIGHTS.FD_READ, 0n, 0, 64),
+    call.path_unlink_file(3, ...guest.put(name)),
   ]
 
-  const appending = guest({ preopens: { '/box': tree(FILES) } })
+  const appending = newGuest({ preopens: { '/box': tree(FILES) } })
   const fd = appending.open('in.txt', { rights: WRITING, fdflags: 1 })
   rows.APPEND = [appending.write(fd, ' more'), appending.write(fd, '!'), appending.read(appending.open('in.txt'))]
   return rows

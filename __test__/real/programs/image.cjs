@@ -1,6 +1,6 @@
 'use strict'
 
-// Images are encoded, scaled and compressed by asynchronous work, in threads.
+// Encodes, scales and compresses images asynchronously, in threads.
 
 const assert = require('node:assert/strict')
 const { Transformer, compressJpeg } = require(process.argv[2])

@@ -1,6 +1,6 @@
 'use strict'
 
-// JavaScript and TypeScript are parsed, at once and by asynchronous work in threads.
+// Parses JavaScript and TypeScript, synchronously and asynchronously in threads.
 
 const assert = require('node:assert/strict')
 const { readFileSync } = require('node:fs')

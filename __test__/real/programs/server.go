@@ -1,4 +1,4 @@
-// An HTTP server on the socket that the host gives it at descriptor 3.
+// An HTTP server on the listening socket at descriptor 3.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 		os.Exit(1)
 	}
 
-	// Other work, which goes on while the server waits for clients.
+	// Other work, which continues while the server waits for connections.
 	go func() {
 		ticker := time.Tick(time.Millisecond)
 		for range 100 {
@@ -43,7 +43,7 @@ func main() {
 		}
 		io.WriteString(w, strings.ToUpper(string(body)))
 	})
-	// Answers once somebody asks for /release.
+	// Replies after a request for /release.
 	http.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		<-released
 		io.WriteString(w, "released")

@@ -1,6 +1,6 @@
 'use strict'
 
-// Tailwind's scanner finds the classes of 200 files, with a thread pool of its own.
+// Scans 200 files for CSS classes with Tailwind, in its own thread pool.
 
 const assert = require('node:assert/strict')
 const { mkdirSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs')

@@ -14,71 +14,71 @@ pub struct HostDirectory(Arc<DirHandle>);
 impl HostDirectory {
     /// Creates a directory from an open handle.
     #[must_use]
-    pub fn new(handle: std::fs::File) -> Self {
+    pub(crate) fn new(handle: std::fs::File) -> Self {
         Self(Arc::new(DirHandle::new(handle)))
     }
 
     /// Creates a directory from a handle that guests share.
     #[must_use]
-    pub fn shared(handle: Arc<DirHandle>) -> Self {
+    pub(crate) fn shared(handle: Arc<DirHandle>) -> Self {
         Self(handle)
     }
 
     /// Returns the system's handle.
     #[must_use]
-    pub fn handle(&self) -> Handle<'_> {
+    pub(crate) fn handle(&self) -> Handle<'_> {
         self.0.handle()
     }
 
     /// Opens a path: `openat`. Also returns the file type.
-    pub fn open(&self, path: &Path, options: &OpenOptions) -> Result<(std::fs::File, Filetype)> {
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<(std::fs::File, Filetype)> {
         let file = sys::open(self.0.cap(), path, options)?;
         let filetype = sys::stat(sys::handle(&file))?.filetype;
         Ok((file, filetype))
     }
 
     /// Returns the attributes of a path: `fstatat`.
-    pub fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
+    pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         sys::stat_at(self.0.cap(), path, follows)
     }
 
     /// Creates a directory: `mkdirat`.
-    pub fn create_dir(&self, path: &Path) -> Result<()> {
+    pub(crate) fn create_dir(&self, path: &Path) -> Result<()> {
         sys::create_dir(self.0.cap(), path)
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub fn remove_dir(&self, path: &Path) -> Result<()> {
+    pub(crate) fn remove_dir(&self, path: &Path) -> Result<()> {
         sys::remove_dir(self.0.cap(), path)
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn unlink(&self, path: &Path) -> Result<()> {
+    pub(crate) fn unlink(&self, path: &Path) -> Result<()> {
         sys::unlink(self.0.cap(), path)
     }
 
     /// Creates a symlink: `symlinkat`.
-    pub fn symlink(&self, target: &Path, path: &Path) -> Result<()> {
+    pub(crate) fn symlink(&self, target: &Path, path: &Path) -> Result<()> {
         sys::symlink(self.0.cap(), target, path)
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
-    pub fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    pub(crate) fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         sys::read_link(self.0.cap(), path, then)
     }
 
     /// Creates a hard link in `new`: `linkat`.
-    pub fn hard_link(&self, path: &Path, follows: bool, new: &Self, new_path: &Path) -> Result<()> {
+    pub(crate) fn hard_link(&self, path: &Path, follows: bool, new: &Self, new_path: &Path) -> Result<()> {
         sys::hard_link(self.0.cap(), path, follows, new.0.cap(), new_path)
     }
 
     /// Renames a file or directory to a path in `new`: `renameat`.
-    pub fn rename(&self, path: &Path, new: &Self, new_path: &Path) -> Result<()> {
+    pub(crate) fn rename(&self, path: &Path, new: &Self, new_path: &Path) -> Result<()> {
         sys::rename(self.0.cap(), path, new.0.cap(), new_path)
     }
 
     /// Sets the times of a path: `utimensat`.
-    pub fn set_times(
+    pub(crate) fn set_times(
         &self,
         path: &Path,
         follows: bool,
@@ -89,7 +89,7 @@ impl HostDirectory {
     }
 
     /// Reads entries from an index on: `getdents`.
-    pub fn read_dir(
+    pub(crate) fn read_dir(
         &self,
         stream: &mut DirStream,
         from: u64,

@@ -25,7 +25,7 @@ pub struct MemoryDirectory(Arc<Inode>);
 
 /// An open file in memory.
 #[derive(Debug)]
-pub struct MemoryFile {
+pub(crate) struct MemoryFile {
     inode: Arc<Inode>,
     reads: bool,
     writes: bool,
@@ -37,7 +37,7 @@ pub struct MemoryFile {
 
 /// An opened path.
 #[derive(Debug)]
-pub enum OpenedNode {
+pub(crate) enum OpenedNode {
     /// A directory.
     Directory(MemoryDirectory),
     /// A file.
@@ -60,23 +60,23 @@ impl MemoryDirectory {
 
     /// Returns the bytes and files in use.
     #[must_use]
-    pub fn usage(&self) -> (u64, u64) {
+    pub(crate) fn usage(&self) -> (u64, u64) {
         self.0.volume.space.usage()
     }
 
     /// Returns the attributes of the directory itself.
     #[must_use]
-    pub fn own_stat(&self) -> Filestat {
+    pub(crate) fn own_stat(&self) -> Filestat {
         self.0.stat()
     }
 
     /// Sets the times of the directory itself.
-    pub fn set_own_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) {
+    pub(crate) fn set_own_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) {
         self.0.set_times(atim, mtim, now);
     }
 
     /// Returns the inode number of the parent, if one of the directories above is one that `is_within` accepts.
-    pub fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Option<u64> {
+    pub(crate) fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Option<u64> {
         let parent = parent_of(&self.0)?;
         let mut above = Arc::clone(&parent);
         loop {
@@ -93,7 +93,7 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
-    pub fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -137,12 +137,12 @@ impl MemoryDirectory {
     }
 
     /// Returns the attributes of a path: `fstatat`.
-    pub fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
+    pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
         Ok(self.existing(path, follows)?.stat())
     }
 
     /// Creates a directory: `mkdirat`.
-    pub fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
+    pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let (parent, name) = match resolve(&self.0, without_slashes(path), Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
             Located::Directory(_) => return Err(Errno::Exist),
@@ -157,7 +157,7 @@ impl MemoryDirectory {
     }
 
     /// Creates a symlink: `symlinkat`.
-    pub fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
+    pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
         match resolve(&self.0, path, Last::default())? {
             Located::Directory(_) => Err(Errno::Exist),
             Located::Name { parent, name, .. } => {
@@ -170,7 +170,7 @@ impl MemoryDirectory {
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
-    pub fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    pub(crate) fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match &self.existing(path, false)?.body {
             Body::Symlink(target) => Ok(then(target)),
             _ => Err(Errno::Inval),
@@ -178,7 +178,7 @@ impl MemoryDirectory {
     }
 
     /// Creates a hard link in `new`: `linkat`.
-    pub fn hard_link(
+    pub(crate) fn hard_link(
         &self,
         path: &[u8],
         follows: bool,
@@ -220,7 +220,7 @@ impl MemoryDirectory {
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
+    pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
         let Located::Name { parent, name, .. } = resolve(&self.0, without_slashes(path), Last::default())?
         else {
             return Err(Errno::Isdir);
@@ -242,7 +242,7 @@ impl MemoryDirectory {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
+    pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let path = without_slashes(path);
         let (parent, name) = match resolve(&self.0, path, Last::default())? {
             Located::Name { parent, name, .. } => (parent, name),
@@ -263,7 +263,7 @@ impl MemoryDirectory {
     }
 
     /// Renames a file or directory to a path in `new`: `renameat`.
-    pub fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
+    pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
         let old = resolve(&self.0, without_slashes(path), Last::default())?;
         let target = resolve(&new.0, without_slashes(new_path), Last::default())?;
         let (Located::Name { parent, name, .. }, Located::Name { parent: new_parent, name: new_name, .. }) =
@@ -327,7 +327,7 @@ impl MemoryDirectory {
     }
 
     /// Sets the times of a path: `utimensat`.
-    pub fn set_times(
+    pub(crate) fn set_times(
         &self,
         path: &[u8],
         follows: bool,
@@ -340,7 +340,11 @@ impl MemoryDirectory {
     }
 
     /// Passes entries from a cookie on to `each`, until that returns false. `.` and `..` are left out.
-    pub fn read_dir(&self, from: u64, mut each: impl FnMut(&DirEntry<'_>) -> bool) -> Result<Progress> {
+    pub(crate) fn read_dir(
+        &self,
+        from: u64,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
         let entries = read(self.0.directory()?);
         for (count, (cookie, name, inode)) in entries.from(from).enumerate() {
             if count == MAX_ENTRIES {
@@ -398,7 +402,7 @@ impl MemoryFile {
     }
 
     /// Reads into guest buffers: `preadv`.
-    pub fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+    pub(crate) fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
         if !self.reads {
             return Err(Errno::Badf);
         }
@@ -407,7 +411,7 @@ impl MemoryFile {
 
     /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores the
     /// offset.
-    pub fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
+    pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
         if self.appends.load(Relaxed) {
             return self.append(buffers, now);
         }
@@ -420,7 +424,7 @@ impl MemoryFile {
     }
 
     /// Writes guest buffers at the end and returns the number of bytes.
-    pub fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<usize> {
+    pub(crate) fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<usize> {
         if !self.writes {
             return Err(Errno::Badf);
         }
@@ -434,24 +438,24 @@ impl MemoryFile {
     }
 
     /// Sets or clears append mode.
-    pub fn set_append(&self, append: bool) {
+    pub(crate) fn set_append(&self, append: bool) {
         self.appends.store(append, Relaxed);
     }
 
     /// Returns the offset after the last append.
     #[must_use]
-    pub fn append_end(&self) -> Filesize {
+    pub(crate) fn append_end(&self) -> Filesize {
         self.append_end.load(Relaxed)
     }
 
     /// Returns the attributes: `fstat`.
     #[must_use]
-    pub fn stat(&self) -> Filestat {
+    pub(crate) fn stat(&self) -> Filestat {
         self.inode.stat()
     }
 
     /// Sets the size: `ftruncate`.
-    pub fn set_size(&self, size: Filesize, now: Timestamp) -> Result {
+    pub(crate) fn set_size(&self, size: Filesize, now: Timestamp) -> Result {
         if !self.writes || size > i64::MAX as Filesize {
             return Err(Errno::Inval);
         }
@@ -461,13 +465,13 @@ impl MemoryFile {
     }
 
     /// Sets the times: `futimens`.
-    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
+    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }
 
     /// Allocates a range: `posix_fallocate`.
-    pub fn allocate(&self, offset: Filesize, len: Filesize, now: Timestamp) -> Result {
+    pub(crate) fn allocate(&self, offset: Filesize, len: Filesize, now: Timestamp) -> Result {
         self.check_allocate(offset, len)?;
         write(self.contents()?).allocate(offset, len)?;
         self.inode.touch(now);
@@ -475,7 +479,7 @@ impl MemoryFile {
     }
 
     /// Returns the error of an allocation that does not depend on free space.
-    pub fn check_allocate(&self, offset: Filesize, len: Filesize) -> Result {
+    pub(crate) fn check_allocate(&self, offset: Filesize, len: Filesize) -> Result {
         const MAX: Filesize = i64::MAX as Filesize;
         if len == 0 || offset > MAX || len > MAX {
             return Err(Errno::Inval);

@@ -30,7 +30,7 @@ impl Default for SpaceLimits {
 impl Space {
     /// Creates an empty space.
     #[must_use]
-    pub fn new(limits: SpaceLimits) -> Self {
+    pub(crate) fn new(limits: SpaceLimits) -> Self {
         Self {
             max_bytes: limits.max_bytes,
             max_files: limits.max_files,
@@ -61,7 +61,7 @@ impl Space {
 
     /// Returns the bytes and files in use.
     #[must_use]
-    pub fn usage(&self) -> (u64, u64) {
+    pub(crate) fn usage(&self) -> (u64, u64) {
         (self.bytes.load(Relaxed), self.files.load(Relaxed))
     }
 }

@@ -1,48 +1,33 @@
-//! `options.clock`: clocks of the embedder's.
+//! `options.clock`: clocks of the embedder.
 
-use super::{get, object, out_of_range, refuse_others};
+use super::validate::{optional_object, out_of_range, reject_unknown_keys, subject};
 use crate::core::clock::Source;
 use crate::node::error::invalid_type;
-use crate::sys::types::Timestamp;
-use napi::bindgen_prelude::{BigInt, FromNapiValue, Object, Unknown};
+use crate::node::value::Value;
 use napi::{Env, Result, ValueType};
 
-/// The two clocks, the realtime one first: where their time comes from, and what was given for that.
-pub type Clocks<'env> = ([Source; 2], [Unknown<'env>; 2]);
+/// The sources of the realtime and the monotonic clock, and the values of the option for them.
+pub(super) type Clocks<'env> = ([Source; 2], [Value<'env>; 2]);
 
 /// Reads the option.
-pub fn read<'env>(env: &Env, options: &Object<'env>) -> Result<Clocks<'env>> {
-    let clock = get(options, "clock")?;
-    if clock.get_type()? == ValueType::Undefined {
-        return Ok(([Source::System; 2], [clock; 2]));
-    }
-    let clock = object(env, clock, "The \"options.clock\" property")?;
-    refuse_others(env, &clock, "clock", &["realtime", "monotonic"])?;
-    let (realtime, monotonic) = (get(&clock, "realtime")?, get(&clock, "monotonic")?);
+pub(super) fn read<'env>(env: &'env Env, options: Value<'env>) -> Result<Clocks<'env>> {
+    let Some(clock) = optional_object(env, options, "clock")? else {
+        return Ok(([Source::System; 2], [Value::undefined(env)?; 2]));
+    };
+    reject_unknown_keys(env, clock, "clock", &["realtime", "monotonic"])?;
+    let (realtime, monotonic) = (clock.get("realtime")?, clock.get("monotonic")?);
     let sources = [source(env, realtime, "clock.realtime")?, source(env, monotonic, "clock.monotonic")?];
     Ok((sources, [realtime, monotonic]))
 }
 
-fn source(env: &Env, clock: Unknown<'_>, name: &str) -> Result<Source> {
-    match clock.get_type()? {
+fn source(env: &Env, clock: Value<'_>, name: &str) -> Result<Source> {
+    match clock.type_of()? {
         ValueType::Undefined => Ok(Source::System),
         ValueType::Function => Ok(Source::Callback),
-        ValueType::BigInt => match nanoseconds(clock)? {
+        ValueType::BigInt => match clock.u64()? {
             Some(time) => Ok(Source::Fixed(time)),
             None => Err(out_of_range(env, clock, name, "It must be >= 0n && < 2n ** 64n.")),
         },
-        _ => {
-            let subject = format!("The \"options.{name}\" property");
-            Err(invalid_type(env, &subject, "one of type bigint or function", clock))
-        }
+        _ => Err(invalid_type(env, &subject(name), "one of type bigint or function", clock)),
     }
-}
-
-/// A time, if the value is one.
-pub fn nanoseconds(value: Unknown<'_>) -> Result<Option<Timestamp>> {
-    if value.get_type()? != ValueType::BigInt {
-        return Ok(None);
-    }
-    let (_, time, lossless) = BigInt::from_unknown(value)?.get_u64();
-    Ok(lossless.then_some(time))
 }

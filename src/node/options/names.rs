@@ -1,12 +1,10 @@
-//! Unknown options: which of them are probably mistakes, and what to suggest.
+//! Unknown options: detects probable mistakes and suggests names.
 
-use crate::node::context::{Context, call};
-use crate::node::error::{self, Class, quote};
-use napi::bindgen_prelude::{FromNapiValue, JsValue, Object};
+use crate::node::error::{invalid_value, quote};
 use napi::{Env, Result};
 
 /// The options of `new WASI()`.
-pub const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 14] = [
     "version",
     "args",
     "env",
@@ -23,7 +21,7 @@ pub const OPTIONS: [&str; 14] = [
     "returnOnExit",
 ];
 
-/// Names of nested options and of other APIs, in lower case, with the advice for the message.
+/// Names of nested options and of other APIs in lower case, with advice for the message.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("readonly", "Did you mean 'readonly' of a directory in 'preopens'?"),
     ("openfiles", "Did you mean 'limits.openFiles'?"),
@@ -38,42 +36,36 @@ const ELSEWHERE: [(&str, &str); 9] = [
 
 /// Rejects an unknown option that is probably a mistake, so that a typo cannot silently remove a restriction. Other
 /// unknown options are ignored, since programs written for other hosts pass them.
-pub fn refuse_mistakes(env: &Env, options: &Object<'_>) -> Result<()> {
-    for name in unknown_options(env, options)? {
+pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()> {
+    for name in names {
+        if OPTIONS.contains(&name.as_str()) {
+            continue;
+        }
         let known = OPTIONS.into_iter().chain(ELSEWHERE.map(|(known, _)| known));
-        let advice = match nearest(&name, known) {
+        let advice = match nearest(name, known) {
             None => continue,
             Some(at) if at < OPTIONS.len() => format!("Did you mean {}?", quote(OPTIONS[at])),
             Some(at) => ELSEWHERE[at - OPTIONS.len()].1.to_owned(),
         };
-        let property = if is_identifier(&name) { format!(".{name}") } else { format!("[{}]", quote(&name)) };
+        let property = if is_identifier(name) { format!(".{name}") } else { format!("[{}]", quote(name)) };
         let message = format!("The property 'options{property}' is unknown. {advice}");
-        return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
+        return Err(invalid_value(env, &message));
     }
     Ok(())
 }
 
-/// Returns the own names that are not options. JavaScript finds them in a tenth of the time that Node-API takes.
-fn unknown_options(env: &Env, options: &Object<'_>) -> Result<Vec<String>> {
-    let context = Context::of(*env)?;
-    let unknown = call(env, context.prelude()?.unknown_options.get(env)?, None, &[options.raw()])?;
-    // SAFETY: the function returned a value of this environment, an array of strings or undefined.
-    let unknown: Option<_> = unsafe { FromNapiValue::from_napi_value(env.raw(), unknown)? };
-    Ok(unknown.unwrap_or_default())
-}
-
-/// Returns what a message asks about a name, if it is nearly a known one.
-pub fn suggestion(name: &str, known: &[&str]) -> Option<String> {
+/// Returns a suggestion for a name that is nearly a known one.
+pub(super) fn suggestion(name: &str, known: &[&str]) -> Option<String> {
     let at = nearest(name, known.iter().copied())?;
     Some(format!("Did you mean {}?", quote(known[at])))
 }
 
-/// Returns which of some known names is nearly this one.
+/// Returns the index of the known name that a name nearly equals.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<usize> {
     let name = plain(name);
     let near = known.enumerate().filter_map(|(at, known)| Some((distance(&name, &plain(known))?, at, known)));
     let (distance, at, known) = near.min_by_key(|(distance, ..)| *distance)?;
-    // A mistake in a short name makes another word.
+    // Two mistakes in a short name make another word.
     let mistakes = if known.len() > 5 { 2 } else { 1 };
     (distance <= mistakes).then_some(at)
 }
@@ -87,14 +79,14 @@ fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-/// Counts the characters to insert, remove, replace, or swap with the next one, to make one text of the other. `None`
+/// Returns the number of insertions, deletions, replacements and swaps of neighbours between two texts. `None`
 /// if the lengths differ by more than two.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
     if one.len().abs_diff(other.len()) > 2 {
         return None;
     }
-    // Three rows of the table of distances between beginnings.
+    // Three rows of the table of distances between prefixes (Damerau-Levenshtein).
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.iter().enumerate() {

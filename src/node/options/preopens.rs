@@ -1,114 +1,132 @@
-//! `options.preopens`: directories by path or by descriptor, which the guest may change or not.
+//! `options.preopens`: directories by path or by descriptor.
 
-use super::{bool_or, descriptor, entries, get, refuse_others};
+use super::validate::{boolean, descriptor, entries, reject_unknown_keys, subject, text, url_path};
 use crate::core::guest::Guest;
-use crate::node::context::Context;
-use crate::node::error::{self, Class, invalid_type, null_byte, quote};
+use crate::node::error::{invalid_type, invalid_value, null_byte, quote, uvwasi_init_error};
+use crate::node::value::Value;
 use crate::sys;
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, Unknown};
-use napi::{Env, Result, ValueType};
+use crate::sys::errno::Errno;
+use napi::{Env, Error, Result, ValueType};
 use std::path::Path;
 
 /// A directory for the guest.
 #[derive(Debug)]
-pub struct Preopen {
-    /// What the guest knows it by.
+pub(super) struct Preopen {
+    /// The path of the directory in the guest.
     name: String,
-    pub(super) place: DirAccess,
+    pub(super) source: PreopenSource,
     pub(super) readonly: bool,
 }
 
-/// Where it is on the host's side.
+/// The directory of the host.
 #[derive(Debug)]
-pub(super) enum DirAccess {
+pub(super) enum PreopenSource {
     Path(String),
     Fd(i32),
 }
 
 /// Reads the option.
-pub fn read(env: &Env, options: &Object<'_>) -> Result<Vec<Preopen>> {
-    let preopen = |(name, value): (String, Unknown<'_>)| {
-        let (place, readonly) = match description(value)? {
-            Some(description) => described(env, &property(&name), &description)?,
-            None => match error::url_path(env, value)? {
-                Some(path) => (DirAccess::Path(path), false),
-                None => (DirAccess::Path(error::to_text(env, value)?), false),
-            },
+pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Vec<Preopen>> {
+    let preopen = |(name, value): (String, Value<'_>)| {
+        let (source, readonly) = if is_description(value)? {
+            read_description(env, &property(&name), value)?
+        } else {
+            let path = match url_path(env, value)? {
+                Some(path) => path,
+                None => text(env, value)?,
+            };
+            (PreopenSource::Path(path), false)
         };
-        Ok(Preopen { name, place, readonly })
+        Ok(Preopen { name, source, readonly })
     };
     entries(env, options, "preopens")?.into_iter().map(preopen).collect()
 }
 
-/// What a preopen is called in messages.
+/// Names a preopen in messages.
 fn property(name: &str) -> String {
     format!("preopens[{}]", quote(name))
 }
 
-/// What describes a directory.
+/// Properties of an object that describes a directory.
 const NAMES: [&str; 3] = ["path", "fd", "readonly"];
 
-/// An object that describes a directory. Any other is a `URL`, or made a string.
-fn description(value: Unknown<'_>) -> Result<Option<Object<'_>>> {
-    if value.get_type()? != ValueType::Object {
-        return Ok(None);
+/// Returns whether an object describes a directory. Other objects are URLs, or converted to strings.
+fn is_description(value: Value<'_>) -> Result<bool> {
+    if value.type_of()? != ValueType::Object {
+        return Ok(false);
     }
-    let object = Object::from_unknown(value)?;
     for name in NAMES {
-        if object.has_named_property(name)? {
-            return Ok(Some(object));
+        if value.has(name)? {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
-fn described(env: &Env, property: &str, description: &Object<'_>) -> Result<(DirAccess, bool)> {
-    // Not of what inherits its descriptor, as a `FileHandle` does, which has properties of its own for other things.
-    if description.has_own_property("fd")? || !description.has_named_property("fd")? {
-        refuse_others(env, description, property, &NAMES)?;
+fn read_description(env: &Env, property: &str, description: Value<'_>) -> Result<(PreopenSource, bool)> {
+    // An object that inherits its descriptor, like a `FileHandle`, has other properties of its own.
+    if description.has_own("fd")? || !description.has("fd")? {
+        reject_unknown_keys(env, description, property, &NAMES)?;
     }
-    let (path, fd) = (get(description, "path")?, get(description, "fd")?);
-    let readonly = bool_or(env, get(description, "readonly")?, &format!("{property}.readonly"), false)?;
-    let absent = [path.get_type()?, fd.get_type()?].map(|kind| kind == ValueType::Undefined);
-    let place = match absent {
-        [false, false] => {
+    let (path, fd) = (description.get("path")?, description.get("fd")?);
+    let readonly = boolean(env, description.get("readonly")?, &format!("{property}.readonly"), false)?;
+    let source = match (path.is_undefined()?, fd.is_undefined()?) {
+        (false, false) => {
             let message = format!("The property 'options.{property}' must have a path or an fd, not both");
-            return Err(error::throw(env, Class::TypeError, "ERR_INVALID_ARG_VALUE", &message));
+            return Err(invalid_value(env, &message));
         }
-        [true, false] => DirAccess::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
-        [_, true] => match error::string(path)? {
-            Some(path) => DirAccess::Path(path),
-            None => DirAccess::Path(error::url_path(env, path)?.ok_or_else(|| {
-                let subject = format!("The \"options.{property}.path\" property");
+        (true, false) => PreopenSource::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
+        (_, true) => {
+            let known = match path.string()? {
+                Some(path) => Some(path),
+                None => url_path(env, path)?,
+            };
+            PreopenSource::Path(known.ok_or_else(|| {
+                let subject = subject(&format!("{property}.path"));
                 invalid_type(env, &subject, "of type string or an instance of URL", path)
-            })?),
-        },
+            })?)
+        }
     };
-    Ok((place, readonly))
+    Ok((source, readonly))
 }
 
 impl Preopen {
-    /// Gives it to the guest.
-    pub fn add(&self, env: &Env, wasi: &mut Guest) -> Result<()> {
+    /// Opens the directory.
+    pub(super) fn open(&self, env: &Env) -> Result<std::fs::File> {
         let property = format!("options.{}", property(&self.name));
-        let (subject, path) = match &self.place {
-            DirAccess::Path(path) => (format!("{property} is the path {}", quote(path)), Some(path.as_str())),
-            DirAccess::Fd(fd) => (format!("{property} is the descriptor {fd}"), None),
+        let path = match &self.source {
+            PreopenSource::Path(path) => Some(path.as_str()),
+            PreopenSource::Fd(_) => None,
         };
         for text in [Some(self.name.as_str()), path].into_iter().flatten() {
             if text.contains('\0') {
                 return Err(null_byte(env, &property, text));
             }
         }
-        let directory = match &self.place {
-            DirAccess::Path(path) => sys::open_directory(Path::new(path), self.readonly),
-            DirAccess::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
+        let directory = match &self.source {
+            PreopenSource::Path(path) => sys::open_directory(Path::new(path), self.readonly),
+            PreopenSource::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
         };
-        let failed = |errno| error::init(env, errno, &subject, path);
-        let directory = directory.map_err(|error| failed(error.into()))?;
-        if let Some(permissions) = &Context::of(*env)?.permissions {
-            permissions.require_opened(env, self, sys::handle(&directory))?;
-        }
-        wasi.add_directory(self.name.as_bytes(), directory, self.readonly).map_err(failed)
+        directory.map_err(|error| self.failure(env, error.into()))
+    }
+
+    /// Gives the opened directory to a guest.
+    pub(super) fn add_to(&self, env: &Env, guest: &mut Guest, directory: std::fs::File) -> Result<()> {
+        let added = guest.add_directory(self.name.as_bytes(), directory, self.readonly);
+        added.map_err(|errno| self.failure(env, errno))
+    }
+
+    fn failure(&self, env: &Env, errno: Errno) -> Error {
+        let property = format!("options.{}", property(&self.name));
+        let problem = match errno {
+            Errno::Noent => "no such directory",
+            Errno::Notdir => "not a directory",
+            _ => "cannot open",
+        };
+        let (source, path) = match &self.source {
+            PreopenSource::Path(path) => (quote(path), Some(path.as_str())),
+            PreopenSource::Fd(fd) => (format!("descriptor {fd}"), None),
+        };
+        uvwasi_init_error(env, errno, &format!("{property}: {problem}: {source}"), path)
     }
 }

@@ -1,5 +1,5 @@
-// Runs as a process in its own mount namespace, on a FUSE file system whose directories a and b have the same inode
-// number. Prints what guests of each see.
+// Runs in a process with its own mount namespace, on a FUSE file system whose directories a and b have the same inode
+// number. Prints the files that guests find in each.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, read, writeSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { openDescriptors, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
 
-/** By nodeid: 1 is the root. */
+/** The files by FUSE node id. 1 is the root. */
 const NODES = {
   1: { ino: 1n, entries: { a: 2, b: 3 } },
   2: { ino: 42n, entries: { 'in-a': 4 } },
@@ -21,7 +21,7 @@ const [LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, OPENDIR, RELEA
 ]
 const [ENOENT, ENOSYS] = [2, 38]
 
-/** A fuse_attr, after so many bytes. */
+/** Returns a buffer with a fuse_attr after `before` bytes. */
 function attributes(id, before) {
   const { ino, text } = NODES[id]
   const bytes = Buffer.alloc(before + 88)
@@ -32,8 +32,8 @@ function attributes(id, before) {
   return bytes
 }
 
-/** What a request is answered: bytes or an errno. */
-function answer(opcode, id, body) {
+/** Returns the reply to a FUSE request: bytes or an errno. */
+function replyTo(opcode, id, body) {
   switch (opcode) {
     case INIT: {
       const bytes = Buffer.alloc(64)
@@ -65,7 +65,7 @@ function answer(opcode, id, body) {
   }
 }
 
-/** Answers requests until the process that mounted the file system ends. A read that waits does not keep it. */
+/** Serves requests until the process that mounted the file system ends. A pending read does not keep this one alive. */
 async function serve(device) {
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   const request = Buffer.alloc(1 << 20)
@@ -73,8 +73,8 @@ async function serve(device) {
     await promisify(read)(device, request)
     const [len, opcode, id] = [request.readUInt32LE(0), request.readUInt32LE(4), Number(request.readBigUInt64LE(16))]
     if (opcode === FORGET || opcode === BATCH_FORGET) continue
-    const answered = answer(opcode, id, request.subarray(40, len))
-    const [errno, bytes] = typeof answered === 'number' ? [answered, Buffer.alloc(0)] : [0, answered]
+    const reply = replyTo(opcode, id, request.subarray(40, len))
+    const [errno, bytes] = typeof reply === 'number' ? [reply, Buffer.alloc(0)] : [0, reply]
     const head = Buffer.alloc(16)
     head.writeUInt32LE(16 + bytes.length, 0)
     head.writeInt32LE(-errno, 4)
@@ -92,10 +92,10 @@ if (directory === undefined) {
   const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'
   execFileSync('mount', ['-i', '-t', 'fuse', '-o', options, 'none', directory], { stdio })
   const server = spawn(process.execPath, [fileURLToPath(import.meta.url)], { stdio: [...stdio, 'ipc'] })
-  // Only the server has it now: when that ends, nothing waits for its answers.
+  // Now only the server has the device: when the server ends, no request waits for a reply.
   closeSync(device)
   const guests = ['a', 'b'].map((name) => rawGuest({ preopens: { '/': `${directory}/${name}` } }))
-  const seen = guests.map((guest) =>
+  const contents = guests.map((guest) =>
     ['in-a', 'in-b'].map((name) => {
       guest.reset()
       const errno = errnoOf(guest, 'path_open', 3, 0, name, 0, 2n, 0n, 0, 0)
@@ -104,7 +104,7 @@ if (directory === undefined) {
   )
   const before = openDescriptors()
   const more = ['a', 'b', 'a'].map((name) => rawGuest({ preopens: { '/': `${directory}/${name}` } }))
-  console.log(JSON.stringify({ seen, opened: openDescriptors() - before, guests: guests.length + more.length }))
+  console.log(JSON.stringify({ contents, opened: openDescriptors() - before, guests: guests.length + more.length }))
   execFileSync('umount', ['-l', directory])
   server.kill('SIGKILL')
 }

@@ -1,4 +1,4 @@
-// Making, linking, renaming and removing names.
+// Calls that create, link, rename and remove files and directories.
 
 import { readdirSync, readlinkSync } from 'node:fs'
 import { errnoOf } from '../../support/calls.mjs'
@@ -15,14 +15,14 @@ const FILES = {
 }
 const LONG = 'n'.repeat(300)
 
-export default function ({ guest, tree }) {
+export default function ({ newGuest, tree }) {
   const rows = {}
-  const on = (name, ...args) => {
+  const record = (name, ...args) => {
     const directory = tree(FILES)
-    const one = guest({ preopens: { '/box': directory } })
+    const guest = newGuest({ preopens: { '/box': directory } })
     const title = `${name}(${args.map((arg) => (arg === LONG ? 'a long name' : arg)).join(', ')})`
     rows[title] = [
-      errnoOf(one, name, ...args),
+      errnoOf(guest, name, ...args),
       readdirSync(directory, { recursive: true }).sort().join(' ').replace(LONG, 'LONG'),
     ]
   }
@@ -43,7 +43,7 @@ export default function ({ guest, tree }) {
     'sub/../new',
     '..',
   ]) {
-    on('path_create_directory', 3, path)
+    record('path_create_directory', 3, path)
   }
   for (const path of [
     'in.txt',
@@ -59,10 +59,10 @@ export default function ({ guest, tree }) {
     './in.txt',
     '..',
   ]) {
-    on('path_unlink_file', 3, path)
+    record('path_unlink_file', 3, path)
   }
   for (const path of ['empty', 'sub', 'in.txt', 'missing', LONG, 'link', 'dirlink', 'in.txt/x', './empty']) {
-    on('path_remove_directory', 3, path)
+    record('path_remove_directory', 3, path)
   }
   for (const [from, to] of [
     ['in.txt', 'new'],
@@ -86,7 +86,7 @@ export default function ({ guest, tree }) {
     ['in.txt', '../out'],
     ['../in', 'new'],
   ]) {
-    on('path_rename', 3, from, 3, to)
+    record('path_rename', 3, from, 3, to)
   }
   for (const [from, to] of [
     ['in.txt', 'new'],
@@ -102,7 +102,7 @@ export default function ({ guest, tree }) {
     ['in.txt', LONG],
     ['in.txt', '../out'],
   ]) {
-    on('path_link', 3, 0, from, 3, to)
+    record('path_link', 3, 0, from, 3, to)
   }
   for (const [target, path] of [
     ['in.txt', 'new'],
@@ -116,27 +116,27 @@ export default function ({ guest, tree }) {
     ['/etc/passwd', 'new'],
     ['in.txt', '../out'],
   ]) {
-    on('path_symlink', target, 3, path)
+    record('path_symlink', target, 3, path)
   }
 
   const directory = tree(FILES)
-  const one = guest({ preopens: { '/box': directory } })
-  one.must('path_symlink', ...one.put('sub/x.txt'), 3, ...one.put('made'))
-  rows['a link as it was made'] = readlinkSync(`${directory}/made`)
+  const guest = newGuest({ preopens: { '/box': directory } })
+  guest.must('path_symlink', ...guest.put('sub/x.txt'), 3, ...guest.put('made'))
+  rows['the target of a created symlink'] = readlinkSync(`${directory}/made`)
   for (const path of ['link', 'dirlink', 'dangling', 'made', 'in.txt', 'sub', 'missing']) {
-    one.view.setUint32(64, 0, true)
+    guest.view.setUint32(64, 0, true)
     rows[`path_readlink(${path})`] = [
-      errnoOf(one, 'path_readlink', 3, path, 128, 100, 64),
-      one.u32(64),
-      one.text(128, one.u32(64)),
+      errnoOf(guest, 'path_readlink', 3, path, 128, 100, 64),
+      guest.u32(64),
+      guest.text(128, guest.u32(64)),
     ]
   }
 
-  one.must('path_link', 3, 0, ...one.put('in.txt'), 3, ...one.put('hard'))
-  const [hard, original] = ['hard', 'in.txt'].map((path) => one.filestat(3, path))
-  rows['a hard link is the same file'] = [hard.nlink, hard.ino === original.ino, hard.dev === original.dev]
-  const file = one.open('in.txt')
-  one.must('path_unlink_file', 3, ...one.put('in.txt'))
-  rows['a file without a name is still open'] = [one.read(file), one.filestat(file).nlink]
+  guest.must('path_link', 3, 0, ...guest.put('in.txt'), 3, ...guest.put('hard'))
+  const [hard, original] = ['hard', 'in.txt'].map((path) => guest.filestat(3, path))
+  rows['attributes of a hard link'] = [hard.nlink, hard.ino === original.ino, hard.dev === original.dev]
+  const file = guest.open('in.txt')
+  guest.must('path_unlink_file', 3, ...guest.put('in.txt'))
+  rows['content of an open file after path_unlink_file'] = [guest.read(file), guest.filestat(file).nlink]
   return rows
 }

@@ -1,15 +1,15 @@
-// Runs as a process whose openat2 always fails with EAGAIN. Prints what the path calls return, and whether a worker
-// that repeats one of them can be terminated.
+// Runs in a process whose openat2 always fails with EAGAIN. Prints the errnos of path calls, and the exit code of a
+// worker that is terminated while its guest repeats one.
 
 import { Worker } from 'node:worker_threads'
 import { createRequire } from 'node:module'
 import { OFLAGS, RIGHTS, assemble, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
-import { fixture } from './box.mjs'
+import { makeDirectories } from './setup.mjs'
 
 const teardowns = []
-const { box } = fixture({ teardown: (action) => teardowns.push(action) })
-const guest = rawGuest({ preopens: { '/': box } })
+const { preopen } = makeDirectories({ teardown: (action) => teardowns.push(action) })
+const guest = rawGuest({ preopens: { '/': preopen } })
 const errnos = {
   path_open: errnoOf(guest, 'path_open', 3, 0, 'in/file', 0, RIGHTS.FD_READ, 0n, 0, 0),
   'path_open to create': errnoOf(guest, 'path_open', 3, 0, 'in/new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0),
@@ -22,7 +22,7 @@ const errnos = {
   path_symlink: errnoOf(guest, 'path_symlink', 'file', 3, 'in/link'),
   path_rename: errnoOf(guest, 'path_rename', 3, 'in/file', 3, 'in/moved'),
   path_link: errnoOf(guest, 'path_link', 3, 0, 'in/file', 3, 'in/linked'),
-  // A name in the directory itself needs no resolving.
+  // A single name in the directory needs no openat2.
   'path_filestat_get of a single name': errnoOf(guest, 'path_filestat_get', 3, 0, 'file', 0),
 }
 const descriptors = errnoOf(guest, 'fd_fdstat_get', 4, 0)
@@ -36,13 +36,13 @@ const module = assemble(`(module
     (br 0))))`)
 const worker = new Worker(
   `
-  const { parentPort, workerData: { main, module, box } } = require('node:worker_threads')
+  const { parentPort, workerData: { main, module, preopen } } = require('node:worker_threads')
   const { WASI } = require(main)
-  const wasi = new WASI({ version: 'preview1', preopens: { '/': box } })
+  const wasi = new WASI({ version: 'preview1', preopens: { '/': preopen } })
   const instance = new WebAssembly.Instance(module, wasi.getImportObject())
   parentPort.postMessage('running')
   wasi.start(instance)`,
-  { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module, box } },
+  { eval: true, workerData: { main: createRequire(import.meta.url).resolve('capwasi'), module, preopen } },
 )
 await new Promise((resolve) => worker.once('message', resolve))
 const code = await worker.terminate()

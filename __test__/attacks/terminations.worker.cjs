@@ -1,15 +1,15 @@
-// A worker that never ends by itself: it loads the addon, makes sandboxes and runs guests, again and again. Each step
-// counts itself while `struck` is set, so that a worker that runs on after its end can be seen.
+// A worker that never ends by itself: it loads the addon, constructs sandboxes and runs guests in a loop. After its
+// termination, each step adds to STEPS_AFTER, so that JavaScript that still runs is detected.
 
 const {
   workerData: { main, shared, guest },
 } = require('node:worker_threads')
 
-const [STARTED, STRUCK, RAN_ON] = [0, 1, 2]
+const [STARTED, TERMINATED, STEPS_AFTER] = [0, 1, 2]
 const step = () => {
-  if (Atomics.load(shared, STRUCK)) Atomics.add(shared, RAN_ON, 1)
+  if (Atomics.load(shared, TERMINATED)) Atomics.add(shared, STEPS_AFTER, 1)
 }
-const stepTo = (value) => {
+const stepAndReturn = (value) => {
   step()
   return value
 }
@@ -20,10 +20,10 @@ const attempt = (action) => {
   } catch {}
   step()
 }
-const text = (value) => ({ toString: () => stepTo(value) })
+const text = (value) => ({ toString: () => stepAndReturn(value) })
 const memory = new WebAssembly.Memory({ initial: 1 })
 
-/** Options that JavaScript is called for while they are read, and while the guest runs. */
+/** Options whose getters and functions run while the options are read, and while the guest runs. */
 const options = (version, trace) => ({
   version,
   args: ['guest', text('argument')],
@@ -33,7 +33,7 @@ const options = (version, trace) => ({
     '/same': {
       path: __dirname,
       get readonly() {
-        return stepTo(true)
+        return stepAndReturn(true)
       },
     },
   },
@@ -41,16 +41,16 @@ const options = (version, trace) => ({
   stdout: step,
   stderr: { write: step },
   get clock() {
-    return stepTo({ realtime: () => stepTo(5n), monotonic: () => process.hrtime.bigint() })
+    return stepAndReturn({ realtime: () => stepAndReturn(5n), monotonic: () => process.hrtime.bigint() })
   },
   random: { seed: 1 },
   limits: { openFiles: 10 },
   trace: trace ? step : undefined,
   get returnOnExit() {
-    return stepTo(true)
+    return stepAndReturn(true)
   },
 })
-const REFUSED = [
+const INVALID_OPTIONS = [
   { version: 3 },
   { args: 1 },
   { args: [Object.create(null)] },
@@ -66,24 +66,24 @@ const REFUSED = [
 
 Atomics.store(shared, STARTED, 1)
 Atomics.notify(shared, STARTED)
-for (let turn = 0; ; turn++) {
+for (let round = 0; ; round++) {
   for (const file of Object.keys(require.cache)) delete require.cache[file]
   step()
   const { WASI } = require(main)
   step()
   for (const version of ['preview1', 'unstable', undefined]) {
     attempt(() => {
-      const wasi = new WASI(options(version, turn % 2 === 1))
+      const wasi = new WASI(options(version, round % 2 === 1))
       if (version !== 'unstable') wasi.start(new WebAssembly.Instance(guest, wasi.getImportObject()))
       wasi.close()
     })
   }
-  for (const refused of REFUSED) attempt(() => new WASI(refused))
+  for (const invalid of INVALID_OPTIONS) attempt(() => new WASI(invalid))
   attempt(() => new WASI().wasiImport.fd_close(3))
   attempt(() =>
     new WASI({ version: 'preview1' }).start({
       get exports() {
-        return stepTo({ memory, _start: step })
+        return stepAndReturn({ memory, _start: step })
       },
     }),
   )

@@ -1,4 +1,4 @@
-// What cannot be run: one line that says why, and the status 2.
+// Errors before the program runs: one line with the reason, and the exit code 2.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,16 +7,15 @@ import { root, tree } from '../support/guest.mjs'
 import { onPosix } from '../support/conditions.mjs'
 import { file, guest, prints, run } from './cli.mjs'
 
-// These are started through a shell.
-
-async function refuses(t, args, message) {
+/** Checks that the command exits with 2 and prints only this message. */
+async function expectError(t, args, message) {
   const { code, stdout, stderr } = await run(args)
   t.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: `capwasi: ${message}\n` })
 }
 
 const program = guest('exits')
-const notAddress = 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
-const seed = 'expected a number from 0 to 2^256 - 1, such as 7 or 0x7'
+const addressError = 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
+const seedError = 'expected a number from 0 to 2^256 - 1, such as 7 or 0x7'
 
 for (const [args, message] of [
   [[], 'no program given; see capwasi --help'],
@@ -34,36 +33,37 @@ for (const [args, message] of [
   ],
   [['--dir', 'no/such', program], '--dir no/such: no such directory'],
   [['--dir', 'README.md', program], '--dir README.md: not a directory'],
-  [['--listen', 'localhost', program], `--listen localhost: ${notAddress}`],
-  [['--listen', '127.0.0.1:0', '--listen', ':80', program], `--listen :80: ${notAddress}`],
+  [['--listen', 'localhost', program], `--listen localhost: ${addressError}`],
+  [['--listen', '127.0.0.1:0', '--listen', ':80', program], `--listen :80: ${addressError}`],
   [['--listen', '192.0.2.1:80', program], '--listen 192.0.2.1:80: this machine has no such address'],
   [['--env', '=a', program], '--env =a: NAME is empty; expected NAME[=VALUE]'],
   [['--env', '', program], '--env : NAME is empty; expected NAME[=VALUE]'],
-  [['--seed', 'x', program], `--seed x: not a whole number; ${seed}`],
-  [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: too large; ${seed}`],
+  [['--seed', 'x', program], `--seed x: not a whole number; ${seedError}`],
+  [['--seed', `0x1${'0'.repeat(64)}`, program], `--seed 0x1${'0'.repeat(64)}: too large; ${seedError}`],
   [['no/such.wasm'], 'no/such.wasm: no such file'],
   [['README.md'], 'README.md is not WebAssembly; expected a binary module, which starts with "\\0asm"'],
 ]) {
-  test(`capwasi ${args.map((arg) => arg.replace(root, '')).join(' ')}`.slice(0, 80), (t) => refuses(t, args, message))
+  const command = ['capwasi', ...args.map((arg) => arg.replace(root, ''))].join(' ').slice(0, 80)
+  test(`\`${command}\` exits with 2 and prints the reason`, (t) => expectError(t, args, message))
 }
 
-test('a directory is no program', async (t) => {
+test('a program that is a directory exits with 2', async (t) => {
   const { code, stderr } = await run(['src'])
   t.is(code, 2)
   t.regex(stderr, /^capwasi: src: is a directory; expected a WebAssembly module\n$/)
 })
 
-test('text is refused with a hint at what makes a program of it', async (t) => {
+test('WebAssembly text is rejected with a hint at tools that convert it', async (t) => {
   const hint = 'is WebAssembly text; convert it to binary first, with wat2wasm or wasm-tools parse'
   for (const name of ['guest.wat', 'guest']) {
     const path = file(t, '(module)', name)
-    await refuses(t, [path], `${path} ${hint}`)
+    await expectError(t, [path], `${path} ${hint}`)
   }
 })
 
-test('a component is told from a module', async (t) => {
+test('a component is rejected with a hint at jco', async (t) => {
   const path = file(t, Buffer.from('\0asm\r\0\x01\0', 'latin1'), 'component')
-  await refuses(
+  await expectError(
     t,
     [path],
     `${path} is a component (WASI preview2); capwasi runs core modules (WASI preview1). ` +
@@ -71,7 +71,7 @@ test('a component is told from a module', async (t) => {
   )
 })
 
-test('a module that is damaged is refused with what is wrong with it', async (t) => {
+test('a damaged module is rejected with the error of the compiler', async (t) => {
   const path = file(t, readFileSync(program).subarray(0, -1), 'damaged')
   const { code, stdout, stderr } = await run([path])
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
@@ -79,34 +79,34 @@ test('a module that is damaged is refused with what is wrong with it', async (t)
 })
 
 const modules = {
-  'imports that are not there are listed with their modules': [
+  'unknown imports are listed with their modules': [
     `(import "env" "log" (func)) (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32)))
       (import "wasi_snapshot_preview1" "fd_dup" (func)) (import "env" "base" (global i32))
       (import "constructor" "name" (func))`,
     'imports 4 values that capwasi does not provide: env.log, wasi_snapshot_preview1.fd_dup, env.base and 1 more',
   ],
-  'what a terminal would obey is told, not obeyed': [
+  'control characters in the name of an import are escaped': [
     '(import "env" "\\1b[31mred\\07" (func))',
     'imports 1 function that capwasi does not provide: env.\\x1b[31mred\\x07',
   ],
-  'only one version of WASI can be imported': [
+  'imports of two versions of WASI are rejected': [
     `(import "wasi_unstable" "sched_yield" (func (result i32)))
       (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))`,
     'imports 1 function that capwasi does not provide: wasi_snapshot_preview1.sock_accept',
   ],
-  'threads are refused': [
+  'a program with threads is rejected': [
     '(import "env" "memory" (memory 1 2 shared)) (import "wasi" "thread-spawn" (func (param i32) (result i32)))',
     'imports its memory (env.memory), as programs with threads do; this command runs programs that export their memory',
   ],
-  'a module without a memory is no program': [
+  'a module without a memory is rejected': [
     '(func (export "_start"))',
     'exports no memory; expected one with the name `memory`',
   ],
-  'a module without an entry is no program': [
+  'a module without `_start` and `_initialize` is rejected': [
     '(memory (export "memory") 1)',
     'has neither `_start` nor `_initialize`; expected one of them',
   ],
-  'a module with both entries is none either': [
+  'a module with both `_start` and `_initialize` is rejected': [
     '(memory (export "memory") 1) (func (export "_start")) (func (export "_initialize"))',
     'has both `_start` and `_initialize`; expected one of them',
   ],
@@ -114,15 +114,15 @@ const modules = {
 for (const [title, [text, message]] of Object.entries(modules)) {
   test(title, async (t) => {
     const path = file(t, `(module ${text})`)
-    await refuses(t, [path], `${path} ${message}`)
+    await expectError(t, [path], `${path} ${message}`)
   })
 }
 
-onPosix('without an addon it says so', async (t) => {
+onPosix('without an addon for the platform, the command exits with 2 and says so', async (t) => {
   const directory = tree(
     t,
     Object.fromEntries(
-      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'platform.js'].map((name) => [
+      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/native.js'].map((name) => [
         name,
         readFileSync(join(root, name)),
       ]),
@@ -133,21 +133,21 @@ onPosix('without an addon it says so', async (t) => {
   t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)
 })
 
-test('--version is that of the package', async (t) => {
+test('--version prints the version of the package', async (t) => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   await prints(t, ['--version'], `capwasi ${version}\n`)
 })
 
-test('who reads the help may go away', async (t) => {
+test('--help into a closed pipe exits with 0', async (t) => {
   const through = ['sh', '-c', '"$@" | true; exit', 'sh']
   t.deepEqual(await run(['--help'], { through }), { code: 0, stdout: '', stderr: '' })
 })
 
-test('-h is --help', async (t) => {
+test('-h prints the same as --help', async (t) => {
   t.is((await run(['-h'])).stdout, (await run(['--help'])).stdout)
 })
 
-test('--help tells every option, on lines that fit a terminal', async (t) => {
+test('--help lists every option, on fewer than 30 lines of at most 100 columns', async (t) => {
   const { code, stdout, stderr } = await run(['--help'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   const lines = stdout.split('\n')

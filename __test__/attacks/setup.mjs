@@ -1,4 +1,4 @@
-// Fixtures for attacks: a directory for the guest beside files that must not change, and processes without openat2.
+// Setup for attacks: a preopen for the guest beside files that must not change, and processes without openat2.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
@@ -7,21 +7,25 @@ import { fileURLToPath } from 'node:url'
 import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
 import { linux } from '../support/platform.mjs'
 
-/** Makes a directory `box` for the guest and `outside` beside it. Returns `{ top, box, outside, seen, inside }`. */
-export function fixture(t, { files = {}, links = {} } = {}) {
+/**
+ * Makes a directory `preopen` for the guest and a directory `outside` beside it. `outsideState()` describes the files
+ * that a guest must not change, and `insideInodes()` returns the inode numbers in the preopen.
+ */
+export function makeDirectories(t, { files = {}, links = {} } = {}) {
   const top = tree(t, {
-    'box/in/file': 'inside',
-    'box/file': 'inside',
+    'preopen/in/file': 'inside',
+    'preopen/file': 'inside',
     'outside/secret': 's'.repeat(1000),
     'outside/victim': 'victim',
     'outside/deep/er/': null,
     secret: 's'.repeat(1000),
-    ...Object.fromEntries(Object.entries(files).map(([name, content]) => [join('box', name), content])),
+    ...Object.fromEntries(Object.entries(files).map(([name, content]) => [join('preopen', name), content])),
   })
-  const [box, outside] = ['box', 'outside'].map((name) => join(top, name))
-  for (const [link, target] of Object.entries(links)) symlinkSync(target.replace('OUTSIDE', outside), join(box, link))
-  /** Lists the files outside with contents and ctimes. A new hard link changes the ctime too. */
-  const seen = () => {
+  const [preopen, outside] = ['preopen', 'outside'].map((name) => join(top, name))
+  for (const [link, target] of Object.entries(links))
+    symlinkSync(target.replace('OUTSIDE', outside), join(preopen, link))
+  /** Lists the files outside with contents and ctimes. A new hard link also changes a ctime. */
+  const outsideState = () => {
     const names = readdirSync(outside, { recursive: true })
       .sort()
       .map((name) => join('outside', name))
@@ -33,16 +37,19 @@ export function fixture(t, { files = {}, links = {} } = {}) {
       })
       .concat(readdirSync(top).sort())
   }
-  /** Returns the inode numbers of all files in the box. */
-  const inside = (directory = Buffer.from(box), found = new Set([lstatSync(box, { bigint: true }).ino])) => {
+  /** Returns the inode numbers of all files in the preopen. */
+  const insideInodes = (
+    directory = Buffer.from(preopen),
+    found = new Set([lstatSync(preopen, { bigint: true }).ino]),
+  ) => {
     for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
       const path = Buffer.concat([directory, Buffer.from('/'), entry.name])
       found.add(lstatSync(path, { bigint: true }).ino)
-      if (entry.isDirectory()) inside(path, found)
+      if (entry.isDirectory()) insideInodes(path, found)
     }
     return found
   }
-  return { top, box, outside, seen, inside }
+  return { top, preopen, outside, outsideState, insideInodes }
 }
 
 /** Runs a process. Returns `{ code, signal, stdout, stderr }`. */
@@ -56,7 +63,7 @@ export function run(command, args, options = {}) {
 }
 
 /** Returns whether a command succeeds. */
-export const works = (command, ...args) => {
+export const succeeds = (command, ...args) => {
   try {
     execFileSync(command, args, { stdio: 'ignore' })
     return true
@@ -78,32 +85,32 @@ if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(Program(4, ctype
 os.execvp(sys.argv[2], sys.argv[2:])
 `
 
-const filterWorks = linux && works('python3', '-c', FILTER, '1', 'true')
+const filterWorks = linux && succeeds('python3', '-c', FILTER, '1', 'true')
 
-/** Ways to resolve a path: the kernel does (openat2), or capwasi walks the path because a filter refuses openat2. */
+/** Ways to resolve a path: with openat2 in the kernel, or by a walk of capwasi because a filter makes openat2 fail. */
 export const RESOLVERS = {
   'by the kernel': [],
-  'with openat2 refused by ENOSYS': ['python3', '-c', FILTER, '38'],
-  'with openat2 refused by EPERM': ['python3', '-c', FILTER, '1'],
+  'without openat2 (ENOSYS)': ['python3', '-c', FILTER, '38'],
+  'without openat2 (EPERM)': ['python3', '-c', FILTER, '1'],
 }
 
-/** openat2 always fails with EAGAIN, as it does during renames. */
-export const DISTURBED = 'with openat2 failing with EAGAIN'
+/** The resolver under which openat2 always fails with EAGAIN, as during concurrent renames. */
+export const ALWAYS_EAGAIN = 'with openat2 failing with EAGAIN'
 
-const commands = { ...RESOLVERS, [DISTURBED]: ['python3', '-c', FILTER, '11'] }
+const commands = { ...RESOLVERS, [ALWAYS_EAGAIN]: ['python3', '-c', FILTER, '11'] }
 
 /** Returns why a resolver is not available here, or null. */
-export const missing = (resolver) => {
-  if (!linux) return 'there is no openat2 on this system'
-  return commands[resolver].length && !filterWorks ? 'there is no python3 that can install a seccomp filter' : null
+export const unavailableReason = (resolver) => {
+  if (!linux) return 'this system has no openat2'
+  return commands[resolver].length && !filterWorks ? 'python3 cannot install a seccomp filter' : null
 }
 
-/** Runs a script of this directory under a resolver. Returns the JSON that it printed. */
-export async function plan(t, resolver, script, ...args) {
+/** Runs a script of this directory in a new process under a resolver. Returns the JSON that the script prints. */
+export async function runPlan(t, resolver, script, ...args) {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const [command, ...rest] = [...commands[resolver], process.execPath, path, ...args]
-  const ran = await run(command, rest)
-  t.is(ran.signal, null, ran.stderr)
-  t.is(ran.code, 0, ran.stderr)
-  return JSON.parse(ran.stdout)
+  const { code, signal, stdout, stderr } = await run(command, rest)
+  t.is(signal, null, stderr)
+  t.is(code, 0, stderr)
+  return JSON.parse(stdout)
 }

@@ -1,10 +1,10 @@
-// Runs as a process: ends a worker that loads the addon and runs guests (strikes.cjs) at a random moment.
+// Runs in a process: ends workers that load the addon and run guests (terminations.worker.cjs) at random moments.
 //
-//   node __test__/attacks/strikes.plan.mjs terminate 1000      by worker.terminate()
-//   node __test__/attacks/strikes.plan.mjs exit 300            by process.exit(), each time in a process of its own
+//   node __test__/attacks/terminations.plan.mjs terminate 1000      by worker.terminate()
+//   node __test__/attacks/terminations.plan.mjs exit 300            by process.exit(), each in a new process
 //
-// The last argument is the most seconds to take. Prints how many strikes there were, and which were lost: those after
-// which the worker had not ended in time, or ran on.
+// The optional last argument limits the seconds. Prints the number of terminations, and the failures: workers that did
+// not end in time, or still ran JavaScript.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,13 +14,13 @@ import { Worker } from 'node:worker_threads'
 import { assemble, root } from '../support/guest.mjs'
 
 const require = createRequire(import.meta.url)
-const [how, most = '1000', seconds = '3600'] = process.argv.slice(2)
-const TIMEOUT = 10_000
-const [STARTED, STRUCK, RAN_ON] = [0, 1, 2]
-/** Longer than the first turn of a worker takes, in microseconds. */
-const WINDOW = 8000
+const [method, limit = '1000', seconds = '3600'] = process.argv.slice(2)
+const TIMEOUT_MS = 10_000
+const [STARTED, TERMINATED, STEPS_AFTER] = [0, 1, 2]
+/** The longest random delay. The first round of a worker is shorter. */
+const MAX_DELAY_US = 8000
 
-/** A guest that calls all that the embedder gives it, grows, sleeps and exits. */
+/** A guest that calls every function of the embedder, grows its memory, sleeps and exits. */
 const GUEST = `(module
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
@@ -28,7 +28,7 @@ const GUEST = `(module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (memory (export "memory") 1)
-  (func (export "_start") (local $turns i32)
+  (func (export "_start") (local $rounds i32)
     (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 8))
     (loop $again
       (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
@@ -36,44 +36,44 @@ const GUEST = `(module
       (drop (call $fd_write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 16)))
       (drop (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 16)))
       (drop (memory.grow (i32.const 1)))
-      (local.set $turns (i32.add (local.get $turns) (i32.const 1)))
-      (br_if $again (i32.lt_u (local.get $turns) (i32.const 3))))
+      (local.set $rounds (i32.add (local.get $rounds) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $rounds) (i32.const 3))))
     (i32.store (i32.const 528) (i32.const 1)) (i64.store (i32.const 536) (i64.const 200000))
     (drop (call $poll_oneoff (i32.const 512) (i32.const 1024) (i32.const 1) (i32.const 16)))
     (call $proc_exit (i32.const 3))))`
 
-/** Starts a worker, and returns at a random moment after its start. */
-async function started() {
+/** Starts a worker. Returns at a random moment after the start. */
+async function startWorker() {
   const shared = new Int32Array(new SharedArrayBuffer(12))
-  const worker = new Worker(new URL('strikes.cjs', import.meta.url), {
+  const worker = new Worker(new URL('terminations.worker.cjs', import.meta.url), {
     workerData: { main: require.resolve('capwasi'), shared, guest: assemble(GUEST) },
   })
   await Atomics.waitAsync(shared, STARTED, 0).value
-  const end = performance.now() + (Math.random() * WINDOW) / 1000
+  const end = performance.now() + (Math.random() * MAX_DELAY_US) / 1000
   while (performance.now() < end);
   return { worker, shared }
 }
 
-/** Whether an event comes in time. */
-const inTime = (event) => {
+/** Returns whether a promise resolves within TIMEOUT_MS. */
+const isInTime = (event) => {
   let timer
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, TIMEOUT, false)))
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, TIMEOUT_MS, false)))
   return Promise.race([event.then(() => true), late]).finally(() => clearTimeout(timer))
 }
 
-/** Describes how ending a worker failed; null if it worked. */
-const STRIKES = {
+/** Ends a worker, by method. Each function returns a description of the failure, or null. */
+const METHODS = {
   async terminate() {
-    const { worker, shared } = await started()
+    const { worker, shared } = await startWorker()
     const errors = []
     worker.on('error', (error) => errors.push(error))
     const ended = worker.terminate()
-    Atomics.store(shared, STRUCK, 1)
-    if (!(await inTime(ended))) return 'did not end'
+    Atomics.store(shared, TERMINATED, 1)
+    if (!(await isInTime(ended))) return 'did not end'
     if (errors.length > 0) return String(errors[0])
-    // One step may be under way when the worker is struck.
-    const steps = Atomics.load(shared, RAN_ON)
-    return steps > 1 ? `ran on for ${steps} steps` : null
+    // One step may be running when terminate() is called.
+    const steps = Atomics.load(shared, STEPS_AFTER)
+    return steps > 1 ? `ran ${steps} steps after terminate()` : null
   },
   async exit() {
     const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'child'], {
@@ -82,7 +82,7 @@ const STRIKES = {
     })
     const stderr = child.stderr.toArray()
     const exited = once(child, 'exit')
-    const ended = await inTime(exited)
+    const ended = await isInTime(exited)
     child.kill('SIGKILL')
     const [code, signal] = await exited
     if (!ended) return 'did not exit'
@@ -90,16 +90,16 @@ const STRIKES = {
   },
 }
 
-if (how === 'child') {
-  await started()
+if (method === 'child') {
+  await startWorker()
   process.exit(0)
 }
 const deadline = performance.now() + 1000 * Number(seconds)
-const lost = []
-let strikes = 0
-for (; strikes < Number(most) && performance.now() < deadline; strikes++) {
-  const fault = await STRIKES[how]()
-  if (fault !== null) lost.push(fault)
+const failures = []
+let terminations = 0
+for (; terminations < Number(limit) && performance.now() < deadline; terminations++) {
+  const failure = await METHODS[method]()
+  if (failure !== null) failures.push(failure)
 }
-console.log(JSON.stringify({ strikes, lost }))
-process.exit() // A worker that was lost would go on.
+console.log(JSON.stringify({ terminations, failures }))
+process.exit() // A worker that did not end would keep the process alive.

@@ -1,4 +1,4 @@
-//! What the host lends: its standard streams, to be read and written, and its listening sockets, to accept from.
+//! Descriptors of the host: stdio, which a guest may read and write, and listening sockets, which it may accept from.
 #![cfg(unix)]
 
 mod common;
@@ -14,16 +14,16 @@ use std::os::unix::net::UnixStream;
 
 const SOCK_SHUTDOWN: u64 = 1 << 28;
 
-/// A guest with these descriptors of the host's as its first ones.
-fn lent(fds: &[&dyn AsRawFd]) -> TestGuest {
-    let mut wasi = Guest::default();
+/// Creates a guest with these descriptors of the host as its first ones.
+fn guest_with_stdio(fds: &[&dyn AsRawFd]) -> TestGuest {
+    let mut guest = Guest::default();
     for fd in fds {
-        wasi.add_stdio(fd.as_raw_fd()).unwrap();
+        guest.add_stdio(fd.as_raw_fd()).unwrap();
     }
-    TestGuest::new(wasi)
+    TestGuest::new(guest)
 }
 
-fn log(tree: &Tree) -> File {
+fn open_log(tree: &Tree) -> File {
     OpenOptions::new().append(true).read(true).open(tree.path().join("log")).unwrap()
 }
 
@@ -33,10 +33,10 @@ fn rights(guest: &mut TestGuest, fd: u64) -> u64 {
 }
 
 #[test]
-fn a_log_as_stdout_is_appended_to_and_changed_in_no_other_way() {
+fn a_log_file_as_stdout_allows_only_appending() {
     let tree = Tree::new(&[("log", "earlier\n")]);
-    let (log, before) = (log(&tree), std::fs::metadata(tree.path().join("log")).unwrap());
-    let mut guest = lent(&[&log]);
+    let (log, before) = (open_log(&tree), std::fs::metadata(tree.path().join("log")).unwrap());
+    let mut guest = guest_with_stdio(&[&log]);
     let text = guest.put("x");
     let iovs = guest.iovs(&[(text, 1)]);
     for (name, args) in [
@@ -63,10 +63,10 @@ fn a_log_as_stdout_is_appended_to_and_changed_in_no_other_way() {
 }
 
 #[test]
-fn a_file_as_stdout_that_is_not_appended_to_takes_positioned_writes() {
+fn fd_pwrite_to_a_stdout_file_without_append_succeeds() {
     let tree = Tree::new(&[("file", "0123456789")]);
     let file = OpenOptions::new().write(true).open(tree.path().join("file")).unwrap();
-    let mut guest = lent(&[&file]);
+    let mut guest = guest_with_stdio(&[&file]);
     let text = guest.put("ab");
     let iovs = guest.iovs(&[(text, 2)]);
     guest.must("fd_pwrite", &[0, iovs, 1, 3, OUT]);
@@ -75,13 +75,13 @@ fn a_file_as_stdout_that_is_not_appended_to_takes_positioned_writes() {
 }
 
 #[test]
-fn rights_of_a_lent_file_are_those_it_was_opened_with() {
+fn a_host_file_has_the_rights_of_its_open_mode() {
     let tree = Tree::new(&[("log", "x")]);
     let path = tree.path().join("log");
     let (reader, both) =
         (File::open(&path).unwrap(), File::options().read(true).write(true).open(&path).unwrap());
     let appender = OpenOptions::new().append(true).open(&path).unwrap();
-    let mut guest = lent(&[&reader, &appender, &both]);
+    let mut guest = guest_with_stdio(&[&reader, &appender, &both]);
     let directions = [0, 1, 2].map(|fd| rights(&mut guest, fd) & (FD_READ | FD_WRITE));
     assert_eq!(directions, [FD_READ, FD_WRITE, FD_READ | FD_WRITE]);
     assert!([0, 1, 2].iter().all(|fd| rights(&mut guest, *fd) & FD_SEEK != 0));
@@ -91,9 +91,9 @@ fn rights_of_a_lent_file_are_those_it_was_opened_with() {
 }
 
 #[test]
-fn a_socket_as_stdout_cannot_be_shut_down() {
+fn sock_shutdown_of_a_stdout_socket_fails_with_enotsock() {
     let (mut host, mut peer) = UnixStream::pair().unwrap();
-    let mut guest = lent(&[&host]);
+    let mut guest = guest_with_stdio(&[&host]);
     for how in 1..4 {
         assert_eq!(guest.call("sock_shutdown", &[0, how]), Err(Errno::Notsock));
     }
@@ -108,13 +108,13 @@ fn a_socket_as_stdout_cannot_be_shut_down() {
 }
 
 #[test]
-fn a_lent_listener_that_a_guest_shuts_down_is_shut_for_that_guest_only() {
+fn sock_shutdown_of_a_host_listener_affects_only_that_descriptor() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = host.local_addr().unwrap();
-    let mut wasi = Guest::default();
-    wasi.add_host_socket(host.as_raw_fd()).unwrap();
-    wasi.add_host_socket(host.as_raw_fd()).unwrap();
-    let mut guest = TestGuest::new(wasi);
+    let mut guest = Guest::default();
+    guest.add_host_socket(host.as_raw_fd()).unwrap();
+    guest.add_host_socket(host.as_raw_fd()).unwrap();
+    let mut guest = TestGuest::new(guest);
     let _client = TcpStream::connect(address).unwrap();
     guest.must("sock_shutdown", &[0, 2]);
     guest.must("sock_accept", &[0, 0, OUT]);
@@ -131,26 +131,26 @@ fn a_lent_listener_that_a_guest_shuts_down_is_shut_for_that_guest_only() {
 }
 
 #[test]
-fn a_listener_of_the_guests_own_is_really_shut_down() {
-    let mut wasi = Guest::default();
-    wasi.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
-    let mut guest = TestGuest::new(wasi);
-    let address = guest.wasi.addresses[0];
+fn sock_shutdown_of_a_guest_listener_refuses_connections() {
+    let mut guest = Guest::default();
+    guest.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut guest = TestGuest::new(guest);
+    let address = guest.state.addresses[0];
     guest.must("sock_shutdown", &[0, 3]);
     assert_eq!(guest.call("sock_accept", &[0, 0, OUT]), Err(Errno::Inval));
     assert!(cfg!(not(target_os = "linux")) || TcpStream::connect(address).is_err());
 }
 
 #[test]
-fn rights_of_a_directory_or_device_as_stdin_are_those_that_a_call_grants() {
-    // Paths, sizes, times, allocation, and what is for sockets.
-    const REFUSED: u64 = 1 << 8 | 0xfff << 9 | 0x1f << 22 | 3 << 28;
+fn a_directory_or_device_as_stdin_has_no_rights_to_paths_or_changes() {
+    // Rights for paths, sizes, times, allocation and sockets.
+    const FORBIDDEN: u64 = 1 << 8 | 0xfff << 9 | 0x1f << 22 | 3 << 28;
     let tree = Tree::new(&[]);
     let (dir, null) =
         (File::open(tree.path()).unwrap(), File::options().read(true).write(true).open("/dev/null").unwrap());
-    let mut guest = lent(&[&dir, &null]);
+    let mut guest = guest_with_stdio(&[&dir, &null]);
     for fd in 0..2 {
-        assert_eq!(rights(&mut guest, fd) & REFUSED, 0, "{fd}");
+        assert_eq!(rights(&mut guest, fd) & FORBIDDEN, 0, "{fd}");
     }
     guest.must("fd_sync", &[0]);
     guest.must("fd_datasync", &[0]);

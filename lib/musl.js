@@ -1,0 +1,48 @@
+'use strict'
+
+// Tells programs for musl from programs for glibc, on a system that has musl's dynamic linker.
+
+const { closeSync, openSync, readSync } = require('node:fs')
+
+/** Bytes of an ELF file that hold its program headers and the path of its dynamic linker. */
+const HEADER_BYTES = 2048
+
+/** The type of the program header that points at the path of the dynamic linker. */
+const PT_INTERP = 3
+
+/** Returns the path of the dynamic linker that a 64-bit little-endian ELF file names; undefined if there is none. */
+function interpreterOf(elf) {
+  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return undefined
+  const [start, size, count] = [Number(elf.readBigUInt64LE(32)), elf.readUInt16LE(54), elf.readUInt16LE(56)]
+  for (let at = start, index = 0; index < count && at + 56 <= elf.length; at += size, index++) {
+    if (elf.readUInt32LE(at) !== PT_INTERP) continue
+    const [offset, length] = [Number(elf.readBigUInt64LE(at + 8)), Number(elf.readBigUInt64LE(at + 32))]
+    return offset + length <= elf.length ? elf.latin1Slice(offset, offset + length - 1) : undefined
+  }
+  return undefined
+}
+
+/** Reads the first bytes of a file; undefined if the file cannot be read. */
+function headerOf(file) {
+  let fd
+  try {
+    fd = openSync(file)
+    const header = Buffer.allocUnsafe(HEADER_BYTES)
+    return header.subarray(0, readSync(fd, header, 0, HEADER_BYTES, 0))
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** Returns whether a program, which runs in this process, uses musl. The process report takes milliseconds. */
+function usesMusl(program) {
+  const header = headerOf(program)
+  const interpreter = header && interpreterOf(header)
+  if (interpreter) return /\/ld-musl-[^/]*$/.test(interpreter)
+  return !process.report.getReport().header.glibcVersionRuntime
+}
+
+exports.interpreterOf = interpreterOf
+exports.usesMusl = usesMusl

@@ -1,0 +1,49 @@
+//! Functions of lib/wasi.js that native code calls.
+
+use super::reference::StrongRef;
+use super::value::Value;
+use napi::{Env, Result};
+
+macro_rules! helpers {
+    ($($(#[$doc:meta])* $field:ident: $name:literal,)*) => {
+        /// The helpers, under their names.
+        #[derive(Debug)]
+        pub(crate) struct JsHelpers {
+            $($(#[$doc])* pub(crate) $field: StrongRef,)*
+        }
+
+        impl JsHelpers {
+            /// Reads the helpers from the argument of `install`.
+            pub(crate) fn read(env: &Env, helpers: Value<'_>) -> Result<Self> {
+                Ok(Self { $($field: StrongRef::new(env, helpers.get($name)?)?,)* })
+            }
+        }
+    };
+}
+
+helpers! {
+    /// Returns whether `new WASI()` has just made an object.
+    is_new: "isNew",
+    /// Gives a new WASI object its properties.
+    initialize_instance: "initializeInstance",
+    /// Lets V8 carry out a termination.
+    termination_probe: "terminationProbe",
+    /// Returns a `Uint8Array` over a memory; undefined if the value is not a `WebAssembly.Memory`.
+    memory_bytes: "memoryBytes",
+    /// Allocates a Buffer.
+    allocate: "allocate",
+    /// Makes an error like those of Node's JavaScript.
+    node_error: "nodeError",
+    /// Describes a value like Node's messages.
+    describe: "describe",
+    /// `String(value)`
+    text: "text",
+    /// Returns the path of a `URL`; undefined for any other value.
+    url_path: "urlPath",
+    /// `Object.keys`
+    keys: "keys",
+    /// `Object.entries`
+    entries: "entries",
+    /// Converts an option for stdin, stdout or stderr.
+    stdio: "stdio",
+}

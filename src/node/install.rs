@@ -1,0 +1,47 @@
+//! Connects lib/wasi.js and native code, once per environment.
+
+use super::callback::{Callback, function};
+use super::env_state::EnvState;
+use super::helpers::JsHelpers;
+use super::imports::{Evaluate, Link, Signatures};
+use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
+use super::value::Value;
+use super::{termination, trace};
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, Result, sys};
+use napi_derive::napi;
+
+/// Takes the functions of lib/wasi.js that native code calls, and returns the functions that lib/wasi.js calls. Later calls
+/// return undefined: the functions accept the number of any sandbox, so no other code may get hold of them.
+#[napi(catch_unwind)]
+pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
+    termination::scope(&env, || {
+        if EnvState::is_installed(&env)? {
+            return Value::undefined(&env).map(Value::raw);
+        }
+        let helpers = JsHelpers::read(&env, Value::from_unknown(&env, helpers))?;
+        let state = EnvState::install(env, helpers)?;
+        Ok(functions(&state)?.raw())
+    })
+}
+
+fn functions(state: &EnvState) -> Result<Value<'_>> {
+    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
+        functions.set(C::NAME, function::<C>(state)?)
+    }
+    let functions = Value::object(&state.env)?;
+    functions.set("buffer", state.arguments.buffer(&state.env)?)?;
+    add::<Signatures>(functions, state)?;
+    add::<Evaluate>(functions, state)?;
+    add::<Link>(functions, state)?;
+    add::<Bind>(functions, state)?;
+    add::<Start>(functions, state)?;
+    add::<IsRunning>(functions, state)?;
+    add::<Exit>(functions, state)?;
+    add::<Close>(functions, state)?;
+    add::<Captured>(functions, state)?;
+    add::<Exceeded>(functions, state)?;
+    add::<Addresses>(functions, state)?;
+    functions.set("trace", trace::functions(state)?)?;
+    Ok(functions)
+}

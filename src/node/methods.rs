@@ -1,0 +1,119 @@
+//! Native functions behind the methods of lib/wasi.js. Each takes the number of a sandbox first.
+
+use super::callback::{Callback, RawArgs};
+use super::env_state::EnvState;
+use super::error;
+use super::exit::{is_exit, throw_exit};
+use super::memory::MemoryView;
+use super::termination;
+use super::value::Value;
+use napi::{Error, Result, Status};
+use std::ptr;
+
+/// Defines callbacks.
+macro_rules! callbacks {
+    ($($(#[$doc:meta])* $callback:ident $name:literal |$state:ident, $args:ident| $body:block)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $callback;
+
+        impl Callback for $callback {
+            const NAME: &'static str = $name;
+
+            fn call<'a>($state: &'a EnvState, $args: RawArgs<'a>) -> Result<Option<Value<'a>>> $body
+        }
+    )*};
+}
+
+callbacks! {
+    /// `bind(id, memory, bytes)`: binds a memory, which the `Uint8Array` covers.
+    Bind "bind" |state, args| {
+        let (sandbox, [_, memory, bytes, ..]) = args.read_with_sandbox()?;
+        sandbox.bind(&state.env, MemoryView::new(&state.env, memory, bytes)?);
+        Ok(None)
+    }
+
+    /// `start(id, entry, isCommand)`: calls an export of the guest. A command ends without an exception when it exits.
+    Start "start" |state, args| {
+        let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
+        let env = &state.env;
+        let _run = sandbox.run();
+        let Err(error) = entry.call(&[]) else { return Ok(None) };
+        if !is_command.convert()? {
+            return Err(error);
+        }
+        match termination::catch(env) {
+            Some(thrown) if is_exit(env, thrown) => Ok(None),
+            Some(thrown) => Err(error::throw_value(env, thrown)),
+            None => Err(error),
+        }
+    }
+
+    /// `isRunning(id)`: whether a `start` has not returned.
+    IsRunning "isRunning" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        Value::of(&state.env, sandbox.is_running()).map(Some)
+    }
+
+    /// `exit(code)`: throws the error that ends a guest.
+    Exit "exit" |state, args| {
+        let [code, ..] = args.read()?;
+        Err(throw_exit(&state.env, code)?)
+    }
+
+    /// `close(id)`: closes the descriptors of the guest. Returns whether output is captured.
+    Close "close" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        sandbox.guest.table.clear();
+        Value::of(&state.env, sandbox.captures).map(Some)
+    }
+
+    /// `captured(id, fd, known)`: captured output; `known` is the last result. If there is more, returns a new Buffer,
+    /// which outlives the addon and which V8 frees while JavaScript runs.
+    Captured "captured" |state, args| {
+        let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
+        let fd = fd.convert::<u32>()? as usize;
+        let Some(capture) = sandbox.guest.captured.get(fd).and_then(Option::as_ref) else {
+            return Ok(None);
+        };
+        let env = &state.env;
+        let (held, before) = (capture.held(), known.bytes()?.map(|(_, len)| len));
+        if held == 0 && before.is_some() {
+            return Ok(Some(known));
+        }
+        let before = before.unwrap_or_default();
+        // Allocates before it takes bytes: if the allocation throws, nothing is lost.
+        let buffer = state.helpers.allocate.get(env)?.call(&[Value::of(env, (before + held) as i64)?])?;
+        let mut to = match buffer.bytes()? {
+            Some((to, room)) if room == before + held => to,
+            _ => return Err(Error::from_status(Status::GenericFailure)),
+        };
+        let mut copy = |from: *const u8, len: usize| {
+            // SAFETY: the new Buffer has `before + held` bytes, and no more are copied in total. No other code has the
+            // Buffer, and no JavaScript runs meanwhile.
+            unsafe {
+                ptr::copy_nonoverlapping(from, to, len);
+                to = to.add(len);
+            }
+        };
+        if let Some((from, len)) = known.bytes()?.filter(|(_, len)| (1..=before).contains(len)) {
+            copy(from, len);
+        }
+        capture.take(held, |chunk| copy(chunk.as_ptr(), chunk.len()));
+        sandbox.report_captured(env, sandbox.captured_bytes());
+        Ok(Some(buffer))
+    }
+
+    /// `exceeded(id)`: the limit that the guest reached first.
+    Exceeded "exceeded" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        let exceeded = sandbox.guest.limits.exceeded();
+        exceeded.map(|limit| Value::of(&state.env, limit.name())).transpose()
+    }
+
+    /// `addresses(id)`: the addresses of the guest's sockets.
+    Addresses "addresses" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        let addresses = sandbox.guest.addresses.iter().map(ToString::to_string);
+        Value::of(&state.env, addresses.collect::<Vec<_>>()).map(Some)
+    }
+}

@@ -1,0 +1,58 @@
+//! References to JavaScript objects that outlive a call.
+
+use super::value::Value;
+use napi::{Env, Result, sys};
+use std::ptr;
+
+/// Keeps an object alive as long as the environment.
+#[derive(Debug)]
+pub(crate) struct StrongRef(sys::napi_ref);
+
+impl StrongRef {
+    pub(crate) fn new(env: &Env, object: Value<'_>) -> Result<Self> {
+        create(env, object, 1).map(Self)
+    }
+
+    /// Returns the object.
+    pub(crate) fn get<'env>(&self, env: &'env Env) -> Result<Value<'env>> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the reference lives as long as its environment.
+        napi::check_status!(unsafe { sys::napi_get_reference_value(env.raw(), self.0, &raw mut value) })?;
+        Ok(Value::from_raw(env, value))
+    }
+}
+
+/// Refers to an object that JavaScript keeps alive. Only a finalizer could delete a strong reference, and finalizers do
+/// not run while a program makes one sandbox after another without a pause.
+#[derive(Debug)]
+pub(crate) struct WeakRef(sys::napi_ref);
+
+impl WeakRef {
+    pub(crate) fn new(env: &Env, object: Value<'_>) -> Result<Self> {
+        create(env, object, 0).map(Self)
+    }
+
+    /// Returns the object; `None` if it has been collected.
+    #[inline]
+    pub(crate) fn get<'env>(&self, env: &'env Env) -> Option<Value<'env>> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the reference lives until `delete`, which consumes it.
+        unsafe { sys::napi_get_reference_value(env.raw(), self.0, &raw mut value) };
+        (!value.is_null()).then(|| Value::from_raw(env, value))
+    }
+
+    /// Deletes the reference.
+    pub(crate) fn delete(self, env: &Env) {
+        // SAFETY: made by `new` in this environment and not used again.
+        unsafe { sys::napi_delete_reference(env.raw(), self.0) };
+    }
+}
+
+fn create(env: &Env, object: Value<'_>, count: u32) -> Result<sys::napi_ref> {
+    let mut reference = ptr::null_mut();
+    // SAFETY: an object of this environment, and a place for the reference.
+    napi::check_status!(unsafe {
+        sys::napi_create_reference(env.raw(), object.raw(), count, &raw mut reference)
+    })?;
+    Ok(reference)
+}
