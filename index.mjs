@@ -1,4 +1,4 @@
 import capwasi from './index.js'
 
-export const { WASI } = capwasi
+export const { WASI, Directory } = capwasi
 export default capwasi

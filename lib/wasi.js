@@ -29,6 +29,8 @@ addon.modules = {
   values: () => require('./values.js'),
   stdio: () => require('./stdio.js'),
   trace: () => require('./trace.js'),
+  directory: () => require('./directory.js'),
+  fsError: () => require('./fs-error.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
@@ -329,6 +331,9 @@ function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, ca
 /** Whether `new WASI()` has just made an object. Node-API's constructors can be called on any object. */
 const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 
+/** The class Directory and its `idOf`, once a program has used the class. */
+let directory
+
 /** Native functions. They accept the number of any sandbox: `install` returns them once, so that no other code can. */
 const native = install({
   __proto__: null,
@@ -344,10 +349,19 @@ const native = install({
   nodeError: (name, code, message) => values().nodeError(name, code, message),
   describe: (value) => values().describe(value),
   urlPath: (value) => values().urlPath(value),
+  directoryId: (value) => directory?.idOf(value),
+  fsError: (...args) => addon.modules.fsError().fsError(...args),
   stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
 // undefined if an earlier evaluation of this file has completed the class
 const makeImports = native && importsOf(native)
-if (native) defineMethods()
+if (native) {
+  defineMethods()
+  addon.directoryClass = () => {
+    directory ??= addon.modules.directory().defineDirectory(native.directory)
+    return directory.Directory
+  }
+}
 
 exports.WASI = WASI
+exports.directoryClass = addon.directoryClass

@@ -113,6 +113,15 @@ impl FileData {
         }
     }
 
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of the
+    /// system's descriptor.
+    pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        match self {
+            FileData::Host(file) => Ok(sys::next_data(sys::handle(file), offset)?),
+            FileData::Memory(file) => file.next_data(offset),
+        }
+    }
+
     /// Announces how a range will be used: `posix_fadvise`.
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {

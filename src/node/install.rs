@@ -6,7 +6,7 @@ use super::helpers::JsHelpers;
 use super::imports::{Evaluate, Link, Signatures};
 use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
 use super::value::Value;
-use super::{termination, trace};
+use super::{directory, termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -42,6 +42,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Captured>(functions, state)?;
     add::<Exceeded>(functions, state)?;
     add::<Addresses>(functions, state)?;
+    functions.set("directory", directory::functions(state)?)?;
     functions.set("trace", trace::functions(state)?)?;
     Ok(functions)
 }

@@ -3,7 +3,7 @@
 use crate::core::fs::contents::Contents;
 use crate::core::fs::space::Space;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Filestat, Filetype, NewTime, Timestamp};
+use crate::sys::types::{Attributes as AllAttributes, Filestat, Filetype, NewTime, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -40,6 +40,8 @@ pub struct Inode {
     pub(crate) ino: u64,
     pub(crate) volume: Arc<Volume>,
     attributes: Mutex<Attributes>,
+    /// Time of the creation.
+    created: Timestamp,
     pub(crate) body: Body,
 }
 
@@ -85,7 +87,13 @@ impl Inode {
     pub(crate) fn new(volume: &Arc<Volume>, body: Body, mode: u16, now: Timestamp) -> Arc<Self> {
         let ino = volume.next_ino.fetch_add(1, Relaxed);
         let attributes = Attributes { nlink: 0, mode, atim: now, mtim: now, ctim: now };
-        Arc::new(Self { ino, volume: Arc::clone(volume), attributes: Mutex::new(attributes), body })
+        Arc::new(Self {
+            ino,
+            volume: Arc::clone(volume),
+            attributes: Mutex::new(attributes),
+            created: now,
+            body,
+        })
     }
 
     /// Returns the type.
@@ -119,6 +127,32 @@ impl Inode {
             atim: attributes.atim,
             mtim: attributes.mtim,
             ctim: attributes.ctim,
+        }
+    }
+
+    /// Returns all attributes. Files in memory belong to the user and group 0.
+    pub(crate) fn all_attributes(&self) -> AllAttributes {
+        let stat = self.stat();
+        let (kind, allocated) = match &self.body {
+            Body::File(contents) => (0o100_000, read(contents).allocated()),
+            Body::Directory(_) => (0o040_000, 0),
+            Body::Symlink(_) => (0o120_000, 0),
+        };
+        AllAttributes {
+            dev: stat.dev,
+            ino: stat.ino,
+            mode: kind | u32::from(self.attributes().mode),
+            nlink: stat.nlink,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size: stat.size,
+            blksize: 4096,
+            blocks: allocated.div_ceil(512),
+            atim: stat.atim.cast_signed(),
+            mtim: stat.mtim.cast_signed(),
+            ctim: stat.ctim.cast_signed(),
+            birthtim: self.created.cast_signed(),
         }
     }
 

@@ -7,14 +7,15 @@ use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::buffers::Buffer;
 use crate::sys::dir::{DirEntry, MAX_ENTRIES, Progress};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Fdflags, Filesize, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
+use crate::sys::types::{
+    Attributes, Fdflags, Filesize, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp,
+};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Permission bits of new files and directories, as with a umask of 022. Guests cannot see them, and nothing enforces
-/// them.
-const FILE_MODE: u16 = 0o644;
-const DIRECTORY_MODE: u16 = 0o755;
+/// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
+const UMASK: u16 = 0o022;
+const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
 
 /// Maximum number of hard links, as on ext4.
 const LINK_MAX: u32 = 65_000;
@@ -106,7 +107,7 @@ impl MemoryDirectory {
                     Err(Errno::Noent) if creates => {
                         let contents = Contents::new(&parent.volume.space);
                         let created = self.create(&parent, &name, now, |volume| {
-                            Inode::new(volume, Body::File(RwLock::new(contents)), FILE_MODE, now)
+                            Inode::new(volume, Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
                         });
                         match created {
                             Ok(inode) => return opened_file(inode, options, now),
@@ -139,6 +140,20 @@ impl MemoryDirectory {
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
         Ok(self.existing(path, follows)?.stat())
+    }
+
+    /// Returns all attributes of a path.
+    pub(crate) fn attributes(&self, path: &[u8], follows: bool) -> Result<Attributes> {
+        Ok(self.existing(path, follows)?.all_attributes())
+    }
+
+    /// Sets the permission bits of a path.
+    pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
+        let inode = self.existing(path, true)?;
+        let mut attributes = inode.attributes();
+        attributes.mode = (mode & 0o7777) as u16;
+        attributes.ctim = now;
+        Ok(())
     }
 
     /// Creates a directory: `mkdirat`.
@@ -476,6 +491,11 @@ impl MemoryFile {
         write(self.contents()?).allocate(offset, len)?;
         self.inode.touch(now);
         Ok(())
+    }
+
+    /// Returns the next range from `offset` on that is allocated.
+    pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        Ok(read(self.contents()?).next_data(offset))
     }
 
     /// Returns the error of an allocation that does not depend on free space.
