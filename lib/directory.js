@@ -3,28 +3,12 @@
 // The class Directory, over the functions of src/node/directory.rs. These confine each path; here are the arguments,
 // results and compound operations of node:fs.
 
-const { Dirent, Stats, constants } = require('node:fs')
+const { Dirent, constants } = require('node:fs')
 const { dirname } = require('node:path').posix
 const { fsError, systemError } = require('./fs-error.js')
+const { statsOf } = require('./stats.js')
 const validate = require('./validate.js')
 const { invalidType, nodeError } = require('./values.js')
-
-/** The arguments of `fs.Stats`, in the order in which native code returns them. */
-const STAT_FIELDS = 'dev mode nlink uid gid rdev blksize ino size blocks atimeMs mtimeMs ctimeMs birthtimeMs'.split(' ')
-const TIMES = ['atime', 'mtime', 'ctime', 'birthtime']
-
-/** Since Node 22, `Stats` computes dates when they are read. Its constructor is deprecated. */
-const hasLazyDates = 'atime' in Stats.prototype
-
-/** Makes an object of the class `fs.Stats`. */
-function statsOf(values) {
-  const stats = Object.create(Stats.prototype)
-  STAT_FIELDS.forEach((field, index) => {
-    stats[field] = values[index]
-  })
-  if (!hasLazyDates) for (const time of TIMES) stats[time] = new Date(Math.round(stats[`${time}Ms`]))
-  return stats
-}
 
 /** Types of native code, which are those of WASI. It has no type for a FIFO, and returns 0. */
 const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
@@ -33,6 +17,7 @@ const DIRENT_TYPES = ['FIFO', 'BLOCK', 'CHAR', 'DIR', 'FILE', 'SOCKET', 'SOCKET'
 )
 
 const join = (directory, name) => {
+  if (name === '') return directory
   if (directory === '' || directory === '.') return name
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`
 }
@@ -172,7 +157,7 @@ function defineDirectory(native) {
       const withTypes = validate.flag(options, 'withFileTypes')
       const top = validate.text(path, 'path')
       return Array.from(this.#walk(top, isRecursive), ({ directory, name, type }) =>
-        withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory) || top) : join(directory, name),
+        withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory)) : join(directory, name),
       )
     }
 
@@ -284,13 +269,13 @@ function defineDirectory(native) {
     }
 
     /**
-     * The entries of a directory; with `isRecursive` also those below, each directory after all above it. `directory` is
-     * relative to `top`, and empty for `top` itself. Follows no links.
+     * Yields the entries of a directory; with `isRecursive` also those below, each directory after all above it.
+     * `directory` is relative to `top`, and empty for `top` itself. Follows no links.
      */
     *#walk(top, isRecursive) {
       const directories = ['']
       for (const directory of directories) {
-        const list = () => native.readdir(this.#id, join(top, directory) || top)
+        const list = () => native.readdir(this.#id, join(top, directory))
         // Another program may remove a directory meanwhile.
         const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
         for (let at = 0; at < entries.length; at += 2) {

@@ -1,6 +1,7 @@
 //! Native functions behind the class `Directory` of lib/directory.js. Most take the number of a directory and one or two
 //! paths first, and throw errors like those of node:fs. They take the number of any directory of this thread, so no code
 //! but lib/directory.js may get hold of them.
+#![expect(clippy::cast_precision_loss, reason = "node:fs has the same numbers")]
 
 mod contents;
 mod path_call;
@@ -12,6 +13,7 @@ use super::env_state::EnvState;
 use super::error::{self, Class};
 use super::options::{DirectorySource, require_directory, require_opened};
 use super::value::Value;
+use crate::core::access::DirAccess;
 use crate::core::directory::{Directory, Opened};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::open_directory::OpenDirectory;
@@ -177,21 +179,21 @@ callbacks! {
     /// `mkdir(id, path)`
     MakeDir "mkdir" |state, args| {
         let args = args.read()?;
-        PathCall::read(state, &args, "mkdir")?.run(|dir, path| dir.create_dir(path))?;
+        PathCall::read(state, &args, "mkdir")?.run(DirAccess::create_dir)?;
         Ok(None)
     }
 
     /// `rmdir(id, path)`
     RemoveDir "rmdir" |state, args| {
         let args = args.read()?;
-        PathCall::read(state, &args, "rmdir")?.run(|dir, path| dir.remove_dir(path))?;
+        PathCall::read(state, &args, "rmdir")?.run(DirAccess::remove_dir)?;
         Ok(None)
     }
 
     /// `unlink(id, path)`
     Unlink "unlink" |state, args| {
         let args = args.read()?;
-        PathCall::read(state, &args, "unlink")?.run(|dir, path| dir.unlink(path))?;
+        PathCall::read(state, &args, "unlink")?.run(DirAccess::unlink)?;
         Ok(None)
     }
 

@@ -56,7 +56,10 @@ impl<'a> PathCall<'a> {
     }
 
     /// Makes a call with the path.
-    pub(super) fn run<T>(&self, mut call: impl FnMut(DirAccess<'_>, &Path) -> errno::Result<T>) -> Result<T> {
+    pub(super) fn run<'s, T>(
+        &'s self,
+        mut call: impl FnMut(DirAccess<'s>, &Path) -> errno::Result<T>,
+    ) -> Result<T> {
         retry(|| call(self.directory.access(), relative(&self.path)?))
             .map_err(|errno| self.throw(errno, &self.path))
     }
