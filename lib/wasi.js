@@ -358,7 +358,7 @@ const makeImports = native && importsOf(native)
 if (native) {
   defineMethods()
   addon.directoryClass = () => {
-    directory ??= addon.modules.directory().defineDirectory(native.directory)
+    directory ??= addon.modules.directory().defineDirectory(native.directory())
     return directory.Directory
   }
 }

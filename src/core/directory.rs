@@ -170,9 +170,18 @@ impl Directory {
         }
     }
 
+    /// Returns the kind of directory, as `Directory.kind` of JavaScript shows it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Directory::Host(_) => "host",
+            Directory::Memory(_) => "memory",
+        }
+    }
+
     /// Returns the bytes and files that count towards the limits: none for a directory of the host.
     #[must_use]
-    pub(crate) fn usage(&self) -> (u64, u64) {
+    pub fn usage(&self) -> (u64, u64) {
         match self {
             Directory::Host(_) => (0, 0),
             Directory::Memory(memory) => memory.usage(),

@@ -14,7 +14,7 @@ use super::error::{self, Class};
 use super::options::{DirectorySource, require_directory, require_opened};
 use super::value::Value;
 use crate::core::access::DirAccess;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Opened;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::open_directory::OpenDirectory;
 use crate::sys;
@@ -24,8 +24,7 @@ use napi::{Error, Result};
 use std::path::Path;
 use std::ptr;
 
-/// Returns the functions for lib/directory.js.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
         functions.set(C::NAME, function::<C>(state)?)
     }
@@ -56,6 +55,11 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
 }
 
 callbacks! {
+    /// `directory()`: makes the functions for lib/directory.js, which most programs do not need.
+    Functions "directory" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `open(source, readonly)`: opens a directory of the host, by its path or its descriptor.
     Open "open" |state, args| {
         let [source, readonly, ..] = args.read()?;
@@ -107,11 +111,7 @@ callbacks! {
     /// `kind(id)`: the kind of the directory.
     Kind "kind" |state, args| {
         let (directory, _) = read_directory(state, args, "kind")?;
-        let kind = match directory.directory() {
-            Directory::Host(_) => "host",
-            Directory::Memory(_) => "memory",
-        };
-        Value::of(&state.env, kind).map(Some)
+        Value::of(&state.env, directory.directory().kind()).map(Some)
     }
 
     /// `usage(id)`: the bytes and files in use, as an array.

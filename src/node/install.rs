@@ -1,12 +1,13 @@
 //! Connects lib/wasi.js and native code, once per environment.
 
 use super::callback::{Callback, function};
+use super::directory::Functions;
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
 use super::imports::{Evaluate, Link, Signatures};
 use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
 use super::value::Value;
-use super::{directory, termination, trace};
+use super::{termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -42,7 +43,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Captured>(functions, state)?;
     add::<Exceeded>(functions, state)?;
     add::<Addresses>(functions, state)?;
-    functions.set("directory", directory::functions(state)?)?;
+    add::<Functions>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     Ok(functions)
 }
