@@ -100,7 +100,7 @@ impl Guest {
 
     /// Adds a directory in memory as the next descriptor, with a name for the guest. Errors as in [`Guest::add_directory`].
     pub fn add_memory(&mut self, name: &[u8], directory: MemoryDirectory, readonly: bool) -> Result {
-        let stat = directory.own_stat();
+        let stat = directory.own_stat()?;
         self.preopens.push((stat.dev, stat.ino));
         let dir = Descriptor::Dir(Dir::preopen(Directory::Memory(directory), name, self.dir_budget()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());

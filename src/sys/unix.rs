@@ -22,7 +22,7 @@ pub use directory::{mount_id, open_directory, path_of, reopen_directory};
 pub(crate) use entries::entries;
 pub use errno::errno;
 pub use file::{
-    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+    advise, allocate, check_allocate, datasync, next_data, seek, set_append, set_size, set_times, stat, sync,
 };
 pub use handle::{Handle, NULL_DEVICE, handle};
 pub use host::host_stream;

@@ -19,7 +19,7 @@ pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(crate) use entries::entries;
 pub use errno::errno;
 pub use file::{
-    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+    advise, allocate, check_allocate, datasync, next_data, seek, set_append, set_size, set_times, stat, sync,
 };
 pub use handle::{Handle, NULL_DEVICE, handle};
 pub use host::host_stream;

@@ -1,6 +1,8 @@
 //! Resolution of paths in a file system in memory, as `openat2` with `RESOLVE_BENEATH`.
 
-use crate::core::fs::inode::{Body, Inode};
+use crate::core::fs::entries::Found;
+use crate::core::fs::inode::{Body, Inode, read};
+use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
 use std::sync::Arc;
 
@@ -21,6 +23,15 @@ pub(crate) enum Located {
         name: Box<[u8]>,
         /// Whether slashes follow the name.
         has_slash: bool,
+        /// The file; `None` if the name does not exist.
+        node: Option<Node>,
+    },
+    /// A name that only the lower directory may have. Only with [`Last::defers`].
+    Lower {
+        /// The directory.
+        parent: Arc<Inode>,
+        /// The name.
+        name: Box<[u8]>,
     },
     /// A directory itself: the path ends in `.` or `..`.
     Directory(Arc<Inode>),
@@ -33,10 +44,12 @@ pub(crate) struct Last {
     pub follows: bool,
     /// Whether a file may be created. A slash after its name is `EISDIR` then, whether it exists or not.
     pub creates: bool,
+    /// Whether the caller looks a name up itself that the lower directory may have.
+    pub defers: bool,
 }
 
 /// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`.
-pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
+pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
     let mut above: Vec<Arc<Inode>> = Vec::new();
     let mut current = Arc::clone(start);
     let mut links = 0;
@@ -56,32 +69,44 @@ pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Loc
             _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
             _ => {}
         }
-        let found = current.lookup(&name);
-        let target = match &found {
-            Ok(inode) => match &inode.body {
-                Body::Symlink(target) if !is_last || last.follows || has_slash => Some(target.clone()),
+        if is_last
+            && last.defers
+            && !has_slash
+            && matches!(read(current.directory()?).find(&name), Found::Lower)
+        {
+            return Ok(Located::Lower { parent: current, name });
+        }
+        let found = volume.lookup(&current, &name);
+        let symlink = match &found {
+            Ok(Node::Inode(target)) if !is_last || last.follows || has_slash => match &target.inode.body {
+                Body::Symlink(path) => Some(path),
                 _ => None,
             },
-            Err(_) => None,
+            _ => None,
         };
-        if let Some(target) = target {
+        if let Some(path) = symlink {
             links += 1;
             if links > MAX_LINKS {
                 return Err(Errno::Loop);
             }
-            if target.starts_with(b"/") {
+            if path.starts_with(b"/") {
                 return Err(Errno::Notcapable);
             }
-            rest.push(&target, has_slash);
+            rest.push(path, has_slash);
             continue;
         }
+        let node = match found {
+            Ok(node) => Some(node),
+            Err(Errno::Noent) if is_last => None,
+            Err(errno) => return Err(errno),
+        };
         if is_last {
-            return match found {
-                Ok(_) | Err(Errno::Noent) => Ok(Located::Name { parent: current, name, has_slash }),
-                Err(errno) => Err(errno),
-            };
+            return Ok(Located::Name { parent: current, name, has_slash, node });
         }
-        above.push(std::mem::replace(&mut current, found?));
+        let Some(Node::Inode(target)) = node else {
+            return Err(Errno::Notdir);
+        };
+        above.push(std::mem::replace(&mut current, target.inode));
     }
     current.directory()?;
     Ok(Located::Directory(current))

@@ -16,6 +16,22 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(rustix::fs::seek(handle, to)?)
 }
 
+/// Returns the next range of data from an offset on: `SEEK_DATA`, `SEEK_HOLE`. `None` if a hole follows up to the end.
+/// Moves the position.
+pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+    let start = match rustix::fs::seek(handle, SeekFrom::Data(offset)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        // The file system does not know its holes.
+        Err(Errno::INVAL | Errno::NOTSUP) => {
+            let size = stat(handle)?.size;
+            return Ok((offset < size).then_some((offset, size)));
+        }
+        Err(errno) => return Err(errno.into()),
+    };
+    Ok(Some((start, rustix::fs::seek(handle, SeekFrom::Hole(start))?)))
+}
+
 /// Stores the data of a file on the disk: `fdatasync`.
 pub fn datasync(handle: Handle<'_>) -> Result<()> {
     #[cfg(target_os = "linux")]
