@@ -13,6 +13,7 @@ pub mod guest;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub mod open_directory;
 pub mod outcome;
 pub mod pipe;
 mod preopens;

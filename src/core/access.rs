@@ -6,7 +6,7 @@ use crate::core::directory::{Directory, Opened};
 use crate::core::rights::Rights;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions};
+use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use std::path::{Path, is_separator};
 
 /// Access through a descriptor, and through all descriptors opened through it. Rights cannot express read-only access:
@@ -71,6 +71,19 @@ impl<'a> DirAccess<'a> {
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
         self.directory.stat(path, follows)
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(self, path: &Path, follows: bool) -> Result<Attributes> {
+        self.directory.attributes(path, follows)
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(self, path: &Path, mode: u32) -> Result {
+        if self.is_readonly() {
+            return self.stat(path, true).and(Err(Errno::Rofs));
+        }
+        self.directory.set_mode(path, mode, self.clocks)
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.

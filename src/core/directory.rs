@@ -8,7 +8,7 @@ use crate::core::fs::memory::MemoryDirectory;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Advice, Filesize, Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, OpenOptions};
 use crate::sys::{self, DirStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -81,6 +81,22 @@ impl Directory {
         match self {
             Directory::Host(host) => Ok(host.stat(path, follows)?),
             Directory::Memory(memory) => memory.stat(bytes(path), follows),
+        }
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
+        match self {
+            Directory::Host(host) => Ok(host.attributes(path, follows)?),
+            Directory::Memory(memory) => memory.attributes(bytes(path), follows),
+        }
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.set_mode(path, mode)?),
+            Directory::Memory(memory) => memory.set_mode(bytes(path), mode, clocks.realtime()),
         }
     }
 
@@ -167,6 +183,15 @@ impl Directory {
             Directory::Memory(memory) => {
                 memory.set_times(bytes(path), follows, atim, mtim, clocks.realtime())
             }
+        }
+    }
+
+    /// Returns the bytes and files that count towards the limits: none for a directory of the host.
+    #[must_use]
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        match self {
+            Directory::Host(_) => (0, 0),
+            Directory::Memory(memory) => memory.usage(),
         }
     }
 

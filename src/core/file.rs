@@ -57,14 +57,6 @@ impl FileData {
         Ok(())
     }
 
-    /// Returns the next range of data from an offset on; `None` if a hole follows up to the end.
-    pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
-        match self {
-            FileData::Host(file) => Ok(sys::next_data(sys::handle(file), offset)?),
-            FileData::Memory(file) => file.next_data(offset),
-        }
-    }
-
     /// Passes the data below `size` to `each`, piece by piece, with offsets. Omits holes.
     pub(crate) fn each_piece(
         &self,
@@ -172,6 +164,15 @@ impl FileData {
         match self {
             FileData::Host(file) => Ok(sys::check_allocate(sys::handle(file), offset, len)?),
             FileData::Memory(file) => file.check_allocate(offset, len),
+        }
+    }
+
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of the
+    /// system's descriptor.
+    pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        match self {
+            FileData::Host(file) => Ok(sys::next_data(sys::handle(file), offset)?),
+            FileData::Memory(file) => file.next_data(offset),
         }
     }
 

@@ -208,6 +208,7 @@ impl Guest {
                 oflags: if restart.awaits_reader { Oflags::empty() } else { oflags },
                 fdflags,
                 keeps_atime: false,
+                mode: OpenOptions::DEFAULT_MODE,
             };
             let reservation = self.reserve()?;
             let descriptor = match dir.open(path, options) {

@@ -1,5 +1,6 @@
 //! Linux and macOS.
 
+mod attributes;
 pub(crate) mod buffer;
 mod clock;
 mod directory;
@@ -16,6 +17,7 @@ mod resolve;
 mod stream;
 mod transfer;
 
+pub use attributes::{attributes_at, set_mode_at};
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub use directory::{mount_id, open_directory, path_of, reopen_directory};
 #[cfg(not(target_os = "linux"))]

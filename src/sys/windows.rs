@@ -1,6 +1,7 @@
 //! Windows, by cap-std and windows-sys.
 #![expect(unsafe_code, reason = "system calls take addresses of guest memory and of structures")]
 
+mod attributes;
 pub(crate) mod buffer;
 mod clock;
 mod console;
@@ -15,6 +16,7 @@ mod path;
 mod stream;
 mod transfer;
 
+pub use attributes::{attributes_at, set_mode_at};
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(crate) use entries::entries;
 pub use errno::errno;

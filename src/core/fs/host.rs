@@ -1,7 +1,7 @@
 //! Directories of the host. The system resolves each path beneath the handle of a directory, never as text.
 
 use crate::sys::dir::{DirEntry, DirHandle, Progress};
-use crate::sys::types::{Filestat, NewTime, OpenOptions};
+use crate::sys::types::{Attributes, Filestat, NewTime, OpenOptions};
 use crate::sys::{self, DirStream, Handle};
 use std::io::Result;
 use std::path::Path;
@@ -46,6 +46,16 @@ impl HostDirectory {
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         sys::stat_at(self.0.cap(), path, follows)
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
+        sys::attributes_at(self.0.cap(), path, follows)
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        sys::set_mode_at(self.0.cap(), path, mode)
     }
 
     /// Creates a directory: `mkdirat`.

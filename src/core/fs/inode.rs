@@ -4,7 +4,7 @@ use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::lower::LowerPath;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Filestat, Filetype, NewTime, Timestamp};
+use crate::sys::types::{Attributes as AllAttributes, Filestat, Filetype, NewTime, Timestamp};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -50,10 +50,14 @@ pub(crate) type Anchor = (Arc<Inode>, Box<[u8]>);
 pub(crate) struct Attributes {
     /// Number of names, and of subdirectories plus two for a directory.
     pub nlink: u32,
+    /// Permission bits. Nothing enforces them.
+    pub mode: u16,
     pub atim: Timestamp,
     pub mtim: Timestamp,
     pub ctim: Timestamp,
-    /// Whether times were set, and not only follow changes.
+    /// Time of the creation.
+    pub birthtim: Timestamp,
+    /// Whether permission bits or times were set, and did not only follow other changes.
     pub is_set: bool,
 }
 
@@ -71,8 +75,9 @@ impl Lower {
 
 impl Inode {
     /// Creates an inode without a name.
-    pub(crate) fn new((dev, ino): (u64, u64), body: Body, now: Timestamp) -> Arc<Self> {
-        let attributes = Attributes { atim: now, mtim: now, ctim: now, ..Attributes::default() };
+    pub(crate) fn new((dev, ino): (u64, u64), body: Body, mode: u16, now: Timestamp) -> Arc<Self> {
+        let times = Attributes { atim: now, mtim: now, ctim: now, birthtim: now, ..Attributes::default() };
+        let attributes = Attributes { mode, ..times };
         Arc::new(Self { dev, ino, attributes: Mutex::new(Some(attributes)), body, lower: None })
     }
 
@@ -101,12 +106,15 @@ impl Inode {
         let mut lower = None;
         if self.own_attributes().is_none() {
             // The host may have removed the file meanwhile.
-            let stat = self.lower.as_ref().and_then(|lower| lower.path.stat().ok());
-            lower = stat.map(|stat| Attributes {
-                nlink: u32::try_from(stat.nlink).unwrap_or(u32::MAX),
-                atim: stat.atim,
-                mtim: stat.mtim,
-                ctim: stat.ctim,
+            let all = self.lower.as_ref().and_then(|lower| lower.path.attributes().ok());
+            let time = |time: i64| time.max(0).cast_unsigned();
+            lower = all.map(|all| Attributes {
+                nlink: u32::try_from(all.nlink).unwrap_or(u32::MAX),
+                mode: all.mode as u16 & 0o7777,
+                atim: time(all.atim),
+                mtim: time(all.mtim),
+                ctim: time(all.ctim),
+                birthtim: time(all.birthtim),
                 is_set: false,
             });
         }
@@ -136,6 +144,44 @@ impl Inode {
             mtim: attributes.mtim,
             ctim: attributes.ctim,
         })
+    }
+
+    /// Returns all attributes. Files in memory belong to the user and group 0.
+    pub(crate) fn all_attributes(&self) -> Result<AllAttributes> {
+        let (kind, allocated) = match &self.body {
+            Body::File(contents) => (0o100_000, read(contents).as_ref().map(Contents::allocated)),
+            Body::Directory(_) => (0o040_000, Some(0)),
+            Body::Symlink(_) => (0o120_000, Some(0)),
+            Body::Special(_) => (0, None),
+        };
+        let all = match &self.lower {
+            Some(lower) => lower.path.attributes()?,
+            None => AllAttributes { mode: kind, blksize: 4096, ..AllAttributes::default() },
+        };
+        let all = AllAttributes { dev: self.dev, ino: self.ino, ..all };
+        let Some(own) = self.own_attributes() else {
+            return Ok(all);
+        };
+        Ok(AllAttributes {
+            mode: all.mode & !0o7777 | u32::from(own.mode),
+            nlink: own.nlink.into(),
+            size: self.stat()?.size,
+            blocks: allocated.map_or(all.blocks, |allocated| allocated.div_ceil(512)),
+            atim: own.atim.cast_signed(),
+            mtim: own.mtim.cast_signed(),
+            ctim: own.ctim.cast_signed(),
+            birthtim: own.birthtim.cast_signed(),
+            ..all
+        })
+    }
+
+    /// Sets the permission bits.
+    pub(crate) fn set_mode(&self, mode: u32, now: Timestamp) {
+        self.change(|attributes| {
+            attributes.mode = (mode & 0o7777) as u16;
+            attributes.ctim = now;
+            attributes.is_set = true;
+        });
     }
 
     /// Sets the access and modification times.

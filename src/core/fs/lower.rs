@@ -5,7 +5,7 @@ use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Fdflags, Filestat, Oflags, OpenOptions};
+use crate::sys::types::{Attributes, Fdflags, Filestat, Filetype, Oflags, OpenOptions};
 use std::path::Path;
 
 /// Length from which a path starts at a new handle, so that the system accepts paths of any depth.
@@ -28,6 +28,7 @@ pub(crate) const READ: OpenOptions = OpenOptions {
     oflags: Oflags::empty(),
     fdflags: Fdflags::empty(),
     keeps_atime: false,
+    mode: 0,
 };
 
 impl LowerPath {
@@ -59,6 +60,11 @@ impl LowerPath {
         self.base.stat(self.path()?, false)
     }
 
+    /// Returns all attributes: `statx`.
+    pub(crate) fn attributes(&self) -> Result<Attributes> {
+        self.base.attributes(self.path()?, false)
+    }
+
     /// Opens the file without following a symlink.
     pub(crate) fn open(&self, options: &OpenOptions) -> Result<Opened> {
         let options = OpenOptions { follows: false, ..*options };
@@ -71,7 +77,7 @@ impl LowerPath {
         if let Directory::Host(host) = &self.base {
             let (file, stat) = host.open(self.path()?, &options)?;
             return match stat.filetype {
-                sys::types::Filetype::RegularFile => Ok((FileData::Host(file), stat)),
+                Filetype::RegularFile => Ok((FileData::Host(file), stat)),
                 _ => Err(Errno::Inval),
             };
         }

@@ -11,8 +11,12 @@ use crate::core::fs::resolve::{Last, Located, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
+use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
 use std::sync::{Arc, RwLock};
+
+/// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
+const UMASK: u16 = 0o022;
+const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
 
 /// An open directory in memory or of an overlay.
 #[derive(Clone, Debug)]
@@ -27,7 +31,7 @@ impl MemoryDirectory {
     pub fn new(limits: SpaceLimits, now: Timestamp) -> Self {
         let volume = Volume::in_memory(limits);
         let body = Body::Directory(RwLock::new(Entries::default()));
-        let root = Inode::new(volume.new_id(), body, now);
+        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
         root.add_links(2, now);
         Self::root(volume, root)
     }
@@ -131,7 +135,7 @@ impl MemoryDirectory {
             Located::Name { parent, name, node: None, .. } if creates => {
                 let created = self.create(&parent, &name, now, |volume| {
                     let contents = Some(Contents::new(&volume.space));
-                    Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), now)
+                    Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
                 });
                 match created {
                     Ok(inode) => self.open_inode(inode, options, now),
@@ -184,12 +188,25 @@ impl MemoryDirectory {
         }
     }
 
+    /// Returns all attributes of a path.
+    pub(crate) fn attributes(&self, path: &[u8], follows: bool) -> Result<Attributes> {
+        self.existing_inode(path, follows)?.all_attributes()
+    }
+
+    /// Sets the permission bits of a path.
+    pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
+        let inode = self.existing_inode(path, true)?;
+        self.volume.keep(&inode)?;
+        inode.set_mode(mode, now);
+        Ok(())
+    }
+
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let (parent, name) = self.new_name(path)?;
         let made = self.create(&parent, &name, now, |volume| {
             let entries = Entries::new(Arc::downgrade(&parent));
-            Inode::new(volume.new_id(), Body::Directory(RwLock::new(entries)), now)
+            Inode::new(volume.new_id(), Body::Directory(RwLock::new(entries)), DIRECTORY_MODE, now)
         });
         made.map(drop)
     }
@@ -198,7 +215,7 @@ impl MemoryDirectory {
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
         let (parent, name) = self.new_name(path)?;
         let made = self.create(&parent, &name, now, |volume| {
-            Inode::new(volume.new_id(), Body::Symlink(target.into()), now)
+            Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });
         made.map(drop)
     }

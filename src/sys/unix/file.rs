@@ -16,20 +16,23 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(rustix::fs::seek(handle, to)?)
 }
 
-/// Returns the next range of data from an offset on: `SEEK_DATA`, `SEEK_HOLE`. `None` if a hole follows up to the end.
-/// Moves the position.
+/// Returns the next range from `offset` on that is not a hole: `lseek` with `SEEK_DATA` and `SEEK_HOLE`. `None` if only a
+/// hole follows. Moves the position of the descriptor.
 pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
-    let start = match rustix::fs::seek(handle, SeekFrom::Data(offset)) {
-        Ok(start) => start,
-        Err(Errno::NXIO) => return Ok(None),
-        // The file system does not know its holes.
-        Err(Errno::INVAL | Errno::NOTSUP) => {
-            let size = stat(handle)?.size;
-            return Ok((offset < size).then_some((offset, size)));
-        }
-        Err(errno) => return Err(errno.into()),
+    let range = || {
+        let start = rustix::fs::seek(handle, SeekFrom::Data(offset))?;
+        Ok((start, rustix::fs::seek(handle, SeekFrom::Hole(start))?))
     };
-    Ok(Some((start, rustix::fs::seek(handle, SeekFrom::Hole(start))?)))
+    match range() {
+        Ok(range) => Ok(Some(range)),
+        Err(Errno::NXIO) => Ok(None),
+        // A file system that does not report holes.
+        Err(Errno::INVAL | Errno::NOTSUP | Errno::NOTTY) => {
+            let size = stat(handle)?.size;
+            Ok((offset < size).then_some((offset, size)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Stores the data of a file on the disk: `fdatasync`.

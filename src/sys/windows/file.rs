@@ -33,7 +33,7 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(position.cast_unsigned())
 }
 
-/// Returns the rest of the file from an offset on as one range of data; `None` behind the end.
+/// Returns the rest of the file: Windows reports no holes without a call per file system.
 pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
     let size = stat(handle)?.size;
     Ok((offset < size).then_some((offset, size)))
