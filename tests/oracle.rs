@@ -3,6 +3,7 @@
 mod common;
 
 use capwasi::core::directory::Directory;
+use capwasi::core::fs::changes::Change;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
@@ -294,6 +295,31 @@ fn run(seed: u64, random: &mut Random, calls: usize, sides: &mut [Side]) {
     }
 }
 
+/// Checks that a directory equals the overlay after the changes of the overlay were applied to it.
+fn check_apply(seed: u64, side: &mut Side, overlay: &Directory, target: &Directory, mut found: Side) {
+    let Directory::Memory(overlay) = overlay else { unreachable!() };
+    let expected = without_links(tree(&mut side.guest));
+    overlay.apply_to(target).unwrap();
+    let found = without_links(tree(&mut found.guest));
+    let none: [Vec<String>; 2] = Default::default();
+    assert_eq!(differences(&expected, &found), none, "seed {seed}: {} applied", side.name);
+}
+
+fn changes(overlay: &Directory) -> Vec<Change> {
+    let Directory::Memory(overlay) = overlay else { unreachable!() };
+    overlay.changes().unwrap()
+}
+
+/// Removes link counts: a hard link to an unchanged file is applied as a copy.
+fn without_links(tree: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let without = |line: String| {
+        let (kind, rest) = line.split_once(' ').unwrap();
+        let (_, rest) = rest.split_once(' ').unwrap();
+        format!("{kind} {rest}")
+    };
+    tree.into_iter().map(|(path, line)| (path, without(line))).collect()
+}
+
 /// Makes random calls on directories of all kinds, and then on overlays over them.
 fn run_all(seed: u64, calls: usize) {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -318,6 +344,11 @@ fn run_all(seed: u64, calls: usize) {
         Side::new("overlay over an overlay", &overlays[2]),
     ];
     run(seed, &mut random, calls, &mut sides);
+    for (side, from) in sides.iter_mut().skip(1).zip(&overlays) {
+        let target = overlay(&open(&lower_host));
+        check_apply(seed, side, from, &target, Side::new("target", &target));
+        assert_eq!(changes(&target), changes(from), "seed {seed}: {}", side.name);
+    }
     for (side, before) in lower.iter_mut().zip(before).skip(1) {
         let none: [Vec<String>; 2] = Default::default();
         assert_eq!(
@@ -327,6 +358,10 @@ fn run_all(seed: u64, calls: usize) {
             side.name
         );
     }
+    // Sometimes the target is the lower directory itself.
+    let index = (seed % 3) as usize;
+    let found = Side::on_host("target", &lower_host);
+    check_apply(seed, &mut sides[1 + index], &overlays[index], &open(&lower_host), found);
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Directory {
         Ok(Directory::Host(HostDirectory::new(sys::open_directory(path, false)?)))
     }
 
-    /// Returns whether both are handles of the same open directory.
+    /// Returns whether both are handles of the same directory.
     #[must_use]
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -186,9 +186,19 @@ impl Directory {
         }
     }
 
+    /// Returns the kind of directory, as `Directory.kind` of JavaScript shows it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Directory::Host(_) => "host",
+            Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
+            Directory::Memory(_) => "memory",
+        }
+    }
+
     /// Returns the bytes and files that count towards the limits: none for a directory of the host.
     #[must_use]
-    pub(crate) fn usage(&self) -> (u64, u64) {
+    pub fn usage(&self) -> (u64, u64) {
         match self {
             Directory::Host(_) => (0, 0),
             Directory::Memory(memory) => memory.usage(),
@@ -221,6 +231,21 @@ impl Directory {
             }
             (Directory::Memory(memory), _) => memory.read_dir(None, from, each),
             (Directory::Host(_), DirReader::Memory | DirReader::Overlay(_)) => Err(Errno::Io),
+        }
+    }
+
+    /// Passes the names of all entries to `each`.
+    pub(crate) fn each_name(&self, mut each: impl FnMut(&[u8])) -> Result {
+        let (mut reader, mut from) = (self.reader(DirBudget::default()), 0);
+        loop {
+            let progress = self.read_dir(&mut reader, from, |entry| {
+                from = entry.next;
+                each(entry.name);
+                true
+            })?;
+            if progress == Progress::End {
+                return Ok(());
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Backends of directories.
 
+mod apply;
+pub mod changes;
 mod contents;
 mod entries;
 pub mod host;

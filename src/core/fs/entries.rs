@@ -170,9 +170,9 @@ impl Entries {
             .filter_map(|(cookie, name)| Some((*cookie, &name[..], &self.by_name.get(name)?.inode)))
     }
 
-    /// Returns the stored entries, and whether each is a lower file at its own place.
-    pub(crate) fn stored(&self) -> impl Iterator<Item = (&[u8], bool, &Arc<Inode>)> {
-        self.by_name.iter().map(|(name, entry)| (&name[..], entry.cookie.is_none(), &entry.inode))
+    /// Returns the names of the stored entries.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &[u8]> {
+        self.by_name.keys().map(|name| &name[..])
     }
 
     /// Returns the hidden names of the lower directory.

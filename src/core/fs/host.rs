@@ -24,10 +24,11 @@ impl HostDirectory {
         Self(handle)
     }
 
-    /// Returns whether both share one handle.
+    /// Returns whether both are handles of the same directory.
     #[must_use]
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        let id = |host: &Self| sys::stat(host.handle()).map(|stat| (stat.dev, stat.ino)).ok();
+        Arc::ptr_eq(&self.0, &other.0) || id(self).is_some_and(|own| id(other) == Some(own))
     }
 
     /// Returns the system's handle.

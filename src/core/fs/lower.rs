@@ -49,10 +49,16 @@ impl LowerPath {
         Ok(Self { base: self.base.clone(), path: [&self.path, &b"/"[..], name].concat().into() })
     }
 
+    /// Returns whether both are the same path.
+    #[must_use]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.path == other.path && self.base.is(&other.base)
+    }
+
     /// Returns whether this is the path of an entry of `parent`.
     #[must_use]
     pub(crate) fn is_child(&self, parent: &Self, name: &[u8]) -> bool {
-        parent.child(name).is_ok_and(|child| child.path == self.path && child.base.is(&self.base))
+        parent.child(name).is_ok_and(|child| child.is(self))
     }
 
     /// Returns the attributes: `fstatat`.
