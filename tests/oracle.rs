@@ -299,7 +299,8 @@ fn run(seed: u64, random: &mut Random, calls: usize, sides: &mut [Side]) {
 fn check_apply(seed: u64, side: &mut Side, overlay: &Directory, target: &Directory, mut found: Side) {
     let Directory::Memory(overlay) = overlay else { unreachable!() };
     let expected = without_links(tree(&mut side.guest));
-    overlay.apply_to(target).unwrap();
+    let applied = overlay.apply_to(target);
+    assert_eq!(applied, Ok(()), "seed {seed}: {}", side.name);
     let found = without_links(tree(&mut found.guest));
     let none: [Vec<String>; 2] = Default::default();
     assert_eq!(differences(&expected, &found), none, "seed {seed}: {} applied", side.name);

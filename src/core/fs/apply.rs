@@ -25,73 +25,54 @@ impl MemoryDirectory {
         let clocks = Clocks::default();
         let mut staging =
             Staging { target, clocks: &clocks, directory: None, count: 0, links: HashMap::new() };
-        let result = self.apply(&changes, &mut staging);
+        let result = self.apply(changes, &mut staging);
         // Nothing is left in it after a success.
         let removed = staging.remove();
         result.and(removed)
     }
 
-    fn apply(&self, changes: &[Change], staging: &mut Staging<'_>) -> Result {
-        let (target, clocks) = (staging.target, staging.clocks);
-        let mut staged = HashMap::new();
+    fn apply(&self, changes: Vec<Change>, staging: &mut Staging<'_>) -> Result {
+        // Reads everything first: the target may be the lower directory.
+        let mut new = Vec::new();
+        let mut removed = Vec::new();
         for change in changes {
-            match change.filetype {
-                _ if change.kind == ChangeKind::Removed => {}
-                Filetype::Directory | Filetype::SymbolicLink => {}
-                Filetype::RegularFile => {
-                    staged.insert(&change.path, staging.add(self, &change.path)?);
-                }
-                // A FIFO, socket or device that was renamed.
-                _ => return Err(Errno::Notsup),
+            match change.kind {
+                ChangeKind::Removed => removed.push(change.path),
+                _ => new.push((staging.prepare(self, &change)?, change.path)),
             }
         }
+        let (target, clocks) = (staging.target, staging.clocks);
         let mut walk = Walk { target, clocks, above: Vec::new() };
-        for change in changes.iter().filter(|change| change.kind == ChangeKind::Removed) {
-            if let Some((parent, name)) = walk.parent(&change.path, false)? {
+        for path in &removed {
+            if let Some((parent, name)) = walk.parent(path, false)? {
                 remove_tree(parent, name, clocks)?;
             }
         }
         walk.above.clear();
-        // The times of a directory are set after its entries.
-        let mut directories = Vec::new();
-        for change in changes.iter().filter(|change| change.kind != ChangeKind::Removed) {
-            let Some((parent, name)) = walk.parent(&change.path, true)? else { continue };
-            let path = sys::path(name)?;
-            let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
-            let has_directory = found == Some(Filetype::Directory);
-            match change.filetype {
-                Filetype::Directory => {
-                    if !has_directory {
-                        remove_tree(parent, name, clocks)?;
-                        parent.create_dir(path, clocks)?;
-                    }
-                    directories.push(&change.path);
-                }
-                Filetype::RegularFile => {
-                    if has_directory {
-                        remove_tree(parent, name, clocks)?;
-                    }
-                    let from = staged.get(&change.path).ok_or(Errno::Io)?;
-                    staging.directory()?.rename(Path::new(from), parent, path, clocks)?;
-                }
-                Filetype::SymbolicLink => {
-                    remove_tree(parent, name, clocks)?;
-                    let link: Box<[u8]> = self.read_link(&change.path, |link| link.into())?;
-                    parent.symlink(sys::path(&link)?, path, clocks)?;
-                    let all = self.attributes(&change.path, false)?;
-                    let (atim, mtim) = times(&all);
-                    parent.set_times(path, false, atim, mtim, clocks)?;
-                }
-                _ => {}
+        for (file, path) in &new {
+            if let Some((parent, name)) = walk.parent(path, true)? {
+                staging.place(file, parent, name)?;
             }
         }
-        for path in directories.into_iter().rev() {
-            if let Some((parent, name)) = walk.parent(path, false)? {
-                set_attributes(parent, sys::path(name)?, &self.attributes(path, false)?, clocks)?;
+        // The times of a directory are set after its entries.
+        for (file, path) in new.iter().rev() {
+            if let NewFile::Directory(all) = file
+                && let Some((parent, name)) = walk.parent(path, false)?
+            {
+                set_attributes(parent, sys::path(name)?, all, clocks)?;
             }
         }
         Ok(())
     }
+}
+
+/// A file that an overlay has added or modified.
+enum NewFile {
+    Directory(Attributes),
+    /// A file, by the name of its copy.
+    Regular(String),
+    /// A symlink: its target and attributes.
+    Symlink(Box<[u8]>, Attributes),
 }
 
 /// Directory of the target for new files.
@@ -124,6 +105,46 @@ impl Staging<'_> {
             self.directory = Some((directory, name));
         }
         Ok(&self.directory.as_ref().ok_or(Errno::Io)?.0)
+    }
+
+    /// Reads a file of an overlay. `ENOTSUP` for a FIFO, socket or device.
+    fn prepare(&mut self, overlay: &MemoryDirectory, change: &Change) -> Result<NewFile> {
+        let all = || overlay.attributes(&change.path, false);
+        match change.filetype {
+            Filetype::Directory => Ok(NewFile::Directory(all()?)),
+            Filetype::RegularFile => Ok(NewFile::Regular(self.add(overlay, &change.path)?)),
+            Filetype::SymbolicLink => {
+                let target = overlay.read_link(&change.path, |target| target.into())?;
+                Ok(NewFile::Symlink(target, all()?))
+            }
+            _ => Err(Errno::Notsup),
+        }
+    }
+
+    /// Puts a file in its place.
+    fn place(&mut self, file: &NewFile, parent: &Directory, name: &[u8]) -> Result {
+        let (clocks, path) = (self.clocks, sys::path(name)?);
+        let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
+        let has_directory = found == Some(Filetype::Directory);
+        match file {
+            NewFile::Directory(_) if has_directory => Ok(()),
+            NewFile::Directory(_) => {
+                remove_tree(parent, name, clocks)?;
+                parent.create_dir(path, clocks)
+            }
+            NewFile::Regular(from) => {
+                if has_directory {
+                    remove_tree(parent, name, clocks)?;
+                }
+                self.directory()?.rename(Path::new(from), parent, path, clocks)
+            }
+            NewFile::Symlink(link, all) => {
+                remove_tree(parent, name, clocks)?;
+                parent.symlink(sys::path(link)?, path, clocks)?;
+                let (atim, mtim) = times(all);
+                parent.set_times(path, false, atim, mtim, clocks)
+            }
+        }
     }
 
     /// Copies a file of an overlay, and returns the name of the copy.
