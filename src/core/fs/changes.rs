@@ -107,8 +107,7 @@ impl Search<'_> {
         };
         if is_own_place && !self.visits_all {
             let entries = read(pair.inode.directory()?);
-            names.extend(entries.stored().map(Box::from));
-            names.extend(entries.hidden().map(Box::from));
+            names.extend(entries.changed_names().map(Box::from));
             return Ok(names);
         }
         Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_name(|name| {

@@ -75,9 +75,8 @@ impl MemoryDirectory {
             }
         };
         directory.read_dir(lower_reader, from, |entry| {
-            // The lower directory keeps its number for a file at its own place.
-            let hides = read(entries).hides(entry.name);
-            hides || each(entry)
+            let shown = read(entries).show(entry);
+            shown.is_none_or(|entry| each(&entry))
         })
     }
 }

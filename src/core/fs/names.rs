@@ -215,16 +215,9 @@ impl MemoryDirectory {
         if counted == 0 {
             volume.space.take_name()?;
         }
-        // Hides the name of the lower directory that the file replaces.
-        if replaced.is_some() {
-            entries.remove(new_name);
-        }
+        let is_own = is_own_place(new_parent, new_name, &source.inode);
         other.as_deref_mut().unwrap_or(&mut entries).remove(name);
-        if is_own_place(new_parent, new_name, &source.inode) {
-            entries.insert_in_place(new_name, Arc::clone(&source.inode));
-        } else {
-            entries.insert(new_name, Arc::clone(&source.inode));
-        }
+        entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
         for _ in u32::from(entries.counts(new_name))..counted.max(1) {
             volume.space.give_name();
         }
@@ -279,7 +272,7 @@ fn shows_lower_entries(inode: &Inode) -> Result<bool> {
     loop {
         let progress = directory.read_dir(&mut reader, from, |entry| {
             from = entry.next;
-            found = !read(entries).hides(entry.name);
+            found = read(entries).show(entry).is_some();
             !found
         })?;
         if found || progress == Progress::End {

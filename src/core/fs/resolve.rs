@@ -1,9 +1,10 @@
 //! Resolution of paths in a file system in memory, as `openat2` with `RESOLVE_BENEATH`.
 
-use crate::core::fs::entries::Found;
 use crate::core::fs::inode::{Body, Inode, read};
 use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Maximum symlinks of a path, as on Linux; more are `ELOOP`.
@@ -50,7 +51,7 @@ pub(crate) struct Last {
 
 /// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`.
 pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
-    let mut above: Vec<Arc<Inode>> = Vec::new();
+    let mut above: SmallVec<[Arc<Inode>; 8]> = SmallVec::new();
     let mut current = Arc::clone(start);
     let mut links = 0;
     let mut rest = Rest::new(path);
@@ -69,12 +70,8 @@ pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: La
             _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
             _ => {}
         }
-        if is_last
-            && last.defers
-            && !has_slash
-            && matches!(read(current.directory()?).find(&name), Found::Lower)
-        {
-            return Ok(Located::Lower { parent: current, name });
+        if is_last && last.defers && !has_slash && read(current.directory()?).is_lower(&name) {
+            return Ok(Located::Lower { parent: current, name: (*name).into() });
         }
         let found = volume.lookup(&current, &name);
         let symlink = match &found {
@@ -92,7 +89,7 @@ pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: La
             if path.starts_with(b"/") {
                 return Err(Errno::Notcapable);
             }
-            rest.push(path, has_slash);
+            rest.push_target(path, has_slash);
             continue;
         }
         let node = match found {
@@ -101,7 +98,7 @@ pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: La
             Err(errno) => return Err(errno),
         };
         if is_last {
-            return Ok(Located::Name { parent: current, name, has_slash, node });
+            return Ok(Located::Name { parent: current, name: (*name).into(), has_slash, node });
         }
         let Some(Node::Inode(target)) = node else {
             return Err(Errno::Notdir);
@@ -113,31 +110,35 @@ pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: La
 }
 
 /// The components that are left, in reverse order.
-struct Rest(Vec<Component>);
+struct Rest<'a>(SmallVec<[Component<'a>; 8]>);
 
-struct Component {
-    name: Box<[u8]>,
+struct Component<'a> {
+    name: Cow<'a, [u8]>,
     has_slash: bool,
 }
 
-impl Rest {
-    fn new(path: &[u8]) -> Self {
-        let mut rest = Self(Vec::new());
-        rest.push(path, false);
+impl<'a> Rest<'a> {
+    fn new(path: &'a [u8]) -> Self {
+        let mut rest = Self(SmallVec::new());
+        rest.push(path, false, Cow::Borrowed);
         rest
     }
 
-    /// Puts a path before the rest. `has_slash` says whether slashes follow it.
-    fn push(&mut self, path: &[u8], has_slash: bool) {
+    /// Puts the target of a symlink before the rest. `has_slash` says whether slashes follow it.
+    fn push_target(&mut self, target: &[u8], has_slash: bool) {
+        self.push(target, has_slash, |name| Cow::Owned(name.into()));
+    }
+
+    fn push<'p>(&mut self, path: &'p [u8], has_slash: bool, name: impl Fn(&'p [u8]) -> Cow<'a, [u8]>) {
         let mut has_slash = has_slash || path.ends_with(b"/");
-        for name in path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()) {
-            self.0.push(Component { name: name.into(), has_slash });
+        for part in path.split(|byte| *byte == b'/').rev().filter(|part| !part.is_empty()) {
+            self.0.push(Component { name: name(part), has_slash });
             has_slash = true;
         }
     }
 
     /// Returns the next component, whether it is the last one, and whether slashes follow it.
-    fn next(&mut self) -> Option<(Box<[u8]>, bool, bool)> {
+    fn next(&mut self) -> Option<(Cow<'a, [u8]>, bool, bool)> {
         let Component { name, has_slash } = self.0.pop()?;
         let is_last = self.0.is_empty();
         Some((name, is_last, has_slash))

@@ -215,7 +215,7 @@ impl Volume {
                 if inode.filetype() != Filetype::Directory {
                     self.space.take_name()?;
                 }
-                entries.insert_in_place(&name, Arc::clone(&inode));
+                entries.insert(&name, Arc::clone(&inode), true, true);
                 *anchor = None;
             }
             inode = parent;
