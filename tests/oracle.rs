@@ -2,6 +2,8 @@
 
 mod common;
 
+use capwasi::core::directory::Directory;
+use capwasi::core::fs::changes::Change;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
@@ -187,64 +189,186 @@ fn tree(guest: &mut TestGuest) -> BTreeMap<String, String> {
     found
 }
 
-fn run(seed: u64, calls: usize) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let host_tree = Tree::new(&[]);
-    let mut host = TestGuest::in_tree(&host_tree);
-    let mut guest = Guest::default();
-    let limits = SpaceLimits { max_bytes: 1 << 40, max_files: 1 << 40 };
-    guest.add_memory(b"/", MemoryDirectory::new(limits, 0), false).unwrap();
-    let mut memory = TestGuest::new(guest);
-    for guest in [&mut host, &mut memory] {
-        guest.bytes.resize(4 << 20, 0);
+/// A directory that must behave as one of the host.
+struct Side {
+    name: &'static str,
+    guest: TestGuest,
+}
+
+impl Side {
+    fn new(name: &'static str, directory: &Directory) -> Self {
+        let mut guest = Guest::default();
+        match directory {
+            Directory::Memory(memory) => guest.add_memory(b"/", memory.clone(), false).unwrap(),
+            Directory::Host(_) => unreachable!("host directories are added by path"),
+        }
+        Self::of(name, TestGuest::new(guest))
     }
+
+    fn on_host(name: &'static str, tree: &Tree) -> Self {
+        Self::of(name, TestGuest::in_tree(tree))
+    }
+
+    fn of(name: &'static str, mut guest: TestGuest) -> Self {
+        guest.bytes.resize(4 << 20, 0);
+        Self { name, guest }
+    }
+}
+
+/// Bytes of guest memory that hold the arguments of a call.
+const INPUT: usize = 64 << 10;
+
+const LIMITS: SpaceLimits = SpaceLimits { max_bytes: 1 << 40, max_files: 1 << 40 };
+
+fn memory() -> Directory {
+    Directory::Memory(MemoryDirectory::new(LIMITS, 0))
+}
+
+fn overlay(lower: &Directory) -> Directory {
+    Directory::Memory(MemoryDirectory::overlay(lower.clone(), LIMITS).unwrap())
+}
+
+/// Returns the entries that differ.
+fn differences(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> [Vec<String>; 2] {
+    let only = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+        let missing = one.iter().filter(|(path, line)| other.get(*path) != Some(line));
+        missing.map(|(path, line)| format!("{path}: {line}")).collect()
+    };
+    [only(one, other), only(other, one)]
+}
+
+/// Makes random calls on all sides. Every side must behave as the first.
+fn run(seed: u64, random: &mut Random, calls: usize, sides: &mut [Side]) {
     let mut log = Vec::new();
     for step in 0..calls {
-        host.reset();
-        memory.reset();
-        let (name, args, strings) = call(&mut random, &mut host, 9);
-        memory.bytes.copy_from_slice(&host.bytes);
+        for side in &mut *sides {
+            side.guest.reset();
+        }
+        let (host, others) = sides.split_first_mut().unwrap();
+        let (name, args, strings) = call(random, &mut host.guest, 9);
         log.push(format!("{name} {args:x?} {strings:?}"));
-        let [one, other] = [&mut host, &mut memory].map(|guest| {
+        let start = log.len().saturating_sub(40);
+        let input = host.guest.bytes[..INPUT].to_vec();
+        let call = |guest: &mut TestGuest| {
             let errno = guest.call(name, &args);
             let result = if errno.is_ok() { result(guest, name, &args) } else { Vec::new() };
             (errno, result)
-        });
-        let start = log.len().saturating_sub(40);
-        // With two paths, either error may come first.
-        let both_failed = one.0.is_err() && other.0.is_err();
-        if both_failed && matches!(name, "path_link" | "path_rename") {
-            continue;
+        };
+        let expected = call(&mut host.guest);
+        for side in &mut *others {
+            side.guest.bytes[..INPUT].copy_from_slice(&input);
+            let found = call(&mut side.guest);
+            // With two paths, either error may come first.
+            let both_failed = expected.0.is_err() && found.0.is_err();
+            if both_failed && matches!(name, "path_link" | "path_rename") {
+                continue;
+            }
+            assert_eq!(
+                expected,
+                found,
+                "seed {seed} step {step}: host, {}\n{}",
+                side.name,
+                log[start..].join("\n")
+            );
         }
-        if one != other && std::env::var_os("ORACLE_TREE").is_some() {
-            let list = std::process::Command::new("find")
-                .arg(host_tree.path())
-                .args(["-printf", "%P -> %l\n"])
-                .output()
-                .unwrap();
-            eprintln!("{}", String::from_utf8_lossy(&list.stdout));
-        }
-        assert_eq!(one, other, "seed {seed} step {step}: host, memory\n{}", log[start..].join("\n"));
-        if name == "path_open" && one.0.is_ok() && host.u32(OUT) >= 8 {
+        if name == "path_open" && expected.0.is_ok() && host.guest.u32(OUT) >= 8 {
             let fd = 1 + random.below(8);
-            for guest in [&mut host, &mut memory] {
-                guest.must("fd_close", &[fd]);
+            for side in &mut *sides {
+                side.guest.must("fd_close", &[fd]);
             }
         }
         if step % 50 == 49 {
-            let (one, mut other) = (tree(&mut host), tree(&mut memory));
-            let mut only_host = one.clone();
-            only_host.retain(|path, line| other.get(path) != Some(line));
-            other.retain(|path, line| one.get(path) != Some(line));
-            assert_eq!(only_host, other, "seed {seed} step {step}\n{}", log[start..].join("\n"));
+            let (host, others) = sides.split_first_mut().unwrap();
+            let expected = tree(&mut host.guest);
+            for side in others {
+                let different = differences(&expected, &tree(&mut side.guest));
+                let none: [Vec<String>; 2] = Default::default();
+                assert_eq!(
+                    different,
+                    none,
+                    "seed {seed} step {step}: {}\n{}",
+                    side.name,
+                    log[start..].join("\n")
+                );
+            }
         }
     }
 }
 
+/// Checks that a directory equals the overlay after the changes of the overlay were applied to it.
+fn check_apply(seed: u64, side: &mut Side, overlay: &Directory, target: &Directory, mut found: Side) {
+    let Directory::Memory(overlay) = overlay else { unreachable!() };
+    let expected = without_links(tree(&mut side.guest));
+    let applied = overlay.apply_to(target);
+    assert_eq!(applied, Ok(()), "seed {seed}: {}", side.name);
+    let found = without_links(tree(&mut found.guest));
+    let none: [Vec<String>; 2] = Default::default();
+    assert_eq!(differences(&expected, &found), none, "seed {seed}: {} applied", side.name);
+}
+
+fn changes(overlay: &Directory) -> Vec<Change> {
+    let Directory::Memory(overlay) = overlay else { unreachable!() };
+    overlay.changes().unwrap()
+}
+
+/// Removes link counts: a hard link to an unchanged file is applied as a copy.
+fn without_links(tree: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let without = |line: String| {
+        let (kind, rest) = line.split_once(' ').unwrap();
+        let (_, rest) = rest.split_once(' ').unwrap();
+        format!("{kind} {rest}")
+    };
+    tree.into_iter().map(|(path, line)| (path, without(line))).collect()
+}
+
+/// Makes random calls on directories of all kinds, and then on overlays over them.
+fn run_all(seed: u64, calls: usize) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let [host, empty, lower_host] = [(); 3].map(|()| Tree::new(&[]));
+    let open = |tree: &Tree| Directory::of_host(tree.path()).unwrap();
+    let (lower_memory, lower_overlay) = (memory(), overlay(&open(&empty)));
+    let mut lower = [
+        Side::on_host("host", &host),
+        Side::on_host("another host directory", &lower_host),
+        Side::new("memory", &lower_memory),
+        Side::new("overlay over nothing", &lower_overlay),
+    ];
+    run(seed, &mut random, calls, &mut lower);
+    let before = lower.each_mut().map(|side| tree(&mut side.guest));
+    assert!(empty.names().is_empty());
+
+    let overlays = [&open(&lower_host), &lower_memory, &lower_overlay].map(overlay);
+    let mut sides = [
+        Side::on_host("host", &host),
+        Side::new("overlay over a host directory", &overlays[0]),
+        Side::new("overlay over memory", &overlays[1]),
+        Side::new("overlay over an overlay", &overlays[2]),
+    ];
+    run(seed, &mut random, calls, &mut sides);
+    for (side, from) in sides.iter_mut().skip(1).zip(&overlays) {
+        let target = overlay(&open(&lower_host));
+        check_apply(seed, side, from, &target, Side::new("target", &target));
+        assert_eq!(changes(&target), changes(from), "seed {seed}: {}", side.name);
+    }
+    for (side, before) in lower.iter_mut().zip(before).skip(1) {
+        let none: [Vec<String>; 2] = Default::default();
+        assert_eq!(
+            differences(&before, &tree(&mut side.guest)),
+            none,
+            "seed {seed}: {} was changed",
+            side.name
+        );
+    }
+    // Sometimes the target is the lower directory itself.
+    let index = (seed % 3) as usize;
+    let found = Side::on_host("target", &lower_host);
+    check_apply(seed, &mut sides[1 + index], &overlays[index], &open(&lower_host), found);
+}
+
 #[test]
-fn random_calls_on_a_directory_in_memory_give_the_results_of_the_host() {
+fn random_calls_on_directories_in_memory_and_overlays_give_the_results_of_the_host() {
     let seeds = std::env::var("ORACLE_SEEDS").map_or(20, |seeds| seeds.parse().unwrap());
     for seed in 1..=seeds {
-        run(seed, 1_000);
+        run_all(seed, 500);
     }
 }

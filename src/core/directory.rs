@@ -3,13 +3,15 @@
 use crate::core::clock::Clocks;
 use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::listing::OverlayReader;
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, OpenOptions};
 use crate::sys::{self, DirStream};
 use std::path::Path;
+use std::sync::Arc;
 
 /// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in memory
 /// take times from the clocks of the guest.
@@ -17,7 +19,7 @@ use std::path::Path;
 pub enum Directory {
     /// A directory of the host.
     Host(HostDirectory),
-    /// A directory in memory.
+    /// A directory in memory or of an overlay.
     Memory(MemoryDirectory),
 }
 
@@ -39,24 +41,38 @@ pub(crate) enum DirReader {
     Host(DirStream),
     /// In a directory in memory, where cookies are positions of their own.
     Memory,
+    /// In a directory of an overlay.
+    Overlay(OverlayReader),
 }
 
 impl Directory {
+    /// Opens a directory of the host.
+    pub fn of_host(path: &Path) -> Result<Self> {
+        Ok(Directory::Host(HostDirectory::new(sys::open_directory(path, false)?)))
+    }
+
+    /// Returns whether both are handles of the same directory.
+    #[must_use]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Directory::Host(one), Directory::Host(other)) => one.is(other),
+            (Directory::Memory(one), Directory::Memory(other)) => Arc::ptr_eq(one.inode(), other.inode()),
+            _ => false,
+        }
+    }
+
     /// Opens a path: `openat`.
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         match self {
             Directory::Host(host) => {
-                let (file, filetype) = host.open(path, options)?;
-                Ok(match filetype {
+                let (file, stat) = host.open(path, options)?;
+                Ok(match stat.filetype {
                     Filetype::Directory => Opened::Directory(Directory::Host(HostDirectory::new(file))),
                     Filetype::RegularFile => Opened::File(FileData::Host(file)),
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => Ok(match memory.open(bytes(path), options, clocks.realtime())? {
-                OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
-                OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
-            }),
+            Directory::Memory(memory) => memory.open(bytes(path), options, clocks.realtime()),
         }
     }
 
@@ -175,6 +191,7 @@ impl Directory {
     pub fn kind(&self) -> &'static str {
         match self {
             Directory::Host(_) => "host",
+            Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
             Directory::Memory(_) => "memory",
         }
     }
@@ -193,6 +210,9 @@ impl Directory {
     pub(crate) fn reader(&self, budget: DirBudget) -> DirReader {
         match self {
             Directory::Host(_) => DirReader::Host(DirStream::new(budget)),
+            Directory::Memory(memory) if memory.shows_lower() => {
+                DirReader::Overlay(OverlayReader::new(budget))
+            }
             Directory::Memory(_) => DirReader::Memory,
         }
     }
@@ -206,8 +226,26 @@ impl Directory {
     ) -> Result<Progress> {
         match (self, reader) {
             (Directory::Host(host), DirReader::Host(stream)) => Ok(host.read_dir(stream, from, each)?),
-            (Directory::Memory(memory), _) => memory.read_dir(from, each),
-            (Directory::Host(_), DirReader::Memory) => Err(Errno::Io),
+            (Directory::Memory(memory), DirReader::Overlay(reader)) => {
+                memory.read_dir(Some(reader), from, each)
+            }
+            (Directory::Memory(memory), _) => memory.read_dir(None, from, each),
+            (Directory::Host(_), DirReader::Memory | DirReader::Overlay(_)) => Err(Errno::Io),
+        }
+    }
+
+    /// Passes the names of all entries to `each`.
+    pub(crate) fn each_name(&self, mut each: impl FnMut(&[u8])) -> Result {
+        let (mut reader, mut from) = (self.reader(DirBudget::default()), 0);
+        loop {
+            let progress = self.read_dir(&mut reader, from, |entry| {
+                from = entry.next;
+                each(entry.name);
+                true
+            })?;
+            if progress == Progress::End {
+                return Ok(());
+            }
         }
     }
 
@@ -215,7 +253,7 @@ impl Directory {
     pub(crate) fn own_stat(&self) -> Result<Filestat> {
         match self {
             Directory::Host(host) => Ok(sys::stat(host.handle())?),
-            Directory::Memory(memory) => Ok(memory.own_stat()),
+            Directory::Memory(memory) => memory.own_stat(),
         }
     }
 
@@ -237,10 +275,7 @@ impl Directory {
     ) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::set_times(host.handle(), atim, mtim)?),
-            Directory::Memory(memory) => {
-                memory.set_own_times(atim, mtim, clocks.realtime());
-                Ok(())
-            }
+            Directory::Memory(memory) => memory.set_own_times(atim, mtim, clocks.realtime()),
         }
     }
 

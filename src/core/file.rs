@@ -1,12 +1,16 @@
 //! Regular files that the guest opened.
 
 use crate::core::clock::Clocks;
-use crate::core::fs::memory::MemoryFile;
+use crate::core::fs::memory_file::MemoryFile;
+use crate::core::memory::with_buffer;
 use crate::sys;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Advice, Filedelta, Filesize, Filestat, NewTime, Whence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes that a copy of a file reads at once.
+const PIECE: usize = 256 * 1024;
 
 /// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the guest.
 #[derive(Debug)]
@@ -25,6 +29,56 @@ impl FileData {
             FileData::Host(file) => Ok(sys::preadv(sys::handle(file), buffers, offset)?),
             FileData::Memory(file) => file.read_at(buffers, offset),
         }
+    }
+
+    /// Reads bytes from an offset: `pread`. Fewer only at the end of the file.
+    pub(crate) fn read_bytes(&self, bytes: &mut [u8], offset: Filesize) -> Result<usize> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as Filesize;
+            match with_buffer(&mut bytes[done..], |buffer| self.read_at(buffer, at))? {
+                0 => break,
+                read => done += read,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes all bytes at an offset: `pwrite`.
+    pub(crate) fn write_bytes(&self, bytes: &mut [u8], offset: Filesize, clocks: &Clocks) -> Result {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as Filesize;
+            match with_buffer(&mut bytes[done..], |buffer| self.write_at(buffer, at, clocks))? {
+                0 => return Err(Errno::Io),
+                written => done += written,
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes the data below `size` to `each`, piece by piece, with offsets. Omits holes.
+    pub(crate) fn each_piece(
+        &self,
+        size: Filesize,
+        mut each: impl FnMut(&mut [u8], Filesize) -> Result,
+    ) -> Result {
+        let mut buffer = vec![0; PIECE.min(usize::try_from(size).unwrap_or(PIECE))];
+        let mut at = 0;
+        while let Some((start, end)) = self.next_data(at)?.filter(|(start, _)| *start < size) {
+            let end = end.min(size);
+            at = start;
+            while at < end {
+                let len = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+                let read = self.read_bytes(&mut buffer[..len], at)?;
+                if read == 0 {
+                    return Ok(());
+                }
+                each(&mut buffer[..read], at)?;
+                at += read as Filesize;
+            }
+        }
+        Ok(())
     }
 
     /// Writes guest buffers: `pwritev`.
@@ -77,7 +131,7 @@ impl FileData {
     pub(crate) fn stat(&self) -> Result<Filestat> {
         match self {
             FileData::Host(file) => Ok(sys::stat(sys::handle(file))?),
-            FileData::Memory(file) => Ok(file.stat()),
+            FileData::Memory(file) => file.stat(),
         }
     }
 

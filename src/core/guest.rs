@@ -98,7 +98,7 @@ impl Guest {
 
     /// Adds a directory in memory as the next descriptor, with a name for the guest. Errors as in [`Guest::add_directory`].
     pub fn add_memory(&mut self, name: &[u8], directory: MemoryDirectory, readonly: bool) -> Result {
-        let stat = directory.own_stat();
+        let stat = directory.own_stat()?;
         self.add_dir(name, Directory::Memory(directory), (stat.dev, stat.ino), readonly)
     }
 

@@ -291,6 +291,12 @@ pub(crate) fn fill_guest(buffer: &Buffer, at: usize, len: usize) {
     }
 }
 
+/// Passes bytes of the host to a call that takes guest buffers.
+pub(crate) fn with_buffer<T>(bytes: &mut [u8], call: impl FnOnce(&[Buffer]) -> T) -> T {
+    // SAFETY: the bytes are borrowed for the whole call, and no call keeps its buffers.
+    call(&[unsafe { Buffer::new(bytes.as_mut_ptr(), bytes.len()) }])
+}
+
 /// Returns the address of `len` bytes at an offset of a buffer.
 fn at_offset(buffer: &Buffer, at: usize, len: usize) -> *mut u8 {
     assert!(at <= buffer.size() && len <= buffer.size() - at, "the range is inside the buffer");

@@ -148,7 +148,7 @@ pub struct Filestat {
 }
 
 /// Attributes of a file as `fs.Stats` of Node shows them. Times are in nanoseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Attributes {
     /// Device number.
     pub dev: u64,

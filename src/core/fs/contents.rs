@@ -119,6 +119,21 @@ impl Contents {
         self.write_with(offset, bytes.len(), |part, at| part.copy_from_slice(&bytes[at..at + part.len()]))
     }
 
+    /// Writes bytes at `offset`, except blocks of zeros, which stay holes; `ENOSPC` if the space ends.
+    pub(crate) fn write_data(&mut self, bytes: &[u8], offset: u64) -> Result {
+        let mut at = 0;
+        while at < bytes.len() {
+            let block = BLOCK - ((offset + at as u64) % BLOCK as u64) as usize;
+            let part = &bytes[at..bytes.len().min(at + block)];
+            let is_written = part.iter().any(|byte| *byte != 0);
+            if is_written && self.write_bytes(part, offset + at as u64)? < part.len() {
+                return Err(Errno::Nospc);
+            }
+            at += part.len();
+        }
+        Ok(())
+    }
+
     /// Writes `len` bytes at `offset`, piece by piece: `write` fills a piece from an offset of the data on.
     fn write_with(&mut self, offset: u64, len: usize, write: impl Fn(&mut [u8], usize)) -> Result<usize> {
         if len == 0 {

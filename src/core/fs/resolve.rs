@@ -1,7 +1,10 @@
 //! Resolution of paths in a file system in memory, as `openat2` with `RESOLVE_BENEATH`.
 
-use crate::core::fs::inode::{Body, Inode};
+use crate::core::fs::inode::{Body, Inode, read};
+use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Maximum symlinks of a path, as on Linux; more are `ELOOP`.
@@ -21,6 +24,15 @@ pub(crate) enum Located {
         name: Box<[u8]>,
         /// Whether slashes follow the name.
         has_slash: bool,
+        /// The file; `None` if the name does not exist.
+        node: Option<Node>,
+    },
+    /// A name that only the lower directory may have. Only with [`Last::defers`].
+    Lower {
+        /// The directory.
+        parent: Arc<Inode>,
+        /// The name.
+        name: Box<[u8]>,
     },
     /// A directory itself: the path ends in `.` or `..`.
     Directory(Arc<Inode>),
@@ -33,11 +45,13 @@ pub(crate) struct Last {
     pub follows: bool,
     /// Whether a file may be created. A slash after its name is `EISDIR` then, whether it exists or not.
     pub creates: bool,
+    /// Whether the caller looks a name up itself that the lower directory may have.
+    pub defers: bool,
 }
 
 /// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`.
-pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
-    let mut above: Vec<Arc<Inode>> = Vec::new();
+pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Located> {
+    let mut above: SmallVec<[Arc<Inode>; 8]> = SmallVec::new();
     let mut current = Arc::clone(start);
     let mut links = 0;
     let mut rest = Rest::new(path);
@@ -56,63 +70,75 @@ pub(crate) fn resolve(start: &Arc<Inode>, path: &[u8], last: Last) -> Result<Loc
             _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
             _ => {}
         }
-        let found = current.lookup(&name);
-        let target = match &found {
-            Ok(inode) => match &inode.body {
-                Body::Symlink(target) if !is_last || last.follows || has_slash => Some(target.clone()),
+        if is_last && last.defers && !has_slash && read(current.directory()?).is_lower(&name) {
+            return Ok(Located::Lower { parent: current, name: (*name).into() });
+        }
+        let found = volume.lookup(&current, &name);
+        let symlink = match &found {
+            Ok(Node::Inode(target)) if !is_last || last.follows || has_slash => match &target.inode.body {
+                Body::Symlink(path) => Some(path),
                 _ => None,
             },
-            Err(_) => None,
+            _ => None,
         };
-        if let Some(target) = target {
+        if let Some(path) = symlink {
             links += 1;
             if links > MAX_LINKS {
                 return Err(Errno::Loop);
             }
-            if target.starts_with(b"/") {
+            if path.starts_with(b"/") {
                 return Err(Errno::Notcapable);
             }
-            rest.push(&target, has_slash);
+            rest.push_target(path, has_slash);
             continue;
         }
+        let node = match found {
+            Ok(node) => Some(node),
+            Err(Errno::Noent) if is_last => None,
+            Err(errno) => return Err(errno),
+        };
         if is_last {
-            return match found {
-                Ok(_) | Err(Errno::Noent) => Ok(Located::Name { parent: current, name, has_slash }),
-                Err(errno) => Err(errno),
-            };
+            return Ok(Located::Name { parent: current, name: (*name).into(), has_slash, node });
         }
-        above.push(std::mem::replace(&mut current, found?));
+        let Some(Node::Inode(target)) = node else {
+            return Err(Errno::Notdir);
+        };
+        above.push(std::mem::replace(&mut current, target.inode));
     }
     current.directory()?;
     Ok(Located::Directory(current))
 }
 
 /// The components that are left, in reverse order.
-struct Rest(Vec<Component>);
+struct Rest<'a>(SmallVec<[Component<'a>; 8]>);
 
-struct Component {
-    name: Box<[u8]>,
+struct Component<'a> {
+    name: Cow<'a, [u8]>,
     has_slash: bool,
 }
 
-impl Rest {
-    fn new(path: &[u8]) -> Self {
-        let mut rest = Self(Vec::new());
-        rest.push(path, false);
+impl<'a> Rest<'a> {
+    fn new(path: &'a [u8]) -> Self {
+        let mut rest = Self(SmallVec::new());
+        rest.push(path, false, Cow::Borrowed);
         rest
     }
 
-    /// Puts a path before the rest. `has_slash` says whether slashes follow it.
-    fn push(&mut self, path: &[u8], has_slash: bool) {
+    /// Puts the target of a symlink before the rest. `has_slash` says whether slashes follow it.
+    fn push_target(&mut self, target: &[u8], has_slash: bool) {
+        self.push(target, has_slash, |name| Cow::Owned(name.into()));
+    }
+
+    fn push<'p>(&mut self, path: &'p [u8], has_slash: bool, name: impl Fn(&'p [u8]) -> Cow<'a, [u8]>) {
         let mut has_slash = has_slash || path.ends_with(b"/");
-        for name in path.split(|byte| *byte == b'/').rev().filter(|name| !name.is_empty()) {
-            self.0.push(Component { name: name.into(), has_slash });
+        for part in path.split(|byte| *byte == b'/').rev().filter(|part| !part.is_empty()) {
+            self.0.push(Component { name: name(part), has_slash });
             has_slash = true;
         }
     }
 
     /// Returns the next component, whether it is the last one, and whether slashes follow it.
-    fn next(&mut self) -> Option<(Box<[u8]>, bool, bool)> {
+    fn next(&mut self) -> Option<(Cow<'a, [u8]>, bool, bool)> {
         let Component { name, has_slash } = self.0.pop()?;
         let is_last = self.0.is_empty();
         Some((name, is_last, has_slash))
