@@ -184,32 +184,6 @@ impl Inode {
         });
     }
 
-    /// Returns all attributes. Files in memory belong to the user and group 0.
-    pub(crate) fn all_attributes(&self) -> AllAttributes {
-        let stat = self.stat();
-        let (kind, allocated) = match &self.body {
-            Body::File(contents) => (0o100_000, read(contents).allocated()),
-            Body::Directory(_) => (0o040_000, 0),
-            Body::Symlink(_) => (0o120_000, 0),
-        };
-        AllAttributes {
-            dev: stat.dev,
-            ino: stat.ino,
-            mode: kind | u32::from(self.attributes().mode),
-            nlink: stat.nlink,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: stat.size,
-            blksize: 4096,
-            blocks: allocated.div_ceil(512),
-            atim: stat.atim.cast_signed(),
-            mtim: stat.mtim.cast_signed(),
-            ctim: stat.ctim.cast_signed(),
-            birthtim: self.created.cast_signed(),
-        }
-    }
-
     /// Sets the access and modification times.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) {
         let time = |new| match new {

@@ -201,20 +201,6 @@ impl MemoryDirectory {
         Ok(())
     }
 
-    /// Returns all attributes of a path.
-    pub(crate) fn attributes(&self, path: &[u8], follows: bool) -> Result<Attributes> {
-        Ok(self.existing(path, follows)?.all_attributes())
-    }
-
-    /// Sets the permission bits of a path.
-    pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
-        let inode = self.existing(path, true)?;
-        let mut attributes = inode.attributes();
-        attributes.mode = (mode & 0o7777) as u16;
-        attributes.ctim = now;
-        Ok(())
-    }
-
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let (parent, name) = self.new_name(path)?;
