@@ -3,6 +3,8 @@
  * `wasi` module (https://nodejs.org/api/wasi.html). These comments note each difference in behaviour.
  */
 
+import type { Dirent, Stats } from 'node:fs'
+
 /** Bytes for the guest. A string is encoded as UTF-8. */
 export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 
@@ -40,6 +42,18 @@ export interface PreopenDescriptor {
    */
   fd: number
   path?: undefined
+}
+
+/** A {@link Directory} that this guest may only read, or may change as well. */
+export interface PreopenDirectory {
+  directory: Directory
+  /**
+   * Makes the directory read-only for this guest, as in {@link Preopen}.
+   * @default false
+   */
+  readonly?: boolean | undefined
+  path?: undefined
+  fd?: undefined
 }
 
 /** Resource limits. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
@@ -135,12 +149,12 @@ export interface WASIOptions {
    * path.
    *
    * A `URL` is converted by `fileURLToPath` of `node:url`. For a URL that is not a file's, the error has the code of
-   * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. node:wasi accepts
-   * neither. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
+   * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. A
+   * {@link Directory} can be shared with other guests and with JavaScript. node:wasi accepts none of these. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
    * `preopens` in a `Map`, a `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string | URL | Preopen> | undefined
+  preopens?: NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit calls
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. If `process.exit` is
@@ -333,5 +347,97 @@ export class WASI {
   readonly addresses: string[];
 
   /** Calls {@link WASI.close}, for `using`. */
+  [Symbol.dispose](): void
+}
+
+/**
+ * Contents by path. Parent directories are created. `null` is an empty directory; any other value is
+ * `ERR_INVALID_ARG_TYPE`.
+ */
+export type FileTree = Record<string, string | Uint8Array | null>
+
+/** Identifies a {@link Directory} in another thread of this process. Cannot be guessed. */
+export type DirectoryHandle = { readonly capwasiDirectory: string }
+
+/** Limits what an in-memory directory may hold. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+export interface DirectoryLimits {
+  /**
+   * Maximum bytes allocated for file contents. Holes are free; an extent is rounded up to at most 4 KiB. Beyond it the
+   * guest gets `ENOSPC`.
+   * @default 268435456 (256 MiB)
+   */
+  maxBytes?: number
+  /**
+   * Maximum number of files, directories and links. Beyond it the guest gets `ENOSPC`.
+   * @default 1000000
+   */
+  maxFiles?: number
+}
+
+/**
+ * A directory for guests and for JavaScript. Every path is resolved beneath it and cannot leave it, by `..`, by a
+ * symbolic link or by a rename that happens meanwhile. In arguments of these methods a leading `/` means the directory
+ * itself. A guest's absolute path stays `ENOTCAPABLE`, and a link with an absolute target is an escape when it is
+ * followed.
+ *
+ * Pass it as a value of `preopens`. Any number of guests, in any thread, may use one directory at the same time: post
+ * `share()` to a worker and `join()` it there.
+ *
+ * The methods have the names, arguments, results and errors of `node:fs`; an escape is an `Error` with the code
+ * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Under Node's permission model `open` checks
+ * `fs.read` and `fs.write` of the path: `ERR_ACCESS_DENIED`.
+ */
+export class Directory {
+  private constructor()
+  /** Opens a directory of the host by path, URL or descriptor. Later renames of the path do not matter. */
+  static open(path: string | URL | { fd: number }, options?: { readonly?: boolean }): Directory
+  /** Creates a directory in memory. Nothing of it ever touches the disk. */
+  static memory(files?: FileTree, limits?: DirectoryLimits): Directory
+  /**
+   * Returns a handle that can be posted to a worker of this process. The handle is valid while the directory is open
+   * anywhere.
+   */
+  share(): DirectoryHandle
+  /**
+   * Opens the same directory in this thread.
+   * @throws `ERR_INVALID_ARG_VALUE` for a handle that is unknown or closed
+   */
+  static join(handle: DirectoryHandle): Directory
+
+  readonly kind: 'host' | 'memory'
+  /** Bytes and entries that count towards the limits; zero for a host directory. */
+  readonly usage: { bytes: number; files: number }
+
+  /** @throws `ERR_FS_FILE_TOO_LARGE` above 2 GiB, whatever holes the file has */
+  readFileSync(path: string): Buffer
+  readFileSync(path: string, encoding: BufferEncoding | { encoding: BufferEncoding }): string
+  writeFileSync(path: string, data: string | Uint8Array, options?: { flag?: 'w' | 'wx' | 'a'; mode?: number }): void
+  appendFileSync(path: string, data: string | Uint8Array): void
+  existsSync(path: string): boolean
+  statSync(path: string): Stats
+  lstatSync(path: string): Stats
+  readdirSync(path?: string, options?: { recursive?: boolean }): string[]
+  readdirSync(path: string, options: { recursive?: boolean; withFileTypes: true }): Dirent[]
+  mkdirSync(path: string, options?: { recursive?: boolean }): void
+  rmdirSync(path: string): void
+  rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void
+  unlinkSync(path: string): void
+  renameSync(from: string, to: string): void
+  linkSync(existing: string, path: string): void
+  /** Stores any target as given; only following it is confined. */
+  symlinkSync(target: string, path: string): void
+  chmodSync(path: string, mode: number): void
+  cpSync(from: string, to: string, options?: { recursive?: boolean }): void
+  readlinkSync(path: string): string
+  truncateSync(path: string, length?: number): void
+  utimesSync(path: string, atime: number | Date, mtime: number | Date): void
+
+  /**
+   * Returns every file as UTF-8 text by path, sorted, empty directories as `null`, links as `'-> target'`: for
+   * snapshots in tests.
+   */
+  toJSON(): Record<string, string | null>
+  /** Releases the handle or the memory once no guest uses it. */
+  close(): void
   [Symbol.dispose](): void
 }

@@ -1,4 +1,4 @@
 import capwasi from './lib/wasi.js'
 
-export const { WASI } = capwasi
+export const { WASI, Directory } = capwasi
 export default capwasi

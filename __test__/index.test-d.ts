@@ -3,8 +3,10 @@
 /// <reference lib="dom" />
 import type * as node from 'node:wasi'
 import type capwasi from 'capwasi'
-import { WASI } from 'capwasi'
-import type { Data, FinalizeBindingsOptions, Limits, Preopen, Sink, WASIOptions } from 'capwasi'
+import { Directory, WASI } from 'capwasi'
+import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
+import type { Preopen, PreopenDirectory, Sink, WASIOptions } from 'capwasi'
+import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -65,7 +67,7 @@ new WASI({ limits: undefined })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
-is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen> | undefined>>()
+is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined>>()
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<
@@ -184,6 +186,63 @@ wasi.exceeded = undefined
 // @ts-expect-error `run` is not a method.
 wasi.run(instance)
 
+// Directories.
+const directory = Directory.memory({ 'a.txt': 'text', b: new Uint8Array(1), c: null }, { maxBytes: 1, maxFiles: 1 })
+Directory.memory()
+Directory.open('.')
+Directory.open(new URL('file:///'), { readonly: true })
+Directory.open(handle)
+Directory.open({ fd: 3 }, {})
+is<Equal<typeof directory, Directory>>()
+is<Equal<ReturnType<typeof Directory.join>, Directory>>()
+is<Equal<ReturnType<typeof directory.share>, DirectoryHandle>>()
+is<Equal<FileTree, Record<string, string | Uint8Array | null>>>()
+is<Equal<keyof DirectoryLimits, 'maxBytes' | 'maxFiles'>>()
+Directory.join(directory.share()).close()
+new WASI({ preopens: { '/a': directory, '/b': { directory }, '/c': { directory, readonly: true } } })
+
+is<Equal<typeof directory.kind, 'host' | 'memory'>>()
+is<Equal<typeof directory.usage, { bytes: number; files: number }>>()
+const file: Buffer = directory.readFileSync('a')
+const texts: string[] = [directory.readFileSync('a', 'utf8'), directory.readFileSync('a', { encoding: 'hex' })]
+directory.writeFileSync('a', 'text')
+directory.writeFileSync('a', new Uint8Array(1), { flag: 'wx', mode: 0o600 })
+directory.appendFileSync('a', 'text')
+const stats: Stats[] = [directory.statSync('a'), directory.lstatSync('a')]
+const names: string[] = [...directory.readdirSync(), ...directory.readdirSync('a', { recursive: true })]
+const entries: Dirent[] = directory.readdirSync('a', { withFileTypes: true, recursive: true })
+is<Equal<ReturnType<typeof directory.existsSync>, boolean>>()
+is<Equal<ReturnType<typeof directory.mkdirSync>, void>>()
+is<Equal<ReturnType<typeof directory.readlinkSync>, string>>()
+is<Equal<ReturnType<typeof directory.toJSON>, Record<string, string | null>>>()
+directory.mkdirSync('a', { recursive: true })
+directory.rmSync('a', { recursive: true, force: true })
+directory.cpSync('a', 'b', { recursive: true })
+directory.truncateSync('a')
+directory.utimesSync('a', 1, new Date())
+const disposableDirectory: Disposable = directory
+
+// @ts-expect-error The constructor is private.
+new Directory()
+// @ts-expect-error A path is not a number.
+Directory.open(3)
+// @ts-expect-error `readOnly` is not an option.
+Directory.open('.', { readOnly: true })
+// @ts-expect-error Contents are not numbers.
+Directory.memory({ a: 1 })
+// @ts-expect-error `maxbytes` is not a limit.
+Directory.memory({}, { maxbytes: 1 })
+// @ts-expect-error A handle is an object.
+Directory.join('handle')
+// @ts-expect-error 'r+' is not a flag.
+directory.writeFileSync('a', '', { flag: 'r+' })
+// @ts-expect-error `usage` is read-only.
+directory.usage = { bytes: 0, files: 0 }
+// @ts-expect-error A preopen has a directory or a path, not both.
+new WASI({ preopens: { '/': { directory, path: '.' } } })
+// @ts-expect-error A preopen's directory is a Directory.
+new WASI({ preopens: { '/': { directory: '.' } } })
+
 // Subclasses.
 class Sandbox extends WASI {
   constructor(readonly name: string) {
@@ -196,4 +255,18 @@ class Sandbox extends WASI {
 }
 const sandbox: WASI = new Sandbox('name')
 
-export { asNode, code, disposable, imports, nodeClass, options, sandbox }
+export {
+  asNode,
+  code,
+  disposable,
+  disposableDirectory,
+  entries,
+  file,
+  names,
+  stats,
+  texts,
+  imports,
+  nodeClass,
+  options,
+  sandbox,
+}

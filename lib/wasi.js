@@ -34,6 +34,8 @@ addon.modules = {
   values: () => require('./values.js'),
   stdio: () => require('./stdio.js'),
   trace: () => require('./trace.js'),
+  directory: () => require('./directory.js'),
+  fsError: () => require('./fs-error.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
@@ -331,6 +333,9 @@ function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, ca
 /** Returns whether an object is new. A constructor of Node-API can be called on any object. */
 const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 
+/** The class Directory and its `idOf`, after its first use. */
+let directory
+
 /** Native functions. They accept the number of any sandbox, so `install` returns them only once: to this file. */
 const native = install({
   __proto__: null,
@@ -348,6 +353,8 @@ const native = install({
   inspect: (value) => values().inspect(value),
   isCollection: (value) => values().isCollection(value),
   urlPath: (value, option) => values().urlPath(value, option),
+  directoryId: (value) => directory?.idOf(value),
+  fsError: (...args) => addon.modules.fsError().fsError(...args),
   stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
 // `native` is undefined if an earlier evaluation of this file completed the class.
@@ -356,6 +363,12 @@ if (native) {
   for (const name of ['stdout', 'stderr', 'exceeded', 'addresses']) members[name].set = shadowWithOwn(name)
   if (Symbol.dispose) members[Symbol.dispose] = members.close
   defineProperties(WASI.prototype, members)
+  addon.directoryClass = () => {
+    directory ??= addon.modules.directory().defineDirectory(native.directory())
+    return directory.Directory
+  }
 }
 
 exports.WASI = WASI
+// Loads the class at its first use.
+defineProperty(exports, 'Directory', { enumerable: true, get: addon.directoryClass })

@@ -14,6 +14,7 @@
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
 //! | `methods.rs`, `trace.rs` | native functions behind the methods of the class, and behind the option `trace` |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
+//! | `directory.rs` | native functions behind the class `Directory` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
 //!
 //! A file imports files of earlier rows or of its own row. There are no import circles.
@@ -22,6 +23,7 @@
 mod arguments;
 mod callback;
 mod class;
+mod directory;
 mod dispatch;
 mod env_state;
 mod error;

@@ -31,12 +31,13 @@ mod readdir;
 pub(crate) use readdir::DirStream;
 
 pub(crate) use platform::{
-    Handle, NULL_DEVICE, Socket, accept, advise, allocate, appendv, check_allocate, clock_resolution,
-    clock_time, create_dir, datasync, handle, hard_link, host_listener, host_stream, is_listening,
-    monotonic_now, mount_id, open, parent_ino, path, path_of, poll, preadv, pwritev, read_link, read_timeout,
-    readable_bytes, readv, readv_nowait, receive, remove_dir, rename, seek, send, set_append, set_size,
-    set_times, set_times_at, shutdown, socket_handle, stat, stat_at, stream_directions, stream_flags,
-    stream_kind, symlink, sync, unlink, without_trailing_slashes, writev, writev_nowait,
+    Handle, NULL_DEVICE, Socket, accept, advise, allocate, appendv, attributes_at, check_allocate,
+    clock_resolution, clock_time, create_dir, datasync, handle, hard_link, host_listener, host_stream,
+    is_listening, monotonic_now, mount_id, next_data, open, parent_ino, path, path_of, poll, preadv, pwritev,
+    read_link, read_timeout, readable_bytes, readv, readv_nowait, receive, remove_dir, rename, seek, send,
+    set_append, set_mode_at, set_size, set_times, set_times_at, shutdown, socket_handle, stat, stat_at,
+    stream_directions, stream_flags, stream_kind, symlink, sync, unlink, without_trailing_slashes, writev,
+    writev_nowait,
 };
 pub use platform::{open_directory, reopen_directory};
 

@@ -8,9 +8,10 @@ import { node } from '../support/guest.mjs'
 
 const require = createRequire(import.meta.url)
 
-test('require and import return the same class', (t) => {
-  t.deepEqual(Object.keys(require('capwasi')), ['WASI'])
-  t.deepEqual(Object.keys(namespace).sort(), ['WASI', 'default'])
+test('require and import return the same classes', (t) => {
+  t.deepEqual(Object.keys(require('capwasi')), ['WASI', 'Directory'])
+  t.deepEqual(Object.keys(namespace).sort(), ['Directory', 'WASI', 'default'])
+  t.is(namespace.Directory, require('capwasi').Directory)
   t.is(require('capwasi').WASI, WASI)
   t.is(capwasi.WASI, WASI)
 })

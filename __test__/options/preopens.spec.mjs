@@ -446,22 +446,22 @@ for (const [fault, preopen, name, code, message] of [
     { path: '.', readOnly: true },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: 'path', 'fd', 'readonly'. " +
-      "Did you mean 'readonly'?",
+    "The property 'options.preopens['/']['readOnly']' is unknown, must be one of: " +
+      "'path', 'fd', 'directory', 'readonly'. Did you mean 'readonly'?",
   ],
   [
     'an fd and an unknown property',
     { fd: 3, ro: true },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'readonly'",
+    "The property 'options.preopens['/']['ro']' is unknown, must be one of: 'path', 'fd', 'directory', 'readonly'",
   ],
   [
     'an unknown property that is undefined',
     { path: '.', 5: undefined },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'readonly'",
+    "The property 'options.preopens['/']['5']' is unknown, must be one of: 'path', 'fd', 'directory', 'readonly'",
   ],
   [
     'a readonly that is not a boolean',

@@ -1,11 +1,12 @@
 //! Read-only access: the one place that decides which changes a guest may make through a descriptor. A forbidden
 //! change is `EROFS`, unless Linux reports another error before it checks whether a file system is read-only.
 
+use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
 use crate::core::rights::Rights;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions};
+use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use std::path::{Path, is_separator};
 
 /// Access of a descriptor. Descriptors opened through it inherit the access. Rights cannot express read-only access:
@@ -57,18 +58,32 @@ impl Access {
 pub(crate) struct DirAccess<'a> {
     directory: &'a Directory,
     access: Access,
+    clocks: &'a Clocks,
 }
 
 impl<'a> DirAccess<'a> {
     /// Wraps a directory.
     #[must_use]
-    pub(crate) fn new(directory: &'a Directory, access: Access) -> Self {
-        Self { directory, access }
+    pub fn new(directory: &'a Directory, access: Access, clocks: &'a Clocks) -> Self {
+        Self { directory, access, clocks }
     }
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
         self.directory.stat(path, follows)
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(self, path: &Path, follows: bool) -> Result<Attributes> {
+        self.directory.attributes(path, follows)
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(self, path: &Path, mode: u32) -> Result {
+        if self.is_readonly() {
+            return self.stat(path, true).and(Err(Errno::Rofs));
+        }
+        self.directory.set_mode(path, mode, self.clocks)
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
@@ -80,7 +95,7 @@ impl<'a> DirAccess<'a> {
     pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
         let options = OpenOptions { keeps_atime: self.access.keeps_atime(), ..options };
         let oflags = if self.is_readonly() { self.check_open(path, &options)? } else { options.oflags };
-        self.directory.open(path, &OpenOptions { oflags, ..options })
+        self.directory.open(path, &OpenOptions { oflags, ..options }, self.clocks)
     }
 
     /// Creates a directory: `mkdirat`.
@@ -88,7 +103,7 @@ impl<'a> DirAccess<'a> {
         if self.is_readonly() {
             return self.check_missing(path).and(Err(Errno::Rofs));
         }
-        self.directory.create_dir(path)
+        self.directory.create_dir(path, self.clocks)
     }
 
     /// Creates a symlink: `symlinkat`.
@@ -97,7 +112,7 @@ impl<'a> DirAccess<'a> {
         if self.is_readonly() {
             return self.check_missing(path).and(Err(Errno::Rofs));
         }
-        self.directory.symlink(target, path)
+        self.directory.symlink(target, path, self.clocks)
     }
 
     /// Sets the times of a path: `utimensat`.
@@ -113,7 +128,7 @@ impl<'a> DirAccess<'a> {
             self.stat(path, follows)?;
             return self.access.check_set_times(atim, mtim);
         }
-        self.directory.set_times(path, follows, atim, mtim)
+        self.directory.set_times(path, follows, atim, mtim, self.clocks)
     }
 
     /// Removes a file or symlink: `unlinkat`.
@@ -122,7 +137,7 @@ impl<'a> DirAccess<'a> {
             return self.check_parent_of(path, Errno::Isdir).and(Err(Errno::Rofs));
         }
         match self.trailing_slash_type(path)? {
-            None => self.directory.unlink(path),
+            None => self.directory.unlink(path, self.clocks),
             Some(Filetype::Directory) => Err(Errno::Isdir),
             Some(_) => Err(Errno::Notdir),
         }
@@ -135,7 +150,7 @@ impl<'a> DirAccess<'a> {
             let dots = if last_component(path) == b".." { Errno::Notempty } else { Errno::Inval };
             return self.check_parent_of(path, dots).and(Err(Errno::Rofs));
         }
-        self.directory.remove_dir(sys::without_trailing_slashes(path))
+        self.directory.remove_dir(sys::without_trailing_slashes(path), self.clocks)
     }
 
     /// Creates a hard link in `new`: `linkat`. Both directories must allow changes.
@@ -145,7 +160,7 @@ impl<'a> DirAccess<'a> {
             self.stat(path, follows)?;
             return new.check_missing(new_path).and(Err(Errno::Rofs));
         }
-        self.directory.hard_link(path, follows, new.directory, new_path)
+        self.directory.hard_link(path, follows, new.directory, new_path, self.clocks)
     }
 
     /// Renames a file or directory to a path in `new`: `renameat`. Both directories must allow changes.
@@ -161,7 +176,7 @@ impl<'a> DirAccess<'a> {
         if requires_directory && self.stat(name, false)?.filetype != Filetype::Directory {
             return Err(Errno::Notdir);
         }
-        self.directory.rename(path, new.directory, new_path)
+        self.directory.rename(path, new.directory, new_path, self.clocks)
     }
 
     fn is_readonly(self) -> bool {

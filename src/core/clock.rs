@@ -115,6 +115,14 @@ impl Clocks {
         let _ = self.slept.fetch_update(Relaxed, Relaxed, later);
     }
 
+    /// Returns the present for times of files in memory: the fixed realtime clock, or the system's.
+    pub(crate) fn realtime(&self) -> Timestamp {
+        match self.file_time() {
+            NewTime::At(time) => time,
+            NewTime::Now => sys::clock_time(Clockid::Realtime).unwrap_or(0),
+        }
+    }
+
     /// Returns the present for file times: the time of a fixed clock, else the system's.
     pub(crate) fn file_time(&self) -> NewTime {
         match self.realtime {

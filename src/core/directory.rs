@@ -1,19 +1,26 @@
 //! Directories, by backend: the `*at` calls of POSIX on confined paths.
 
+use crate::core::clock::Clocks;
 use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
+use crate::core::fs::listing::OverlayReader;
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
-use crate::sys::errno::Result;
-use crate::sys::types::{Advice, Filesize, Filestat, Filetype, NewTime, OpenOptions};
-use crate::sys::{self, DirStream, Handle};
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::{self, DirStream};
 use std::path::Path;
+use std::sync::Arc;
 
-/// An open directory. This is a handle, not a path: renames do not change which directory it refers to.
-#[derive(Debug)]
+/// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in memory
+/// take times from the clocks of the guest.
+#[derive(Clone, Debug)]
 pub enum Directory {
     /// A directory of the host.
     Host(HostDirectory),
+    /// A directory in memory or of an overlay.
+    Memory(MemoryDirectory),
 }
 
 /// An opened path.
@@ -32,66 +39,134 @@ pub(crate) enum Opened {
 pub(crate) enum DirReader {
     /// In a directory of the host.
     Host(DirStream),
+    /// In a directory in memory, where cookies are positions of their own.
+    Memory,
+    /// In a directory of an overlay.
+    Overlay(OverlayReader),
 }
 
 impl Directory {
+    /// Opens a directory of the host.
+    pub fn of_host(path: &Path) -> Result<Self> {
+        Ok(Directory::Host(HostDirectory::new(sys::open_directory(path, false)?)))
+    }
+
+    /// Returns whether both are handles of the same directory.
+    #[must_use]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Directory::Host(one), Directory::Host(other)) => one.is(other),
+            (Directory::Memory(one), Directory::Memory(other)) => Arc::ptr_eq(one.inode(), other.inode()),
+            _ => false,
+        }
+    }
+
     /// Opens a path: `openat`.
-    pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<Opened> {
-        let Directory::Host(host) = self;
-        let (file, filetype) = host.open(path, options)?;
-        Ok(match filetype {
-            Filetype::Directory => Opened::Directory(Directory::Host(HostDirectory::new(file))),
-            Filetype::RegularFile => Opened::File(FileData::Host(file)),
-            _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
-        })
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
+        match self {
+            Directory::Host(host) => {
+                let (file, stat) = host.open(path, options)?;
+                Ok(match stat.filetype {
+                    Filetype::Directory => Opened::Directory(Directory::Host(HostDirectory::new(file))),
+                    Filetype::RegularFile => Opened::File(FileData::Host(file)),
+                    _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
+                })
+            }
+            Directory::Memory(memory) => memory.open(bytes(path), options, clocks.realtime()),
+        }
     }
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
-        let Directory::Host(host) = self;
-        Ok(host.stat(path, follows)?)
+        match self {
+            Directory::Host(host) => Ok(host.stat(path, follows)?),
+            Directory::Memory(memory) => memory.stat(bytes(path), follows),
+        }
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
+        match self {
+            Directory::Host(host) => Ok(host.attributes(path, follows)?),
+            Directory::Memory(memory) => memory.attributes(bytes(path), follows),
+        }
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.set_mode(path, mode)?),
+            Directory::Memory(memory) => memory.set_mode(bytes(path), mode, clocks.realtime()),
+        }
     }
 
     /// Creates a directory: `mkdirat`.
-    pub(crate) fn create_dir(&self, path: &Path) -> Result {
-        let Directory::Host(host) = self;
-        Ok(host.create_dir(path)?)
+    pub(crate) fn create_dir(&self, path: &Path, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.create_dir(path)?),
+            Directory::Memory(memory) => memory.create_dir(bytes(path), clocks.realtime()),
+        }
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
-    pub(crate) fn remove_dir(&self, path: &Path) -> Result {
-        let Directory::Host(host) = self;
-        Ok(host.remove_dir(path)?)
+    pub(crate) fn remove_dir(&self, path: &Path, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.remove_dir(path)?),
+            Directory::Memory(memory) => memory.remove_dir(bytes(path), clocks.realtime()),
+        }
     }
 
     /// Removes a file or symlink: `unlinkat`.
-    pub(crate) fn unlink(&self, path: &Path) -> Result {
-        let Directory::Host(host) = self;
-        Ok(host.unlink(path)?)
+    pub(crate) fn unlink(&self, path: &Path, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.unlink(path)?),
+            Directory::Memory(memory) => memory.unlink(bytes(path), clocks.realtime()),
+        }
     }
 
     /// Creates a symlink: `symlinkat`.
-    pub(crate) fn symlink(&self, target: &Path, path: &Path) -> Result {
-        let Directory::Host(host) = self;
-        Ok(host.symlink(target, path)?)
+    pub(crate) fn symlink(&self, target: &Path, path: &Path, clocks: &Clocks) -> Result {
+        match self {
+            Directory::Host(host) => Ok(host.symlink(target, path)?),
+            Directory::Memory(memory) => memory.symlink(bytes(target), bytes(path), clocks.realtime()),
+        }
     }
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
     pub(crate) fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        let Directory::Host(host) = self;
-        Ok(host.read_link(path, then)?)
+        match self {
+            Directory::Host(host) => Ok(host.read_link(path, then)?),
+            Directory::Memory(memory) => memory.read_link(bytes(path), then),
+        }
     }
 
-    /// Creates a hard link in `new`: `linkat`.
-    pub(crate) fn hard_link(&self, path: &Path, follows: bool, new: &Self, new_path: &Path) -> Result {
-        let (Directory::Host(old), Directory::Host(new)) = (self, new);
-        Ok(old.hard_link(path, follows, new, new_path)?)
+    /// Creates a hard link in `new`: `linkat`. `EXDEV` between two backends.
+    pub(crate) fn hard_link(
+        &self,
+        path: &Path,
+        follows: bool,
+        new: &Self,
+        new_path: &Path,
+        clocks: &Clocks,
+    ) -> Result {
+        match (self, new) {
+            (Directory::Host(old), Directory::Host(new)) => Ok(old.hard_link(path, follows, new, new_path)?),
+            (Directory::Memory(old), Directory::Memory(new)) => {
+                old.hard_link(bytes(path), follows, new, bytes(new_path), clocks.realtime())
+            }
+            _ => self.stat(path, follows).and(Err(Errno::Xdev)),
+        }
     }
 
-    /// Renames a file or directory to a path in `new`: `renameat`.
-    pub(crate) fn rename(&self, path: &Path, new: &Self, new_path: &Path) -> Result {
-        let (Directory::Host(old), Directory::Host(new)) = (self, new);
-        Ok(old.rename(path, new, new_path)?)
+    /// Renames a file or directory to a path in `new`: `renameat`. `EXDEV` between two backends.
+    pub(crate) fn rename(&self, path: &Path, new: &Self, new_path: &Path, clocks: &Clocks) -> Result {
+        match (self, new) {
+            (Directory::Host(old), Directory::Host(new)) => Ok(old.rename(path, new, new_path)?),
+            (Directory::Memory(old), Directory::Memory(new)) => {
+                old.rename(bytes(path), new, bytes(new_path), clocks.realtime())
+            }
+            _ => self.stat(sys::without_trailing_slashes(path), false).and(Err(Errno::Xdev)),
+        }
     }
 
     /// Sets the times of a path: `utimensat`.
@@ -101,62 +176,135 @@ impl Directory {
         follows: bool,
         atim: Option<NewTime>,
         mtim: Option<NewTime>,
+        clocks: &Clocks,
     ) -> Result {
-        let Directory::Host(host) = self;
-        Ok(host.set_times(path, follows, atim, mtim)?)
+        match self {
+            Directory::Host(host) => Ok(host.set_times(path, follows, atim, mtim)?),
+            Directory::Memory(memory) => {
+                memory.set_times(bytes(path), follows, atim, mtim, clocks.realtime())
+            }
+        }
+    }
+
+    /// Returns the kind of directory, as `Directory.kind` of JavaScript shows it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Directory::Host(_) => "host",
+            Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
+            Directory::Memory(_) => "memory",
+        }
+    }
+
+    /// Returns the bytes and files that count towards the limits: none for a directory of the host.
+    #[must_use]
+    pub fn usage(&self) -> (u64, u64) {
+        match self {
+            Directory::Host(_) => (0, 0),
+            Directory::Memory(memory) => memory.usage(),
+        }
     }
 
     /// Returns a reader at the start of the directory.
     #[must_use]
     pub(crate) fn reader(&self, budget: DirBudget) -> DirReader {
-        let Directory::Host(_) = self;
-        DirReader::Host(DirStream::new(budget))
+        match self {
+            Directory::Host(_) => DirReader::Host(DirStream::new(budget)),
+            Directory::Memory(memory) if memory.shows_lower() => {
+                DirReader::Overlay(OverlayReader::new(budget))
+            }
+            Directory::Memory(_) => DirReader::Memory,
+        }
     }
 
-    /// Passes the entries from index `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
+    /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
     pub(crate) fn read_dir(
         &self,
         reader: &mut DirReader,
         from: u64,
         each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<Progress> {
-        let (Directory::Host(host), DirReader::Host(stream)) = (self, reader);
-        Ok(host.read_dir(stream, from, each)?)
+        match (self, reader) {
+            (Directory::Host(host), DirReader::Host(stream)) => Ok(host.read_dir(stream, from, each)?),
+            (Directory::Memory(memory), DirReader::Overlay(reader)) => {
+                memory.read_dir(Some(reader), from, each)
+            }
+            (Directory::Memory(memory), _) => memory.read_dir(None, from, each),
+            (Directory::Host(_), DirReader::Memory | DirReader::Overlay(_)) => Err(Errno::Io),
+        }
+    }
+
+    /// Passes the names of all entries to `each`.
+    pub(crate) fn each_name(&self, mut each: impl FnMut(&[u8])) -> Result {
+        let (mut reader, mut from) = (self.reader(DirBudget::default()), 0);
+        loop {
+            let progress = self.read_dir(&mut reader, from, |entry| {
+                from = entry.next;
+                each(entry.name);
+                true
+            })?;
+            if progress == Progress::End {
+                return Ok(());
+            }
+        }
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
     pub(crate) fn own_stat(&self) -> Result<Filestat> {
-        Ok(sys::stat(self.handle())?)
+        match self {
+            Directory::Host(host) => Ok(sys::stat(host.handle())?),
+            Directory::Memory(memory) => memory.own_stat(),
+        }
     }
 
     /// Returns the inode number of the parent. `None` unless `is_within` recognizes the device and inode number of a
     /// directory above.
     pub(crate) fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
-        Ok(sys::parent_ino(self.handle(), is_within)?)
+        match self {
+            Directory::Host(host) => Ok(sys::parent_ino(host.handle(), is_within)?),
+            Directory::Memory(memory) => Ok(memory.parent_ino(is_within)),
+        }
     }
 
     /// Sets the times of the directory itself: `futimens`.
-    pub(crate) fn set_own_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
-        Ok(sys::set_times(self.handle(), atim, mtim)?)
+    pub(crate) fn set_own_times(
+        &self,
+        atim: Option<NewTime>,
+        mtim: Option<NewTime>,
+        clocks: &Clocks,
+    ) -> Result {
+        match self {
+            Directory::Host(host) => Ok(sys::set_times(host.handle(), atim, mtim)?),
+            Directory::Memory(memory) => memory.set_own_times(atim, mtim, clocks.realtime()),
+        }
     }
 
     /// Announces how the directory will be used: `posix_fadvise`.
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
-        Ok(sys::advise(self.handle(), offset, len, advice)?)
+        match self {
+            Directory::Host(host) => Ok(sys::advise(host.handle(), offset, len, advice)?),
+            Directory::Memory(_) => Ok(()),
+        }
     }
 
     /// Stores data on the disk: `fdatasync`.
     pub(crate) fn datasync(&self) -> Result {
-        Ok(sys::datasync(self.handle())?)
+        match self {
+            Directory::Host(host) => Ok(sys::datasync(host.handle())?),
+            Directory::Memory(_) => Ok(()),
+        }
     }
 
     /// Stores data and metadata on the disk: `fsync`.
     pub(crate) fn sync(&self) -> Result {
-        Ok(sys::sync(self.handle())?)
+        match self {
+            Directory::Host(host) => Ok(sys::sync(host.handle())?),
+            Directory::Memory(_) => Ok(()),
+        }
     }
+}
 
-    fn handle(&self) -> Handle<'_> {
-        let Directory::Host(host) = self;
-        host.handle()
-    }
+/// Returns a path in the encoding of guests.
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }

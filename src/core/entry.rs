@@ -1,6 +1,7 @@
 //! Open descriptors: the open file, its rights and its flags.
 
 use crate::core::access::{Access, DirAccess};
+use crate::core::clock::Clocks;
 use crate::core::dir::DirDescriptor;
 use crate::core::file::File;
 use crate::core::pipe::Pipe;
@@ -51,19 +52,19 @@ impl Descriptor {
     }
 
     /// Sets the size: `ftruncate`.
-    pub(crate) fn set_size(&self, size: Filesize) -> Result {
+    pub fn set_size(&self, size: Filesize, clocks: &Clocks) -> Result {
         match self {
-            Descriptor::File(file) => Ok(file.data().set_size(size)?),
+            Descriptor::File(file) => file.data().set_size(size, clocks),
             Descriptor::Stream(stream) => Ok(sys::set_size(stream.handle(), size)?),
             Descriptor::Dir(_) | Descriptor::Pipe(_) => Err(Errno::Inval),
         }
     }
 
     /// Sets the times: `futimens`.
-    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
+    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
         match self {
-            Descriptor::Dir(dir) => dir.directory().set_own_times(atim, mtim),
-            Descriptor::File(file) => Ok(file.data().set_times(atim, mtim)?),
+            Descriptor::Dir(dir) => dir.directory().set_own_times(atim, mtim, clocks),
+            Descriptor::File(file) => file.data().set_times(atim, mtim, clocks),
             Descriptor::Stream(stream) => Ok(sys::set_times(stream.handle(), atim, mtim)?),
             Descriptor::Pipe(_) => Err(Errno::Inval),
         }
@@ -74,7 +75,7 @@ impl Descriptor {
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().advise(offset, len, advice),
-            Descriptor::File(file) => Ok(file.data().advise(offset, len, advice)?),
+            Descriptor::File(file) => file.data().advise(offset, len, advice),
             Descriptor::Stream(stream) if stream.is_stdio() => Ok(()),
             Descriptor::Stream(stream) => Ok(sys::advise(stream.handle(), offset, len, advice)?),
             Descriptor::Pipe(_) => Err(Errno::Inval),
@@ -85,7 +86,7 @@ impl Descriptor {
     pub(crate) fn datasync(&self) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().datasync(),
-            Descriptor::File(file) => Ok(file.data().datasync()?),
+            Descriptor::File(file) => file.data().datasync(),
             Descriptor::Stream(stream) => Ok(sys::datasync(stream.handle())?),
             Descriptor::Pipe(_) => Err(Errno::Inval),
         }
@@ -95,7 +96,7 @@ impl Descriptor {
     pub(crate) fn sync(&self) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().sync(),
-            Descriptor::File(file) => Ok(file.data().sync()?),
+            Descriptor::File(file) => file.data().sync(),
             Descriptor::Stream(stream) => Ok(sys::sync(stream.handle())?),
             Descriptor::Pipe(_) => Err(Errno::Inval),
         }
@@ -240,7 +241,7 @@ impl Entry {
     }
 
     /// Returns the directory for calls with a path; errors as in [`Entry::dir`].
-    pub(crate) fn dir_access(&self, rights: Rights) -> Result<DirAccess<'_>> {
-        Ok(DirAccess::new(self.dir(rights)?.directory(), self.access))
+    pub(crate) fn dir_access<'a>(&'a self, rights: Rights, clocks: &'a Clocks) -> Result<DirAccess<'a>> {
+        Ok(DirAccess::new(self.dir(rights)?.directory(), self.access, clocks))
     }
 }

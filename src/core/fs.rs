@@ -1,3 +1,16 @@
 //! Backends of directories.
 
+mod apply;
+pub mod changes;
+mod contents;
+mod entries;
 pub mod host;
+mod inode;
+pub(crate) mod listing;
+mod lower;
+pub mod memory;
+pub(crate) mod memory_file;
+mod names;
+mod resolve;
+pub mod space;
+mod volume;

@@ -2,8 +2,7 @@
 
 use crate::core::budget::{Budget, Grant};
 use crate::sys::buffers::{Buffer, first_bytes};
-use crate::sys::errno::Errno;
-use std::io::{Error, ErrorKind, Result};
+use crate::sys::errno::{Errno, Result};
 use std::sync::OnceLock;
 
 /// A resource that the option `limits` bounds.
@@ -94,7 +93,7 @@ impl Limits {
     }
 
     /// Takes up to `wanted` bytes of the budget for a pipe; `EDQUOT` if the budget is empty.
-    pub(crate) fn charge_pipe(&self, wanted: u64) -> std::result::Result<Grant, Errno> {
+    pub(crate) fn charge_pipe(&self, wanted: u64) -> Result<Grant> {
         let grant = self.written_bytes.take(wanted);
         if grant.size() < wanted {
             self.note_exceeded(Limit::WrittenBytes);
@@ -104,14 +103,14 @@ impl Limits {
 
     /// Takes `len` bytes of the budget for an allocation. If the budget has fewer, returns the error that `check`
     /// reports, or else `EDQUOT`.
-    pub(crate) fn charge_allocation(&self, len: u64, check: impl FnOnce() -> Result<()>) -> Result<Grant> {
+    pub(crate) fn charge_allocation(&self, len: u64, check: impl FnOnce() -> Result) -> Result<Grant> {
         let grant = self.written_bytes.take_exactly(len);
         grant.map_or_else(|| check().and_then(|()| Err(self.budget_is_empty())), Ok)
     }
 
     #[cold]
-    fn budget_is_empty(&self) -> Error {
+    fn budget_is_empty(&self) -> Errno {
         self.note_exceeded(Limit::WrittenBytes);
-        ErrorKind::QuotaExceeded.into()
+        Errno::Dquot
     }
 }

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "guest memory is accessed by address; `Memory::new` states the requirement")]
 
 use crate::core::layout::{Load, Store};
+use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -203,23 +204,19 @@ impl Memory {
     }
 
     /// Copies `bytes` into guest memory at `offset`.
-    pub(crate) fn write(self, offset: u32, bytes: &[u8]) -> Result {
-        let guest = self.at(offset, bytes.len())?;
-        let words = words(guest, bytes.len());
-        let (head, rest) = bytes.split_at(words.start);
-        let (middle, tail) = rest.split_at(words.len());
-        for (at, byte) in head.iter().enumerate() {
-            byte_at(guest, at).store(*byte, Relaxed);
-        }
-        for (at, word) in middle.chunks_exact(8).enumerate() {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(word);
-            u64_at(guest, words.start + at * 8).store(u64::from_ne_bytes(bytes), Relaxed);
-        }
-        for (at, byte) in tail.iter().enumerate() {
-            byte_at(guest, words.end + at).store(*byte, Relaxed);
-        }
+    pub fn write(self, offset: u32, bytes: &[u8]) -> Result {
+        store(self.at(offset, bytes.len())?, bytes);
         Ok(())
+    }
+
+    /// Returns the part of a region from its byte `skip` on, at most `len` bytes, as a buffer for a transfer.
+    #[inline]
+    pub(crate) fn buffer(self, region: Iovec, skip: usize, len: usize) -> Result<Buffer> {
+        let address = self.address(region)?;
+        let size = region.buf_len as usize;
+        let skip = skip.min(size);
+        // SAFETY: the part is inside the region, which was just checked. `new` promises the rest.
+        Ok(unsafe { Buffer::new(address.wrapping_add(skip), len.min(size - skip)) })
     }
 
     /// Returns the address of a region for a system call. The kernel may access the region while other threads do.
@@ -238,6 +235,24 @@ impl Memory {
     }
 }
 
+/// Writes `bytes` to `guest`, where the bounds check covered as many bytes.
+fn store(guest: *mut u8, bytes: &[u8]) {
+    let words = words(guest, bytes.len());
+    let (head, rest) = bytes.split_at(words.start);
+    let (middle, tail) = rest.split_at(words.len());
+    for (at, byte) in head.iter().enumerate() {
+        byte_at(guest, at).store(*byte, Relaxed);
+    }
+    for (at, word) in middle.chunks_exact(8).enumerate() {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        u64_at(guest, words.start + at * 8).store(u64::from_ne_bytes(bytes), Relaxed);
+    }
+    for (at, byte) in tail.iter().enumerate() {
+        byte_at(guest, words.end + at).store(*byte, Relaxed);
+    }
+}
+
 /// Copies guest memory into `to`. The caller has checked the bounds.
 fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     let words = words(guest, to.len());
@@ -253,6 +268,38 @@ fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     for (at, byte) in tail.iter_mut().enumerate() {
         byte.write(byte_at(guest, words.end + at).load(Relaxed));
     }
+}
+
+/// Copies `bytes` into a guest buffer at an offset.
+pub(crate) fn copy_to_guest(buffer: &Buffer, at: usize, bytes: &[u8]) {
+    store(at_offset(buffer, at, bytes.len()), bytes);
+}
+
+/// Copies bytes of a guest buffer at an offset into `bytes`.
+pub(crate) fn copy_from_guest(buffer: &Buffer, at: usize, bytes: &mut [u8]) {
+    let guest = at_offset(buffer, at, bytes.len());
+    // SAFETY: the same bytes; `copy` writes only initialized ones.
+    copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
+}
+
+/// Writes `len` zeros into a guest buffer at an offset.
+pub(crate) fn fill_guest(buffer: &Buffer, at: usize, len: usize) {
+    const ZEROS: [u8; 512] = [0; 512];
+    for start in (0..len).step_by(ZEROS.len()) {
+        copy_to_guest(buffer, at + start, &ZEROS[..ZEROS.len().min(len - start)]);
+    }
+}
+
+/// Passes bytes of the host to a call that takes guest buffers.
+pub(crate) fn with_buffer<T>(bytes: &mut [u8], call: impl FnOnce(&[Buffer]) -> T) -> T {
+    // SAFETY: the bytes are borrowed for the whole call, and no call keeps its buffers.
+    call(&[unsafe { Buffer::new(bytes.as_mut_ptr(), bytes.len()) }])
+}
+
+/// Returns the address of `len` bytes at an offset of a buffer.
+fn at_offset(buffer: &Buffer, at: usize, len: usize) -> *mut u8 {
+    assert!(at <= buffer.size() && len <= buffer.size() - at, "the range is inside the buffer");
+    buffer.address().wrapping_add(at)
 }
 
 /// Returns the offset of the element at `index`; `EOVERFLOW` if it exceeds 32 bits.

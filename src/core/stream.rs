@@ -1,10 +1,10 @@
 //! Streams: stdio, pipes, sockets, terminals and devices. The system maintains the order of their bytes.
 
 use crate::sys::buffers::Buffer;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filetype, Sdflags, StreamKind};
 use crate::sys::{self, Handle, Socket};
-use std::io::Result;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -37,14 +37,14 @@ impl Stream {
     }
 
     /// Creates a stream that the guest opened.
-    pub(crate) fn guest(handle: std::fs::File, flags: Fdflags) -> Result<Self> {
+    pub fn guest(handle: std::fs::File, flags: Fdflags) -> io::Result<Self> {
         let kind = sys::stream_kind(sys::handle(&handle))?;
         let awaits_writer = kind == StreamKind::Pipe && !flags.contains(Fdflags::NONBLOCK);
         Ok(Self { awaits_writer: awaits_writer.into(), ..Self::new(StreamHandle::Guest(handle), kind) })
     }
 
     /// Creates a stream from a descriptor of the host, which is never closed.
-    pub(crate) fn stdio(handle: ManuallyDrop<std::fs::File>) -> Result<Self> {
+    pub fn stdio(handle: ManuallyDrop<std::fs::File>) -> io::Result<Self> {
         let kind = sys::stream_kind(sys::handle(&*handle))?;
         Ok(Self::new(StreamHandle::Stdio(handle), kind))
     }
@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// Creates a connection that the guest accepted.
-    pub(crate) fn connection(socket: Socket) -> Result<Self> {
+    pub fn connection(socket: Socket) -> io::Result<Self> {
         let kind = sys::stream_kind(sys::socket_handle(&socket))?;
         Ok(Self::new(StreamHandle::Socket(socket), kind))
     }
@@ -135,7 +135,7 @@ impl Stream {
 
     /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves
     /// as shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
-    pub(crate) fn shutdown(&self, directions: Sdflags) -> std::result::Result<(), Errno> {
+    pub(crate) fn shutdown(&self, directions: Sdflags) -> Result {
         match &self.handle {
             StreamHandle::HostListener(_, is_shut_down) => {
                 let was_shut_down = is_shut_down.fetch_or(directions.contains(Sdflags::RD), Relaxed);
@@ -146,21 +146,15 @@ impl Stream {
     }
 
     /// Reads available bytes. `EAGAIN` if there are none yet.
-    pub(crate) fn read_now(&self, buffers: &[Buffer]) -> Result<usize> {
-        if self.may_wait() {
-            sys::readv_nowait(self.handle(), buffers)
-        } else {
-            sys::readv(self.handle(), buffers)
-        }
+    pub fn read_now(&self, buffers: &[Buffer]) -> Result<usize> {
+        let read = if self.may_wait() { sys::readv_nowait } else { sys::readv };
+        Ok(read(self.handle(), buffers)?)
     }
 
     /// Writes as many bytes as fit. `EAGAIN` if there is no room.
-    pub(crate) fn write_now(&self, buffers: &[Buffer]) -> Result<usize> {
-        if self.may_wait() {
-            sys::writev_nowait(self.handle(), buffers)
-        } else {
-            sys::writev(self.handle(), buffers)
-        }
+    pub fn write_now(&self, buffers: &[Buffer]) -> Result<usize> {
+        let write = if self.may_wait() { sys::writev_nowait } else { sys::writev };
+        Ok(write(self.handle(), buffers)?)
     }
 
     /// Returns whether the first read has to wait for a writer.

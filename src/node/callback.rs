@@ -20,6 +20,21 @@ pub(crate) trait Callback {
     fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>>;
 }
 
+/// Defines callbacks.
+macro_rules! callbacks {
+    ($($(#[$doc:meta])* $callback:ident $name:literal |$state:ident, $args:ident| $body:block)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $callback;
+
+        impl Callback for $callback {
+            const NAME: &'static str = $name;
+
+            fn call<'a>($state: &'a EnvState, $args: RawArgs<'a>) -> Result<Option<Value<'a>>> $body
+        }
+    )*};
+}
+pub(crate) use callbacks;
+
 /// Maximum number of arguments that [`RawArgs::read`] reads.
 const MAX_CALLBACK_ARGS: usize = 5;
 

@@ -4,9 +4,12 @@ use super::arguments::ArgumentBuffer;
 use super::helpers::JsHelpers;
 use super::permission_model::PermissionModel;
 use super::sandbox::Sandbox;
+use crate::core::open_directory::OpenDirectory;
 use napi::{Env, Error, Result, Status};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Everything that the sandboxes of an environment share.
 pub(crate) struct EnvState {
@@ -18,6 +21,9 @@ pub(crate) struct EnvState {
     /// Sandboxes by their numbers. The functions of a `wasiImport` pass the number.
     sandboxes: RefCell<Vec<Option<Rc<Sandbox>>>>,
     free: RefCell<Vec<u32>>,
+    /// Directories that JavaScript has open, by their numbers. A number is never used again.
+    directories: RefCell<BTreeMap<u32, Arc<OpenDirectory>>>,
+    last_directory: Cell<u32>,
 }
 
 impl EnvState {
@@ -30,6 +36,8 @@ impl EnvState {
             permissions: PermissionModel::capture(&env)?,
             sandboxes: RefCell::default(),
             free: RefCell::default(),
+            directories: RefCell::default(),
+            last_directory: Cell::default(),
         });
         env.set_instance_data(Rc::clone(&state), (), |_| ())?;
         Ok(state)
@@ -75,5 +83,24 @@ impl EnvState {
     pub(crate) fn free_id(&self, id: u32) {
         self.release(id);
         self.free.borrow_mut().push(id);
+    }
+
+    /// Adds a directory, and returns its number.
+    pub(crate) fn add_directory(&self, directory: Arc<OpenDirectory>) -> u32 {
+        let id = self.last_directory.get() + 1;
+        self.last_directory.set(id);
+        self.directories.borrow_mut().insert(id, directory);
+        id
+    }
+
+    /// Returns the directory with a number; `None` if it is closed.
+    pub(crate) fn directory(&self, id: u32) -> Option<Arc<OpenDirectory>> {
+        self.directories.borrow().get(&id).cloned()
+    }
+
+    /// Closes a directory. Guests that use it keep it open.
+    pub(crate) fn close_directory(&self, id: u32) {
+        let closed = self.directories.borrow_mut().remove(&id);
+        drop(closed);
     }
 }

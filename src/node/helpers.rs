@@ -44,6 +44,10 @@ helpers! {
     text: "text",
     /// Returns the path of a `URL`; undefined for any other value. The second argument names the option.
     url_path: "urlPath",
+    /// Returns the number of a `Directory`; undefined for any other value, and 0 if it is closed.
+    directory_id: "directoryId",
+    /// Makes an error like those of node:fs.
+    fs_error: "fsError",
     /// `Object.keys`
     keys: "keys",
     /// `Object.entries`

@@ -1,6 +1,7 @@
 //! Connects lib/wasi.js and native code, once per environment.
 
 use super::callback::{Callback, function};
+use super::directory::Functions;
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
 use super::imports::AddFunctions;
@@ -40,6 +41,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Captured>(functions, state)?;
     add::<Exceeded>(functions, state)?;
     add::<Addresses>(functions, state)?;
+    add::<Functions>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     Ok(functions)
 }

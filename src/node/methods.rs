@@ -1,6 +1,6 @@
 //! Native functions for the methods of lib/wasi.js. The first argument of most is the number of a sandbox.
 
-use super::callback::{Callback, RawArgs};
+use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::{is_exit, throw_exit};
@@ -9,20 +9,6 @@ use super::termination;
 use super::value::Value;
 use napi::{Error, Result, Status};
 use std::ptr;
-
-/// Defines callbacks.
-macro_rules! callbacks {
-    ($($(#[$doc:meta])* $callback:ident $name:literal |$state:ident, $args:ident| $body:block)*) => {$(
-        $(#[$doc])*
-        pub(crate) struct $callback;
-
-        impl Callback for $callback {
-            const NAME: &'static str = $name;
-
-            fn call<'a>($state: &'a EnvState, $args: RawArgs<'a>) -> Result<Option<Value<'a>>> $body
-        }
-    )*};
-}
 
 callbacks! {
     /// `bind(id, memory, bytes)`: binds a memory. `bytes` is a `Uint8Array` of all its bytes.

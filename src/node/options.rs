@@ -7,13 +7,16 @@ mod permission;
 mod preopens;
 mod random;
 mod sockets;
+mod source;
 mod stdio;
 mod trace;
 mod validate;
 mod version;
 
+pub(crate) use self::permission::{require_directory, require_opened};
 use self::preopens::Preopen;
 use self::sockets::Socket;
+pub(crate) use self::source::DirectorySource;
 use self::stdio::Stdio;
 use self::validate::{boolean, entries, keys, optional_object, subject, text};
 pub(crate) use self::version::Version;
@@ -23,7 +26,6 @@ use super::value::Value;
 use crate::core::clock::Clocks;
 use crate::core::guest::Guest;
 use crate::core::limits::Limits;
-use crate::sys;
 use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
 
@@ -58,7 +60,10 @@ impl<'env> Options<'env> {
         let limits = limits::read(env, options)?;
         let trace = trace::read(env, options)?;
         if let Some(model) = &EnvState::of(env)?.permissions {
-            permission::require(env, model, &sockets, &preopens)?;
+            permission::require(env, model, &sockets)?;
+            for preopen in &preopens {
+                preopen.require(env, model)?;
+            }
         }
         let mut guest = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         guest.clocks = Clocks::new(realtime, monotonic);
@@ -176,11 +181,7 @@ fn build(
     sockets::add(env, &mut guest, sockets, variables)?;
     let permissions = &EnvState::of(env)?.permissions;
     for preopen in preopens {
-        let directory = preopen.open(env)?;
-        if let Some(model) = permissions {
-            permission::require_opened(env, model, preopen, sys::handle(&directory))?;
-        }
-        preopen.add_to(env, &mut guest, directory)?;
+        preopen.add_to(env, permissions.as_ref(), &mut guest)?;
     }
     Ok(guest)
 }

@@ -136,7 +136,9 @@ fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()>
     let mut written = 0;
     while written < line.len() {
         let rest = &mut line[written..];
-        match write(stderr.handle(), &[Buffer::new(rest.as_mut_ptr(), rest.len())]) {
+        // SAFETY: the line outlives the call.
+        let buffer = unsafe { Buffer::new(rest.as_mut_ptr(), rest.len()) };
+        match write(stderr.handle(), &[buffer]) {
             Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 wait_in_slices(state, |slice| {

@@ -14,7 +14,6 @@ use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{
     Advice, Fdflags, Filedelta, Filesize, Filestat, Filetype, NewTime, Timestamp, Whence,
 };
-use std::io;
 use std::sync::Arc;
 
 /// Maximum bytes that one system call allocates. tmpfs writes every allocated byte, so large ranges take long.
@@ -45,17 +44,17 @@ impl Guest {
         let done = restart.bytes_done;
         let slice = (len - done).min(ALLOCATION_SLICE);
         let allocate = |from, len| match &fd.descriptor {
-            Descriptor::File(file) => file.data().allocate(from, len),
-            Descriptor::Stream(stream) => sys::allocate(stream.handle(), from, len),
-            Descriptor::Dir(_) | Descriptor::Pipe(_) => Err(io::ErrorKind::InvalidInput.into()),
+            Descriptor::File(file) => file.data().allocate(from, len, &self.clocks),
+            Descriptor::Stream(stream) => Ok(sys::allocate(stream.handle(), from, len)?),
+            Descriptor::Dir(_) | Descriptor::Pipe(_) => Err(Errno::Inval),
         };
         let check = || match &fd.descriptor {
             Descriptor::File(file) => {
                 file.data().check_allocate(offset, len)?;
                 file.check_size(offset + len)
             }
-            Descriptor::Stream(stream) => sys::check_allocate(stream.handle(), offset, len),
-            Descriptor::Dir(_) | Descriptor::Pipe(_) => Err(io::ErrorKind::InvalidInput.into()),
+            Descriptor::Stream(stream) => Ok(sys::check_allocate(stream.handle(), offset, len)?),
+            Descriptor::Dir(_) | Descriptor::Pipe(_) => Err(Errno::Inval),
         };
         let grant = if let Some(grant) = &restart.grant {
             Arc::clone(grant)
@@ -142,7 +141,7 @@ impl Guest {
     /// Truncates or extends an open file: `ftruncate`.
     pub(crate) fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> HostResult {
         fd.require(Rights::FD_FILESTAT_SET_SIZE)?;
-        Ok(fd.descriptor.set_size(size)?)
+        Ok(fd.descriptor.set_size(size, &self.clocks)?)
     }
 
     /// Sets the times of an open file: `futimens`.
@@ -156,7 +155,7 @@ impl Guest {
         fd.require(Rights::FD_FILESTAT_SET_TIMES)?;
         let (atim, mtim) = flags.times(atim, mtim, self.clocks.file_time())?;
         fd.access().check_set_times(atim, mtim)?;
-        Ok(fd.descriptor.set_times(atim, mtim)?)
+        Ok(fd.descriptor.set_times(atim, mtim, &self.clocks)?)
     }
 
     /// Returns the type of a preopen and the length of its name. A listening socket of the option `sockets` has

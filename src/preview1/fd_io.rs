@@ -1,5 +1,6 @@
 //! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`. The system accesses guest memory directly, without copies.
 
+use crate::core::clock::Clocks;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::file::File;
 use crate::core::guest::Guest;
@@ -15,7 +16,6 @@ use crate::sys;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filedelta, Filesize, Interest, Timestamp};
-use std::io;
 use std::sync::Arc;
 
 impl Guest {
@@ -88,12 +88,19 @@ impl Guest {
         let mut position = file.position();
         let data = file.data();
         if fd.flags().contains(Fdflags::APPEND) {
-            let append = |buffers: &[Buffer], _| self.limits.write(buffers, |buffers| data.append(buffers));
+            let append = |buffers: &[Buffer], _| {
+                self.limits.write(buffers, |buffers| data.append(buffers, &self.clocks))
+            };
             let written = at_offset(memory, restart, iovs, 0, append)?;
-            *position = data.append_end()?;
+            // Without a byte, the position stays.
+            if written.moved > 0 {
+                *position = data.append_end()?;
+            }
             return written.finish(fd);
         }
-        let write = |buffers: &[Buffer], at| self.limits.write(buffers, |buffers| data.write_at(buffers, at));
+        let write = |buffers: &[Buffer], at| {
+            self.limits.write(buffers, |buffers| data.write_at(buffers, at, &self.clocks))
+        };
         let written = at_offset(memory, restart, iovs, *position, write)?;
         *position += written.moved;
         written.finish(fd)
@@ -155,8 +162,9 @@ impl Guest {
         }
         let seekable = Seekable::new(&fd, offset)?;
         let start = offset.saturating_add(restart.bytes_done);
-        let write =
-            |buffers: &[Buffer], at| self.limits.write(buffers, |buffers| seekable.write_at(buffers, at));
+        let write = |buffers: &[Buffer], at| {
+            self.limits.write(buffers, |buffers| seekable.write_at(buffers, at, &self.clocks))
+        };
         at_offset(memory, &restart, iovs, start, write)?.finish(&fd)
     }
 }
@@ -236,17 +244,17 @@ impl<'a> Seekable<'a> {
         }
     }
 
-    fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> io::Result<usize> {
+    fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
         match self {
             Seekable::File(file) => file.data().read_at(buffers, offset),
-            Seekable::Stream(stream) => sys::preadv(stream.handle(), buffers, offset),
+            Seekable::Stream(stream) => Ok(sys::preadv(stream.handle(), buffers, offset)?),
         }
     }
 
-    fn write_at(&self, buffers: &[Buffer], offset: Filesize) -> io::Result<usize> {
+    fn write_at(&self, buffers: &[Buffer], offset: Filesize, clocks: &Clocks) -> Result<usize> {
         match self {
-            Seekable::File(file) => file.data().write_at(buffers, offset),
-            Seekable::Stream(stream) => sys::pwritev(stream.handle(), buffers, offset),
+            Seekable::File(file) => file.data().write_at(buffers, offset, clocks),
+            Seekable::Stream(stream) => Ok(sys::pwritev(stream.handle(), buffers, offset)?),
         }
     }
 }

@@ -90,6 +90,7 @@ fn restart_on_rename<T>(
 
 /// Makes a call with one path in the directory `fd`, which must have these rights.
 fn in_directory<'a, T>(
+    guest: &'a Guest,
     memory: Memory,
     restart: &RestartState,
     fd: &'a Arc<Entry>,
@@ -99,7 +100,7 @@ fn in_directory<'a, T>(
 ) -> HostResult<T> {
     restart_on_rename(restart, Some(fd), || {
         let mut buffer = PathBuffer::new();
-        let dir = fd.dir_access(rights)?;
+        let dir = fd.dir_access(rights, &guest.clocks)?;
         Ok(call(dir, buffer.read(memory, path)?)?)
     })
 }
@@ -113,7 +114,7 @@ impl Guest {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(memory, &restart, &fd, Rights::PATH_CREATE_DIRECTORY, path, DirAccess::create_dir)
+        in_directory(self, memory, &restart, &fd, Rights::PATH_CREATE_DIRECTORY, path, DirAccess::create_dir)
     }
 
     /// Returns the attributes of a file: `fstatat`.
@@ -125,7 +126,7 @@ impl Guest {
         flags: Lookupflags,
         path: List<u8>,
     ) -> HostResult<Filestat> {
-        in_directory(memory, &restart, &fd, Rights::PATH_FILESTAT_GET, path, |dir, path| {
+        in_directory(self, memory, &restart, &fd, Rights::PATH_FILESTAT_GET, path, |dir, path| {
             dir.stat(path, follows(flags))
         })
     }
@@ -143,7 +144,7 @@ impl Guest {
         mtim: Timestamp,
         fst_flags: Fstflags,
     ) -> HostResult {
-        in_directory(memory, &restart, &fd, Rights::PATH_FILESTAT_SET_TIMES, path, |dir, path| {
+        in_directory(self, memory, &restart, &fd, Rights::PATH_FILESTAT_SET_TIMES, path, |dir, path| {
             let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
             dir.set_times(path, follows(flags), atim, mtim)
         })
@@ -163,8 +164,8 @@ impl Guest {
     ) -> HostResult {
         restart_on_rename(&restart, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-            let old_dir = old_fd.dir_access(Rights::PATH_LINK_SOURCE)?;
-            let new_dir = new_fd.dir_access(Rights::PATH_LINK_TARGET)?;
+            let old_dir = old_fd.dir_access(Rights::PATH_LINK_SOURCE, &self.clocks)?;
+            let new_dir = new_fd.dir_access(Rights::PATH_LINK_TARGET, &self.clocks)?;
             let old_path = old_buffer.read(memory, old_path)?;
             let new_path = new_buffer.read(memory, new_path)?;
             Ok(old_dir.hard_link(old_path, follows(old_flags), new_dir, new_path)?)
@@ -189,7 +190,7 @@ impl Guest {
     ) -> HostResult<Fd> {
         restart_on_rename(&restart, Some(&fd), || {
             let mut buffer = PathBuffer::new();
-            let dir = fd.dir_access(rights_to_open(oflags))?;
+            let dir = fd.dir_access(rights_to_open(oflags), &self.clocks)?;
             let inheriting = fd.inheriting();
             if !inheriting.contains(requested_rights(rights_base | rights_inheriting, fdflags)) {
                 return Err(Errno::Notcapable.into());
@@ -206,6 +207,7 @@ impl Guest {
                 oflags: if restart.awaits_reader { Oflags::empty() } else { oflags },
                 fdflags,
                 keeps_atime: false,
+                mode: OpenOptions::DEFAULT_MODE,
             };
             let reservation = self.reserve()?;
             let descriptor = match dir.open(path, options) {
@@ -241,7 +243,7 @@ impl Guest {
         path: List<u8>,
         Out(buf): Out<List<u8>>,
     ) -> HostResult<Size> {
-        in_directory(memory, &restart, &fd, Rights::PATH_READLINK, path, |dir, path| {
+        in_directory(self, memory, &restart, &fd, Rights::PATH_READLINK, path, |dir, path| {
             dir.read_link(path, |target| {
                 let target = &target[..target.len().min(buf.len as usize)];
                 memory.write(buf.ptr.0, target)?;
@@ -258,7 +260,7 @@ impl Guest {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(memory, &restart, &fd, Rights::PATH_REMOVE_DIRECTORY, path, DirAccess::remove_dir)
+        in_directory(self, memory, &restart, &fd, Rights::PATH_REMOVE_DIRECTORY, path, DirAccess::remove_dir)
     }
 
     /// Renames a file or directory: `renameat`.
@@ -273,8 +275,8 @@ impl Guest {
     ) -> HostResult {
         restart_on_rename(&restart, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-            let old_dir = fd.dir_access(Rights::PATH_RENAME_SOURCE)?;
-            let new_dir = new_fd.dir_access(Rights::PATH_RENAME_TARGET)?;
+            let old_dir = fd.dir_access(Rights::PATH_RENAME_SOURCE, &self.clocks)?;
+            let new_dir = new_fd.dir_access(Rights::PATH_RENAME_TARGET, &self.clocks)?;
             let old_path = old_buffer.read(memory, old_path)?;
             let new_path = new_buffer.read(memory, new_path)?;
             Ok(old_dir.rename(old_path, new_dir, new_path)?)
@@ -293,7 +295,7 @@ impl Guest {
     ) -> HostResult {
         restart_on_rename(&restart, Some(&fd), || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
-            let dir = fd.dir_access(Rights::PATH_SYMLINK)?;
+            let dir = fd.dir_access(Rights::PATH_SYMLINK, &self.clocks)?;
             let target = sys::path(old_buffer.copy(memory, old_path)?)?;
             if target.has_root() {
                 return Err(Errno::Perm.into());
@@ -310,7 +312,7 @@ impl Guest {
         fd: Arc<Entry>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(memory, &restart, &fd, Rights::PATH_UNLINK_FILE, path, DirAccess::unlink)
+        in_directory(self, memory, &restart, &fd, Rights::PATH_UNLINK_FILE, path, DirAccess::unlink)
     }
 }
 

@@ -77,7 +77,7 @@ impl Guest {
         }
         let socket = socket(&fd, Rights::FD_WRITE)?;
         until_done(memory, &restart, &fd, Interest::Write, si_data, |buffers| {
-            self.limits.write(buffers, |buffers| sys::send(socket.handle(), buffers))
+            self.limits.write(buffers, |buffers| Ok(sys::send(socket.handle(), buffers)?))
         })
     }
 

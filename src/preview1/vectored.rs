@@ -6,9 +6,8 @@ use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::RestartState;
 use crate::sys;
 use crate::sys::buffers::{Buffer, Buffers};
-use crate::sys::errno::Result;
+use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filesize, Interest};
-use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Maximum bytes of a call, as in the system calls of Linux.
@@ -22,7 +21,7 @@ pub(crate) const SLICE: Size = 16 << 20;
 pub(crate) fn read_write_once(
     memory: Memory,
     iovs: List<Iovec>,
-    mut io: impl FnMut(&[Buffer]) -> io::Result<usize>,
+    mut io: impl FnMut(&[Buffer]) -> Result<usize>,
 ) -> HostResult<Size> {
     let mut buffers = Buffers::new();
     if !IovecBatches::new(memory, iovs, 0, slice_end(0)).next(0, &mut buffers)? {
@@ -58,7 +57,7 @@ pub(crate) fn at_offset(
     restart: &RestartState,
     iovs: List<Iovec>,
     start: Filesize,
-    mut io: impl FnMut(&[Buffer], Filesize) -> io::Result<usize>,
+    mut io: impl FnMut(&[Buffer], Filesize) -> Result<usize>,
 ) -> HostResult<Portion> {
     let before = restart.bytes_done as usize;
     let mut buffers = Buffers::new();
@@ -72,7 +71,7 @@ pub(crate) fn at_offset(
                 is_short = done < batches.bytes;
             }
             Err(_) if done > 0 => is_short = true,
-            Err(error) => return Err(error.into()),
+            Err(errno) => return Err(errno.into()),
         }
     }
     let is_last = is_short || !batches.has_more();
@@ -86,7 +85,7 @@ pub(crate) fn until_done(
     fd: &Arc<Entry>,
     interest: Interest,
     iovs: List<Iovec>,
-    mut io: impl FnMut(&[Buffer]) -> io::Result<usize>,
+    mut io: impl FnMut(&[Buffer]) -> Result<usize>,
 ) -> HostResult<Size> {
     let mut done = restart.bytes_done as usize;
     let mut buffers = Buffers::new();
@@ -96,11 +95,11 @@ pub(crate) fn until_done(
         match retry_on_intr(|| io(&buffers)) {
             Ok(0) if done < batches.bytes => break,
             Ok(moved) => done += moved,
-            Err(error) if error.kind() == ErrorKind::WouldBlock && !fd.is_nonblocking() => {
+            Err(Errno::Again) if !fd.is_nonblocking() => {
                 return Err(Outcome::wait_for(fd, interest, RestartState::after(fd, done as u64)));
             }
             Err(_) if done > 0 => break,
-            Err(error) => return Err(error.into()),
+            Err(errno) => return Err(errno.into()),
         }
         if done < batches.bytes {
             batches = IovecBatches::new(memory, iovs, done, end);
@@ -111,10 +110,10 @@ pub(crate) fn until_done(
 }
 
 /// Repeats a system call while signals interrupt it (`EINTR`).
-fn retry_on_intr(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+fn retry_on_intr(mut call: impl FnMut() -> Result<usize>) -> Result<usize> {
     loop {
         match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(Errno::Intr) => {}
             result => return result,
         }
     }
@@ -170,7 +169,7 @@ impl IovecBatches {
     fn gather(&mut self, buffers: &mut Buffers) -> Result {
         while self.index < self.iovs.len && buffers.len() < sys::MAX_BUFFERS && self.bytes < self.end {
             let iov: Iovec = self.memory.load_at(self.iovs, self.index)?;
-            let (address, len) = (self.memory.address(iov)?, iov.buf_len as usize);
+            let len = iov.buf_len as usize;
             let skipped = self.skip.min(len);
             if skipped > 0 && skipped == len {
                 self.skip -= skipped;
@@ -178,7 +177,7 @@ impl IovecBatches {
                 continue;
             }
             let taken = (len - skipped).min(self.end - self.bytes);
-            buffers.push(Buffer::new(address.wrapping_add(skipped), taken));
+            buffers.push(self.memory.buffer(iov, skipped, taken)?);
             self.is_cut = skipped + taken < len;
             self.skip -= skipped;
             self.bytes += taken;

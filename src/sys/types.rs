@@ -147,6 +147,39 @@ pub struct Filestat {
     pub ctim: Timestamp,
 }
 
+/// Attributes of a file as `fs.Stats` of Node shows them. Times are in nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attributes {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Type and permission bits, as POSIX encodes them.
+    pub mode: u32,
+    /// Number of hard links.
+    pub nlink: u64,
+    /// User that owns the file.
+    pub uid: u32,
+    /// Group of the file.
+    pub gid: u32,
+    /// Device number of a device.
+    pub rdev: u64,
+    /// Size in bytes.
+    pub size: Filesize,
+    /// Preferred size of a transfer in bytes.
+    pub blksize: u64,
+    /// Number of allocated units of 512 bytes.
+    pub blocks: u64,
+    /// Time of the last access.
+    pub atim: i64,
+    /// Time of the last modification.
+    pub mtim: i64,
+    /// Time of the last change of attributes.
+    pub ctim: i64,
+    /// Time of the creation.
+    pub birthtim: i64,
+}
+
 /// A new value of a file time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NewTime {
@@ -172,6 +205,13 @@ pub struct OpenOptions {
     pub fdflags: Fdflags,
     /// Leaves access times unchanged on reading, where the system allows that.
     pub keeps_atime: bool,
+    /// Permission bits of a new file, before the umask. Windows ignores them.
+    pub mode: u16,
+}
+
+impl OpenOptions {
+    /// Permission bits of a new file that the caller does not choose.
+    pub const DEFAULT_MODE: u16 = 0o666;
 }
 
 /// Type of a stream, as far as reading and writing depend on it.

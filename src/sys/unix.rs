@@ -1,5 +1,6 @@
 //! Linux and macOS.
 
+mod attributes;
 pub(crate) mod buffer;
 mod clock;
 mod directory;
@@ -16,13 +17,14 @@ mod resolve;
 mod stream;
 mod transfer;
 
+pub use attributes::{attributes_at, set_mode_at};
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub use directory::{mount_id, open_directory, path_of, reopen_directory};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use entries::entries;
 pub use errno::errno;
 pub use file::{
-    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+    advise, allocate, check_allocate, datasync, next_data, seek, set_append, set_size, set_times, stat, sync,
 };
 pub use handle::{Handle, NULL_DEVICE, handle};
 pub use host::host_stream;

@@ -1,6 +1,7 @@
 //! Windows, by cap-std and windows-sys.
 #![expect(unsafe_code, reason = "system calls take addresses of guest memory and of structures")]
 
+mod attributes;
 pub(crate) mod buffer;
 mod clock;
 mod console;
@@ -15,11 +16,12 @@ mod path;
 mod stream;
 mod transfer;
 
+pub use attributes::{attributes_at, set_mode_at};
 pub use clock::{clock_resolution, clock_time, monotonic_now};
 pub(crate) use entries::entries;
 pub use errno::errno;
 pub use file::{
-    advise, allocate, check_allocate, datasync, seek, set_append, set_size, set_times, stat, sync,
+    advise, allocate, check_allocate, datasync, next_data, seek, set_append, set_size, set_times, stat, sync,
 };
 pub use handle::{Handle, NULL_DEVICE, handle};
 pub use host::host_stream;

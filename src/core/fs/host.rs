@@ -1,7 +1,7 @@
 //! Directories of the host. The system resolves each path beneath the handle of a directory, never as text.
 
 use crate::sys::dir::{DirEntry, DirHandle, Progress};
-use crate::sys::types::{Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::types::{Attributes, Filestat, NewTime, OpenOptions};
 use crate::sys::{self, DirStream, Handle};
 use std::io::Result;
 use std::path::Path;
@@ -24,22 +24,39 @@ impl HostDirectory {
         Self(handle)
     }
 
+    /// Returns whether both are handles of the same directory.
+    #[must_use]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let id = |host: &Self| sys::stat(host.handle()).map(|stat| (stat.dev, stat.ino)).ok();
+        Arc::ptr_eq(&self.0, &other.0) || id(self).is_some_and(|own| id(other) == Some(own))
+    }
+
     /// Returns the system's handle.
     #[must_use]
     pub(crate) fn handle(&self) -> Handle<'_> {
         self.0.handle()
     }
 
-    /// Opens a path: `openat`. Also returns the file type.
-    pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<(std::fs::File, Filetype)> {
+    /// Opens a path: `openat`. Also returns the attributes.
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<(std::fs::File, Filestat)> {
         let file = sys::open(self.0.cap(), path, options)?;
-        let filetype = sys::stat(sys::handle(&file))?.filetype;
-        Ok((file, filetype))
+        let stat = sys::stat(sys::handle(&file))?;
+        Ok((file, stat))
     }
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         sys::stat_at(self.0.cap(), path, follows)
+    }
+
+    /// Returns all attributes of a path: `statx`.
+    pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
+        sys::attributes_at(self.0.cap(), path, follows)
+    }
+
+    /// Sets the permission bits of a path: `fchmodat`.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        sys::set_mode_at(self.0.cap(), path, mode)
     }
 
     /// Creates a directory: `mkdirat`.

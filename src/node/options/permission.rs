@@ -1,7 +1,7 @@
 //! Requires the permissions of Node's permission model for a sandbox, its sockets and its directories.
 
-use super::preopens::{Preopen, PreopenSource};
 use super::sockets::Socket;
+use super::source::DirectorySource;
 use crate::node::error::{self, Class};
 use crate::node::permission_model::PermissionModel;
 use crate::node::value::Value;
@@ -25,19 +25,13 @@ const NET: Scope = Scope { name: "net", permission: "Net", flag: "--allow-net" }
 const READ: Scope = Scope { name: "fs.read", permission: "FileSystemRead", flag: "--allow-fs-read" };
 const WRITE: Scope = Scope { name: "fs.write", permission: "FileSystemWrite", flag: "--allow-fs-write" };
 
-/// The permissions that a guest's use of a directory needs.
-fn scopes(preopen: &Preopen) -> &'static [Scope] {
-    if preopen.readonly { &[READ] } else { &[READ, WRITE] }
+/// The permissions that the use of a directory needs.
+fn scopes(readonly: bool) -> &'static [Scope] {
+    if readonly { &[READ] } else { &[READ, WRITE] }
 }
 
-/// Requires that the program may make a sandbox, listen on these sockets, and use the directories that these preopens
-/// name.
-pub(super) fn require(
-    env: &Env,
-    model: &PermissionModel,
-    sockets: &[Socket],
-    preopens: &[Preopen],
-) -> Result<()> {
+/// Requires that the program may make a sandbox, and listen on these sockets.
+pub(super) fn require(env: &Env, model: &PermissionModel, sockets: &[Socket]) -> Result<()> {
     if !model.has(env, WASI.name, None)? {
         return Err(denied(env, WASI, None));
     }
@@ -45,41 +39,48 @@ pub(super) fn require(
     if listens && model.restricts_net && !model.has(env, NET.name, None)? {
         return Err(denied(env, NET, None));
     }
-    for preopen in preopens {
-        match &preopen.source {
-            PreopenSource::Path(path) => {
-                let path = resolve(Path::new(path));
-                for scope in scopes(preopen) {
-                    if !allows(env, model, *scope, &path)? {
-                        return Err(denied(env, *scope, Some(&path)));
-                    }
-                }
-            }
-            // A descriptor that cannot be borrowed is reported when it is opened.
-            PreopenSource::Fd(fd) => {
-                if let Ok(directory) = sys::host_stream(*fd) {
-                    require_opened(env, model, preopen, sys::handle(&*directory))?;
-                }
-            }
-        }
-    }
     Ok(())
 }
 
-/// Requires that the program may use the directory that was opened for a preopen. A symlink in its path can lead
-/// elsewhere.
-pub(super) fn require_opened(
+/// Requires that the program may use a directory.
+pub(crate) fn require_directory(
     env: &Env,
     model: &PermissionModel,
-    preopen: &Preopen,
+    source: &DirectorySource,
+    readonly: bool,
+) -> Result<()> {
+    match source {
+        DirectorySource::Path(path) => {
+            let path = resolve(Path::new(path));
+            for scope in scopes(readonly) {
+                if !allows(env, model, *scope, &path)? {
+                    return Err(denied(env, *scope, Some(&path)));
+                }
+            }
+            Ok(())
+        }
+        // A descriptor that cannot be borrowed is reported when it is opened.
+        DirectorySource::Fd(fd) => match sys::host_stream(*fd) {
+            Ok(directory) => require_opened(env, model, source, readonly, sys::handle(&*directory)),
+            Err(_) => Ok(()),
+        },
+    }
+}
+
+/// Requires that the program may use the directory that was opened. A symlink in its path can lead elsewhere.
+pub(crate) fn require_opened(
+    env: &Env,
+    model: &PermissionModel,
+    source: &DirectorySource,
+    readonly: bool,
     opened: sys::Handle<'_>,
 ) -> Result<()> {
     let opened = sys::path_of(opened);
-    for scope in scopes(preopen) {
-        let allowed = match (&opened, &preopen.source) {
+    for scope in scopes(readonly) {
+        let allowed = match (&opened, source) {
             (None, _) => allows_everything(env, model, *scope)?,
-            (Some(opened), PreopenSource::Fd(_)) => allows(env, model, *scope, opened)?,
-            (Some(opened), PreopenSource::Path(path)) => {
+            (Some(opened), DirectorySource::Fd(_)) => allows(env, model, *scope, opened)?,
+            (Some(opened), DirectorySource::Path(path)) => {
                 allows(env, model, *scope, opened)? || contains(env, model, *scope, path, opened)?
             }
         };

@@ -1,31 +1,39 @@
-//! `options.preopens`: directories by path or by descriptor.
+//! `options.preopens`: directories by path or by descriptor, and those that JavaScript has open.
 
+use super::permission;
+use super::source::DirectorySource;
 use super::validate::{
     boolean, descriptor, entries, optional_object, reject_collection, reject_unknown_keys,
     reject_unknown_keys_unless_handle, subject, text, unusable, url_path,
 };
 use crate::core::guest::Guest;
-use crate::node::error::{Class, inspect, invalid_received, invalid_type, null_byte, quote, throw};
+use crate::core::open_directory::OpenDirectory;
+use crate::node::env_state::EnvState;
+use crate::node::error::{
+    Class, inspect, invalid_received, invalid_type, null_byte, quote, throw, uvwasi_init_error,
+};
+use crate::node::permission_model::PermissionModel;
 use crate::node::value::Value;
 use crate::sys;
 use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
-use std::path::Path;
+use std::sync::Arc;
 
 /// A directory for the guest.
 #[derive(Debug)]
 pub(super) struct Preopen {
     /// The path of the directory in the guest.
     name: String,
-    pub(super) source: PreopenSource,
-    pub(super) readonly: bool,
+    source: PreopenSource,
+    readonly: bool,
 }
 
-/// The directory of the host.
 #[derive(Debug)]
-pub(super) enum PreopenSource {
-    Path(String),
-    Fd(i32),
+enum PreopenSource {
+    /// A directory of the host, which is opened for the guest.
+    Host(DirectorySource),
+    /// A directory that JavaScript has open.
+    Open(Arc<OpenDirectory>),
 }
 
 /// Reads the option.
@@ -36,14 +44,33 @@ pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Vec<Preopen>> {
     reject_collection(env, preopens, "preopens")?;
     let preopen = |(name, value): (String, Value<'_>)| {
         let property = property(&name);
-        let (source, readonly) = if is_description(value)? {
+        let (source, readonly) = if let Some(directory) = open_directory(env, &property, value)? {
+            (PreopenSource::Open(directory), false)
+        } else if is_description(value)? {
             read_description(env, &property, value)?
         } else {
-            (PreopenSource::Path(read_path(env, &property, value)?), false)
+            (PreopenSource::Host(DirectorySource::Path(read_path(env, &property, value)?)), false)
         };
         Ok(Preopen { name, source, readonly })
     };
     entries(env, preopens)?.into_iter().map(preopen).collect()
+}
+
+/// Returns the directory of a `Directory`; `None` for any other value.
+fn open_directory(env: &Env, property: &str, value: Value<'_>) -> Result<Option<Arc<OpenDirectory>>> {
+    if value.type_of()? != ValueType::Object {
+        return Ok(None);
+    }
+    let state = EnvState::of(env)?;
+    let id = state.helpers.directory_id.get(env)?.call(&[value])?;
+    if id.is_undefined()? {
+        return Ok(None);
+    }
+    let closed = || {
+        let reason = format!("options.{property}: cannot open: the Directory is closed");
+        uvwasi_init_error(env, Errno::Badf, &reason, None)
+    };
+    state.directory(id.convert()?).ok_or_else(closed).map(Some)
 }
 
 /// Names a preopen in messages.
@@ -52,7 +79,7 @@ fn property(name: &str) -> String {
 }
 
 /// Properties of an object that describes a directory.
-const NAMES: [&str; 3] = ["path", "fd", "readonly"];
+const NAMES: [&str; 4] = ["path", "fd", "directory", "readonly"];
 
 /// Reads a path: a string, a URL, or another value that node:wasi converts to a string.
 fn read_path(env: &Env, property: &str, value: Value<'_>) -> Result<String> {
@@ -118,61 +145,83 @@ fn read_description(env: &Env, property: &str, description: Value<'_>) -> Result
     reject_unknown_keys_unless_handle(env, description, property, &NAMES)?;
     let (path, fd) = (description.get("path")?, description.get("fd")?);
     let readonly = boolean(env, description.get("readonly")?, &format!("{property}.readonly"), false)?;
-    let source = match (path.is_undefined()?, fd.is_undefined()?) {
-        (false, false) => {
-            let rule = format!("The property 'options.{property}' must have a 'path' or an 'fd', not both");
-            return Err(invalid_received(env, &rule, description));
-        }
-        (true, true) => return Err(invalid_preopen(env, property, description)),
-        (true, false) => PreopenSource::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
-        (false, true) => {
+    let directory = description.get("directory")?;
+    let given = [path, fd, directory].map(|value| value.is_undefined().map(|is_undefined| !is_undefined));
+    let [has_path, has_fd, has_directory] = given;
+    let (has_path, has_fd, has_directory) = (has_path?, has_fd?, has_directory?);
+    if u8::from(has_path) + u8::from(has_fd) + u8::from(has_directory) > 1 {
+        let rule =
+            format!("The property 'options.{property}' must have only one of 'path', 'fd' and 'directory'");
+        return Err(invalid_received(env, &rule, description));
+    }
+    if has_directory {
+        let property = format!("{property}.directory");
+        let open = open_directory(env, &property, directory)?;
+        let expected = "an instance of Directory";
+        let open = open.ok_or_else(|| invalid_type(env, &subject(&property), expected, directory))?;
+        return Ok((PreopenSource::Open(open), readonly));
+    }
+    let source = match (has_path, has_fd) {
+        (false, false) => return Err(invalid_preopen(env, property, description)),
+        (_, true) => DirectorySource::Fd(descriptor(env, fd, &format!("{property}.fd"), -1)?),
+        (true, false) => {
             let known = match path.string()? {
                 Some(path) => Some(path),
                 None => url_path(env, path, &format!("{property}.path"))?,
             };
-            PreopenSource::Path(known.ok_or_else(|| {
+            DirectorySource::Path(known.ok_or_else(|| {
                 let subject = subject(&format!("{property}.path"));
                 invalid_type(env, &subject, "of type string or an instance of URL", path)
             })?)
         }
     };
-    Ok((source, readonly))
+    Ok((PreopenSource::Host(source), readonly))
 }
 
 impl Preopen {
-    /// Opens the directory.
-    pub(super) fn open(&self, env: &Env) -> Result<std::fs::File> {
+    /// Requires that the program may use the directory. `Directory.open()` has checked one that is open.
+    pub(super) fn require(&self, env: &Env, model: &PermissionModel) -> Result<()> {
+        match &self.source {
+            PreopenSource::Host(source) => permission::require_directory(env, model, source, self.readonly),
+            PreopenSource::Open(_) => Ok(()),
+        }
+    }
+
+    /// Opens the directory, and gives it to a guest.
+    pub(super) fn add_to(&self, env: &Env, model: Option<&PermissionModel>, guest: &mut Guest) -> Result<()> {
         let property = format!("options.{}", property(&self.name));
         let path = match &self.source {
-            PreopenSource::Path(path) => Some(path.as_str()),
-            PreopenSource::Fd(_) => None,
+            PreopenSource::Host(DirectorySource::Path(path)) => Some(path.as_str()),
+            PreopenSource::Host(DirectorySource::Fd(_)) | PreopenSource::Open(_) => None,
         };
         for text in [Some(self.name.as_str()), path].into_iter().flatten() {
             if text.contains('\0') {
                 return Err(null_byte(env, &property, text));
             }
         }
-        let directory = match &self.source {
-            PreopenSource::Path(path) => sys::open_directory(Path::new(path), self.readonly),
-            PreopenSource::Fd(fd) => sys::reopen_directory(*fd, self.readonly),
+        let name = self.name.as_bytes();
+        let added = match &self.source {
+            PreopenSource::Host(source) => {
+                let opened = source.open(self.readonly).map_err(|error| self.failure(env, error.into()))?;
+                if let Some(model) = model {
+                    permission::require_opened(env, model, source, self.readonly, sys::handle(&opened))?;
+                }
+                guest.add_directory(name, opened, self.readonly)
+            }
+            PreopenSource::Open(directory) => guest.add_open_directory(name, directory, self.readonly),
         };
-        directory.map_err(|error| self.failure(env, error.into()))
-    }
-
-    /// Gives the opened directory to a guest.
-    pub(super) fn add_to(&self, env: &Env, guest: &mut Guest, directory: std::fs::File) -> Result<()> {
-        let added = guest.add_directory(self.name.as_bytes(), directory, self.readonly);
         added.map_err(|errno| self.failure(env, errno))
     }
 
     fn failure(&self, env: &Env, errno: Errno) -> Error {
         let (source, path) = match &self.source {
-            PreopenSource::Path(path) if path.starts_with("file:") => (
+            PreopenSource::Host(DirectorySource::Path(path)) if path.starts_with("file:") => (
                 format!("{} (a file: URL must be a URL object, not a string)", quote(path)),
                 Some(path.as_str()),
             ),
-            PreopenSource::Path(path) => (quote(path), Some(path.as_str())),
-            PreopenSource::Fd(fd) => (format!("descriptor {fd}"), None),
+            PreopenSource::Host(DirectorySource::Path(path)) => (quote(path), Some(path.as_str())),
+            PreopenSource::Host(DirectorySource::Fd(fd)) => (format!("descriptor {fd}"), None),
+            PreopenSource::Open(_) => ("a Directory".to_owned(), None),
         };
         unusable(env, errno, &property(&self.name), "cannot open", &source, path)
     }

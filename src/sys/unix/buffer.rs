@@ -1,4 +1,5 @@
 //! Regions of guest memory for system calls.
+#![expect(unsafe_code, reason = "`Buffer::new` states a requirement")]
 
 /// A region of guest memory in the layout of the kernel: `iovec`.
 #[repr(transparent)]
@@ -8,10 +9,24 @@ impl Buffer {
     /// Maximum bytes of one transfer on Linux. macOS fails with `EINVAL` beyond 31 bits.
     pub(crate) const MAX: usize = 0x7fff_f000;
 
-    /// Refers to `len` bytes from `address`, at most [`MAX`](Self::MAX).
+    /// Describes `len` bytes from `address`, or as many of them as a call transfers.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes meanwhile.
     #[must_use]
-    pub fn new(address: *mut u8, len: usize) -> Self {
+    pub unsafe fn new(address: *mut u8, len: usize) -> Self {
+        Self::from_parts(address, len)
+    }
+
+    fn from_parts(address: *mut u8, len: usize) -> Self {
         Self(libc::iovec { iov_base: address.cast(), iov_len: len.min(Self::MAX) })
+    }
+
+    /// Returns the address of the first byte.
+    #[must_use]
+    pub fn address(&self) -> *mut u8 {
+        self.0.iov_base.cast()
     }
 
     /// Returns the size in bytes.
@@ -23,6 +38,6 @@ impl Buffer {
     /// Returns the first `len` bytes, or the whole region if it has fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
-        Self::new(self.0.iov_base.cast(), self.size().min(len))
+        Self::from_parts(self.address(), self.size().min(len))
     }
 }

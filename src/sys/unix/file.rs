@@ -16,6 +16,25 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(rustix::fs::seek(handle, to)?)
 }
 
+/// Returns the next range from `offset` on that is not a hole: `lseek` with `SEEK_DATA` and `SEEK_HOLE`. `None` if only a
+/// hole follows. Moves the position of the descriptor.
+pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+    let range = || {
+        let start = rustix::fs::seek(handle, SeekFrom::Data(offset))?;
+        Ok((start, rustix::fs::seek(handle, SeekFrom::Hole(start))?))
+    };
+    match range() {
+        Ok(range) => Ok(Some(range)),
+        Err(Errno::NXIO) => Ok(None),
+        // A file system that does not report holes.
+        Err(Errno::INVAL | Errno::NOTSUP | Errno::NOTTY) => {
+            let size = stat(handle)?.size;
+            Ok((offset < size).then_some((offset, size)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Stores the data of a file on the disk: `fdatasync`.
 pub fn datasync(handle: Handle<'_>) -> Result<()> {
     #[cfg(target_os = "linux")]

@@ -11,17 +11,15 @@ use std::fs::File;
 use std::io::Result;
 use std::path::Path;
 
-/// Permissions of a new file, before the umask of the process.
-const MODE: Mode = Mode::from_raw_mode(0o666);
-
 /// Opens a path: `openat2` or `openat`. Never waits: opening a FIFO without a reader for writing is `ENXIO`.
 pub fn open(dir: &Dir, path: &Path, options: &OpenOptions) -> Result<File> {
+    let mode = Mode::from_raw_mode(options.mode.into());
     open_keeping_atime(flags(options), options.keeps_atime, |flags| {
         #[cfg(target_os = "linux")]
-        if let Some(opened) = open_beneath(dir, path, flags, MODE)? {
+        if let Some(opened) = open_beneath(dir, path, flags, mode)? {
             return Ok(opened.into());
         }
-        open_stepwise(dir, path, flags)
+        open_stepwise(dir, path, flags, mode)
     })
 }
 
@@ -48,11 +46,11 @@ fn flags(options: &OpenOptions) -> OFlags {
 
 /// Opens a path component by component, where the kernel cannot resolve it beneath a directory. The last component is
 /// opened in the handle of its parent, without following a symlink.
-fn open_stepwise(dir: &Dir, path: &Path, flags: OFlags) -> Result<File> {
+fn open_stepwise(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) -> Result<File> {
     let creates = flags.contains(OFlags::CREATE);
     let opens_symlink = flags.contains(OFlags::NOFOLLOW) || flags.contains(OFlags::CREATE | OFlags::EXCL);
     let located = walk(dir, path, LastComponent { follows: !opens_symlink, creates })?;
     let mut flags = flags | OFlags::NOFOLLOW;
     flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || located.must_be_directory());
-    Ok(rustix::fs::openat(located.parent(), located.name(), flags, MODE)?.into())
+    Ok(rustix::fs::openat(located.parent(), located.name(), flags, mode)?.into())
 }

@@ -7,10 +7,20 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Refers to `len` bytes from `address`.
+    /// Describes `len` bytes from `address`.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes meanwhile.
     #[must_use]
-    pub fn new(address: *mut u8, len: usize) -> Self {
+    pub unsafe fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
+    }
+
+    /// Returns the address of the first byte.
+    #[must_use]
+    pub fn address(&self) -> *mut u8 {
+        self.address
     }
 
     /// Returns the size in bytes.
@@ -22,6 +32,6 @@ impl Buffer {
     /// Returns the first `len` bytes, or the whole region if it has fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
-        Self::new(self.address, self.len.min(len))
+        Self { address: self.address, len: self.len.min(len) }
     }
 }

@@ -33,6 +33,12 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(position.cast_unsigned())
 }
 
+/// Returns the rest of the file: Windows reports no holes without a call per file system.
+pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+    let size = stat(handle)?.size;
+    Ok((offset < size).then_some((offset, size)))
+}
+
 /// Stores the data of a file on the disk.
 pub fn datasync(handle: Handle<'_>) -> Result<()> {
     sync(handle)

@@ -1,0 +1,96 @@
+// No path leads out of a Directory.
+
+import fs from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { Directory } from 'capwasi'
+import { tree } from '../support/guest.mjs'
+import { onPosix } from '../support/conditions.mjs'
+
+const ESCAPES = [
+  ['readFileSync', '../x'],
+  ['readFileSync', 'd/../../x'],
+  ['readFileSync', '/..'],
+  ['readFileSync', 'up/x'],
+  ['readFileSync', 'absolute'],
+  ['readFileSync', 'absolute-directory/passwd'],
+  ['writeFileSync', 'absolute', ''],
+  ['writeFileSync', 'up/new', ''],
+  ['appendFileSync', '../x', ''],
+  ['statSync', 'absolute'],
+  ['lstatSync', 'up/x'],
+  ['readdirSync', 'up'],
+  ['readdirSync', '..'],
+  ['mkdirSync', '../x'],
+  ['mkdirSync', 'up/x', { recursive: true }],
+  ['rmdirSync', 'up/x'],
+  ['rmSync', '../x', { recursive: true, force: true }],
+  ['unlinkSync', 'up/x'],
+  ['chmodSync', 'absolute', 0o777],
+  ['chmodSync', 'up/x', 0o777],
+  ['truncateSync', 'absolute'],
+  ['utimesSync', 'absolute', 1, 1],
+  ['readlinkSync', 'up/x'],
+  ['symlinkSync', 'x', '../x', { path: '../x' }],
+  ['symlinkSync', '../x', 'up/x', { path: 'up/x' }],
+  ['renameSync', 'f', '../x', { path: '../x' }],
+  ['renameSync', 'up/x', 'f', { path: 'up/x' }],
+  ['linkSync', 'f', 'up/x', { path: 'up/x' }],
+  ['linkSync', '../x', 'f', { path: '../x' }],
+  ['cpSync', 'f', 'up/x', { path: 'up/x' }],
+  ['cpSync', '../x', 'f', { path: '../x' }],
+]
+
+onPosix('a path that leads out of the directory throws ERR_WASI_ESCAPE, with the path', (t) => {
+  const top = tree(t, { 'in/d/': null, 'in/f': 'text', x: 'secret' })
+  const before = fs.statSync(join(top, 'x'))
+  for (const directory of [Directory.open(join(top, 'in')), Directory.memory({ 'd/': null, f: 'text' })]) {
+    directory.symlinkSync('..', 'up')
+    directory.symlinkSync('/etc/passwd', 'absolute')
+    directory.symlinkSync('/etc', 'absolute-directory')
+    for (const [method, ...args] of ESCAPES) {
+      const path = args.at(-1)?.path
+      const given = path === undefined ? args : args.slice(0, -1)
+      const error = t.throws(() => directory[method](...given), { code: 'ERR_WASI_ESCAPE' }, `${method} ${given}`)
+      t.is(error.path, path ?? args[0], `${method} ${given}`)
+      t.is(error.message, `The path '${path ?? args[0]}' leads out of the directory`)
+    }
+    t.false(directory.existsSync('../x'))
+    t.is(directory.lstatSync('absolute').isSymbolicLink(), true)
+    directory.rmSync('up')
+    directory.cpSync('absolute', 'copy')
+    t.is(directory.readlinkSync('copy'), '/etc/passwd')
+  }
+  t.is(fs.readFileSync(join(top, 'x'), 'utf8'), 'secret')
+  t.is(fs.statSync(join(top, 'x')).ctimeMs, before.ctimeMs)
+  t.deepEqual(fs.readdirSync(top).sort(), ['in', 'x'])
+})
+
+onPosix('rmSync and cpSync of a tree do not follow links', (t) => {
+  const top = tree(t, { 'in/d/': null, 'out/f': 'text' })
+  const directory = Directory.open(join(top, 'in'))
+  directory.symlinkSync('../../out', 'd/link')
+  directory.cpSync('d', 'copy', { recursive: true })
+  t.is(directory.readlinkSync('copy/link'), '../../out')
+  directory.rmSync('d', { recursive: true })
+  t.deepEqual(directory.readdirSync('.', { recursive: true }), ['copy', 'copy/link'])
+  t.is(fs.readFileSync(join(top, 'out/f'), 'utf8'), 'text')
+})
+
+test('a leading / is the directory itself', (t) => {
+  for (const directory of [Directory.open(tree(t)), Directory.memory()]) {
+    directory.mkdirSync('/d')
+    directory.writeFileSync('//d/f', 'text')
+    t.is(directory.readFileSync('d/f', 'utf8'), 'text')
+    t.deepEqual(directory.readdirSync('/'), ['d'])
+    t.true(directory.statSync('/').isDirectory())
+    t.is(t.throws(() => directory.readFileSync('/x')).message, "ENOENT: no such file or directory, open '/x'")
+  }
+})
+
+onPosix('a directory stays the same after a rename of its path', (t) => {
+  const top = tree(t, { 'a/f': 'text' })
+  const directory = Directory.open(join(top, 'a'))
+  fs.renameSync(join(top, 'a'), join(top, 'b'))
+  t.is(directory.readFileSync('f', 'utf8'), 'text')
+})

@@ -1,0 +1,94 @@
+// The limits of a Directory in memory, and files with holes.
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'ava'
+import { Directory } from 'capwasi'
+import { tree } from '../support/guest.mjs'
+import { onLinux } from '../support/conditions.mjs'
+
+const GIB = 2 ** 30
+
+test('usage counts bytes and files, and what is removed no longer counts', (t) => {
+  const directory = Directory.memory({ 'd/f': 'x'.repeat(10_000) })
+  t.deepEqual(directory.usage, { bytes: 12_288, files: 2 })
+  directory.linkSync('d/f', 'link')
+  t.is(directory.usage.bytes, 12_288)
+  directory.rmSync('d', { recursive: true })
+  t.is(directory.usage.bytes, 12_288)
+  directory.truncateSync('link', 4096)
+  t.is(directory.usage.bytes, 4096)
+  directory.unlinkSync('link')
+  t.deepEqual(directory.usage, { bytes: 0, files: 0 })
+})
+
+test('beyond maxBytes a write fails with ENOSPC; space that was freed can be used again', (t) => {
+  const directory = Directory.memory({}, { maxBytes: 8192 })
+  const error = t.throws(() => directory.writeFileSync('f', Buffer.alloc(8193)))
+  t.like(error, { code: 'ENOSPC', syscall: 'write', message: 'ENOSPC: no space left on device, write' })
+  directory.unlinkSync('f')
+  for (let round = 0; round < 3; round++) {
+    directory.writeFileSync('f', Buffer.alloc(8192))
+    t.throws(() => directory.appendFileSync('f', 'x'), { code: 'ENOSPC' })
+  }
+  t.throws(() => Directory.memory({ f: 'text' }, { maxBytes: 0 }), { code: 'ENOSPC' })
+})
+
+test('beyond maxFiles nothing can be created: ENOSPC', (t) => {
+  const directory = Directory.memory({ a: '', 'd/': null }, { maxFiles: 3 })
+  directory.linkSync('a', 'link')
+  for (const [method, ...args] of [
+    ['writeFileSync', 'new', ''],
+    ['mkdirSync', 'new'],
+    ['symlinkSync', 'a', 'new'],
+    ['linkSync', 'a', 'new'],
+  ])
+    t.throws(() => directory[method](...args), { code: 'ENOSPC' }, method)
+  directory.writeFileSync('a', 'more')
+  directory.renameSync('a', 'b')
+  directory.rmdirSync('d')
+  directory.mkdirSync('e')
+  t.is(directory.usage.files, 3)
+})
+
+test('a hole of 8 GiB costs nothing, is copied as a hole, and cannot be read at once', (t) => {
+  const directory = Directory.memory({ f: 'start' })
+  directory.truncateSync('f', 8 * GIB)
+  directory.appendFileSync('f', 'end')
+  t.is(directory.statSync('f').size, 8 * GIB + 3)
+  t.true(directory.usage.bytes <= 2 * 4096)
+  t.true(directory.statSync('f').blocks <= 16)
+  directory.cpSync('f', 'g')
+  t.is(directory.statSync('g').size, 8 * GIB + 3)
+  t.true(directory.usage.bytes <= 4 * 4096)
+  t.throws(() => directory.readFileSync('f'), {
+    instanceOf: RangeError,
+    code: 'ERR_FS_FILE_TOO_LARGE',
+    message: `File size (${8 * GIB + 3}) is greater than 2 GiB`,
+  })
+  directory.truncateSync('g', 10)
+  t.deepEqual(directory.readFileSync('g'), Buffer.from('start\0\0\0\0\0'))
+})
+
+onLinux('cpSync keeps the holes of files of the host', (t) => {
+  const directory = Directory.open(tree(t, { f: '' }))
+  directory.truncateSync('f', GIB)
+  directory.appendFileSync('f', 'end')
+  directory.cpSync('f', 'g')
+  t.is(directory.statSync('g').size, GIB + 3)
+  t.true(directory.statSync('g').blocks < 1000)
+})
+
+onLinux('readFileSync reads files without a size, such as those of /proc', (t) => {
+  t.regex(Directory.open('/proc/self', { readonly: true }).readFileSync('status', 'utf8'), /^Name:/)
+})
+
+onLinux('readFileSync of a FIFO fails with EINVAL instead of waiting', (t) => {
+  const path = tree(t)
+  execFileSync('mkfifo', [join(path, 'fifo')])
+  const directory = Directory.open(path)
+  t.throws(() => directory.readFileSync('fifo'), { code: 'EINVAL' })
+  t.true(directory.lstatSync('fifo').isFIFO())
+  t.true(directory.readdirSync('.', { withFileTypes: true })[0].isFIFO())
+  t.deepEqual(directory.toJSON(), {})
+})

@@ -1,0 +1,386 @@
+'use strict'
+
+// The class Directory, over the functions of src/node/directory.rs. These confine each path; here are the arguments,
+// results and compound operations of node:fs.
+
+const { Dirent, constants } = require('node:fs')
+const { dirname } = require('node:path').posix
+const { fsError, systemError } = require('./fs-error.js')
+const { statsOf } = require('./stats.js')
+const validate = require('./validate.js')
+const { invalidType, nodeError } = require('./values.js')
+
+/** Types of native code, which are those of WASI. It has no type for a FIFO, and returns 0. */
+const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
+const DIRENT_TYPES = ['FIFO', 'BLOCK', 'CHAR', 'DIR', 'FILE', 'SOCKET', 'SOCKET', 'LINK'].map(
+  (name) => constants[`UV_DIRENT_${name}`],
+)
+
+const join = (directory, name) => {
+  if (name === '') return directory
+  if (directory === '' || directory === '.') return name
+  return directory.endsWith('/') ? directory + name : `${directory}/${name}`
+}
+
+const isSame = (one, other) => one.ino === other.ino && one.dev === other.dev
+
+/** Runs a function. Returns undefined if it throws an error with one of these codes. */
+function attempt(run, ...codes) {
+  try {
+    return run()
+  } catch (error) {
+    if (!codes.includes(error.code)) throw error
+    return undefined
+  }
+}
+
+const MAX_MODE = 2 ** 32 - 1
+const DEFAULT_MODE = 0o666
+const FLAGS = ['w', 'wx', 'a']
+const LIMITS = ['maxBytes', 'maxFiles']
+
+/** Defines the class, once. Returns it with a function that returns the number of a `Directory`. */
+function defineDirectory(native) {
+  /** Returns the number of a `Directory`, undefined for any other object. */
+  let idOf
+
+  /** Without this the constructor throws. */
+  const internal = {}
+
+  /** Closes directories that were collected. */
+  const collected = new FinalizationRegistry((id) => native.close(id))
+
+  class Directory {
+    /** The number of the directory in native code; 0 once it is closed. */
+    #id
+    #kind
+
+    constructor(key = undefined, id = undefined) {
+      if (key !== internal) throw nodeError('TypeError', 'ERR_ILLEGAL_CONSTRUCTOR', 'Illegal constructor')
+      this.#id = id
+      this.#kind = native.kind(id)
+      collected.register(this, id, this)
+    }
+
+    static {
+      idOf = (value) => (#id in value ? value.#id : undefined)
+    }
+
+    static open(path, options = undefined) {
+      const source = validate.source(path)
+      const readonly = validate.flag(options, 'readonly')
+      validate.onlyKnown(options ?? {}, 'options', ['readonly'])
+      return new Directory(internal, native.open(source, readonly))
+    }
+
+    static memory(files = {}, limits = undefined) {
+      if (files === null || typeof files !== 'object' || Array.isArray(files))
+        throw invalidType('The "files" argument', 'of type object', files)
+      const given = validate.object(limits, 'limits')
+      validate.onlyKnown(given, 'limits', LIMITS)
+      const max = LIMITS.map((name) =>
+        given[name] === undefined
+          ? undefined
+          : validate.integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
+      )
+      const directory = new Directory(internal, native.memory(...max))
+      try {
+        for (const [path, content] of Object.entries(files)) directory.#add(path, content)
+      } catch (error) {
+        directory.close()
+        throw error
+      }
+      return directory
+    }
+
+    static join(handle) {
+      const text = handle?.capwasiDirectory
+      if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
+      const id = native.join(text)
+      if (id === undefined) throw validate.invalidValue("The argument 'handle' is unknown, or its directory is closed")
+      return new Directory(internal, id)
+    }
+
+    share() {
+      return Object.freeze({ capwasiDirectory: native.share(this.#id) })
+    }
+
+    get kind() {
+      return this.#kind
+    }
+
+    get usage() {
+      const [bytes, files] = native.usage(this.#id)
+      return { bytes, files }
+    }
+
+    readFileSync(path, options = undefined) {
+      const encoding = validate.encoding(options)
+      const content = native.read(this.#id, validate.text(path, 'path'))
+      return encoding === undefined ? content : content.toString(encoding)
+    }
+
+    writeFileSync(path, data, options = undefined) {
+      const { flag = 'w', mode = DEFAULT_MODE } = validate.object(options, 'options')
+      if (!FLAGS.includes(flag)) {
+        const known = FLAGS.map((each) => `'${each}'`).join(', ')
+        throw validate.invalidValue(`The argument 'flag' must be one of: ${known}. Received ${String(flag)}`)
+      }
+      const bytes = validate.bytes(data)
+      const bits = validate.integer(mode, 'mode', 0, MAX_MODE)
+      native.write(this.#id, validate.text(path, 'path'), bytes, flag, bits)
+    }
+
+    appendFileSync(path, data) {
+      this.writeFileSync(path, data, { flag: 'a' })
+    }
+
+    existsSync(path) {
+      try {
+        this.statSync(path)
+        return true
+      } catch {
+        return false
+      }
+    }
+
+    statSync(path) {
+      return statsOf(native.stat(this.#id, validate.text(path, 'path'), true))
+    }
+
+    lstatSync(path) {
+      return statsOf(native.stat(this.#id, validate.text(path, 'path'), false))
+    }
+
+    readdirSync(path = '.', options = undefined) {
+      const isRecursive = validate.flag(options, 'recursive')
+      const withTypes = validate.flag(options, 'withFileTypes')
+      const top = validate.text(path, 'path')
+      return Array.from(this.#walk(top, isRecursive), ({ directory, name, type }) =>
+        withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory)) : join(directory, name),
+      )
+    }
+
+    mkdirSync(path, options = undefined) {
+      const isRecursive = validate.flag(options, 'recursive')
+      const text = validate.text(path, 'path')
+      if (isRecursive) this.#makeParents(text)
+      else native.mkdir(this.#id, text)
+    }
+
+    rmdirSync(path) {
+      native.rmdir(this.#id, validate.text(path, 'path'))
+    }
+
+    rmSync(path, options = undefined) {
+      const isRecursive = validate.flag(options, 'recursive')
+      const isForced = validate.flag(options, 'force')
+      const text = validate.text(path, 'path')
+      const stats = attempt(() => this.lstatSync(text), ...(isForced ? ['ENOENT'] : []))
+      if (stats === undefined) return
+      if (!stats.isDirectory()) {
+        native.unlink(this.#id, text)
+        return
+      }
+      if (!isRecursive)
+        throw systemError('ERR_FS_EISDIR', 'Path is a directory', 'rm', 'EISDIR', 'is a directory', text)
+      const directories = [text]
+      for (const { directory, name, type } of this.#walk(text, true)) {
+        const below = join(join(text, directory), name)
+        if (type === DIRECTORY) directories.push(below)
+        else attempt(() => native.unlink(this.#id, below), 'ENOENT')
+      }
+      while (directories.length > 0) attempt(() => native.rmdir(this.#id, directories.pop()), 'ENOENT')
+    }
+
+    unlinkSync(path) {
+      native.unlink(this.#id, validate.text(path, 'path'))
+    }
+
+    renameSync(from, to) {
+      native.rename(this.#id, validate.text(from, 'oldPath'), validate.text(to, 'newPath'))
+    }
+
+    linkSync(existing, path) {
+      native.link(this.#id, validate.text(existing, 'existingPath'), validate.text(path, 'newPath'))
+    }
+
+    symlinkSync(target, path) {
+      native.symlink(this.#id, validate.text(target, 'target'), validate.text(path, 'path'))
+    }
+
+    chmodSync(path, mode) {
+      native.chmod(this.#id, validate.text(path, 'path'), validate.integer(mode, 'mode', 0, MAX_MODE))
+    }
+
+    cpSync(from, to, options = undefined) {
+      const isRecursive = validate.flag(options, 'recursive')
+      const [source, target] = [validate.text(from, 'src'), validate.text(to, 'dest')]
+      const stats = this.lstatSync(source)
+      this.#checkCopy(source, stats, target, isRecursive)
+      const parent = dirname(target)
+      if (!this.existsSync(parent)) this.#makeParents(parent)
+      if (!stats.isDirectory()) {
+        this.#copy(source, stats, target)
+        return
+      }
+      const created = [this.#copyDirectory(stats, target)]
+      for (const { directory, name, type } of this.#walk(source, true)) {
+        const below = join(directory, name)
+        const path = join(source, below)
+        const stats = this.lstatSync(path)
+        if (type === DIRECTORY) created.push(this.#copyDirectory(stats, join(target, below)))
+        else this.#copy(path, stats, join(target, below))
+      }
+      // A directory may not be writable once it has its mode.
+      for (const copy of created.reverse()) if (copy) native.chmod(this.#id, copy.path, copy.mode)
+    }
+
+    readlinkSync(path) {
+      return native.readlink(this.#id, validate.text(path, 'path'))
+    }
+
+    truncateSync(path, length = 0) {
+      const size = validate.integer(length, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+      native.truncate(this.#id, validate.text(path, 'path'), Math.max(size, 0))
+    }
+
+    utimesSync(path, atime, mtime) {
+      native.utimes(this.#id, validate.text(path, 'path'), validate.seconds(atime), validate.seconds(mtime))
+    }
+
+    toJSON() {
+      const contents = new Map()
+      for (const { directory, name, type } of this.#walk('.', true)) {
+        const path = join(directory, name)
+        contents.delete(directory)
+        if (type === DIRECTORY) contents.set(path, null)
+        else if (type === FILE) contents.set(path, this.readFileSync(path, 'utf8'))
+        else if (type === SYMLINK) contents.set(path, `-> ${this.readlinkSync(path)}`)
+      }
+      const paths = [...contents.keys()].sort()
+      return Object.fromEntries(paths.map((path) => [path, contents.get(path)]))
+    }
+
+    close() {
+      collected.unregister(this)
+      native.close(this.#id)
+      this.#id = 0
+    }
+
+    /**
+     * Yields the entries of a directory; with `isRecursive` also those below, each directory after all above it.
+     * `directory` is relative to `top`, and empty for `top` itself. Follows no links.
+     */
+    *#walk(top, isRecursive) {
+      const directories = ['']
+      for (const directory of directories) {
+        const list = () => native.readdir(this.#id, join(top, directory))
+        // Another program may remove a directory meanwhile.
+        const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
+        for (let at = 0; at < entries.length; at += 2) {
+          const [name, type] = [entries[at], entries[at + 1]]
+          if (isRecursive && type === DIRECTORY) directories.push(join(directory, name))
+          yield { directory, name, type }
+        }
+      }
+    }
+
+    /** Creates a file or directory of a `FileTree`. */
+    #add(path, content) {
+      if (content === null) {
+        this.#makeParents(validate.text(path, 'path'))
+        return
+      }
+      if (typeof content !== 'string' && !(content instanceof Uint8Array)) {
+        const expected = 'of type string, an instance of Uint8Array, or null'
+        throw invalidType(`The "files[${JSON.stringify(path)}]" property`, expected, content)
+      }
+      this.#makeParents(dirname(path))
+      this.writeFileSync(path, content)
+    }
+
+    /** Creates a directory and those above it. An existing directory is no error. */
+    #makeParents(path) {
+      const missing = []
+      let at = path
+      while (!this.#makeOne(at, path)) {
+        missing.push(at)
+        at = dirname(at)
+      }
+      while (missing.length > 0) {
+        at = missing.pop()
+        if (!this.#makeOne(at, path)) throw fsError('ENOENT', 'mkdir', path)
+      }
+    }
+
+    /** Creates a directory, unless there is one. Returns false if the directory above it is missing. */
+    #makeOne(at, path) {
+      try {
+        native.mkdir(this.#id, at)
+        return true
+      } catch (error) {
+        if (error.code === 'ENOENT' && at !== '' && dirname(at) !== at) return false
+        if (error.code !== 'EEXIST') throw error
+        if (attempt(() => this.statSync(at), 'ENOENT')?.isDirectory()) return true
+        throw at === path ? error : fsError('ENOTDIR', 'mkdir', path)
+      }
+    }
+
+    /** Throws the errors of node:fs for a copy that is impossible. */
+    #checkCopy(source, stats, target, isRecursive) {
+      const fail = (code, prefix, errno, message, path) => systemError(code, prefix, 'cp', errno, message, path)
+      const existing = attempt(() => this.lstatSync(target), 'ENOENT')
+      const isDirectory = stats.isDirectory()
+      const invalid = (message) => fail('ERR_FS_CP_EINVAL', 'Invalid src or dest', 'EINVAL', message, target)
+      if (existing !== undefined) {
+        if (isSame(stats, existing)) throw invalid('src and dest cannot be the same')
+        if (isDirectory && !existing.isDirectory()) {
+          const message = `cannot overwrite non-directory ${target} with directory ${source}`
+          const prefix = 'Cannot overwrite non-directory with directory'
+          throw fail('ERR_FS_CP_DIR_TO_NON_DIR', prefix, 'EISDIR', message, target)
+        }
+        if (!isDirectory && existing.isDirectory()) {
+          const message = `cannot overwrite directory ${target} with non-directory ${source}`
+          const prefix = 'Cannot overwrite directory with non-directory'
+          throw fail('ERR_FS_CP_NON_DIR_TO_DIR', prefix, 'ENOTDIR', message, target)
+        }
+      }
+      if (!isDirectory) return
+      for (let at = target; at !== dirname(at); ) {
+        at = dirname(at)
+        const above = attempt(() => this.statSync(at), 'ENOENT')
+        if (above && isSame(above, stats)) throw invalid(`cannot copy ${source} to a subdirectory of self ${target}`)
+      }
+      if (isRecursive) return
+      const prefix = 'Recursive option not enabled, cannot copy a directory'
+      throw fail('ERR_FS_EISDIR', prefix, 'EISDIR', `${source} is a directory (not copied)`, source)
+    }
+
+    /** Creates a directory without entries. Returns its path and later mode; undefined if the directory exists. */
+    #copyDirectory(stats, path) {
+      if (attempt(() => this.lstatSync(path), 'ENOENT')?.isDirectory()) return undefined
+      native.mkdir(this.#id, path)
+      return { path, mode: stats.mode }
+    }
+
+    /** Copies a file or link. A link is copied as it is. Replaces a file or link. */
+    #copy(source, stats, target) {
+      attempt(() => native.unlink(this.#id, target), 'ENOENT')
+      if (stats.isSymbolicLink()) {
+        native.symlink(this.#id, native.readlink(this.#id, source), target)
+        return
+      }
+      native.copy(this.#id, source, target)
+      native.chmod(this.#id, target, stats.mode)
+    }
+  }
+
+  if (Symbol.dispose) {
+    const { close: value } = Directory.prototype
+    Object.defineProperty(Directory.prototype, Symbol.dispose, { value, writable: true, configurable: true })
+  }
+  return { Directory, idOf }
+}
+
+exports.defineDirectory = defineDirectory

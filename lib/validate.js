@@ -1,0 +1,91 @@
+'use strict'
+
+// Checks of arguments like those of node:fs, for the class Directory.
+
+const { inspect } = require('node:util')
+const { invalidType, nodeError, urlPath } = require('./values.js')
+
+const invalidValue = (message) => nodeError('TypeError', 'ERR_INVALID_ARG_VALUE', message)
+
+/** Names an argument, or a property of one, as Node does. */
+const subject = (name) => `The "${name}" ${/[.[]/.test(name) ? 'property' : 'argument'}`
+
+/** Returns a path of text, without NUL. */
+function text(value, name) {
+  if (typeof value !== 'string') throw invalidType(subject(name), 'of type string', value)
+  if (!value.includes('\0')) return value
+  throw invalidValue(`The argument '${name}' must be a string without null bytes. Received ${inspect(value)}`)
+}
+
+/** Returns an integer from `min` to `max`. */
+function integer(value, name, min, max) {
+  if (typeof value !== 'number') throw invalidType(subject(name), 'of type number', value)
+  const fail = (expected, received) =>
+    nodeError(
+      'RangeError',
+      'ERR_OUT_OF_RANGE',
+      `The value of "${name}" is out of range. ${expected} Received ${received}`,
+    )
+  if (!Number.isInteger(value)) throw fail('It must be an integer.', value)
+  if (value >= min && value <= max) return value
+  const digits = Math.abs(value) > 2 ** 32 ? String(value).replace(/\B(?=(\d{3})+$)/g, '_') : value
+  throw fail(`It must be >= ${min} && <= ${max}.`, digits)
+}
+
+/** Returns an object; an empty one for undefined and null. */
+function object(value, name) {
+  if (value === undefined || value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalidType(subject(name), 'of type object', value)
+  return value
+}
+
+/** Returns a boolean property of the options; false for undefined. */
+function flag(options, name) {
+  const value = object(options, 'options')[name]
+  if (value !== undefined && typeof value !== 'boolean')
+    throw invalidType(subject(`options.${name}`), 'of type boolean', value)
+  return value === true
+}
+
+/** Rejects unknown properties: a misspelt name must not remove a restriction. */
+function onlyKnown(value, name, known) {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue
+    const names = known.map((each) => `'${each}'`).join(', ')
+    throw invalidValue(`The property '${name}[${inspect(key)}]' is unknown, must be one of: ${names}`)
+  }
+}
+
+/** Returns the encoding of the options of `readFileSync`; undefined for a Buffer. */
+function encoding(options) {
+  const value = typeof options === 'string' ? options : object(options, 'options').encoding
+  if (value === undefined || value === null || value === 'buffer') return undefined
+  if (Buffer.isEncoding(value)) return value
+  throw invalidValue(`The argument 'encoding' is invalid encoding. Received ${inspect(value)}`)
+}
+
+/** Returns the bytes of data. */
+function bytes(value) {
+  if (typeof value === 'string') return Buffer.from(value)
+  if (value instanceof Uint8Array) return value
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  throw invalidType(subject('data'), 'of type string or an instance of Buffer, TypedArray, or DataView', value)
+}
+
+/** Returns a time in seconds. Like node:fs, takes a negative number as the present. */
+function seconds(value) {
+  if (value instanceof Date) return Math.max(value.getTime() / 1000, 0)
+  if (typeof value === 'number' && Number.isFinite(value)) return value < 0 ? Date.now() / 1000 : value
+  throw invalidType(subject('time'), 'an instance of Date or a finite number', value)
+}
+
+/** Returns the path or the descriptor of a directory of the host. */
+function source(value) {
+  if (typeof value === 'string') return text(value, 'path')
+  const path = urlPath(value)
+  if (path !== undefined) return text(path, 'path')
+  if (typeof value === 'object' && value !== null && 'fd' in value) return integer(value.fd, 'path.fd', 0, 2 ** 31 - 1)
+  throw invalidType(subject('path'), 'of type string, an instance of URL, or an object with an fd', value)
+}
+
+module.exports = { bytes, encoding, flag, integer, invalidValue, object, onlyKnown, seconds, source, subject, text }

@@ -1,0 +1,181 @@
+//! Differences between an overlay and its lower directory.
+
+use crate::core::directory::Directory;
+use crate::core::fs::entries::Target;
+use crate::core::fs::inode::{Body, Inode, read};
+use crate::core::fs::lower::LowerPath;
+use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::volume::Node;
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Filestat, Filetype};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How a path differs from the lower directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The lower directory has no such path.
+    Added,
+    /// The contents, attributes or type differ.
+    Modified,
+    /// Only the lower directory has the path.
+    Removed,
+}
+
+/// A path that differs from the lower directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The path from the root of the overlay.
+    pub path: Box<[u8]>,
+    /// How it differs.
+    pub kind: ChangeKind,
+    /// The type, of a removed file in the lower directory.
+    pub filetype: Filetype,
+}
+
+impl MemoryDirectory {
+    /// Lists what differs from the lower directory, sorted by path in UTF-16 code units. Entries below a removed directory
+    /// are not listed. A directory of which only entries changed is not listed. `ENOTSUP` unless this is an overlay.
+    pub fn changes(&self) -> Result<Vec<Change>> {
+        let lower = self.volume().lower.clone().ok_or(Errno::Notsup)?;
+        let mut search = Search {
+            overlay: self,
+            visits_all: self.volume().has_changed_links(),
+            found: Vec::new(),
+            open: vec![Pair {
+                path: Vec::new(),
+                inode: Arc::clone(self.inode()),
+                lower: Some(LowerPath::root(lower)),
+            }],
+        };
+        while let Some(pair) = search.open.pop() {
+            search.visit(&pair)?;
+        }
+        let mut found = search.found;
+        found.sort_by_cached_key(|change| {
+            String::from_utf8_lossy(&change.path).encode_utf16().collect::<Vec<_>>()
+        });
+        Ok(found)
+    }
+}
+
+/// Search for changes.
+struct Search<'a> {
+    overlay: &'a MemoryDirectory,
+    /// Whether unchanged directories may hold changed files: a file with several names changed through one of them.
+    visits_all: bool,
+    found: Vec<Change>,
+    /// Directories that are not compared yet.
+    open: Vec<Pair>,
+}
+
+/// A directory of the overlay, and the one at the same path of the lower directory.
+struct Pair {
+    path: Vec<u8>,
+    inode: Arc<Inode>,
+    lower: Option<LowerPath>,
+}
+
+impl Search<'_> {
+    /// Compares the entries of two directories.
+    fn visit(&mut self, pair: &Pair) -> Result {
+        for name in self.names(pair)? {
+            let node = match self.overlay.volume().lookup(&pair.inode, &name) {
+                Ok(node) => Some(node),
+                Err(Errno::Noent) => None,
+                Err(errno) => return Err(errno),
+            };
+            let lower = match pair.lower.as_ref().map(|lower| lower.child(&name)).transpose()? {
+                None => None,
+                Some(child) => match child.stat() {
+                    Ok(stat) => Some((child, stat)),
+                    Err(Errno::Noent | Errno::Notdir) => None,
+                    Err(errno) => return Err(errno),
+                },
+            };
+            self.compare(pair, &name, node, lower)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the names that may differ.
+    fn names(&self, pair: &Pair) -> Result<BTreeSet<Box<[u8]>>> {
+        let mut names = BTreeSet::new();
+        let is_own_place = match (&pair.inode.lower, &pair.lower) {
+            (Some(own), Some(lower)) => own.path.is(lower),
+            _ => false,
+        };
+        if is_own_place && !self.visits_all {
+            let entries = read(pair.inode.directory()?);
+            names.extend(entries.changed_names().map(Box::from));
+            return Ok(names);
+        }
+        Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_name(|name| {
+            names.insert(name.into());
+        })?;
+        if let Some(lower) = &pair.lower {
+            lower.open_directory()?.each_name(|name| {
+                names.insert(name.into());
+            })?;
+        }
+        Ok(names)
+    }
+
+    fn compare(
+        &mut self,
+        pair: &Pair,
+        name: &[u8],
+        node: Option<Node>,
+        lower: Option<(LowerPath, Filestat)>,
+    ) -> Result {
+        let separator: &[u8] = if pair.path.is_empty() { b"" } else { b"/" };
+        let path = [&pair.path, separator, name].concat();
+        let kind = match (&node, &lower) {
+            (None, None) => return Ok(()),
+            (None, Some(_)) => Some(ChangeKind::Removed),
+            (Some(_), None) => Some(ChangeKind::Added),
+            (Some(node), Some((_, stat))) if node.filetype() != stat.filetype => Some(ChangeKind::Modified),
+            (Some(node), Some((child, stat))) => {
+                is_modified(pair, name, node, child, stat)?.then_some(ChangeKind::Modified)
+            }
+        };
+        let filetype = match (&node, &lower) {
+            (Some(node), _) => node.filetype(),
+            (None, Some((_, stat))) => stat.filetype,
+            (None, None) => Filetype::Unknown,
+        };
+        if let Some(kind) = kind {
+            self.found.push(Change { path: path.clone().into(), kind, filetype });
+        }
+        if let Some(Node::Inode(Target { inode, .. })) = node
+            && filetype == Filetype::Directory
+        {
+            let lower = lower.filter(|(_, stat)| stat.filetype == Filetype::Directory);
+            self.open.push(Pair { path, inode, lower: lower.map(|(child, _)| child) });
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether a file of the overlay differs from a lower file of the same type.
+fn is_modified(pair: &Pair, name: &[u8], node: &Node, child: &LowerPath, stat: &Filestat) -> Result<bool> {
+    let inode = match node {
+        Node::Inode(target) => &target.inode,
+        // An unchanged file of another directory, if the overlay's directory was renamed.
+        Node::Lower(_) => {
+            let own = pair.inode.lower.as_ref().ok_or(Errno::Io)?;
+            return Ok(!own.path.child(name)?.is(child));
+        }
+    };
+    let is_set = inode.own_attributes().is_some_and(|own| own.is_set);
+    let is_same = inode
+        .lower
+        .as_ref()
+        .is_some_and(|lower| lower.path.is(child) || lower.link == Some((stat.dev, stat.ino)));
+    Ok(match &inode.body {
+        Body::Directory(_) => is_set && is_same,
+        Body::Symlink(target) => is_set && is_same || !is_same && *target != child.read_link()?,
+        Body::File(_) => is_set || !is_same || !inode.has_lower_contents(),
+        Body::Special(_) => is_set || !is_same,
+    })
+}

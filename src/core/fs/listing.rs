@@ -1,0 +1,82 @@
+//! Listing directories in memory and overlays: the entries of the lower directory first, then the stored ones.
+
+use crate::core::directory::{DirReader, Directory};
+use crate::core::fs::inode::read;
+use crate::core::fs::memory::MemoryDirectory;
+use crate::sys::dir::{DirBudget, DirEntry, MAX_ENTRIES, Progress};
+use crate::sys::errno::Result;
+
+/// Position in a directory of an overlay.
+#[derive(Debug)]
+pub(crate) struct OverlayReader {
+    /// Share of the budget for the lower directory.
+    budget: DirBudget,
+    /// The lower directory, once it was read.
+    lower: Option<(Directory, Box<DirReader>)>,
+}
+
+impl OverlayReader {
+    /// Creates a reader at the start.
+    pub(crate) fn new(budget: DirBudget) -> Self {
+        Self { budget, lower: None }
+    }
+}
+
+impl MemoryDirectory {
+    /// Passes entries from a position on to `each`, until that returns false. `.` and `..` are left out.
+    pub(crate) fn read_dir(
+        &self,
+        reader: Option<&mut OverlayReader>,
+        from: u64,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
+        let first = self.volume().first_position();
+        if from < first
+            && let Some(reader) = reader
+        {
+            let progress = self.read_lower(reader, from, &mut each)?;
+            if progress != Progress::End {
+                return Ok(progress);
+            }
+        }
+        let entries = read(self.inode().directory()?);
+        for (count, (cookie, name, inode)) in entries.from(from.saturating_sub(first)).enumerate() {
+            if count == MAX_ENTRIES {
+                return Ok(Progress::Paused);
+            }
+            let next = first + cookie + 1;
+            if !each(&DirEntry { name, ino: inode.ino, filetype: inode.filetype(), next }) {
+                return Ok(Progress::Stopped);
+            }
+        }
+        Ok(Progress::End)
+    }
+
+    /// Passes the entries of the lower directory that the overlay shows.
+    fn read_lower(
+        &self,
+        reader: &mut OverlayReader,
+        from: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<Progress> {
+        let Some(lower) = &self.inode().lower else {
+            return Ok(Progress::End);
+        };
+        let entries = self.inode().directory()?;
+        if read(entries).is_removed {
+            return Ok(Progress::End);
+        }
+        let (directory, lower_reader) = match &mut reader.lower {
+            Some(lower) => lower,
+            unread => {
+                let directory = lower.path.open_directory()?;
+                let lower_reader = Box::new(directory.reader(reader.budget.share()));
+                unread.insert((directory, lower_reader))
+            }
+        };
+        directory.read_dir(lower_reader, from, |entry| {
+            let shown = read(entries).show(entry);
+            shown.is_none_or(|entry| each(&entry))
+        })
+    }
+}

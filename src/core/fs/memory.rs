@@ -1,0 +1,356 @@
+//! Directories in memory and overlays, with the semantics of POSIX.
+
+use crate::core::directory::{Directory, Opened};
+use crate::core::file::FileData;
+use crate::core::fs::contents::Contents;
+use crate::core::fs::entries::{Entries, Target};
+use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::lower::LowerPath;
+use crate::core::fs::memory_file::MemoryFile;
+use crate::core::fs::resolve::{Last, Located, resolve};
+use crate::core::fs::space::SpaceLimits;
+use crate::core::fs::volume::{Node, Volume};
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
+use std::sync::{Arc, RwLock};
+
+/// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
+const UMASK: u16 = 0o022;
+const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
+
+/// An open directory in memory or of an overlay.
+#[derive(Clone, Debug)]
+pub struct MemoryDirectory {
+    volume: Arc<Volume>,
+    inode: Arc<Inode>,
+}
+
+impl MemoryDirectory {
+    /// Creates an empty file system.
+    #[must_use]
+    pub fn new(limits: SpaceLimits, now: Timestamp) -> Self {
+        let volume = Volume::in_memory(limits);
+        let body = Body::Directory(RwLock::new(Entries::default()));
+        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
+        root.add_links(2, now);
+        Self::root(volume, root)
+    }
+
+    /// Creates an overlay, which reads from `lower` and stores every change in memory. Nobody may change `lower`
+    /// meanwhile: the overlay stays confined to it, but may show a mixture. `ELOOP` if too many overlays are over each
+    /// other.
+    pub fn overlay(lower: Directory, limits: SpaceLimits) -> Result<Self> {
+        let stat = lower.own_stat()?;
+        let volume = Volume::over(lower.clone(), limits)?;
+        let body = Body::Directory(RwLock::new(Entries::over_lower(std::sync::Weak::new())));
+        let lower = Lower::new(LowerPath::root(lower), None, None);
+        let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
+        Ok(Self::root(volume, Arc::new(root)))
+    }
+
+    fn root(volume: Arc<Volume>, root: Arc<Inode>) -> Self {
+        if let Body::Directory(entries) = &root.body {
+            write(entries).parent = Arc::downgrade(&root);
+        }
+        Self { volume, inode: root }
+    }
+
+    /// Returns the file system.
+    pub(crate) fn volume(&self) -> &Arc<Volume> {
+        &self.volume
+    }
+
+    /// Returns the inode.
+    pub(crate) fn inode(&self) -> &Arc<Inode> {
+        &self.inode
+    }
+
+    /// Returns whether the directory shows one of the lower directory.
+    pub(crate) fn shows_lower(&self) -> bool {
+        self.inode.lower.is_some()
+    }
+
+    /// Returns the bytes and files in use.
+    #[must_use]
+    pub fn usage(&self) -> (u64, u64) {
+        self.volume.space.usage()
+    }
+
+    /// Returns the attributes of the directory itself.
+    pub(crate) fn own_stat(&self) -> Result<Filestat> {
+        self.inode.stat()
+    }
+
+    /// Sets the times of the directory itself.
+    pub(crate) fn set_own_times(
+        &self,
+        atim: Option<NewTime>,
+        mtim: Option<NewTime>,
+        now: Timestamp,
+    ) -> Result {
+        self.volume.keep(&self.inode)?;
+        self.inode.set_times(atim, mtim, now);
+        Ok(())
+    }
+
+    /// Returns the inode number of the parent, if one of the directories above is one that `is_within` accepts.
+    pub(crate) fn parent_ino(&self, is_within: impl Fn((u64, u64)) -> bool) -> Option<u64> {
+        let parent = parent_of(&self.inode)?;
+        let mut above = Arc::clone(&parent);
+        loop {
+            if is_within((above.dev, above.ino)) {
+                return Some(parent.ino);
+            }
+            let next = parent_of(&above)?;
+            if Arc::ptr_eq(&next, &above) {
+                return None;
+            }
+            above = next;
+        }
+    }
+
+    /// Opens a path: `openat`.
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+        let oflags = options.oflags;
+        let creates = oflags.contains(Oflags::CREAT);
+        let exclusive = creates && oflags.contains(Oflags::EXCL);
+        let defers = !options.writes && oflags.is_empty();
+        let last = Last { follows: options.follows && !exclusive, creates, defers };
+        let mut located = self.resolve(path, last)?;
+        if let Located::Lower { parent, name } = &located {
+            if let Some(file) = self.open_lower(parent, name, options) {
+                return Ok(Opened::File(FileData::Memory(file)));
+            }
+            located = self.resolve(path, Last { defers: false, ..last })?;
+        }
+        match located {
+            Located::Directory(_) if exclusive => Err(Errno::Exist),
+            Located::Directory(directory) => self.open_inode(directory, options, now),
+            Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
+            Located::Name { node: Some(node), has_slash: true, .. }
+                if node.filetype() != Filetype::Directory =>
+            {
+                Err(Errno::Notdir)
+            }
+            Located::Name { parent, name, node: None, .. } if creates => {
+                let created = self.create(&parent, &name, now, |volume| {
+                    let contents = Some(Contents::new(&volume.space));
+                    Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
+                });
+                match created {
+                    Ok(inode) => self.open_inode(inode, options, now),
+                    // Another thread created the file meanwhile.
+                    Err(Errno::Exist) if !exclusive => {
+                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+                    }
+                    Err(errno) => Err(errno),
+                }
+            }
+            Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
+            Located::Name { parent, name, .. } => {
+                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+            }
+        }
+    }
+
+    /// Opens a file that only the lower directory has for reading, with as few system calls as the lower directory
+    /// needs itself. `None` if this is not possible.
+    fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
+        let path = parent.lower.as_ref()?.path.child(name).ok()?;
+        let (data, stat) = path.open_file(options.keeps_atime).ok()?;
+        let inode = self.volume.materialize(parent, name, path, &stat).ok()?.inode;
+        Some(MemoryFile::new(&self.volume, inode, Some(data), options))
+    }
+
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+        let oflags = options.oflags;
+        let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
+        match inode.filetype() {
+            Filetype::SymbolicLink if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
+            Filetype::SymbolicLink => Err(Errno::Loop),
+            Filetype::Directory if changes || options.writes => Err(Errno::Isdir),
+            Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
+            _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
+            Filetype::RegularFile => {
+                Ok(Opened::File(FileData::Memory(MemoryFile::open(&self.volume, inode, options, now)?)))
+            }
+            _ => open_special(&inode, options),
+        }
+    }
+
+    /// Returns the attributes of a path: `fstatat`.
+    pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
+        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
+            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => {
+                inode.stat()
+            }
+            Existing::Node(_, _, Node::Lower(stat)) => Ok(self.volume.own(stat)),
+        }
+    }
+
+    /// Returns all attributes of a path.
+    pub(crate) fn attributes(&self, path: &[u8], follows: bool) -> Result<Attributes> {
+        self.existing_inode(path, follows)?.all_attributes()
+    }
+
+    /// Sets the permission bits of a path.
+    pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
+        let inode = self.existing_inode(path, true)?;
+        self.volume.keep(&inode)?;
+        inode.set_mode(mode, now);
+        Ok(())
+    }
+
+    /// Creates a directory: `mkdirat`.
+    pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
+        let (parent, name) = self.new_name(path)?;
+        let made = self.create(&parent, &name, now, |volume| {
+            let entries = Entries::new(Arc::downgrade(&parent));
+            Inode::new(volume.new_id(), Body::Directory(RwLock::new(entries)), DIRECTORY_MODE, now)
+        });
+        made.map(drop)
+    }
+
+    /// Creates a symlink: `symlinkat`.
+    pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
+        let (parent, name) = self.new_name(path)?;
+        let made = self.create(&parent, &name, now, |volume| {
+            Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
+        });
+        made.map(drop)
+    }
+
+    /// Passes the target of a symlink to `then`: `readlinkat`.
+    pub(crate) fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        if let Existing::Node(_, _, Node::Inode(target)) = existing(self.resolve(path, Last::default())?)?
+            && let Body::Symlink(path) = &target.inode.body
+        {
+            return Ok(then(path));
+        }
+        Err(Errno::Inval)
+    }
+
+    /// Sets the times of a path: `utimensat`.
+    pub(crate) fn set_times(
+        &self,
+        path: &[u8],
+        follows: bool,
+        atim: Option<NewTime>,
+        mtim: Option<NewTime>,
+        now: Timestamp,
+    ) -> Result {
+        let inode = self.existing_inode(path, follows)?;
+        self.volume.keep(&inode)?;
+        inode.set_times(atim, mtim, now);
+        Ok(())
+    }
+
+    /// Returns another directory of the same file system.
+    pub(crate) fn at(&self, inode: Arc<Inode>) -> Self {
+        Self { volume: Arc::clone(&self.volume), inode }
+    }
+
+    /// Resolves a path from this directory.
+    pub(crate) fn resolve(&self, path: &[u8], last: Last) -> Result<Located> {
+        resolve(&self.volume, &self.inode, path, last)
+    }
+
+    /// Returns the inode of a path.
+    pub(crate) fn existing_inode(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
+        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
+            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => Ok(inode),
+            Existing::Node(parent, name, _) => Ok(self.volume.lookup_inode(&parent, &name)?.inode),
+        }
+    }
+
+    /// Returns the directory and the name of a path that does not exist.
+    pub(crate) fn new_name(&self, path: &[u8]) -> Result<(Arc<Inode>, Box<[u8]>)> {
+        match self.resolve(without_slashes(path), Last::default())? {
+            Located::Name { parent, name, node: None, .. } => Ok((parent, name)),
+            _ => Err(Errno::Exist),
+        }
+    }
+
+    /// Creates an inode under a new name; `EEXIST` if the name exists.
+    fn create(
+        &self,
+        parent: &Arc<Inode>,
+        name: &[u8],
+        now: Timestamp,
+        make: impl FnOnce(&Volume) -> Arc<Inode>,
+    ) -> Result<Arc<Inode>> {
+        let inode = make(&self.volume);
+        let is_directory = inode.filetype() == Filetype::Directory;
+        inode.add_links(if is_directory { 2 } else { 1 }, now);
+        self.add(parent, name, &inode, || Ok(()))?;
+        if is_directory {
+            parent.add_links(1, now);
+        }
+        parent.touch(now);
+        Ok(inode)
+    }
+
+    /// Adds a name that does not exist, after `check`; `EEXIST` if another thread has added it.
+    pub(crate) fn add(
+        &self,
+        parent: &Arc<Inode>,
+        name: &[u8],
+        inode: &Arc<Inode>,
+        check: impl FnOnce() -> Result,
+    ) -> Result {
+        self.volume.keep(parent)?;
+        let mut entries = write(parent.directory()?);
+        if entries.is_removed {
+            return Err(Errno::Noent);
+        }
+        if entries.stores(name) {
+            return Err(Errno::Exist);
+        }
+        self.volume.space.take_name()?;
+        check().inspect_err(|_| self.volume.space.give_name())?;
+        entries.insert(name, Arc::clone(inode), false, false);
+        Ok(())
+    }
+}
+
+/// A path that exists.
+enum Existing {
+    Directory(Arc<Inode>),
+    /// An entry: its directory, name and file.
+    Node(Arc<Inode>, Box<[u8]>, Node),
+}
+
+/// Returns the file of a resolved path; `ENOTDIR` if a slash follows the name of something else than a directory.
+fn existing(located: Located) -> Result<Existing> {
+    match located {
+        Located::Directory(directory) => Ok(Existing::Directory(directory)),
+        Located::Name { node: Some(node), has_slash, .. }
+            if has_slash && node.filetype() != Filetype::Directory =>
+        {
+            Err(Errno::Notdir)
+        }
+        Located::Name { parent, name, node: Some(node), .. } => Ok(Existing::Node(parent, name, node)),
+        Located::Name { .. } | Located::Lower { .. } => Err(Errno::Noent),
+    }
+}
+
+/// Opens a FIFO, socket or device of the lower directory.
+fn open_special(inode: &Inode, options: &OpenOptions) -> Result<Opened> {
+    let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
+    let opened = path.open(&OpenOptions { oflags: Oflags::empty(), ..*options })?;
+    match opened {
+        Opened::Stream(_) => Ok(opened),
+        Opened::File(_) | Opened::Directory(_) => Err(Errno::Noent),
+    }
+}
+
+/// Returns the directory that holds a directory.
+pub(crate) fn parent_of(directory: &Inode) -> Option<Arc<Inode>> {
+    read(directory.directory().ok()?).parent.upgrade()
+}
+
+/// Returns a path without its trailing slashes.
+pub(crate) fn without_slashes(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(path.len(), |last| last + 1);
+    &path[..end]
+}

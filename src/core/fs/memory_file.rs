@@ -1,0 +1,196 @@
+//! Open files in memory and of overlays.
+
+use crate::core::file::FileData;
+use crate::core::fs::contents::Contents;
+use crate::core::fs::inode::{Body, Inode, read, write};
+use crate::core::fs::volume::Volume;
+use crate::sys::buffers::Buffer;
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Fdflags, Filesize, Filestat, NewTime, Oflags, OpenOptions, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// An open file in memory or of an overlay.
+#[derive(Debug)]
+pub(crate) struct MemoryFile {
+    volume: Arc<Volume>,
+    inode: Arc<Inode>,
+    /// The lower file, whose contents count until they are copied.
+    lower: Option<Box<FileData>>,
+    reads: bool,
+    writes: bool,
+    /// Whether the file is in append mode.
+    appends: AtomicBool,
+    /// Offset after the last append.
+    append_end: AtomicU64,
+}
+
+impl MemoryFile {
+    /// Opens a regular file. A file that is to be truncated loses its contents.
+    pub(crate) fn open(
+        volume: &Arc<Volume>,
+        inode: Arc<Inode>,
+        options: &OpenOptions,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let truncates = options.oflags.contains(Oflags::TRUNC);
+        let lower = match &inode.lower {
+            Some(lower) if !truncates && inode.has_lower_contents() => {
+                Some(lower.path.open_file(options.keeps_atime)?.0)
+            }
+            _ => None,
+        };
+        let file = Self::new(volume, inode, lower, options);
+        if truncates {
+            file.resize(0, now)?;
+        }
+        Ok(file)
+    }
+
+    /// Describes an open file. `lower` is needed while the contents are not copied.
+    pub(crate) fn new(
+        volume: &Arc<Volume>,
+        inode: Arc<Inode>,
+        lower: Option<FileData>,
+        options: &OpenOptions,
+    ) -> Self {
+        Self {
+            volume: Arc::clone(volume),
+            inode,
+            lower: lower.map(Box::new),
+            reads: options.reads || !options.writes,
+            writes: options.writes,
+            appends: options.fdflags.contains(Fdflags::APPEND).into(),
+            append_end: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the lower file if the contents are not copied.
+    fn lower(&self) -> Option<&FileData> {
+        self.lower.as_deref().filter(|_| self.inode.has_lower_contents())
+    }
+
+    /// Reads the contents in memory.
+    fn with_contents<T>(&self, then: impl FnOnce(&Contents) -> T) -> Result<T> {
+        match &self.inode.body {
+            Body::File(contents) => Ok(then(read(contents).as_ref().ok_or(Errno::Io)?)),
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    /// Changes the contents. Copies the first `size` bytes of a lower file before.
+    fn change<T>(
+        &self,
+        size: Filesize,
+        now: Timestamp,
+        change: impl FnOnce(&mut Contents) -> Result<T>,
+    ) -> Result<T> {
+        self.volume.copy_up(&self.inode, size)?;
+        let Body::File(contents) = &self.inode.body else {
+            return Err(Errno::Inval);
+        };
+        let result = change(write(contents).as_mut().ok_or(Errno::Io)?)?;
+        self.inode.touch(now);
+        Ok(result)
+    }
+
+    /// Reads into guest buffers: `preadv`.
+    pub(crate) fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+        if !self.reads {
+            return Err(Errno::Badf);
+        }
+        match self.lower() {
+            Some(lower) => lower.read_at(buffers, offset),
+            None => self.with_contents(|contents| contents.read(buffers, offset)),
+        }
+    }
+
+    /// Returns the next range of data from an offset on; `None` behind the last.
+    pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        match self.lower() {
+            Some(lower) => lower.next_data(offset),
+            None => self.with_contents(|contents| contents.next_data(offset)),
+        }
+    }
+
+    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores the
+    /// offset.
+    pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
+        if self.appends.load(Relaxed) {
+            return self.append(buffers, now);
+        }
+        if !self.writes {
+            return Err(Errno::Badf);
+        }
+        self.change(Filesize::MAX, now, |contents| contents.write(buffers, offset))
+    }
+
+    /// Writes guest buffers at the end and returns the number of bytes.
+    pub(crate) fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<usize> {
+        if !self.writes {
+            return Err(Errno::Badf);
+        }
+        let (written, end) = self.change(Filesize::MAX, now, |contents| {
+            let end = contents.size();
+            Ok((contents.write(buffers, end)?, end))
+        })?;
+        self.append_end.store(end + written as Filesize, Relaxed);
+        Ok(written)
+    }
+
+    /// Sets or clears append mode.
+    pub(crate) fn set_append(&self, append: bool) {
+        self.appends.store(append, Relaxed);
+    }
+
+    /// Returns the offset after the last append.
+    #[must_use]
+    pub(crate) fn append_end(&self) -> Filesize {
+        self.append_end.load(Relaxed)
+    }
+
+    /// Returns the attributes: `fstat`.
+    pub(crate) fn stat(&self) -> Result<Filestat> {
+        match self.lower() {
+            Some(lower) if self.inode.own_attributes().is_none() => Ok(self.volume.own(lower.stat()?)),
+            _ => self.inode.stat(),
+        }
+    }
+
+    /// Sets the size: `ftruncate`.
+    pub(crate) fn set_size(&self, size: Filesize, now: Timestamp) -> Result {
+        if !self.writes || size > i64::MAX as Filesize {
+            return Err(Errno::Inval);
+        }
+        self.resize(size, now)
+    }
+
+    fn resize(&self, size: Filesize, now: Timestamp) -> Result {
+        self.change(size, now, |contents| contents.set_size(size))
+    }
+
+    /// Sets the times: `futimens`.
+    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
+        self.volume.keep(&self.inode)?;
+        self.inode.set_times(atim, mtim, now);
+        Ok(())
+    }
+
+    /// Allocates a range: `posix_fallocate`.
+    pub(crate) fn allocate(&self, offset: Filesize, len: Filesize, now: Timestamp) -> Result {
+        self.check_allocate(offset, len)?;
+        self.change(Filesize::MAX, now, |contents| contents.allocate(offset, len))
+    }
+
+    /// Returns the error of an allocation that does not depend on free space.
+    pub(crate) fn check_allocate(&self, offset: Filesize, len: Filesize) -> Result {
+        const MAX: Filesize = i64::MAX as Filesize;
+        if len == 0 || offset > MAX || len > MAX {
+            return Err(Errno::Inval);
+        }
+        if !self.writes {
+            return Err(Errno::Badf);
+        }
+        if offset + len > MAX { Err(Errno::Fbig) } else { Ok(()) }
+    }
+}

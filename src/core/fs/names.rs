@@ -1,0 +1,304 @@
+//! Removing and renaming in directories in memory and overlays.
+
+use crate::core::fs::entries::Target;
+use crate::core::fs::inode::{Inode, read, write};
+use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
+use crate::core::fs::resolve::{Last, Located};
+use crate::sys::dir::{DirBudget, Progress};
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Filetype, Timestamp};
+use std::sync::Arc;
+
+/// Maximum number of hard links, as on ext4.
+const LINK_MAX: u32 = 65_000;
+
+impl MemoryDirectory {
+    /// Creates a hard link in `new`: `linkat`.
+    pub(crate) fn hard_link(
+        &self,
+        path: &[u8],
+        follows: bool,
+        new: &Self,
+        new_path: &[u8],
+        now: Timestamp,
+    ) -> Result {
+        let inode = self.existing_inode(path, follows)?;
+        let (parent, name) = new.new_name(new_path)?;
+        if !Arc::ptr_eq(self.volume(), new.volume()) {
+            return Err(Errno::Xdev);
+        }
+        if inode.filetype() == Filetype::Directory {
+            return Err(Errno::Perm);
+        }
+        self.volume().keep(&inode)?;
+        inode.change(|_| {});
+        self.add(&parent, &name, &inode, || add_name(&inode, now))?;
+        parent.touch(now);
+        Ok(())
+    }
+
+    /// Removes a file or symlink: `unlinkat`.
+    pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
+        let Located::Name { parent, name, .. } = self.resolve(without_slashes(path), Last::default())? else {
+            return Err(Errno::Isdir);
+        };
+        loop {
+            let target = self.volume().lookup_inode(&parent, &name)?;
+            if target.inode.filetype() == Filetype::Directory {
+                return Err(Errno::Isdir);
+            }
+            if self.remove(&parent, &name, &target, -1, now)? {
+                parent.touch(now);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
+    pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
+        let path = without_slashes(path);
+        let (parent, name) = match self.resolve(path, Last::default())? {
+            Located::Name { parent, name, .. } => (parent, name),
+            _ if path.ends_with(b"..") => return Err(Errno::Notempty),
+            _ => return Err(Errno::Inval),
+        };
+        let _structure = self.volume().structure();
+        let target = self.volume().lookup_inode(&parent, &name)?;
+        mark_removed(&target.inode)?;
+        // Only the owner of the lock removes or replaces directories.
+        self.remove(&parent, &name, &target, -2, now)?;
+        parent.add_links(-1, now);
+        parent.touch(now);
+        Ok(())
+    }
+
+    /// Removes a name if it still refers to an inode. Returns whether it did.
+    fn remove(
+        &self,
+        parent: &Arc<Inode>,
+        name: &[u8],
+        target: &Target,
+        links: i32,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.volume().keep(parent)?;
+        // Reads attributes of the lower directory before the lock.
+        target.inode.change(|_| {});
+        let mut entries = write(parent.directory()?);
+        if !entries.refers(name, target) {
+            return Ok(false);
+        }
+        if entries.counts(name) {
+            self.volume().space.give_name();
+        }
+        entries.remove(name);
+        target.inode.add_links(links, now);
+        self.volume().detach(&target.inode);
+        drop(entries);
+        self.keep_link(target)?;
+        Ok(true)
+    }
+
+    /// Keeps the attributes of an inode that has other names in the lower directory.
+    fn keep_link(&self, target: &Target) -> Result {
+        match &target.inode.lower {
+            Some(lower) if lower.link.is_some() => self.volume().keep(&target.inode),
+            _ => Ok(()),
+        }
+    }
+
+    /// Renames a file or directory to a path in `new`: `renameat`.
+    pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
+        let old = self.resolve(without_slashes(path), Last::default())?;
+        let target = new.resolve(without_slashes(new_path), Last::default())?;
+        let (Located::Name { parent, name, .. }, Located::Name { parent: new_parent, name: new_name, .. }) =
+            (old, target)
+        else {
+            return Err(Errno::Busy);
+        };
+        if !Arc::ptr_eq(self.volume(), new.volume()) {
+            self.volume().lookup(&parent, &name)?;
+            return Err(Errno::Xdev);
+        }
+        let _structure = self.volume().structure();
+        loop {
+            let renamed =
+                Renamed { parent: &parent, name: &name, new_parent: &new_parent, new_name: &new_name };
+            if self.rename_inode(&renamed, now)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Renames an entry. Returns false if another thread changed one of the names meanwhile. The structure is locked.
+    fn rename_inode(&self, names: &Renamed<'_>, now: Timestamp) -> Result<bool> {
+        let Renamed { parent, name, new_parent, new_name } = *names;
+        let volume = self.volume();
+        let source = volume.lookup_inode(parent, name)?;
+        let is_directory = source.inode.filetype() == Filetype::Directory;
+        if is_directory && is_inside(new_parent, &source.inode) {
+            return Err(Errno::Inval);
+        }
+        let replaced = match volume.lookup_inode(new_parent, new_name) {
+            Ok(replaced) => Some(replaced),
+            Err(Errno::Noent) => None,
+            Err(errno) => return Err(errno),
+        };
+        if let Some(replaced) = &replaced {
+            if Arc::ptr_eq(&replaced.inode, &source.inode) {
+                return Ok(true);
+            }
+            match (is_directory, replaced.inode.filetype() == Filetype::Directory) {
+                (true, false) => return Err(Errno::Notdir),
+                (false, true) => return Err(Errno::Isdir),
+                // An ancestor of the source is not empty.
+                (true, true) => mark_removed(&replaced.inode)?,
+                (false, false) => {}
+            }
+        }
+        for directory in [parent, new_parent] {
+            volume.keep(directory)?;
+            directory.change(|_| {});
+        }
+        for inode in [Some(&source), replaced.as_ref()].into_iter().flatten() {
+            inode.inode.change(|_| {});
+        }
+        let swapped = self.swap_names(names, &source, replaced.as_ref());
+        if !matches!(swapped, Ok(true)) {
+            if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
+                write(entries).is_removed = false;
+            }
+            return swapped;
+        }
+        if let Some(replaced) = &replaced {
+            replaced.inode.add_links(if is_directory { -2 } else { -1 }, now);
+            volume.detach(&replaced.inode);
+            self.keep_link(replaced)?;
+            if is_directory {
+                new_parent.add_links(-1, now);
+            }
+        }
+        if is_directory && !Arc::ptr_eq(parent, new_parent) {
+            write(source.inode.directory()?).parent = Arc::downgrade(new_parent);
+            parent.add_links(-1, now);
+            new_parent.add_links(1, now);
+        }
+        parent.touch(now);
+        new_parent.touch(now);
+        source.inode.add_links(0, now);
+        self.keep_link(&source)?;
+        Ok(true)
+    }
+
+    /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. Returns
+    /// false if one of the names has changed.
+    fn swap_names(&self, names: &Renamed<'_>, source: &Target, replaced: Option<&Target>) -> Result<bool> {
+        let Renamed { parent, name, new_parent, new_name } = *names;
+        let volume = self.volume();
+        let mut entries = write(new_parent.directory()?);
+        let mut other = match Arc::ptr_eq(parent, new_parent) {
+            true => None,
+            false => Some(write(parent.directory()?)),
+        };
+        let old = other.as_deref().unwrap_or(&entries);
+        let is_unchanged = match replaced {
+            Some(replaced) => entries.refers(new_name, replaced),
+            None => !entries.stores(new_name),
+        };
+        if !is_unchanged || !old.refers(name, source) {
+            return Ok(false);
+        }
+        if entries.is_removed {
+            return Err(Errno::Noent);
+        }
+        let counted = u32::from(old.counts(name)) + u32::from(entries.counts(new_name));
+        if counted == 0 {
+            volume.space.take_name()?;
+        }
+        let is_own = is_own_place(new_parent, new_name, &source.inode);
+        other.as_deref_mut().unwrap_or(&mut entries).remove(name);
+        entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
+        for _ in u32::from(entries.counts(new_name))..counted.max(1) {
+            volume.space.give_name();
+        }
+        volume.detach(&source.inode);
+        Ok(true)
+    }
+}
+
+/// Names of a rename.
+#[derive(Clone, Copy)]
+struct Renamed<'a> {
+    parent: &'a Arc<Inode>,
+    name: &'a [u8],
+    new_parent: &'a Arc<Inode>,
+    new_name: &'a [u8],
+}
+
+/// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
+fn add_name(inode: &Inode, now: Timestamp) -> Result {
+    inode.change(|attributes| {
+        match attributes.nlink {
+            0 => return Err(Errno::Noent),
+            LINK_MAX.. => return Err(Errno::Mlink),
+            _ => attributes.nlink += 1,
+        }
+        attributes.ctim = now;
+        Ok(())
+    })
+}
+
+/// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.
+fn mark_removed(inode: &Inode) -> Result {
+    // A hidden name stays hidden, or becomes a stored one.
+    if read(inode.directory()?).is_empty() && shows_lower_entries(inode)? {
+        return Err(Errno::Notempty);
+    }
+    let mut entries = write(inode.directory()?);
+    if !entries.is_empty() {
+        return Err(Errno::Notempty);
+    }
+    entries.is_removed = true;
+    Ok(())
+}
+
+/// Returns whether the lower directory has an entry that is not hidden.
+fn shows_lower_entries(inode: &Inode) -> Result<bool> {
+    let Some(lower) = &inode.lower else { return Ok(false) };
+    let directory = lower.path.open_directory()?;
+    let mut reader = directory.reader(DirBudget::default());
+    let (mut from, mut found) = (0, false);
+    let entries = inode.directory()?;
+    loop {
+        let progress = directory.read_dir(&mut reader, from, |entry| {
+            from = entry.next;
+            found = read(entries).show(entry).is_some();
+            !found
+        })?;
+        if found || progress == Progress::End {
+            return Ok(found);
+        }
+    }
+}
+
+/// Returns whether a name is the one that a lower file has in the lower directory.
+fn is_own_place(parent: &Inode, name: &[u8], inode: &Inode) -> bool {
+    match (&parent.lower, &inode.lower) {
+        (Some(parent), Some(lower)) => lower.link.is_none() && lower.path.is_child(&parent.path, name),
+        _ => false,
+    }
+}
+
+/// Returns whether a directory is another one or below it.
+fn is_inside(directory: &Arc<Inode>, other: &Arc<Inode>) -> bool {
+    let mut above = Arc::clone(directory);
+    loop {
+        if Arc::ptr_eq(&above, other) {
+            return true;
+        }
+        match parent_of(&above) {
+            Some(parent) if !Arc::ptr_eq(&parent, &above) => above = parent,
+            _ => return false,
+        }
+    }
+}

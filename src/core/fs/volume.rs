@@ -1,0 +1,310 @@
+//! A file system in memory, or an overlay over a lower directory.
+
+use crate::core::directory::Directory;
+use crate::core::fs::contents::Contents;
+use crate::core::fs::entries::{Entries, Found, Target};
+use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::lower::LowerPath;
+use crate::core::fs::space::{Space, SpaceLimits};
+use crate::sys::errno::{Errno, Result};
+use crate::sys::types::{Filestat, Filetype};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+/// Maximum number of overlays over each other, so that each has positions of its own in listings.
+const MAX_DEPTH: u64 = 31;
+
+/// Number of unchanged directories and symlinks whose inodes stay in memory.
+const MAX_RECENT: usize = 512;
+
+/// A file system in memory, or an overlay. Inodes hold no reference to it.
+#[derive(Debug)]
+pub struct Volume {
+    /// Device number.
+    dev: u64,
+    next_ino: AtomicU64,
+    pub(crate) space: Arc<Space>,
+    /// Held by an operation while it locks more than one directory.
+    structure: Mutex<()>,
+    /// The lower directory of an overlay.
+    pub(crate) lower: Option<Directory>,
+    /// Number of overlays from here down; 0 for a file system in memory.
+    depth: u64,
+    /// Inodes of lower files with several names, by device and inode number there.
+    links: Mutex<HashMap<(u64, u64), Link>>,
+    /// Inodes of unchanged directories and symlinks that were used last.
+    recent: Mutex<VecDeque<Arc<Inode>>>,
+}
+
+/// Inode of a lower file with several names.
+#[derive(Debug)]
+struct Link {
+    inode: Weak<Inode>,
+    /// The same inode after a change: any of the names may be looked up later.
+    changed: Option<Arc<Inode>>,
+}
+
+/// File that a look-up found.
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// An inode.
+    Inode(Target),
+    /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink.
+    Lower(Filestat),
+}
+
+impl Node {
+    /// Returns the type.
+    pub(crate) fn filetype(&self) -> Filetype {
+        match self {
+            Node::Inode(target) => target.inode.filetype(),
+            Node::Lower(stat) => stat.filetype,
+        }
+    }
+}
+
+impl Volume {
+    /// Creates a file system in memory.
+    pub(crate) fn in_memory(limits: SpaceLimits) -> Arc<Self> {
+        Self::new(limits, None, 0)
+    }
+
+    /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
+    pub(crate) fn over(lower: Directory, limits: SpaceLimits) -> Result<Arc<Self>> {
+        let depth = match &lower {
+            Directory::Host(_) => 1,
+            Directory::Memory(memory) => memory.volume().depth + 1,
+        };
+        if depth > MAX_DEPTH {
+            return Err(Errno::Loop);
+        }
+        Ok(Self::new(limits, Some(lower), depth))
+    }
+
+    /// Creates a volume with a device number of its own.
+    fn new(limits: SpaceLimits, lower: Option<Directory>, depth: u64) -> Arc<Self> {
+        // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
+        static LAST: AtomicU64 = AtomicU64::new(1 << 40);
+        // No lower file has one of these numbers, and a double of JavaScript holds each of them.
+        let first_ino = if depth == 0 { 1 } else { (1 << 52) + (depth << 47) };
+        Arc::new(Self {
+            dev: LAST.fetch_add(1, Relaxed) + 1,
+            next_ino: AtomicU64::new(first_ino),
+            space: Arc::new(Space::new(limits)),
+            structure: Mutex::default(),
+            lower,
+            depth,
+            links: Mutex::default(),
+            recent: Mutex::default(),
+        })
+    }
+
+    /// Returns the device number, and a new inode number.
+    pub(crate) fn new_id(&self) -> (u64, u64) {
+        (self.dev, self.next_ino.fetch_add(1, Relaxed))
+    }
+
+    /// Returns the identity of a lower file in this volume.
+    pub(crate) fn lower_id(&self, stat: &Filestat) -> (u64, u64) {
+        (self.dev, stat.ino)
+    }
+
+    /// Returns the attributes of a lower file, as a file of this volume.
+    pub(crate) fn own(&self, stat: Filestat) -> Filestat {
+        Filestat { dev: self.dev, ..stat }
+    }
+
+    /// Returns the position of the first entry that a directory stores. Positions of the lower directory are smaller.
+    /// `telldir` of a guest has 31 bits.
+    pub(crate) fn first_position(&self) -> u64 {
+        self.depth << 26
+    }
+
+    /// Locks the structure of the tree: only the owner of this lock may lock a second directory.
+    pub(crate) fn structure(&self) -> MutexGuard<'_, ()> {
+        lock(&self.structure)
+    }
+
+    /// Looks up a name; `ENOENT` if there is none.
+    pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
+        match read(parent.directory()?).find(name) {
+            Found::Inode(target) => return Ok(Node::Inode(target)),
+            Found::Nothing => return Err(Errno::Noent),
+            Found::Lower => {}
+        }
+        let path = lower_child(parent, name)?;
+        let stat = path.stat()?;
+        let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
+        if !is_cached && !self.is_changed_link(&stat) {
+            return Ok(Node::Lower(stat));
+        }
+        let target = self.materialize(parent, name, path, &stat)?;
+        if is_cached && !target.is_stored {
+            self.add_recent(&target.inode);
+        }
+        Ok(Node::Inode(target))
+    }
+
+    /// Looks up the inode of a name; `ENOENT` if there is none.
+    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
+        match self.lookup(parent, name)? {
+            Node::Inode(target) => Ok(target),
+            Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),
+        }
+    }
+
+    /// Returns the inode of a lower file: the one there is, or a new one.
+    pub(crate) fn materialize(
+        &self,
+        parent: &Arc<Inode>,
+        name: &[u8],
+        path: LowerPath,
+        stat: &Filestat,
+    ) -> Result<Target> {
+        let link = link_id(stat);
+        if let Some(id) = link
+            && let Some(inode) = lock(&self.links).get(&id).and_then(|link| link.inode.upgrade())
+        {
+            return found_link(parent, name, inode);
+        }
+        let body = match stat.filetype {
+            Filetype::RegularFile => Body::File(RwLock::default()),
+            Filetype::Directory => Body::Directory(RwLock::new(Entries::over_lower(Arc::downgrade(parent)))),
+            Filetype::SymbolicLink => Body::Symlink(path.read_link()?),
+            other => Body::Special(other),
+        };
+        let anchor = link.is_none().then(|| (Arc::clone(parent), name.into()));
+        let new = Arc::new(Inode::of_lower(self.lower_id(stat), body, Lower::new(path, link, anchor)));
+        if let Some(id) = link {
+            let inode = self.add_link(id, new);
+            return found_link(parent, name, inode);
+        }
+        let mut entries = write(parent.directory()?);
+        match entries.find(name) {
+            Found::Inode(target) => Ok(target),
+            Found::Nothing => Err(Errno::Noent),
+            Found::Lower => {
+                entries.cache(name, &new);
+                Ok(Target { inode: new, is_stored: false })
+            }
+        }
+    }
+
+    /// Stores an inode in its directory, and that directory in its own, up to the root, before or after a change. A
+    /// stored file counts towards the limits: `ENOSPC`.
+    pub(crate) fn keep(&self, inode: &Arc<Inode>) -> Result {
+        let mut inode = Arc::clone(inode);
+        while let Some(lower) = &inode.lower {
+            if let Some(id) = lower.link {
+                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink > 0);
+                if let Some(link) = lock(&self.links).get_mut(&id).filter(|_| is_linked) {
+                    link.changed.get_or_insert(Arc::clone(&inode));
+                }
+                return Ok(());
+            }
+            let Some((parent, name)) = lower.anchor().clone() else {
+                return Ok(());
+            };
+            {
+                let mut entries = write(parent.directory()?);
+                let mut anchor = lower.anchor();
+                if anchor.is_none() {
+                    return Ok(());
+                }
+                if inode.filetype() != Filetype::Directory {
+                    self.space.take_name()?;
+                }
+                entries.insert(&name, Arc::clone(&inode), true, true);
+                *anchor = None;
+            }
+            inode = parent;
+        }
+        Ok(())
+    }
+
+    /// Notes that an inode lost a name. Its directory, whose entries are locked, does not hold it any more.
+    pub(crate) fn detach(&self, inode: &Arc<Inode>) {
+        let Some(lower) = &inode.lower else { return };
+        *lower.anchor() = None;
+        if let Some(id) = lower.link
+            && inode.own_attributes().is_some_and(|own| own.nlink == 0)
+        {
+            // The caller has a reference to the inode, so nothing is dropped under the lock.
+            lock(&self.links).remove(&id);
+        }
+    }
+
+    /// Copies the first `size` bytes of a lower file, before a change of the contents. `ENOSPC` if the space ends.
+    pub(crate) fn copy_up(&self, inode: &Arc<Inode>, size: u64) -> Result {
+        let Some(lower) = inode.lower.as_ref().filter(|_| inode.has_lower_contents()) else {
+            return Ok(());
+        };
+        let mut contents = Contents::new(&self.space);
+        if size > 0 {
+            let (data, stat) = lower.path.open_file(false)?;
+            let size = size.min(stat.size);
+            data.each_piece(size, |bytes, offset| contents.write_data(bytes, offset))?;
+            contents.set_size(size)?;
+        }
+        self.keep(inode)?;
+        inode.change(|_| {});
+        inode.set_copied(contents);
+        Ok(())
+    }
+
+    /// Returns whether a file with several names in the lower directory has been changed.
+    pub(crate) fn has_changed_links(&self) -> bool {
+        lock(&self.links).values().any(|link| link.changed.is_some())
+    }
+
+    fn is_changed_link(&self, stat: &Filestat) -> bool {
+        link_id(stat)
+            .is_some_and(|id| lock(&self.links).get(&id).is_some_and(|link| link.inode.strong_count() > 0))
+    }
+
+    /// Adds an inode of a lower file with several names. Returns the one that another thread has added, if so.
+    fn add_link(&self, id: (u64, u64), new: Arc<Inode>) -> Arc<Inode> {
+        let mut links = lock(&self.links);
+        if let Some(inode) = links.get(&id).and_then(|link| link.inode.upgrade()) {
+            drop(links);
+            return inode;
+        }
+        if links.len() == links.capacity() {
+            links.retain(|_, link| link.inode.strong_count() > 0);
+        }
+        links.insert(id, Link { inode: Arc::downgrade(&new), changed: None });
+        new
+    }
+
+    fn add_recent(&self, inode: &Arc<Inode>) {
+        let mut recent = lock(&self.recent);
+        recent.push_back(Arc::clone(inode));
+        let last = if recent.len() > MAX_RECENT { recent.pop_front() } else { None };
+        drop(recent);
+        drop(last);
+    }
+}
+
+/// Returns an inode that was found by its device and inode number, if the name still exists.
+fn found_link(parent: &Arc<Inode>, name: &[u8], inode: Arc<Inode>) -> Result<Target> {
+    match read(parent.directory()?).find(name) {
+        Found::Inode(target) => Ok(target),
+        Found::Nothing => Err(Errno::Noent),
+        Found::Lower => Ok(Target { inode, is_stored: false }),
+    }
+}
+
+/// Returns the path of a name in the lower directory.
+fn lower_child(parent: &Inode, name: &[u8]) -> Result<LowerPath> {
+    parent.lower.as_ref().ok_or(Errno::Noent)?.path.child(name)
+}
+
+/// Returns the device and inode number of a file with several names.
+fn link_id(stat: &Filestat) -> Option<(u64, u64)> {
+    (stat.nlink > 1 && stat.filetype != Filetype::Directory).then_some((stat.dev, stat.ino))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! Directories that JavaScript has open. The threads of the process share them by handles that cannot be guessed.
+
+use crate::core::access::{Access, DirAccess};
+use crate::core::clock::Clocks;
+use crate::core::directory::Directory;
+use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::space::SpaceLimits;
+use crate::core::preopens::shared_handle;
+use crate::core::random::Random;
+use crate::sys::errno::Result;
+use once_cell::sync::Lazy;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// A directory and the access to it. Its times come from the clocks of the system.
+#[derive(Debug)]
+pub struct OpenDirectory {
+    directory: Directory,
+    access: Access,
+    clocks: Clocks,
+    /// The handle, once the directory is shared.
+    handle: OnceLock<String>,
+}
+
+/// Directories by their handles. An entry lasts as long as its directory is open.
+static SHARED: Lazy<Mutex<HashMap<String, Weak<OpenDirectory>>>> = Lazy::new(Mutex::default);
+
+impl OpenDirectory {
+    fn new(directory: Directory, access: Access) -> Arc<Self> {
+        Arc::new(Self { directory, access, clocks: Clocks::default(), handle: OnceLock::new() })
+    }
+
+    /// Wraps a directory of the host.
+    pub fn host(directory: std::fs::File, readonly: bool) -> Result<Arc<Self>> {
+        let (directory, _) = shared_handle(directory, readonly)?;
+        Ok(Self::new(Directory::Host(directory), Access::from_readonly(readonly)))
+    }
+
+    /// Creates an empty directory in memory.
+    #[must_use]
+    pub fn memory(limits: SpaceLimits) -> Arc<Self> {
+        let directory = MemoryDirectory::new(limits, Clocks::default().realtime());
+        Self::new(Directory::Memory(directory), Access::ReadWrite)
+    }
+
+    /// Returns the directory for calls with a path.
+    #[must_use]
+    pub(crate) fn access(&self) -> DirAccess<'_> {
+        DirAccess::new(&self.directory, self.access, &self.clocks)
+    }
+
+    /// Returns the directory.
+    #[must_use]
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Returns whether nothing can be changed through this directory.
+    #[must_use]
+    pub(crate) fn is_readonly(&self) -> bool {
+        self.access == Access::ReadOnly
+    }
+
+    /// Returns the clocks.
+    #[must_use]
+    pub(crate) fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    /// Returns the handle of the directory, the same each time.
+    pub fn share(self: &Arc<Self>) -> &str {
+        self.handle.get_or_init(|| {
+            let mut bytes = [0; 16];
+            Random::System.fill(&mut bytes);
+            let handle = bytes.iter().fold(String::new(), |mut handle, byte| {
+                let _ = write!(handle, "{byte:02x}");
+                handle
+            });
+            shared().insert(handle.clone(), Arc::downgrade(self));
+            handle
+        })
+    }
+
+    /// Returns the directory with a handle; `None` for a handle that is unknown, or whose directory is closed.
+    #[must_use]
+    pub fn join(handle: &str) -> Option<Arc<Self>> {
+        shared().get(handle)?.upgrade()
+    }
+}
+
+impl Drop for OpenDirectory {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.get() {
+            shared().remove(handle);
+        }
+    }
+}
+
+fn shared() -> MutexGuard<'static, HashMap<String, Weak<OpenDirectory>>> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,344 @@
+//! Native functions behind the class `Directory` of lib/directory.js. Most take the number of a directory and one or two
+//! paths first, and throw errors like those of node:fs. They take the number of any directory of this thread, so no code
+//! but lib/directory.js may get hold of them.
+#![expect(clippy::cast_precision_loss, reason = "node:fs has the same numbers")]
+
+mod contents;
+mod path_call;
+
+use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
+use self::path_call::{PathCall, read_directory, relative, retry, throw};
+use super::callback::{Callback, RawArgs, callbacks, function};
+use super::env_state::EnvState;
+use super::error::{self, Class};
+use super::options::{DirectorySource, require_directory, require_opened};
+use super::value::Value;
+use crate::core::access::DirAccess;
+use crate::core::directory::Opened;
+use crate::core::fs::space::SpaceLimits;
+use crate::core::open_directory::OpenDirectory;
+use crate::sys;
+use crate::sys::errno::Errno;
+use crate::sys::types::{Fdflags, NewTime, Oflags, OpenOptions};
+use napi::{Error, Result};
+use std::path::Path;
+use std::ptr;
+
+fn functions(state: &EnvState) -> Result<Value<'_>> {
+    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
+        functions.set(C::NAME, function::<C>(state)?)
+    }
+    let functions = Value::object(&state.env)?;
+    add::<Open>(functions, state)?;
+    add::<Memory>(functions, state)?;
+    add::<Share>(functions, state)?;
+    add::<Join>(functions, state)?;
+    add::<Kind>(functions, state)?;
+    add::<Usage>(functions, state)?;
+    add::<Close>(functions, state)?;
+    add::<Stat>(functions, state)?;
+    add::<ReadDir>(functions, state)?;
+    add::<MakeDir>(functions, state)?;
+    add::<RemoveDir>(functions, state)?;
+    add::<Unlink>(functions, state)?;
+    add::<Rename>(functions, state)?;
+    add::<Link>(functions, state)?;
+    add::<Symlink>(functions, state)?;
+    add::<ReadLink>(functions, state)?;
+    add::<Truncate>(functions, state)?;
+    add::<SetTimes>(functions, state)?;
+    add::<SetMode>(functions, state)?;
+    add::<Read>(functions, state)?;
+    add::<Write>(functions, state)?;
+    add::<Copy>(functions, state)?;
+    Ok(functions)
+}
+
+callbacks! {
+    /// `directory()`: makes the functions for lib/directory.js, which most programs do not need.
+    Functions "directory" |state, _args| {
+        functions(state).map(Some)
+    }
+
+    /// `open(source, readonly)`: opens a directory of the host, by its path or its descriptor.
+    Open "open" |state, args| {
+        let [source, readonly, ..] = args.read()?;
+        let readonly = readonly.convert()?;
+        let (source, path) = match source.string()? {
+            Some(path) => (DirectorySource::Path(path.clone()), Some(path)),
+            None => (DirectorySource::Fd(source.convert()?), None),
+        };
+        let shown = path.as_deref();
+        if let Some(model) = &state.permissions {
+            require_directory(&state.env, model, &source, readonly)?;
+        }
+        let directory = source.open(readonly).map_err(|error| throw(state, error.into(), "open", shown, None))?;
+        if let Some(model) = &state.permissions {
+            require_opened(&state.env, model, &source, readonly, sys::handle(&directory))?;
+        }
+        let opened = OpenDirectory::host(directory, readonly);
+        let opened = opened.map_err(|errno| throw(state, errno, "open", shown, None))?;
+        Value::of(&state.env, state.add_directory(opened)).map(Some)
+    }
+
+    /// `memory(maxBytes, maxFiles)`: creates an empty directory in memory.
+    Memory "memory" |state, args| {
+        let [max_bytes, max_files, ..] = args.read()?;
+        let limit = |value: Value<'_>, default: u64| -> Result<u64> {
+            if value.is_undefined()? { Ok(default) } else { Ok(value.convert::<f64>()? as u64) }
+        };
+        let defaults = SpaceLimits::default();
+        let limits = SpaceLimits {
+            max_bytes: limit(max_bytes, defaults.max_bytes)?,
+            max_files: limit(max_files, defaults.max_files)?,
+        };
+        Value::of(&state.env, state.add_directory(OpenDirectory::memory(limits))).map(Some)
+    }
+
+    /// `share(id)`: the handle for other threads.
+    Share "share" |state, args| {
+        let (directory, _) = read_directory(state, args, "share")?;
+        Value::of(&state.env, directory.share()).map(Some)
+    }
+
+    /// `join(handle)`: opens the directory with a handle; undefined if there is none.
+    Join "join" |state, args| {
+        let [handle, ..] = args.read()?;
+        let Some(directory) = OpenDirectory::join(&handle.convert::<String>()?) else { return Ok(None) };
+        Value::of(&state.env, state.add_directory(directory)).map(Some)
+    }
+
+    /// `kind(id)`: the kind of the directory.
+    Kind "kind" |state, args| {
+        let (directory, _) = read_directory(state, args, "kind")?;
+        Value::of(&state.env, directory.directory().kind()).map(Some)
+    }
+
+    /// `usage(id)`: the bytes and files in use, as an array.
+    Usage "usage" |state, args| {
+        let (directory, _) = read_directory(state, args, "usage")?;
+        let (bytes, files) = directory.directory().usage();
+        Value::of(&state.env, vec![bytes as f64, files as f64]).map(Some)
+    }
+
+    /// `close(id)`: closes the directory in this thread.
+    Close "close" |state, args| {
+        let [id, ..] = args.read()?;
+        state.close_directory(id.convert()?);
+        Ok(None)
+    }
+
+    /// `stat(id, path, follows)`: the arguments of `fs.Stats`, as an array.
+    Stat "stat" |state, args| {
+        let args = args.read()?;
+        let [_, _, follows, ..] = args;
+        let follows = follows.convert()?;
+        let call = PathCall::read(state, &args, if follows { "stat" } else { "lstat" })?;
+        let stat = call.run(|dir, path| dir.attributes(path, follows))?;
+        let milliseconds = |time: i64| {
+            (time.div_euclid(1_000_000_000) * 1000) as f64 + time.rem_euclid(1_000_000_000) as f64 / 1e6
+        };
+        Value::of(&state.env, vec![
+            stat.dev as f64,
+            f64::from(stat.mode),
+            stat.nlink as f64,
+            f64::from(stat.uid),
+            f64::from(stat.gid),
+            stat.rdev as f64,
+            stat.blksize as f64,
+            stat.ino as f64,
+            stat.size as f64,
+            stat.blocks as f64,
+            milliseconds(stat.atim),
+            milliseconds(stat.mtim),
+            milliseconds(stat.ctim),
+            milliseconds(stat.birthtim),
+        ])
+        .map(Some)
+    }
+
+    /// `readdir(id, path)`: a name and a type for each entry, in the order of the bytes of the names, as libuv sorts them.
+    ReadDir "readdir" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read(state, &args, "scandir")?;
+        let entries = call.run(|dir, path| {
+            let options = OpenOptions { oflags: Oflags::DIRECTORY, ..READING };
+            match dir.open(path, options)? {
+                Opened::Directory(directory) => entries(&directory),
+                Opened::File(_) | Opened::Stream(_) => Err(Errno::Notdir),
+            }
+        })?;
+        let array = Value::array(&state.env, entries.len() * 2)?;
+        for (index, (name, filetype)) in (0..).step_by(2).zip(&entries) {
+            array.set_element(index, Value::of(&state.env, &*String::from_utf8_lossy(name))?)?;
+            array.set_element(index + 1, Value::of(&state.env, *filetype as u32)?)?;
+        }
+        Ok(Some(array))
+    }
+
+    /// `mkdir(id, path)`
+    MakeDir "mkdir" |state, args| {
+        let args = args.read()?;
+        PathCall::read(state, &args, "mkdir")?.run(DirAccess::create_dir)?;
+        Ok(None)
+    }
+
+    /// `rmdir(id, path)`
+    RemoveDir "rmdir" |state, args| {
+        let args = args.read()?;
+        PathCall::read(state, &args, "rmdir")?.run(DirAccess::remove_dir)?;
+        Ok(None)
+    }
+
+    /// `unlink(id, path)`
+    Unlink "unlink" |state, args| {
+        let args = args.read()?;
+        PathCall::read(state, &args, "unlink")?.run(DirAccess::unlink)?;
+        Ok(None)
+    }
+
+    /// `rename(id, from, to)`
+    Rename "rename" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read_two(state, &args, "rename")?;
+        call.run_two(|dir, from, to| dir.rename(from, dir, to))?;
+        Ok(None)
+    }
+
+    /// `link(id, existing, path)`
+    Link "link" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read_two(state, &args, "link")?;
+        call.run_two(|dir, from, to| dir.hard_link(from, false, dir, to))?;
+        Ok(None)
+    }
+
+    /// `symlink(id, target, path)`: stores any target.
+    Symlink "symlink" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read_two(state, &args, "symlink")?;
+        let path = call.dest.as_deref().unwrap_or_default();
+        let created = retry(|| {
+            if call.path.is_empty() {
+                return Err(Errno::Noent);
+            }
+            call.directory.access().symlink(Path::new(&call.path), relative(path)?)
+        });
+        created.map_err(|errno| call.throw(errno, path))?;
+        Ok(None)
+    }
+
+    /// `readlink(id, path)`
+    ReadLink "readlink" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read(state, &args, "readlink")?;
+        let target = call.run(|dir, path| {
+            dir.read_link(path, |target| String::from_utf8_lossy(target).into_owned())
+        })?;
+        Value::of(&state.env, target).map(Some)
+    }
+
+    /// `truncate(id, path, length)`
+    Truncate "truncate" |state, args| {
+        let args = args.read()?;
+        let [_, _, length, ..] = args;
+        let length = length.convert::<f64>()? as u64;
+        let call = PathCall::read(state, &args, "open")?;
+        let file = call.open(OpenOptions { reads: true, writes: true, ..READING }, "ftruncate")?;
+        file.set_size(length, call.directory.clocks()).map_err(|errno| throw(state, errno, "ftruncate", None, None))?;
+        Ok(None)
+    }
+
+    /// `utimes(id, path, atime, mtime)`: times in seconds.
+    SetTimes "utimes" |state, args| {
+        let args = args.read()?;
+        let [_, _, atime, mtime, _] = args;
+        let time = |seconds: Value<'_>| -> Result<_> {
+            // A double has no more than microseconds of the present.
+            Ok(Some(NewTime::At((seconds.convert::<f64>()? * 1e6).round() as u64 * 1000)))
+        };
+        let (atime, mtime) = (time(atime)?, time(mtime)?);
+        PathCall::read(state, &args, "utime")?.run(|dir, path| dir.set_times(path, true, atime, mtime))?;
+        Ok(None)
+    }
+
+    /// `chmod(id, path, mode)`
+    SetMode "chmod" |state, args| {
+        let args = args.read()?;
+        let [_, _, mode, ..] = args;
+        let mode = mode.convert::<u32>()? & 0o7777;
+        PathCall::read(state, &args, "chmod")?.run(|dir, path| dir.set_mode(path, mode))?;
+        Ok(None)
+    }
+
+    /// `read(id, path)`: the contents of a file, as a Buffer.
+    Read "read" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read(state, &args, "open")?;
+        let file = call.open(READING, "read")?;
+        let failed = |errno| throw(state, errno, "read", None, None);
+        let size = file.stat().map_err(failed)?.size;
+        if size > MAX_SIZE {
+            return Err(too_large(state, size));
+        }
+        if size == 0 {
+            let bytes = read_to_end(&file).map_err(failed)?;
+            if bytes.len() as u64 > MAX_SIZE {
+                return Err(too_large(state, bytes.len() as u64));
+            }
+            return Value::buffer(&state.env, &bytes).map(Some);
+        }
+        let size = size as usize;
+        let buffer = state.helpers.allocate.get(&state.env)?.call(&[Value::of(&state.env, size as i64)?])?;
+        let (address, room) = buffer.bytes()?.unwrap_or((ptr::null_mut(), 0));
+        let done = read_bytes(&file, address, room.min(size), 0).map_err(failed)?;
+        if done == size {
+            return Ok(Some(buffer));
+        }
+        // Another program truncated the file meanwhile.
+        Value::buffer(&state.env, &buffer.copy_bytes()?.unwrap_or_default()[..done]).map(Some)
+    }
+
+    /// `write(id, path, bytes, flag, mode)`: creates or opens a file and writes a `Uint8Array`. The flag is `w`, `wx` or
+    /// `a`.
+    Write "write" |state, args| {
+        let args = args.read()?;
+        let [_, _, bytes, flag, mode] = args;
+        let (flag, mode) = (flag.convert::<String>()?, mode.convert::<u32>()? & 0o7777);
+        let call = PathCall::read(state, &args, "open")?;
+        let appends = flag == "a";
+        let oflags = match flag.as_str() {
+            "a" => Oflags::CREAT,
+            "wx" => Oflags::CREAT | Oflags::EXCL,
+            _ => Oflags::CREAT | Oflags::TRUNC,
+        };
+        let fdflags = if appends { Fdflags::APPEND } else { Fdflags::empty() };
+        let options =
+            OpenOptions { reads: false, writes: true, oflags, fdflags, mode: mode as u16, ..READING };
+        let file = call.open(options, "write")?;
+        let (address, len) = bytes.bytes()?.unwrap_or((ptr::null_mut(), 0));
+        let written = write_bytes(&file, address, len, (!appends).then_some(0), call.directory.clocks());
+        written.map_err(|errno| throw(state, errno, "write", None, None))?;
+        Ok(None)
+    }
+
+    /// `copy(id, from, to)`: copies the contents of a file, and its holes.
+    Copy "copy" |state, args| {
+        let args = args.read()?;
+        let call = PathCall::read_two(state, &args, "copyfile")?;
+        call.run_two(|dir, from, to| {
+            let source = opened_file(dir.open(from, READING)?)?;
+            let oflags = Oflags::CREAT | Oflags::TRUNC;
+            let target = OpenOptions { reads: false, writes: true, oflags, ..READING };
+            let target = opened_file(dir.open(to, target)?)?;
+            copy(&source, &target, call.directory.clocks())
+        })?;
+        Ok(None)
+    }
+}
+
+/// Throws `ERR_FS_FILE_TOO_LARGE`.
+fn too_large(state: &EnvState, size: u64) -> Error {
+    let message = format!("File size ({size}) is greater than 2 GiB");
+    error::throw(&state.env, Class::RangeError, "ERR_FS_FILE_TOO_LARGE", &message)
+}

@@ -1,0 +1,420 @@
+//! Overlays: what a guest changes, and what the lower directory keeps.
+
+mod common;
+
+use capwasi::core::directory::Directory;
+use capwasi::core::fs::changes::{Change, ChangeKind};
+use capwasi::core::fs::memory::MemoryDirectory;
+use capwasi::core::fs::space::SpaceLimits;
+use capwasi::core::guest::Guest;
+use capwasi::sys::errno::Errno;
+use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::{Arc, Barrier};
+
+const FD_READDIR: u64 = 1 << 14;
+
+fn limits(max_bytes: u64, max_files: u64) -> SpaceLimits {
+    SpaceLimits { max_bytes, max_files }
+}
+
+/// Creates an overlay over a directory of the host, and a guest with the overlay as descriptor 0.
+fn over(tree: &Tree, limits: SpaceLimits) -> (MemoryDirectory, TestGuest) {
+    let overlay = MemoryDirectory::overlay(Directory::of_host(tree.path()).unwrap(), limits).unwrap();
+    let guest = guest(&overlay);
+    (overlay, guest)
+}
+
+fn guest(directory: &MemoryDirectory) -> TestGuest {
+    let mut state = Guest::default();
+    state.add_memory(b"/", directory.clone(), false).unwrap();
+    TestGuest::new(state)
+}
+
+fn path_call(guest: &mut TestGuest, name: &str, path: &str) -> Result<(), Errno> {
+    let at = guest.put(path);
+    guest.call(name, &[0, at, path.len() as u64])
+}
+
+fn rename(guest: &mut TestGuest, from: &str, to: &str) -> Result<(), Errno> {
+    let (at, to_at) = (guest.put(from), guest.put(to));
+    guest.call("path_rename", &[0, at, from.len() as u64, 0, to_at, to.len() as u64])
+}
+
+fn link(guest: &mut TestGuest, from: &str, to: &str) {
+    let (at, to_at) = (guest.put(from), guest.put(to));
+    guest.must("path_link", &[0, 0, at, from.len() as u64, 0, to_at, to.len() as u64]);
+}
+
+fn symlink(guest: &mut TestGuest, target: &str, path: &str) {
+    let (at, path_at) = (guest.put(target), guest.put(path));
+    guest.must("path_symlink", &[at, target.len() as u64, 0, path_at, path.len() as u64]);
+}
+
+fn write(guest: &mut TestGuest, path: &str, text: &str) {
+    guest.reset();
+    let fd = guest.open(path, CREAT | TRUNC, FD_WRITE);
+    assert_eq!(guest.write(fd, text), text.len() as u64);
+    guest.must("fd_close", &[fd]);
+}
+
+fn text(guest: &mut TestGuest, path: &str) -> String {
+    guest.reset();
+    let fd = guest.open(path, 0, FD_READ);
+    let text = guest.read(fd, 1000);
+    guest.must("fd_close", &[fd]);
+    text
+}
+
+/// Returns the attributes of a path: inode number, type, link count, size and modification time.
+fn stat(guest: &mut TestGuest, path: &str) -> (u64, u8, u64, u64, u64) {
+    let at = guest.put(path);
+    guest.must("path_filestat_get", &[0, 0, at, path.len() as u64, OUT]);
+    (
+        guest.u64(OUT + 8),
+        guest.slice(OUT + 16, 1)[0],
+        guest.u64(OUT + 24),
+        guest.u64(OUT + 32),
+        guest.u64(OUT + 48),
+    )
+}
+
+/// Lists a directory in small steps: names and inode numbers. Calls `between` after each entry.
+fn list(
+    guest: &mut TestGuest,
+    path: &str,
+    mut between: impl FnMut(&mut TestGuest, &str),
+) -> Vec<(String, u64)> {
+    guest.reset();
+    let fd = guest.open(path, DIRECTORY, FD_READDIR);
+    let (mut found, mut cookie) = (Vec::new(), 2);
+    loop {
+        guest.reset();
+        let buf = guest.alloc(64);
+        guest.must("fd_readdir", &[fd, buf, 64, cookie, OUT]);
+        if guest.u32(OUT) < 24 {
+            guest.must("fd_close", &[fd]);
+            return found;
+        }
+        cookie = guest.u64(buf);
+        assert!(cookie < 1 << 31);
+        let (ino, len) = (guest.u64(buf + 8), guest.u32(buf + 16));
+        let name = String::from_utf8(guest.slice(buf + 24, len).to_vec()).unwrap();
+        between(guest, &name);
+        found.push((name, ino));
+    }
+}
+
+fn names(guest: &mut TestGuest, path: &str) -> Vec<String> {
+    let mut names: Vec<_> = list(guest, path, |_, _| {}).into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    names
+}
+
+/// Returns changes as lines such as `+ f path`.
+fn changes(overlay: &MemoryDirectory) -> Vec<String> {
+    let line = |Change { path, kind, filetype }: Change| {
+        let kind = match kind {
+            ChangeKind::Added => '+',
+            ChangeKind::Modified => '~',
+            ChangeKind::Removed => '-',
+        };
+        let filetype = match filetype as u8 {
+            3 => 'd',
+            4 => 'f',
+            7 => 'l',
+            _ => '?',
+        };
+        format!("{kind} {filetype} {}", String::from_utf8(path.into()).unwrap())
+    };
+    overlay.changes().unwrap().into_iter().map(line).collect()
+}
+
+#[test]
+fn a_guest_changes_the_overlay_and_not_the_lower_directory() {
+    let tree = Tree::new(&[("a", "lower a"), ("dir/b", "lower b"), ("dir/c", "lower c")]);
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    assert_eq!(text(&mut guest, "dir/b"), "lower b");
+    assert_eq!(changes(&overlay), [""; 0]);
+    write(&mut guest, "dir/b", "upper");
+    path_call(&mut guest, "path_unlink_file", "a").unwrap();
+    rename(&mut guest, "dir", "moved").unwrap();
+    assert_eq!(text(&mut guest, "moved/b"), "upper");
+    assert_eq!(text(&mut guest, "moved/c"), "lower c");
+    assert_eq!(names(&mut guest, "."), ["moved"]);
+    assert_eq!(changes(&overlay), ["- f a", "- d dir", "+ d moved", "+ f moved/b", "+ f moved/c"]);
+    assert_eq!((tree.text("a"), tree.text("dir/b")), ("lower a".into(), "lower b".into()));
+}
+
+#[test]
+fn changes_that_are_undone_are_not_listed() {
+    let tree = Tree::new(&[("a", "a"), ("dir/sub/b", "b"), ("empty/", "")]);
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    write(&mut guest, "dir/sub/new", "");
+    path_call(&mut guest, "path_unlink_file", "dir/sub/new").unwrap();
+    for (from, to) in [("a", "x"), ("x", "dir/x"), ("dir/x", "a"), ("dir", "d"), ("d/sub", "s")] {
+        rename(&mut guest, from, to).unwrap();
+    }
+    for (from, to) in [("s", "d/sub"), ("d", "dir")] {
+        rename(&mut guest, from, to).unwrap();
+    }
+    path_call(&mut guest, "path_remove_directory", "empty").unwrap();
+    path_call(&mut guest, "path_create_directory", "empty").unwrap();
+    assert_eq!(changes(&overlay), [""; 0]);
+    assert_eq!(overlay.usage(), (0, 2), "the file, which counts while it is stored, and the new directory");
+}
+
+#[test]
+fn changes_are_sorted_and_name_the_new_type() {
+    let tree = Tree::new(&[("a/x", "x"), ("a-b", "1"), ("f", "f"), ("d/below", "b")]);
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    write(&mut guest, "a/x", "changed");
+    write(&mut guest, "a-b", "2");
+    path_call(&mut guest, "path_unlink_file", "f").unwrap();
+    path_call(&mut guest, "path_create_directory", "f").unwrap();
+    write(&mut guest, "f/in", "");
+    path_call(&mut guest, "path_unlink_file", "d/below").unwrap();
+    path_call(&mut guest, "path_remove_directory", "d").unwrap();
+    symlink(&mut guest, "a", "d");
+    assert_eq!(changes(&overlay), ["~ f a-b", "~ f a/x", "~ l d", "~ d f", "+ f f/in"]);
+}
+
+#[test]
+fn an_open_lower_file_shows_changes_through_other_descriptors_and_names() {
+    let tree = Tree::new(&[("dir/file", "lower")]);
+    let (_, mut guest) = over(&tree, SpaceLimits::default());
+    let reader = guest.open("dir/file", 0, FILE & !FD_WRITE);
+    let writer = guest.open("dir/file", 0, FD_WRITE);
+    rename(&mut guest, "dir", "moved").unwrap();
+    rename(&mut guest, "moved/file", "file").unwrap();
+    guest.write(writer, "UP");
+    assert_eq!(guest.read(reader, 10), "UPwer");
+    assert_eq!(text(&mut guest, "file"), "UPwer");
+    path_call(&mut guest, "path_unlink_file", "file").unwrap();
+    guest.write(writer, "PE");
+    let at = guest.alloc(8);
+    let iovs = guest.iovs(&[(at, 8)]);
+    guest.must("fd_pread", &[reader, iovs, 1, 0, OUT]);
+    assert_eq!(guest.slice(at, 5), b"UPPEr");
+    assert_eq!(tree.text("dir/file"), "lower");
+}
+
+#[cfg(unix)]
+#[test]
+fn hard_links_of_the_lower_directory_are_one_file() {
+    let tree = Tree::new(&[("a", "lower"), ("dir/", "")]);
+    fs::hard_link(tree.path().join("a"), tree.path().join("dir/b")).unwrap();
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    assert_eq!(stat(&mut guest, "a").2, 2);
+    write(&mut guest, "a", "changed");
+    assert_eq!(text(&mut guest, "dir/b"), "changed");
+    assert_eq!(changes(&overlay), ["~ f a", "~ f dir/b"]);
+    path_call(&mut guest, "path_unlink_file", "a").unwrap();
+    assert_eq!((text(&mut guest, "dir/b"), stat(&mut guest, "dir/b").2), ("changed".into(), 1));
+    assert_eq!(changes(&overlay), ["- f a", "~ f dir/b"]);
+    path_call(&mut guest, "path_unlink_file", "dir/b").unwrap();
+    assert_eq!(overlay.usage(), (0, 0));
+    assert_eq!(changes(&overlay), ["- f a", "- f dir/b"]);
+}
+
+#[test]
+fn limits_fail_with_enospc() {
+    let tree = Tree::new(&[("big", &"x".repeat(100_000)), ("small", "s"), ("other", "o")]);
+    let (overlay, mut guest) = over(&tree, limits(64 << 10, 2));
+    let fd = guest.open("big", 0, FD_WRITE);
+    let at = guest.put("y");
+    let iovs = guest.iovs(&[(at, 1)]);
+    assert_eq!(guest.call("fd_write", &[fd, iovs, 1, OUT]), Err(Errno::Nospc));
+    guest.must("fd_filestat_set_size", &[fd, 10]);
+    write(&mut guest, "small", "S");
+    assert_eq!(overlay.usage().1, 2);
+    assert_eq!(guest.try_open(0, "other", TRUNC, FD_WRITE), Err(Errno::Nospc));
+    assert_eq!(guest.try_open(0, "new", CREAT, FD_WRITE), Err(Errno::Nospc));
+    assert_eq!(text(&mut guest, "other"), "o");
+    assert_eq!(text(&mut guest, "big"), "x".repeat(10));
+    for path in ["big", "small", "other"] {
+        path_call(&mut guest, "path_unlink_file", path).unwrap();
+    }
+    guest.must("fd_close", &[fd]);
+    assert_eq!(overlay.usage(), (0, 0));
+}
+
+#[test]
+fn a_listing_during_changes_returns_every_unchanged_name_once() {
+    let tree = Tree::new(&[]);
+    for index in 0..100 {
+        fs::write(tree.path().join(format!("{index:03}")), "lower").unwrap();
+    }
+    let (_, mut guest) = over(&tree, SpaceLimits::default());
+    let mut count = 0;
+    let listed = list(&mut guest, ".", |guest, name| {
+        if name.len() == 3 {
+            write(guest, name, "changed");
+            write(guest, &format!("new-{count}"), "");
+            count += 1;
+        }
+    });
+    let lower: Vec<_> = listed.iter().filter(|(name, _)| name.len() == 3).collect();
+    assert_eq!(lower.len(), 100);
+    assert_eq!(lower.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len(), 100);
+    for (name, ino) in &listed {
+        guest.reset();
+        assert_eq!(stat(&mut guest, name).0, *ino, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_of_the_lower_directory_passes_through() {
+    let tree = Tree::new(&[]);
+    let made = std::process::Command::new("mkfifo").arg(tree.path().join("fifo")).status().unwrap();
+    assert!(made.success());
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    rename(&mut guest, "fifo", "moved").unwrap();
+    let reader = guest.open("moved", 0, FD_READ);
+    let writer = guest.open("moved", 0, FD_WRITE);
+    guest.write(writer, "text");
+    assert_eq!(guest.read(reader, 10), "text");
+    assert_eq!(changes(&overlay), ["- ? fifo", "+ ? moved"]);
+    assert_eq!(overlay.apply_to(&Directory::of_host(tree.path()).unwrap()), Err(Errno::Notsup));
+    assert_eq!(tree.names(), ["fifo"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn apply_to_follows_no_link_and_keeps_holes_times_and_permissions() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink as host_symlink};
+    let (lower, outside) = (Tree::new(&[("dir/old", "1"), ("x", "x")]), Tree::new(&[("f", "outside")]));
+    fs::set_permissions(lower.path().join("dir/old"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (overlay, mut guest) = over(&lower, SpaceLimits::default());
+    write(&mut guest, "dir/old", "2");
+    write(&mut guest, "dir/sparse", "");
+    let fd = guest.open("dir/sparse", 0, FILE);
+    guest.must("fd_filestat_set_size", &[fd, 1 << 30]);
+    let at = guest.put("end");
+    let iovs = guest.iovs(&[(at, 3)]);
+    guest.must("fd_pwrite", &[fd, iovs, 1, 1 << 29, OUT]);
+    guest.must("fd_filestat_set_times", &[fd, 5, 7_000_000_000, 1 | 4]);
+    path_call(&mut guest, "path_unlink_file", "x").unwrap();
+    path_call(&mut guest, "path_create_directory", "x").unwrap();
+    write(&mut guest, "x/f", "inside");
+
+    let target = Tree::new(&[]);
+    host_symlink(outside.path(), target.path().join("dir")).unwrap();
+    host_symlink(outside.path(), target.path().join("x")).unwrap();
+    overlay.apply_to(&Directory::of_host(target.path()).unwrap()).unwrap();
+    assert_eq!(outside.text("f"), "outside");
+    assert_eq!(outside.names(), ["f"]);
+    assert_eq!(target.names(), ["dir", "x"]);
+    assert_eq!((target.text("dir/old"), target.text("x/f")), ("2".into(), "inside".into()));
+    let stat = |path: &str| fs::symlink_metadata(target.path().join(path)).unwrap();
+    assert_eq!(stat("dir/old").mode() & 0o777, 0o755);
+    assert_eq!((stat("dir/sparse").len(), stat("dir/sparse").mtime()), (1 << 30, 7));
+    assert!(stat("dir/sparse").blocks() < 1000);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_overlay_holds_no_descriptor_of_a_changed_directory() {
+    let tree = Tree::new(&[]);
+    for index in 0..300 {
+        fs::create_dir(tree.path().join(format!("{index}"))).unwrap();
+    }
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    let open = || fs::read_dir("/dev/fd").unwrap().count();
+    let before = open();
+    for index in 0..300 {
+        write(&mut guest, &format!("{index}/file"), "");
+    }
+    assert!(open() < before + 100, "other tests open descriptors, too");
+    assert_eq!(changes(&overlay).len(), 300);
+}
+
+#[test]
+fn overlays_over_each_other_are_limited() {
+    let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), 0));
+    for _ in 0..31 {
+        let overlay = MemoryDirectory::overlay(directory, SpaceLimits::default()).unwrap();
+        write(&mut guest(&overlay), "file", "text");
+        directory = Directory::Memory(overlay);
+    }
+    let failed = MemoryDirectory::overlay(directory, SpaceLimits::default());
+    assert_eq!(failed.map(drop), Err(Errno::Loop));
+}
+
+/// Creates, renames, links and removes files with 4 threads, and checks that no entry is lost.
+fn hammer(directory: &MemoryDirectory, lower_files: u64) {
+    const THREADS: usize = 4;
+    const FILES: usize = 200;
+    let barrier = Barrier::new(THREADS);
+    let state = Arc::clone(&guest(directory).state);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (barrier, state) = (&barrier, &state);
+            scope.spawn(move || {
+                let mut guest = TestGuest::new(Arc::clone(state));
+                barrier.wait();
+                for file in 0..FILES {
+                    guest.reset();
+                    let (own, moved) = (format!("{thread}-{file}"), format!("dir/{thread}-{file}"));
+                    write(&mut guest, &own, &own);
+                    rename(&mut guest, &own, &moved).unwrap();
+                    // All threads use these names.
+                    let shared = ["s/1", "s/2", "s/3", "l1", "l2"];
+                    let (from, to) = (shared[file % 5], shared[(file / 5 + thread) % 5]);
+                    let _ = guest.try_open(0, from, CREAT, FD_WRITE).map(|fd| guest.must("fd_close", &[fd]));
+                    let _ = rename(&mut guest, from, to);
+                    let _ = path_call(&mut guest, "path_unlink_file", shared[(file + thread) % 5]);
+                    let _ = rename(&mut guest, "s", "t");
+                    let _ = rename(&mut guest, "t", "s");
+                    if file % 2 == 0 {
+                        link(&mut guest, &moved, &own);
+                        path_call(&mut guest, "path_unlink_file", &moved).unwrap();
+                        rename(&mut guest, &own, &moved).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let mut guest = guest(directory);
+    for thread in 0..THREADS {
+        for file in 0..FILES {
+            guest.reset();
+            let path = format!("dir/{thread}-{file}");
+            assert_eq!((text(&mut guest, &path), stat(&mut guest, &path).2), (path[4..].into(), 1));
+        }
+    }
+    assert_eq!(names(&mut guest, "dir").len(), THREADS * FILES);
+    for path in ["s/1", "s/2", "s/3", "l1", "l2"] {
+        if path_call(&mut guest, "path_unlink_file", path).is_ok() {
+            assert_eq!(path_call(&mut guest, "path_unlink_file", path), Err(Errno::Noent));
+        }
+    }
+    for name in names(&mut guest, "dir") {
+        path_call(&mut guest, "path_unlink_file", &format!("dir/{name}")).unwrap();
+    }
+    assert_eq!(names(&mut guest, "s"), [""; 0]);
+    for name in names(&mut guest, ".") {
+        path_call(&mut guest, "path_remove_directory", &name).unwrap();
+    }
+    assert_eq!(directory.usage(), (0, 0), "of {lower_files} lower files");
+}
+
+#[test]
+fn threads_lose_no_entry_in_memory() {
+    let directory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let mut guest = guest(&directory);
+    for path in ["dir", "s"] {
+        path_call(&mut guest, "path_create_directory", path).unwrap();
+    }
+    hammer(&directory, 0);
+}
+
+#[test]
+fn threads_lose_no_entry_in_an_overlay() {
+    let tree = Tree::new(&[("dir/", ""), ("s/1", "1"), ("s/2", "2"), ("l1", "1"), ("l2", "2")]);
+    let (overlay, _) = over(&tree, SpaceLimits::default());
+    hammer(&overlay, 4);
+    assert_eq!(tree.names(), ["dir", "l1", "l2", "s"]);
+}
