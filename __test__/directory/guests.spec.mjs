@@ -148,7 +148,7 @@ for (const [fault, preopen, code, message] of [
     'a directory and a path',
     { directory: Directory.memory(), path: '.' },
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']' must have only one of path, fd and directory",
+    /^The property 'options\.preopens\['\/'\]' must have only one of 'path', 'fd' and 'directory'\. Received \{/,
   ],
   [
     'a directory that is a path',
