@@ -225,7 +225,7 @@ fn memory() -> Directory {
 }
 
 fn overlay(lower: &Directory) -> Directory {
-    Directory::Memory(MemoryDirectory::overlay(lower.clone(), LIMITS).unwrap())
+    Directory::Memory(lower.clone().overlay(LIMITS).unwrap())
 }
 
 /// Returns the entries that differ.

@@ -4,17 +4,19 @@ use crate::core::clock::Clocks;
 use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
 use crate::core::fs::listing::OverlayReader;
-use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
+use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::space::SpaceLimits;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use crate::sys::{self, DirStream};
 use std::path::Path;
 use std::sync::Arc;
 
-/// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in memory
-/// take times from the clocks of the guest.
+/// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in
+/// memory take times from the clocks of the guest.
 #[derive(Clone, Debug)]
 pub enum Directory {
     /// A directory of the host.
@@ -39,10 +41,8 @@ pub(crate) enum Opened {
 pub(crate) enum DirReader {
     /// In a directory of the host.
     Host(DirStream),
-    /// In a directory in memory, where cookies are positions of their own.
-    Memory,
-    /// In a directory of an overlay.
-    Overlay(OverlayReader),
+    /// In a directory in memory or of an overlay.
+    Memory(Option<OverlayReader>),
 }
 
 impl Directory {
@@ -51,14 +51,11 @@ impl Directory {
         Ok(Directory::Host(HostDirectory::new(sys::open_directory(path, false)?)))
     }
 
-    /// Returns whether both are handles of the same directory.
-    #[must_use]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Directory::Host(one), Directory::Host(other)) => one.is(other),
-            (Directory::Memory(one), Directory::Memory(other)) => Arc::ptr_eq(one.inode(), other.inode()),
-            _ => false,
-        }
+    /// Creates an overlay, which reads from this directory and stores every change in memory. The embedder must not
+    /// change the directory while the overlay is in use: the overlay stays confined, but may show old and new contents
+    /// together. `ELOOP` if too many overlays are over each other.
+    pub fn overlay(self, limits: SpaceLimits) -> Result<MemoryDirectory> {
+        MemoryDirectory::overlay(Arc::new(self), limits)
     }
 
     /// Opens a path: `openat`.
@@ -72,7 +69,13 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => memory.open(bytes(path), options, clocks.realtime()),
+            Directory::Memory(memory) => {
+                Ok(match memory.open(bytes(path), options, clocks.realtime())? {
+                    OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
+                    OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
+                    OpenedNode::Special(stream) => Opened::Stream(stream),
+                })
+            }
         }
     }
 
@@ -210,10 +213,7 @@ impl Directory {
     pub(crate) fn reader(&self, budget: DirBudget) -> DirReader {
         match self {
             Directory::Host(_) => DirReader::Host(DirStream::new(budget)),
-            Directory::Memory(memory) if memory.shows_lower() => {
-                DirReader::Overlay(OverlayReader::new(budget))
-            }
-            Directory::Memory(_) => DirReader::Memory,
+            Directory::Memory(memory) => DirReader::Memory(memory.reader(budget)),
         }
     }
 
@@ -226,27 +226,18 @@ impl Directory {
     ) -> Result<Progress> {
         match (self, reader) {
             (Directory::Host(host), DirReader::Host(stream)) => Ok(host.read_dir(stream, from, each)?),
-            (Directory::Memory(memory), DirReader::Overlay(reader)) => {
-                memory.read_dir(Some(reader), from, each)
+            (Directory::Memory(memory), DirReader::Memory(reader)) => {
+                memory.read_dir(reader.as_mut(), from, each)
             }
-            (Directory::Memory(memory), _) => memory.read_dir(None, from, each),
-            (Directory::Host(_), DirReader::Memory | DirReader::Overlay(_)) => Err(Errno::Io),
+            (Directory::Host(_), DirReader::Memory(_)) | (Directory::Memory(_), DirReader::Host(_)) => {
+                Err(Errno::Io)
+            }
         }
     }
 
     /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&self, mut each: impl FnMut(&[u8])) -> Result {
-        let (mut reader, mut from) = (self.reader(DirBudget::default()), 0);
-        loop {
-            let progress = self.read_dir(&mut reader, from, |entry| {
-                from = entry.next;
-                each(entry.name);
-                true
-            })?;
-            if progress == Progress::End {
-                return Ok(());
-            }
-        }
+    pub(crate) fn each_name(&self, each: impl FnMut(&[u8])) -> Result {
+        self.entries(DirBudget::default()).each_name(each)
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
@@ -301,6 +292,73 @@ impl Directory {
             Directory::Host(host) => Ok(sys::sync(host.handle())?),
             Directory::Memory(_) => Ok(()),
         }
+    }
+}
+
+impl LowerDirectory for Directory {
+    fn depth(&self) -> u64 {
+        match self {
+            Directory::Host(_) => 0,
+            Directory::Memory(memory) => memory.volume().depth,
+        }
+    }
+
+    fn stat(&self, path: &Path) -> Result<Filestat> {
+        self.stat(path, false)
+    }
+
+    fn attributes(&self, path: &Path) -> Result<Attributes> {
+        self.attributes(path, false)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<Box<[u8]>> {
+        self.read_link(path, |target| target.into())
+    }
+
+    fn open_file(&self, path: &Path, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)> {
+        let options = OpenOptions { keeps_atime, ..READ };
+        if let Directory::Host(host) = self {
+            // The attributes are known: saves a system call.
+            let (file, stat) = host.open(path, &options)?;
+            return match stat.filetype {
+                Filetype::RegularFile => Ok((Box::new(FileData::Host(file)), stat)),
+                _ => Err(Errno::Inval),
+            };
+        }
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::File(data) => {
+                let stat = data.stat()?;
+                Ok((Box::new(data), stat))
+            }
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    fn open_directory(&self, path: &Path) -> Result<Arc<dyn LowerDirectory>> {
+        let options = OpenOptions { oflags: Oflags::DIRECTORY, ..READ };
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::Directory(directory) => Ok(Arc::new(directory)),
+            _ => Err(Errno::Notdir),
+        }
+    }
+
+    fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
+        let options = OpenOptions { follows: false, oflags: Oflags::empty(), ..*options };
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::Stream(stream) => Ok(stream),
+            _ => Err(Errno::Noent),
+        }
+    }
+
+    fn entries(&self, budget: DirBudget) -> Box<dyn LowerEntries> {
+        Box::new((self.clone(), self.reader(budget)))
+    }
+}
+
+impl LowerEntries for (Directory, DirReader) {
+    fn read(&mut self, from: u64, each: &mut dyn FnMut(&DirEntry<'_>) -> bool) -> Result<Progress> {
+        let (directory, reader) = self;
+        directory.read_dir(reader, from, each)
     }
 }
 

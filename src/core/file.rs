@@ -1,6 +1,7 @@
 //! Regular files that the guest opened.
 
 use crate::core::clock::Clocks;
+use crate::core::fs::lower::LowerFile;
 use crate::core::fs::memory_file::MemoryFile;
 use crate::core::memory::with_buffer;
 use crate::sys;
@@ -198,6 +199,24 @@ impl FileData {
             FileData::Host(file) => Ok(sys::sync(sys::handle(file))?),
             FileData::Memory(_) => Ok(()),
         }
+    }
+}
+
+impl LowerFile for FileData {
+    fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+        self.read_at(buffers, offset)
+    }
+
+    fn stat(&self) -> Result<Filestat> {
+        self.stat()
+    }
+
+    fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        self.next_data(offset)
+    }
+
+    fn each_piece(&self, size: Filesize, each: &mut dyn FnMut(&mut [u8], Filesize) -> Result) -> Result {
+        self.each_piece(size, each)
     }
 }
 

@@ -7,7 +7,7 @@ mod entries;
 pub mod host;
 mod inode;
 pub(crate) mod listing;
-mod lower;
+pub(crate) mod lower;
 pub mod memory;
 pub(crate) mod memory_file;
 mod names;

@@ -1,8 +1,8 @@
 //! Open files in memory and of overlays.
 
-use crate::core::file::FileData;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::inode::{Body, Inode, read, write};
+use crate::core::fs::lower::LowerFile;
 use crate::core::fs::volume::Volume;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
@@ -16,7 +16,7 @@ pub(crate) struct MemoryFile {
     volume: Arc<Volume>,
     inode: Arc<Inode>,
     /// The lower file, whose contents count until they are copied.
-    lower: Option<Box<FileData>>,
+    lower: Option<Box<dyn LowerFile>>,
     reads: bool,
     writes: bool,
     /// Whether the file is in append mode.
@@ -51,13 +51,13 @@ impl MemoryFile {
     pub(crate) fn new(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
-        lower: Option<FileData>,
+        lower: Option<Box<dyn LowerFile>>,
         options: &OpenOptions,
     ) -> Self {
         Self {
             volume: Arc::clone(volume),
             inode,
-            lower: lower.map(Box::new),
+            lower,
             reads: options.reads || !options.writes,
             writes: options.writes,
             appends: options.fdflags.contains(Fdflags::APPEND).into(),
@@ -66,7 +66,7 @@ impl MemoryFile {
     }
 
     /// Returns the lower file if the contents are not copied.
-    fn lower(&self) -> Option<&FileData> {
+    fn lower(&self) -> Option<&dyn LowerFile> {
         self.lower.as_deref().filter(|_| self.inode.has_lower_contents())
     }
 

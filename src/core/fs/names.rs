@@ -196,10 +196,8 @@ impl MemoryDirectory {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
-        let mut other = match Arc::ptr_eq(parent, new_parent) {
-            true => None,
-            false => Some(write(parent.directory()?)),
-        };
+        let mut other =
+            if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
         let old = other.as_deref().unwrap_or(&entries);
         let is_unchanged = match replaced {
             Some(replaced) => entries.refers(new_name, replaced),
@@ -265,12 +263,11 @@ fn mark_removed(inode: &Inode) -> Result {
 /// Returns whether the lower directory has an entry that is not hidden.
 fn shows_lower_entries(inode: &Inode) -> Result<bool> {
     let Some(lower) = &inode.lower else { return Ok(false) };
-    let directory = lower.path.open_directory()?;
-    let mut reader = directory.reader(DirBudget::default());
+    let mut lower_entries = lower.path.entries(DirBudget::default())?;
     let (mut from, mut found) = (0, false);
     let entries = inode.directory()?;
     loop {
-        let progress = directory.read_dir(&mut reader, from, |entry| {
+        let progress = lower_entries.read(from, &mut |entry| {
             from = entry.next;
             found = read(entries).show(entry).is_some();
             !found

@@ -1,10 +1,9 @@
 //! A file system in memory, or an overlay over a lower directory.
 
-use crate::core::directory::Directory;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
 use crate::core::fs::inode::{Body, Inode, Lower, read, write};
-use crate::core::fs::lower::LowerPath;
+use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -28,9 +27,9 @@ pub struct Volume {
     /// Held by an operation while it locks more than one directory.
     structure: Mutex<()>,
     /// The lower directory of an overlay.
-    pub(crate) lower: Option<Directory>,
+    pub(crate) lower: Option<Arc<dyn LowerDirectory>>,
     /// Number of overlays from here down; 0 for a file system in memory.
-    depth: u64,
+    pub(crate) depth: u64,
     /// Inodes of lower files with several names, by device and inode number there.
     links: Mutex<HashMap<(u64, u64), Link>>,
     /// Inodes of unchanged directories and symlinks that were used last.
@@ -71,11 +70,8 @@ impl Volume {
     }
 
     /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn over(lower: Directory, limits: SpaceLimits) -> Result<Arc<Self>> {
-        let depth = match &lower {
-            Directory::Host(_) => 1,
-            Directory::Memory(memory) => memory.volume().depth + 1,
-        };
+    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Arc<Self>> {
+        let depth = lower.depth() + 1;
         if depth > MAX_DEPTH {
             return Err(Errno::Loop);
         }
@@ -83,7 +79,7 @@ impl Volume {
     }
 
     /// Creates a volume with a device number of its own.
-    fn new(limits: SpaceLimits, lower: Option<Directory>, depth: u64) -> Arc<Self> {
+    fn new(limits: SpaceLimits, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
         // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
         static LAST: AtomicU64 = AtomicU64::new(1 << 40);
         // No lower file has one of these numbers, and a double of JavaScript holds each of them.
@@ -244,7 +240,7 @@ impl Volume {
         if size > 0 {
             let (data, stat) = lower.path.open_file(false)?;
             let size = size.min(stat.size);
-            data.each_piece(size, |bytes, offset| contents.write_data(bytes, offset))?;
+            data.each_piece(size, &mut |bytes, offset| contents.write_data(bytes, offset))?;
             contents.set_size(size)?;
         }
         self.keep(inode)?;
