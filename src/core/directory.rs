@@ -15,6 +15,9 @@ use crate::sys::{self, DirStream};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Maximum length of a path in bytes on every system, including the NUL byte.
+pub(crate) const PATH_MAX: usize = 4096;
+
 /// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in
 /// memory take times from the clocks of the guest.
 #[derive(Clone, Debug)]
@@ -70,7 +73,7 @@ impl Directory {
                 })
             }
             Directory::Memory(memory) => {
-                Ok(match memory.open(bytes(path), options, clocks.realtime())? {
+                Ok(match memory.open(bytes(path)?, options, clocks.realtime())? {
                     OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
                     OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
                     OpenedNode::Special(stream) => Opened::Stream(stream),
@@ -83,7 +86,7 @@ impl Directory {
     pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         match self {
             Directory::Host(host) => Ok(host.stat(path, follows)?),
-            Directory::Memory(memory) => memory.stat(bytes(path), follows),
+            Directory::Memory(memory) => memory.stat(bytes(path)?, follows),
         }
     }
 
@@ -91,7 +94,7 @@ impl Directory {
     pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
         match self {
             Directory::Host(host) => Ok(host.attributes(path, follows)?),
-            Directory::Memory(memory) => memory.attributes(bytes(path), follows),
+            Directory::Memory(memory) => memory.attributes(bytes(path)?, follows),
         }
     }
 
@@ -99,7 +102,7 @@ impl Directory {
     pub(crate) fn set_mode(&self, path: &Path, mode: u32, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.set_mode(path, mode)?),
-            Directory::Memory(memory) => memory.set_mode(bytes(path), mode, clocks.realtime()),
+            Directory::Memory(memory) => memory.set_mode(bytes(path)?, mode, clocks.realtime()),
         }
     }
 
@@ -107,7 +110,7 @@ impl Directory {
     pub(crate) fn create_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.create_dir(path)?),
-            Directory::Memory(memory) => memory.create_dir(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.create_dir(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -115,7 +118,7 @@ impl Directory {
     pub(crate) fn remove_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.remove_dir(path)?),
-            Directory::Memory(memory) => memory.remove_dir(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.remove_dir(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -123,7 +126,7 @@ impl Directory {
     pub(crate) fn unlink(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.unlink(path)?),
-            Directory::Memory(memory) => memory.unlink(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.unlink(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -131,7 +134,7 @@ impl Directory {
     pub(crate) fn symlink(&self, target: &Path, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.symlink(target, path)?),
-            Directory::Memory(memory) => memory.symlink(bytes(target), bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.symlink(bytes(target)?, bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -139,7 +142,7 @@ impl Directory {
     pub(crate) fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match self {
             Directory::Host(host) => Ok(host.read_link(path, then)?),
-            Directory::Memory(memory) => memory.read_link(bytes(path), then),
+            Directory::Memory(memory) => memory.read_link(bytes(path)?, then),
         }
     }
 
@@ -155,7 +158,7 @@ impl Directory {
         match (self, new) {
             (Directory::Host(old), Directory::Host(new)) => Ok(old.hard_link(path, follows, new, new_path)?),
             (Directory::Memory(old), Directory::Memory(new)) => {
-                old.hard_link(bytes(path), follows, new, bytes(new_path), clocks.realtime())
+                old.hard_link(bytes(path)?, follows, new, bytes(new_path)?, clocks.realtime())
             }
             _ => self.stat(path, follows).and(Err(Errno::Xdev)),
         }
@@ -166,7 +169,7 @@ impl Directory {
         match (self, new) {
             (Directory::Host(old), Directory::Host(new)) => Ok(old.rename(path, new, new_path)?),
             (Directory::Memory(old), Directory::Memory(new)) => {
-                old.rename(bytes(path), new, bytes(new_path), clocks.realtime())
+                old.rename(bytes(path)?, new, bytes(new_path)?, clocks.realtime())
             }
             _ => self.stat(sys::without_trailing_slashes(path), false).and(Err(Errno::Xdev)),
         }
@@ -184,7 +187,7 @@ impl Directory {
         match self {
             Directory::Host(host) => Ok(host.set_times(path, follows, atim, mtim)?),
             Directory::Memory(memory) => {
-                memory.set_times(bytes(path), follows, atim, mtim, clocks.realtime())
+                memory.set_times(bytes(path)?, follows, atim, mtim, clocks.realtime())
             }
         }
     }
@@ -362,7 +365,12 @@ impl LowerEntries for (Directory, DirReader) {
     }
 }
 
-/// Returns a path in the encoding of guests.
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_encoded_bytes()
+/// Returns a path in the encoding of guests. Checks its length like the kernel: `ENOENT` for an empty path,
+/// `ENAMETOOLONG` from [`PATH_MAX`] on.
+fn bytes(path: &Path) -> Result<&[u8]> {
+    match path.as_os_str().as_encoded_bytes() {
+        b"" => Err(Errno::Noent),
+        path if path.len() >= PATH_MAX => Err(Errno::Nametoolong),
+        path => Ok(path),
+    }
 }
