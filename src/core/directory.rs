@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Maximum length of a path in bytes on every system, including the NUL byte.
 pub(crate) const PATH_MAX: usize = 4096;
 
-/// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in
-/// memory take times from the clocks of the guest.
+/// An open directory, of the host or in memory. This is a handle, not a path: renames do not change which directory it
+/// refers to. Its callers decide on access and clocks; a `SharedDirectory` of JavaScript is a directory with both.
 #[derive(Clone, Debug)]
 pub enum Directory {
     /// A directory of the host.
@@ -72,13 +72,11 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => {
-                Ok(match memory.open(bytes(path)?, options, clocks.realtime())? {
-                    OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
-                    OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
-                    OpenedNode::Special(stream) => Opened::Stream(stream),
-                })
-            }
+            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks.realtime())? {
+                OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
+                OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
+                OpenedNode::Special(stream) => Opened::Stream(stream),
+            }),
         }
     }
 
@@ -192,9 +190,10 @@ impl Directory {
         }
     }
 
-    /// Returns the kind of directory, as `Directory.kind` of JavaScript shows it.
+    /// Returns the value of `Directory.kind` in JavaScript.
+    #[cfg(feature = "node")]
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Directory::Host(_) => "host",
             Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
@@ -203,8 +202,9 @@ impl Directory {
     }
 
     /// Returns the bytes and files that count towards the limits: none for a directory of the host.
+    #[cfg(feature = "node")]
     #[must_use]
-    pub fn usage(&self) -> (u64, u64) {
+    pub(crate) fn usage(&self) -> (u64, u64) {
         match self {
             Directory::Host(_) => (0, 0),
             Directory::Memory(memory) => memory.usage(),

@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Bytes that a copy of a file reads at once.
 const PIECE: usize = 256 * 1024;
 
-/// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the guest.
+/// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the
+/// guest.
 #[derive(Debug)]
 pub(crate) enum FileData {
     /// A file of the host.
@@ -168,8 +169,8 @@ impl FileData {
         }
     }
 
-    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of the
-    /// system's descriptor.
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of
+    /// the system's descriptor.
     pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
         match self {
             FileData::Host(file) => Ok(sys::next_data(sys::handle(file), offset)?),

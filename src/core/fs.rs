@@ -4,7 +4,7 @@ mod apply;
 pub mod changes;
 mod contents;
 mod entries;
-pub mod host;
+pub(crate) mod host;
 mod inode;
 pub(crate) mod listing;
 pub(crate) mod lower;

@@ -35,8 +35,8 @@ pub struct Change {
 }
 
 impl MemoryDirectory {
-    /// Lists what differs from the lower directory, sorted by path in UTF-16 code units. Entries below a removed directory
-    /// are not listed. A directory of which only entries changed is not listed. `ENOTSUP` unless this is an overlay.
+    /// Lists the paths that differ from the lower directory, sorted in UTF-16 code units. Omits entries below a removed
+    /// directory, and directories of which only entries changed. `ENOTSUP` unless this is an overlay.
     pub fn changes(&self) -> Result<Vec<Change>> {
         let lower = self.volume().lower.as_ref().ok_or(Errno::Notsup)?;
         let mut search = Search {
@@ -63,7 +63,7 @@ impl MemoryDirectory {
 /// Search for changes.
 struct Search<'a> {
     overlay: &'a MemoryDirectory,
-    /// Whether unchanged directories may hold changed files: a file with several names changed through one of them.
+    /// Whether unchanged directories may contain changed files: a file with several names changed through one of them.
     visits_all: bool,
     found: Vec<Change>,
     /// Directories that are not compared yet.

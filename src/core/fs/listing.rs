@@ -22,7 +22,7 @@ impl MemoryDirectory {
         self.inode().lower.is_some().then_some(OverlayReader { budget, lower: None })
     }
 
-    /// Passes entries from a position on to `each`, until that returns false. `.` and `..` are left out.
+    /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
     pub(crate) fn read_dir(
         &self,
         reader: Option<&mut OverlayReader>,
@@ -51,7 +51,7 @@ impl MemoryDirectory {
         Ok(Progress::End)
     }
 
-    /// Passes the entries of the lower directory that the overlay shows.
+    /// Passes the entries of the lower directory that are not hidden.
     fn read_lower(
         &self,
         reader: &mut OverlayReader,
@@ -70,8 +70,8 @@ impl MemoryDirectory {
             unread => unread.insert(lower.path.entries(reader.budget.share())?),
         };
         lower_entries.read(from, &mut |entry| {
-            let shown = read(entries).show(entry);
-            shown.is_none_or(|entry| each(&entry))
+            let merged = read(entries).merge(entry);
+            merged.is_none_or(|entry| each(&entry))
         })
     }
 }

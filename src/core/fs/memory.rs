@@ -48,7 +48,7 @@ impl MemoryDirectory {
     pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Self> {
         let stat = lower.stat(Path::new("."))?;
         let volume = Volume::over(Arc::clone(&lower), limits)?;
-        let body = Body::Directory(RwLock::new(Entries::over_lower(std::sync::Weak::new())));
+        let body = Body::Directory(RwLock::new(Entries::merged(std::sync::Weak::new())));
         let lower = Lower::new(LowerPath::root(lower), None, None);
         let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
         Ok(Self::root(volume, Arc::new(root)))
@@ -89,7 +89,7 @@ impl MemoryDirectory {
         mtim: Option<NewTime>,
         now: Timestamp,
     ) -> Result {
-        self.volume.keep(&self.inode)?;
+        self.volume.store_in_parent(&self.inode)?;
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }
@@ -153,8 +153,8 @@ impl MemoryDirectory {
         }
     }
 
-    /// Opens a file that only the lower directory has for reading, with as few system calls as the lower directory
-    /// needs itself. `None` if this is not possible.
+    /// Opens an unchanged lower file for reading, with as few system calls as a file of the host. `None` if this is not
+    /// possible.
     fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
         let (data, stat) = path.open_file(options.keeps_atime).ok()?;
@@ -199,7 +199,7 @@ impl MemoryDirectory {
     /// Sets the permission bits of a path.
     pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
         let inode = self.existing_inode(path, true)?;
-        self.volume.keep(&inode)?;
+        self.volume.store_in_parent(&inode)?;
         inode.set_mode(mode, now);
         Ok(())
     }
@@ -243,7 +243,7 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
-        self.volume.keep(&inode)?;
+        self.volume.store_in_parent(&inode)?;
         inode.set_times(atim, mtim, now);
         Ok(())
     }
@@ -301,7 +301,7 @@ impl MemoryDirectory {
         inode: &Arc<Inode>,
         check: impl FnOnce() -> Result,
     ) -> Result {
-        self.volume.keep(parent)?;
+        self.volume.store_in_parent(parent)?;
         let mut entries = write(parent.directory()?);
         if entries.is_removed {
             return Err(Errno::Noent);
@@ -337,7 +337,7 @@ fn existing(located: Located) -> Result<Existing> {
     }
 }
 
-/// Returns the directory that holds a directory.
+/// Returns the parent of a directory.
 pub(crate) fn parent_of(directory: &Inode) -> Option<Arc<Inode>> {
     read(directory.directory().ok()?).parent.upgrade()
 }

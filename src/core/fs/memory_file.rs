@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 pub(crate) struct MemoryFile {
     volume: Arc<Volume>,
     inode: Arc<Inode>,
-    /// The lower file, whose contents count until they are copied.
+    /// The lower file. Reads use it until its contents are copied.
     lower: Option<Box<dyn LowerFile>>,
     reads: bool,
     writes: bool,
@@ -105,7 +105,7 @@ impl MemoryFile {
         }
     }
 
-    /// Returns the next range of data from an offset on; `None` behind the last.
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows.
     pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
         match self.lower() {
             Some(lower) => lower.next_data(offset),
@@ -113,8 +113,8 @@ impl MemoryFile {
         }
     }
 
-    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores the
-    /// offset.
+    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores
+    /// the offset.
     pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
         if self.appends.load(Relaxed) {
             return self.append(buffers, now);
@@ -171,7 +171,7 @@ impl MemoryFile {
 
     /// Sets the times: `futimens`.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
-        self.volume.keep(&self.inode)?;
+        self.volume.store_in_parent(&self.inode)?;
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }
