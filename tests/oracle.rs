@@ -75,7 +75,7 @@ fn call(
     let (name, args) = match random.below(22) {
         0..=4 => {
             let oflags = random.pick(&[0, 0, 1, 1, 1, 2, 4, 5, 8, 9, 13, 3, 10]);
-            let rights = random.pick(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 66 | 1 << 22]);
+            let rights = random.pick(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 0x42 | 1 << 22]);
             let flags = random.pick(&[0, 0, 0, 1]);
             ("path_open", vec![dir, follow, at, len, oflags, rights, ALL, flags, OUT])
         }

@@ -72,7 +72,7 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => memory.open(bytes(path), options, clocks.realtime()),
+            Directory::Memory(memory) => memory.open(bytes(path), options, clocks),
         }
     }
 

@@ -159,7 +159,7 @@ impl Staging<'_> {
             directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
             return Ok(name);
         }
-        let Opened::File(from) = overlay.open(path, &READ, clocks.realtime())? else {
+        let Opened::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
@@ -248,12 +248,11 @@ fn remove_tree(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
     Ok(())
 }
 
-/// Removes everything in a directory but the directories in it. Returns the directory, its name, and their names.
-fn remove_files(
-    parent: &Directory,
-    name: Box<[u8]>,
-    clocks: &Clocks,
-) -> Result<(Directory, Box<[u8]>, Vec<Box<[u8]>>)> {
+/// A directory, its name, and the names of directories in it.
+type OpenTree = (Directory, Box<[u8]>, Vec<Box<[u8]>>);
+
+/// Removes everything in a directory but the directories in it, and returns it.
+fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<OpenTree> {
     let directory = open_directory(parent, sys::path(&name)?, clocks)?;
     let mut names: Vec<Box<[u8]>> = Vec::new();
     directory.each_name(|name| names.push(name.into()))?;

@@ -65,20 +65,6 @@ impl Contents {
         done
     }
 
-    /// Copies bytes from `offset` into `bytes`, which must lie inside the file.
-    pub(crate) fn copy(&self, offset: u64, bytes: &mut [u8]) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let (run, len) = self.run(offset + at as u64);
-            let part = len.min(bytes.len() - at);
-            match run {
-                Some(run) => bytes[at..at + part].copy_from_slice(&run[..part]),
-                None => bytes[at..at + part].fill(0),
-            }
-            at += part;
-        }
-    }
-
     /// Returns the allocated bytes at an offset, or the length of the hole there.
     fn run(&self, offset: u64) -> (Option<&[u8]>, usize) {
         if self.blocks.is_empty() {

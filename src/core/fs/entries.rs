@@ -80,10 +80,9 @@ impl Entries {
         let found = |inode, is_stored| Found::Inode(Target { inode, is_stored });
         match self.by_name.get(name) {
             Some(Slot::Stored(entry)) => found(Arc::clone(&entry.inode), true),
-            Some(Slot::Hidden) => Found::Nothing,
             Some(Slot::Cached(inode)) => inode.upgrade().map_or(Found::Lower, |inode| found(inode, false)),
             None if self.shows_lower => Found::Lower,
-            None => Found::Nothing,
+            Some(Slot::Hidden) | None => Found::Nothing,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
+use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::core::fs::contents::Contents;
@@ -36,8 +37,8 @@ impl MemoryDirectory {
         Self::root(volume, root)
     }
 
-    /// Creates an overlay, which reads from `lower` and stores every change in memory. Nobody may change `lower`
-    /// meanwhile: the overlay stays confined to it, but may show a mixture. `ELOOP` if too many overlays are over each
+    /// Creates an overlay, which reads from `lower` and stores every change in memory. If `lower`
+    /// changes meanwhile, the overlay stays confined to it, but may show old and new entries together. `ELOOP` if too many overlays are over each
     /// other.
     pub fn overlay(lower: Directory, limits: SpaceLimits) -> Result<Self> {
         let stat = lower.own_stat()?;
@@ -110,7 +111,7 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -124,31 +125,31 @@ impl MemoryDirectory {
             located = self.resolve(path, Last { defers: false, ..last })?;
         }
         match located {
-            Located::Directory(_) if exclusive => Err(Errno::Exist),
-            Located::Directory(directory) => self.open_inode(directory, options, now),
-            Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
+            Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
+            Located::Directory(directory) => self.open_inode(directory, options, clocks),
             Located::Name { node: Some(node), has_slash: true, .. }
                 if node.filetype() != Filetype::Directory =>
             {
                 Err(Errno::Notdir)
             }
             Located::Name { parent, name, node: None, .. } if creates => {
-                let created = self.create(&parent, &name, now, |volume| {
+                let now = clocks.realtime();
+                let added = self.create(&parent, &name, now, |volume| {
                     let contents = Some(Contents::new(&volume.space));
                     Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
                 });
-                match created {
-                    Ok(inode) => self.open_inode(inode, options, now),
+                match added {
+                    Ok(inode) => self.open_inode(inode, options, clocks),
                     // Another thread created the file meanwhile.
                     Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
                     }
                     Err(errno) => Err(errno),
                 }
             }
             Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
             Located::Name { parent, name, .. } => {
-                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
             }
         }
     }
@@ -162,7 +163,7 @@ impl MemoryDirectory {
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
@@ -172,7 +173,7 @@ impl MemoryDirectory {
             Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
-                Ok(Opened::File(FileData::Memory(MemoryFile::open(&self.volume, inode, options, now)?)))
+                Ok(Opened::File(FileData::Memory(MemoryFile::open(&self.volume, inode, options, clocks)?)))
             }
             _ => open_special(&inode, options),
         }

@@ -196,10 +196,8 @@ impl MemoryDirectory {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
-        let mut other = match Arc::ptr_eq(parent, new_parent) {
-            true => None,
-            false => Some(write(parent.directory()?)),
-        };
+        let is_same = Arc::ptr_eq(parent, new_parent);
+        let mut other = if is_same { None } else { Some(write(parent.directory()?)) };
         let old = other.as_deref().unwrap_or(&entries);
         let is_unchanged = match replaced {
             Some(replaced) => entries.refers(new_name, replaced),
