@@ -159,7 +159,7 @@ impl Staging<'_> {
             directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
             return Ok(name);
         }
-        let OpenedNode::File(from) = overlay.open(path, &READ, clocks.realtime())? else {
+        let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };

@@ -132,7 +132,7 @@ impl Volume {
         let path = lower_child(parent, name)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
-        if !is_cached && !self.is_changed_link(&stat) {
+        if !is_cached && !self.has_link(&stat) {
             return Ok(Node::Lower(stat));
         }
         let target = self.materialize(parent, name, path, &stat)?;
@@ -254,7 +254,8 @@ impl Volume {
         lock(&self.links).values().any(|link| link.changed.is_some())
     }
 
-    fn is_changed_link(&self, stat: &Filestat) -> bool {
+    /// Returns whether a lower file with several names has an inode.
+    fn has_link(&self, stat: &Filestat) -> bool {
         link_id(stat)
             .is_some_and(|id| lock(&self.links).get(&id).is_some_and(|link| link.inode.strong_count() > 0))
     }
