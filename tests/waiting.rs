@@ -199,7 +199,7 @@ fn a_relative_timeout_counts_from_the_first_call() {
     assert_eq!(finish(&mut guest, "poll_oneoff", &args, again.restart), Ok(()));
     assert!(start.elapsed() >= Duration::from_millis(60), "{:?}", start.elapsed());
     assert_eq!((guest.u32(OUT), guest.u64(4000), guest.u16(4008), guest.bytes[4010]), (1, 9, 0, 0));
-    // With the start of the first call the timeout has passed. A new call waits.
+    // The restarted call uses the start time of the first call, so the timeout has passed. A new call waits.
     assert!(guest.call_once("poll_oneoff", &args, wait.restart).is_ok());
     guest.expect_wait("poll_oneoff", &args, RestartState::default());
 }
@@ -299,7 +299,7 @@ fn sock_accept_waits_for_a_connection_and_returns_the_lowest_number() {
     assert_eq!(text, "hello");
 }
 
-/// Creates a guest with a listening socket as descriptor 0. Returns the address, too.
+/// Creates a guest with a listening socket as descriptor 0. Also returns the address.
 fn guest_with_listener() -> (TestGuest, SocketAddr) {
     let mut guest = Guest::default();
     guest.add_socket("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -322,7 +322,7 @@ fn sock_accept_waits_if_the_flags_were_never_read() {
     let _client = TcpStream::connect(address).unwrap();
     assert!(wait.block(TIMEOUT).unwrap());
     assert_eq!(finish(&mut guest, "sock_accept", ACCEPT, wait.restart), Ok(()));
-    // The next call waits, too.
+    // The next call also waits.
     guest.expect_wait("sock_accept", ACCEPT, RestartState::default());
 }
 
