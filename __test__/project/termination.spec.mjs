@@ -1,4 +1,4 @@
-// The rules of src/node/termination.rs, by which no termination of JavaScript is lost.
+// The rules of src/node/termination.rs, which prevent that a termination of JavaScript is lost.
 
 import test from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'
