@@ -1,8 +1,8 @@
 'use strict'
 
 // Loads the native addon of this platform: built beside index.js (`npm run build`), or installed as the package
-// `capwasi-<platform>`. Each `require` has a literal name and is inside a `try`, so that bundlers include the addons
-// that exist and skip the others.
+// `capwasi-<platform>`. Each `require` has a literal name and is inside a `try`: bundlers then include the existing
+// addons and skip the others.
 
 const { existsSync } = require('node:fs')
 

@@ -27,7 +27,7 @@ const { WASI, install } = addon
 
 /**
  * Modules that are loaded at their first use, because loading one takes a quarter of a millisecond. The functions are
- * stored in the addon, because Jest evaluates this file once for each test file, but loads the addon only once. When a
+ * stored in the addon for Jest, which evaluates this file once per test file, but loads the addon only once. When a
  * test file ends, its `require` stops working. The functions of the latest evaluation work.
  */
 addon.modules = {

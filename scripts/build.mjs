@@ -1,6 +1,6 @@
 // `npm run build`: builds the optimised addon and puts it beside index.js. With `npm run build -- --debug` the addon is
-// not optimised. Does not use `napi build`, because that also builds the rlib, which makes the addon 11 % larger, and
-// because @napi-rs/cli takes 82 MB.
+// not optimised. Does not use `napi build`: building the rlib too would make the addon 11 % larger, and @napi-rs/cli
+// takes 82 MB.
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'

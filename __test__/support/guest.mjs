@@ -56,8 +56,8 @@ const forwarded = (name) => {
 }
 
 /**
- * Creates a guest that exports every function of its WASI object. `memory` is the type of the memory in WAT, such as '0'
- * or '1 4 shared'.
+ * Creates a guest that exports every function of its WASI object. `memory` is the type of the memory in WAT: '0', '1 4
+ * shared'.
  */
 export function rawGuest(options = {}, { WASI = require('capwasi').WASI, memory = '2' } = {}) {
   const wasi = new WASI({ version: 'preview1', ...options })

@@ -148,12 +148,12 @@ host_fn!(A B C D E F G);
 host_fn!(A B C D E F G H);
 host_fn!(A B C D E F G H I);
 
-/// Returns the signature of a host function. The parameter infers the type, which has no name.
+/// Returns the signature of a host function. The compiler infers the type of the function, which has no name.
 pub(crate) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
     F::SIGNATURE
 }
 
-/// Returns the format of the calls of a host function. The parameter infers the type, which has no name.
+/// Returns the format of the calls of a host function. The compiler infers the type of the function, which has no name.
 pub(crate) const fn call_format<Args, F: HostFn<Args>>(_: &F) -> CallFormat {
     F::FORMAT
 }

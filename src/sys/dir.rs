@@ -23,7 +23,7 @@ pub struct DirEntry<'a> {
     pub next: u64,
 }
 
-/// Reason for the end of a read.
+/// Reason why a read of a directory has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// There are no more entries.

@@ -19,8 +19,7 @@ pub fn open_directory(path: &Path, keeps_atime: bool) -> Result<File> {
     })
 }
 
-/// Opens the directory of a host descriptor for reading, even if the descriptor is not open for reading: `openat(fd,
-/// ".")`.
+/// Opens the directory of a host descriptor for reading: `openat(fd, ".")`. The descriptor may have any access mode.
 pub fn reopen_directory(fd: i32, keeps_atime: bool) -> Result<File> {
     let dir = host_stream(fd)?;
     open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
