@@ -58,7 +58,7 @@ impl<'env> Value<'env> {
     /// Returns a Buffer with a copy of these bytes.
     pub(crate) fn buffer(env: &'env Env, bytes: &[u8]) -> Result<Self> {
         Self::made(env, |value| {
-            // SAFETY: as many bytes as the length says, and an out pointer for the Buffer.
+            // SAFETY: bytes of the passed length, and an out pointer for the Buffer.
             unsafe {
                 sys::napi_create_buffer_copy(
                     env.raw(),
@@ -183,7 +183,7 @@ impl<'env> Value<'env> {
     pub(crate) fn call_on(self, this: Value<'_>, args: &[Value<'_>]) -> Result<Self> {
         let args = args.iter().map(|arg| arg.raw).collect::<smallvec::SmallVec<[_; 8]>>();
         Self::made(self.env, |value| {
-            // SAFETY: values of this environment, as many as the length says, and an out pointer for the result.
+            // SAFETY: values of this environment, an array with the passed length, and an out pointer for the result.
             unsafe {
                 sys::napi_call_function(self.env.raw(), this.raw, self.raw, args.len(), args.as_ptr(), value)
             }
