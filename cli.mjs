@@ -95,7 +95,7 @@ function readCommandLine(argv) {
   }
 }
 
-/** Reports a command line without a program, which may have become the value of the last option. */
+/** Fails for a command line without a program. The program may have become the value of the last option. */
 function failWithoutProgram(lastOption) {
   const isTaken = lastOption?.inlineValue === false
   const taken = isTaken ? `; ${show(lastOption.value)} is the value of ${lastOption.rawName}` : ''
@@ -126,7 +126,7 @@ function readDirectories(texts) {
   return Object.fromEntries(directories)
 }
 
-/** Converts `NAME[=VALUE]` to an entry of `env`. A variable that the environment lacks stays unset. */
+/** Converts `NAME[=VALUE]` to an entry of `env`. A variable that is not in the environment stays unset. */
 function readVariable(text) {
   const separator = text.indexOf('=')
   if (text === '' || separator === 0) fail(`--env ${show(text)}: NAME is empty; expected NAME[=VALUE]`)
@@ -242,7 +242,7 @@ function checkModule(path, module, importObject) {
   if (isCommand && isReactor) fail(`${path} has both \`_start\` and \`_initialize\`; expected one of them`)
 }
 
-/** Reasons for the errnos of `new WASI` that are to be expected. */
+/** Reasons for the usual errnos of `new WASI`. */
 const REASONS = {
   ENOENT: 'no such directory',
   ENOTDIR: 'not a directory',

@@ -72,10 +72,10 @@ export interface Limits {
    */
   output?: number | bigint | undefined
   /**
-   * Maximum bytes written in total by `fd_write`, `fd_pwrite` and `sock_send`. Bytes that `fd_allocate` reserves
-   * count too, even if they existed before. A write beyond the limit is shortened; once nothing is left, writes fail
-   * with `EDQUOT` (19). An allocation that exceeds the rest also fails with `EDQUOT`. File names and holes in files
-   * do not count.
+   * Maximum bytes written in total by `fd_write`, `fd_pwrite` and `sock_send`. Bytes that `fd_allocate` reserves also
+   * count, even if the file already had these bytes. A write beyond the limit is shortened; once nothing is left,
+   * writes fail with `EDQUOT` (19). An allocation that exceeds the rest also fails with `EDQUOT`. File names and holes
+   * in files do not count.
    * @default no limit
    */
   writtenBytes?: number | bigint | undefined
@@ -84,7 +84,7 @@ export interface Limits {
 /** A fixed time in nanoseconds, or a function that returns the time in nanoseconds. */
 export type Clock = bigint | (() => bigint)
 
-/** Sources of the guest's time. A clock that is not set is the system's. */
+/** Sources of the guest's time. A clock that is not set uses the time of the system. */
 export interface ClockOptions {
   /** Wall-clock time, in nanoseconds since the Unix epoch. */
   realtime?: Clock | undefined
@@ -168,8 +168,8 @@ export interface WASIOptions {
    * - `'ignore'`: empty;
    * - bytes, copied when `new WASI` is called;
    * - an iterable of bytes. The next item is taken when the guest reads and the previous item is used up;
-   * - a function, called with the number of bytes that the guest requests when no bytes are left. The function
-   *   returns bytes, of any length, or `null` or `undefined` at the end. `start()` rethrows exceptions of the
+   * - a function, called when the guest reads and no bytes are left. The argument is the number of requested bytes. The
+   *   function returns bytes, of any length, or `null` or `undefined` at the end. `start()` rethrows exceptions of the
    *   function. Another result is a `TypeError` with the code `ERR_INVALID_RETURN_VALUE`.
    *
    * Any other string is data. Use `input` for a string that may be `'inherit'` or `'ignore'`.
@@ -219,9 +219,9 @@ export interface WASIOptions {
   /**
    * Clocks of the guest. An own property with another name is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
    *
-   * A fixed clock advances only while the guest sleeps. `poll_oneoff` on a fixed clock returns at once if nothing
-   * else is ready. Both fixed clocks then advance to the earliest deadline, or by 1 ns if the deadline has passed. A
-   * fixed `realtime` is also the time that files get when the guest sets their times to the present.
+   * A fixed clock advances only while the guest sleeps. `poll_oneoff` on a fixed clock returns at once if nothing else
+   * is ready. Both fixed clocks then advance to the earliest deadline, or by 1 ns if the deadline has passed. A fixed
+   * `realtime` is also the time that files get when the guest sets their times to the current time.
    *
    * A function is called each time the guest reads the clock. `start()` rethrows exceptions of the function. A result
    * that is not a bigint from 0 to 2^64 - 1 is `ERR_INVALID_RETURN_VALUE`. For an absolute deadline the function is
@@ -275,7 +275,7 @@ export class WASI {
   constructor(options?: WASIOptions)
 
   /**
-   * Binds the memory of `instance` without running anything. Needed for a guest that is started in another way, or
+   * Binds the memory of `instance` without running anything. Needed for a guest that is started without `start()`, or
    * that imports its memory, as programs with threads do. node:wasi has this method since Node 24.4.
    * @throws the errors of {@link WASI.start} for an invalid instance, exports or memory, or a second start.
    */

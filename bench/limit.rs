@@ -1,10 +1,10 @@
-//! Measures the rows of the benchmark as bare system calls, confined to a directory as in a sandbox: no
-//! implementation of the calls can be faster. A second thread runs, as in Node: in a process with one thread the
-//! kernel skips the reference count of descriptors.
+//! Measures the rows of the benchmark as bare system calls, which are the lower bound for every implementation. Paths
+//! are confined to a directory, as in a sandbox. A second thread runs, as in Node, because in a process with one thread
+//! the kernel does not count references to descriptors.
 //!
 //!     cargo bench --bench limit -- FOLDER
 //!
-//! Prints JSON: nanoseconds by row, the best of some rounds. Rows without a system call are left out.
+//! Prints JSON: the nanoseconds of each row, from the best of several rounds. Omits rows without a system call.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the benchmark measures bare system calls"))]
 
 #[cfg(not(target_os = "linux"))]
@@ -90,7 +90,7 @@ mod linux {
         check(unsafe { libc::fstat(fd, &raw mut stat) });
     }
 
-    /// Gets the attributes of a path, which is opened beneath the directory.
+    /// Gets the attributes of a path, after opening the path beneath the directory.
     fn stat_path(dir: c_int, path: &CStr) {
         let fd = open(dir, path, libc::O_PATH);
         stat(fd);

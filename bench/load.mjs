@@ -1,6 +1,6 @@
-// Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, beside node:wasi. capwasi
-// is required as an installed package: by its folder, and by its name. The name takes longer because Node then loads
-// its resolver of `exports`, unless another package or an ES module has loaded the resolver before.
+// Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, compared with node:wasi.
+// capwasi is required as an installed package: by its folder, and by its name. The name takes longer because Node then
+// loads its resolver of `exports`, unless another package or an ES module has loaded the resolver before.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ worker.on('message', (time) => console.log(time))`
 
 const median = (times) => times.sort((one, other) => one - other)[times.length >> 1]
 
-/** Returns the rows: the median time in milliseconds of each module, the modules taking turns. */
+/** Returns the rows: the median time of each module in milliseconds. Alternates between the modules. */
 export function load(node = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), 'capwasi-load-'))
   try {

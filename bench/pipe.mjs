@@ -1,6 +1,6 @@
-// `node bench/pipe.mjs`: times a guest that writes 64 MiB in writes of one size. Compares /dev/null, `stdout: 'pipe'`
-// including reading wasi.stdout, and copying as many bytes into new memory as the lower bound. Prints milliseconds of
-// whole runs: the best of several rounds, in which the three alternate.
+// `node bench/pipe.mjs`: times a guest that writes 64 MiB in writes of one size. Compares three destinations:
+// /dev/null; `stdout: 'pipe'`, including a read of wasi.stdout; and, as the lower bound, a copy of as many bytes into
+// new memory. Prints the milliseconds of a whole run, from the best of several rounds. Alternates between the three.
 
 import { openSync } from 'node:fs'
 import wabt from 'wabt'

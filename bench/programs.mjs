@@ -1,5 +1,5 @@
 // The second part of the benchmark: whole programs on capwasi and on node:wasi. Each run has its own process, because
-// node:wasi crashes in some. The process prints how long the guest took, without its compilation.
+// some programs crash node:wasi. The process prints how long the guest ran, without its compilation.
 //
 //   node programs.mjs capwasi|node PROGRAM FOLDER
 

@@ -29,7 +29,7 @@ const exports = implementations.map(([, Class]) => {
 })
 
 /**
- * Returns nanoseconds per unit by implementation, the best of several rounds. The implementations take turns in running
+ * Returns nanoseconds per unit by implementation, the best of several rounds. Alternates which implementation runs
  * first.
  */
 function measure(runs, perRound) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DEEP, DIRECTORIES } from './rows.mjs'
 
-/** Makes a folder with the files for the rows. */
+/** Creates a folder with the files for the rows. */
 export function makeTree() {
   const root = mkdtempSync(join(tmpdir(), 'capwasi-bench-'))
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
@@ -17,7 +17,7 @@ export function makeTree() {
   return root
 }
 
-/** Makes a folder with `count` files. */
+/** Creates a folder with `count` files. */
 export function makeFiles(folder, count, content = '') {
   mkdirSync(folder)
   for (let index = 0; index < count; index++) writeFileSync(join(folder, `entry-${index}`), content)

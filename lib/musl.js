@@ -1,6 +1,6 @@
 'use strict'
 
-// Tells programs for musl from programs for glibc, on a system that has musl's dynamic linker.
+// Detects whether this program uses musl or glibc. Called only if musl's dynamic linker is installed.
 
 const { closeSync, openSync, readSync } = require('node:fs')
 
@@ -36,7 +36,10 @@ function headerOf(file) {
   }
 }
 
-/** Returns whether a program, which runs in this process, uses musl. The process report takes milliseconds. */
+/**
+ * Returns whether the program of this process uses musl. Uses the process report only if the file names no linker,
+ * because the report takes milliseconds.
+ */
 function usesMusl(program) {
   const header = headerOf(program)
   const interpreter = header && interpreterOf(header)

@@ -1,7 +1,8 @@
 'use strict'
 
 // Loads the native addon of this platform: built beside index.js (`npm run build`), or installed as the package
-// `capwasi-<platform>`. Each is a literal `require` in a `try`: bundlers include the addons that exist and skip others.
+// `capwasi-<platform>`. Each `require` has a literal name and is inside a `try`: bundlers then include the existing
+// addons and skip the others.
 
 const { existsSync } = require('node:fs')
 
@@ -17,7 +18,7 @@ const PLATFORMS = [
   'win32-arm64-msvc',
 ]
 
-/** Whether a file does not exist. Node's permission model may hide the file. */
+/** Returns whether a file does not exist. Returns false if Node's permission model forbids the check. */
 function isMissing(file) {
   try {
     return !existsSync(file)
@@ -26,7 +27,7 @@ function isMissing(file) {
   }
 }
 
-/** The names of processors in the path of musl's dynamic linker. */
+/** Names of the processors in the path of musl's dynamic linker. */
 const MUSL_ARCH = { x64: 'x86_64', arm64: 'aarch64' }
 
 /** Returns whether this program uses musl, whose dynamic linker has a fixed path. glibc can be installed beside it. */
@@ -101,7 +102,7 @@ function loadBuilt() {
         return require('../capwasi.win32-x64-msvc.node')
       case 'win32-arm64-msvc':
         return require('../capwasi.win32-arm64-msvc.node')
-      default: // A platform without a package. Bundlers cannot see this `require`.
+      default: // A platform without a package. Bundlers cannot follow this `require`.
         return require('node:module').createRequire(__filename)(built)
     }
   } catch (error) {
@@ -110,7 +111,10 @@ function loadBuilt() {
   return undefined
 }
 
-/** Loads the addon. A failing `require` takes longer than all the rest. In a bundle, the addon is not at `built`. */
+/**
+ * Loads the addon. Checks for the built file first, because a failing `require` is slow. In a bundle there is no file
+ * at `built`, but `loadBuilt` works.
+ */
 const load = () => (existsSync(built) ? loadBuilt() : (loadPackage() ?? loadBuilt())) ?? fail()
 
 /** Throws the error for a platform without an addon. */

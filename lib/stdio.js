@@ -7,7 +7,7 @@ const encoder = new TextEncoder()
 const { apply } = Reflect
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get
 
-/** Whether a value is an ArrayBuffer, of this realm or another. */
+/** Returns whether a value is an ArrayBuffer, of this realm or another. */
 const isBuffer = (value) => {
   try {
     return apply(byteLength, value, []) >= 0
@@ -17,7 +17,7 @@ const isBuffer = (value) => {
 }
 const isData = (value) => typeof value === 'string' || ArrayBuffer.isView(value) || isBuffer(value)
 
-/** The bytes of data; null for undefined; any other value unchanged. */
+/** Returns the bytes of data; null for undefined; any other value unchanged. */
 const bytes = (value) => {
   if (typeof value === 'string') return encoder.encode(value)
   if (isBuffer(value)) return new Uint8Array(value)
@@ -25,10 +25,10 @@ const bytes = (value) => {
   return value ?? null
 }
 
-/** A function that returns the bytes of an iterable, one item a call. Its `end` stops the iteration early. */
+/** Returns a function that returns the bytes of an iterable, one item per call. Its `end` stops the iteration early. */
 const reader = (iterable, option) => {
   let iterator
-  let open = false // Whether the iteration has begun, is not running now, and has items left.
+  let open = false // Whether the iterator is suspended between two items.
   let ended = false
   const end = () => {
     ended = true
@@ -61,7 +61,10 @@ const backlogOf = (stream) => {
   let first = 0
   let bytes = 0
   return {
-    /** How many bytes the stream takes before it buffers `limit`: all if it does not report what it buffers. */
+    /**
+     * Returns how many bytes the stream accepts until it buffers `limit` bytes. Infinity if the stream does not report
+     * how many bytes it buffers.
+     */
     room(limit) {
       const { writableLength: held, writableObjectMode: countsObjects } = stream
       if (typeof held !== 'number') return Infinity
@@ -82,14 +85,14 @@ const backlogOf = (stream) => {
 
 const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
 
-/** Bytes, or a function that returns bytes, or null for the end; undefined for any other value. */
+/** Returns bytes, or a function that returns bytes, or null for the end; undefined for any other value. */
 const data = (value, option = 'input') => {
   if (isData(value)) return bytes(value)
   if (typeof value !== 'object' || typeof value?.[Symbol.iterator] !== 'function') return undefined
   return reader(value, option)
 }
 
-/** Converts the option stdin: a mode, or what `data` returns. A function of the embedder is accepted as well. */
+/** Converts the option stdin: a mode, or what `data` returns. Also accepts a function of the embedder. */
 const input = (value) => {
   if (MODES.in.includes(value)) return value
   return typeof value === 'function' ? (size) => bytes(value(size)) : data(value, 'stdin')
@@ -102,7 +105,7 @@ const input = (value) => {
 const output = (value) => {
   if (MODES.out.includes(value)) return value
   if (typeof value === 'function') return (chunk) => void value(chunk)
-  // A Buffer has a method `write` as well.
+  // A Buffer also has a method `write`.
   if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
   const backlog = backlogOf(value)
   let isHandled = false
@@ -115,7 +118,7 @@ const output = (value) => {
       value.write(given)
     }
     if (value.errored) {
-      // start() throws the error. As an event without a listener, it would also end the process.
+      // start() throws the error. Without a listener, the event `error` would also end the process.
       if (!isHandled) value.once?.('error', () => {})
       isHandled = true
       throw value.errored

@@ -5,14 +5,14 @@
 const { defineProperty, keys } = Object
 
 /**
- * Replaces the functions of an import object by functions that log. `describe.call` describes a call and its arguments,
- * `describe.result` its result. `proc_exit` does not return, so its line is written before the call.
+ * Replaces the functions of an import object with functions that log. `describe.call` describes a call and its
+ * arguments, `describe.result` its result. `proc_exit` does not return, so its line is written before the call.
  */
-exports.trace = (wasiImport, self, EMPTY, describe, write, now) => {
+exports.trace = (wasiImport, state, EMPTY, describe, write, now) => {
   keys(wasiImport).forEach((name, index) => {
     const host = wasiImport[name]
     const traced = (...args) => {
-      self.check()
+      state.check()
       try {
         const call = name + describe.call(index, args)
         if (name === 'proc_exit') {
@@ -29,10 +29,10 @@ exports.trace = (wasiImport, self, EMPTY, describe, write, now) => {
           write(call + describe.result(index, args, errno, elapsed))
         }
       } catch (thrown) {
-        self.bytes = EMPTY
-        if (self.run === undefined) throw thrown
-        self.run.end ??= { thrown }
-        throw self.run.end.thrown
+        state.bytes = EMPTY
+        if (state.run === undefined) throw thrown
+        state.run.end ??= { thrown }
+        throw state.run.end.thrown
       }
     }
     defineProperty(traced, 'name', { value: host.name })

@@ -1,6 +1,6 @@
 'use strict'
 
-// Describes JavaScript values, and makes errors like those of Node. Loaded when needed first.
+// Describes JavaScript values, and creates errors like Node's. Loaded at the first use.
 
 const { captureStackTrace } = Error
 const { defineProperty, is } = Object
@@ -8,7 +8,7 @@ const { inspect, types } = require('node:util')
 
 const CLASSES = { __proto__: null, Error, TypeError, RangeError }
 
-/** Makes an error of a class, by its name. The stack starts with the name and the code, as in Node. */
+/** Creates an error of the class with this name. The stack starts with the name and the code, as in Node. */
 function nodeError(name, code, message) {
   const error = new CLASSES[name](message)
   captureStackTrace(error, nodeError)
@@ -46,7 +46,7 @@ function describe(value) {
 }
 
 /**
- * The path of a URL of any realm, recognized as Node recognizes it; undefined for any other value. The error for a URL
+ * Returns the path of a URL of any realm, recognized as in Node; undefined for any other value. The error for a URL
  * without a path names `option`.
  */
 function urlPath(value, option) {
@@ -62,10 +62,13 @@ function urlPath(value, option) {
   }
 }
 
-/** Whether a value of any realm is a Map, a Set or a Date. */
+/** Returns whether a value of any realm is a Map, a Set or a Date. */
 const isCollection = (value) => types.isMap(value) || types.isSet(value) || types.isDate(value)
 
-/** `ERR_INVALID_ARG_TYPE`: `subject` is for example `The "options" argument`, and `expected` is `of type object`. */
+/**
+ * Creates `ERR_INVALID_ARG_TYPE`. `subject` is for example `The "options" argument`, and `expected` is `of type
+ * object`.
+ */
 const invalidType = (subject, expected, received) =>
   nodeError('TypeError', 'ERR_INVALID_ARG_TYPE', `${subject} must be ${expected}. Received ${describe(received)}`)
 

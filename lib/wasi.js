@@ -26,9 +26,9 @@ const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.
 const { WASI, install } = addon
 
 /**
- * Modules that are loaded at their first use, because loading one takes a quarter of a millisecond. They are stored in
- * the addon for Jest, which evaluates this file once for each test file, with the same addon. After a test file, its
- * `require` fails. The last one stored works.
+ * Modules that are loaded at their first use, because loading one takes a quarter of a millisecond. The functions are
+ * stored in the addon for Jest, which evaluates this file once per test file, but loads the addon only once. When a
+ * test file ends, its `require` stops working. The functions of the latest evaluation work.
  */
 addon.modules = {
   values: () => require('./values.js'),
@@ -96,7 +96,7 @@ class State {
      * before the next native call. Growth of a resizable buffer is invisible, so for one `bytes` is always EMPTY.
      */
     this.bytes = EMPTY
-    /** The innermost call of the guest's entry that has not returned, with the exception that ended it. */
+    /** The innermost run of the guest. `end` holds the exception that has ended the run. */
     this.run = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
@@ -106,7 +106,7 @@ class State {
   check() {
     if (this.run?.end === undefined) return
     if (native.isRunning(this.id)) throw this.run.end.thrown
-    // A timeout of node:vm ended that run, and skipped the `finally` of `execute`.
+    // A timeout of node:vm has ended the run without the `finally` of `execute`.
     this.run = undefined
   }
 
@@ -116,7 +116,7 @@ class State {
   }
 
   bind(memory) {
-    // If a statement below throws, no function may use the old memory: nothing keeps it alive.
+    // If a statement below throws, no function may use the old memory: garbage collection may free it.
     this.bytes = EMPTY
     const bytes = memoryBytes(memory)
     if (bytes === undefined) {
@@ -191,7 +191,7 @@ const expectObject = (value, subject) => {
   if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
 }
 
-/** Returns the entry of a command. Without a version it is optional, and the entry of a reactor is used too. */
+/** Returns the entry of a command. Without a version the entry is optional, and the entry of a reactor is accepted. */
 const commandEntry = (exports, { startsReactors }) => {
   if (startsReactors) {
     for (const name of ['_start', '__wasi_unstable_reactor_start']) {
@@ -278,7 +278,9 @@ class Methods {
   }
 }
 
-/** Returns a setter that defines an own property. node:wasi has no such getters: assignments to `this` must work. */
+/**
+ * Returns a setter that defines an own property. node:wasi has no such getters, so subclasses may assign to the names.
+ */
 const shadowWithOwn = (name) =>
   function (value) {
     defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
@@ -309,7 +311,7 @@ const returnOnProcExit = (state) =>
     },
   })['bound wasiReturnOnProcExit']
 
-/** Gives a WASI object the properties that it has in node:wasi. The constructor calls this. */
+/** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
   const state = new State(wasi, id, namespace, isUnversioned, callbacks)
   const setMemory = (memory) => state.bind(memory)
@@ -343,7 +345,7 @@ const native = install({
   initializeInstance,
   terminationProbe,
   memoryBytes,
-  // Without memory this throws; the function of Node-API would end the process.
+  // Throws if the memory runs out. The Node-API function would end the process instead.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
   text: String,
   keys,

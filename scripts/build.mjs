@@ -1,6 +1,6 @@
-// `npm run build`: builds the optimised addon and puts it beside index.js; `npm run build -- --debug`: without
-// optimisation. Not `napi build`: it always builds the rlib too, which makes the addon 11 % larger, and @napi-rs/cli
-// installs 82 MB.
+// `npm run build`: builds the optimised addon and puts it beside index.js. With `npm run build -- --debug` the addon is
+// not optimised. Does not use `napi build`: building the rlib too would make the addon 11 % larger, and @napi-rs/cli
+// takes 82 MB.
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -13,5 +13,5 @@ const debug = process.argv.includes('--debug')
 run('cargo', 'rustc', ...ADDON, ...(debug ? [] : RELEASE))
 const built = join(process.env.CARGO_TARGET_DIR ?? 'target', debug ? 'debug' : 'release', LIBRARY[process.platform])
 const addon = join(root, `capwasi.${platform}.node`)
-rmSync(addon, { force: true }) // Overwriting the file would break a process that has loaded it.
+rmSync(addon, { force: true }) // Overwriting the file would break processes that have loaded the addon.
 copyFileSync(resolve(root, built), addon)

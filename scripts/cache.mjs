@@ -1,4 +1,4 @@
-// Holds downloads for tests, each in its own folder below .cache, which git ignores: npm packages that npm would not
+// Stores downloads for tests, each in its own folder below .cache, which git ignores: npm packages that npm would not
 // install here (`cpu: wasm32`), and runtimes that only some commands need.
 
 import { spawnSync } from 'node:child_process'
@@ -18,7 +18,10 @@ const INSTALL = [
   '--fetch-retry-mintimeout=1000',
 ]
 
-/** Returns the folder with this name. If it is missing, calls `fill` to make its content; throws what `fill` throws. */
+/**
+ * Returns the folder with this name. If the folder is missing, calls `fill` to create its content. Throws the exception
+ * of `fill`.
+ */
 export function cachedFolder(name, fill) {
   const home = join(cache, name)
   if (existsSync(home)) return home

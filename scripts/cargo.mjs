@@ -14,5 +14,5 @@ const flags = JSON.stringify([`--remap-path-prefix=${cargoHome}=cargo`])
 /** Release options. Remaps this machine's paths in panic messages. */
 export const RELEASE = ['--release', '--config', `target.'cfg(all())'.rustflags=${flags}`]
 
-/** The oldest macOS, as in .cargo/config.toml. cargo-zigbuild reads it from its environment only. */
+/** The oldest supported macOS, as in .cargo/config.toml. cargo-zigbuild reads it from its environment only. */
 export const OLDEST_MACOS = '11.0'

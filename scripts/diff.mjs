@@ -1,6 +1,6 @@
 // `npm run diff -- --seed N --calls N`: makes the same random calls on node:wasi and on capwasi, each in its own
-// process on its own copy of a directory tree. Prints the differences. Exits with 1 if diff/expected.mjs does not
-// expect one. `--show TEXT` also prints an example of each expected difference with TEXT in its title.
+// process on its own copy of a directory tree. Prints the differences. Exits with 1 if one of them is not expected
+// (diff/expected.mjs). `--show TEXT` also prints an example of each expected difference with TEXT in its title.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed)
 const CALLS_PER_ROUND = 24
-// A round that takes longer counts as a hang in its last call. fd_sync on a busy disk can take seconds.
+// If a round takes longer, its last call counts as a hang. fd_sync on a busy disk can take seconds.
 const ROUND_TIMEOUT_MS = 60_000
 // node:wasi never closes its guests' descriptors.
 const ROUNDS_PER_PROCESS = 50
@@ -78,7 +78,7 @@ const implementations = [new Implementation('node:wasi'), new Implementation('ca
 const DEATH = /^(hangs|dies)/
 const READS = /_get$|_tell$|readlink|readdir|prestat|poll|sock|random|advise|sync/
 
-/** Runs a round on both. Returns the differences up to the first one that leaves the two in different states. */
+/** Runs a round on both implementations. Returns the differences, up to the first one after which the states differ. */
 async function differences(calls) {
   const [node, capwasi] = await Promise.all(implementations.map((each) => each.run(calls)))
   const found = []

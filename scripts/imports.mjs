@@ -1,6 +1,7 @@
 // Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments.
 //
-// One function for all would be shorter. With one function for each, V8 knows what is called and with which arguments.
+// A generic function would be shorter. With a separate function for each call, V8 optimizes for its callee and its
+// arguments.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,14 +20,15 @@ const HEADER = `'use strict'
 // a built-in that a program could have replaced after loading. The native functions and the buffer must not leak,
 // because they work on any sandbox.
 //
-// - The name and the length of a function are those of node:wasi's, which are bound functions.
+// - Each function has the name and the length of the bound function in node:wasi.
 // - Invalid arguments are EINVAL (28), before any effect. If the run has ended, \`check\` throws its exception.
-// - After the check that the memory is still there, only native code is called: an engine may run other JavaScript when
-//   a function is entered (a debugger does).
+// - Between the check of the memory and the native call, no JavaScript function is called. When a JavaScript function
+//   is entered, a debugger may run other JavaScript, which could detach the memory.
 // - Word 0 of the buffer is the number of the sandbox before the native call, and the errno after it.
 // - A native function returns undefined, or an object while a worker is being terminated (src/node/termination.rs).
-// - An exception ends the run, if there is one. It is stored without a call, because the guest may have used up the
-//   stack. With \`bytes\` empty, each later call in the run enters \`refreshMemory\`, which throws the exception again.
+// - An exception ends the current run, if any. Storing the exception calls no function, because the guest may have used
+//   up the stack. As \`bytes\` is empty, each later call in the run calls \`refreshMemory\`, which throws the exception
+//   again.
 
 const { is } = Object
 
@@ -79,13 +81,14 @@ export function source() {
   return `${HEADER}
 /**
  * Returns the class of the import objects of one namespace. \`new Imports(id, state)\` creates an object whose
- * functions call the sandbox with the number \`id\`. They keep \`state\` alive, and with it the sandbox.
+ * functions call the sandbox with the number \`id\`. These functions keep \`state\` alive, and \`state\` keeps the
+ * sandbox alive.
  *
  * - \`natives\`: the native functions by name
  * - \`ints\`, \`longs\`: two views of the buffer
  * - \`EMPTY\`: an array without bytes
  *
- * V8 compiles the two functions in parentheses at once. It would parse them twice otherwise.
+ * V8 compiles functions in parentheses immediately. Without the parentheses V8 would parse them twice.
  */
 exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
   const {
@@ -93,7 +96,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
   } = natives
   const Imports = (function WASI(id, state) {
 ${statements.join('')}  })
-  // node:wasi shows a class WASI as well. This one creates nothing.
+  // Only its name matters: inspecting the object shows WASI, as in node:wasi.
   Imports.prototype.constructor = class WASI {}
   return Imports
 })

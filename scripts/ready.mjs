@@ -1,5 +1,5 @@
 // Installs dependencies and builds the addon if they are missing or out of date. `npm start` and `npm test` run this
-// first, so that both work in a fresh clone.
+// first, so that both commands work in a fresh clone.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'

@@ -1,7 +1,7 @@
 // `npm run release:dry`: everything a release does except publishing. Packs the addons beside index.js into their
 // platform packages, and the main package, all in target/packages. Lists the contents and installs the packages in
-// empty projects. .github/workflows/release.yml publishes these files. `napi pre-publish` of @napi-rs/cli would publish
-// at once and change package.json, so nothing could test the packages first.
+// empty projects. .github/workflows/release.yml publishes these files. Does not use `napi pre-publish` of @napi-rs/cli,
+// which publishes before the packages can be tested, and changes package.json.
 
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -8,7 +8,7 @@
 //! | `node` | the binding: the JavaScript class `WASI`, its options, and the functions that a guest imports |
 //! | [`preview1`] | the ABI: types, layouts, signatures, and one method per function, in files by prefix of the witx |
 //! | [`core`] | directories, files, streams, pipes, descriptors, clocks, random bytes, limits and waits of a guest |
-//! | [`sys`] | the operating systems: one function, one system call |
+//! | [`sys`] | the operating systems: one function per system call |
 //!
 //! The JavaScript that ships is in `lib/`.
 //!
@@ -17,7 +17,7 @@
 //! 1. `lib/imports.js`: the function that the guest imports checks the number and types of the arguments (`EINVAL`) and
 //!    writes them to a buffer that JavaScript and native code share. If the memory has grown, it is looked up again.
 //! 2. `node/callback.rs` is the entry of every native function. `node/perform.rs` reads the arguments, and
-//!    `node/dispatch.rs` makes one step of the call.
+//!    `node/dispatch.rs` performs one step of the call.
 //! 3. `preview1/abi.rs`: checks every pointer before any effect (`EOVERFLOW`), and looks up the descriptor
 //!    (`EBADF`).
 //! 4. `preview1/fd_io.rs`: `Guest::fd_write` checks the rights. `preview1/vectored.rs` collects the addresses of the

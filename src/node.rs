@@ -1,5 +1,5 @@
-//! The binding: everything that touches JavaScript. The class is napi-rs'. The functions of `wasiImport`, which a
-//! guest calls millions of times, are plain Node-API callbacks.
+//! The binding: everything that touches JavaScript. napi-rs creates the class. The functions of `wasiImport`, which a
+//! guest may call millions of times, are plain Node-API callbacks.
 //!
 //! | file | contents |
 //! |---|---|
@@ -17,7 +17,7 @@
 //! | `directory.rs` | native functions behind the class `Directory` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
 //!
-//! A file imports files of earlier rows or of its own row. There are no import circles.
+//! A file imports files of earlier rows or of its own row. There are no import cycles.
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps its rules")]
 
 mod arguments;

@@ -16,7 +16,7 @@ const FD_READDIR: u64 = 1 << 14;
 /// Size of an entry without its name.
 const HEAD: u64 = 24;
 
-/// Creates a directory of `count` files, named by their number. Returns the size of a buffer for one entry, too.
+/// Creates a directory of `count` files, named by their number. Also returns the size of a buffer for one entry.
 fn numbered_files(count: usize) -> (Tree, u64) {
     let tree = Tree::new(&[]);
     for index in 0..count {

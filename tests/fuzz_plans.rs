@@ -1,4 +1,4 @@
-//! The plans of the fuzz targets: a thousand of each, the same in each run. `fuzz/` runs them without end.
+//! The plans of the fuzz targets: a thousand of each, the same in each run. `fuzz/` runs new plans without an end.
 #![cfg(unix)]
 
 #[path = "../fuzz/plan/calls.rs"]

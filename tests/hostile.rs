@@ -34,8 +34,8 @@ impl Random {
     }
 }
 
-/// Returns 32-bit values with a meaning somewhere: descriptors, counts, flags, and offsets at both ends of memory and
-/// of 32 bits.
+/// Returns 32-bit values that are meaningful for some parameters: descriptors, counts, flags, and offsets near both
+/// limits of memory and of 32 bits.
 fn words() -> Vec<u64> {
     let size = SIZE as u64;
     let mut words: Vec<u64> = (0..12).collect();
@@ -46,7 +46,7 @@ fn words() -> Vec<u64> {
     words
 }
 
-/// 64-bit values. None of them is a length that `fd_allocate` could allocate on a disk.
+/// 64-bit values. `fd_allocate` cannot allocate any of these lengths on a disk.
 const LONGS: &[u64] = &[
     0,
     1,
@@ -71,7 +71,7 @@ impl Guarded {
         Self(vec![GUARD_BYTE; GUARD + SIZE + GUARD])
     }
 
-    /// Writes paths, iovecs, small numbers and noise to some places, so that pointers often point at something valid.
+    /// Writes paths, iovecs, small numbers and random bytes to some places, so that pointers often point at valid data.
     fn scramble(&mut self, random: &mut Random, places: usize) {
         for _ in 0..places {
             let at = random.next() as usize % (SIZE / 8) * 8;

@@ -17,7 +17,7 @@ const TESTED: u64 = u64::MAX;
 /// The descriptor of a writable directory.
 const WRITABLE: u64 = 1;
 
-/// Creates a guest with one tree as descriptor 0, read-only or not, and a writable one as descriptor 1.
+/// Creates a guest with one tree as descriptor 0, read-only or not, and a writable tree as descriptor 1.
 fn guest_with_trees(tree: &Tree, other: &Tree, readonly: bool) -> TestGuest {
     let mut guest = Guest::default();
     guest.add_directory(b"/ro", sys::open_directory(tree.path(), readonly).unwrap(), readonly).unwrap();

@@ -13,7 +13,7 @@ use std::fs;
 
 const MIB: u64 = 1 << 20;
 
-/// Makes a call up to its end and returns the number of pauses.
+/// Makes a call, restarts it until it ends, and returns the number of pauses.
 fn pauses(guest: &mut TestGuest, name: &str, args: &[u64]) -> usize {
     let (mut restart, mut pauses) = (RestartState::default(), 0);
     loop {
@@ -123,7 +123,7 @@ fn fd_allocate_of_600_mib_pauses_twice_and_charges_its_range_once() {
     assert_eq!(fs::metadata(tree.path().join("file")).unwrap().len(), 600 * MIB + 5);
     assert_eq!(guest.call("fd_allocate", &[fd, 0, 101 * MIB]), Err(capwasi::sys::errno::Errno::Dquot));
     guest.must("fd_allocate", &[fd, 0, 100 * MIB]);
-    // A right that is removed meanwhile does not lose the charged bytes.
+    // A restart succeeds with the charged bytes, even if the right was removed meanwhile.
     let mut guest = writer(300 * MIB);
     let fd = guest.open("file", CREAT, FILE);
     let args = [fd, 0, 300 * MIB];
@@ -161,7 +161,7 @@ fn fd_readdir_of_70000_entries_pauses_and_returns_each_entry_once() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 70_002);
-    // Searching an entry far behind the last one that was read pauses, too.
+    // A search for an entry far after the last read entry also pauses.
     let other = guest.open("dir", DIRECTORY, FD_READ | 1 << 14);
     assert!(pauses(&mut guest, "fd_readdir", &[other, MIB, 100, 69_999, OUT]) > 0);
     assert_eq!(guest.u64(MIB), 70_000);

@@ -1,4 +1,4 @@
-//! Threads of one guest: all share its state. Each has a memory of its own, or all have one memory.
+//! Threads of one guest: all share the state of the guest. Each has its own memory, or all share one memory.
 
 mod common;
 
@@ -244,7 +244,7 @@ impl Shared {
 #[test]
 fn a_buffer_list_that_another_thread_rewrites_never_leads_out_of_memory() {
     const LIST: u64 = 1024;
-    /// Buffers: two in bounds, one partly and one wholly out of bounds.
+    /// Buffers: two in bounds, one partly and one completely out of bounds.
     const REGIONS: [(u32, u32); 4] = [(65_528, 8), (65_528, 64), (2048, 64), (0xffff_fff8, 16)];
     let tree = Tree::new(&[("file", &"text".repeat(100))]);
     let mut guest = TestGuest::in_tree(&tree);
@@ -256,8 +256,7 @@ fn a_buffer_list_that_another_thread_rewrites_never_leads_out_of_memory() {
             let mut regions = REGIONS.iter().cycle();
             while Arc::strong_count(&guest.state) > 2 {
                 let (at, len) = regions.next().unwrap();
-                // Separate stores, so that other threads also see the address of one region with the length of
-                // another.
+                // Two stores, so that other threads may see the address of one region with the length of another.
                 shared.u32_at(LIST).store(*at, Relaxed);
                 shared.u32_at(LIST + 4).store(*len, Relaxed);
             }
@@ -300,7 +299,7 @@ fn a_waiting_thread_does_not_block_other_threads() {
             guest.open("file", 0, FD_READ);
         }
     });
-    // Closing the descriptor that the thread waits for does not block, either.
+    // fd_close does not block either, although a thread waits for the descriptor.
     TestGuest::new(guest).must("fd_close", &[1]);
     writer.write_all(b"data").unwrap();
     assert_eq!(thread.join().unwrap(), Err(Errno::Badf));

@@ -1,5 +1,5 @@
-//! Calls as text: the format of each type. A line is bounded whatever a guest passes, and formatting reads only guest
-//! memory.
+//! Calls as text: the format of each type. For any arguments, the length of a line is bounded, and formatting reads
+//! only guest memory.
 
 use capwasi::core::memory::Memory;
 use capwasi::preview1::abi::{CoreArgs, MAX_PARAMS, Signature};

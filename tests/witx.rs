@@ -1,6 +1,5 @@
-//! Import tables, numbers and layouts, compared with the official witx of preview1 and with the differences of
-//! snapshot
-//! 0. The crate `wasip1` contains the witx.
+//! Import tables, numbers and layouts, compared with the official witx of preview1 and the differences of snapshot 0.
+//! The crate `wasip1` contains the witx.
 
 mod common;
 
@@ -279,7 +278,7 @@ fn a_prestat_has_the_layout_of_the_witx() {
     assert_eq!(<Prestat as Store>::SIZE, prestat.mem_size());
 }
 
-/// Returns the fields of a subscription by our names. `clock` are the fields of a clock.
+/// Returns the fields of a subscription under the names of capwasi. `clock` are the fields of a clock.
 fn subscription_fields(
     document: &Document,
     union: usize,

@@ -47,7 +47,7 @@ const errnos = {
 }
 for (let round = 0; round < 300; round++) stat('link0')
 
-// All symlinks of a path count together: 20 for each `self1`, and one more for `last`.
+// The limit is for all symlinks of a path together: 20 for each `self1`, and one more for `last`.
 symlinkSync('.', join(preopen, 'self20'))
 for (let number = 19; number > 0; number--) symlinkSync(`self${number + 1}`, join(preopen, `self${number}`))
 writeFileSync(join(preopen, 'target'), '')

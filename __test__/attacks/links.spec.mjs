@@ -30,7 +30,7 @@ for (const resolver of Object.keys(RESOLVERS)) {
     for (const length of [31, 32, 40, 41]) {
       const [good, bad] = ['good', 'bad'].map((kind) => chains[`${kind} ${length}`])
       if (length < 40) t.deepEqual(good, ['SUCCESS'], `${length} symlinks`)
-      // Another system call may follow the last symlink. Then 40 are one too many.
+      // Another system call may follow the last symlink. In that case 40 symlinks are one too many.
       else if (length === 40) t.true(good.includes('SUCCESS'))
       else t.deepEqual(good, ['LOOP'])
       t.true(

@@ -31,7 +31,7 @@ const MUTATION_RIGHTS =
   RIGHTS.PATH_REMOVE_DIRECTORY |
   RIGHTS.PATH_UNLINK_FILE
 
-/** Makes a guest with two writable preopens and a file outside them. */
+/** Creates a guest with two writable preopens and a file outside them. */
 function guestWithTwoPreopens(t) {
   const top = tree(t, { 'one/file': 'one', 'one/deep/inner/x': 'x', 'two/file': 'two', secret: 'secret' })
   const guest = rawGuest({ preopens: { '/one': join(top, 'one'), '/two': join(top, 'two') } })
@@ -167,7 +167,7 @@ else {
   })
 }
 
-/** Makes directories for mount.plan.mjs. `checkUnchanged` checks its errnos and that it changed nothing. */
+/** Creates directories for mount.plan.mjs. `checkUnchanged` checks its errnos and that it changed nothing. */
 function readOnlyDirectories(t) {
   const { preopen, outside, outsideState, insideInodes } = makeDirectories(t, {
     files: { 'sub/x': 'x' },

@@ -8,7 +8,7 @@ import { TIMEOUT_MS, root, tree } from '../support/host.mjs'
 import { linux } from '../support/platform.mjs'
 
 /**
- * Makes a directory `preopen` for the guest and a directory `outside` beside it. `outsideState()` describes the files
+ * Creates a directory `preopen` for the guest and a directory `outside` beside it. `outsideState()` describes the files
  * that a guest must not change, and `insideInodes()` returns the inode numbers in the preopen.
  */
 export function makeDirectories(t, { files = {}, links = {} } = {}) {

@@ -104,7 +104,7 @@ test.serial('terminate() during sock_accept on a socket of options.sockets ends 
   await checkTermination(t, loopOf('sock_accept', 'i32 i32 i32', [3, 0, 16]), { sockets: ['127.0.0.1:0'] })
 })
 
-/** Makes a FIFO that is open in both directions, so that it has a reader and a writer. */
+/** Creates a FIFO that is open in both directions, so that it has a reader and a writer. */
 function openFifo(t) {
   const path = join(tree(t), 'fifo')
   execFileSync('mkfifo', [path])
@@ -117,7 +117,7 @@ serialOnPosix('terminate() during fd_read from an empty pipe ends the worker', a
   await checkTermination(t, loopOf('fd_read', 'i32 i32 i32 i32', [0, 0, 1, 16], iovec), { stdin: openFifo(t).fd })
 })
 
-/** Makes a full FIFO. Returns its descriptor. */
+/** Creates a full FIFO. Returns its descriptor. */
 function fullFifo(t) {
   const { fd, path } = openFifo(t)
   const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

@@ -11,7 +11,7 @@ import { onLinux, onPosix } from '../support/conditions.mjs'
 const { SYMLINK_FOLLOW } = LOOKUP
 
 /**
- * Makes a guest in `box`, which has symlinks to `outside`. `outsideState` returns names, content and ctimes of the
+ * Creates a guest in `box`, which has symlinks to `outside`. `outsideState` returns names, content and ctimes of the
  * files outside.
  */
 function guestWithEscapes(t, version) {

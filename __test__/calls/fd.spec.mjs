@@ -11,7 +11,7 @@ import { windows } from '../support/platform.mjs'
 
 const FILES = { file: '0123456789', 'sub/inner': 'inner' }
 
-/** Makes a guest with a file opened with all rights and to read, a directory, a pipe as stdin, a device as stdout. */
+/** Creates a guest with a file opened with all rights and to read, a directory, a pipe as stdin, a device as stdout. */
 function guestWithDescriptors(t) {
   const pipes = tree(t)
   execFileSync('mkfifo', [join(pipes, 'pipe')])

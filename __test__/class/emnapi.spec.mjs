@@ -26,7 +26,7 @@ const importingGuest = (entry, more = '') => `(module
   (func (export "sizes") (result i32) (call $sizes (i32.const 0) (i32.const 4)))
   ${more})`
 
-/** Makes the WASIThreads of a main thread. `terminations` counts calls of terminateAllThreads(). */
+/** Creates the WASIThreads of a main thread. `terminations` counts calls of terminateAllThreads(). */
 function mainThread(wasi) {
   const threads = new WASIThreads({ wasi, onCreateWorker() {} })
   threads.terminations = 0

@@ -36,7 +36,7 @@ for (const [kind, wrap] of [
   })
 }
 
-/** Makes an instance that records which properties are read. */
+/** Creates an instance that records which properties are read. */
 function recorder(exports) {
   const reads = []
   const recording = (target) =>

@@ -183,7 +183,7 @@ test('a preopen or descriptor that cannot be opened throws before an invalid ret
   t.throws(constructing({ stdin: 99_999, returnOnExit: 5 }), { code: 'UVWASI_EBADF' })
 })
 
-/** Makes options that record which properties are read. */
+/** Creates options that record which properties are read. */
 function recorder(target) {
   const reads = []
   const options = new Proxy(target, {

@@ -83,8 +83,8 @@ atTerminal('a program at a terminal reads line by line until Ctrl-D', async (t) 
   t.is(stdout.replace('^D\b\b', ''), 'one\r\ngot one\r\nzwei – ß\r\ngot zwei – ß\r\n\r\ngot \r\nend: yes\r\n')
 })
 
-// A module of 30 MB, which takes seconds to compile: these flags compile all of it at once with the optimising
-// compiler. It also imports a function that capwasi does not provide.
+// A module of 30 MB, which takes seconds to compile: these flags compile the whole module before it starts, with the
+// optimising compiler. It also imports a function that capwasi does not provide.
 const slowCompilation = ['--no-wasm-lazy-compilation', '--no-liftoff', '--wasm-num-compilation-tasks=1']
 const leb128 = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb128(n >>> 7)])
 const withSize = (...parts) => {

@@ -8,7 +8,7 @@ import { FUNCTIONS } from '../support/abi.mjs'
 
 const EMPTY = new Uint8Array(0)
 
-/** The functions that the tests call: without arguments, with an i32, and with an i32 and an i64. */
+/** The functions that the tests call: one without arguments, with an i32, and with an i32 and an i64. */
 const TESTED = { sched_yield: 'none', fd_close: 'one', fd_filestat_set_size: 'wide' }
 
 /** A class of import objects. Calls of its native functions are recorded; `act` decides their results. */

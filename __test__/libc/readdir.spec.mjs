@@ -11,7 +11,7 @@ const names = Array.from({ length: 3000 }, (_, i) => {
   return i % 3 ? name : `${name}-é`
 })
 
-/** Makes a directory `many` with all names: files, directories and dangling symlinks. */
+/** Creates a directory `many` with all names: files, directories and dangling symlinks. */
 function directoryWithNames(t) {
   const path = tree(t)
   mkdirSync(join(path, 'many'))

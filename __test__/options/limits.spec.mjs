@@ -14,7 +14,7 @@ import { linux, posix } from '../support/platform.mjs'
 const make = (limits) => () => new WASI({ version: 'preview1', limits })
 const WRITE = { oflags: OFLAGS.CREAT, rights: RIGHTS.FILE }
 
-/** Makes a guest with limits and a directory that contains one file. */
+/** Creates a guest with limits and a directory that contains one file. */
 function limitedGuest(t, limits, options = {}) {
   const directory = tree(t, { file: 'text' })
   const guest = rawGuest({ preopens: { '/': directory }, limits, ...options })
@@ -286,7 +286,7 @@ test('captured output and output to a function count towards limits.writtenBytes
   t.deepEqual([String(guest.wasi.stdout), written, guest.wasi.exceeded], ['ab', ['cde'], 'writtenBytes'])
 })
 
-/** Makes a Writable that completes no write before `drain()` is called. `chunks` are the chunks it received. */
+/** Creates a Writable that completes no write before `drain()` is called. `chunks` are the chunks it received. */
 function slowWritable(options = {}) {
   const [chunks, pending] = [[], []]
   const write = (chunk, _, done) => {

@@ -11,7 +11,7 @@ const permission = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag),
 )
 
-/** Makes a directory and returns its real path, so that only a test's own symlinks are in it. */
+/** Creates a directory and returns its real path, so that only a test's own symlinks are in it. */
 const realTree = (t, files) => realpathSync(tree(t, files))
 
 /**

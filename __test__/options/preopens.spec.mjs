@@ -29,7 +29,7 @@ const files = {
 }
 
 /**
- * Makes a guest with the read-only preopen 3 and the writable preopen 4. `snapshot('ro')` and `snapshot('rw')` return
+ * Creates a guest with the read-only preopen 3 and the writable preopen 4. `snapshot('ro')` and `snapshot('rw')` return
  * the names, contents and attributes in them.
  */
 function readOnlyAndWritable(t) {

@@ -73,7 +73,7 @@ async function run(t, names) {
   return results
 }
 
-/** The line that libc writes at once: only the first write finds out that stdout is no terminal. */
+/** The line that libc writes immediately, because only the first write detects that stdout is not a terminal. */
 const FIRST_LINE = '/library/words: "one two"\n'
 
 /** Returns how many bytes the program can copy: printed and sent bytes count, too. */

@@ -1,7 +1,7 @@
 // The direction of imports between the layers of src.
 
 import test from 'ava'
-import { circles, importGraph, readSources, unclearImports } from '../support/rust-imports.mjs'
+import { cycles, importGraph, readSources, unclearImports } from '../support/rust-imports.mjs'
 
 /** The layers, from top to bottom. `lib.rs` is the root and may import all of them. */
 const LAYERS = ['lib', 'node', 'preview1', 'core', 'sys']
@@ -102,6 +102,6 @@ for (const [file, code] of [
 }
 
 test('at most three files import each other in a cycle', (t) => {
-  const largeCycles = circles(importGraph(readSources())).filter((circle) => circle.length > 3)
+  const largeCycles = cycles(importGraph(readSources())).filter((cycle) => cycle.length > 3)
   t.deepEqual(largeCycles, [])
 })

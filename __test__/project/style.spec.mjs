@@ -1,4 +1,4 @@
-// The line length. biome does not check it in comments, titles and template literals, rustfmt not in comments and
+// The line length. biome does not check comments, titles and template literals; rustfmt does not check comments and
 // macros.
 
 import test from 'ava'

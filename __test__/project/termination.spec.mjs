@@ -1,4 +1,4 @@
-// The rules of src/node/termination.rs, by which no termination of JavaScript is lost.
+// The rules of src/node/termination.rs, without which a termination of JavaScript could be lost.
 
 import test from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'

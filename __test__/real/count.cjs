@@ -2,8 +2,7 @@
 
 // Preloaded after register.js, in each thread. Writes a line to the file CALLS_LOG for each WASI object (`made`, with
 // the implementation). When a call returns, writes a line for the guest's call (`called`) and one for each function of
-// a WASI object that ran (`served`). The lines of a call are one write, so that a terminated thread leaves both or
-// neither.
+// a WASI object that ran (`served`). Both lines are one write, so that a terminated thread leaves both lines or none.
 
 const { openSync, writeSync } = require('node:fs')
 const { syncBuiltinESMExports } = require('node:module')

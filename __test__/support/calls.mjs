@@ -43,7 +43,7 @@ export function expectOverflow(t, guest, rows) {
   }
 }
 
-/** Makes a guest with these files in descriptor 3. Returns the guest, the directory and a function that lists it. */
+/** Creates a guest with these files in descriptor 3. Returns the guest, the directory and a function that lists it. */
 export function guestWithFiles(t, files = {}, { version = 'preview1', ...options } = {}) {
   const directory = tree(t, files)
   const guest = rawGuest({ version, preopens: { '/': directory }, ...options })

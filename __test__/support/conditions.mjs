@@ -34,8 +34,8 @@ export function slow(on = test) {
 export const NO_SYMLINKS = { wine: 'wine 8 creates no symbolic links, but reports success' }
 export const COARSE_TIMES = { wine: 'Windows counts times in steps of 100 ns' }
 /**
- * Windows does not move an open directory, resolves `..` as text, adds variables to an environment, has UTF-16 names
- * and 32 KiB of arguments at most, and reports some errors differently.
+ * Windows cannot move an open directory, resolves `..` as text, and adds variables to an environment. Names are UTF-16,
+ * arguments have at most 32 KiB, and some errors differ.
  */
 export const OTHER_SEMANTICS = { wine: 'Windows behaves differently' }
 export const UNEXPLAINED = { wine: 'not explained yet' }

@@ -56,8 +56,8 @@ const forwarded = (name) => {
 }
 
 /**
- * Makes a guest that exports every function of its WASI object. `memory` has the limits of the memory in WAT: '0',
- * '1 4 shared'.
+ * Creates a guest that exports every function of its WASI object. `memory` is the type of the memory in WAT: '0', '1 4
+ * shared'.
  */
 export function rawGuest(options = {}, { WASI = require('capwasi').WASI, memory = '2' } = {}) {
   const wasi = new WASI({ version: 'preview1', ...options })
@@ -125,7 +125,7 @@ export class Guest {
     return [at, bytes.length]
   }
 
-  /** Makes an iovec array over texts, bytes, or zeroed buffers of given sizes. Returns `[pointer, count]`. */
+  /** Creates an iovec array over texts, bytes, or zeroed buffers of given sizes. Returns `[pointer, count]`. */
   iovs(...buffers) {
     const parts = buffers.map((buffer) =>
       typeof buffer === 'number' ? [this.alloc(buffer, 1), buffer] : this.put(buffer),

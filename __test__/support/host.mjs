@@ -23,7 +23,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 /** How long specs wait for a child process or a worker. Emulators need more. */
 export const TIMEOUT_MS = Number(process.env.CAPWASI_TIMEOUT_MS ?? 110_000)
 
-/** Removes a directory. On Windows a directory stays while a sandbox has it open. */
+/** Removes a directory. Ignores EBUSY on Windows: a sandbox may have the directory open. */
 function remove(directory) {
   try {
     rmSync(directory, { recursive: true, force: true })
@@ -33,7 +33,7 @@ function remove(directory) {
 }
 
 /**
- * Makes a directory with these files, which is removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
+ * Creates a directory with these files, which is removed after the test: `tree(t, { 'a/b.txt': 'text', 'empty/': null,
  * link: { symlink: 'a/b.txt' } })`. `t` is any object with a method `teardown`.
  */
 export function tree(t, files = {}) {

@@ -1,4 +1,4 @@
-// Reads which files of src import which, from all paths in their code.
+// Finds the imports between the files of src, from all paths in the code.
 
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -24,8 +24,8 @@ const TOKEN = new RegExp(
 )
 
 /**
- * Splits code into words. A path is one word, with the bracket or star after it: `crate::core::{`. Leaves comments and
- * visibilities out. Replaces literals by `""` and `r#name` by `name`.
+ * Splits code into words. A path is one word, including the bracket or star that follows: `crate::core::{`. Omits
+ * comments and visibilities. Replaces literals with `""` and `r#name` with `name`.
  */
 function wordsOf(text) {
   const tokens = [...text.matchAll(TOKEN)].flatMap(({ 0: token, groups: { comment, literal, name } }) => {
@@ -68,7 +68,7 @@ function readImports(sources, file) {
   const bindings = new Map()
   const scopes = [{ module: moduleOf(file) }]
 
-  /** Resolves a path that is no part of a group. Returns undefined for names of other crates and of this file. */
+  /** Resolves a path outside of a group. Returns undefined for names of other crates and of this file. */
   const resolveWord = (names, isUse) => {
     if (names[0] === 'self' && names.length === 1) return undefined
     if (['crate', 'self', 'super'].includes(names[0])) {
@@ -134,8 +134,8 @@ export function importGraph(sources) {
   return new Map([...sources.keys()].map((file) => [file, new Set(targets(file).filter((target) => target !== file))]))
 }
 
-/** Returns the circles of a graph: the sets of files that reach each other, as sorted lists. */
-export function circles(graph) {
+/** Returns the cycles of a graph: sets of files that import each other, directly or indirectly, as sorted lists. */
+export function cycles(graph) {
   const reachable = (start) => {
     const seen = new Set()
     const open = [...(graph.get(start) ?? [])]
@@ -150,8 +150,8 @@ export function circles(graph) {
   const found = new Map()
   for (const file of graph.keys()) {
     if (!reach.get(file).has(file)) continue
-    const circle = [...graph.keys()].filter((other) => reach.get(file).has(other) && reach.get(other).has(file)).sort()
-    found.set(circle.join(' '), circle)
+    const cycle = [...graph.keys()].filter((other) => reach.get(file).has(other) && reach.get(other).has(file)).sort()
+    found.set(cycle.join(' '), cycle)
   }
   return [...found.values()]
 }

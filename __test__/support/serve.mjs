@@ -1,4 +1,4 @@
-// Runs guests that serve in a worker, so that the spec can be their client.
+// Runs servers as guests in a worker, so that the spec can be their client.
 
 import { on } from 'node:events'
 import { createRequire } from 'node:module'

@@ -45,8 +45,8 @@ const PATHS: &[&str] = &[
     "\u{e9}\0",
 ];
 
-/// Parameters of each function, so that many calls pass the checks: an `f`d, a `p`ath, io`v`ecs, a `b`uffer,
-/// `s`ubscriptions, an `o`ut-pointer, a `n`umber, a `w`ide number.
+/// Parameters of each function, so that many calls pass the checks: `f` is a descriptor, `p` a path, `v` iovecs, `b` a
+/// buffer, `s` subscriptions, `o` an address for a result, `n` a number, `w` a 64-bit number.
 const PARAMETERS: &[(&str, &str)] = &[
     ("args_get", "oo"),
     ("args_sizes_get", "oo"),
@@ -153,7 +153,7 @@ fn guest_with_files(tree: &Tree) -> (Arc<Guest>, impl Sized) {
     (guest.state, (stdin, feed, drain, stdout, null))
 }
 
-/// Returns arguments that are valid for the function, or nearly so.
+/// Returns arguments that are valid or nearly valid for the function.
 fn plausible(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
     let (_, kinds) =
         PARAMETERS.iter().find(|(function, _)| *function == name).expect("every function has parameters");
@@ -176,7 +176,7 @@ fn plausible(u: &mut Unstructured<'_>, name: &str) -> Result<Vec<u64>> {
     Ok(args)
 }
 
-/// Returns arguments without regard to the function.
+/// Returns arguments of any value.
 fn arbitrary(u: &mut Unstructured<'_>, params: &[CoreType]) -> Result<Vec<u64>> {
     params
         .iter()
@@ -253,7 +253,7 @@ impl Guarded {
         self.bytes[GUARD + at..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Writes up to eight bytes of the plan to some offset.
+    /// Writes up to eight arbitrary bytes at an arbitrary offset.
     fn patch(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let at = match u.arbitrary::<u8>()? {
             near @ 0..=127 => IOVS_AT + usize::from(near) * 4,
@@ -267,7 +267,7 @@ impl Guarded {
         Ok(())
     }
 
-    /// Makes a call. Restarts a call that would wait once, as if the wait had ended.
+    /// Makes a call. If the call would wait, restarts it once, as after the end of the wait.
     fn call(&mut self, guest: &Guest, name: &str, function: Function, args: &[u64]) {
         let mut core = [0; MAX_PARAMS];
         core[..args.len()].copy_from_slice(args);

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Directories that a plan changes: the preopens, and the one that the host moves files to.
+/// Directories that a plan changes: the preopens, and the directory to which the host moves files.
 const CHANGING: [&str; 3] = ["box", "other", "limbo"];
 
 /// State of a file.
@@ -17,7 +17,7 @@ struct FileState {
     links: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    /// Only of a file: this module accesses directories by listing them.
+    /// `None` for a directory: recording a directory changes its access time.
     accessed: Option<(i64, i64)>,
     content: Vec<u8>,
 }

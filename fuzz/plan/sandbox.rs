@@ -50,7 +50,7 @@ const NAMES: &[&str] = &[
     "../secret",
 ];
 
-/// Symlinks in the preopen `box`. Most of them lead out of it.
+/// Symlinks in the preopen `box`. Most of these symlinks lead out of `box`.
 const LINKS: &[(&str, &str)] = &[
     ("link", "../outside"),
     ("up", ".."),
@@ -328,7 +328,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Moves a file out of the box, and sometimes puts a symlink to the outside there, or moves a file back. Uses
+    /// Moves a file out of `box`, and sometimes replaces it with a symlink to the outside. Or moves a file back. Uses
     /// only names directly in the box, so that the host itself follows no symlink.
     fn host(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let name = *u.choose(&["a", "b", "c", "d", "link", "x"])?;

@@ -9,7 +9,7 @@ const hasWord =
   (...words) =>
   ({ node, capwasi }) =>
     [...node.words, ...capwasi.words].some((word) => words.includes(word))
-// The last byte of the memory is 0: a one-byte path there is a NUL byte.
+// The last byte of the memory is 0, so a one-byte path there is a NUL byte.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
 const all =
   (...conditions) =>
@@ -34,7 +34,7 @@ function allocation({ call }) {
   if (offset < 0n || length <= 0n) return 'INVAL'
   return offset + length >= 2n ** 63n - 1n ? 'FBIG' : 'SUCCESS'
 }
-/** Returns whether only the mtimes differ, of files that fd_allocate was used on. */
+/** Returns whether the results differ only in the mtimes of files that were changed by fd_allocate. */
 function isTouched({ call, node, capwasi }) {
   const text = (result) => JSON.stringify(result, (_, each) => (typeof each === 'bigint' ? String(each) : each))
   const [one, other] = [node, capwasi].map(({ result }) =>
@@ -177,7 +177,7 @@ export const escapes = ({ errno, words }) => errno === 0 && words.includes('outs
 
 /** Returns the reason of an expected difference, or undefined for an unexpected one. */
 export function explain(difference) {
-  // A capwasi that dies, hangs or lets the guest escape is never expected.
+  // It is never expected that capwasi dies, hangs or lets the guest escape.
   if (/^(hangs|dies)/.test(difference.capwasi.errno) || escapes(difference.capwasi)) return undefined
   const names = [difference.node, difference.capwasi].map(({ errno }) => String(errnoName(errno)))
   const row = ROWS.find(

@@ -56,7 +56,7 @@ function createTree(base) {
   }
 }
 
-// Times that the guest sets are in the past. All other times are those of this run, and differ between runs.
+// Times that the guest sets are in the past. All other times are times of this run, and differ between runs.
 const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
 
 /** Lists the files below a directory, one line each. Marks the files whose inode number is in `allocated`. */
@@ -85,9 +85,9 @@ function realPath(path) {
 const isOutside = (root, path) => relative(root, path).split('/')[0] === '..'
 
 /**
- * Describes a path before the call, in the words that expected.mjs tests for. `leaves`: the text of the path or of a
- * link in it leads out of the directory. `outside`: the path really leads out, or through the outside. `follows` says
- * whether the call follows the last link.
+ * Describes a path before the call, in words that expected.mjs uses. `leaves`: as text, the path or a link in the path
+ * leads out of the directory. `outside`: a component of the path is really outside of the directory. `follows`: whether
+ * the call follows the last link.
  */
 function describePath(root, path, follows) {
   const words = []
@@ -121,8 +121,8 @@ function describePath(root, path, follows) {
 }
 
 /**
- * Returns whether a path alone makes a call with two paths fail. An existing file must exist, and a new file (`isNew`)
- * needs a directory.
+ * Returns whether one path of a call with two paths is enough to make the call fail. The file must exist, or for a new
+ * file (`isNew`) its directory.
  */
 function isInvalidPath(root, path, isNew) {
   if (!root || path === '' || path.startsWith('/') || path.includes('\0') || path.length >= PATH_MAX) return true
@@ -188,7 +188,8 @@ function entries(guest, at, used) {
 
 function round(calls, base) {
   createTree(base)
-  // These descriptors are never closed here. node:wasi closes them when its guest does, and the numbers may be reused.
+  // Never closes these descriptors. node:wasi closes a descriptor of the host if the guest closes it, and the number
+  // may be reused.
   const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
   const stderr = openSync(join(base, 'stderr'), 'a')
   const guest = rawGuest(
@@ -228,9 +229,9 @@ function round(calls, base) {
       if (arg?.fd !== undefined && !arg.type) raw.push(descriptors.get(arg.fd) ?? 98)
       else if (arg?.text !== undefined) {
         // The target of a symlink is not relative to a descriptor.
-        const place = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
-        const root = directories.get(raw[place])
-        const follows = place === 0 && FOLLOWING.includes(name) && (args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
+        const index = (DIRECTORY_ARGUMENTS[name] ?? [0]).findLast((each) => each < raw.length)
+        const root = directories.get(raw[index])
+        const follows = index === 0 && FOLLOWING.includes(name) && (args[1] & LOOKUP.SYMLINK_FOLLOW) !== 0
         if (root) words.push(...describePath(root, arg.text, follows))
         failures.push(isInvalidPath(root, arg.text, failures.length > 0))
         raw.push(...guest.put(Buffer.from(arg.text, 'latin1')))

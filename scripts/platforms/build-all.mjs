@@ -33,16 +33,16 @@ function prepare() {
     run('python3', ['-m', 'venv', venv])
     run(join(venv, 'bin/pip'), ['install', '--quiet', ...ZIG])
   }
-  // For Windows, napi-build needs an import library of Node. An empty one will do: the addon looks Node's functions up
-  // when it is loaded.
+  // For Windows, napi-build needs an import library of Node. An empty library is enough: the addon looks Node's
+  // functions up when it is loaded.
   mkdirSync(libnode, { recursive: true })
   writeFileSync(join(libnode, 'libnode.dll'), '')
   writeFileSync(join(libnode, 'libnode.a'), '!<arch>\n')
 }
 
 /**
- * Selects the Rust installation for a target, among those on the PATH. Prefers one that has the target's standard
- * library, then one that rustup can add it to, then one that has the source of the standard library to build.
+ * Selects a Rust installation on the PATH for a target. Prefers an installation with the target's standard library.
+ * Second choice: rustup can add that library. Third choice: the installation has the source of the library.
  */
 function toolchain(triple, os) {
   const found = process.env.PATH.split(delimiter).filter((bin) => existsSync(join(bin, 'rustc')))

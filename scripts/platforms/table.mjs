@@ -3,7 +3,7 @@
 
 import { PLATFORMS } from '../../lib/native.js'
 
-/** The Rust target of each platform. `fromLinux` is the target for cross-compiling, where that is another one. */
+/** The Rust target of each platform. `fromLinux` is the target for cross-compiling, if it differs. */
 const TARGETS = {
   'linux-x64-gnu': { triple: 'x86_64-unknown-linux-gnu', fromLinux: 'x86_64-unknown-linux-gnu.2.28' },
   'linux-x64-musl': { triple: 'x86_64-unknown-linux-musl' },

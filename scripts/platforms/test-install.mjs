@@ -60,11 +60,11 @@ async function run(cwd, command, ...args) {
 const INSTALLERS = {
   npm: ['npm', 'install', '--no-audit', '--no-fund', '--registry', registry],
   pnpm: ['npx', '--yes', 'pnpm@10', 'install', '--ignore-workspace', '--registry', registry],
-  // A separate cache: yarn's global cache may hold an older build of this version.
+  // A separate cache, because yarn's global cache may contain an older build of this version.
   yarn: ['npx', '--yes', 'yarn@1', 'install', '--cache-folder', join(work, 'yarn'), '--registry', registry],
 }
 
-/** Makes a project that depends on capwasi, and runs the installer in it. Returns its folder. */
+/** Creates a project that depends on capwasi, and runs the installer in it. Returns its folder. */
 async function project(name, install) {
   const folder = join(work, name)
   mkdirSync(folder)

@@ -1,4 +1,5 @@
-// `npm run test:platforms [PLATFORM …]`: checks the addons that `npm run build:all` made, on Linux x64. See README.md.
+// `npm run test:platforms [PLATFORM …]`: checks the addons that `npm run build:all` has built, on Linux x64. See
+// README.md.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +28,7 @@ function outputOf(command, ...args) {
   return stdout + stderr
 }
 
-/** Returns a folder below the cache. If it is missing, calls `fill` to make its content. */
+/** Returns a folder below the cache. If the folder is missing, calls `fill` to create its content. */
 function cachedFolder(name, fill) {
   const folder = join(cache, name)
   if (existsSync(folder)) return folder
@@ -98,7 +99,7 @@ const winePrefix = () =>
     const wine = (...args) => outputOf('env', `WINEPREFIX=${folder}`, 'WINEDEBUG=-all', 'wine', ...args)
     wine('wineboot', '--init')
     wine('reg', 'add', 'HKCU\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f')
-    // Rust's source of randomness. wine 8 has the function under its older name only.
+    // Rust gets random bytes from this function. wine 8 has only its older name.
     const source = join(folder, 'prng.c')
     writeFileSync(
       source,
@@ -113,7 +114,7 @@ const winePrefix = () =>
     outputOf(...compiler, '-shared', '-o', dll, source, '-ladvapi32')
   })
 
-/** Options of ava under an emulator: emulators return memory only when a process ends. */
+/** Options of ava under an emulator. One process per spec: emulators free memory only when a process ends. */
 const IN_PROCESSES = ['--no-worker-threads', '--concurrency=2']
 
 const preload = (file, drive = '') => `--require ${drive}${join(root, 'scripts/platforms', file)}`
@@ -145,7 +146,10 @@ const NODES = {
   }),
 }
 
-/** Writes a script that starts a Node, for programs that start it by one path. A shell would add variables. */
+/**
+ * Writes a script that starts a Node, because specs start a Node by a path without arguments. Uses Perl, because a
+ * shell would add environment variables.
+ */
 function launcher(name, command) {
   const path = join(cache, name, 'node')
   mkdirSync(join(cache, name), { recursive: true })
@@ -158,7 +162,7 @@ function launcher(name, command) {
 async function runShown(command, args, env) {
   const file = env.CAPWASI_CONSOLE
   if (file) rmSync(file, { force: true })
-  // Node makes a pipe a socket, and wine cannot write to a socket.
+  // Node uses a socket for a pipe, and wine cannot write to a socket.
   const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', file ? 'ignore' : 'pipe', 'inherit'] })
   let printed = ''
   child.stdout?.setEncoding('utf8').on('data', (text) => {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Preloaded by test-platforms.mjs under wine. There, Node cannot write to its output without a console. This redirects
-// the output of the first process to a file. Child processes have wine's own pipes.
+// Preloaded by test-platforms.mjs under wine. Under wine, Node cannot write to its output without a console. This file
+// redirects the output of the first process to a file. Child processes use wine's own pipes.
 
 const { openSync, writeSync } = require('node:fs')
 

@@ -33,7 +33,7 @@ impl Access {
         if rights.intersects(Rights::CHANGING) { self.check_change() } else { Ok(()) }
     }
 
-    /// Checks that the times of an open file may be set. `EROFS` through a read-only descriptor, unless neither time
+    /// Checks that the times of an open file may be set. `EROFS` if the descriptor is read-only and at least one time
     /// is set.
     pub(crate) fn check_set_times(self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
         if atim.is_some() || mtim.is_some() { self.check_change() } else { Ok(()) }
@@ -146,7 +146,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `.` is `EINVAL`. A path that ends in
-    /// `..` is `ENOTEMPTY`, because that directory holds the one before.
+    /// `..` is `ENOTEMPTY`: the parent directory is never empty.
     pub(crate) fn remove_dir(self, path: &Path) -> Result {
         if self.is_readonly() {
             let dots = if last_component(path) == b".." { Errno::Notempty } else { Errno::Inval };
@@ -217,8 +217,8 @@ impl<'a> DirAccess<'a> {
         }
     }
 
-    /// Checks the parent directory of a path that is to be removed or renamed, not the final component. A final `.`
-    /// or `..` is the errno `dots`.
+    /// Checks the parent directory of a path that is to be removed or renamed, but not the final component. If the path
+    /// ends in `.` or `..`, fails with the errno `dots`.
     fn check_parent_of(self, path: &Path, dots: Errno) -> Result {
         if ends_in_dots(path) {
             return self.stat(path, true).and(Err(dots));
@@ -277,7 +277,7 @@ fn last_component(path: &Path) -> &[u8] {
     split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last)
 }
 
-/// Splits a path before its last component. [`Path`] would skip a final `.`.
+/// Splits a path before its last component. The methods of [`Path`] would skip a final `.`.
 fn split(path: &Path) -> Option<(&[u8], &[u8])> {
     let path = sys::without_trailing_slashes(path).as_os_str().as_encoded_bytes();
     let at = path.iter().rposition(|byte| is_separator(char::from(*byte)))?;

@@ -1,5 +1,5 @@
-//! A budget of bytes that threads of a guest share. Bytes are taken before a write and the unused ones are returned
-//! after it, so that threads that write at the same time never exceed the budget together.
+//! A budget of bytes that the threads of a guest share. Bytes are taken before a write, and unused bytes are returned
+//! after it. Threads that write at the same time therefore never exceed the budget together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -49,7 +49,7 @@ impl ClockReadings {
     }
 }
 
-/// Time of a clock, or the clock whose callback has to be read first.
+/// Time of a clock, or the clock whose callback must be called first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// The time.
@@ -81,7 +81,7 @@ impl Clocks {
         }
     }
 
-    /// Reads a clock: `clock_gettime`. `readings` are the values of callbacks so far.
+    /// Reads a clock: `clock_gettime`. `readings` are the values that callbacks have returned during the call.
     #[inline]
     pub(crate) fn read(&self, clock: Clockid, readings: ClockReadings) -> Result<Reading> {
         Ok(match self.source(clock) {
@@ -123,7 +123,7 @@ impl Clocks {
         }
     }
 
-    /// Returns the present for file times: the time of a fixed clock, else the system's.
+    /// Returns the current time for file times: the time of the fixed clock if there is one, otherwise the system's.
     pub(crate) fn file_time(&self) -> NewTime {
         match self.realtime {
             Source::Fixed(start) => NewTime::At(start.saturating_add(self.slept.load(Relaxed))),

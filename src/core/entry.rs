@@ -19,7 +19,7 @@ pub enum Descriptor {
     Dir(DirDescriptor),
     /// A regular file that the guest opened. No other descriptor shares its position.
     File(File),
-    /// Stdio, a pipe, socket, terminal or device. The system keeps the order of its bytes.
+    /// Stdio, a pipe, socket, terminal or device. The system tracks the position, if there is one.
     Stream(Stream),
     /// A pipe to the embedder, without a descriptor of the system.
     Pipe(Pipe),
@@ -173,7 +173,7 @@ impl Entry {
         Fdflags::from_bits_retain(self.flags.load(Relaxed))
     }
 
-    /// Returns the flags to the guest. From then on `NONBLOCK` takes effect.
+    /// Returns the flags for the guest. From then on `NONBLOCK` has an effect.
     pub(crate) fn show_flags(&self) -> Fdflags {
         // Loads first, so that threads of the guest share the cache line.
         if self.flags_unseen.load(Relaxed) {
@@ -182,7 +182,7 @@ impl Entry {
         self.flags()
     }
 
-    /// Sets the flags. From then on `NONBLOCK` takes effect.
+    /// Sets the flags. From then on `NONBLOCK` has an effect.
     pub(crate) fn set_flags(&self, flags: Fdflags) {
         self.flags.store(flags.bits(), Relaxed);
         self.flags_unseen.store(false, Relaxed);
@@ -194,8 +194,8 @@ impl Entry {
         self.flags().contains(Fdflags::NONBLOCK) && !self.flags_unseen.load(Relaxed)
     }
 
-    /// Returns whether the guest has shut down a listener that belongs to the host. The system does not know about
-    /// that.
+    /// Returns whether the guest has shut down a listener that belongs to the host. The system does not know about the
+    /// shutdown.
     #[must_use]
     pub(crate) fn is_shut_down(&self) -> bool {
         matches!(&self.descriptor, Descriptor::Stream(stream) if stream.is_shut_down())

@@ -221,7 +221,7 @@ impl LowerFile for FileData {
     }
 }
 
-/// An open regular file. The position is stored here, because no other descriptor shares it: moving it takes no
+/// An open regular file. No other descriptor shares the position, so it is stored here: moving the position takes no
 /// system call. A read or write locks the position, as in the kernel.
 #[derive(Debug)]
 pub struct File {
@@ -277,7 +277,7 @@ impl File {
         Ok(self.data.stat()?.size.saturating_sub(*self.position()))
     }
 
-    /// Sets or clears append mode, then calls `then`. No write happens in between.
+    /// Sets or clears append mode, then calls `then`. No write happens between the two.
     pub(crate) fn set_append(&self, append: bool, then: impl FnOnce()) -> Result {
         let _position = self.position();
         self.data.set_append(append)?;

@@ -127,8 +127,8 @@ impl Guest {
         self.add_listener(sys::host_listener(fd)?, true)
     }
 
-    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag takes effect once the guest has read or
-    /// set the flags: other programs expect `sock_accept` to wait.
+    /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag has an effect once the guest has read or
+    /// set the flags, because other programs expect `sock_accept` to wait.
     fn add_listener(&mut self, listener: TcpListener, is_host: bool) -> Result {
         self.addresses.push(listener.local_addr()?);
         let listener = Descriptor::Stream(Stream::listener(listener, is_host));

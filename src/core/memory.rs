@@ -1,6 +1,6 @@
 //! Guest memory: every bounds check and every access. Rust never holds a reference to guest memory except to atomics,
-//! since other threads of the guest may write at any time. Copies use relaxed atomics: after a race the guest sees
-//! torn values, and nothing worse happens.
+//! since other threads of the guest may write at any time. Copies use relaxed atomics: the only effect of a race is
+//! that the guest sees torn values.
 #![expect(unsafe_code, reason = "guest memory is accessed by address; `Memory::new` states the requirement")]
 
 use crate::core::layout::{Load, Store};

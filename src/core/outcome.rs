@@ -70,8 +70,7 @@ impl Outcome {
         if is_ready(fd, interest)? { Ok(()) } else { Err(Self::wait_for(fd, interest, RestartState::NEW)) }
     }
 
-    /// Turns an `EAGAIN` of the system into a wait. The host may have made a stream nonblocking that it shares with
-    /// the guest.
+    /// Turns an `EAGAIN` of the system into a wait. The host may have made a shared stream nonblocking.
     pub(crate) fn wait_on_would_block<T>(
         result: HostResult<T>,
         fd: &Arc<Entry>,
@@ -94,7 +93,7 @@ pub enum HostCall {
     WriteOutput(OutputWrite),
 }
 
-/// Output for a callback. Dropping it, because the callback threw, charges all bytes to the write budget.
+/// Output for a callback. If the callback throws, this value is dropped, which charges all bytes to the write budget.
 #[derive(Debug)]
 pub struct OutputWrite {
     /// The callback.

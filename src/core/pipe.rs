@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Maximum bytes of one read or write. Longer calls are short.
+/// Maximum bytes of one read or write. A longer call transfers only this many bytes.
 pub(crate) const MAX_TRANSFER: u64 = 16 << 20;
 
 /// Size of a chunk of captured output. [`CaptureBuffer::take`] frees each chunk after copying it.
@@ -149,7 +149,7 @@ impl Captured {
     /// Returns the chunk that the next `len` bytes are appended to.
     fn chunk_for(&mut self, len: usize) -> &mut Vec<u8> {
         let capacity = match self.chunks.back() {
-            // The first chunk grows with its contents: a short output needs little memory.
+            // The first chunk grows with its contents, so that short output needs little memory.
             None => Some(0),
             Some(last) if last.is_empty() || last.len() + len <= CHUNK => None,
             // `Memory::append` allocates a larger chunk after the bounds check.
@@ -164,7 +164,7 @@ impl Captured {
 }
 
 impl CaptureBuffer {
-    /// Creates a buffer that captures at most `limit` bytes, those already taken included.
+    /// Creates a buffer that captures at most `limit` bytes, including bytes already taken.
     #[must_use]
     pub fn at_most(limit: u64) -> Self {
         Self { captured: Mutex::default(), held: AtomicUsize::new(0), limit }

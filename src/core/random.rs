@@ -16,7 +16,7 @@ pub enum Random {
 }
 
 impl Random {
-    /// Creates a source that the seed determines.
+    /// Creates a source whose bytes depend only on the seed.
     #[must_use]
     pub fn seeded(seed: [u8; 32]) -> Self {
         Random::Seeded(Box::new(Mutex::new(ChaCha20Rng::from_seed(seed))))

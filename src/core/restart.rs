@@ -7,7 +7,7 @@ use crate::sys::types::{Clockid, Dircookie, Interest, Readiness, Timestamp};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// State that a call needs when it is restarted. A first call has no state, so that cloning it costs nothing.
+/// State that a call needs when it is restarted. A first call has no state, so that the clone of its state is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct RestartState(Option<Box<Saved>>);
 

@@ -1,4 +1,4 @@
-//! Streams: stdio, pipes, sockets, terminals and devices. The system maintains the order of their bytes.
+//! Streams: stdio, pipes, sockets, terminals and devices. The system tracks the position of a stream that has one.
 
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub struct Stream {
     handle: StreamHandle,
     kind: StreamKind,
-    /// Whether the stream is a FIFO that the guest opened for reading without `NONBLOCK`, and no writer has been
-    /// seen. `path_open` did not wait for a writer, so the first read does.
+    /// Whether the first read waits for a writer: the guest opened a FIFO for reading, without `NONBLOCK`, and no
+    /// writer was seen yet.
     awaits_writer: AtomicBool,
 }
 
@@ -25,7 +25,7 @@ enum StreamHandle {
     Guest(std::fs::File),
     /// Stdin, stdout or stderr of the host. Never closed.
     Stdio(ManuallyDrop<std::fs::File>),
-    /// A socket of the guest. Some systems do not close sockets as they close files.
+    /// A socket of the guest. On Windows, sockets and files are closed by different calls.
     Socket(Socket),
     /// A duplicate of a listening socket of the host, and whether the guest has shut it down.
     HostListener(Socket, AtomicBool),
@@ -133,8 +133,9 @@ impl Stream {
         matches!(&self.handle, StreamHandle::HostListener(_, is_shut_down) if is_shut_down.load(Relaxed))
     }
 
-    /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host: only this descriptor behaves
-    /// as shut down on Linux. `accept` then fails with `EINVAL`, and a second shutdown with `ENOTCONN`.
+    /// Shuts down a socket: `shutdown`. A listener of the host stays open for the host. Only this descriptor then
+    /// behaves like a socket that was shut down on Linux: `accept` fails with `EINVAL`, and a second shutdown with
+    /// `ENOTCONN`.
     pub(crate) fn shutdown(&self, directions: Sdflags) -> Result {
         match &self.handle {
             StreamHandle::HostListener(_, is_shut_down) => {

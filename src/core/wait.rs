@@ -1,5 +1,5 @@
-//! Waits of calls that would block: for streams, for a deadline, or both. The callers of host functions do the
-//! waiting.
+//! Waits of calls that would block: for streams, for a deadline, or both. The caller of a host function performs the
+//! wait.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::restart::{Polled, RestartState, Saved};
@@ -38,8 +38,8 @@ impl Wait {
         self.streams.is_empty() && self.deadline == Some(0)
     }
 
-    /// Waits at most `timeout`. Returns whether to restart the call now. Records the readiness of the streams in
-    /// [`restart`](Self::restart) then, so that the restarted call does not depend on later changes.
+    /// Waits at most `timeout`. Returns whether to restart the call now. In that case records the readiness of the
+    /// streams in [`restart`](Self::restart), so that the restarted call does not depend on later changes.
     pub fn block(&mut self, timeout: Duration) -> io::Result<bool> {
         let left = self.deadline.map(|at| Duration::from_nanos(at.saturating_sub(sys::monotonic_now())));
         let readiness = poll_streams(&self.streams, left.map_or(timeout, |left| left.min(timeout)))?;

@@ -1,6 +1,6 @@
 //! The buffer for the arguments of a guest's call and for its errno. JavaScript writes the arguments and calls native
-//! code, which reads them before any other JavaScript can run. A value in the buffer costs a memory access; a value
-//! of Node-API costs a call.
+//! code, which reads them before any other JavaScript can run. Reading a value from the buffer is a memory access;
+//! reading it with Node-API is a call.
 
 use super::reference::StrongRef;
 use super::value::Value;
@@ -25,7 +25,7 @@ pub(crate) struct ArgumentBuffer {
 impl ArgumentBuffer {
     pub(crate) fn new(env: &Env) -> Result<Self> {
         let (mut words, mut buffer) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: places for the address and for the buffer.
+        // SAFETY: out pointers for the address and for the buffer.
         napi::check_status!(unsafe {
             sys::napi_create_arraybuffer(env.raw(), WORDS * 8, &raw mut words, &raw mut buffer)
         })?;

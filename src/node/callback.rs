@@ -41,7 +41,7 @@ const MAX_CALLBACK_ARGS: usize = 5;
 /// Arguments; undefined for those that were not passed.
 pub(crate) type CallbackArgs<'a> = [Value<'a>; MAX_CALLBACK_ARGS];
 
-/// Arguments that were not read yet. Reading them costs a call of Node-API.
+/// Arguments before they are read from Node-API, because reading takes a call.
 pub(crate) struct RawArgs<'a> {
     state: &'a EnvState,
     info: sys::napi_callback_info,

@@ -1,4 +1,4 @@
-//! The class `WASI`. Its constructor makes a sandbox; lib/wasi.js defines the methods.
+//! The class `WASI`. Its constructor creates a sandbox; lib/wasi.js defines the methods.
 
 use super::env_state::EnvState;
 use super::options::Options;

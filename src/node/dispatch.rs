@@ -26,7 +26,7 @@ pub(crate) enum Step {
     Exit(u32),
 }
 
-/// Makes one step of a call. Throws if the memory cannot be looked up.
+/// Performs one step of a call. Throws if the memory cannot be looked up.
 #[inline(always)]
 pub(crate) fn step<I: Import>(
     state: &EnvState,

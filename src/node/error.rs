@@ -14,7 +14,7 @@ pub(crate) enum Class {
     RangeError,
 }
 
-/// Makes an error like Node's JavaScript: the stack names the code.
+/// Creates an error as Node's JavaScript does: the stack contains the code.
 pub(crate) fn create<'env>(env: &'env Env, class: Class, code: &str, message: &str) -> Result<Value<'env>> {
     let class = match class {
         Class::Error => "Error",
@@ -25,10 +25,10 @@ pub(crate) fn create<'env>(env: &'env Env, class: Class, code: &str, message: &s
     EnvState::of(env)?.helpers.node_error.get(env)?.call(&args)
 }
 
-/// Makes an error like Node's C++: the stack does not name a code.
+/// Creates an error as Node's C++ does: the stack contains no code.
 fn create_plain<'env>(env: &'env Env, message: &str) -> Result<Value<'env>> {
     let (message, mut error) = (Value::of(env, message)?, ptr::null_mut());
-    // SAFETY: no code, a message of this environment, and a place for the error.
+    // SAFETY: no code, a message of this environment, and an out pointer for the error.
     napi::check_status!(unsafe {
         sys::napi_create_error(env.raw(), ptr::null_mut(), message.raw(), &raw mut error)
     })?;
@@ -86,7 +86,7 @@ pub(crate) fn invalid_received(env: &Env, rule: &str, received: Value<'_>) -> Er
     }
 }
 
-/// Throws `ERR_INVALID_ARG_VALUE` for a string with a NUL byte, where a guest would see the end of the string.
+/// Throws `ERR_INVALID_ARG_VALUE` for a string with a NUL byte. A guest would see the end of the string there.
 pub(crate) fn null_byte(env: &Env, property: &str, received: &str) -> Error {
     let received = quote(received);
     let message =
@@ -105,7 +105,7 @@ pub(crate) fn invalid_return(env: &Env, expected: &str, option: &str, received: 
     }
 }
 
-/// Throws the error of a failing uvwasi, which is the native part of node:wasi. `reason` follows node:wasi's message.
+/// Throws the error of node:wasi for a failed `uvwasi_init`, with the message of node:wasi and then `reason`.
 pub(crate) fn uvwasi_init_error(env: &Env, errno: Errno, reason: &str, path: Option<&str>) -> Error {
     let throw = || {
         let code = format!("UVWASI_{}", errno.name());
@@ -126,7 +126,7 @@ pub(crate) fn not_started(env: &Env) -> Error {
     throw_plain(env, "ERR_WASI_NOT_STARTED", "wasi.start() has not been called")
 }
 
-/// Describes a value like Node's messages.
+/// Describes a value as in Node's messages.
 pub(crate) fn describe(env: &Env, value: Value<'_>) -> Result<String> {
     EnvState::of(env)?.helpers.describe.get(env)?.call(&[value])?.convert()
 }

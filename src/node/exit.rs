@@ -1,4 +1,4 @@
-//! The end of a guest by `proc_exit`.
+//! Exit of a guest through `proc_exit`.
 
 use super::error::{self, Class};
 use super::value::Value;
@@ -36,8 +36,8 @@ pub(crate) fn is_exit(env: &Env, thrown: Value<'_>) -> bool {
     is_exit
 }
 
-/// Calls `process.exit`. Throws `ERR_WASI_EXIT` if that returns (tests mock it) or is not a function: the guest must
-/// not continue.
+/// Calls `process.exit`. Throws `ERR_WASI_EXIT` if `process.exit` returns (tests mock it) or is not a function: the
+/// guest must not continue.
 #[cold]
 pub(crate) fn exit_process(env: &Env, status: u32) -> Error {
     let end = || {

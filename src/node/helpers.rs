@@ -22,17 +22,17 @@ macro_rules! helpers {
 }
 
 helpers! {
-    /// Returns whether `new WASI()` has just made an object.
+    /// Returns whether `new WASI()` has just created an object.
     is_new: "isNew",
-    /// Gives a new WASI object its properties.
+    /// Adds the properties to a new WASI object.
     initialize_instance: "initializeInstance",
-    /// Lets V8 carry out a termination.
+    /// Calls JavaScript, so that V8 carries out a pending termination.
     termination_probe: "terminationProbe",
     /// Returns a `Uint8Array` over a memory; undefined if the value is not a `WebAssembly.Memory`.
     memory_bytes: "memoryBytes",
     /// Allocates a Buffer.
     allocate: "allocate",
-    /// Makes an error like those of Node's JavaScript.
+    /// Creates an error like those of Node's JavaScript.
     node_error: "nodeError",
     /// Describes a value like Node's messages.
     describe: "describe",

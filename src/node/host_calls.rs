@@ -12,8 +12,8 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
-/// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno
-/// with which that call fails. Throws the exception of the callback.
+/// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno of
+/// that call. Throws the exception of the callback.
 pub(crate) fn run_host_call(
     state: &EnvState,
     sandbox: &Sandbox,

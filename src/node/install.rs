@@ -12,8 +12,8 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
 
-/// Takes the functions of lib/wasi.js that native code calls, and returns the functions that lib/wasi.js calls. Later
-/// calls return undefined: the functions accept the number of any sandbox, so no other code may get hold of them.
+/// Receives the functions of lib/wasi.js that native code calls, and returns the native functions for lib/wasi.js.
+/// Later calls return undefined: the native functions accept the number of any sandbox, so no other code may get them.
 #[napi(catch_unwind)]
 pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
     termination::scope(&env, || {

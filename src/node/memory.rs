@@ -11,7 +11,8 @@ use napi::{Env, Error, Result, Status};
 pub(crate) struct MemoryView {
     /// The `WebAssembly.Memory`.
     memory: WeakRef,
-    /// The bytes at the last look-up. Bytes added later by another thread are out of bounds until the next look-up.
+    /// The bytes at the last look-up. If another thread grows the memory, the new bytes are out of bounds until the
+    /// next look-up.
     pub(crate) bytes: Memory,
 }
 

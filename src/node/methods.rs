@@ -53,8 +53,8 @@ callbacks! {
         Value::of(&state.env, sandbox.captures).map(Some)
     }
 
-    /// `captured(id, fd, known)`: returns captured output. `known` is the last result, and is returned again if
-    /// nothing was added. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
+    /// `captured(id, fd, known)`: returns captured output. `known` is the last result. If nothing was added, returns
+    /// `known`. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
     Captured "captured" |state, args| {
         let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
         let fd = fd.convert::<u32>()? as usize;
@@ -67,7 +67,7 @@ callbacks! {
             return Ok(Some(known));
         }
         let before = before.unwrap_or_default();
-        // Allocates before it takes bytes: if the allocation throws, nothing is lost.
+        // Allocates before taking bytes: if the allocation throws, no output is lost.
         let buffer = state.helpers.allocate.get(env)?.call(&[Value::of(env, (before + held) as i64)?])?;
         let mut to = match buffer.bytes()? {
             Some((to, room)) if room == before + held => to,

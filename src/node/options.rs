@@ -29,7 +29,7 @@ use crate::core::limits::Limits;
 use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
 
-/// The options, and the guest that was made with them.
+/// The options, and the guest created from the options.
 pub(crate) struct Options<'env> {
     pub(crate) version: Version,
     pub(crate) guest: Guest,
@@ -43,7 +43,7 @@ pub(crate) struct Options<'env> {
 }
 
 impl<'env> Options<'env> {
-    /// Reads the options and makes the guest.
+    /// Reads the options and creates the guest.
     pub(crate) fn read(env: &'env Env, options: Value<'env>) -> Result<Self> {
         let options = if options.is_undefined()? { Value::object(env)? } else { options };
         if !options.is_plain_object()? {
@@ -151,7 +151,7 @@ fn bad_string(env: &Env, errno: Errno, property: &str, text: &str) -> Error {
     }
 }
 
-/// Makes the guest. Opens the descriptors in the order of their numbers.
+/// Creates the guest. Opens the descriptors in the order of their numbers.
 fn build(
     env: &Env,
     args: &[String],

@@ -9,12 +9,14 @@ use napi::{Env, Result, ValueType};
 pub(crate) struct PermissionModel {
     permission: StrongRef,
     has: StrongRef,
-    /// Whether this Node restricts the network, which began with Node 25. Older versions deny the scope `net`.
+    /// Whether this version of Node can restrict the network: Node 25 and later. On older versions `has` denies the
+    /// scope `net`, although the network is not restricted.
     pub(crate) restricts_net: bool,
 }
 
 impl PermissionModel {
-    /// Captures the permission model; `None` if the process does not use it, or only audits.
+    /// Captures the permission model; `None` if the process does not use it, or only reports violations
+    /// (`--permission-audit`).
     pub(crate) fn capture(env: &Env) -> Result<Option<Self>> {
         let process = Value::of(env, env.get_global()?)?.get("process")?;
         if process.type_of()? != ValueType::Object {

@@ -50,7 +50,7 @@ impl WeakRef {
 
 fn create(env: &Env, object: Value<'_>, count: u32) -> Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
-    // SAFETY: an object of this environment, and a place for the reference.
+    // SAFETY: an object of this environment, and an out pointer for the reference.
     napi::check_status!(unsafe {
         sys::napi_create_reference(env.raw(), object.raw(), count, &raw mut reference)
     })?;

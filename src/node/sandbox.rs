@@ -32,7 +32,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Bytes of captured output that need not be reported to V8 yet.
+    /// Bytes by which captured output must grow before the growth is reported to V8.
     const UNREPORTED: usize = 64 << 10;
 
     /// Creates a sandbox without a memory.
@@ -101,8 +101,8 @@ impl Sandbox {
         callbacks.element(slot as u32)?.call(args)
     }
 
-    /// Counts a run until the result is dropped. A `finally` in JavaScript would miss the end by a timeout of
-    /// `node:vm`.
+    /// Counts a run until the result is dropped. A `finally` in JavaScript does not run if a timeout of `node:vm` ends
+    /// the run.
     pub(crate) fn run(&self) -> Run<'_> {
         self.running.set(self.running.get() + 1);
         Run(&self.running)
@@ -121,7 +121,7 @@ impl Sandbox {
         }
     }
 
-    /// Reports the memory of captured output to V8, which schedules garbage collection by it.
+    /// Reports the memory of captured output to V8, which uses the number to schedule garbage collection.
     #[cold]
     pub(crate) fn report_captured(&self, env: &Env, bytes: usize) {
         let change = bytes as i64 - self.reported.get() as i64;

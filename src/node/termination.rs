@@ -11,8 +11,8 @@
 //!    failure to [`propagate`].
 //! 2. Every failed call of Node-API that can run JavaScript is returned as an `Err`, never ignored. Getters, setters,
 //!    `toString` and proxies run JavaScript.
-//! 3. Only [`catch`] and [`propagate`] clear an exception. The methods of `napi::bindgen_prelude::Function` do so
-//!    as well: call functions with `Value::call`.
+//! 3. Only [`catch`] and [`propagate`] clear an exception. The methods of `napi::bindgen_prelude::Function` also clear
+//!    exceptions: call functions with `Value::call`.
 
 use super::value::{Value, pending};
 use napi::bindgen_prelude::ToNapiValue;
@@ -63,20 +63,20 @@ impl ToNapiValue for Registration {
 /// Clears the pending exception and returns it; `None` if there is none, or if JavaScript is being terminated.
 pub(crate) fn catch(env: &Env) -> Option<Value<'_>> {
     let (mut is_thrown, mut thrown) = (false, ptr::null_mut());
-    // SAFETY: a place for the answer.
+    // SAFETY: an out pointer for the result.
     unsafe { sys::napi_is_exception_pending(env.raw(), &raw mut is_thrown) };
     if !is_thrown || is_terminating() {
         return None;
     }
-    // SAFETY: a place for the exception.
+    // SAFETY: an out pointer for the exception.
     unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
     Some(Value::from_raw(env, thrown))
 }
 
-/// Makes a call that has no effect. The call fails in an environment that is about to end.
+/// Makes a call of Node-API that has no effect. The call fails in an environment that is about to end.
 fn probe(env: &Env) -> sys::napi_status {
     let (mut value, mut equal) = (ptr::null_mut(), false);
-    // SAFETY: a value of this environment, and a place for the answer.
+    // SAFETY: a value of this environment, and an out pointer for the result.
     unsafe {
         sys::napi_get_undefined(env.raw(), &raw mut value);
         sys::napi_strict_equals(env.raw(), value, value, &raw mut equal)

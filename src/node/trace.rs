@@ -1,4 +1,4 @@
-//! Descriptions of calls for the option `trace`. lib/trace.js joins them to lines.
+//! Descriptions of calls for the option `trace`. lib/trace.js joins the descriptions to lines.
 
 use super::callback::{Callback, RawArgs, function};
 use super::dispatch::refresh_memory;
@@ -129,8 +129,8 @@ impl Callback for Write {
     }
 }
 
-/// Writes all bytes, and waits for room meanwhile. A pipe takes up to 4,096 bytes at once: shorter lines of several
-/// threads do not mix.
+/// Writes all bytes, and waits while there is no room. A pipe takes up to 4,096 bytes in one piece, so that shorter
+/// lines of several threads do not mix.
 fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
     let write = if stderr.may_wait() { writev_nowait } else { writev };
     let mut written = 0;

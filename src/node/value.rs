@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{BigInt, FromNapiValue, ToNapiValue, Unknown};
 use napi::{Env, Error, JsValue, Result, Status, ValueType, check_status, sys};
 use std::ptr;
 
-/// Tells napi-rs that an exception is pending, so that napi-rs does not throw another.
+/// Returns the error that signals a pending exception to napi-rs: napi-rs then does not throw another exception.
 pub(crate) fn pending() -> Error {
     Error::from_status(Status::PendingException)
 }
@@ -42,7 +42,7 @@ impl<'env> Value<'env> {
     /// Returns a new object.
     pub(crate) fn object(env: &'env Env) -> Result<Self> {
         Self::made(env, |value| {
-            // SAFETY: a place for the object.
+            // SAFETY: an out pointer for the object.
             unsafe { sys::napi_create_object(env.raw(), value) }
         })
     }
@@ -50,7 +50,7 @@ impl<'env> Value<'env> {
     /// Returns a new array of this length, without elements.
     pub(crate) fn array(env: &'env Env, len: usize) -> Result<Self> {
         Self::made(env, |value| {
-            // SAFETY: a place for the array.
+            // SAFETY: an out pointer for the array.
             unsafe { sys::napi_create_array_with_length(env.raw(), len, value) }
         })
     }
@@ -58,7 +58,7 @@ impl<'env> Value<'env> {
     /// Returns a Buffer with a copy of these bytes.
     pub(crate) fn buffer(env: &'env Env, bytes: &[u8]) -> Result<Self> {
         Self::made(env, |value| {
-            // SAFETY: as many bytes as the length says, and a place for the Buffer.
+            // SAFETY: bytes of the passed length, and an out pointer for the Buffer.
             unsafe {
                 sys::napi_create_buffer_copy(
                     env.raw(),
@@ -84,7 +84,7 @@ impl<'env> Value<'env> {
     /// `typeof`, but `null` has a type of its own.
     pub(crate) fn type_of(self) -> Result<ValueType> {
         let mut kind = 0;
-        // SAFETY: a value of this environment, and a place for the type.
+        // SAFETY: a value of this environment, and an out pointer for the type.
         check_status!(unsafe { sys::napi_typeof(self.env.raw(), self.raw, &raw mut kind) })?;
         Ok(ValueType::from(kind))
     }
@@ -99,12 +99,12 @@ impl<'env> Value<'env> {
 
     pub(crate) fn is_array(self) -> Result<bool> {
         let mut is_array = false;
-        // SAFETY: a value of this environment, and a place for the answer.
+        // SAFETY: a value of this environment, and an out pointer for the result.
         check_status!(unsafe { sys::napi_is_array(self.env.raw(), self.raw, &raw mut is_array) })?;
         Ok(is_array)
     }
 
-    /// Returns whether the value is an object but neither an array nor a function, as Node's validators want objects.
+    /// Returns whether the value is an object but neither an array nor a function, like Node's validators.
     pub(crate) fn is_plain_object(self) -> Result<bool> {
         Ok(self.type_of()? == ValueType::Object && !self.is_array()?)
     }
@@ -117,7 +117,7 @@ impl<'env> Value<'env> {
     /// `value[key]`
     pub(crate) fn get_by(self, key: Value<'_>) -> Result<Self> {
         Self::made(self.env, |value| {
-            // SAFETY: values of this environment, and a place for the result.
+            // SAFETY: values of this environment, and an out pointer for the result.
             unsafe { sys::napi_get_property(self.env.raw(), self.raw, key.raw, value) }
         })
     }
@@ -132,7 +132,7 @@ impl<'env> Value<'env> {
     /// `name in value`
     pub(crate) fn has(self, name: &str) -> Result<bool> {
         let (name, mut has) = (Self::of(self.env, name)?, false);
-        // SAFETY: values of this environment, and a place for the answer.
+        // SAFETY: values of this environment, and an out pointer for the result.
         check_status!(unsafe { sys::napi_has_property(self.env.raw(), self.raw, name.raw, &raw mut has) })?;
         Ok(has)
     }
@@ -140,7 +140,7 @@ impl<'env> Value<'env> {
     /// `Object.hasOwn(value, name)`
     pub(crate) fn has_own(self, name: &str) -> Result<bool> {
         let (name, mut has) = (Self::of(self.env, name)?, false);
-        // SAFETY: values of this environment, and a place for the answer.
+        // SAFETY: values of this environment, and an out pointer for the result.
         check_status!(unsafe {
             sys::napi_has_own_property(self.env.raw(), self.raw, name.raw, &raw mut has)
         })?;
@@ -150,7 +150,7 @@ impl<'env> Value<'env> {
     /// `array.length`
     pub(crate) fn length(self) -> Result<u32> {
         let mut length = 0;
-        // SAFETY: a value of this environment, and a place for the length. A value that is not an array is an error.
+        // SAFETY: a value of this environment, and an out pointer for the length. Fails for other values.
         check_status!(unsafe { sys::napi_get_array_length(self.env.raw(), self.raw, &raw mut length) })?;
         Ok(length)
     }
@@ -158,7 +158,7 @@ impl<'env> Value<'env> {
     /// `array[index]`
     pub(crate) fn element(self, index: u32) -> Result<Self> {
         Self::made(self.env, |value| {
-            // SAFETY: a value of this environment, and a place for the result.
+            // SAFETY: a value of this environment, and an out pointer for the result.
             unsafe { sys::napi_get_element(self.env.raw(), self.raw, index, value) }
         })
     }
@@ -183,7 +183,7 @@ impl<'env> Value<'env> {
     pub(crate) fn call_on(self, this: Value<'_>, args: &[Value<'_>]) -> Result<Self> {
         let args = args.iter().map(|arg| arg.raw).collect::<smallvec::SmallVec<[_; 8]>>();
         Self::made(self.env, |value| {
-            // SAFETY: values of this environment, as many as the length says, and a place for the result.
+            // SAFETY: values of this environment, an array with the passed length, and an out pointer for the result.
             unsafe {
                 sys::napi_call_function(self.env.raw(), this.raw, self.raw, args.len(), args.as_ptr(), value)
             }
@@ -204,7 +204,7 @@ impl<'env> Value<'env> {
     /// `String(value)`, but throws for a symbol.
     pub(crate) fn coerce_to_string(self) -> Result<String> {
         let string = Self::made(self.env, |value| {
-            // SAFETY: a value of this environment, and a place for the string.
+            // SAFETY: a value of this environment, and an out pointer for the string.
             unsafe { sys::napi_coerce_to_string(self.env.raw(), self.raw, value) }
         })?;
         string.convert()
@@ -223,7 +223,7 @@ impl<'env> Value<'env> {
     pub(crate) fn bytes(self) -> Result<Option<(*mut u8, usize)>> {
         let env = self.env.raw();
         let mut is_array = false;
-        // SAFETY: a value of this environment, and a place for the answer.
+        // SAFETY: a value of this environment, and an out pointer for the result.
         check_status!(unsafe { sys::napi_is_typedarray(env, self.raw, &raw mut is_array) })?;
         if !is_array {
             return Ok(None);

@@ -84,7 +84,7 @@ pub(crate) trait Arg: Describe + Sized {
     fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self>;
 }
 
-/// The result of a host function besides its errno, written where the last core arguments point.
+/// The result of a host function besides its errno. The last core arguments are the addresses for the result.
 pub(crate) trait Ret: Describe {
     /// Types of the pointers.
     const CORE: &'static [CoreType];
@@ -148,12 +148,12 @@ host_fn!(A B C D E F G);
 host_fn!(A B C D E F G H);
 host_fn!(A B C D E F G H I);
 
-/// Returns the signature of a host function, whose type has no name.
+/// Returns the signature of a host function. The compiler infers the type of the function, which has no name.
 pub(crate) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
     F::SIGNATURE
 }
 
-/// Returns the format of the calls of a host function, whose type has no name.
+/// Returns the format of the calls of a host function. The compiler infers the type of the function, which has no name.
 pub(crate) const fn call_format<Args, F: HostFn<Args>>(_: &F) -> CallFormat {
     F::FORMAT
 }
@@ -250,7 +250,7 @@ fn list<T>(core: &[u64]) -> List<T> {
     List { ptr: Ptr::new(core[0] as u32), len: core[1] as u32 }
 }
 
-/// Converts bytes: a path, or a buffer as [`Out`].
+/// Converts a range of bytes: a path, or the buffer of an [`Out`].
 impl Arg for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {

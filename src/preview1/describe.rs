@@ -6,8 +6,8 @@ use crate::core::restart::RestartState;
 use crate::core::table::Fd;
 use std::sync::Arc;
 
-/// Format of a value. Sizes are bytes in guest memory. Names are separated by spaces, and belong to consecutive
-/// numbers or bits, starting at the given first one.
+/// Format of a value. Sizes are bytes in guest memory. Names are separated by spaces, and belong to consecutive numbers
+/// or bits from the given first number or bit.
 #[derive(Clone, Copy, Debug)]
 pub enum Format {
     /// Not shown: the guest does not pass the argument.

@@ -1,4 +1,4 @@
-//! `fd_*`, except `fd_read`, `fd_write` and their like (`fd_io.rs`) and `fd_readdir` (`fd_readdir.rs`).
+//! `fd_*`, except reads and writes (`fd_io.rs`) and `fd_readdir` (`fd_readdir.rs`).
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::guest::Guest;
@@ -184,7 +184,8 @@ impl Guest {
         Ok(memory.write(path.ptr.0, name)?)
     }
 
-    /// Moves a descriptor to another number, which must be open and is closed: `dup2` and `close`.
+    /// Moves a descriptor to another number: `dup2` and `close`. The other number must be open; its descriptor is
+    /// closed.
     pub(crate) fn fd_renumber(&self, from: Fd, to: Fd) -> HostResult {
         self.table.renumber(from, to)?;
         Ok(())
@@ -192,7 +193,7 @@ impl Guest {
 
     /// Moves the position: `lseek`.
     pub(crate) fn fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> HostResult<Filesize> {
-        // FD_TELL allows only to get the position.
+        // FD_TELL allows reading the position, but not moving it.
         let tells = offset == 0 && whence == Whence::Cur;
         fd.require(if tells { Rights::FD_TELL } else { Rights::FD_SEEK })?;
         match &fd.descriptor {

@@ -169,8 +169,8 @@ impl Guest {
     }
 }
 
-/// Reads available bytes. `read` decides between the end and bytes that are still to come; `poll` only decides when
-/// to restart.
+/// Reads available bytes. Only the result of `read` distinguishes the end from a lack of bytes; `poll` only decides
+/// when to restart.
 fn read_stream(
     memory: Memory,
     restart: &RestartState,
@@ -185,9 +185,9 @@ fn read_stream(
         && !fd.is_nonblocking()
         && memory.total_size(iovs)? > 0;
     if awaits_writer {
-        // A FIFO that no writer has opened yet.
+        // No writer has opened the FIFO yet.
         Outcome::wait_unless_ready(fd, Interest::Read)?;
-        // A writer may have come after the first read.
+        // A writer may have opened the FIFO after the first read.
         result = read();
     }
     if let Err(Outcome::Errno(Errno::Again)) = result {

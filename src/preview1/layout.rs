@@ -32,8 +32,8 @@ macro_rules! stored_flags {
     )*};
 }
 
-/// Declares a record with its size and the offset of each field in bytes. The host writes `out` records and reads
-/// `in` records; `layout` is for a struct that is declared elsewhere and written.
+/// Declares a record with its size and the offset of each field in bytes. The host writes `out` records and reads `in`
+/// records; `layout` is for a struct that is declared elsewhere and that the host writes.
 macro_rules! record {
     (out $(#[$doc:meta])* $name:ident: $size:literal {
         $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)*

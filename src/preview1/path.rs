@@ -66,7 +66,7 @@ impl PathBuffer {
 /// restarts.
 const MAX_RESTARTS: u64 = 100;
 
-/// Pause between attempts to open a FIFO for writing that has no reader, in nanoseconds.
+/// Nanoseconds between attempts to open, for writing, a FIFO without a reader.
 const READER_PAUSE: Timestamp = 10_000_000;
 
 /// Makes a call that resolves a path. If a rename interfered (`EAGAIN`), the call is restarted.
@@ -169,9 +169,9 @@ impl Guest {
         })
     }
 
-    /// Opens a file or directory: `openat`. The requested rights decide between reading and writing; all other
-    /// inheritable rights are included. Opening a FIFO for reading never waits: the first read waits for a writer.
-    /// Opening a FIFO for writing waits for a reader, unless the guest sets `NONBLOCK`.
+    /// Opens a file or directory: `openat`. The requested rights select reading, writing or both; the descriptor gets
+    /// all other inheritable rights. Opening a FIFO for reading never waits: the first read waits for a writer. Opening
+    /// a FIFO for writing waits for a reader, unless the guest sets `NONBLOCK`.
     #[expect(clippy::too_many_arguments, reason = "the witx has as many")]
     pub(crate) fn path_open(
         &self,

@@ -120,8 +120,8 @@ struct PollCall<'a> {
     /// Time of the first call, on the monotonic clock.
     started: Timestamp,
     streams: Vec<(Arc<Entry>, Interest)>,
-    /// Index in `streams` of each descriptor. A guest can name a descriptor many times: the descriptor table bounds
-    /// `streams`.
+    /// Index in `streams` of each descriptor. If a guest names a descriptor many times, `streams` has it only once: the
+    /// descriptor table bounds `streams`.
     indices: BTreeMap<(Fd, Interest), usize>,
     /// Earliest timeout of a clock that is not fixed, on the monotonic clock.
     deadline: Option<Timestamp>,
@@ -196,7 +196,7 @@ impl<'a> PollCall<'a> {
     }
 
     /// Returns the readiness of each stream. After a wait for the same streams, returns the readiness recorded then:
-    /// another reader may have taken the bytes since.
+    /// another reader may have taken the bytes after the wait.
     fn readiness(&mut self) -> HostResult<Vec<Readiness>> {
         let polled = std::mem::take(&mut self.saved.polled);
         let is_same = polled.len() == self.streams.len()
@@ -233,8 +233,8 @@ impl<'a> PollCall<'a> {
     }
 
     /// Returns the result of a clock subscription; `time` is the current time of an absolute timeout. `None` if the
-    /// subscription has to wait: the wait ends at its timeout. A timeout of a CPU-time clock in the future is
-    /// `ENOTSUP`: these clocks stand still while the guest waits.
+    /// subscription has to wait: the wait ends at its timeout. A future timeout of a CPU-time clock is `ENOTSUP`: these
+    /// clocks do not advance while the guest waits.
     fn clock_result(
         &mut self,
         clock: Clockid,
@@ -267,7 +267,7 @@ impl<'a> PollCall<'a> {
         None
     }
 
-    /// Ends the call if `written` events were written, else waits.
+    /// Ends the call if `written` events were written. Otherwise waits.
     fn finish(self, written: Size) -> HostResult<Size> {
         let clocks = &self.guest.clocks;
         if written > 0 {

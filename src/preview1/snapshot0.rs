@@ -1,6 +1,6 @@
 //! The differences of `wasi_unstable` (snapshot 0) from `wasi_snapshot_preview1`: the order of `whence`, a link count
-//! of 32 bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call
-//! those of preview1.
+//! of 32 bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call the
+//! methods of preview1.
 
 use crate::core::entry::Entry;
 use crate::core::guest::Guest;

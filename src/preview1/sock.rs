@@ -1,4 +1,4 @@
-//! `sock_*`, for sockets of the option `sockets` and connections that the guest accepted.
+//! `sock_*`, for sockets of the option `sockets`, and for connections that the guest accepted.
 
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::guest::Guest;

@@ -1,5 +1,5 @@
 //! Formats calls like strace: `fd_write(1, ["hello\n"]) = 6 <0.000041>`. One formatter interprets the [`Format`]s of
-//! all functions. Formatting has no effect on the guest, and bounds the length of a line.
+//! all functions. Formatting has no effect on the guest. The length of a line is bounded.
 
 use crate::core::layout::Load;
 use crate::core::memory::{Iovec, List, Memory, Ptr};
@@ -175,8 +175,7 @@ impl Line {
         }
     }
 
-    /// Formats flags: `CREAT|TRUNC`. Of a large set that is nearly full, lists the missing flags:
-    /// `~(FD_WRITE|FD_ALLOCATE)`.
+    /// Formats flags: `CREAT|TRUNC`. If a large set is nearly full, lists the missing flags: `~(FD_WRITE|FD_ALLOCATE)`.
     fn flags(&mut self, first: u8, names: &str, bits: u64) {
         let count = names.split_whitespace().count() as u32;
         let known = ((1 << count) - 1) << first;

@@ -40,7 +40,7 @@ pub(crate) struct Portion {
 }
 
 impl Portion {
-    /// Returns the result of the call after its last slice, else pauses it.
+    /// Returns the result of the call after its last slice. After any other slice, pauses the call.
     #[inline]
     pub(crate) fn finish(self, fd: &Arc<Entry>) -> HostResult<Size> {
         if self.is_last {
@@ -146,13 +146,14 @@ impl IovecBatches {
         Self { memory, iovs, index: 0, skip, bytes: skip, end, is_cut: false }
     }
 
-    /// Returns whether the slice has ended before the buffers, and the call may continue.
+    /// Returns whether the call continues after the slice: bytes are left, and the maximum is not reached.
     fn has_more(&self) -> bool {
         self.end < MAX_BYTES && self.bytes == self.end && (self.is_cut || self.index < self.iovs.len)
     }
 
-    /// Puts the next batch into `buffers`. Returns false if there is none. Also returns false for a bad pointer after
-    /// `done` > 0 bytes: another thread has changed buffers that were checked before, and the call is short.
+    /// Puts the next batch into `buffers`. Returns false if there is none. Also returns false for a bad pointer if
+    /// `done` > 0: another thread has changed the buffers after the check. The call then returns the number of bytes so
+    /// far.
     #[inline(always)]
     fn next(&mut self, done: usize, buffers: &mut Buffers) -> Result<bool> {
         if self.index == self.iovs.len {

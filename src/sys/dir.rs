@@ -23,7 +23,7 @@ pub struct DirEntry<'a> {
     pub next: u64,
 }
 
-/// Why reading a directory stopped.
+/// Reason why a read of a directory has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// There are no more entries.
@@ -41,7 +41,7 @@ pub(crate) const MAX_ENTRIES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct DirHandle {
     dir: cap_std::fs::Dir,
-    /// The stream that read entries last. The position of the handle is the position of that stream.
+    /// The stream that was read last. The position of the handle is the position of that stream.
     #[cfg(target_os = "linux")]
     pub(crate) last_stream: std::sync::Mutex<StreamId>,
 }

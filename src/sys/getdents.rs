@@ -20,7 +20,8 @@ pub struct DirStream {
     records: std::ops::Range<usize>,
     /// Kernel offset of the first record that is not read yet.
     offset: u64,
-    /// Whether the position of the kernel directly follows `buffer`, unless another stream has moved it.
+    /// Whether the handle's position is directly after the records in `buffer`, unless another stream has moved the
+    /// position.
     is_sequential: bool,
     /// Distinguishes this stream from others of the same directory.
     id: StreamId,
@@ -142,7 +143,7 @@ impl DirStream {
         self.records = 0..match usize::try_from(read) {
             Ok(read) => read,
             Err(_) => match Error::last_os_error() {
-                // The directory was removed. It is empty then.
+                // The directory was removed, so it has no entries.
                 error if error.raw_os_error() == Some(libc::ENOENT) => 0,
                 error => return Err(error),
             },

@@ -8,8 +8,8 @@ use crate::sys::windows::errno as platform_errno;
 use std::io;
 
 impl From<io::Error> for Errno {
-    /// Converts the error number of the system. An error without a number comes from `std`, cap-std or this crate.
-    /// There `PermissionDenied` is a path that leads out of its directory.
+    /// Converts the error number of the system. An error without a number comes from `std`, cap-std or this crate. In
+    /// such an error `PermissionDenied` means that a path leads out of its directory.
     fn from(error: io::Error) -> Self {
         if let Some(code) = error.raw_os_error() {
             return platform_errno(code);

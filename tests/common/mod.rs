@@ -1,6 +1,9 @@
 //! Shared by the tests: temporary directories, and guests that consist of a memory and the functions they import.
 #![allow(dead_code, reason = "each test uses a part of the module")]
 
+#[cfg(unix)]
+pub mod waiting;
+
 use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;

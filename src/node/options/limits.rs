@@ -8,7 +8,7 @@ use crate::node::value::Value;
 use crate::sys::errno::Errno;
 use napi::{Env, Result, ValueType};
 
-/// More descriptors than any system allows a process by default.
+/// Larger than the default limit of any system.
 const MAX_OPEN_FILES: i64 = 1 << 20;
 
 /// Reads the option.
@@ -30,7 +30,7 @@ pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Limits> {
     Ok(limits)
 }
 
-/// Requires that the limit admits the descriptors that the options give.
+/// Requires that the limit allows the descriptors that the options define.
 pub(super) fn require_room(env: &Env, limits: &Limits, sockets: usize, preopens: usize) -> Result<()> {
     let (limit, needed) = (limits.open_files, 3 + sockets + preopens);
     if needed <= limit {

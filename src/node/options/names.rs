@@ -67,7 +67,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<usize
     let name = plain(name);
     let near = known.enumerate().filter_map(|(at, known)| Some((distance(&name, &plain(known))?, at, known)));
     let (distance, at, known) = near.min_by_key(|(distance, ..)| *distance)?;
-    // Two mistakes in a short name make another word.
+    // A short name with two typos may be a different word.
     let mistakes = if known.len() > 5 { 2 } else { 1 };
     (distance <= mistakes).then_some(at)
 }
@@ -81,8 +81,8 @@ fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-/// Returns the number of insertions, deletions, replacements and swaps of neighbours between two texts. `None` if the
-/// lengths differ by more than two.
+/// Returns the number of insertions, deletions, replacements and swaps of adjacent characters between two texts. `None`
+/// if the lengths differ by more than two.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
     if one.len().abs_diff(other.len()) > 2 {

@@ -30,7 +30,7 @@ fn scopes(readonly: bool) -> &'static [Scope] {
     if readonly { &[READ] } else { &[READ, WRITE] }
 }
 
-/// Requires that the program may make a sandbox, and listen on these sockets.
+/// Requires that the program may create a sandbox, and listen on these sockets.
 pub(super) fn require(env: &Env, model: &PermissionModel, sockets: &[Socket]) -> Result<()> {
     if !model.has(env, WASI.name, None)? {
         return Err(denied(env, WASI, None));
@@ -91,8 +91,8 @@ pub(crate) fn require_opened(
     Ok(())
 }
 
-/// Returns whether an opened directory is inside the largest allowed directory that `path` leads through. That
-/// directory can itself be named through symlinks: macOS's /tmp is one.
+/// Returns whether an opened directory is inside the topmost allowed directory among the ancestors of `path`. Resolves
+/// the symlinks of that ancestor: `/tmp` on macOS is a symlink.
 fn contains(env: &Env, model: &PermissionModel, scope: Scope, path: &str, opened: &Path) -> Result<bool> {
     let path = resolve(Path::new(path));
     let mut largest = None;
@@ -105,8 +105,8 @@ fn contains(env: &Env, model: &PermissionModel, scope: Scope, path: &str, opened
     Ok(largest.is_some_and(|directory| opened.starts_with(directory)))
 }
 
-/// Returns whether the program may use a directory and everything below. Node can allow a directory alone: one that
-/// did not exist when the process started.
+/// Returns whether the program may use a directory and everything below. A directory that did not exist when the
+/// process started can be allowed without its contents.
 fn allows(env: &Env, model: &PermissionModel, scope: Scope, directory: &Path) -> Result<bool> {
     let directory = without_verbatim_prefix(directory.to_string_lossy().into_owned());
     let separator = if directory.ends_with(MAIN_SEPARATOR_STR) { "" } else { MAIN_SEPARATOR_STR };
@@ -114,7 +114,7 @@ fn allows(env: &Env, model: &PermissionModel, scope: Scope, directory: &Path) ->
     Ok(model.has(env, scope.name, Some(&directory))? && model.has(env, scope.name, Some(&anything))?)
 }
 
-/// Returns whether the program may use every path. On Node 20, `has` without a path is about the working directory.
+/// Returns whether the program may use every path. On Node 20, `has` without a path checks only the working directory.
 fn allows_everything(env: &Env, model: &PermissionModel, scope: Scope) -> Result<bool> {
     Ok(model.has(env, scope.name, None)? && allows(env, model, scope, &resolve(Path::new("/")))?)
 }
@@ -133,7 +133,7 @@ fn denied(env: &Env, scope: Scope, resource: Option<&Path>) -> Error {
     throw().unwrap_or_else(|error| error)
 }
 
-/// Makes a path absolute and resolves `.` and `..` as text, like Node before it searches its lists.
+/// Makes a path absolute and resolves `.` and `..` as text, as Node does before a check.
 fn resolve(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut resolved = PathBuf::new();
@@ -147,7 +147,7 @@ fn resolve(path: &Path) -> PathBuf {
     resolved
 }
 
-/// Returns a path of Windows as its programs write it: `C:\x` for `\\?\C:\x`, `\\server\x` for `\\?\UNC\server\x`.
+/// Returns a Windows path in its usual form: `C:\x` for `\\?\C:\x`, `\\server\x` for `\\?\UNC\server\x`.
 fn without_verbatim_prefix(path: String) -> String {
     if !cfg!(windows) {
         return path;

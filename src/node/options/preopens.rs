@@ -98,7 +98,8 @@ fn read_path(env: &Env, property: &str, value: Value<'_>) -> Result<String> {
     Err(invalid_preopen(env, property, value))
 }
 
-/// Converts a value to a string, as node:wasi does; `None` if the string says only what kind of value it is.
+/// Converts a value to a string, as node:wasi does. `None` if the string is empty, or only names a type, as `[object
+/// Object]` does.
 fn converted_path(env: &Env, value: Value<'_>) -> Result<Option<String>> {
     let converts = match value.type_of()? {
         ValueType::Symbol => false,
@@ -113,7 +114,7 @@ fn converted_path(env: &Env, value: Value<'_>) -> Result<Option<String>> {
     Ok((!path.is_empty() && !path.starts_with("[object ")).then_some(path))
 }
 
-/// Throws `ERR_INVALID_ARG_TYPE` for a value that is no directory.
+/// Throws `ERR_INVALID_ARG_TYPE` for a value that does not name a directory.
 fn invalid_preopen(env: &Env, property: &str, value: Value<'_>) -> Error {
     match inspect(env, value) {
         Ok(received) => {
@@ -128,7 +129,8 @@ fn invalid_preopen(env: &Env, property: &str, value: Value<'_>) -> Error {
     }
 }
 
-/// Returns whether an object describes a directory. Other objects are URLs, or converted to strings.
+/// Returns whether an object describes a directory by its properties. Any other object is a URL, or is converted to a
+/// string.
 fn is_description(value: Value<'_>) -> Result<bool> {
     if value.type_of()? != ValueType::Object {
         return Ok(false);

@@ -30,7 +30,7 @@ pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Option<Random>> {
     }
 }
 
-/// Makes a generator from a number of at most four words, the lowest first.
+/// Creates a generator from a number of at most four words, lowest word first.
 fn seeded(words: &[u64]) -> Random {
     let mut key = [0; 32];
     for (bytes, word) in key.chunks_exact_mut(8).zip(words) {

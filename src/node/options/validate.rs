@@ -1,4 +1,4 @@
-//! Checks that the options share, like Node's validators.
+//! Checks for all options, like Node's validators.
 
 use super::names;
 use crate::node::env_state::EnvState;
@@ -46,7 +46,7 @@ pub(super) fn optional_record<'env>(
     Ok(record)
 }
 
-/// Rejects a Map, a Set or a Date without properties: nothing would read what it holds.
+/// Rejects a Map, a Set or a Date without properties: its contents would be ignored.
 pub(super) fn reject_collection(env: &Env, object: Value<'_>, name: &str) -> Result<()> {
     let is_collection = &EnvState::of(env)?.helpers.is_collection;
     if keys(env, object)?.is_empty() && is_collection.get(env)?.call(&[object])?.convert()? {
@@ -83,8 +83,8 @@ pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, know
     Ok(())
 }
 
-/// Rejects unknown keys of an object that may have an `fd`. An object that inherits its `fd`, like a `FileHandle`,
-/// has other properties of its own.
+/// Rejects unknown keys of an object that may have an `fd`. An object that inherits its `fd`, such as a `FileHandle`,
+/// may have other own properties.
 pub(super) fn reject_unknown_keys_unless_handle(
     env: &Env,
     object: Value<'_>,
@@ -97,12 +97,12 @@ pub(super) fn reject_unknown_keys_unless_handle(
     reject_unknown_keys(env, object, name, known)
 }
 
-/// Returns the own enumerable string keys of an object. JavaScript finds them in a tenth of the time of Node-API.
+/// Returns the own enumerable string keys of an object. `Object.keys` is ten times faster than Node-API.
 pub(super) fn keys(env: &Env, object: Value<'_>) -> Result<Vec<String>> {
     EnvState::of(env)?.helpers.keys.get(env)?.call(&[object])?.convert()
 }
 
-/// Reads a file descriptor of the host, `default` if the value is undefined.
+/// Reads a file descriptor of the host. Returns `default` if the value is undefined.
 pub(super) fn descriptor(env: &Env, value: Value<'_>, name: &str, default: i32) -> Result<i32> {
     if value.is_undefined()? {
         Ok(default)
@@ -144,7 +144,7 @@ pub(super) fn out_of_range(env: &Env, value: Value<'_>, name: &str, expected: &s
     error::throw(env, Class::RangeError, "ERR_OUT_OF_RANGE", &message)
 }
 
-/// Reads a boolean, `default` if the value is undefined.
+/// Reads a boolean. Returns `default` if the value is undefined.
 pub(super) fn boolean(env: &Env, value: Value<'_>, name: &str, default: bool) -> Result<bool> {
     match value.type_of()? {
         ValueType::Undefined => Ok(default),
@@ -153,7 +153,7 @@ pub(super) fn boolean(env: &Env, value: Value<'_>, name: &str, default: bool) ->
     }
 }
 
-/// `String(value)`, which also takes symbols.
+/// `String(value)`, which also accepts symbols.
 pub(super) fn text(env: &Env, value: Value<'_>) -> Result<String> {
     EnvState::of(env)?.helpers.text.get(env)?.call(&[value])?.convert()
 }
@@ -164,8 +164,8 @@ pub(super) fn url_path(env: &Env, value: Value<'_>, name: &str) -> Result<Option
     EnvState::of(env)?.helpers.url_path.get(env)?.call(&[value, name])?.string()
 }
 
-/// Throws the error for a descriptor, a directory or an address that cannot be used. `otherwise` is the reason for an
-/// unusual errno.
+/// Throws the error for a descriptor, a directory or an address that cannot be used. `otherwise` is the reason for all
+/// other errnos.
 pub(super) fn unusable(
     env: &Env,
     errno: Errno,

@@ -1,4 +1,4 @@
-//! `options.version`: which module of Node a WASI object resembles.
+//! `options.version`: the version of WASI.
 
 use super::validate::subject;
 use crate::node::error::{invalid_received, invalid_type};
@@ -10,7 +10,7 @@ use napi::{Env, Result};
 /// The value of the option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// No version: the module as Node first documented it.
+    /// No version: Node's module `wasi` as first documented.
     Unversioned,
     /// `'unstable'`: the current module, with the layouts of snapshot 0.
     Unstable,

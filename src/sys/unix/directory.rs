@@ -19,7 +19,7 @@ pub fn open_directory(path: &Path, keeps_atime: bool) -> Result<File> {
     })
 }
 
-/// Reopens the directory behind a host descriptor for reading, whatever access the descriptor has: `openat(fd, ".")`.
+/// Opens the directory of a host descriptor for reading: `openat(fd, ".")`. The descriptor may have any access mode.
 pub fn reopen_directory(fd: i32, keeps_atime: bool) -> Result<File> {
     let dir = host_stream(fd)?;
     open_keeping_atime(DIRECTORY, keeps_atime, |flags| {
@@ -45,7 +45,7 @@ pub(crate) fn open_keeping_atime(
     open(flags)
 }
 
-/// Returns the mount that an open file was reached through: `statx`. `None` before Linux 5.8.
+/// Returns the id of the mount through which a file was opened: `statx`. `None` before Linux 5.8.
 pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
@@ -53,7 +53,7 @@ pub fn mount_id(handle: Handle<'_>) -> Option<u64> {
         let stat = statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
         (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
     }
-    // Elsewhere every mount has a device number of its own.
+    // On other systems each mount has its own device number.
     #[cfg(not(target_os = "linux"))]
     {
         let _ = handle;

@@ -80,7 +80,7 @@ pub fn errno(code: i32) -> Errno {
         libc::ETIMEDOUT => Errno::Timedout,
         libc::ETXTBSY => Errno::Txtbsy,
         libc::EXDEV => Errno::Xdev,
-        // The same number as ENOTSUP on Linux.
+        // On Linux this is the same number as ENOTSUP.
         #[cfg(not(target_os = "linux"))]
         libc::EOPNOTSUPP => Errno::Notsup,
         _ => Errno::Io,

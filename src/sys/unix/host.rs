@@ -13,6 +13,7 @@ pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
         return Err(Errno::BADF.into());
     }
     // SAFETY: `ManuallyDrop` never closes the descriptor. The embedder keeps the descriptor open, as for every number
-    // passed to Node. After a mistake a call fails with `EBADF`, or reaches the wrong file.
+    // passed to Node. If the embedder closes the descriptor too early, a call fails with `EBADF` or uses the wrong
+    // file.
     Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
 }

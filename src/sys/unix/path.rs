@@ -50,8 +50,8 @@ fn lstat_at(dir: Handle<'_>, path: &Path) -> Result<Filestat> {
     Ok(filestat(&rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
-/// Returns the attributes of a symlink's target. `None` unless the target is a single component that is not a
-/// symlink, as most are. Needs two short system calls; resolving the symlink takes three long ones and a descriptor.
+/// Returns the attributes of a symlink's target. `None` unless the target is a single component that is not a symlink,
+/// as for most symlinks. Makes two fast system calls; resolving the symlink takes three slow calls and a descriptor.
 fn stat_sibling_symlink_target(dir: &Dir, link: &Path) -> Option<Filestat> {
     // One byte more than the longest name: a full buffer means that the target may be truncated.
     let mut buffer = [MaybeUninit::uninit(); 256];
@@ -70,7 +70,7 @@ fn is_single_component(path: &Path) -> bool {
     !bytes.contains(&b'/') && !matches!(bytes, b"" | b"..")
 }
 
-/// Maximum number of levels that [`parent_ino`] climbs. The calls for all of them take some milliseconds.
+/// Maximum number of levels that [`parent_ino`] climbs. The calls for all levels take some milliseconds.
 const MAX_LEVELS: usize = 1024;
 
 /// Returns the inode number of the parent directory. `None` unless `is_within` recognizes the device and inode number
@@ -133,8 +133,8 @@ pub fn read_link<T>(dir: &Dir, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Re
     Ok(then(target))
 }
 
-/// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `..` is `ENOTEMPTY`, because that
-/// directory holds the one before.
+/// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`. A path that ends in `..` is `ENOTEMPTY`: the parent directory
+/// is never empty.
 pub fn remove_dir(dir: &Dir, path: &Path) -> Result<()> {
     let located = locate(dir, path)?;
     if without_trailing_slashes(path).as_os_str().as_bytes().ends_with(b"..")

@@ -1,5 +1,5 @@
-//! Resolves paths beneath a directory. On Linux one `openat2` resolves a path. Elsewhere the path is walked component
-//! by component, and each is opened in the handle of its parent.
+//! Resolves paths beneath a directory. On Linux one `openat2` resolves a path. On other systems the path is walked:
+//! each component is opened in the handle of its parent.
 //!
 //! A call that names a file resolves the parent directory first, and then passes the parent and the last component to
 //! the system. Such system calls never follow a symlink that is the last component.
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Maximum number of symlinks in a path, as on Linux. More are `ELOOP`.
 const MAX_LINKS: usize = 40;
 
-/// Maximum depth of a walk, which holds a descriptor of each directory. More is `ENAMETOOLONG`.
+/// Maximum depth of a walk, which keeps each directory open. A deeper path is `ENAMETOOLONG`.
 const MAX_DEPTH: usize = 128;
 
 /// Maximum number of `openat2` calls while renames make it fail with `EAGAIN`. The caller may then restart the whole
@@ -157,8 +157,8 @@ pub(super) fn open_beneath(dir: &Dir, path: &Path, flags: OFlags, mode: Mode) ->
                 IS_MISSING.store(true, Relaxed);
                 return Ok(None);
             }
-            // A seccomp filter. But once a call has succeeded, EPERM with O_NOATIME means that the caller does not
-            // own the file.
+            // A seccomp filter rejects the call. But once a call has succeeded, EPERM with O_NOATIME means that the
+            // caller does not own the file.
             Err(Errno::PERM) if !(flags.contains(OFlags::NOATIME) && IS_ALLOWED.load(Relaxed)) => {
                 return Ok(None);
             }
@@ -183,7 +183,7 @@ pub(super) struct LastComponent {
 const SLASH: &[u8] = b"/";
 
 /// Walks a path. Opens each component in the handle of its parent. Reads each symlink and walks its target instead.
-/// `..` returns to the handle before. The walk therefore cannot leave the directory, even if directories are renamed
+/// `..` returns to the previous handle. The walk therefore cannot leave the directory, even if directories are renamed
 /// meanwhile.
 pub(super) fn walk<'a>(dir: &'a Dir, path: &Path, last: LastComponent) -> Result<Located<'a>> {
     let mut opened: Vec<OwnedFd> = Vec::new();
@@ -257,18 +257,18 @@ fn read_link(parent: BorrowedFd<'_>, name: &[u8]) -> Option<Vec<u8>> {
     Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
 }
 
-/// Returns the error of a path that leads out of the directory, as cap-std has it.
+/// Returns the error for a path that leads out of the directory, the same as in cap-std.
 fn escape() -> Error {
     ErrorKind::PermissionDenied.into()
 }
 
-/// Returns whether a path ends in a slash, `.` or `..`, and so can only be a directory.
+/// Returns whether a path must be a directory because it ends in a slash, `.` or `..`.
 pub(super) fn names_directory(path: &Path) -> bool {
     let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
     matches!(last, Some(b"" | b"." | b".."))
 }
 
-/// Removes trailing slashes. A path of slashes only stays unchanged.
+/// Removes trailing slashes. A path that consists of slashes stays unchanged.
 pub fn without_trailing_slashes(path: &Path) -> &Path {
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);

@@ -1,4 +1,4 @@
-//! Streams: their kind, their readiness, and waiting for readiness.
+//! Kind and readiness of streams, and waits for readiness.
 
 use crate::sys::types::{Fdflags, Filesize, Filetype, Interest, Readiness, StreamKind};
 use crate::sys::unix::file::filetype;
@@ -31,7 +31,8 @@ pub fn stream_kind(handle: Handle<'_>) -> Result<StreamKind> {
     })
 }
 
-/// Returns whether a device is `/dev/null`, `zero`, `full` or `urandom`. Linux has fixed their numbers.
+/// Returns whether a device is `/dev/null`, `zero`, `full` or `urandom`. Their device numbers are the same on every
+/// Linux.
 #[cfg(target_os = "linux")]
 fn never_waits(stat: &rustix::fs::Stat) -> bool {
     const MEMORY_DEVICES: u32 = 1;

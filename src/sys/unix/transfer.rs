@@ -23,8 +23,8 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     (buffers.as_ptr().cast(), buffers.len())
 }
 
-/// Returns the arguments that vectored calls share. Leaves out buffers that exceed 31 bits together: macOS fails with
-/// `EINVAL`, where Linux transfers a part.
+/// Returns the arguments that vectored calls share: only the first buffers whose total size fits in 31 bits. For more,
+/// macOS fails with `EINVAL`, where Linux transfers a part.
 #[cfg(not(target_os = "linux"))]
 fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     let mut room = Buffer::MAX;
@@ -37,9 +37,9 @@ fn vector(buffers: &[Buffer]) -> (*const libc::iovec, usize) {
     (buffers.as_ptr().cast(), len)
 }
 
-/// Transfers bytes by the libc function `$name`, or on 64-bit Linux by the system call `$number`. The libc function
-/// is a cancellation point of the thread, which costs as much as a short call. 32-bit systems split the offset in two
-/// arguments, which libc knows.
+/// Transfers bytes by the libc function `$name`, or on 64-bit Linux by the system call `$number`. The libc function is
+/// a cancellation point of the thread, which costs as much as a short call. On 32-bit systems the offset is two
+/// arguments, and libc passes them correctly.
 macro_rules! transfer {
     ($name:ident, $number:ident, $fd:expr, $($argument:expr),+) => {{
         #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -50,7 +50,7 @@ macro_rules! transfer {
     }};
 }
 
-/// Reads at the position: `readv`. For a single buffer, here and below, the call without a vector is faster.
+/// Reads at the position: `readv`. For a single buffer, all functions here use the faster call without a vector.
 pub fn readv(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     let (fd, (iov, len)) = (handle.as_raw_fd(), vector(buffers));
     // SAFETY: `Memory::address` checked each buffer. The guest memory outlives the call.

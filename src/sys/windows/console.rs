@@ -32,7 +32,7 @@ pub fn write(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
             Ok(_) => bytes,
             Err(error) => match (error.valid_up_to(), error.error_len()) {
                 (valid, Some(invalid)) => &bytes[..valid + invalid],
-                // The end of the chunk splits a character: the next chunk starts with it.
+                // The end of the chunk splits a character: the next chunk starts with this character.
                 (valid, None) if valid > 0 => &bytes[..valid],
                 (_, None) => bytes,
             },

@@ -11,7 +11,7 @@ pub fn errno(code: i32) -> Errno {
         win::ERROR_BAD_ENVIRONMENT => Errno::TooBig,
         win::ERROR_ACCESS_DENIED | win::ERROR_NOACCESS | win::ERROR_ELEVATION_REQUIRED => Errno::Acces,
         win::ERROR_CANT_ACCESS_FILE | win::ERROR_CURRENT_DIRECTORY => Errno::Acces,
-        // Another handle has the file, or a range of it, open without sharing it.
+        // Another handle has opened the file without sharing, or has locked a range.
         win::ERROR_SHARING_VIOLATION | win::ERROR_LOCK_VIOLATION => Errno::Busy,
         win::ERROR_BUSY | win::ERROR_PIPE_BUSY | win::ERROR_NOT_READY => Errno::Busy,
         win::ERROR_IO_INCOMPLETE => Errno::Again,

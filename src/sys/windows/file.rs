@@ -115,7 +115,7 @@ pub(crate) fn filetype(attributes: u32, reparse_tag: u32) -> Filetype {
     }
 }
 
-/// Returns the attributes of an open file: `GetFileInformationByHandle`. Other handles have a type, and nothing else.
+/// Returns the attributes of an open file: `GetFileInformationByHandle`. For other handles, only the type is known.
 pub fn stat(handle: Handle<'_>) -> Result<Filestat> {
     let mut stat = Filestat {
         dev: 0,

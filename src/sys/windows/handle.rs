@@ -43,8 +43,7 @@ pub(crate) fn file_type(handle: Handle<'_>) -> Result<u32> {
     }
 }
 
-/// Fails with the error number `code` unless the handle is a file. Windows could accept other handles and do
-/// something else.
+/// Fails with the error number `code` unless the handle is a file. For other handles Windows could do something else.
 pub(crate) fn require_disk(handle: Handle<'_>, code: u32) -> Result<()> {
     if file_type(handle)? == FILE_TYPE_DISK { Ok(()) } else { Err(os_error(code)) }
 }

@@ -12,8 +12,8 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 
-/// Returns a descriptor of the host, which is never closed here. Each C runtime has descriptors of its own:
-/// `uv_get_osfhandle` of node.exe knows those of Node. Without Node there are only the three standard descriptors.
+/// Returns a descriptor of the host, which is never closed here. Each C runtime has its own descriptors:
+/// `uv_get_osfhandle` of node.exe converts Node's. Without Node there are only the three standard descriptors.
 pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
     let handle = match uv_get_osfhandle() {
         // SAFETY: libuv accepts any number that is not negative, and returns -1 for closed descriptors.

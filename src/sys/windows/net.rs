@@ -51,7 +51,7 @@ fn socket_option(handle: Handle<'_>, option: i32) -> Result<i32> {
     Ok(value)
 }
 
-/// Returns whether a handle is a socket. `GetFileType` says that sockets are pipes.
+/// Returns whether a handle is a socket. `GetFileType` reports sockets as pipes.
 pub fn is_socket(handle: Handle<'_>) -> bool {
     socket_option(handle, SO_TYPE).is_ok()
 }

@@ -31,8 +31,8 @@ pub fn stat_at(dir: &Dir, path: &Path, follows: bool) -> Result<Filestat> {
     stat(handle(&open_for(dir, path, 0, follows)?))
 }
 
-/// Returns the inode number of the parent directory, which is found by its path. Windows renames neither open
-/// directories nor their parents, so that the path stays valid.
+/// Returns the inode number of the parent directory. Uses the path of the parent: Windows renames neither open
+/// directories nor their parents, so the path stays valid.
 pub fn parent_ino(handle: Handle<'_>, _: impl Fn((u64, u64)) -> bool) -> Result<Option<u64>> {
     let path = path_of(handle).ok_or_else(Error::last_os_error)?;
     match path.parent().and_then(directory_ino) {
@@ -121,7 +121,7 @@ pub fn rename(old_dir: &Dir, old_path: &Path, new_dir: &Dir, new_path: &Path) ->
 }
 
 /// Creates a symlink: `CreateSymbolicLinkW`. Windows has symlinks to files and symlinks to directories: the current
-/// type of the target decides. Slashes become backslashes, because programs of Windows follow no others.
+/// type of the target decides. Converts slashes to backslashes: Windows programs do not follow a target with slashes.
 pub fn symlink(dir: &Dir, target: &Path, link: &Path) -> Result<()> {
     if target.has_root() {
         return Err(os_error(ERROR_PRIVILEGE_NOT_HELD));
@@ -164,7 +164,7 @@ pub fn path(bytes: &[u8]) -> Result<&Path> {
     Ok(Path::new(path))
 }
 
-/// Removes trailing slashes. A path of slashes only stays unchanged.
+/// Removes trailing slashes. A path that consists of slashes stays unchanged.
 pub fn without_trailing_slashes(path: &Path) -> &Path {
     match path.to_str().map(|path| path.trim_end_matches(['/', '\\'])) {
         None | Some("") => path,
@@ -187,8 +187,8 @@ pub fn open_directory(path: &Path, _keeps_atime: bool) -> Result<File> {
     Ok(Dir::open_ambient_dir(path, cap_std::ambient_authority())?.into_std_file())
 }
 
-/// Reopens the directory behind a host descriptor for reading. The directory cannot be renamed while it is open; the
-/// handle of Node would allow that.
+/// Opens the directory of a host descriptor for reading, with a handle that prevents renames. Node's handle would allow
+/// renames.
 pub fn reopen_directory(fd: i32, _keeps_atime: bool) -> Result<File> {
     let directory = host_stream(fd)?;
     if stat(handle(&*directory))?.filetype != Filetype::Directory {
@@ -205,7 +205,7 @@ fn directory_ino(path: &Path) -> Option<u64> {
     (stat.filetype == Filetype::Directory).then_some(stat.ino)
 }
 
-/// Returns 0: every mount has a device number of its own on Windows.
+/// Returns 0: on Windows each mount has its own device number.
 pub fn mount_id(_: Handle<'_>) -> Option<u64> {
     Some(0)
 }

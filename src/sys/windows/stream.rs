@@ -1,4 +1,4 @@
-//! Streams: their kind, their readiness, and waiting for readiness.
+//! Kind and readiness of streams, and waits for readiness.
 
 use crate::sys::types::{Fdflags, Filesize, Filetype, Interest, Readiness, StreamKind, Whence};
 use crate::sys::windows::file::{seek, stat};
@@ -26,7 +26,7 @@ pub fn stream_flags(_: Handle<'_>) -> Result<Fdflags> {
     Ok(Fdflags::empty())
 }
 
-/// Returns that a descriptor is open for reading and writing: Windows does not report the access of a handle.
+/// Always returns reading and writing: Windows does not report the access of a handle.
 pub fn stream_directions(_: Handle<'_>) -> Result<(bool, bool)> {
     Ok((true, true))
 }
@@ -60,7 +60,7 @@ fn peek(handle: Handle<'_>) -> Result<u32> {
 }
 
 /// Waits at most `timeout` until a stream is ready, and returns the readiness of all. Polls the streams at growing
-/// intervals: Windows cannot wait for pipes, nor for keys of a console.
+/// intervals: Windows cannot wait for pipes or for keys of a console.
 pub fn poll(streams: &[(Handle<'_>, Interest)], timeout: Duration) -> Result<Vec<Readiness>> {
     const MAX_PAUSE: Duration = Duration::from_millis(16);
     let started = Instant::now();

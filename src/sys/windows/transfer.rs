@@ -22,8 +22,8 @@ enum Direction {
     Write,
 }
 
-/// Transfers the buffers one after another, until a transfer is short. Without an offset the position of the handle
-/// is used. A read at the position makes no further call that would wait.
+/// Transfers the buffers one after another, until a transfer is short. Without an offset the position of the handle is
+/// used. A read without an offset makes no further call if that call would wait.
 fn transfer(
     handle: Handle<'_>,
     buffers: &[Buffer],
@@ -67,7 +67,7 @@ fn transfer_one(
             overlapped.Anonymous = OVERLAPPED_0 { Anonymous: at };
             &raw mut overlapped
         }
-        // A pipe may be open for overlapped calls only.
+        // The pipe may accept only overlapped calls.
         None if file_type(handle)? == FILE_TYPE_PIPE => {
             event = new_event()?;
             // The lowest bit suppresses the completion packet that the event loop of the host could receive.
@@ -157,8 +157,9 @@ pub fn readv_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     }
 }
 
-/// Writes all bytes, and waits for room. Only the mode of a pipe, which the host shares, could prevent waiting. The
-/// quota of a pipe does not count bytes that its reader already waits for.
+/// Writes all bytes, and waits while there is no room. Writing without waiting would need another mode of the pipe,
+/// which the host shares. The quota of a pipe cannot predict a wait: it does not count bytes that the reader already
+/// waits for.
 pub fn writev_nowait(handle: Handle<'_>, buffers: &[Buffer]) -> Result<usize> {
     if net::is_socket(handle) {
         return net::send(handle, buffers);
