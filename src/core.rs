@@ -13,13 +13,14 @@ pub mod guest;
 pub mod layout;
 pub mod limits;
 pub mod memory;
-pub mod open_directory;
 pub mod outcome;
 pub mod pipe;
 mod preopens;
 pub mod random;
 pub mod restart;
 pub mod rights;
+#[cfg(feature = "node")]
+pub(crate) mod shared_directory;
 pub(crate) mod stream;
 pub(crate) mod strings;
 pub mod table;

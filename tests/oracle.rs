@@ -50,13 +50,34 @@ fn path(random: &mut Random) -> String {
     if random.below(10) == 0 {
         path.push('/');
     }
-    path
+    match random.below(40) {
+        0 => path + random.pick(&["", "/"]) + &"x".repeat(random.pick(&NAME_LENGTHS)),
+        1 => "x".repeat(random.pick(&NAME_LENGTHS)) + random.pick(&["", "/", "/", "/a"]),
+        2 => "/".repeat(random.pick(&PATH_LENGTHS) - path.len()).replace("//", "./") + &path,
+        3 => format!("{path}{}", "/".repeat(random.pick(&PATH_LENGTHS) - path.len())),
+        _ => path,
+    }
 }
+
+/// Returns the target of a symlink.
+fn target(random: &mut Random) -> String {
+    match random.below(10) {
+        0 => String::new(),
+        1 => "x".repeat(random.pick(&PATH_LENGTHS)),
+        _ => path(random),
+    }
+}
+
+/// Lengths of the longest name, and of one that is too long.
+const NAME_LENGTHS: [usize; 2] = [255, 256];
+/// Lengths of the longest path, and of one that is too long.
+const PATH_LENGTHS: [usize; 2] = [4095, 4096];
 
 const ALL: u64 = 0x0fff_ffff;
 const SIZES: [u64; 9] = [0, 1, 5, 100, 4095, 4096, 5000, 70_000, 1 << 33];
 
-/// One call: its name and arguments. Strings and buffers are placed in both guests at the same addresses.
+/// One call: its name, arguments, and the start of each string. Strings and buffers are placed in all guests at the
+/// same addresses.
 fn call(
     random: &mut Random,
     guest: &mut TestGuest,
@@ -65,7 +86,7 @@ fn call(
     let mut strings = Vec::new();
     let mut text = |guest: &mut TestGuest, text: String| {
         let (at, len) = (guest.put(&text), text.len() as u64);
-        strings.push((at, text));
+        strings.push((at, text.chars().take(300).collect()));
         (at, len)
     };
     let dir = if random.below(3) == 0 { random.below(fds) } else { 0 };
@@ -75,7 +96,7 @@ fn call(
     let (name, args) = match random.below(22) {
         0..=4 => {
             let oflags = random.pick(&[0, 0, 1, 1, 1, 2, 4, 5, 8, 9, 13, 3, 10]);
-            let rights = random.pick(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 66 | 1 << 22]);
+            let rights = random.pick(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 0x42 | 1 << 22]);
             let flags = random.pick(&[0, 0, 0, 1]);
             ("path_open", vec![dir, follow, at, len, oflags, rights, ALL, flags, OUT])
         }
@@ -91,8 +112,8 @@ fn call(
             ("path_link", vec![dir, follow, at, len, 0, to, to_len])
         }
         11 => {
-            let (to, to_len) = text(guest, path(random));
-            ("path_symlink", vec![at, len, dir, to, to_len])
+            let (target, target_len) = text(guest, target(random));
+            ("path_symlink", vec![target, target_len, dir, at, len])
         }
         12 => {
             let buf = guest.alloc(64);
@@ -225,7 +246,7 @@ fn memory() -> Directory {
 }
 
 fn overlay(lower: &Directory) -> Directory {
-    Directory::Memory(MemoryDirectory::overlay(lower.clone(), LIMITS).unwrap())
+    Directory::Memory(lower.clone().overlay(LIMITS).unwrap())
 }
 
 /// Returns the entries that differ.

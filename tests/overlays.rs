@@ -21,7 +21,7 @@ fn limits(max_bytes: u64, max_files: u64) -> SpaceLimits {
 
 /// Creates an overlay over a directory of the host, and a guest with the overlay as descriptor 0.
 fn over(tree: &Tree, limits: SpaceLimits) -> (MemoryDirectory, TestGuest) {
-    let overlay = MemoryDirectory::overlay(Directory::of_host(tree.path()).unwrap(), limits).unwrap();
+    let overlay = Directory::of_host(tree.path()).unwrap().overlay(limits).unwrap();
     let guest = guest(&overlay);
     (overlay, guest)
 }
@@ -335,11 +335,11 @@ fn an_overlay_holds_no_descriptor_of_a_changed_directory() {
 fn overlays_over_each_other_are_limited() {
     let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), 0));
     for _ in 0..31 {
-        let overlay = MemoryDirectory::overlay(directory, SpaceLimits::default()).unwrap();
+        let overlay = directory.overlay(SpaceLimits::default()).unwrap();
         write(&mut guest(&overlay), "file", "text");
         directory = Directory::Memory(overlay);
     }
-    let failed = MemoryDirectory::overlay(directory, SpaceLimits::default());
+    let failed = directory.overlay(SpaceLimits::default());
     assert_eq!(failed.map(drop), Err(Errno::Loop));
 }
 

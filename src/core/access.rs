@@ -6,7 +6,7 @@ use crate::core::directory::{Directory, Opened};
 use crate::core::rights::Rights;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions};
+use crate::sys::types::{Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use std::path::{Path, is_separator};
 
 /// Access of a descriptor. Descriptors opened through it inherit the access. Rights cannot express read-only access:
@@ -64,7 +64,7 @@ pub(crate) struct DirAccess<'a> {
 impl<'a> DirAccess<'a> {
     /// Wraps a directory.
     #[must_use]
-    pub fn new(directory: &'a Directory, access: Access, clocks: &'a Clocks) -> Self {
+    pub(crate) fn new(directory: &'a Directory, access: Access, clocks: &'a Clocks) -> Self {
         Self { directory, access, clocks }
     }
 
@@ -74,11 +74,13 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Returns all attributes of a path: `statx`.
-    pub(crate) fn attributes(self, path: &Path, follows: bool) -> Result<Attributes> {
+    #[cfg(feature = "node")]
+    pub(crate) fn attributes(self, path: &Path, follows: bool) -> Result<sys::types::Attributes> {
         self.directory.attributes(path, follows)
     }
 
     /// Sets the permission bits of a path: `fchmodat`.
+    #[cfg(feature = "node")]
     pub(crate) fn set_mode(self, path: &Path, mode: u32) -> Result {
         if self.is_readonly() {
             return self.stat(path, true).and(Err(Errno::Rofs));

@@ -4,17 +4,22 @@ use crate::core::clock::Clocks;
 use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
 use crate::core::fs::listing::OverlayReader;
-use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
+use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::space::SpaceLimits;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, OpenOptions};
+use crate::sys::types::{Advice, Attributes, Filesize, Filestat, Filetype, NewTime, Oflags, OpenOptions};
 use crate::sys::{self, DirStream};
 use std::path::Path;
 use std::sync::Arc;
 
-/// An open directory. This is a handle, not a path: renames do not change which directory it refers to. Directories in memory
-/// take times from the clocks of the guest.
+/// Maximum length of a path in bytes on every system, including the NUL byte.
+pub(crate) const PATH_MAX: usize = 4096;
+
+/// An open directory, of the host or in memory. This is a handle, not a path: renames do not change which directory it
+/// refers to. Its callers decide on access and clocks; a `SharedDirectory` of JavaScript is a directory with both.
 #[derive(Clone, Debug)]
 pub enum Directory {
     /// A directory of the host.
@@ -39,10 +44,8 @@ pub(crate) enum Opened {
 pub(crate) enum DirReader {
     /// In a directory of the host.
     Host(DirStream),
-    /// In a directory in memory, where cookies are positions of their own.
-    Memory,
-    /// In a directory of an overlay.
-    Overlay(OverlayReader),
+    /// In a directory in memory or of an overlay.
+    Memory(Option<OverlayReader>),
 }
 
 impl Directory {
@@ -51,14 +54,11 @@ impl Directory {
         Ok(Directory::Host(HostDirectory::new(sys::open_directory(path, false)?)))
     }
 
-    /// Returns whether both are handles of the same directory.
-    #[must_use]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Directory::Host(one), Directory::Host(other)) => one.is(other),
-            (Directory::Memory(one), Directory::Memory(other)) => Arc::ptr_eq(one.inode(), other.inode()),
-            _ => false,
-        }
+    /// Creates an overlay, which reads from this directory and stores every change in memory. The embedder must not
+    /// change the directory while the overlay is in use: the overlay stays confined, but may show old and new contents
+    /// together. `ELOOP` if too many overlays are over each other.
+    pub fn overlay(self, limits: SpaceLimits) -> Result<MemoryDirectory> {
+        MemoryDirectory::overlay(Arc::new(self), limits)
     }
 
     /// Opens a path: `openat`.
@@ -72,7 +72,11 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => memory.open(bytes(path), options, clocks.realtime()),
+            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks.realtime())? {
+                OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
+                OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
+                OpenedNode::Special(stream) => Opened::Stream(stream),
+            }),
         }
     }
 
@@ -80,7 +84,7 @@ impl Directory {
     pub(crate) fn stat(&self, path: &Path, follows: bool) -> Result<Filestat> {
         match self {
             Directory::Host(host) => Ok(host.stat(path, follows)?),
-            Directory::Memory(memory) => memory.stat(bytes(path), follows),
+            Directory::Memory(memory) => memory.stat(bytes(path)?, follows),
         }
     }
 
@@ -88,7 +92,7 @@ impl Directory {
     pub(crate) fn attributes(&self, path: &Path, follows: bool) -> Result<Attributes> {
         match self {
             Directory::Host(host) => Ok(host.attributes(path, follows)?),
-            Directory::Memory(memory) => memory.attributes(bytes(path), follows),
+            Directory::Memory(memory) => memory.attributes(bytes(path)?, follows),
         }
     }
 
@@ -96,7 +100,7 @@ impl Directory {
     pub(crate) fn set_mode(&self, path: &Path, mode: u32, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.set_mode(path, mode)?),
-            Directory::Memory(memory) => memory.set_mode(bytes(path), mode, clocks.realtime()),
+            Directory::Memory(memory) => memory.set_mode(bytes(path)?, mode, clocks.realtime()),
         }
     }
 
@@ -104,7 +108,7 @@ impl Directory {
     pub(crate) fn create_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.create_dir(path)?),
-            Directory::Memory(memory) => memory.create_dir(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.create_dir(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -112,7 +116,7 @@ impl Directory {
     pub(crate) fn remove_dir(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.remove_dir(path)?),
-            Directory::Memory(memory) => memory.remove_dir(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.remove_dir(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -120,7 +124,7 @@ impl Directory {
     pub(crate) fn unlink(&self, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.unlink(path)?),
-            Directory::Memory(memory) => memory.unlink(bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.unlink(bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -128,7 +132,7 @@ impl Directory {
     pub(crate) fn symlink(&self, target: &Path, path: &Path, clocks: &Clocks) -> Result {
         match self {
             Directory::Host(host) => Ok(host.symlink(target, path)?),
-            Directory::Memory(memory) => memory.symlink(bytes(target), bytes(path), clocks.realtime()),
+            Directory::Memory(memory) => memory.symlink(bytes(target)?, bytes(path)?, clocks.realtime()),
         }
     }
 
@@ -136,7 +140,7 @@ impl Directory {
     pub(crate) fn read_link<T>(&self, path: &Path, then: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match self {
             Directory::Host(host) => Ok(host.read_link(path, then)?),
-            Directory::Memory(memory) => memory.read_link(bytes(path), then),
+            Directory::Memory(memory) => memory.read_link(bytes(path)?, then),
         }
     }
 
@@ -152,7 +156,7 @@ impl Directory {
         match (self, new) {
             (Directory::Host(old), Directory::Host(new)) => Ok(old.hard_link(path, follows, new, new_path)?),
             (Directory::Memory(old), Directory::Memory(new)) => {
-                old.hard_link(bytes(path), follows, new, bytes(new_path), clocks.realtime())
+                old.hard_link(bytes(path)?, follows, new, bytes(new_path)?, clocks.realtime())
             }
             _ => self.stat(path, follows).and(Err(Errno::Xdev)),
         }
@@ -163,7 +167,7 @@ impl Directory {
         match (self, new) {
             (Directory::Host(old), Directory::Host(new)) => Ok(old.rename(path, new, new_path)?),
             (Directory::Memory(old), Directory::Memory(new)) => {
-                old.rename(bytes(path), new, bytes(new_path), clocks.realtime())
+                old.rename(bytes(path)?, new, bytes(new_path)?, clocks.realtime())
             }
             _ => self.stat(sys::without_trailing_slashes(path), false).and(Err(Errno::Xdev)),
         }
@@ -181,14 +185,15 @@ impl Directory {
         match self {
             Directory::Host(host) => Ok(host.set_times(path, follows, atim, mtim)?),
             Directory::Memory(memory) => {
-                memory.set_times(bytes(path), follows, atim, mtim, clocks.realtime())
+                memory.set_times(bytes(path)?, follows, atim, mtim, clocks.realtime())
             }
         }
     }
 
-    /// Returns the kind of directory, as `Directory.kind` of JavaScript shows it.
+    /// Returns the value of `Directory.kind` in JavaScript.
+    #[cfg(feature = "node")]
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Directory::Host(_) => "host",
             Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
@@ -197,8 +202,9 @@ impl Directory {
     }
 
     /// Returns the bytes and files that count towards the limits: none for a directory of the host.
+    #[cfg(feature = "node")]
     #[must_use]
-    pub fn usage(&self) -> (u64, u64) {
+    pub(crate) fn usage(&self) -> (u64, u64) {
         match self {
             Directory::Host(_) => (0, 0),
             Directory::Memory(memory) => memory.usage(),
@@ -210,10 +216,7 @@ impl Directory {
     pub(crate) fn reader(&self, budget: DirBudget) -> DirReader {
         match self {
             Directory::Host(_) => DirReader::Host(DirStream::new(budget)),
-            Directory::Memory(memory) if memory.shows_lower() => {
-                DirReader::Overlay(OverlayReader::new(budget))
-            }
-            Directory::Memory(_) => DirReader::Memory,
+            Directory::Memory(memory) => DirReader::Memory(memory.reader(budget)),
         }
     }
 
@@ -226,27 +229,18 @@ impl Directory {
     ) -> Result<Progress> {
         match (self, reader) {
             (Directory::Host(host), DirReader::Host(stream)) => Ok(host.read_dir(stream, from, each)?),
-            (Directory::Memory(memory), DirReader::Overlay(reader)) => {
-                memory.read_dir(Some(reader), from, each)
+            (Directory::Memory(memory), DirReader::Memory(reader)) => {
+                memory.read_dir(reader.as_mut(), from, each)
             }
-            (Directory::Memory(memory), _) => memory.read_dir(None, from, each),
-            (Directory::Host(_), DirReader::Memory | DirReader::Overlay(_)) => Err(Errno::Io),
+            (Directory::Host(_), DirReader::Memory(_)) | (Directory::Memory(_), DirReader::Host(_)) => {
+                Err(Errno::Io)
+            }
         }
     }
 
     /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&self, mut each: impl FnMut(&[u8])) -> Result {
-        let (mut reader, mut from) = (self.reader(DirBudget::default()), 0);
-        loop {
-            let progress = self.read_dir(&mut reader, from, |entry| {
-                from = entry.next;
-                each(entry.name);
-                true
-            })?;
-            if progress == Progress::End {
-                return Ok(());
-            }
-        }
+    pub(crate) fn each_name(&self, each: impl FnMut(&[u8])) -> Result {
+        self.entries(DirBudget::default()).each_name(each)
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
@@ -304,7 +298,79 @@ impl Directory {
     }
 }
 
-/// Returns a path in the encoding of guests.
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_encoded_bytes()
+impl LowerDirectory for Directory {
+    fn depth(&self) -> u64 {
+        match self {
+            Directory::Host(_) => 0,
+            Directory::Memory(memory) => memory.volume().depth,
+        }
+    }
+
+    fn stat(&self, path: &Path) -> Result<Filestat> {
+        self.stat(path, false)
+    }
+
+    fn attributes(&self, path: &Path) -> Result<Attributes> {
+        self.attributes(path, false)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<Box<[u8]>> {
+        self.read_link(path, |target| target.into())
+    }
+
+    fn open_file(&self, path: &Path, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)> {
+        let options = OpenOptions { keeps_atime, ..READ };
+        if let Directory::Host(host) = self {
+            // The attributes are known: saves a system call.
+            let (file, stat) = host.open(path, &options)?;
+            return match stat.filetype {
+                Filetype::RegularFile => Ok((Box::new(FileData::Host(file)), stat)),
+                _ => Err(Errno::Inval),
+            };
+        }
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::File(data) => {
+                let stat = data.stat()?;
+                Ok((Box::new(data), stat))
+            }
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    fn open_directory(&self, path: &Path) -> Result<Arc<dyn LowerDirectory>> {
+        let options = OpenOptions { oflags: Oflags::DIRECTORY, ..READ };
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::Directory(directory) => Ok(Arc::new(directory)),
+            _ => Err(Errno::Notdir),
+        }
+    }
+
+    fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
+        let options = OpenOptions { follows: false, oflags: Oflags::empty(), ..*options };
+        match self.open(path, &options, &Clocks::default())? {
+            Opened::Stream(stream) => Ok(stream),
+            _ => Err(Errno::Noent),
+        }
+    }
+
+    fn entries(&self, budget: DirBudget) -> Box<dyn LowerEntries> {
+        Box::new((self.clone(), self.reader(budget)))
+    }
+}
+
+impl LowerEntries for (Directory, DirReader) {
+    fn read(&mut self, from: u64, each: &mut dyn FnMut(&DirEntry<'_>) -> bool) -> Result<Progress> {
+        let (directory, reader) = self;
+        directory.read_dir(reader, from, each)
+    }
+}
+
+/// Returns a path in the encoding of guests. Checks its length like the kernel: `ENOENT` for an empty path,
+/// `ENAMETOOLONG` from [`PATH_MAX`] on.
+fn bytes(path: &Path) -> Result<&[u8]> {
+    match path.as_os_str().as_encoded_bytes() {
+        b"" => Err(Errno::Noent),
+        path if path.len() >= PATH_MAX => Err(Errno::Nametoolong),
+        path => Ok(path),
+    }
 }

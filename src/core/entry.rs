@@ -61,7 +61,7 @@ impl Descriptor {
     }
 
     /// Sets the times: `futimens`.
-    pub fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
+    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, clocks: &Clocks) -> Result {
         match self {
             Descriptor::Dir(dir) => dir.directory().set_own_times(atim, mtim, clocks),
             Descriptor::File(file) => file.data().set_times(atim, mtim, clocks),

@@ -1,6 +1,7 @@
 //! Regular files that the guest opened.
 
 use crate::core::clock::Clocks;
+use crate::core::fs::lower::LowerFile;
 use crate::core::fs::memory_file::MemoryFile;
 use crate::core::memory::with_buffer;
 use crate::sys;
@@ -12,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Bytes that a copy of a file reads at once.
 const PIECE: usize = 256 * 1024;
 
-/// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the guest.
+/// Contents and attributes of an open regular file, by backend. Files in memory take times from the clocks of the
+/// guest.
 #[derive(Debug)]
 pub(crate) enum FileData {
     /// A file of the host.
@@ -167,8 +169,8 @@ impl FileData {
         }
     }
 
-    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of the
-    /// system's descriptor.
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows. Moves the position of
+    /// the system's descriptor.
     pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
         match self {
             FileData::Host(file) => Ok(sys::next_data(sys::handle(file), offset)?),
@@ -198,6 +200,24 @@ impl FileData {
             FileData::Host(file) => Ok(sys::sync(sys::handle(file))?),
             FileData::Memory(_) => Ok(()),
         }
+    }
+}
+
+impl LowerFile for FileData {
+    fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize> {
+        self.read_at(buffers, offset)
+    }
+
+    fn stat(&self) -> Result<Filestat> {
+        self.stat()
+    }
+
+    fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
+        self.next_data(offset)
+    }
+
+    fn each_piece(&self, size: Filesize, each: &mut dyn FnMut(&mut [u8], Filesize) -> Result) -> Result {
+        self.each_piece(size, each)
     }
 }
 

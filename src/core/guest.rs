@@ -7,7 +7,6 @@ use crate::core::directory::Directory;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::limits::{Limit, Limits};
-use crate::core::open_directory::OpenDirectory;
 use crate::core::pipe::{CaptureBuffer, Pipe};
 use crate::core::preopens::{FileId, shared_handle};
 use crate::core::random::Random;
@@ -96,20 +95,20 @@ impl Guest {
         self.add_dir(name, Directory::Host(directory), id, readonly)
     }
 
-    /// Adds a directory in memory as the next descriptor, with a name for the guest. Errors as in [`Guest::add_directory`].
+    /// Adds a directory in memory as the next descriptor, like [`Guest::add_directory`].
     pub fn add_memory(&mut self, name: &[u8], directory: MemoryDirectory, readonly: bool) -> Result {
         let stat = directory.own_stat()?;
         self.add_dir(name, Directory::Memory(directory), (stat.dev, stat.ino), readonly)
     }
 
-    /// Adds a directory that JavaScript has open as the next descriptor, with a name for the guest.
-    pub fn add_open_directory(&mut self, name: &[u8], open: &OpenDirectory, readonly: bool) -> Result {
-        let stat = open.directory().own_stat()?;
-        let readonly = readonly || open.is_readonly();
-        self.add_dir(name, open.directory().clone(), (stat.dev, stat.ino), readonly)
-    }
-
-    fn add_dir(&mut self, name: &[u8], directory: Directory, id: FileId, readonly: bool) -> Result {
+    /// Adds a directory as the next descriptor, with a name for the guest.
+    pub(crate) fn add_dir(
+        &mut self,
+        name: &[u8],
+        directory: Directory,
+        id: FileId,
+        readonly: bool,
+    ) -> Result {
         self.preopens.push(id);
         let dir = Descriptor::Dir(DirDescriptor::preopen(directory, name, self.dir_budget()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());

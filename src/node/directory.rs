@@ -16,7 +16,7 @@ use super::value::Value;
 use crate::core::access::DirAccess;
 use crate::core::directory::Opened;
 use crate::core::fs::space::SpaceLimits;
-use crate::core::open_directory::OpenDirectory;
+use crate::core::shared_directory::SharedDirectory;
 use crate::sys;
 use crate::sys::errno::Errno;
 use crate::sys::types::{Fdflags, NewTime, Oflags, OpenOptions};
@@ -76,7 +76,7 @@ callbacks! {
         if let Some(model) = &state.permissions {
             require_opened(&state.env, model, &source, readonly, sys::handle(&directory))?;
         }
-        let opened = OpenDirectory::host(directory, readonly);
+        let opened = SharedDirectory::host(directory, readonly);
         let opened = opened.map_err(|errno| throw(state, errno, "open", shown, None))?;
         Value::of(&state.env, state.add_directory(opened)).map(Some)
     }
@@ -92,7 +92,7 @@ callbacks! {
             max_bytes: limit(max_bytes, defaults.max_bytes)?,
             max_files: limit(max_files, defaults.max_files)?,
         };
-        Value::of(&state.env, state.add_directory(OpenDirectory::memory(limits))).map(Some)
+        Value::of(&state.env, state.add_directory(SharedDirectory::memory(limits))).map(Some)
     }
 
     /// `share(id)`: the handle for other threads.
@@ -104,7 +104,7 @@ callbacks! {
     /// `join(handle)`: opens the directory with a handle; undefined if there is none.
     Join "join" |state, args| {
         let [handle, ..] = args.read()?;
-        let Some(directory) = OpenDirectory::join(&handle.convert::<String>()?) else { return Ok(None) };
+        let Some(directory) = SharedDirectory::join(&handle.convert::<String>()?) else { return Ok(None) };
         Value::of(&state.env, state.add_directory(directory)).map(Some)
     }
 

@@ -4,7 +4,7 @@ use super::arguments::ArgumentBuffer;
 use super::helpers::JsHelpers;
 use super::permission_model::PermissionModel;
 use super::sandbox::Sandbox;
-use crate::core::open_directory::OpenDirectory;
+use crate::core::shared_directory::SharedDirectory;
 use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(crate) struct EnvState {
     sandboxes: RefCell<Vec<Option<Rc<Sandbox>>>>,
     free: RefCell<Vec<u32>>,
     /// Directories that JavaScript has open, by their numbers. A number is never used again.
-    directories: RefCell<BTreeMap<u32, Arc<OpenDirectory>>>,
+    directories: RefCell<BTreeMap<u32, Arc<SharedDirectory>>>,
     last_directory: Cell<u32>,
 }
 
@@ -86,7 +86,7 @@ impl EnvState {
     }
 
     /// Adds a directory, and returns its number.
-    pub(crate) fn add_directory(&self, directory: Arc<OpenDirectory>) -> u32 {
+    pub(crate) fn add_directory(&self, directory: Arc<SharedDirectory>) -> u32 {
         let id = self.last_directory.get() + 1;
         self.last_directory.set(id);
         self.directories.borrow_mut().insert(id, directory);
@@ -94,7 +94,7 @@ impl EnvState {
     }
 
     /// Returns the directory with a number; `None` if it is closed.
-    pub(crate) fn directory(&self, id: u32) -> Option<Arc<OpenDirectory>> {
+    pub(crate) fn directory(&self, id: u32) -> Option<Arc<SharedDirectory>> {
         self.directories.borrow().get(&id).cloned()
     }
 

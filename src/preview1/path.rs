@@ -2,7 +2,7 @@
 
 use crate::core::access::DirAccess;
 use crate::core::dir::DirDescriptor;
-use crate::core::directory::Opened;
+use crate::core::directory::{Opened, PATH_MAX};
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::file::File;
 use crate::core::guest::Guest;
@@ -18,9 +18,6 @@ use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filestat, Filetype, Oflags, OpenOptions, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Maximum length of a path in bytes on every system, including the NUL byte.
-const PATH_MAX: usize = 4096;
 
 /// A copy of a guest's path. Paths of up to 256 bytes are stored on the stack.
 struct PathBuffer {

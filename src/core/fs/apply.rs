@@ -5,7 +5,7 @@ use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
-use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 impl MemoryDirectory {
-    /// Applies the changes of an overlay to another directory: removals first, then additions and modifications. A target
-    /// that equals the lower directory then equals the overlay. Follows no symlink of the target: a symlink in the way is
-    /// replaced. Keeps holes, permission bits and times.
+    /// Applies the changes of an overlay to another directory: removals first, then additions and modifications. A
+    /// target that equals the lower directory then equals the overlay. Follows no symlink of the target: a symlink in
+    /// the way is replaced. Keeps holes, permission bits and times.
     ///
     /// Copies all contents into a new directory of the target before the first removal. The target may therefore be the
     /// lower directory itself, but nothing may use the overlay after that.
@@ -159,14 +159,14 @@ impl Staging<'_> {
             directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
             return Ok(name);
         }
-        let Opened::File(from) = overlay.open(path, &READ, clocks.realtime())? else {
+        let OpenedNode::File(from) = overlay.open(path, &READ, clocks.realtime())? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
         let Opened::File(to) = directory.open(Path::new(&name), &options, clocks)? else {
             return Err(Errno::Again);
         };
-        copy(&from, &to, clocks)?;
+        copy(&FileData::Memory(from), &to, clocks)?;
         drop(to);
         set_attributes(directory, Path::new(&name), &all, clocks)?;
         if all.nlink > 1 {
@@ -192,8 +192,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Returns the directory that holds a path, and the last component. With `creates`, creates directories on the way,
-    /// in the place of anything else. Without, returns `None` if a directory is missing.
+    /// Returns the parent directory of a path, and the last component. With `creates`, creates missing directories and
+    /// replaces other files in their place. Without, returns `None` if a directory is missing.
     fn parent<'p>(&mut self, path: &'p [u8], creates: bool) -> Result<Option<(&Directory, &'p [u8])>> {
         let mut names: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let last = names.pop().ok_or(Errno::Noent)?;
@@ -234,26 +234,30 @@ fn remove_tree(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
         Some(Filetype::Directory) => {}
         Some(_) => return parent.unlink(path, clocks),
     }
-    // The directories on the way, each with the directories in it that are left.
+    // The directories on the way to the one that is emptied next.
     let mut open = vec![remove_files(parent, name.into(), clocks)?];
-    while let Some((directory, _, rest)) = open.last_mut() {
-        if let Some(name) = rest.pop() {
-            let below = remove_files(directory, name, clocks)?;
+    while let Some(last) = open.last_mut() {
+        if let Some(name) = last.directories.pop() {
+            let below = remove_files(&last.directory, name, clocks)?;
             open.push(below);
-        } else if let Some((_, name, _)) = open.pop() {
-            let parent = open.last().map_or(parent, |(directory, ..)| directory);
-            parent.remove_dir(sys::path(&name)?, clocks)?;
+        } else if let Some(emptied) = open.pop() {
+            let parent = open.last().map_or(parent, |last| &last.directory);
+            parent.remove_dir(sys::path(&emptied.name)?, clocks)?;
         }
     }
     Ok(())
 }
 
-/// Removes everything in a directory but the directories in it. Returns the directory, its name, and their names.
-fn remove_files(
-    parent: &Directory,
+/// A directory that is being removed.
+struct Removal {
+    directory: Directory,
     name: Box<[u8]>,
-    clocks: &Clocks,
-) -> Result<(Directory, Box<[u8]>, Vec<Box<[u8]>>)> {
+    /// Names of the directories that are left in it.
+    directories: Vec<Box<[u8]>>,
+}
+
+/// Removes everything in a directory except the directories in it.
+fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<Removal> {
     let directory = open_directory(parent, sys::path(&name)?, clocks)?;
     let mut names: Vec<Box<[u8]>> = Vec::new();
     directory.each_name(|name| names.push(name.into()))?;
@@ -266,7 +270,7 @@ fn remove_files(
             Some(_) => directory.unlink(path, clocks)?,
         }
     }
-    Ok((directory, name, directories))
+    Ok(Removal { directory, name, directories })
 }
 
 /// Copies contents into an empty file, with their holes.

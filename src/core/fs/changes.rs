@@ -6,6 +6,7 @@ use crate::core::fs::inode::{Body, Inode, read};
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::volume::Node;
+use crate::sys::dir::DirBudget;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
 use std::collections::BTreeSet;
@@ -34,10 +35,10 @@ pub struct Change {
 }
 
 impl MemoryDirectory {
-    /// Lists what differs from the lower directory, sorted by path in UTF-16 code units. Entries below a removed directory
-    /// are not listed. A directory of which only entries changed is not listed. `ENOTSUP` unless this is an overlay.
+    /// Lists the paths that differ from the lower directory, sorted in UTF-16 code units. Omits entries below a removed
+    /// directory, and directories of which only entries changed. `ENOTSUP` unless this is an overlay.
     pub fn changes(&self) -> Result<Vec<Change>> {
-        let lower = self.volume().lower.clone().ok_or(Errno::Notsup)?;
+        let lower = self.volume().lower.as_ref().ok_or(Errno::Notsup)?;
         let mut search = Search {
             overlay: self,
             visits_all: self.volume().has_changed_links(),
@@ -45,7 +46,7 @@ impl MemoryDirectory {
             open: vec![Pair {
                 path: Vec::new(),
                 inode: Arc::clone(self.inode()),
-                lower: Some(LowerPath::root(lower)),
+                lower: Some(LowerPath::root(Arc::clone(lower))),
             }],
         };
         while let Some(pair) = search.open.pop() {
@@ -62,7 +63,7 @@ impl MemoryDirectory {
 /// Search for changes.
 struct Search<'a> {
     overlay: &'a MemoryDirectory,
-    /// Whether unchanged directories may hold changed files: a file with several names changed through one of them.
+    /// Whether unchanged directories may contain changed files: a file with several names changed through one of them.
     visits_all: bool,
     found: Vec<Change>,
     /// Directories that are not compared yet.
@@ -114,7 +115,7 @@ impl Search<'_> {
             names.insert(name.into());
         })?;
         if let Some(lower) = &pair.lower {
-            lower.open_directory()?.each_name(|name| {
+            lower.entries(DirBudget::default())?.each_name(|name| {
                 names.insert(name.into());
             })?;
         }

@@ -15,7 +15,7 @@ pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 
 /// Contents of a file.
 #[derive(Debug)]
-pub struct Contents {
+pub(crate) struct Contents {
     space: Arc<Space>,
     size: u64,
     /// The first bytes, while no later block is allocated. The capacity is a power of two.
@@ -63,20 +63,6 @@ impl Contents {
             }
         }
         done
-    }
-
-    /// Copies bytes from `offset` into `bytes`, which must lie inside the file.
-    pub(crate) fn copy(&self, offset: u64, bytes: &mut [u8]) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let (run, len) = self.run(offset + at as u64);
-            let part = len.min(bytes.len() - at);
-            match run {
-                Some(run) => bytes[at..at + part].copy_from_slice(&run[..part]),
-                None => bytes[at..at + part].fill(0),
-            }
-            at += part;
-        }
     }
 
     /// Returns the allocated bytes at an offset, or the length of the hole there.
@@ -256,7 +242,7 @@ impl Contents {
         }
     }
 
-    /// Returns the next offset from `offset` on whose byte is allocated, and the end of that run; `None` behind the last.
+    /// Returns the next range from `offset` on that is allocated; `None` if only a hole follows.
     pub(crate) fn next_data(&self, offset: u64) -> Option<(u64, u64)> {
         if self.blocks.is_empty() {
             let end = self.small.len() as u64;

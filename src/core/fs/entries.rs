@@ -14,12 +14,12 @@ pub(crate) struct Entries {
     next_cookie: u64,
     /// Number of stored entries.
     count: usize,
-    /// The directory that holds this one; itself for a root.
+    /// The parent directory; the directory itself for a root.
     pub parent: Weak<Inode>,
     /// Whether the directory was removed. Nothing can be created in it.
     pub is_removed: bool,
-    /// Whether names that are missing here may be in a lower directory.
-    shows_lower: bool,
+    /// Whether the directory also has the entries of a lower directory, except those that are stored or hidden here.
+    is_merged: bool,
     /// Number of names at which unused inodes are removed.
     cache_limit: usize,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Entries {
 enum Slot {
     /// An entry that is stored here.
     Stored(Entry),
-    /// A whiteout: a name of the lower directory that the overlay does not show.
+    /// A whiteout: hides the name of the lower directory.
     Hidden,
     /// The inode of an unchanged lower file, while anything uses it.
     Cached(Weak<Inode>),
@@ -70,29 +70,28 @@ impl Entries {
         Self { parent, ..Self::default() }
     }
 
-    /// Creates the entries of a directory that shows a lower one.
-    pub(crate) fn over_lower(parent: Weak<Inode>) -> Self {
-        Self { shows_lower: true, ..Self::new(parent) }
+    /// Creates the entries of a directory that is merged with a lower one.
+    pub(crate) fn merged(parent: Weak<Inode>) -> Self {
+        Self { is_merged: true, ..Self::new(parent) }
     }
 
-    /// Looks a name up.
+    /// Looks up a name.
     pub(crate) fn find(&self, name: &[u8]) -> Found {
         let found = |inode, is_stored| Found::Inode(Target { inode, is_stored });
         match self.by_name.get(name) {
             Some(Slot::Stored(entry)) => found(Arc::clone(&entry.inode), true),
-            Some(Slot::Hidden) => Found::Nothing,
             Some(Slot::Cached(inode)) => inode.upgrade().map_or(Found::Lower, |inode| found(inode, false)),
-            None if self.shows_lower => Found::Lower,
-            None => Found::Nothing,
+            None if self.is_merged => Found::Lower,
+            Some(Slot::Hidden) | None => Found::Nothing,
         }
     }
 
-    /// Returns whether only the lower directory may have a name, which has no inode.
+    /// Returns whether a look-up of a name needs the lower directory, because nothing is stored or cached here.
     pub(crate) fn is_lower(&self, name: &[u8]) -> bool {
         match self.by_name.get(name) {
             Some(Slot::Cached(inode)) => inode.strong_count() == 0,
             Some(Slot::Stored(_) | Slot::Hidden) => false,
-            None => self.shows_lower,
+            None => self.is_merged,
         }
     }
 
@@ -101,7 +100,7 @@ impl Entries {
         match (self.stored_entry(name), target.is_stored) {
             (Some(entry), _) => Arc::ptr_eq(&entry.inode, &target.inode),
             (None, true) => false,
-            (None, false) => self.shows_lower && !matches!(self.by_name.get(name), Some(Slot::Hidden)),
+            (None, false) => self.is_merged && !matches!(self.by_name.get(name), Some(Slot::Hidden)),
         }
     }
 
@@ -122,18 +121,19 @@ impl Entries {
         self.count == 0
     }
 
-    /// Returns the entry of a name that the lower directory lists. `None` if the overlay does not show the name.
-    pub(crate) fn show<'a>(&self, lower: &DirEntry<'a>) -> Option<DirEntry<'a>> {
+    /// Returns the overlay's entry for one that the lower directory lists. `None` if the name is hidden here, or stored
+    /// with a position of its own.
+    pub(crate) fn merge<'a>(&self, lower: &DirEntry<'a>) -> Option<DirEntry<'a>> {
         match self.by_name.get(lower.name) {
             Some(Slot::Stored(Entry { cookie: None, inode, .. })) => {
                 Some(DirEntry { ino: inode.ino, filetype: inode.filetype(), ..*lower })
             }
             Some(Slot::Stored(_) | Slot::Hidden) => None,
-            Some(Slot::Cached(_)) | None => self.shows_lower.then_some(*lower),
+            Some(Slot::Cached(_)) | None => self.is_merged.then_some(*lower),
         }
     }
 
-    /// Stores an inode under a name, which keeps its position in listings if it exists. `in_lower` says whether the lower
+    /// Stores an inode under a name. A stored name stays at its position in listings. `in_lower` says whether the lower
     /// directory has the name, `is_own` whether the inode is that file.
     pub(crate) fn insert(&mut self, name: &[u8], inode: Arc<Inode>, in_lower: bool, is_own: bool) {
         let in_lower = match self.by_name.get_mut(name) {

@@ -24,13 +24,6 @@ impl HostDirectory {
         Self(handle)
     }
 
-    /// Returns whether both are handles of the same directory.
-    #[must_use]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        let id = |host: &Self| sys::stat(host.handle()).map(|stat| (stat.dev, stat.ino)).ok();
-        Arc::ptr_eq(&self.0, &other.0) || id(self).is_some_and(|own| id(other) == Some(own))
-    }
-
     /// Returns the system's handle.
     #[must_use]
     pub(crate) fn handle(&self) -> Handle<'_> {

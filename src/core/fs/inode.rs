@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 /// A file, directory or symlink.
 #[derive(Debug)]
-pub struct Inode {
+pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
     /// `None` while the attributes are those of the lower file.
     attributes: Mutex<Option<Attributes>>,
     pub(crate) body: Body,
-    /// The file of the lower directory that the inode shows.
+    /// The file of the lower directory that the inode was created for.
     pub(crate) lower: Option<Lower>,
 }
 
-/// What an inode holds.
+/// Contents of an inode, by type.
 #[derive(Debug)]
 pub(crate) enum Body {
     /// The contents; `None` while they are those of the lower file.
@@ -31,7 +31,7 @@ pub(crate) enum Body {
     Special(Filetype),
 }
 
-/// A file of the lower directory that an inode shows.
+/// The lower file that an inode was created for.
 #[derive(Debug)]
 pub(crate) struct Lower {
     pub path: LowerPath,
@@ -39,12 +39,13 @@ pub(crate) struct Lower {
     pub link: Option<(u64, u64)>,
     /// Whether the contents were copied.
     is_copied: AtomicBool,
-    /// Parent and name, while the parent does not store the inode.
-    anchor: Mutex<Option<Anchor>>,
+    /// `None` once the parent stores the inode, or the file was removed.
+    location: Mutex<Option<Location>>,
 }
 
-/// The directory that an unchanged file is in, and its name there. A changed file is stored in its directory instead.
-pub(crate) type Anchor = (Arc<Inode>, Box<[u8]>);
+/// Directory of an unchanged file, and the name of the file there. The file keeps the directory in memory. After a
+/// change the directory stores the file instead.
+pub(crate) type Location = (Arc<Inode>, Box<[u8]>);
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Attributes {
@@ -63,13 +64,13 @@ pub(crate) struct Attributes {
 
 impl Lower {
     /// Describes a file that nothing has changed.
-    pub(crate) fn new(path: LowerPath, link: Option<(u64, u64)>, anchor: Option<Anchor>) -> Self {
-        Self { path, link, is_copied: AtomicBool::new(false), anchor: Mutex::new(anchor) }
+    pub(crate) fn new(path: LowerPath, link: Option<(u64, u64)>, location: Option<Location>) -> Self {
+        Self { path, link, is_copied: AtomicBool::new(false), location: Mutex::new(location) }
     }
 
-    /// Locks the anchor.
-    pub(crate) fn anchor(&self) -> MutexGuard<'_, Option<Anchor>> {
-        self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the location.
+    pub(crate) fn location(&self) -> MutexGuard<'_, Option<Location>> {
+        self.location.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,7 +102,7 @@ impl Inode {
         *self.attributes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the attributes. Takes no lock meanwhile, and reads the lower file before.
+    /// Changes the attributes. Reads those of the lower file first, without a lock.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Attributes) -> T) -> T {
         let mut lower = None;
         if self.own_attributes().is_none() {
@@ -247,8 +248,8 @@ impl Inode {
     }
 
     fn take_parent(&mut self) -> Option<Arc<Self>> {
-        let anchor = self.lower.as_mut()?.anchor.get_mut().unwrap_or_else(PoisonError::into_inner);
-        anchor.take().map(|(parent, _)| parent)
+        let location = self.lower.as_mut()?.location.get_mut().unwrap_or_else(PoisonError::into_inner);
+        location.take().map(|(parent, _)| parent)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Listing directories in memory and overlays: the entries of the lower directory first, then the stored ones.
 
-use crate::core::directory::{DirReader, Directory};
 use crate::core::fs::inode::read;
+use crate::core::fs::lower::LowerEntries;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::sys::dir::{DirBudget, DirEntry, MAX_ENTRIES, Progress};
 use crate::sys::errno::Result;
@@ -11,19 +11,18 @@ use crate::sys::errno::Result;
 pub(crate) struct OverlayReader {
     /// Share of the budget for the lower directory.
     budget: DirBudget,
-    /// The lower directory, once it was read.
-    lower: Option<(Directory, Box<DirReader>)>,
-}
-
-impl OverlayReader {
-    /// Creates a reader at the start.
-    pub(crate) fn new(budget: DirBudget) -> Self {
-        Self { budget, lower: None }
-    }
+    /// The entries of the lower directory, once one was read.
+    lower: Option<Box<dyn LowerEntries>>,
 }
 
 impl MemoryDirectory {
-    /// Passes entries from a position on to `each`, until that returns false. `.` and `..` are left out.
+    /// Returns a reader at the start of a directory of an overlay. `None` if the overlay created the directory: its
+    /// position is only a number.
+    pub(crate) fn reader(&self, budget: DirBudget) -> Option<OverlayReader> {
+        self.inode().lower.is_some().then_some(OverlayReader { budget, lower: None })
+    }
+
+    /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
     pub(crate) fn read_dir(
         &self,
         reader: Option<&mut OverlayReader>,
@@ -52,7 +51,7 @@ impl MemoryDirectory {
         Ok(Progress::End)
     }
 
-    /// Passes the entries of the lower directory that the overlay shows.
+    /// Passes the entries of the lower directory that are not hidden.
     fn read_lower(
         &self,
         reader: &mut OverlayReader,
@@ -66,17 +65,13 @@ impl MemoryDirectory {
         if read(entries).is_removed {
             return Ok(Progress::End);
         }
-        let (directory, lower_reader) = match &mut reader.lower {
-            Some(lower) => lower,
-            unread => {
-                let directory = lower.path.open_directory()?;
-                let lower_reader = Box::new(directory.reader(reader.budget.share()));
-                unread.insert((directory, lower_reader))
-            }
+        let lower_entries = match &mut reader.lower {
+            Some(lower_entries) => lower_entries,
+            unread => unread.insert(lower.path.entries(reader.budget.share())?),
         };
-        directory.read_dir(lower_reader, from, |entry| {
-            let shown = read(entries).show(entry);
-            shown.is_none_or(|entry| each(&entry))
+        lower_entries.read(from, &mut |entry| {
+            let merged = read(entries).merge(entry);
+            merged.is_none_or(|entry| each(&entry))
         })
     }
 }

@@ -1,24 +1,17 @@
-//! Files of the lower directory of an overlay. The overlay only reads them.
+//! The lower directory of an overlay: what an overlay needs of it, and paths in it. An overlay only reads it.
 
-use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
-use crate::core::file::FileData;
+use crate::core::stream::Stream;
 use crate::sys;
-use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Attributes, Fdflags, Filestat, Filetype, Oflags, OpenOptions};
+use crate::sys::buffers::Buffer;
+use crate::sys::dir::{DirBudget, DirEntry, Progress};
+use crate::sys::errno::Result;
+use crate::sys::types::{Attributes, Fdflags, Filesize, Filestat, Oflags, OpenOptions};
+use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Length from which a path starts at a new handle, so that the system accepts paths of any depth.
 const MAX_PATH: usize = 2048;
-
-/// A file of a lower directory: a handle, and the path below the handle. No component is a symlink. Overlays store
-/// paths because a handle of the host is a descriptor, and a guest can change more directories than a process has
-/// descriptors.
-#[derive(Clone, Debug)]
-pub(crate) struct LowerPath {
-    base: Directory,
-    path: Box<[u8]>,
-}
 
 /// Options for opening a file of the lower directory for reading.
 pub(crate) const READ: OpenOptions = OpenOptions {
@@ -31,28 +24,104 @@ pub(crate) const READ: OpenOptions = OpenOptions {
     mode: 0,
 };
 
+/// A directory that an overlay can read from. No call follows a symlink at the end of a path.
+pub(crate) trait LowerDirectory: Debug + Send + Sync {
+    /// Returns the number of overlays over each other from here down.
+    fn depth(&self) -> u64;
+
+    /// Returns the attributes of a path: `fstatat`.
+    fn stat(&self, path: &Path) -> Result<Filestat>;
+
+    /// Returns all attributes of a path: `statx`.
+    fn attributes(&self, path: &Path) -> Result<Attributes>;
+
+    /// Returns the target of a symlink: `readlinkat`.
+    fn read_link(&self, path: &Path) -> Result<Box<[u8]>>;
+
+    /// Opens a regular file, and returns its attributes; `EINVAL` for any other file.
+    fn open_file(&self, path: &Path, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)>;
+
+    /// Opens a directory; `ENOTDIR` for any other file.
+    fn open_directory(&self, path: &Path) -> Result<Arc<dyn LowerDirectory>>;
+
+    /// Opens a FIFO, socket or device; `ENOENT` for any other file.
+    fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream>;
+
+    /// Returns a reader at the start of the directory itself.
+    fn entries(&self, budget: DirBudget) -> Box<dyn LowerEntries>;
+}
+
+/// An open regular file of a lower directory.
+pub(crate) trait LowerFile: Debug + Send + Sync {
+    /// Reads into guest buffers: `preadv`.
+    fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize>;
+
+    /// Returns the attributes: `fstat`.
+    fn stat(&self) -> Result<Filestat>;
+
+    /// Returns the next range from an offset on that is not a hole; `None` if only a hole follows.
+    fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>>;
+
+    /// Passes the data below `size` to `each`, piece by piece, with offsets. Omits holes.
+    fn each_piece(&self, size: Filesize, each: &mut dyn FnMut(&mut [u8], Filesize) -> Result) -> Result;
+}
+
+/// Entries of an open lower directory.
+pub(crate) trait LowerEntries: Debug + Send {
+    /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
+    fn read(&mut self, from: u64, each: &mut dyn FnMut(&DirEntry<'_>) -> bool) -> Result<Progress>;
+}
+
+impl dyn LowerEntries {
+    /// Passes the names of all entries to `each`.
+    pub(crate) fn each_name(&mut self, mut each: impl FnMut(&[u8])) -> Result {
+        let mut from = 0;
+        loop {
+            let progress = self.read(from, &mut |entry| {
+                from = entry.next;
+                each(entry.name);
+                true
+            })?;
+            if progress == Progress::End {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A file of a lower directory: an open directory, and the path from there. No component is a symlink. Overlays store
+/// paths because an open directory of the host is a descriptor, and a guest can change more directories than a process
+/// has descriptors.
+#[derive(Clone, Debug)]
+pub(crate) struct LowerPath {
+    base: Arc<dyn LowerDirectory>,
+    path: Box<[u8]>,
+}
+
 impl LowerPath {
     /// Returns the path of the lower directory itself.
     #[must_use]
-    pub(crate) fn root(base: Directory) -> Self {
+    pub(crate) fn root(base: Arc<dyn LowerDirectory>) -> Self {
         Self { base, path: (*b".").into() }
     }
 
     /// Returns the path of an entry.
     pub(crate) fn child(&self, name: &[u8]) -> Result<Self> {
         if &*self.path == b"." {
-            return Ok(Self { base: self.base.clone(), path: name.into() });
+            return Ok(Self { base: Arc::clone(&self.base), path: name.into() });
         }
         if self.path.len() + name.len() >= MAX_PATH {
             return Ok(Self { base: self.open_directory()?, path: name.into() });
         }
-        Ok(Self { base: self.base.clone(), path: [&self.path, &b"/"[..], name].concat().into() })
+        Ok(Self { base: Arc::clone(&self.base), path: [&self.path, &b"/"[..], name].concat().into() })
     }
 
     /// Returns whether both are the same path.
     #[must_use]
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.path == other.path && self.base.is(&other.base)
+        let id = |path: &Self| path.base.stat(Path::new(".")).map(|stat| (stat.dev, stat.ino)).ok();
+        self.path == other.path
+            && (Arc::ptr_eq(&self.base, &other.base) || id(self).is_some_and(|own| id(other) == Some(own)))
     }
 
     /// Returns whether this is the path of an entry of `parent`.
@@ -63,50 +132,36 @@ impl LowerPath {
 
     /// Returns the attributes: `fstatat`.
     pub(crate) fn stat(&self) -> Result<Filestat> {
-        self.base.stat(self.path()?, false)
+        self.base.stat(self.path()?)
     }
 
     /// Returns all attributes: `statx`.
     pub(crate) fn attributes(&self) -> Result<Attributes> {
-        self.base.attributes(self.path()?, false)
-    }
-
-    /// Opens the file without following a symlink.
-    pub(crate) fn open(&self, options: &OpenOptions) -> Result<Opened> {
-        let options = OpenOptions { follows: false, ..*options };
-        self.base.open(self.path()?, &options, &Clocks::default())
-    }
-
-    /// Opens the file if it is a regular one, and returns its attributes; `EINVAL` for any other file.
-    pub(crate) fn open_file(&self, keeps_atime: bool) -> Result<(FileData, Filestat)> {
-        let options = OpenOptions { keeps_atime, ..READ };
-        if let Directory::Host(host) = &self.base {
-            let (file, stat) = host.open(self.path()?, &options)?;
-            return match stat.filetype {
-                Filetype::RegularFile => Ok((FileData::Host(file), stat)),
-                _ => Err(Errno::Inval),
-            };
-        }
-        match self.open(&options)? {
-            Opened::File(data) => {
-                let stat = data.stat()?;
-                Ok((data, stat))
-            }
-            _ => Err(Errno::Inval),
-        }
-    }
-
-    /// Opens the directory; `ENOTDIR` if it is none.
-    pub(crate) fn open_directory(&self) -> Result<Directory> {
-        match self.open(&OpenOptions { oflags: Oflags::DIRECTORY, ..READ })? {
-            Opened::Directory(directory) => Ok(directory),
-            _ => Err(Errno::Notdir),
-        }
+        self.base.attributes(self.path()?)
     }
 
     /// Returns the target of the symlink.
     pub(crate) fn read_link(&self) -> Result<Box<[u8]>> {
-        self.base.read_link(self.path()?, |target| target.into())
+        self.base.read_link(self.path()?)
+    }
+
+    /// Opens the regular file, and returns its attributes; `EINVAL` for any other file.
+    pub(crate) fn open_file(&self, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)> {
+        self.base.open_file(self.path()?, keeps_atime)
+    }
+
+    /// Opens the FIFO, socket or device; `ENOENT` for any other file.
+    pub(crate) fn open_special(&self, options: &OpenOptions) -> Result<Stream> {
+        self.base.open_special(self.path()?, options)
+    }
+
+    /// Opens the directory, and returns a reader at its start; `ENOTDIR` for any other file.
+    pub(crate) fn entries(&self, budget: DirBudget) -> Result<Box<dyn LowerEntries>> {
+        Ok(self.open_directory()?.entries(budget))
+    }
+
+    fn open_directory(&self) -> Result<Arc<dyn LowerDirectory>> {
+        self.base.open_directory(self.path()?)
     }
 
     fn path(&self) -> Result<&Path> {

@@ -1,17 +1,17 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
-use crate::core::directory::{Directory, Opened};
-use crate::core::file::FileData;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Target};
 use crate::core::fs::inode::{Body, Inode, Lower, read, write};
-use crate::core::fs::lower::LowerPath;
+use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
 use crate::core::fs::resolve::{Last, Located, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
+use crate::core::stream::Stream;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 /// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
@@ -25,6 +25,14 @@ pub struct MemoryDirectory {
     inode: Arc<Inode>,
 }
 
+/// An opened path of a directory in memory or of an overlay.
+pub(crate) enum OpenedNode {
+    Directory(MemoryDirectory),
+    File(MemoryFile),
+    /// A FIFO, socket or device of the lower directory.
+    Special(Stream),
+}
+
 impl MemoryDirectory {
     /// Creates an empty file system.
     #[must_use]
@@ -36,13 +44,11 @@ impl MemoryDirectory {
         Self::root(volume, root)
     }
 
-    /// Creates an overlay, which reads from `lower` and stores every change in memory. Nobody may change `lower`
-    /// meanwhile: the overlay stays confined to it, but may show a mixture. `ELOOP` if too many overlays are over each
-    /// other.
-    pub fn overlay(lower: Directory, limits: SpaceLimits) -> Result<Self> {
-        let stat = lower.own_stat()?;
-        let volume = Volume::over(lower.clone(), limits)?;
-        let body = Body::Directory(RwLock::new(Entries::over_lower(std::sync::Weak::new())));
+    /// Creates an overlay. `ELOOP` if too many overlays are over each other.
+    pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Self> {
+        let stat = lower.stat(Path::new("."))?;
+        let volume = Volume::over(Arc::clone(&lower), limits)?;
+        let body = Body::Directory(RwLock::new(Entries::merged(std::sync::Weak::new())));
         let lower = Lower::new(LowerPath::root(lower), None, None);
         let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
         Ok(Self::root(volume, Arc::new(root)))
@@ -65,11 +71,6 @@ impl MemoryDirectory {
         &self.inode
     }
 
-    /// Returns whether the directory shows one of the lower directory.
-    pub(crate) fn shows_lower(&self) -> bool {
-        self.inode.lower.is_some()
-    }
-
     /// Returns the bytes and files in use.
     #[must_use]
     pub fn usage(&self) -> (u64, u64) {
@@ -88,7 +89,7 @@ impl MemoryDirectory {
         mtim: Option<NewTime>,
         now: Timestamp,
     ) -> Result {
-        self.volume.keep(&self.inode)?;
+        self.volume.store_in_parent(&self.inode)?;
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }
@@ -110,7 +111,7 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -119,25 +120,24 @@ impl MemoryDirectory {
         let mut located = self.resolve(path, last)?;
         if let Located::Lower { parent, name } = &located {
             if let Some(file) = self.open_lower(parent, name, options) {
-                return Ok(Opened::File(FileData::Memory(file)));
+                return Ok(OpenedNode::File(file));
             }
             located = self.resolve(path, Last { defers: false, ..last })?;
         }
         match located {
-            Located::Directory(_) if exclusive => Err(Errno::Exist),
+            Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
             Located::Directory(directory) => self.open_inode(directory, options, now),
-            Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
             Located::Name { node: Some(node), has_slash: true, .. }
                 if node.filetype() != Filetype::Directory =>
             {
                 Err(Errno::Notdir)
             }
             Located::Name { parent, name, node: None, .. } if creates => {
-                let created = self.create(&parent, &name, now, |volume| {
+                let new = self.create(&parent, &name, now, |volume| {
                     let contents = Some(Contents::new(&volume.space));
                     Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
                 });
-                match created {
+                match new {
                     Ok(inode) => self.open_inode(inode, options, now),
                     // Another thread created the file meanwhile.
                     Err(Errno::Exist) if !exclusive => {
@@ -153,8 +153,8 @@ impl MemoryDirectory {
         }
     }
 
-    /// Opens a file that only the lower directory has for reading, with as few system calls as the lower directory
-    /// needs itself. `None` if this is not possible.
+    /// Opens an unchanged lower file for reading, with as few system calls as a file of the host. `None` if this is not
+    /// possible.
     fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
         let (data, stat) = path.open_file(options.keeps_atime).ok()?;
@@ -162,19 +162,22 @@ impl MemoryDirectory {
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<Opened> {
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
             Filetype::SymbolicLink if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::SymbolicLink => Err(Errno::Loop),
             Filetype::Directory if changes || options.writes => Err(Errno::Isdir),
-            Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
+            Filetype::Directory => Ok(OpenedNode::Directory(self.at(inode))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
-                Ok(Opened::File(FileData::Memory(MemoryFile::open(&self.volume, inode, options, now)?)))
+                Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, now)?))
             }
-            _ => open_special(&inode, options),
+            _ => {
+                let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
+                Ok(OpenedNode::Special(path.open_special(options)?))
+            }
         }
     }
 
@@ -196,7 +199,7 @@ impl MemoryDirectory {
     /// Sets the permission bits of a path.
     pub(crate) fn set_mode(&self, path: &[u8], mode: u32, now: Timestamp) -> Result {
         let inode = self.existing_inode(path, true)?;
-        self.volume.keep(&inode)?;
+        self.volume.store_in_parent(&inode)?;
         inode.set_mode(mode, now);
         Ok(())
     }
@@ -240,7 +243,7 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
-        self.volume.keep(&inode)?;
+        self.volume.store_in_parent(&inode)?;
         inode.set_times(atim, mtim, now);
         Ok(())
     }
@@ -298,7 +301,7 @@ impl MemoryDirectory {
         inode: &Arc<Inode>,
         check: impl FnOnce() -> Result,
     ) -> Result {
-        self.volume.keep(parent)?;
+        self.volume.store_in_parent(parent)?;
         let mut entries = write(parent.directory()?);
         if entries.is_removed {
             return Err(Errno::Noent);
@@ -334,17 +337,7 @@ fn existing(located: Located) -> Result<Existing> {
     }
 }
 
-/// Opens a FIFO, socket or device of the lower directory.
-fn open_special(inode: &Inode, options: &OpenOptions) -> Result<Opened> {
-    let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
-    let opened = path.open(&OpenOptions { oflags: Oflags::empty(), ..*options })?;
-    match opened {
-        Opened::Stream(_) => Ok(opened),
-        Opened::File(_) | Opened::Directory(_) => Err(Errno::Noent),
-    }
-}
-
-/// Returns the directory that holds a directory.
+/// Returns the parent of a directory.
 pub(crate) fn parent_of(directory: &Inode) -> Option<Arc<Inode>> {
     read(directory.directory().ok()?).parent.upgrade()
 }

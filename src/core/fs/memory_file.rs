@@ -1,8 +1,8 @@
 //! Open files in memory and of overlays.
 
-use crate::core::file::FileData;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::inode::{Body, Inode, read, write};
+use crate::core::fs::lower::LowerFile;
 use crate::core::fs::volume::Volume;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 pub(crate) struct MemoryFile {
     volume: Arc<Volume>,
     inode: Arc<Inode>,
-    /// The lower file, whose contents count until they are copied.
-    lower: Option<Box<FileData>>,
+    /// The lower file. Reads use it until its contents are copied.
+    lower: Option<Box<dyn LowerFile>>,
     reads: bool,
     writes: bool,
     /// Whether the file is in append mode.
@@ -51,13 +51,13 @@ impl MemoryFile {
     pub(crate) fn new(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
-        lower: Option<FileData>,
+        lower: Option<Box<dyn LowerFile>>,
         options: &OpenOptions,
     ) -> Self {
         Self {
             volume: Arc::clone(volume),
             inode,
-            lower: lower.map(Box::new),
+            lower,
             reads: options.reads || !options.writes,
             writes: options.writes,
             appends: options.fdflags.contains(Fdflags::APPEND).into(),
@@ -66,7 +66,7 @@ impl MemoryFile {
     }
 
     /// Returns the lower file if the contents are not copied.
-    fn lower(&self) -> Option<&FileData> {
+    fn lower(&self) -> Option<&dyn LowerFile> {
         self.lower.as_deref().filter(|_| self.inode.has_lower_contents())
     }
 
@@ -105,7 +105,7 @@ impl MemoryFile {
         }
     }
 
-    /// Returns the next range of data from an offset on; `None` behind the last.
+    /// Returns the next range from `offset` on that is not a hole; `None` if only a hole follows.
     pub(crate) fn next_data(&self, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
         match self.lower() {
             Some(lower) => lower.next_data(offset),
@@ -113,8 +113,8 @@ impl MemoryFile {
         }
     }
 
-    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores the
-    /// offset.
+    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores
+    /// the offset.
     pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
         if self.appends.load(Relaxed) {
             return self.append(buffers, now);
@@ -171,7 +171,7 @@ impl MemoryFile {
 
     /// Sets the times: `futimens`.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
-        self.volume.keep(&self.inode)?;
+        self.volume.store_in_parent(&self.inode)?;
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }

@@ -30,7 +30,7 @@ impl MemoryDirectory {
         if inode.filetype() == Filetype::Directory {
             return Err(Errno::Perm);
         }
-        self.volume().keep(&inode)?;
+        self.volume().store_in_parent(&inode)?;
         inode.change(|_| {});
         self.add(&parent, &name, &inode, || add_name(&inode, now))?;
         parent.touch(now);
@@ -81,7 +81,7 @@ impl MemoryDirectory {
         links: i32,
         now: Timestamp,
     ) -> Result<bool> {
-        self.volume().keep(parent)?;
+        self.volume().store_in_parent(parent)?;
         // Reads attributes of the lower directory before the lock.
         target.inode.change(|_| {});
         let mut entries = write(parent.directory()?);
@@ -95,14 +95,14 @@ impl MemoryDirectory {
         target.inode.add_links(links, now);
         self.volume().detach(&target.inode);
         drop(entries);
-        self.keep_link(target)?;
+        self.store_link(target)?;
         Ok(true)
     }
 
-    /// Keeps the attributes of an inode that has other names in the lower directory.
-    fn keep_link(&self, target: &Target) -> Result {
+    /// Stores the attributes of an inode that has other names in the lower directory.
+    fn store_link(&self, target: &Target) -> Result {
         match &target.inode.lower {
-            Some(lower) if lower.link.is_some() => self.volume().keep(&target.inode),
+            Some(lower) if lower.link.is_some() => self.volume().store_in_parent(&target.inode),
             _ => Ok(()),
         }
     }
@@ -157,7 +157,7 @@ impl MemoryDirectory {
             }
         }
         for directory in [parent, new_parent] {
-            volume.keep(directory)?;
+            volume.store_in_parent(directory)?;
             directory.change(|_| {});
         }
         for inode in [Some(&source), replaced.as_ref()].into_iter().flatten() {
@@ -173,7 +173,7 @@ impl MemoryDirectory {
         if let Some(replaced) = &replaced {
             replaced.inode.add_links(if is_directory { -2 } else { -1 }, now);
             volume.detach(&replaced.inode);
-            self.keep_link(replaced)?;
+            self.store_link(replaced)?;
             if is_directory {
                 new_parent.add_links(-1, now);
             }
@@ -186,7 +186,7 @@ impl MemoryDirectory {
         parent.touch(now);
         new_parent.touch(now);
         source.inode.add_links(0, now);
-        self.keep_link(&source)?;
+        self.store_link(&source)?;
         Ok(true)
     }
 
@@ -196,10 +196,7 @@ impl MemoryDirectory {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
-        let mut other = match Arc::ptr_eq(parent, new_parent) {
-            true => None,
-            false => Some(write(parent.directory()?)),
-        };
+        let mut other = if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
         let old = other.as_deref().unwrap_or(&entries);
         let is_unchanged = match replaced {
             Some(replaced) => entries.refers(new_name, replaced),
@@ -251,7 +248,7 @@ fn add_name(inode: &Inode, now: Timestamp) -> Result {
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.
 fn mark_removed(inode: &Inode) -> Result {
     // A hidden name stays hidden, or becomes a stored one.
-    if read(inode.directory()?).is_empty() && shows_lower_entries(inode)? {
+    if read(inode.directory()?).is_empty() && has_lower_entries(inode)? {
         return Err(Errno::Notempty);
     }
     let mut entries = write(inode.directory()?);
@@ -263,16 +260,15 @@ fn mark_removed(inode: &Inode) -> Result {
 }
 
 /// Returns whether the lower directory has an entry that is not hidden.
-fn shows_lower_entries(inode: &Inode) -> Result<bool> {
+fn has_lower_entries(inode: &Inode) -> Result<bool> {
     let Some(lower) = &inode.lower else { return Ok(false) };
-    let directory = lower.path.open_directory()?;
-    let mut reader = directory.reader(DirBudget::default());
+    let mut lower_entries = lower.path.entries(DirBudget::default())?;
     let (mut from, mut found) = (0, false);
     let entries = inode.directory()?;
     loop {
-        let progress = directory.read_dir(&mut reader, from, |entry| {
+        let progress = lower_entries.read(from, &mut |entry| {
             from = entry.next;
-            found = read(entries).show(entry).is_some();
+            found = read(entries).merge(entry).is_some();
             !found
         })?;
         if found || progress == Progress::End {

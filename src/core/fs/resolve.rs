@@ -66,8 +66,8 @@ pub(crate) fn resolve(volume: &Volume, start: &Arc<Inode>, path: &[u8], last: La
                 current = above.pop().ok_or(Errno::Notcapable)?;
                 continue;
             }
-            _ if name.len() > NAME_MAX => return Err(Errno::Nametoolong),
             _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
+            _ if name.len() > NAME_MAX => return current.directory().and(Err(Errno::Nametoolong)),
             _ => {}
         }
         if is_last && last.defers && !has_slash && read(current.directory()?).is_lower(&name) {

@@ -1,11 +1,11 @@
-//! Space of a file system in memory: what it holds, and what it may hold.
+//! Space of a file system in memory: usage and limits.
 
 use crate::sys::errno::{Errno, Result};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Limits and usage of a file system in memory.
 #[derive(Debug)]
-pub struct Space {
+pub(crate) struct Space {
     max_bytes: u64,
     max_files: u64,
     bytes: AtomicU64,

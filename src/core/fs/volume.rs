@@ -1,10 +1,9 @@
 //! A file system in memory, or an overlay over a lower directory.
 
-use crate::core::directory::Directory;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
 use crate::core::fs::inode::{Body, Inode, Lower, read, write};
-use crate::core::fs::lower::LowerPath;
+use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -20,7 +19,7 @@ const MAX_RECENT: usize = 512;
 
 /// A file system in memory, or an overlay. Inodes hold no reference to it.
 #[derive(Debug)]
-pub struct Volume {
+pub(crate) struct Volume {
     /// Device number.
     dev: u64,
     next_ino: AtomicU64,
@@ -28,9 +27,9 @@ pub struct Volume {
     /// Held by an operation while it locks more than one directory.
     structure: Mutex<()>,
     /// The lower directory of an overlay.
-    pub(crate) lower: Option<Directory>,
+    pub(crate) lower: Option<Arc<dyn LowerDirectory>>,
     /// Number of overlays from here down; 0 for a file system in memory.
-    depth: u64,
+    pub(crate) depth: u64,
     /// Inodes of lower files with several names, by device and inode number there.
     links: Mutex<HashMap<(u64, u64), Link>>,
     /// Inodes of unchanged directories and symlinks that were used last.
@@ -71,11 +70,8 @@ impl Volume {
     }
 
     /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn over(lower: Directory, limits: SpaceLimits) -> Result<Arc<Self>> {
-        let depth = match &lower {
-            Directory::Host(_) => 1,
-            Directory::Memory(memory) => memory.volume().depth + 1,
-        };
+    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Arc<Self>> {
+        let depth = lower.depth() + 1;
         if depth > MAX_DEPTH {
             return Err(Errno::Loop);
         }
@@ -83,10 +79,10 @@ impl Volume {
     }
 
     /// Creates a volume with a device number of its own.
-    fn new(limits: SpaceLimits, lower: Option<Directory>, depth: u64) -> Arc<Self> {
+    fn new(limits: SpaceLimits, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
         // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
         static LAST: AtomicU64 = AtomicU64::new(1 << 40);
-        // No lower file has one of these numbers, and a double of JavaScript holds each of them.
+        // No lower file has one of these numbers, and each is exact as a double of JavaScript.
         let first_ino = if depth == 0 { 1 } else { (1 << 52) + (depth << 47) };
         Arc::new(Self {
             dev: LAST.fetch_add(1, Relaxed) + 1,
@@ -170,12 +166,12 @@ impl Volume {
         }
         let body = match stat.filetype {
             Filetype::RegularFile => Body::File(RwLock::default()),
-            Filetype::Directory => Body::Directory(RwLock::new(Entries::over_lower(Arc::downgrade(parent)))),
+            Filetype::Directory => Body::Directory(RwLock::new(Entries::merged(Arc::downgrade(parent)))),
             Filetype::SymbolicLink => Body::Symlink(path.read_link()?),
             other => Body::Special(other),
         };
-        let anchor = link.is_none().then(|| (Arc::clone(parent), name.into()));
-        let new = Arc::new(Inode::of_lower(self.lower_id(stat), body, Lower::new(path, link, anchor)));
+        let location = link.is_none().then(|| (Arc::clone(parent), name.into()));
+        let new = Arc::new(Inode::of_lower(self.lower_id(stat), body, Lower::new(path, link, location)));
         if let Some(id) = link {
             let inode = self.add_link(id, new);
             return found_link(parent, name, inode);
@@ -191,9 +187,9 @@ impl Volume {
         }
     }
 
-    /// Stores an inode in its directory, and that directory in its own, up to the root, before or after a change. A
-    /// stored file counts towards the limits: `ENOSPC`.
-    pub(crate) fn keep(&self, inode: &Arc<Inode>) -> Result {
+    /// Stores the inode of a changed file in its parent directory, and that directory in its own parent, up to the
+    /// root. Inodes that are not stored are freed when unused. A stored file counts towards the limits: `ENOSPC`.
+    pub(crate) fn store_in_parent(&self, inode: &Arc<Inode>) -> Result {
         let mut inode = Arc::clone(inode);
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
@@ -203,30 +199,30 @@ impl Volume {
                 }
                 return Ok(());
             }
-            let Some((parent, name)) = lower.anchor().clone() else {
+            let Some((parent, name)) = lower.location().clone() else {
                 return Ok(());
             };
             {
                 let mut entries = write(parent.directory()?);
-                let mut anchor = lower.anchor();
-                if anchor.is_none() {
+                let mut location = lower.location();
+                if location.is_none() {
                     return Ok(());
                 }
                 if inode.filetype() != Filetype::Directory {
                     self.space.take_name()?;
                 }
                 entries.insert(&name, Arc::clone(&inode), true, true);
-                *anchor = None;
+                *location = None;
             }
             inode = parent;
         }
         Ok(())
     }
 
-    /// Notes that an inode lost a name. Its directory, whose entries are locked, does not hold it any more.
+    /// Clears the location of an inode whose name was removed. The entries of its directory are locked.
     pub(crate) fn detach(&self, inode: &Arc<Inode>) {
         let Some(lower) = &inode.lower else { return };
-        *lower.anchor() = None;
+        *lower.location() = None;
         if let Some(id) = lower.link
             && inode.own_attributes().is_some_and(|own| own.nlink == 0)
         {
@@ -244,10 +240,10 @@ impl Volume {
         if size > 0 {
             let (data, stat) = lower.path.open_file(false)?;
             let size = size.min(stat.size);
-            data.each_piece(size, |bytes, offset| contents.write_data(bytes, offset))?;
+            data.each_piece(size, &mut |bytes, offset| contents.write_data(bytes, offset))?;
             contents.set_size(size)?;
         }
-        self.keep(inode)?;
+        self.store_in_parent(inode)?;
         inode.change(|_| {});
         inode.set_copied(contents);
         Ok(())

@@ -3,7 +3,7 @@
 use super::contents::opened_file;
 use crate::core::access::DirAccess;
 use crate::core::file::FileData;
-use crate::core::open_directory::OpenDirectory;
+use crate::core::shared_directory::SharedDirectory;
 use crate::node::callback::{CallbackArgs, RawArgs};
 use crate::node::env_state::EnvState;
 use crate::node::error;
@@ -22,7 +22,7 @@ const MAX_ATTEMPTS: usize = 100;
 pub(super) struct PathCall<'a> {
     state: &'a EnvState,
     syscall: &'static str,
-    pub(super) directory: Arc<OpenDirectory>,
+    pub(super) directory: Arc<SharedDirectory>,
     pub(super) path: String,
     pub(super) dest: Option<String>,
 }
@@ -97,7 +97,7 @@ pub(super) fn read_directory<'a>(
     state: &'a EnvState,
     args: RawArgs<'a>,
     syscall: &str,
-) -> Result<(Arc<OpenDirectory>, CallbackArgs<'a>)> {
+) -> Result<(Arc<SharedDirectory>, CallbackArgs<'a>)> {
     let args = args.read()?;
     let directory = state.directory(args[0].convert()?);
     Ok((directory.ok_or_else(|| throw(state, Errno::Badf, syscall, None, None))?, args))

@@ -7,7 +7,7 @@ use super::validate::{
     reject_unknown_keys_unless_handle, subject, text, unusable, url_path,
 };
 use crate::core::guest::Guest;
-use crate::core::open_directory::OpenDirectory;
+use crate::core::shared_directory::SharedDirectory;
 use crate::node::env_state::EnvState;
 use crate::node::error::{
     Class, inspect, invalid_received, invalid_type, null_byte, quote, throw, uvwasi_init_error,
@@ -33,7 +33,7 @@ enum PreopenSource {
     /// A directory of the host, which is opened for the guest.
     Host(DirectorySource),
     /// A directory that JavaScript has open.
-    Open(Arc<OpenDirectory>),
+    Open(Arc<SharedDirectory>),
 }
 
 /// Reads the option.
@@ -57,7 +57,7 @@ pub(super) fn read(env: &Env, options: Value<'_>) -> Result<Vec<Preopen>> {
 }
 
 /// Returns the directory of a `Directory`; `None` for any other value.
-fn open_directory(env: &Env, property: &str, value: Value<'_>) -> Result<Option<Arc<OpenDirectory>>> {
+fn open_directory(env: &Env, property: &str, value: Value<'_>) -> Result<Option<Arc<SharedDirectory>>> {
     if value.type_of()? != ValueType::Object {
         return Ok(None);
     }
@@ -208,7 +208,7 @@ impl Preopen {
                 }
                 guest.add_directory(name, opened, self.readonly)
             }
-            PreopenSource::Open(directory) => guest.add_open_directory(name, directory, self.readonly),
+            PreopenSource::Open(directory) => guest.add_shared_directory(name, directory, self.readonly),
         };
         added.map_err(|errno| self.failure(env, errno))
     }

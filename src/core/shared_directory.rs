@@ -1,10 +1,11 @@
-//! Directories that JavaScript has open. The threads of the process share them by handles that cannot be guessed.
+//! Directories that JavaScript opened. The threads of the process share them by handles that cannot be guessed.
 
 use crate::core::access::{Access, DirAccess};
 use crate::core::clock::Clocks;
 use crate::core::directory::Directory;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::space::SpaceLimits;
+use crate::core::guest::Guest;
 use crate::core::preopens::shared_handle;
 use crate::core::random::Random;
 use crate::sys::errno::Result;
@@ -13,9 +14,10 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-/// A directory and the access to it. Its times come from the clocks of the system.
+/// A directory that JavaScript opened, for its own calls and for any number of guests: a [`Directory`] with its access
+/// and with the clocks of the system.
 #[derive(Debug)]
-pub struct OpenDirectory {
+pub(crate) struct SharedDirectory {
     directory: Directory,
     access: Access,
     clocks: Clocks,
@@ -23,23 +25,23 @@ pub struct OpenDirectory {
     handle: OnceLock<String>,
 }
 
-/// Directories by their handles. An entry lasts as long as its directory is open.
-static SHARED: Lazy<Mutex<HashMap<String, Weak<OpenDirectory>>>> = Lazy::new(Mutex::default);
+/// Shared directories by their handles. An entry lasts as long as its directory is open.
+static SHARED: Lazy<Mutex<HashMap<String, Weak<SharedDirectory>>>> = Lazy::new(Mutex::default);
 
-impl OpenDirectory {
+impl SharedDirectory {
     fn new(directory: Directory, access: Access) -> Arc<Self> {
         Arc::new(Self { directory, access, clocks: Clocks::default(), handle: OnceLock::new() })
     }
 
     /// Wraps a directory of the host.
-    pub fn host(directory: std::fs::File, readonly: bool) -> Result<Arc<Self>> {
+    pub(crate) fn host(directory: std::fs::File, readonly: bool) -> Result<Arc<Self>> {
         let (directory, _) = shared_handle(directory, readonly)?;
         Ok(Self::new(Directory::Host(directory), Access::from_readonly(readonly)))
     }
 
     /// Creates an empty directory in memory.
     #[must_use]
-    pub fn memory(limits: SpaceLimits) -> Arc<Self> {
+    pub(crate) fn memory(limits: SpaceLimits) -> Arc<Self> {
         let directory = MemoryDirectory::new(limits, Clocks::default().realtime());
         Self::new(Directory::Memory(directory), Access::ReadWrite)
     }
@@ -69,7 +71,7 @@ impl OpenDirectory {
     }
 
     /// Returns the handle of the directory, the same each time.
-    pub fn share(self: &Arc<Self>) -> &str {
+    pub(crate) fn share(self: &Arc<Self>) -> &str {
         self.handle.get_or_init(|| {
             let mut bytes = [0; 16];
             Random::System.fill(&mut bytes);
@@ -84,12 +86,26 @@ impl OpenDirectory {
 
     /// Returns the directory with a handle; `None` for a handle that is unknown, or whose directory is closed.
     #[must_use]
-    pub fn join(handle: &str) -> Option<Arc<Self>> {
+    pub(crate) fn join(handle: &str) -> Option<Arc<Self>> {
         shared().get(handle)?.upgrade()
     }
 }
 
-impl Drop for OpenDirectory {
+impl Guest {
+    /// Adds a shared directory as the next descriptor, with a name for the guest.
+    pub(crate) fn add_shared_directory(
+        &mut self,
+        name: &[u8],
+        shared: &SharedDirectory,
+        readonly: bool,
+    ) -> Result {
+        let stat = shared.directory.own_stat()?;
+        let readonly = readonly || shared.is_readonly();
+        self.add_dir(name, shared.directory.clone(), (stat.dev, stat.ino), readonly)
+    }
+}
+
+impl Drop for SharedDirectory {
     fn drop(&mut self) {
         if let Some(handle) = self.handle.get() {
             shared().remove(handle);
@@ -97,6 +113,6 @@ impl Drop for OpenDirectory {
     }
 }
 
-fn shared() -> MutexGuard<'static, HashMap<String, Weak<OpenDirectory>>> {
+fn shared() -> MutexGuard<'static, HashMap<String, Weak<SharedDirectory>>> {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
