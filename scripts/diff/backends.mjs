@@ -3,10 +3,16 @@
 
 import { hasWord } from './expected.mjs'
 
-const PATH_ERRORS = 'EXIST|INVAL|ISDIR|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|NOTEMPTY|PERM'
+const PATH_ERRORS = 'BUSY|EXIST|INVAL|ISDIR|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|NOTEMPTY|PERM'
 const isTimed = ({ call }) => call.args[0].polls?.some(({ timeout }) => timeout !== undefined)
 
+/** The largest size of a file on Linux; file systems of the host have a smaller one. */
+const MAX_SIZE = 2n ** 63n - 1n
+const LARGEST = 'the largest file of the file system'
+
 export const ROWS = [
+  ['fd_filestat_set_size', 'FBIG', 'SUCCESS', LARGEST, ({ call }) => call.args[1] === MAX_SIZE],
+  ['fd_seek', 'INVAL', 'SUCCESS', LARGEST, ({ call }) => call.args[1] > 2n ** 40n],
   ['poll_oneoff', 'SUCCESS', 'SUCCESS', 'a timeout of 1 µs has passed, or not yet', isTimed],
   // Both paths are invalid. The kernel itself checks some of the second before the first.
   [

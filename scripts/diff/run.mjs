@@ -97,7 +97,7 @@ const RESULTS = {
   path_open: (g, args) => g.u32(args.at(-1)),
   path_readlink: (g, args) => [g.u32(args.at(-1)), g.text(args[3], Math.min(g.u32(args.at(-1)), 300))],
   fd_readdir: (g, [, at, size, cookie, used]) =>
-    size < 4096 || cookie !== 0n ? undefined : entries(g, at, g.u32(used)),
+    size < 4096 || cookie !== 0n || (used >= at && used < at + size) ? undefined : entries(g, at, g.u32(used)),
   poll_oneoff: (g, args) =>
     Array.from({ length: g.u32(args[3]) }, (_, index) => g.record('EVENT', args[1] + 32 * index)),
 }
