@@ -65,6 +65,12 @@ impl MemoryDirectory {
         &self.inode
     }
 
+    /// Returns whether the file system is an overlay.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.volume.lower.is_some()
+    }
+
     /// Returns whether the directory shows one of the lower directory.
     pub(crate) fn shows_lower(&self) -> bool {
         self.inode.lower.is_some()
