@@ -197,7 +197,7 @@ impl Directory {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Directory::Host(_) => "host",
-            Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
+            Directory::Memory(memory) if memory.is_overlay() => "overlay",
             Directory::Memory(_) => "memory",
         }
     }

@@ -71,6 +71,12 @@ impl MemoryDirectory {
         &self.inode
     }
 
+    /// Returns whether the file system is an overlay.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.volume.lower.is_some()
+    }
+
     /// Returns the bytes and files in use.
     #[must_use]
     pub fn usage(&self) -> (u64, u64) {
