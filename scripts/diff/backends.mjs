@@ -12,6 +12,7 @@ const LARGEST = 'the largest file of the file system'
 
 export const ROWS = [
   ['fd_filestat_set_size', 'FBIG', 'SUCCESS', LARGEST, ({ call }) => call.args[1] === MAX_SIZE],
+  ['fd_allocate', 'FBIG', 'NOSPC', LARGEST],
   ['fd_seek', 'INVAL', 'SUCCESS', LARGEST, ({ call }) => call.args[1] > 2n ** 40n],
   ['poll_oneoff', 'SUCCESS', 'SUCCESS', 'a timeout of 1 µs has passed, or not yet', isTimed],
   // Both paths are invalid. The kernel itself checks some of the second before the first.
