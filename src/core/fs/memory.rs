@@ -153,6 +153,9 @@ impl MemoryDirectory {
                 }
             }
             Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
+            Located::Name { node: Some(Node::Inode(target)), .. } => {
+                self.open_inode(target.inode, options, now)
+            }
             Located::Name { parent, name, .. } => {
                 self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
             }
