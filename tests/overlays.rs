@@ -264,6 +264,23 @@ fn a_listing_during_changes_returns_every_unchanged_name_once() {
     }
 }
 
+#[test]
+fn a_listing_during_atomic_replacements_returns_every_name_once() {
+    let tree = Tree::new(&[("a", ""), ("b", ""), ("c", ""), ("d", "")]);
+    let (_, mut guest) = over(&tree, SpaceLimits::default());
+    write(&mut guest, "e", "");
+    write(&mut guest, "f", "");
+    for _ in 0..2 {
+        let mut listed = list(&mut guest, ".", |guest, name| {
+            write(guest, "dir-temporary", name);
+            rename(guest, "dir-temporary", name).unwrap();
+        });
+        listed.sort();
+        assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<String>(), "abcdef");
+    }
+    assert_eq!(text(&mut guest, "c"), "c");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_fifo_of_the_lower_directory_passes_through() {

@@ -51,6 +51,29 @@ test('beyond maxFiles nothing can be created: ENOSPC', (t) => {
   t.is(directory.usage.files, 3)
 })
 
+test('in memory, paths and symlink targets of 4096 bytes and more fail with ENAMETOOLONG', (t) => {
+  const directory = Directory.memory({ f: 'text' })
+  const longest = `${'./'.repeat(2047)}f`
+  t.is(longest.length, 4095)
+  t.is(directory.readFileSync(longest, 'utf8'), 'text')
+  directory.symlinkSync(longest, 'link')
+  t.is(directory.readlinkSync('link'), longest)
+  t.is(directory.readFileSync('link', 'utf8'), 'text')
+  const tooLong = longest.replace('f', '/f')
+  for (const [method, ...args] of [
+    ['readFileSync', tooLong],
+    ['writeFileSync', tooLong, ''],
+    ['statSync', tooLong],
+    ['mkdirSync', tooLong],
+    ['symlinkSync', tooLong, 'new'],
+    ['symlinkSync', 'f', tooLong],
+    ['linkSync', 'f', tooLong],
+    ['renameSync', 'f', tooLong],
+  ])
+    t.throws(() => directory[method](...args), { code: 'ENAMETOOLONG' }, method)
+  t.deepEqual(directory.readdirSync('.').sort(), ['f', 'link'])
+})
+
 test('a hole of 8 GiB costs nothing, is copied as a hole, and cannot be read at once', (t) => {
   const directory = Directory.memory({ f: 'start' })
   directory.truncateSync('f', 8 * GIB)

@@ -73,7 +73,7 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks.realtime())? {
+            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks)? {
                 OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
                 OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
                 OpenedNode::Special(stream) => Opened::Stream(stream),

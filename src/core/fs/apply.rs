@@ -26,7 +26,7 @@ impl MemoryDirectory {
         let mut staging =
             Staging { target, clocks: &clocks, directory: None, count: 0, links: HashMap::new() };
         let result = self.apply(changes, &mut staging);
-        // Nothing is left in it after a success.
+        // After a success the directory is empty.
         let removed = staging.remove();
         result.and(removed)
     }
@@ -88,7 +88,7 @@ struct Staging<'a> {
 }
 
 impl Staging<'_> {
-    /// Returns the directory, and creates it at first.
+    /// Returns the directory. Creates the directory at the first call.
     fn directory(&mut self) -> Result<&Directory> {
         if self.directory.is_none() {
             let name = loop {
@@ -159,7 +159,7 @@ impl Staging<'_> {
             directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
             return Ok(name);
         }
-        let OpenedNode::File(from) = overlay.open(path, &READ, clocks.realtime())? else {
+        let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
@@ -183,11 +183,11 @@ impl Staging<'_> {
     }
 }
 
-/// Way to the directories of the target. Every directory is opened in the one above, and no symlink is followed.
+/// Directories of the target, opened one in the other without following symlinks.
 struct Walk<'a> {
     target: &'a Directory,
     clocks: &'a Clocks,
-    /// Directories on the way to the last path, with their names.
+    /// Directories above the last path, with their names.
     above: Vec<(Box<[u8]>, Directory)>,
 }
 

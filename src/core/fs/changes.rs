@@ -12,7 +12,7 @@ use crate::sys::types::{Filestat, Filetype};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How a path differs from the lower directory.
+/// Kind of a difference from the lower directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// The lower directory has no such path.
@@ -28,9 +28,9 @@ pub enum ChangeKind {
 pub struct Change {
     /// The path from the root of the overlay.
     pub path: Box<[u8]>,
-    /// How it differs.
+    /// The kind of the difference.
     pub kind: ChangeKind,
-    /// The type, of a removed file in the lower directory.
+    /// The type in the overlay; of a removed file, the type in the lower directory.
     pub filetype: Filetype,
 }
 

@@ -1,5 +1,6 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
+use crate::core::clock::Clocks;
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Target};
 use crate::core::fs::inode::{Body, Inode, Lower, read, write};
@@ -117,7 +118,7 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -132,22 +133,23 @@ impl MemoryDirectory {
         }
         match located {
             Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
-            Located::Directory(directory) => self.open_inode(directory, options, now),
+            Located::Directory(directory) => self.open_inode(directory, options, clocks),
             Located::Name { node: Some(node), has_slash: true, .. }
                 if node.filetype() != Filetype::Directory =>
             {
                 Err(Errno::Notdir)
             }
             Located::Name { parent, name, node: None, .. } if creates => {
+                let now = clocks.realtime();
                 let new = self.create(&parent, &name, now, |volume| {
                     let contents = Some(Contents::new(&volume.space));
                     Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
                 });
                 match new {
-                    Ok(inode) => self.open_inode(inode, options, now),
+                    Ok(inode) => self.open_inode(inode, options, clocks),
                     // Another thread created the file meanwhile.
                     Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
                     }
                     Err(errno) => Err(errno),
                 }
@@ -157,7 +159,7 @@ impl MemoryDirectory {
                 self.open_inode(target.inode, options, now)
             }
             Located::Name { parent, name, .. } => {
-                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, now)
+                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
             }
         }
     }
@@ -171,7 +173,7 @@ impl MemoryDirectory {
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, now: Timestamp) -> Result<OpenedNode> {
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
@@ -181,7 +183,7 @@ impl MemoryDirectory {
             Filetype::Directory => Ok(OpenedNode::Directory(self.at(inode))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
-                Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, now)?))
+                Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, clocks)?))
             }
             _ => {
                 let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;

@@ -1,5 +1,6 @@
 //! Open files in memory and of overlays.
 
+use crate::core::clock::Clocks;
 use crate::core::fs::contents::{Contents, MAX_SIZE};
 use crate::core::fs::inode::{Body, Inode, read, write};
 use crate::core::fs::lower::LowerFile;
@@ -31,7 +32,7 @@ impl MemoryFile {
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
         options: &OpenOptions,
-        now: Timestamp,
+        clocks: &Clocks,
     ) -> Result<Self> {
         let truncates = options.oflags.contains(Oflags::TRUNC);
         let lower = match &inode.lower {
@@ -42,7 +43,7 @@ impl MemoryFile {
         };
         let file = Self::new(volume, inode, lower, options);
         if truncates {
-            file.resize(0, now)?;
+            file.resize(0, clocks.realtime())?;
         }
         Ok(file)
     }
@@ -114,8 +115,8 @@ impl MemoryFile {
         }
     }
 
-    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode ignores
-    /// the offset.
+    /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode
+    /// ignores the offset.
     pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
         if !self.writes {
             return Err(Errno::Badf);

@@ -13,7 +13,7 @@ const MAX_LINKS: usize = 40;
 /// Maximum length of a name, in bytes.
 const NAME_MAX: usize = 255;
 
-/// What a path names.
+/// Result of resolving a path.
 #[derive(Debug)]
 pub(crate) enum Located {
     /// A name in a directory, whether it exists or not.
@@ -38,14 +38,14 @@ pub(crate) enum Located {
     Directory(Arc<Inode>),
 }
 
-/// How the last component of a path is resolved.
+/// Treatment of the last component of a path.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Last {
     /// Whether a symlink is followed. A symlink with a slash after it is always followed.
     pub follows: bool,
     /// Whether a file may be created. A slash after its name is `EISDIR` then, whether it exists or not.
     pub creates: bool,
-    /// Whether the caller looks a name up itself that the lower directory may have.
+    /// Whether the look-up of an unchanged lower name is left to the caller: [`Located::Lower`].
     pub defers: bool,
 }
 

@@ -122,7 +122,7 @@ impl Volume {
         lock(&self.structure)
     }
 
-    /// Looks up a name; `ENOENT` if there is none.
+    /// Looks up a name; `ENOENT` if it does not exist.
     pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
         match read(parent.directory()?).find(name) {
             Found::Inode(target) => return Ok(Node::Inode(target)),
@@ -132,7 +132,7 @@ impl Volume {
         let path = lower_child(parent, name)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
-        if !is_cached && !self.is_changed_link(&stat) {
+        if !is_cached && !self.has_link(&stat) {
             return Ok(Node::Lower(stat));
         }
         let target = self.materialize(parent, name, path, &stat)?;
@@ -142,7 +142,7 @@ impl Volume {
         Ok(Node::Inode(target))
     }
 
-    /// Looks up the inode of a name; `ENOENT` if there is none.
+    /// Looks up the inode of a name; `ENOENT` if it does not exist.
     pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
         match self.lookup(parent, name)? {
             Node::Inode(target) => Ok(target),
@@ -150,7 +150,7 @@ impl Volume {
         }
     }
 
-    /// Returns the inode of a lower file: the one there is, or a new one.
+    /// Returns the inode of a lower file. Creates the inode unless the lower file has one.
     pub(crate) fn materialize(
         &self,
         parent: &Arc<Inode>,
@@ -254,12 +254,14 @@ impl Volume {
         lock(&self.links).values().any(|link| link.changed.is_some())
     }
 
-    fn is_changed_link(&self, stat: &Filestat) -> bool {
+    /// Returns whether a lower file with several names has an inode.
+    fn has_link(&self, stat: &Filestat) -> bool {
         link_id(stat)
             .is_some_and(|id| lock(&self.links).get(&id).is_some_and(|link| link.inode.strong_count() > 0))
     }
 
-    /// Adds an inode of a lower file with several names. Returns the one that another thread has added, if so.
+    /// Adds an inode of a lower file with several names, and returns it. Returns the inode of another thread instead if
+    /// that has added one.
     fn add_link(&self, id: (u64, u64), new: Arc<Inode>) -> Arc<Inode> {
         let mut links = lock(&self.links);
         if let Some(inode) = links.get(&id).and_then(|link| link.inode.upgrade()) {
