@@ -156,7 +156,7 @@ impl MemoryDirectory {
             }
             Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
             Located::Name { node: Some(Node::Inode(target)), .. } => {
-                self.open_inode(target.inode, options, now)
+                self.open_inode(target.inode, options, clocks)
             }
             Located::Name { parent, name, .. } => {
                 self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
