@@ -359,7 +359,7 @@ export type FileTree = Record<string, string | Uint8Array | null>
 /** Identifies a {@link Directory} in another thread of this process. Cannot be guessed. */
 export type DirectoryHandle = { readonly capwasiDirectory: string }
 
-/** Limits what an in-memory directory may hold. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+/** Limits what an in-memory directory or overlay may hold. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
 export interface DirectoryLimits {
   /**
    * Maximum bytes allocated for file contents. Holes are free; an extent is rounded up to at most 4 KiB. Beyond it the
@@ -384,18 +384,51 @@ export interface DirectoryLimits {
  * `share()` to a worker and `join()` it there.
  *
  * The methods have the names, arguments, results and errors of `node:fs`; an escape is an `Error` with the code
- * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Under Node's permission model `open` checks
- * `fs.read` and `fs.write` of the path: `ERR_ACCESS_DENIED`.
+ * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Reading a FIFO, socket or device fails with
+ * `EINVAL`. Under Node's permission model `open` and `overlay` check `fs.read` and `fs.write` of the path, and
+ * `overlay` only `fs.read`: `ERR_ACCESS_DENIED`.
+ *
+ * The memory of a directory that is not closed is released after garbage collection, once JavaScript yields. Call
+ * `close()`, or use `using`, in a loop without `await`.
  */
 export class Directory {
   private constructor()
-  /** Opens a directory of the host by path, URL or descriptor. Later renames of the path do not matter. */
+  /**
+   * Opens a directory of the host by path, URL or descriptor. Later renames of the path do not matter. With
+   * `readonly: true` changes fail with `EROFS`.
+   *
+   *     using uploads = Directory.open('/srv/uploads')
+   *     uploads.readFileSync('../secret') // throws ERR_WASI_ESCAPE
+   *
+   * @throws `ENOENT`, `ENOTDIR`, `EACCES`, … if the directory cannot be opened
+   */
   static open(path: string | URL | { fd: number }, options?: { readonly?: boolean }): Directory
-  /** Creates a directory in memory. Nothing of it ever touches the disk. */
+  /**
+   * Creates a directory in memory. Nothing of it ever touches the disk.
+   *
+   *     const directory = Directory.memory({ 'src/main.rb': 'puts 1', tmp: null }, { maxBytes: 2 ** 20 })
+   *
+   * @throws `ENOSPC` if the files exceed the limits
+   */
   static memory(files?: FileTree, limits?: DirectoryLimits): Directory
+  /**
+   * Creates a directory that reads from `lower` and keeps every change in memory. `lower` is never changed, not even
+   * the access times of its files where Linux allows that. Nothing else may change `lower` meanwhile: the overlay stays
+   * confined to it, but may show a mixture of old and new.
+   *
+   *     const overlay = Directory.overlay('project')
+   *     overlay.writeFileSync('notes.txt', 'text')
+   *     overlay.changes() // [{ path: 'notes.txt', change: 'added', type: 'file' }]
+   *
+   * @throws `ENOENT`, `ENOTDIR`, `EACCES`, … if `lower` cannot be opened; `ELOOP` for more than 31 overlays over each
+   * other
+   */
+  static overlay(lower: string | URL | Directory, limits?: DirectoryLimits): Directory
   /**
    * Returns a handle that can be posted to a worker of this process. The handle is valid while the directory is open
    * anywhere.
+   *
+   *     worker.postMessage(directory.share()) // the worker calls Directory.join(message)
    */
   share(): DirectoryHandle
   /**
@@ -404,8 +437,11 @@ export class Directory {
    */
   static join(handle: DirectoryHandle): Directory
 
-  readonly kind: 'host' | 'memory'
-  /** Bytes and entries that count towards the limits; zero for a host directory. */
+  readonly kind: 'host' | 'memory' | 'overlay'
+  /**
+   * Bytes and entries that count towards the limits; zero for a host directory. Of an overlay, files of the lower
+   * directory count once they have been changed.
+   */
   readonly usage: { bytes: number; files: number }
 
   /** @throws `ERR_FS_FILE_TOO_LARGE` above 2 GiB, whatever holes the file has */
@@ -432,6 +468,30 @@ export class Directory {
   truncateSync(path: string, length?: number): void
   utimesSync(path: string, atime: number | Date, mtime: number | Date): void
 
+  /**
+   * Lists what differs from `lower`, sorted by path in code units. Only for overlays. A renamed directory is 'removed'
+   * at its old path, and 'added' at its new one together with every entry below; entries below a removed directory are
+   * not listed; a directory of which only entries changed is not listed; another type at the same path is 'modified'.
+   * `path` has `/` between names. `type` is that of a removed path in `lower`; a FIFO, socket or device is a 'file'.
+   * @throws `ENOTSUP` for a directory that is no overlay
+   */
+  changes(): { path: string; change: 'added' | 'modified' | 'removed'; type: 'file' | 'directory' | 'symlink' }[]
+  /**
+   * Applies the changes of an overlay to another directory: removals first, then additions and modifications. A target
+   * that equals `lower` then equals the overlay. Never follows a link of the target: a link in the way is replaced.
+   * Keeps holes, permission bits and times. Links that the guest made are copied as links: check them before other
+   * programs use the directory.
+   *
+   * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space
+   * is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else may
+   * change the overlay or the target meanwhile. The target may be `lower` itself: close the overlay afterwards.
+   *
+   *     overlay.applyTo(Directory.open('project'))
+   *
+   * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes; `EROFS`
+   * for a read-only target; `EINVAL` for the overlay itself as target; `ENOSPC`, `EACCES`, … of the target
+   */
+  applyTo(target: Directory): void
   /**
    * Returns every file as UTF-8 text by path, sorted, empty directories as `null`, links as `'-> target'`: for
    * snapshots in tests.

@@ -199,9 +199,14 @@ is<Equal<ReturnType<typeof directory.share>, DirectoryHandle>>()
 is<Equal<FileTree, Record<string, string | Uint8Array | null>>>()
 is<Equal<keyof DirectoryLimits, 'maxBytes' | 'maxFiles'>>()
 Directory.join(directory.share()).close()
+for (const lower of ['.', new URL('file:///'), directory]) Directory.overlay(lower, { maxBytes: 1 }).applyTo(directory)
+const changes = Directory.overlay(directory).changes()
+is<Equal<(typeof changes)[number]['change'], 'added' | 'modified' | 'removed'>>()
+is<Equal<(typeof changes)[number]['type'], 'file' | 'directory' | 'symlink'>>()
+is<Equal<ReturnType<typeof directory.applyTo>, void>>()
 new WASI({ preopens: { '/a': directory, '/b': { directory }, '/c': { directory, readonly: true } } })
 
-is<Equal<typeof directory.kind, 'host' | 'memory'>>()
+is<Equal<typeof directory.kind, 'host' | 'memory' | 'overlay'>>()
 is<Equal<typeof directory.usage, { bytes: number; files: number }>>()
 const file: Buffer = directory.readFileSync('a')
 const texts: string[] = [directory.readFileSync('a', 'utf8'), directory.readFileSync('a', { encoding: 'hex' })]
@@ -228,6 +233,10 @@ new Directory()
 Directory.open(3)
 // @ts-expect-error `readOnly` is not an option.
 Directory.open('.', { readOnly: true })
+// @ts-expect-error The lower directory is not a descriptor.
+Directory.overlay({ fd: 3 })
+// @ts-expect-error The target is a Directory.
+directory.applyTo('.')
 // @ts-expect-error Contents are not numbers.
 Directory.memory({ a: 1 })
 // @ts-expect-error `maxbytes` is not a limit.
@@ -257,6 +266,7 @@ const sandbox: WASI = new Sandbox('name')
 
 export {
   asNode,
+  changes,
   code,
   disposable,
   disposableDirectory,

@@ -85,6 +85,8 @@ const readdir = (name) => `
     (br_if $more (i32.eq (i32.load (i32.const ${RESULT})) (i32.const 4096))))
   ${succeed('fd_close', fd)}`
 
+const rewind = succeed('fd_seek', fd, 0n, 0, RESULT)
+
 const row = (name, times, body, { before = '', units = 1 } = {}) => ({ name, times, body, before, units })
 const stat = (name) => succeed('path_filestat_get', 3, FOLLOW, ...path(name), RESULT)
 
@@ -143,11 +145,23 @@ export const rows = [
   ...DIRECTORIES.map((units) => row(`fd_readdir of ${units}`, 1, readdir(String(units)), { units })),
 ]
 
+/** Rows only for bench/directories.mjs. Each call starts at the beginning of the file. */
+const fileRows = [
+  row('fd_read 4 KiB of a file', 50_000, rewind + succeed('fd_read', fd, ...iovec(4096), RESULT), {
+    before: keepOpen('file', READ),
+  }),
+  row('fd_write 4 KiB of a file', 50_000, rewind + succeed('fd_write', fd, ...iovec(4096), RESULT), {
+    before: keepOpen('written', WRITE),
+  }),
+  row('path_filestat_get of a file among 100', 50_000, stat('100/entry-50')),
+  row('path_filestat_get of a file among 100,000', 50_000, stat('100000/entry-50000')),
+]
+
 const bytes = (...numbers) => numbers.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')
 const u32 = (...numbers) => bytes(...new Uint8Array(new Uint32Array(numbers).buffer))
 const data = (at, text) => `(data (i32.const ${at}) "${text}")`
 
-const functions = rows.map(
+const functions = [...rows, ...fileRows].map(
   ({ name, body, before }) => `
   (func (export "${name}") (param $times i32) (result i64)
     (local $began i64) (local $fd i32) (local $at i64)
@@ -194,6 +208,21 @@ const text = `(module
     (local.get $cookie))
   ${functions.join('')}
   (func (export "_start")))`
+
+const DIRECTORY_ROWS = [
+  'path_open+fd_close',
+  'path_filestat_get',
+  'create+write+rename+unlink',
+  'mkdir+rmdir',
+  'fd_pread 16 B',
+  'fd_pread 1 MiB',
+  'fd_pwrite 4 KiB',
+  'fd_readdir of 1000',
+  'fd_readdir of 30000',
+]
+
+/** The rows of bench/directories.mjs. */
+export const directoryRows = [...rows.filter(({ name }) => DIRECTORY_ROWS.includes(name)), ...fileRows]
 
 /** The guest's binary. */
 export const guest = wabt.parseWat('guest.wat', text).toBinary({}).buffer

@@ -39,10 +39,24 @@ const DEFAULT_MODE = 0o666
 const FLAGS = ['w', 'wx', 'a']
 const LIMITS = ['maxBytes', 'maxFiles']
 
+/** Returns the limits of a directory in memory in the order of native code. */
+function readLimits(limits) {
+  const given = validate.object(limits, 'limits')
+  validate.onlyKnown(given, 'limits', LIMITS)
+  return LIMITS.map((name) =>
+    given[name] === undefined ? undefined : validate.integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
+  )
+}
+
+/** Makes the error for a method of overlays on another directory. */
+const notAnOverlay = (method, kind) =>
+  nodeError('Error', 'ENOTSUP', `${method}() is only for overlays. Received a directory of the kind '${kind}'`)
+
 /** Defines the class, once. Returns it with a function that returns the number of a `Directory`. */
 function defineDirectory(native) {
   /** Returns the number of a `Directory`, undefined for any other object. */
   let idOf
+  let isDirectory
 
   /** Without this the constructor throws. */
   const internal = {}
@@ -63,7 +77,8 @@ function defineDirectory(native) {
     }
 
     static {
-      idOf = (value) => (#id in value ? value.#id : undefined)
+      isDirectory = (value) => typeof value === 'object' && value !== null && #id in value
+      idOf = (value) => (isDirectory(value) ? value.#id : undefined)
     }
 
     static open(path, options = undefined) {
@@ -76,14 +91,7 @@ function defineDirectory(native) {
     static memory(files = {}, limits = undefined) {
       if (files === null || typeof files !== 'object' || Array.isArray(files))
         throw invalidType('The "files" argument', 'of type object', files)
-      const given = validate.object(limits, 'limits')
-      validate.onlyKnown(given, 'limits', LIMITS)
-      const max = LIMITS.map((name) =>
-        given[name] === undefined
-          ? undefined
-          : validate.integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
-      )
-      const directory = new Directory(internal, native.memory(...max))
+      const directory = new Directory(internal, native.memory(...readLimits(limits)))
       try {
         for (const [path, content] of Object.entries(files)) directory.#add(path, content)
       } catch (error) {
@@ -91,6 +99,11 @@ function defineDirectory(native) {
         throw error
       }
       return directory
+    }
+
+    static overlay(lower, limits = undefined) {
+      const source = isDirectory(lower) ? lower.#id : validate.lower(lower)
+      return new Directory(internal, native.overlay(source, ...readLimits(limits)))
     }
 
     static join(handle) {
@@ -247,6 +260,20 @@ function defineDirectory(native) {
 
     utimesSync(path, atime, mtime) {
       native.utimes(this.#id, validate.text(path, 'path'), validate.seconds(atime), validate.seconds(mtime))
+    }
+
+    changes() {
+      const changes = native.changes(this.#id)
+      if (changes === undefined) throw notAnOverlay('changes', this.#kind)
+      return Array.from({ length: changes.length / 3 }, (_, index) => {
+        const [path, change, type] = changes.slice(index * 3, index * 3 + 3)
+        return { path, change, type }
+      })
+    }
+
+    applyTo(target) {
+      if (!isDirectory(target)) throw invalidType('The "target" argument', 'an instance of Directory', target)
+      if (!native.applyTo(this.#id, target.#id)) throw notAnOverlay('applyTo', this.#kind)
     }
 
     toJSON() {

@@ -79,13 +79,38 @@ function seconds(value) {
   throw invalidType(subject('time'), 'an instance of Date or a finite number', value)
 }
 
+/** Returns the path of a string or URL; undefined for any other value. */
+function path(value, name) {
+  const given = typeof value === 'string' ? value : urlPath(value, name)
+  return given === undefined ? undefined : text(given, name)
+}
+
+/** Returns the path of the directory below an overlay. */
+function lower(value) {
+  const given = path(value, 'lower')
+  if (given !== undefined) return given
+  throw invalidType(subject('lower'), 'of type string, an instance of URL, or an instance of Directory', value)
+}
+
 /** Returns the path or the descriptor of a directory of the host. */
 function source(value) {
-  if (typeof value === 'string') return text(value, 'path')
-  const path = urlPath(value)
-  if (path !== undefined) return text(path, 'path')
+  const given = path(value, 'path')
+  if (given !== undefined) return given
   if (typeof value === 'object' && value !== null && 'fd' in value) return integer(value.fd, 'path.fd', 0, 2 ** 31 - 1)
   throw invalidType(subject('path'), 'of type string, an instance of URL, or an object with an fd', value)
 }
 
-module.exports = { bytes, encoding, flag, integer, invalidValue, object, onlyKnown, seconds, source, subject, text }
+module.exports = {
+  bytes,
+  encoding,
+  flag,
+  integer,
+  invalidValue,
+  lower,
+  object,
+  onlyKnown,
+  seconds,
+  source,
+  subject,
+  text,
+}

@@ -1,4 +1,4 @@
-// Runs in a process with the name of a family of calls and a duration. A worker replaces a directory with a symlink to
+// Runs in a process with the name of a family of calls, a duration and a backend. A worker replaces a directory with a symlink to
 // the outside and back while the guest uses paths through it. Prints the count of each errno, and the breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
+import { openOn } from '../support/backends.cjs'
 import { makeDirectories } from './setup.mjs'
 
-const [family, milliseconds] = process.argv.slice(2)
+const [family, milliseconds, backend = 'host'] = process.argv.slice(2)
 const { SYMLINK_FOLLOW } = LOOKUP
 const teardowns = []
 const { preopen, outsideState } = makeDirectories(
@@ -47,7 +48,8 @@ const cycles = {
   ],
 }
 
-const guest = rawGuest({ preopens: { '/': preopen } })
+const directory = backend === 'host' ? undefined : openOn(backend, preopen)
+const guest = rawGuest({ preopens: { '/': directory ?? preopen } })
 const errnoCounts = {}
 const breaches = new Set()
 const call = (name, ...args) => {
@@ -150,14 +152,18 @@ const before = outsideState()
 const stop = new Int32Array(new SharedArrayBuffer(8))
 const worker = new Worker(
   `
-  const { workerData: { preopen, cycle, stop } } = require('node:worker_threads')
+  const { workerData: { preopen, handle, cycle, stop } } = require('node:worker_threads')
   const { renameSync } = require('node:fs')
+  const directory = handle && require('capwasi').Directory.join(handle)
   const at = (name) => preopen + '/' + name
+  const rename = directory
+    ? (from, to) => directory.renameSync(from, to)
+    : (from, to) => renameSync(at(from), at(to))
   while (Atomics.load(stop, 0) === 0) {
-    for (const [from, to] of cycle) try { renameSync(at(from), at(to)) } catch {}
+    for (const [from, to] of cycle) try { rename(from, to) } catch {}
     Atomics.add(stop, 1, 1)
   }`,
-  { eval: true, workerData: { preopen, cycle: cycles[cycle], stop } },
+  { eval: true, workerData: { preopen, handle: directory?.share(), cycle: cycles[cycle], stop } },
 )
 while (Atomics.load(stop, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 const end = Date.now() + Number(milliseconds)

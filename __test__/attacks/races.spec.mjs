@@ -6,6 +6,7 @@ import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest } from '../support/guest.mjs'
 import { errnoOf } from '../support/calls.mjs'
 import { onLinux, onPosix, slow } from '../support/conditions.mjs'
+import { posix } from '../support/platform.mjs'
 import { RESOLVERS, makeDirectories, runPlan, unavailableReason } from './setup.mjs'
 
 const MILLISECONDS = 2000
@@ -14,7 +15,7 @@ for (const resolver of resolvers.filter(unavailableReason)) {
   console.log(`skipping races ${resolver}: ${unavailableReason(resolver)}`)
 }
 
-for (const [family, calls] of Object.entries({
+const FAMILIES = {
   open: 'path_open',
   stat: 'calls that read or set attributes',
   create: 'calls that create files',
@@ -23,7 +24,9 @@ for (const [family, calls] of Object.entries({
   unlink: 'calls that remove files',
   leaf: 'calls on a file that becomes a symlink',
   moved: 'calls with .. in a directory that moves out',
-})) {
+}
+
+for (const [family, calls] of Object.entries(FAMILIES)) {
   // Both resolvers run at the same time, each in its own process.
   const available = resolvers.filter((resolver) => unavailableReason(resolver) === null)
   slow(available.length ? test.serial : test.serial.skip)(
@@ -36,6 +39,23 @@ for (const [family, calls] of Object.entries({
         t.true(turns > 50, `${turns} turns`)
         t.true(errnoCounts.SUCCESS > 0, JSON.stringify(errnoCounts))
         if (family !== 'moved') t.true(errnoCounts.NOTCAPABLE > 0, JSON.stringify(errnoCounts))
+      }
+    },
+  )
+}
+
+for (const [family, calls] of Object.entries(FAMILIES)) {
+  // No directory leaves one in memory.
+  if (family === 'moved') continue
+  slow(posix ? test.serial : test.serial.skip)(
+    `${calls} during concurrent renames reach nothing outside a directory in memory or an overlay`,
+    async (t) => {
+      const run = (backend) => runPlan(t, 'by the kernel', 'races.plan.mjs', family, String(MILLISECONDS), backend)
+      for (const { breaches, errnoCounts, turns } of await Promise.all(['memory', 'overlay'].map(run))) {
+        t.deepEqual(breaches, [])
+        t.true(turns > 50, `${turns} turns`)
+        t.true(errnoCounts.SUCCESS > 0, JSON.stringify(errnoCounts))
+        t.true(errnoCounts.NOTCAPABLE > 0, JSON.stringify(errnoCounts))
       }
     },
   )

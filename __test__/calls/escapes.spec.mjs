@@ -3,10 +3,10 @@
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
 import { LOOKUP, OFLAGS, RIGHTS, rawGuest, tree } from '../support/guest.mjs'
 import { VERSIONS, errnoOf, expectErrnos } from '../support/calls.mjs'
-import { onLinux, onPosix } from '../support/conditions.mjs'
+import { openOn } from '../support/backends.cjs'
+import { onBackends, onLinux, onPosix } from '../support/conditions.mjs'
 
 const { SYMLINK_FOLLOW } = LOOKUP
 
@@ -14,7 +14,7 @@ const { SYMLINK_FOLLOW } = LOOKUP
  * Creates a guest in `box`, which has symlinks to `outside`. `outsideState` returns names, content and ctimes of the
  * files outside.
  */
-function guestWithEscapes(t, version) {
+function guestWithEscapes(t, version = 'preview1', backend = 'host') {
   const top = tree(t, {
     'box/in/file': 'inside',
     'box/plain': 'plain',
@@ -36,7 +36,8 @@ function guestWithEscapes(t, version) {
   })) {
     symlinkSync(target, join(top, 'box', link))
   }
-  const guest = rawGuest({ version, preopens: { '/': join(top, 'box') } })
+  const box = backend === 'host' ? join(top, 'box') : openOn(backend, join(top, 'box'))
+  const guest = rawGuest({ version, preopens: { '/': box } })
   const outsideState = () =>
     readdirSync(outside, { recursive: true })
       .sort()
@@ -107,24 +108,27 @@ for (const version of VERSIONS) {
       'proc/x',
     ],
   })) {
-    onPosix(`${version}: calls with ${title} fail with ENOTCAPABLE and change nothing outside`, (t) => {
-      const { guest, top, outside, outsideState } = guestWithEscapes(t, version)
-      const before = outsideState()
-      for (const path of paths({ outside }))
-        expectErrnos(
-          t,
-          guest,
-          callsWith(path).map((call) => ['NOTCAPABLE', ...call]),
-        )
-      t.deepEqual(outsideState(), before)
-      t.false(readdirSync(join(top, 'box')).includes('made'))
-      t.is(errnoOf(guest, 'fd_close', 4), 'BADF')
-    })
+    onBackends(onPosix)(
+      `${version}: calls with ${title} fail with ENOTCAPABLE and change nothing outside`,
+      (t, backend) => {
+        const { guest, top, outside, outsideState } = guestWithEscapes(t, version, backend)
+        const before = outsideState()
+        for (const path of paths({ outside }))
+          expectErrnos(
+            t,
+            guest,
+            callsWith(path).map((call) => ['NOTCAPABLE', ...call]),
+          )
+        t.deepEqual(outsideState(), before)
+        t.false(readdirSync(join(top, 'box')).includes('made'))
+        t.is(errnoOf(guest, 'fd_close', 4), 'BADF')
+      },
+    )
   }
 }
 
-onPosix('calls with SYMLINK_FOLLOW on a symlink to the outside fail with ENOTCAPABLE', (t) => {
-  const { guest, outsideState } = guestWithEscapes(t)
+onBackends(onPosix)('calls with SYMLINK_FOLLOW on a symlink to the outside fail with ENOTCAPABLE', (t, backend) => {
+  const { guest, outsideState } = guestWithEscapes(t, undefined, backend)
   const before = outsideState()
   const follow = (path) => [
     ['path_filestat_get', 3, SYMLINK_FOLLOW, path, 0],
@@ -152,44 +156,50 @@ onPosix('calls with SYMLINK_FOLLOW on a symlink to the outside fail with ENOTCAP
   t.deepEqual(outsideState(), before)
 })
 
-onLinux('calls without SYMLINK_FOLLOW on a symlink to the outside act on the symlink only', (t) => {
-  const { guest, top, outsideState } = guestWithEscapes(t)
-  const before = outsideState()
-  expectErrnos(t, guest, [
-    ['SUCCESS', 'path_filestat_get', 3, 0, 'to-secret', 0],
-    ['SUCCESS', 'path_filestat_set_times', 3, 0, 'to-secret', 1n, 1n, 5],
-    ['SUCCESS', 'path_readlink', 3, 'to-secret', 512, 100, 0],
-    ['LOOP', 'path_open', 3, 0, 'to-secret', OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
-    ['LOOP', 'path_open', 3, 0, 'to-new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
-    ['EXIST', 'path_create_directory', 3, 'to-new'],
-    ['EXIST', 'path_symlink', 'x', 3, 'to-new'],
-    ['EXIST', 'path_link', 3, 0, 'plain', 3, 'to-new'],
-    ['NOTDIR', 'path_remove_directory', 3, 'relative'],
-    ['SUCCESS', 'path_link', 3, 0, 'to-secret', 3, 'second'],
-    ['SUCCESS', 'path_rename', 3, 'to-secret', 3, 'in/moved'],
-    ['SUCCESS', 'path_rename', 3, 'plain', 3, 'absolute'],
-    ['SUCCESS', 'path_unlink_file', 3, 'to-secret-absolute'],
-    ['SUCCESS', 'path_unlink_file', 3, 'relative'],
-  ])
-  t.deepEqual(outsideState(), before)
-  t.is(readFileSync(join(top, 'box/absolute'), 'utf8'), 'plain')
-})
-
-onPosix('following a symlink that the guest created to the outside fails with ENOTCAPABLE', (t) => {
-  const { guest, outsideState } = guestWithEscapes(t)
-  const before = outsideState()
-  for (const [index, target] of ['..', '../outside', '../outside/secret', 'in/../../outside', 'relative'].entries()) {
+onBackends(onLinux)(
+  'calls without SYMLINK_FOLLOW on a symlink to the outside act on the symlink only',
+  (t, backend) => {
+    const { guest, outsideState } = guestWithEscapes(t, undefined, backend)
+    const before = outsideState()
     expectErrnos(t, guest, [
-      ['SUCCESS', 'path_symlink', target, 3, `own-${index}`],
-      ['NOTCAPABLE', 'path_open', 3, SYMLINK_FOLLOW, `own-${index}`, 0, RIGHTS.FD_READ, 0n, 0, 0],
-      ['NOTCAPABLE', 'path_filestat_get', 3, 0, `own-${index}/secret`, 0],
+      ['SUCCESS', 'path_filestat_get', 3, 0, 'to-secret', 0],
+      ['SUCCESS', 'path_filestat_set_times', 3, 0, 'to-secret', 1n, 1n, 5],
+      ['SUCCESS', 'path_readlink', 3, 'to-secret', 512, 100, 0],
+      ['LOOP', 'path_open', 3, 0, 'to-secret', OFLAGS.TRUNC, RIGHTS.FD_WRITE, 0n, 0, 0],
+      ['LOOP', 'path_open', 3, 0, 'to-new', OFLAGS.CREAT, RIGHTS.FD_WRITE, 0n, 0, 0],
+      ['EXIST', 'path_create_directory', 3, 'to-new'],
+      ['EXIST', 'path_symlink', 'x', 3, 'to-new'],
+      ['EXIST', 'path_link', 3, 0, 'plain', 3, 'to-new'],
+      ['NOTDIR', 'path_remove_directory', 3, 'relative'],
+      ['SUCCESS', 'path_link', 3, 0, 'to-secret', 3, 'second'],
+      ['SUCCESS', 'path_rename', 3, 'to-secret', 3, 'in/moved'],
+      ['SUCCESS', 'path_rename', 3, 'plain', 3, 'absolute'],
+      ['SUCCESS', 'path_unlink_file', 3, 'to-secret-absolute'],
+      ['SUCCESS', 'path_unlink_file', 3, 'relative'],
     ])
-  }
-  t.deepEqual(outsideState(), before)
-})
+    t.deepEqual(outsideState(), before)
+    t.is(guest.read(guest.open('absolute')), 'plain')
+  },
+)
 
-test('a path that leaves an opened subdirectory by .. fails with ENOTCAPABLE', (t) => {
-  const { guest } = guestWithEscapes(t)
+onBackends(onPosix)(
+  'following a symlink that the guest created to the outside fails with ENOTCAPABLE',
+  (t, backend) => {
+    const { guest, outsideState } = guestWithEscapes(t, undefined, backend)
+    const before = outsideState()
+    for (const [index, target] of ['..', '../outside', '../outside/secret', 'in/../../outside', 'relative'].entries()) {
+      expectErrnos(t, guest, [
+        ['SUCCESS', 'path_symlink', target, 3, `own-${index}`],
+        ['NOTCAPABLE', 'path_open', 3, SYMLINK_FOLLOW, `own-${index}`, 0, RIGHTS.FD_READ, 0n, 0, 0],
+        ['NOTCAPABLE', 'path_filestat_get', 3, 0, `own-${index}/secret`, 0],
+      ])
+    }
+    t.deepEqual(outsideState(), before)
+  },
+)
+
+onBackends()('a path that leaves an opened subdirectory by .. fails with ENOTCAPABLE', (t, backend) => {
+  const { guest } = guestWithEscapes(t, undefined, backend)
   const inner = guest.open('in', { rights: 0n })
   expectErrnos(t, guest, [
     ['NOTCAPABLE', 'path_open', inner, 0, '../plain', 0, RIGHTS.FD_READ, 0n, 0, 0],

@@ -20,7 +20,7 @@ test('new Directory() throws, and the class has the statics and methods of the c
   const statics = Object.getOwnPropertyNames(Directory).filter(
     (name) => !['length', 'name', 'prototype'].includes(name),
   )
-  t.deepEqual(statics.sort(), ['join', 'memory', 'open'])
+  t.deepEqual(statics.sort(), ['join', 'memory', 'open', 'overlay'])
   t.is(require('capwasi').Directory, Directory)
 })
 
@@ -189,7 +189,8 @@ test('a read-only directory fails changes with EROFS, and reads', (t) => {
 // Closing
 
 test('after close() every method fails with EBADF, and close() may be repeated', (t) => {
-  for (const directory of [Directory.open(tree(t, { f: '' })), Directory.memory({ f: '' })]) {
+  const lower = Directory.memory({ f: '' })
+  for (const directory of [Directory.open(tree(t, { f: '' })), Directory.memory({ f: '' }), Directory.overlay(lower)]) {
     const { kind } = directory
     directory.close()
     directory.close()
@@ -202,6 +203,10 @@ test('after close() every method fails with EBADF, and close() may be repeated',
       () => directory.readdirSync(),
       () => directory.renameSync('f', 'g'),
       () => directory.toJSON(),
+      () => directory.changes(),
+      () => directory.applyTo(lower),
+      () => Directory.overlay(directory),
+      () => Directory.overlay(lower).applyTo(directory),
     ])
       t.throws(use, { code: 'EBADF' })
     t.false(directory.existsSync('f'))

@@ -44,7 +44,9 @@ const ESCAPES = [
 onPosix('a path that leads out of the directory throws ERR_WASI_ESCAPE, with the path', (t) => {
   const top = tree(t, { 'in/d/': null, 'in/f': 'text', x: 'secret' })
   const before = fs.statSync(join(top, 'x'))
-  for (const directory of [Directory.open(join(top, 'in')), Directory.memory({ 'd/': null, f: 'text' })]) {
+  const memory = Directory.memory({ 'd/': null, f: 'text' })
+  const overlays = [Directory.overlay(join(top, 'in')), Directory.overlay(memory)]
+  for (const directory of [...overlays, memory, Directory.open(join(top, 'in'))]) {
     directory.symlinkSync('..', 'up')
     directory.symlinkSync('/etc/passwd', 'absolute')
     directory.symlinkSync('/etc', 'absolute-directory')
@@ -60,6 +62,12 @@ onPosix('a path that leads out of the directory throws ERR_WASI_ESCAPE, with the
     directory.rmSync('up')
     directory.cpSync('absolute', 'copy')
     t.is(directory.readlinkSync('copy'), '/etc/passwd')
+  }
+  fs.symlinkSync('..', join(top, 'in/up'))
+  const overlay = Directory.overlay(join(top, 'in'))
+  for (const [method, ...args] of ESCAPES) {
+    const given = args.at(-1)?.path === undefined ? args : args.slice(0, -1)
+    t.throws(() => overlay[method](...given), { code: 'ERR_WASI_ESCAPE' }, `${method} ${given} in the lower directory`)
   }
   t.is(fs.readFileSync(join(top, 'x'), 'utf8'), 'secret')
   t.is(fs.statSync(join(top, 'x')).ctimeMs, before.ctimeMs)
@@ -78,7 +86,7 @@ onPosix('rmSync and cpSync of a tree do not follow links', (t) => {
 })
 
 test('a leading / is the directory itself', (t) => {
-  for (const directory of [Directory.open(tree(t)), Directory.memory()]) {
+  for (const directory of [Directory.open(tree(t)), Directory.memory(), Directory.overlay(tree(t))]) {
     directory.mkdirSync('/d')
     directory.writeFileSync('//d/f', 'text')
     t.is(directory.readFileSync('d/f', 'utf8'), 'text')

@@ -12,8 +12,9 @@ const { CREAT } = OFLAGS
 for (const [kind, make] of [
   ['host', (t, files) => Directory.open(tree(t, files))],
   ['memory', (_t, files) => Directory.memory(files)],
+  ['overlay', (t, files) => Directory.overlay(tree(t, files))],
 ]) {
-  test(`a guest and JavaScript read and write one ${kind} directory at the same time`, (t) => {
+  test(`a guest and JavaScript read and write one directory of the kind ${kind} at the same time`, (t) => {
     const directory = make(t, { 'd/f': 'text' })
     const guest = rawGuest({ preopens: { '/': directory } })
     t.is(guest.read(guest.open('d/f')), 'text')
@@ -32,14 +33,14 @@ for (const [kind, make] of [
     t.is(errnoOf(guest, 'path_open', 3, 0, 'new', 0, 0n, 0n, 0, 0), 'NOENT')
   })
 
-  test(`two guests share one ${kind} directory`, (t) => {
+  test(`two guests share one directory of the kind ${kind}`, (t) => {
     const directory = make(t, {})
     const [one, other] = [1, 2].map(() => rawGuest({ preopens: { '/x': directory } }))
     one.write(one.open('f', { oflags: CREAT, rights: RIGHTS.FD_WRITE }), 'text')
     t.is(other.read(other.open('f')), 'text')
   })
 
-  test(`a guest keeps a ${kind} directory after close()`, (t) => {
+  test(`a guest keeps a directory of the kind ${kind} after close()`, (t) => {
     const directory = make(t, { f: 'text' })
     const guest = rawGuest({ preopens: { '/': directory } })
     directory.close()
@@ -51,7 +52,7 @@ for (const [kind, make] of [
     })
   })
 
-  test(`a ${kind} directory as { directory, readonly: true } cannot be changed by that guest`, (t) => {
+  test(`a directory of the kind ${kind} as { directory, readonly: true } cannot be changed by that guest`, (t) => {
     const directory = make(t, { f: 'text' })
     const guest = rawGuest({
       preopens: { '/r': { directory, readonly: true }, '/w': { directory }, '/u': { directory, readonly: undefined } },
@@ -64,7 +65,7 @@ for (const [kind, make] of [
     directory.mkdirSync('x')
   })
 
-  test(`a guest cannot leave a ${kind} directory`, (t) => {
+  test(`a guest cannot leave a directory of the kind ${kind}`, (t) => {
     const directory = make(t, { 'd/': null })
     directory.symlinkSync('..', 'up')
     directory.symlinkSync('/etc', 'absolute')
@@ -73,7 +74,7 @@ for (const [kind, make] of [
       t.is(errnoOf(guest, 'path_open', 3, LOOKUP.SYMLINK_FOLLOW, path, 0, RIGHTS.FD_READ, 0n, 0, 0), 'NOTCAPABLE', path)
   })
 
-  test(`workers join a ${kind} directory and change it while a guest of this thread uses it`, async (t) => {
+  test(`workers join a directory of the kind ${kind} and change it while a guest of this thread uses it`, async (t) => {
     const directory = make(t, { counter: '' })
     const guest = rawGuest({ preopens: { '/': directory } })
     const fd = guest.open('counter')

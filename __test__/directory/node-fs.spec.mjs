@@ -1,5 +1,5 @@
-// The methods of Directory compared with node:fs: the same calls on a directory of node:fs, on a Directory of the host
-// and on a Directory in memory have the same results and errors.
+// The methods of Directory compared with node:fs: the same calls on a directory of node:fs, on a Directory of the host,
+// in memory and over another have the same results and errors.
 
 import fs from 'node:fs'
 import { join } from 'node:path'
@@ -285,11 +285,18 @@ for (const [title, calls] of Object.entries(CASES)) {
     const [nodeRoot, hostRoot] = [fs.realpathSync(tree(t)), fs.realpathSync(tree(t))]
     const host = Directory.open(hostRoot)
     const memory = Directory.memory()
+    const [lowerHost, lowerMemory] = [Directory.open(tree(t)), Directory.memory()]
     const onNode = (method, ...args) => nodeCall(nodeRoot, method, args)
-    const subjects = { host, memory }
     for (const [method, ...args] of BEFORE) {
       onNode(method, ...args)
-      for (const directory of Object.values(subjects)) directory[method](...args)
+      for (const directory of [host, memory, lowerHost, lowerMemory]) directory[method](...args)
+    }
+    const lower = JSON.stringify([lowerHost, lowerMemory])
+    const subjects = {
+      host,
+      memory,
+      'overlay of host': Directory.overlay(lowerHost),
+      'overlay of overlay of memory': Directory.overlay(Directory.overlay(lowerMemory)),
     }
     for (const [method, ...args] of calls) {
       const expected = outcome(() => onNode(method, ...args), nodeRoot)
@@ -305,11 +312,12 @@ for (const [title, calls] of Object.entries(CASES)) {
         expected,
         kind,
       )
+    t.is(JSON.stringify([lowerHost, lowerMemory]), lower)
   })
 }
 
 onPosix('mkdirSync with recursive creates parents, and returns undefined', (t) => {
-  for (const directory of [Directory.open(tree(t)), Directory.memory()]) {
+  for (const directory of [Directory.open(tree(t)), Directory.memory(), Directory.overlay(tree(t))]) {
     directory.writeFileSync('f', '')
     directory.symlinkSync('missing', 'dangling')
     t.is(directory.mkdirSync('a/b/c', { recursive: true }), undefined)

@@ -6,8 +6,9 @@
 const { readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { WASI } = require('../..')
+const { mount } = require('../support/backends.cjs')
 
-const { guest, usedStreams, options, report: path } = JSON.parse(process.argv[2])
+const { guest, usedStreams, backend, options, report: path } = JSON.parse(process.argv[2])
 const report = {}
 
 process.on('exit', (code) => {
@@ -19,10 +20,12 @@ process.on('exit', (code) => {
 for (const name of usedStreams) void process[name]
 
 try {
-  const wasi = new WASI(options)
+  const { preopens, store } = mount(backend, options.preopens)
+  const wasi = new WASI({ ...options, preopens })
   const module = new WebAssembly.Module(readFileSync(join(__dirname, `${guest}.wasm`)))
   report.returned = wasi.start(new WebAssembly.Instance(module, wasi.getImportObject()))
   process.exitCode = report.returned
+  store()
 } catch (error) {
   report.error = `${error.name}: ${error.message}`
   process.exitCode = 70

@@ -24,13 +24,22 @@ export const throughTerminal = ['python3', '-c', 'import pty, sys; pty.spawn(sys
  * and `exit` the code of the process's 'exit' event. `usedStreams` names streams of process that the host uses first.
  */
 export function launch(guest, args = [], settings = {}) {
-  const { preopens, env, options, usedStreams = [], through = [], stdio = ['pipe', 'pipe', 'pipe'] } = settings
+  const {
+    preopens,
+    backend = 'host',
+    env,
+    options,
+    usedStreams = [],
+    through = [],
+    stdio = ['pipe', 'pipe', 'pipe'],
+  } = settings
   const directory = mkdtempSync(join(tmpdir(), 'capwasi-'))
   const report = join(directory, 'report')
   writeFileSync(report, '{}')
   const job = {
     guest,
     usedStreams,
+    backend,
     report,
     options: { version: 'preview1', args: [guest, ...args], env, preopens, ...options },
   }
@@ -79,11 +88,16 @@ export async function run(guest, args, { stdin = '', ...settings } = {}) {
   }
 }
 
-/** Runs a guest's scenario in an empty directory and checks its output. Returns the directory. */
+/**
+ * Runs a guest's scenario in an empty directory, on the backend of the spec, and checks its output. Returns the
+ * directory.
+ */
 export async function prints(t, guest, scenario, expected, { setup, ...settings } = {}) {
   const preopens = settings.preopens ?? { '/': tree(t) }
   setup?.(Object.values(preopens)[0])
-  const { code, signal, error, stdout, stderr } = await run(guest, [scenario].flat(), { ...settings, preopens })
+  const { backend } = t.context
+  const result = await run(guest, [scenario].flat(), { backend, ...settings, preopens })
+  const { code, signal, error, stdout, stderr } = result
   t.deepEqual({ code, signal, error, stderr }, { code: 0, signal: null, error: undefined, stderr: '' })
   t.deepEqual(stdout.trimEnd().split('\n'), expected.trim().split('\n'))
   return Object.values(preopens)[0]

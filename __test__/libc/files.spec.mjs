@@ -1,8 +1,7 @@
-import test from 'ava'
 import { prints } from '../guests/run.mjs'
-import { knownFailure } from '../support/conditions.mjs'
+import { knownFailure, onBackends } from '../support/conditions.mjs'
 
-test('open creates and truncates files, and limits the access, as its flags request', async (t) => {
+onBackends()('open creates and truncates files, and limits the access, as its flags request', async (t) => {
   await prints(
     t,
     'files',
@@ -34,7 +33,7 @@ close(fd): 0
   )
 })
 
-test('write with O_APPEND appends, and fcntl sets and clears O_APPEND', async (t) => {
+onBackends()('write with O_APPEND appends, and fcntl sets and clears O_APPEND', async (t) => {
   await prints(
     t,
     'files',
@@ -60,7 +59,7 @@ log: "ONE two three four"
   )
 })
 
-test('lseek sets the offset from start, offset and end; pread and pwrite keep the offset', async (t) => {
+onBackends()('lseek sets the offset from start, offset and end; pread and pwrite keep the offset', async (t) => {
   await prints(
     t,
     'files',
@@ -90,7 +89,7 @@ memcmp(buffer, with_hole, 15): 0
   )
 })
 
-test('readv, writev, preadv and pwritev transfer their buffers in order', async (t) => {
+onBackends()('readv, writev, preadv and pwritev transfer their buffers in order', async (t) => {
   await prints(
     t,
     'files',
@@ -112,7 +111,7 @@ vector: "aabcdefgh"
   )
 })
 
-test('readv and writev transfer more buffers than one system call accepts', async (t) => {
+onBackends()('readv and writev transfer more buffers than one system call accepts', async (t) => {
   await prints(
     t,
     'files',
@@ -125,7 +124,7 @@ memcmp(bytes, back, parts): 0
   )
 })
 
-test('ftruncate, posix_fallocate, posix_fadvise, fsync and fdatasync work on a file', async (t) => {
+onBackends()('ftruncate, posix_fallocate, posix_fadvise, fsync and fdatasync work on a file', async (t) => {
   await prints(
     t,
     'files',
@@ -156,7 +155,7 @@ fdatasync(fd): 0
   )
 })
 
-test('pwrite, lseek, read and ftruncate work beyond 4 GiB', async (t) => {
+onBackends()('pwrite, lseek, read and ftruncate work beyond 4 GiB', async (t) => {
   await prints(
     t,
     'files',
@@ -173,7 +172,7 @@ unlink("sparse"): 0
   )
 })
 
-knownFailure({ wine: 'wine 8 cannot remove the name of an open file at once' })(
+onBackends(knownFailure({ wine: 'wine 8 cannot remove the name of an open file at once' }))(
   'an open file stays readable and writable after unlink',
   async (t) => {
     await prints(
@@ -197,7 +196,7 @@ close(fd): 0
   },
 )
 
-test('open returns the lowest free descriptor, and fd_renumber moves a descriptor', async (t) => {
+onBackends()('open returns the lowest free descriptor, and fd_renumber moves a descriptor', async (t) => {
   await prints(
     t,
     'files',
@@ -222,7 +221,7 @@ x: "from a, on"
   )
 })
 
-test('buffered streams read, write and append', async (t) => {
+onBackends()('buffered streams read, write and append', async (t) => {
   await prints(
     t,
     'files',
@@ -255,7 +254,7 @@ remove("lines"): 0
   )
 })
 
-test('fcntl(F_GETFL) returns the flags and the access mode of open', async (t) => {
+onBackends()('fcntl(F_GETFL) returns the flags and the access mode of open', async (t) => {
   const linesOf = (i) => `${i} kept\n${i} read and write\nwrite(fd, "x", 1): 1\nclose(fd): 0\n`
   await prints(
     t,

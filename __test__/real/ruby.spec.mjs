@@ -3,67 +3,71 @@
 import test from 'ava'
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RubyVM } from '@ruby/wasm-wasi'
 import { WASI } from 'capwasi'
-import { COARSE_TIMES, NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
+import { openOn } from '../support/backends.cjs'
+import { COARSE_TIMES, NO_SYMLINKS, knownFailure, onBackends } from '../support/conditions.mjs'
 import { root, tree } from '../support/guest.mjs'
 
 const wasm = createRequire(import.meta.url).resolve('@ruby/3.4-wasm-wasi/dist/ruby+stdlib.wasm')
 const module = WebAssembly.compile(readFileSync(wasm))
 
-/** Starts Ruby with a new directory as /home. */
-async function ruby(t) {
-  const home = tree(t)
+/** Starts Ruby with a new directory of a backend as /home. */
+async function ruby(t, backend) {
+  const home = openOn(backend, tree(t))
   const wasi = new WASI({ version: 'preview1', preopens: { '/home': home } })
   const { vm } = await RubyVM.instantiateModule({ module: await module, wasip1: wasi })
   return { home, eval: (source) => vm.eval(source).toString() }
 }
 
-test('Ruby reads, writes, appends, renames and removes files', async (t) => {
-  const { home, eval: run } = await ruby(t)
-  writeFileSync(join(home, 'in.txt'), 'one\ntwo\n')
+onBackends()('Ruby reads, writes, appends, renames and removes files', async (t, backend) => {
+  const { home, eval: run } = await ruby(t, backend)
+  home.writeFileSync('in.txt', 'one\ntwo\n')
   t.is(run('File.readlines("/home/in.txt", chomp: true).join(",")'), 'one,two')
   run('File.write("/home/new.txt", "a" * 100_000); File.open("/home/new.txt", "a") { _1 << "z" }')
-  t.is(readFileSync(join(home, 'new.txt'), 'utf8'), `${'a'.repeat(100_000)}z`)
+  t.is(home.readFileSync('new.txt', 'utf8'), `${'a'.repeat(100_000)}z`)
   run('File.rename("/home/new.txt", "/home/newer.txt"); File.delete("/home/in.txt")')
   t.is(run('Dir.children("/home").sort.join(",")'), 'newer.txt')
 })
 
-test('Ruby creates, lists and removes directories', async (t) => {
-  const { home, eval: run } = await ruby(t)
+onBackends()('Ruby creates, lists and removes directories', async (t, backend) => {
+  const { home, eval: run } = await ruby(t, backend)
   run('Dir.mkdir("/home/sub"); 300.times { File.write("/home/sub/#{_1}", "") }')
   t.is(run('Dir.children("/home/sub").size'), '300')
   t.is(run('Dir.entries("/home/sub").sort.first(2).join(" ")'), '. ..')
   t.is(run('Dir.glob("/home/**/*").size'), '301')
   run('Dir.each_child("/home/sub") { File.delete("/home/sub/#{_1}") }; Dir.rmdir("/home/sub")')
-  t.throws(() => statSync(join(home, 'sub')), { code: 'ENOENT' })
+  t.throws(() => home.statSync('sub'), { code: 'ENOENT' })
 })
 
-knownFailure(COARSE_TIMES)('Ruby reads and sets file times to the nanosecond', async (t) => {
-  const { home, eval: run } = await ruby(t)
-  writeFileSync(join(home, 'f'), '')
+onBackends(knownFailure(COARSE_TIMES))('Ruby reads and sets file times to the nanosecond', async (t, backend) => {
+  const { home, eval: run } = await ruby(t, backend)
+  home.writeFileSync('f', '')
   run('File.utime(Time.at(1, 234_567_891, :nsec), Time.at(1_700_000_000, 123_456_789, :nsec), "/home/f")')
-  t.is(statSync(join(home, 'f'), { bigint: true }).mtimeNs, 1_700_000_000_123_456_789n)
+  t.is(home.statSync('f').mtime.toISOString(), '2023-11-14T22:13:20.123Z')
   t.is(run('File.atime("/home/f").nsec.to_s + " " + File.mtime("/home/f").nsec.to_s'), '234567891 123456789')
 })
 
-knownFailure(NO_SYMLINKS)('Ruby reads the type, size, link count and inode number of files', async (t) => {
-  const { home, eval: run } = await ruby(t)
-  writeFileSync(join(home, 'f'), '12345')
-  mkdirSync(join(home, 'd'))
-  symlinkSync('f', join(home, 'l'))
-  t.is(run('%w[f d l].map { File.stat("/home/#{_1}").ftype }.join(" ")'), 'file directory file')
-  t.is(run('File.lstat("/home/l").ftype + " " + File.readlink("/home/l")'), 'link f')
-  t.is(run('File.stat("/home/l").size.to_s + " " + File.stat("/home/f").nlink.to_s'), '5 1')
-  t.is(run('File.stat("/home/f").ino == File.stat("/home/l").ino'), 'true')
-  t.is(run('begin; File.stat("/home/none"); rescue Errno::ENOENT; "ENOENT"; end'), 'ENOENT')
-})
+onBackends(knownFailure(NO_SYMLINKS))(
+  'Ruby reads the type, size, link count and inode number of files',
+  async (t, backend) => {
+    const { home, eval: run } = await ruby(t, backend)
+    home.writeFileSync('f', '12345')
+    home.mkdirSync('d')
+    home.symlinkSync('f', 'l')
+    t.is(run('%w[f d l].map { File.stat("/home/#{_1}").ftype }.join(" ")'), 'file directory file')
+    t.is(run('File.lstat("/home/l").ftype + " " + File.readlink("/home/l")'), 'link f')
+    t.is(run('File.stat("/home/l").size.to_s + " " + File.stat("/home/f").nlink.to_s'), '5 1')
+    t.is(run('File.stat("/home/f").ino == File.stat("/home/l").ino'), 'true')
+    t.is(run('begin; File.stat("/home/none"); rescue Errno::ENOENT; "ENOENT"; end'), 'ENOENT')
+  },
+)
 
 test('Ruby sleeps for at least the given time', async (t) => {
-  const { eval: run } = await ruby(t)
+  const { eval: run } = await ruby(t, 'host')
   t.is(
     run(
       `t = Process.clock_gettime(Process::CLOCK_MONOTONIC); sleep 0.05
@@ -73,10 +77,10 @@ test('Ruby sleeps for at least the given time', async (t) => {
   )
 })
 
-test('Ruby cannot read files outside its directory', async (t) => {
-  const { home, eval: run } = await ruby(t)
-  mkdirSync(join(home, 'in'))
-  symlinkSync('/etc', join(home, 'etc'))
+onBackends()('Ruby cannot read files outside its directory', async (t, backend) => {
+  const { home, eval: run } = await ruby(t, backend)
+  home.mkdirSync('in')
+  home.symlinkSync('/etc', 'etc')
   for (const path of ['/etc/passwd', '/home/../etc/passwd', '/home/in/../../x', '/home/etc/passwd']) {
     t.regex(
       run(`begin; File.read("${path}"); "read"; rescue SystemCallError => error; error.class.to_s; end`),
@@ -87,11 +91,9 @@ test('Ruby cannot read files outside its directory', async (t) => {
 })
 
 /** Runs a program from stdin, with a read-only /library and a writable /work. Returns the output. */
-async function runProgram(t, source, options = {}) {
-  const preopens = {
-    '/library': { path: tree(t, { 'greet.rb': 'def greet(name) = "hello, #{name}"\n' }), readonly: true },
-    '/work': tree(t),
-  }
+async function runProgram(t, source, { backend = 'host', ...options } = {}) {
+  const library = openOn(backend, tree(t, { 'greet.rb': 'def greet(name) = "hello, #{name}"\n' }))
+  const preopens = { '/library': { directory: library, readonly: true }, '/work': openOn(backend, tree(t)) }
   const wasi = new WASI({ version: 'preview1', stdin: source, stdout: 'pipe', stderr: 'pipe', preopens, ...options })
   const { vm } = await RubyVM.instantiateModule({ module: await module, wasip1: wasi })
   vm.eval('$stdout.sync = true; eval($stdin.read)')
@@ -100,13 +102,13 @@ async function runProgram(t, source, options = {}) {
   return { stdout: `${stdout}`, stderr: `${stderr}` }
 }
 
-test('Ruby runs a program from stdin with a library, and its output is captured', async (t) => {
+onBackends()('Ruby runs a program from stdin with a library, and its output is captured', async (t, backend) => {
   const source =
     '$:.unshift "/library"; require "greet"; puts greet("Ruby"); warn "and goodbye"; print [0, 255].pack("C*")'
-  t.deepEqual(await runProgram(t, source), { stdout: 'hello, Ruby\n\0\ufffd', stderr: 'and goodbye\n' })
+  t.deepEqual(await runProgram(t, source, { backend }), { stdout: 'hello, Ruby\n\0\ufffd', stderr: 'and goodbye\n' })
 })
 
-test('Ruby can read a read-only library, and gets EROFS for changes', async (t) => {
+onBackends()('Ruby can read a read-only library, and gets EROFS for changes', async (t, backend) => {
   const { stdout } = await runProgram(
     t,
     `require 'fileutils'
@@ -123,6 +125,7 @@ test('Ruby can read a read-only library, and gets EROFS for changes', async (t) 
       mkdir_p: -> { FileUtils.mkdir_p('/library') },
       copy: -> { FileUtils.cp('/library/greet.rb', '/work/copy.rb') },
     }.each { |name, act| puts(begin; act.(); name; rescue SystemCallError => error; "#{name} #{error.class}"; end) }`,
+    { backend },
   )
   t.deepEqual(stdout.trimEnd().split('\n'), [
     ...['write', 'append', 'delete', 'mkdir', 'move', 'link', 'symlink', 'touch', 'cut'].map(

@@ -1,6 +1,7 @@
 // Variants of ava's `test` for specs that cannot run, or cannot pass, everywhere.
 
 import test from 'ava'
+import { BACKENDS } from './backends.cjs'
 import { linux, posix } from './platform.mjs'
 
 export const onPosix = posix ? test : test.skip
@@ -28,6 +29,22 @@ export function skippedOn(reasons, on = test) {
 export function slow(on = test) {
   return process.env.CAPWASI_SLOW === '1' ? on : (title, run) => test.skip(`${title} (slow: run by npm test)`, run)
 }
+
+/**
+ * Registers a spec for each backend of a `Directory`, with `others` for all but the host. `t.context.backend` is the
+ * backend of `prints`.
+ */
+export const onBackends =
+  (on = test, others = on) =>
+  (title, run) => {
+    for (const backend of BACKENDS) {
+      const register = backend === 'host' ? on : others
+      register(backend === 'host' ? title : `${title} (${backend})`, (t) => {
+        t.context.backend = backend
+        return run(t, backend)
+      })
+    }
+  }
 
 // Reasons that several specs share.
 

@@ -3,7 +3,7 @@
 //! `tests/fuzz_plans.rs` and the fuzz target `calls` run the plan.
 
 use crate::arbitrary::{Result, Unstructured};
-use crate::common::{CREAT, FILE, Function, Functions, TestGuest, Tree};
+use crate::common::{Backend, CREAT, FILE, Function, Functions, TestGuest, Tree};
 use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
@@ -103,7 +103,9 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let tree = Tree::new(&[("box/file", "some text"), ("box/dir/inner", "inner"), ("outside", "untouched")]);
     std::os::unix::fs::symlink("..", tree.path().join("box/link")).unwrap();
     std::os::unix::fs::symlink("loop", tree.path().join("box/loop")).unwrap();
-    let (guest, _files) = guest_with_files(&tree);
+    // The length chooses the backend, so that the seeds of the corpus stay valid.
+    let backend = Backend::choose(u.len());
+    let (guest, _files) = guest_with_files(&tree, backend);
     let table = &TABLES[usize::from(u.ratio(1, 4)?)];
     let mut memory = Guarded::new(SIZE - usize::from(u.arbitrary::<u8>()? % 24));
     for _ in 0..CALLS {
@@ -128,12 +130,16 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
     }
     assert_eq!(tree.names(), ["box", "outside"]);
     assert_eq!(tree.text("outside"), "untouched");
+    if backend != Backend::Host {
+        assert_eq!(tree.text("box/file"), "some text");
+        assert_eq!(tree.text("box/dir/inner"), "inner");
+    }
     Ok(())
 }
 
 /// Creates a guest with pipes, a device, a preopen, and a file and a directory in it. The returned files must outlive
 /// the guest.
-fn guest_with_files(tree: &Tree) -> (Arc<Guest>, impl Sized) {
+fn guest_with_files(tree: &Tree, backend: Backend) -> (Arc<Guest>, impl Sized) {
     let mut guest = Guest::default();
     for arg in ["program", "", "-x"] {
         guest.args.push(arg.as_bytes()).unwrap();
@@ -146,7 +152,7 @@ fn guest_with_files(tree: &Tree) -> (Arc<Guest>, impl Sized) {
     guest.add_stdio(stdin.as_raw_fd()).unwrap();
     guest.add_stdio(stdout.as_raw_fd()).unwrap();
     guest.add_stdio(null.as_raw_fd()).unwrap();
-    guest.add_preopen(b"/", &tree.path().join("box")).unwrap();
+    backend.add_preopen(&mut guest, b"/", &tree.path().join("box"));
     let mut guest = TestGuest::new(guest);
     guest.try_open(3, "file", CREAT, FILE).unwrap();
     guest.try_open(3, "dir", 0, 0).unwrap();

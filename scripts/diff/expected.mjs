@@ -2,16 +2,17 @@
 // node:wasi, the errno of capwasi, the reason, and an optional condition. Most reasons are titles of rows in README.md.
 // An errno is a name, several names separated by `|`, or `*`.
 
-import { LOOKUP, OFLAGS, errnoName } from '../../__test__/support/abi.mjs'
+import { LOOKUP, OFLAGS } from '../../__test__/support/abi.mjs'
 import { PAGES, PATH_MAX } from './plan.mjs'
 
-const hasWord =
+/** Matches a call with one of these words of run.mjs, on either side. */
+export const hasWord =
   (...words) =>
-  ({ node, capwasi }) =>
-    [...node.words, ...capwasi.words].some((word) => words.includes(word))
+  ({ reference, subject }) =>
+    [...reference.words, ...subject.words].some((word) => words.includes(word))
 // The last byte of the memory is 0, so a one-byte path there is a NUL byte.
 const readsNul = ({ call }) => call.args.includes(PAGES * 65_536 - 1)
-const all =
+export const all =
   (...conditions) =>
   (difference) =>
     conditions.every((condition) => condition(difference))
@@ -35,13 +36,13 @@ function allocation({ call }) {
   return offset + length >= 2n ** 63n - 1n ? 'FBIG' : 'SUCCESS'
 }
 /** Returns whether the results differ only in the mtimes of files that were changed by fd_allocate. */
-function isTouched({ call, node, capwasi }) {
+function isTouched({ call, reference, subject }) {
   const text = (result) => JSON.stringify(result, (_, each) => (typeof each === 'bigint' ? String(each) : each))
-  const [one, other] = [node, capwasi].map(({ result }) =>
+  const [one, other] = [reference, subject].map(({ result }) =>
     text(result).replace(/(?<="mtime":|links, )("now"|now|\d+)/g, ''),
   )
-  if (call.name !== 'final tree') return one === other && hasWord('allocated')({ node, capwasi })
-  return one === other && [...node.result, ...capwasi.result].every((line) => line.endsWith(', allocated'))
+  if (call.name !== 'final tree') return one === other && hasWord('allocated')({ reference, subject })
+  return one === other && [...reference.result, ...subject.result].every((line) => line.endsWith(', allocated'))
 }
 
 const END = PAGES * 65_536
@@ -78,7 +79,7 @@ const TWO_ERRORS = 'a call with two invalid arguments'
 
 const PATH_ERRORS = 'EXIST|INVAL|LOOP|NAMETOOLONG|NOENT|NOTCAPABLE|NOTDIR|PERM'
 
-const ROWS = [
+export const ROWS = [
   ['clock_res_get', 'SUCCESS', 'SUCCESS', "clock_res_get of a thread's clock", ({ call }) => call.args[0] === 3],
   ['fd_fdstat_get', 'SUCCESS', 'SUCCESS', 'file types, flags and rights reported'],
   ['fd_prestat_dir_name', 'NOBUFS', 'NAMETOOLONG', 'fd_prestat_dir_name into a short buffer'],
@@ -168,24 +169,3 @@ const ROWS = [
   ['fd_filestat_set_times', 'INVAL', 'BADF|NOTCAPABLE', TWO_ERRORS, ({ call }) => call.args[3] > 15],
   ['fd_seek', 'NOTCAPABLE', 'INVAL', TWO_ERRORS, ({ call }) => call.args[2] > 2],
 ]
-
-const matches = (pattern, text) =>
-  pattern instanceof RegExp ? pattern.test(text) : pattern === '*' || pattern.split('|').includes(text)
-
-/** Returns whether a call succeeded outside of the preopened directory. */
-export const escapes = ({ errno, words }) => errno === 0 && words.includes('outside')
-
-/** Returns the reason of an expected difference, or undefined for an unexpected one. */
-export function explain(difference) {
-  // It is never expected that capwasi dies, hangs or lets the guest escape.
-  if (/^(hangs|dies)/.test(difference.capwasi.errno) || escapes(difference.capwasi)) return undefined
-  const names = [difference.node, difference.capwasi].map(({ errno }) => String(errnoName(errno)))
-  const row = ROWS.find(
-    ([call, node, capwasi, , condition]) =>
-      matches(call, difference.call.name) &&
-      matches(node, names[0]) &&
-      matches(capwasi, names[1]) &&
-      (!condition || condition(difference)),
-  )
-  return row?.[3]
-}

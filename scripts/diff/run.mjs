@@ -1,79 +1,16 @@
-// Runs rounds of calls on one implementation, each in a new sandbox on a new directory tree.
+// Runs rounds of calls on one implementation, each in a new sandbox on a new directory tree. With a backend, both
+// preopens are one `Directory`, so that links and renames between them work.
 
-import { createHash } from 'node:crypto'
-import {
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { lstatSync, openSync, readlinkSync, realpathSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { FDFLAGS, FILETYPE, LOOKUP, rawGuest } from '../../__test__/support/guest.mjs'
+import { openOn } from '../../__test__/support/backends.cjs'
 import { PAGES, PATH_MAX, SYNCS } from './plan.mjs'
+import { createTree, listBackend, listTree, seconds } from './tree.mjs'
 
-const [specifier, folder] = process.argv.slice(2)
+const [specifier, folder, backend] = process.argv.slice(2)
 const work = realpathSync(folder)
 const { WASI } = await import(specifier)
-
-const TREE = {
-  'box/a.txt': 'hello world',
-  'box/empty': '',
-  'box/big': '0123456789'.repeat(500),
-  'box/d/x.txt': 'x',
-  'box/d/e/y': 'yy',
-  'box/hollow/': null,
-  'other/a.txt': 'other',
-  'other/d/z': 'z',
-  'outside/secret': 'secret',
-  stdin: 'standard input',
-  stdout: '',
-  stderr: '',
-  'box/link': { symlink: 'a.txt' },
-  'box/dlink': { symlink: 'd' },
-  'box/dangling': { symlink: 'nothing' },
-  'box/loop': { symlink: 'loop' },
-  'box/up': { symlink: '..' },
-  'box/out': { symlink: '../outside/secret' },
-  'box/outd': { symlink: '../outside' },
-  'box/d/back': { symlink: '../a.txt' },
-}
-
-/** Creates the files of TREE below a directory. */
-function createTree(base) {
-  for (const [name, content] of Object.entries(TREE)) {
-    const path = join(base, name)
-    mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true })
-    if (content?.symlink) symlinkSync(content.symlink, path)
-    else if (!name.endsWith('/')) writeFileSync(path, content)
-  }
-}
-
-// Times that the guest sets are in the past. All other times are times of this run, and differ between runs.
-const seconds = (time) => (time < 1_000_000_000 ? Math.floor(time) : 'now')
-
-/** Lists the files below a directory, one line each. Marks the files whose inode number is in `allocated`. */
-function listTree(base, allocated, directory = base) {
-  return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' })
-    .sort()
-    .flatMap((name) => {
-      const path = Buffer.from(join(directory, name), 'latin1')
-      const stat = lstatSync(path)
-      const line = `${relative(base, join(directory, name)).slice(0, 60)} ${stat.mode.toString(8)}`
-      if (stat.isDirectory()) return [line, ...listTree(base, allocated, join(directory, name))]
-      if (stat.isSymbolicLink()) return [`${line} -> ${readlinkSync(path)}`]
-      const digest = stat.size > 1e6 ? '' : createHash('md5').update(readFileSync(path)).digest('hex').slice(0, 8)
-      const mark = allocated.has(stat.ino) ? ', allocated' : ''
-      return [`${line} ${stat.size} bytes ${digest} ${stat.nlink} links, ${seconds(stat.mtimeMs / 1000)}${mark}`]
-    })
-}
 
 /** Resolves a host path with the system's realpath. Returns undefined if that fails. */
 function realPath(path) {
@@ -160,7 +97,7 @@ const RESULTS = {
   path_open: (g, args) => g.u32(args.at(-1)),
   path_readlink: (g, args) => [g.u32(args.at(-1)), g.text(args[3], Math.min(g.u32(args.at(-1)), 300))],
   fd_readdir: (g, [, at, size, cookie, used]) =>
-    size < 4096 || cookie !== 0n ? undefined : entries(g, at, g.u32(used)),
+    size < 4096 || cookie !== 0n || (used >= at && used < at + size) ? undefined : entries(g, at, g.u32(used)),
   poll_oneoff: (g, args) =>
     Array.from({ length: g.u32(args[3]) }, (_, index) => g.record('EVENT', args[1] + 32 * index)),
 }
@@ -192,11 +129,13 @@ function round(calls, base) {
   // may be reused.
   const [stdin, stdout] = [openSync(join(base, 'stdin'), 'r'), openSync(join(base, 'stdout'), 'r+')]
   const stderr = openSync(join(base, 'stderr'), 'a')
+  const box = join(base, 'box')
+  const directory = backend && openOn(backend, box)
   const guest = rawGuest(
     {
       args: ['guest', 'arg'],
       env: { A: 'b' },
-      preopens: { '/box': join(base, 'box'), other: join(base, 'other') },
+      preopens: directory ? { '/box': directory, other: directory } : { '/box': box, other: join(base, 'other') },
       stdin,
       stdout,
       stderr,
@@ -204,13 +143,8 @@ function round(calls, base) {
     { WASI, memory: `${PAGES}` },
   )
   // Host paths of open directories by descriptor, and descriptors by the id of their path_open.
-  const [directories, descriptors] = [
-    new Map([
-      [3, join(base, 'box')],
-      [4, join(base, 'other')],
-    ]),
-    new Map(),
-  ]
+  const [directories, descriptors] = [new Map(), new Map()]
+  if (!backend || backend === 'host') directories.set(3, box).set(4, backend ? box : join(base, 'other'))
   // The origin of each descriptor: words, the flags it was opened with, the flags that cannot change, and the inode
   // number.
   const stdioOrigin = (fdflags) => ({ words: ['stdio'], fdflags, fixed: SYNCS | FDFLAGS.APPEND })
@@ -283,7 +217,7 @@ function round(calls, base) {
     return { errno, result, words: [...new Set(words)] }
   })
   guest.wasi.close?.()
-  return { outcomes, tree: listTree(base, allocated) }
+  return { outcomes, tree: directory ? listBackend(directory, base) : listTree(base, allocated) }
 }
 
 process.on('message', (calls) => {

@@ -6,6 +6,7 @@ use crate::core::fs::host::HostDirectory;
 use crate::core::fs::listing::OverlayReader;
 use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
 use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory_file::check_advice;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
@@ -196,7 +197,7 @@ impl Directory {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Directory::Host(_) => "host",
-            Directory::Memory(memory) if memory.volume().lower.is_some() => "overlay",
+            Directory::Memory(memory) if memory.is_overlay() => "overlay",
             Directory::Memory(_) => "memory",
         }
     }
@@ -277,7 +278,7 @@ impl Directory {
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             Directory::Host(host) => Ok(sys::advise(host.handle(), offset, len, advice)?),
-            Directory::Memory(_) => Ok(()),
+            Directory::Memory(_) => check_advice(len),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::core::clock::Clocks;
 use crate::core::fs::lower::LowerFile;
-use crate::core::fs::memory_file::MemoryFile;
+use crate::core::fs::memory_file::{MemoryFile, check_advice};
 use crate::core::memory::with_buffer;
 use crate::sys;
 use crate::sys::buffers::Buffer;
@@ -182,7 +182,7 @@ impl FileData {
     pub(crate) fn advise(&self, offset: Filesize, len: Filesize, advice: Advice) -> Result {
         match self {
             FileData::Host(file) => Ok(sys::advise(sys::handle(file), offset, len, advice)?),
-            FileData::Memory(_) => Ok(()),
+            FileData::Memory(_) => check_advice(len),
         }
     }
 

@@ -46,6 +46,12 @@ impl SharedDirectory {
         Self::new(Directory::Memory(directory), Access::ReadWrite)
     }
 
+    /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
+    pub fn overlay(lower: &Self, limits: SpaceLimits) -> Result<Arc<Self>> {
+        let directory = lower.directory.clone().overlay(limits)?;
+        Ok(Self::new(Directory::Memory(directory), Access::ReadWrite))
+    }
+
     /// Returns the directory for calls with a path.
     #[must_use]
     pub(crate) fn access(&self) -> DirAccess<'_> {

@@ -4,9 +4,11 @@
 #![expect(clippy::cast_precision_loss, reason = "node:fs has the same numbers")]
 
 mod contents;
+mod overlay;
 mod path_call;
 
 use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
+use self::overlay::{ApplyTo, Changes, Overlay};
 use self::path_call::{PathCall, read_directory, relative, retry, throw};
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
@@ -23,6 +25,7 @@ use crate::sys::types::{Fdflags, NewTime, Oflags, OpenOptions};
 use napi::{Error, Result};
 use std::path::Path;
 use std::ptr;
+use std::sync::Arc;
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
     fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
@@ -31,6 +34,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add::<Open>(functions, state)?;
     add::<Memory>(functions, state)?;
+    add::<Overlay>(functions, state)?;
     add::<Share>(functions, state)?;
     add::<Join>(functions, state)?;
     add::<Kind>(functions, state)?;
@@ -51,6 +55,8 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Read>(functions, state)?;
     add::<Write>(functions, state)?;
     add::<Copy>(functions, state)?;
+    add::<Changes>(functions, state)?;
+    add::<ApplyTo>(functions, state)?;
     Ok(functions)
 }
 
@@ -63,36 +69,19 @@ callbacks! {
     /// `open(source, readonly)`: opens a directory of the host, by its path or its descriptor.
     Open "open" |state, args| {
         let [source, readonly, ..] = args.read()?;
-        let readonly = readonly.convert()?;
-        let (source, path) = match source.string()? {
-            Some(path) => (DirectorySource::Path(path.clone()), Some(path)),
-            None => (DirectorySource::Fd(source.convert()?), None),
+        let source = match source.string()? {
+            Some(path) => DirectorySource::Path(path),
+            None => DirectorySource::Fd(source.convert()?),
         };
-        let shown = path.as_deref();
-        if let Some(model) = &state.permissions {
-            require_directory(&state.env, model, &source, readonly)?;
-        }
-        let directory = source.open(readonly).map_err(|error| throw(state, error.into(), "open", shown, None))?;
-        if let Some(model) = &state.permissions {
-            require_opened(&state.env, model, &source, readonly, sys::handle(&directory))?;
-        }
-        let opened = SharedDirectory::host(directory, readonly);
-        let opened = opened.map_err(|errno| throw(state, errno, "open", shown, None))?;
+        let opened = open_host(state, &source, readonly.convert()?)?;
         Value::of(&state.env, state.add_directory(opened)).map(Some)
     }
 
     /// `memory(maxBytes, maxFiles)`: creates an empty directory in memory.
     Memory "memory" |state, args| {
         let [max_bytes, max_files, ..] = args.read()?;
-        let limit = |value: Value<'_>, default: u64| -> Result<u64> {
-            if value.is_undefined()? { Ok(default) } else { Ok(value.convert::<f64>()? as u64) }
-        };
-        let defaults = SpaceLimits::default();
-        let limits = SpaceLimits {
-            max_bytes: limit(max_bytes, defaults.max_bytes)?,
-            max_files: limit(max_files, defaults.max_files)?,
-        };
-        Value::of(&state.env, state.add_directory(SharedDirectory::memory(limits))).map(Some)
+        let directory = SharedDirectory::memory(space_limits(max_bytes, max_files)?);
+        Value::of(&state.env, state.add_own_directory(directory)).map(Some)
     }
 
     /// `share(id)`: the handle for other threads.
@@ -318,6 +307,7 @@ callbacks! {
         let file = call.open(options, "write")?;
         let (address, len) = bytes.bytes()?.unwrap_or((ptr::null_mut(), 0));
         let written = write_bytes(&file, address, len, (!appends).then_some(0), call.directory.clocks());
+        call.report_growth();
         written.map_err(|errno| throw(state, errno, "write", None, None))?;
         Ok(None)
     }
@@ -333,8 +323,35 @@ callbacks! {
             let target = opened_file(dir.open(to, target)?)?;
             copy(&source, &target, call.directory.clocks())
         })?;
+        call.report_growth();
         Ok(None)
     }
+}
+
+/// Opens a directory of the host, if Node's permission model allows it.
+fn open_host(state: &EnvState, source: &DirectorySource, readonly: bool) -> Result<Arc<SharedDirectory>> {
+    let path = match source {
+        DirectorySource::Path(path) => Some(path.as_str()),
+        DirectorySource::Fd(_) => None,
+    };
+    let failed = |errno| throw(state, errno, "open", path, None);
+    if let Some(model) = &state.permissions {
+        require_directory(&state.env, model, source, readonly)?;
+    }
+    let directory = source.open(readonly).map_err(|error| failed(error.into()))?;
+    if let Some(model) = &state.permissions {
+        require_opened(&state.env, model, source, readonly, sys::handle(&directory))?;
+    }
+    SharedDirectory::host(directory, readonly).map_err(failed)
+}
+
+/// Reads the limits of a directory in memory. Those that are undefined have their defaults.
+fn space_limits(max_bytes: Value<'_>, max_files: Value<'_>) -> Result<SpaceLimits> {
+    let limit = |value: Value<'_>, default: u64| -> Result<u64> {
+        if value.is_undefined()? { Ok(default) } else { Ok(value.convert::<f64>()? as u64) }
+    };
+    let SpaceLimits { max_bytes: bytes, max_files: files } = SpaceLimits::default();
+    Ok(SpaceLimits { max_bytes: limit(max_bytes, bytes)?, max_files: limit(max_files, files)? })
 }
 
 /// Throws `ERR_FS_FILE_TOO_LARGE`.

@@ -22,8 +22,33 @@ pub(crate) struct EnvState {
     sandboxes: RefCell<Vec<Option<Rc<Sandbox>>>>,
     free: RefCell<Vec<u32>>,
     /// Directories that JavaScript has open, by their numbers. A number is never used again.
-    directories: RefCell<BTreeMap<u32, Arc<SharedDirectory>>>,
+    directories: RefCell<BTreeMap<u32, JsDirectory>>,
     last_directory: Cell<u32>,
+}
+
+/// A directory that JavaScript has open.
+struct JsDirectory {
+    directory: Arc<SharedDirectory>,
+    /// Bytes of its memory that were reported to V8. `None` if this environment has not created the directory.
+    reported: Option<u64>,
+}
+
+impl JsDirectory {
+    /// Growth in bytes that need not be reported to V8 yet.
+    const UNREPORTED: u64 = 64 << 10;
+    /// Estimated bytes for a file besides its contents.
+    const FILE: u64 = 400;
+
+    /// Returns by how many bytes the memory has changed since the last report.
+    fn take_change(&mut self) -> i64 {
+        let Some(reported) = &mut self.reported else { return 0 };
+        let (bytes, files) = self.directory.directory().usage();
+        let now = bytes + files * Self::FILE;
+        if now.abs_diff(*reported) < Self::UNREPORTED {
+            return 0;
+        }
+        now as i64 - std::mem::replace(reported, now) as i64
+    }
 }
 
 impl EnvState {
@@ -85,8 +110,17 @@ impl EnvState {
         self.free.borrow_mut().push(id);
     }
 
-    /// Adds a directory, and returns its number.
+    /// Adds a directory of the host or of another thread, and returns its number.
     pub(crate) fn add_directory(&self, directory: Arc<SharedDirectory>) -> u32 {
+        self.insert_directory(JsDirectory { directory, reported: None })
+    }
+
+    /// Adds a directory in memory that this environment has created, and returns its number.
+    pub(crate) fn add_own_directory(&self, directory: Arc<SharedDirectory>) -> u32 {
+        self.insert_directory(JsDirectory { directory, reported: Some(0) })
+    }
+
+    fn insert_directory(&self, directory: JsDirectory) -> u32 {
         let id = self.last_directory.get() + 1;
         self.last_directory.set(id);
         self.directories.borrow_mut().insert(id, directory);
@@ -95,12 +129,30 @@ impl EnvState {
 
     /// Returns the directory with a number; `None` if it is closed.
     pub(crate) fn directory(&self, id: u32) -> Option<Arc<SharedDirectory>> {
-        self.directories.borrow().get(&id).cloned()
+        // Guests may have changed it since the last call.
+        self.report_directory(id);
+        Some(Arc::clone(&self.directories.borrow().get(&id)?.directory))
+    }
+
+    /// Reports how the memory of a directory has changed to V8, which schedules garbage collection by it.
+    pub(crate) fn report_directory(&self, id: u32) {
+        let change = self.directories.borrow_mut().get_mut(&id).map_or(0, JsDirectory::take_change);
+        self.adjust_external_memory(change);
     }
 
     /// Closes a directory. Guests that use it keep it open.
     pub(crate) fn close_directory(&self, id: u32) {
         let closed = self.directories.borrow_mut().remove(&id);
-        drop(closed);
+        if let Some(JsDirectory { directory, reported }) = closed {
+            drop(directory);
+            self.adjust_external_memory(-(reported.unwrap_or_default() as i64));
+        }
+    }
+
+    fn adjust_external_memory(&self, change: i64) {
+        if change != 0 {
+            // V8 does without a report that fails.
+            let _ = self.env.adjust_external_memory(change);
+        }
     }
 }

@@ -4,6 +4,9 @@
 #[cfg(unix)]
 pub mod waiting;
 
+use capwasi::core::directory::Directory;
+use capwasi::core::fs::memory::MemoryDirectory;
+use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
@@ -94,6 +97,64 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Backends of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Host,
+    Memory,
+    Overlay,
+}
+
+impl Backend {
+    /// Chooses a backend by a number.
+    pub fn choose(number: usize) -> Self {
+        [Backend::Host, Backend::Memory, Backend::Overlay][number % 3]
+    }
+
+    /// Adds a directory of the host as a preopen: itself, a copy in memory, or an overlay.
+    pub fn add_preopen(self, guest: &mut Guest, name: &[u8], path: &Path) {
+        let added = match self {
+            Backend::Host => guest.add_preopen(name, path),
+            Backend::Memory => guest.add_memory(name, copy_in_memory(path), false),
+            Backend::Overlay => {
+                let lower = Directory::of_host(path).unwrap();
+                guest.add_memory(name, lower.overlay(SpaceLimits::default()).unwrap(), false)
+            }
+        };
+        added.unwrap();
+    }
+}
+
+/// Copies a directory of the host into memory, except symlinks with an absolute target, which no guest can create.
+fn copy_in_memory(path: &Path) -> MemoryDirectory {
+    fn copy(guest: &mut TestGuest, from: &Path, to: &str) {
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            guest.reset();
+            let name = format!("{to}{}", entry.file_name().into_string().unwrap());
+            let (at, len) = (guest.put(&name), name.len() as u64);
+            let filetype = entry.file_type().unwrap();
+            if filetype.is_symlink() {
+                let target =
+                    std::fs::read_link(entry.path()).unwrap().into_os_string().into_string().unwrap();
+                let target_at = guest.put(&target);
+                let _ = guest.call("path_symlink", &[target_at, target.len() as u64, 0, at, len]);
+            } else if filetype.is_dir() {
+                guest.must("path_create_directory", &[0, at, len]);
+                copy(guest, &entry.path(), &format!("{name}/"));
+            } else {
+                let fd = guest.open(&name, CREAT, FD_WRITE);
+                guest.write(fd, &std::fs::read_to_string(entry.path()).unwrap());
+                guest.must("fd_close", &[fd]);
+            }
+        }
+    }
+    let memory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let mut guest = Guest::default();
+    guest.add_memory(b"/", memory.clone(), false).unwrap();
+    copy(&mut TestGuest::new(guest), path, "");
+    memory
 }
 
 /// Address of results. Never allocated.

@@ -168,10 +168,10 @@ impl Inode {
             nlink: own.nlink.into(),
             size: self.stat()?.size,
             blocks: allocated.map_or(all.blocks, |allocated| allocated.div_ceil(512)),
-            atim: own.atim.cast_signed(),
-            mtim: own.mtim.cast_signed(),
-            ctim: own.ctim.cast_signed(),
-            birthtim: own.birthtim.cast_signed(),
+            atim: signed(own.atim),
+            mtim: signed(own.mtim),
+            ctim: signed(own.ctim),
+            birthtim: signed(own.birthtim),
             ..all
         })
     }
@@ -275,4 +275,9 @@ pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 /// Locks for writing.
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Converts a time, which a guest may set to any value. Not later than 2262.
+fn signed(time: Timestamp) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
 }

@@ -72,6 +72,12 @@ impl MemoryDirectory {
         &self.inode
     }
 
+    /// Returns whether the file system is an overlay.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.volume.lower.is_some()
+    }
+
     /// Returns the bytes and files in use.
     #[must_use]
     pub fn usage(&self) -> (u64, u64) {
@@ -149,6 +155,9 @@ impl MemoryDirectory {
                 }
             }
             Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
+            Located::Name { node: Some(Node::Inode(target)), .. } => {
+                self.open_inode(target.inode, options, clocks)
+            }
             Located::Name { parent, name, .. } => {
                 self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
             }

@@ -1,7 +1,7 @@
 //! Open files in memory and of overlays.
 
 use crate::core::clock::Clocks;
-use crate::core::fs::contents::Contents;
+use crate::core::fs::contents::{Contents, MAX_SIZE};
 use crate::core::fs::inode::{Body, Inode, read, write};
 use crate::core::fs::lower::LowerFile;
 use crate::core::fs::volume::Volume;
@@ -100,6 +100,7 @@ impl MemoryFile {
         if !self.reads {
             return Err(Errno::Badf);
         }
+        check_range(buffers, offset)?;
         match self.lower() {
             Some(lower) => lower.read_at(buffers, offset),
             None => self.with_contents(|contents| contents.read(buffers, offset)),
@@ -117,11 +118,12 @@ impl MemoryFile {
     /// Writes guest buffers: `pwritev`. Returns fewer bytes if the space ends. As on Linux, a file in append mode
     /// ignores the offset.
     pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, now: Timestamp) -> Result<usize> {
-        if self.appends.load(Relaxed) {
-            return self.append(buffers, now);
-        }
         if !self.writes {
             return Err(Errno::Badf);
+        }
+        check_range(buffers, offset)?;
+        if self.appends.load(Relaxed) {
+            return self.append(buffers, now);
         }
         self.change(Filesize::MAX, now, |contents| contents.write(buffers, offset))
     }
@@ -194,4 +196,16 @@ impl MemoryFile {
         }
         if offset + len > MAX { Err(Errno::Fbig) } else { Ok(()) }
     }
+}
+
+/// Checks that the end of a transfer is a valid offset. As on Linux `EINVAL`, before any limit of the file system.
+fn check_range(buffers: &[Buffer], offset: Filesize) -> Result {
+    let len = buffers.iter().map(|buffer| buffer.size() as Filesize).sum();
+    let is_valid = len == 0 || offset.checked_add(len).is_some_and(|end| end <= MAX_SIZE);
+    if is_valid { Ok(()) } else { Err(Errno::Inval) }
+}
+
+/// Checks an advice about a range, which has no effect in memory. `EINVAL` for a negative length.
+pub(crate) fn check_advice(len: Filesize) -> Result {
+    if len > MAX_SIZE { Err(Errno::Inval) } else { Ok(()) }
 }

@@ -21,6 +21,7 @@ const MAX_ATTEMPTS: usize = 100;
 /// A call with one or two paths in a directory.
 pub(super) struct PathCall<'a> {
     state: &'a EnvState,
+    id: u32,
     syscall: &'static str,
     pub(super) directory: Arc<SharedDirectory>,
     pub(super) path: String,
@@ -50,7 +51,7 @@ impl<'a> PathCall<'a> {
     ) -> Result<Self> {
         let (id, path) = (args[0].convert()?, args[1].convert::<String>()?);
         match state.directory(id) {
-            Some(directory) => Ok(Self { state, syscall, directory, path, dest }),
+            Some(directory) => Ok(Self { state, id, syscall, directory, path, dest }),
             None => Err(throw(state, Errno::Badf, syscall, Some(&path), dest.as_deref())),
         }
     }
@@ -81,6 +82,11 @@ impl<'a> PathCall<'a> {
     pub(super) fn open(&self, options: OpenOptions, syscall: &str) -> Result<FileData> {
         let opened = self.run(|dir, path| dir.open(path, options))?;
         opened_file(opened).map_err(|errno| throw(self.state, errno, syscall, None, None))
+    }
+
+    /// Reports the memory that the directory has grown by to V8.
+    pub(super) fn report_growth(&self) {
+        self.state.report_directory(self.id);
     }
 
     /// Throws an error of the call. `escaping` is the path that leads out of the directory, if one does.

@@ -1,0 +1,88 @@
+// Times calls on directories in memory and on overlays beside the same calls on a directory of the host, in turns, and
+// measures the memory of 100,000 files. `npm run bench` prints the tables; this file alone does, too:
+//
+//   node bench/directories.mjs
+//
+// Times are nanoseconds: the best of several rounds.
+
+import { openSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Directory, WASI } from '../index.mjs'
+import { directoryRows, guest } from './rows.mjs'
+import { makeTree } from './tree.mjs'
+
+const ROUNDS = 9
+/** Milliseconds after which no further round of a row starts. */
+const BUDGET_MS = 2_000
+const MANY = 100_000
+const OPTIONS = { version: 'preview1', stdin: openSync('/dev/zero', 'r'), stderr: openSync('/dev/null', 'w') }
+
+const folder = makeTree([100, 1_000, 30_000, MANY])
+
+/** Returns a copy of the folder in memory. */
+function inMemory() {
+  const directory = Directory.memory()
+  const copy = (path) => {
+    for (const entry of readdirSync(join(folder, path), { withFileTypes: true })) {
+      const name = join(path, entry.name)
+      if (entry.isDirectory()) {
+        directory.mkdirSync(name)
+        copy(name)
+      } else if (entry.isFile()) directory.writeFileSync(name, readFileSync(join(folder, name)))
+    }
+  }
+  copy('')
+  return directory
+}
+
+const module = new WebAssembly.Module(guest)
+const backends = Object.entries({
+  memory: inMemory(),
+  overlay: Directory.overlay(folder),
+  // A guest that changes files copies them. This one reads those that are unchanged.
+  host: folder,
+}).map(([name, directory]) => {
+  const wasi = new WASI({ ...OPTIONS, preopens: { '/': directory } })
+  const instance = new WebAssembly.Instance(module, wasi.getImportObject())
+  wasi.start(instance)
+  return { name, functions: instance.exports }
+})
+
+/** Returns nanoseconds per unit by backend. The backends take turns in running first. */
+function measure({ name, times, units }) {
+  const best = Object.fromEntries(backends.map((backend) => [backend.name, Infinity]))
+  const end = performance.now() + BUDGET_MS
+  for (let round = 0; round === 0 || (round < ROUNDS && performance.now() < end); round++) {
+    for (const backend of round % 2 ? [...backends].reverse() : backends)
+      best[backend.name] = Math.min(best[backend.name], Number(backend.functions[name](times)) / (times * units))
+  }
+  return { name, ...best }
+}
+
+const figure = (number) => number.toLocaleString('en', { maximumFractionDigits: number < 10 ? 1 : 0 }).padStart(10)
+const ratio = (one, other) => (one / other).toFixed(2).padStart(6)
+
+console.log(`${'call (ns)'.padEnd(44)}       host     memory  ratio    overlay  ratio`)
+for (const { name, host, memory, overlay } of directoryRows.map(measure)) {
+  const cells = [figure(host), figure(memory), ratio(memory, host), figure(overlay), ratio(overlay, host)]
+  console.log([name.padEnd(44), ...cells].join(' '))
+}
+
+/** Returns the resident memory in bytes. */
+function resident() {
+  globalThis.gc?.()
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
+}
+
+if (process.platform === 'linux') {
+  const files = Directory.memory()
+  const names = Array.from({ length: MANY }, (_, index) => `entry-${index}`)
+  // Code and buffers that the first calls need do not count.
+  for (const name of names.slice(0, 1_000)) files.writeFileSync(name, '')
+  const before = resident()
+  for (const name of names.slice(1_000)) files.writeFileSync(name, '')
+  const bytes = (resident() - before) / (MANY - 1_000) - names.join('').length / MANY
+  console.log(
+    `\nMemory of a directory with ${MANY} empty files: ${bytes.toFixed(0)} bytes for each file beside its name`,
+  )
+}
