@@ -150,8 +150,13 @@ export interface WASIOptions {
    *
    * A `URL` is converted by `fileURLToPath` of `node:url`. For a URL that is not a file's, the error has the code of
    * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. A
-   * {@link Directory} can be shared with other guests and with JavaScript. node:wasi accepts none of these. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
-   * `preopens` in a `Map`, a `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
+   * {@link Directory} can be shared with other guests and with JavaScript, and be in memory or an overlay:
+   * `{ '/tmp': Directory.memory(), '/src': { directory, readonly: true } }`. A closed one is `UVWASI_EBADF`. node:wasi
+   * accepts none of these.
+   *
+   * An object with more than one of `path`, `fd` and `directory` is `ERR_INVALID_ARG_VALUE`. A value whose string
+   * cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`. `preopens` in a `Map`, a
+   * `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined
@@ -359,7 +364,10 @@ export type FileTree = Record<string, string | Uint8Array | null>
 /** Identifies a {@link Directory} in another thread of this process. Cannot be guessed. */
 export type DirectoryHandle = { readonly capwasiDirectory: string }
 
-/** Limits what an in-memory directory or overlay may hold. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+/**
+ * Limits what an in-memory directory or overlay may hold. An own property with another name is
+ * `ERR_INVALID_ARG_VALUE`.
+ */
 export interface DirectoryLimits {
   /**
    * Maximum bytes allocated for file contents. Holes are free; an extent is rounded up to at most 4 KiB. Beyond it the

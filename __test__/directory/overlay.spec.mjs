@@ -248,6 +248,20 @@ test('a file of the lower directory is copied at its first change, and only then
   t.deepEqual(changesOf(overlay), ['M attributes', 'M big', 'M small', 'M times'])
 })
 
+onLinux('reading through an overlay leaves the access times of the lower directory unchanged', (t) => {
+  const path = tree(t, { 'd/f': 'text', 'd/g': 'text' })
+  const old = (name) => fs.utimesSync(join(path, name), 1, 2)
+  for (const name of ['d/f', 'd/g', 'd', '.']) old(name)
+  const overlay = Directory.overlay(path)
+  const guest = rawGuest({ preopens: { '/': overlay } })
+  t.is(guest.read(guest.open('d/f')), 'text')
+  overlay.readdirSync('.', { recursive: true })
+  overlay.appendFileSync('d/g', '!')
+  overlay.readFileSync('d/g')
+  overlay.applyTo(Directory.memory())
+  for (const name of ['d/f', 'd/g', 'd', '.']) t.is(fs.statSync(join(path, name)).atimeMs, 1000, name)
+})
+
 test('a guest that has a lower file open sees the change of another descriptor', (t) => {
   const overlay = overTree(t, { f: 'lower' })
   const guest = rawGuest({ preopens: { '/': overlay } })
@@ -564,7 +578,8 @@ test('workers, guests in them and JavaScript change one overlay at the same time
   const script = `
     const { parentPort, workerData: { handle, id, root } } = require('node:worker_threads')
     const { Directory } = require(root)
-    import(require('node:url').pathToFileURL(root + '__test__/support/guest.mjs')).then(({ rawGuest, OFLAGS, RIGHTS }) => {
+    const { pathToFileURL } = require('node:url')
+    import(pathToFileURL(root + '__test__/support/guest.mjs')).then(({ rawGuest, OFLAGS, RIGHTS }) => {
       const directory = Directory.join(handle)
       const guest = rawGuest({ preopens: { '/': directory } })
       for (let round = 0; round < 300; round++) {

@@ -20,14 +20,14 @@ pub(crate) struct LowerPath {
     path: Box<[u8]>,
 }
 
-/// Options for opening a file of the lower directory for reading.
+/// Options for opening a file of the lower directory for reading. Its access time is part of what must not change.
 pub(crate) const READ: OpenOptions = OpenOptions {
     reads: true,
     writes: false,
     follows: false,
     oflags: Oflags::empty(),
     fdflags: Fdflags::empty(),
-    keeps_atime: false,
+    keeps_atime: true,
     mode: 0,
 };
 
@@ -73,21 +73,20 @@ impl LowerPath {
 
     /// Opens the file without following a symlink.
     pub(crate) fn open(&self, options: &OpenOptions) -> Result<Opened> {
-        let options = OpenOptions { follows: false, ..*options };
+        let options = OpenOptions { follows: false, keeps_atime: true, ..*options };
         self.base.open(self.path()?, &options, &Clocks::default())
     }
 
     /// Opens the file if it is a regular one, and returns its attributes; `EINVAL` for any other file.
-    pub(crate) fn open_file(&self, keeps_atime: bool) -> Result<(FileData, Filestat)> {
-        let options = OpenOptions { keeps_atime, ..READ };
+    pub(crate) fn open_file(&self) -> Result<(FileData, Filestat)> {
         if let Directory::Host(host) = &self.base {
-            let (file, stat) = host.open(self.path()?, &options)?;
+            let (file, stat) = host.open(self.path()?, &READ)?;
             return match stat.filetype {
                 Filetype::RegularFile => Ok((FileData::Host(file), stat)),
                 _ => Err(Errno::Inval),
             };
         }
-        match self.open(&options)? {
+        match self.open(&READ)? {
             Opened::File(data) => {
                 let stat = data.stat()?;
                 Ok((data, stat))
