@@ -534,7 +534,8 @@ export class Directory {
   /**
    * Applies the changes of an overlay to another directory: removals first, then additions and modifications. A target
    * that equals `lower` then equals the overlay. Never follows a link of the target: a link in the way is replaced.
-   * Keeps holes, permission bits and times. Links that the guest made are copied as links: check them before other
+   * Keeps holes, permission bits and times, and hard links between files of the changes; a new link to a file that is
+   * not in the changes becomes a copy. Links that the guest made are copied as links: check them before other
    * programs use the directory.
    *
    * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space

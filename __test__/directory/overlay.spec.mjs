@@ -361,6 +361,27 @@ test('changes() lists a path with another type as modified, and only additions b
   t.deepEqual(changesOf(overlay), ['M d@', 'M f/', 'A f/sub/', 'M g@'])
 })
 
+onPosix('changes() lists a directory in the place of another one only if the permission bits differ', (t) => {
+  const overlay = overTree(t, { 'a/': null, 'b/': null, 'c/': null, 'd/': null })
+  overlay.chmodSync('d', 0o701)
+  overlay.rmdirSync('c')
+  overlay.renameSync('d', 'c')
+  for (const path of ['a', 'b']) {
+    overlay.rmdirSync(path)
+    overlay.mkdirSync(path)
+  }
+  overlay.chmodSync('b', 0o700)
+  t.deepEqual(changesOf(overlay), ['M b/', 'M c/', 'D d/'])
+  const lower = Directory.memory({ d: null })
+  lower.chmodSync('d', 0o700)
+  const other = Directory.overlay(lower)
+  other.rmdirSync('d')
+  other.mkdirSync('d')
+  t.deepEqual(changesOf(other), ['M d/'])
+  other.applyTo(lower)
+  t.is(lower.statSync('d').mode & 0o777, 0o755)
+})
+
 test('changes() and applyTo() of another directory throw ENOTSUP', (t) => {
   for (const [kind, directory] of [
     ['host', Directory.open(tree(t))],
