@@ -16,6 +16,8 @@ const HELP = `capwasi runs a WebAssembly program (WASI preview1) in a sandbox.
 The program can use standard input, output and error, and what these options grant:
 
   --dir HOST[::GUEST][:ro]  mount directory HOST as GUEST (default: HOST); :ro = read-only
+  --overlay HOST[::GUEST]   the same, but keep changes in memory: HOST is never changed
+  --memory-dir GUEST        mount an empty directory in memory as GUEST, discarded at the end
   --env NAME[=VALUE]        set a variable; without =VALUE, copy NAME from your environment
   --inherit-env             pass your whole environment; --env overrides single variables
   --listen ADDRESS:PORT     listen on TCP, such as 127.0.0.1:8080 or [::1]:0 (0 = any free port)
@@ -23,22 +25,28 @@ The program can use standard input, output and error, and what these options gra
 Other options:
 
   --argv0 NAME              set argv[0] (default: program.wasm, as given)
+  --changes                 list the changes of --overlay on standard error at the end: A path
+                            (added), M path (modified), D path (removed); if there are several
+                            overlays, the paths start with GUEST
   --seed N                  make runs reproducible: random bytes come from seed N, clocks start
                             at 0 and advance only while the program sleeps
   --trace                   log every WASI call to standard error
   --version                 print the version
   --help, -h                print this help
 
---dir, --env and --listen can be repeated. Options must come before the program.
+Options that grant something can be repeated. Options must come before the program.
 GUEST, or HOST without GUEST, cannot end in ':' and a word, such as :rw. The only mode is :ro.
 Exit status: the program's, 134 after a trap, 2 if the program cannot be started.`
 
 const OPTIONS = {
   dir: { type: 'string', multiple: true, default: [] },
+  overlay: { type: 'string', multiple: true, default: [] },
+  'memory-dir': { type: 'string', multiple: true, default: [] },
   env: { type: 'string', multiple: true, default: [] },
   'inherit-env': { type: 'boolean' },
   listen: { type: 'string', multiple: true, default: [] },
   argv0: { type: 'string' },
+  changes: { type: 'boolean' },
   seed: { type: 'string' },
   trace: { type: 'boolean' },
   version: { type: 'boolean' },
@@ -102,28 +110,64 @@ function failWithoutProgram(lastOption) {
   fail(`no program given${taken}; see capwasi --help`)
 }
 
-/** Converts `HOST[::GUEST][:ro]` to an entry of `preopens`. */
-function readDirectory(text) {
-  const invalid = (reason) => fail(`--dir ${show(text)}: ${reason}; expected HOST[::GUEST][:ro]`)
-  const readonly = text.endsWith(':ro')
-  const [host, guest = host, ...rest] = (readonly ? text.slice(0, -3) : text).split('::')
+/** Rejects a mode at the end of GUEST: a mistyped `:ro` must not make a directory writable. */
+function rejectMode(guest, invalid) {
+  const [mode] = /:[\w,-]*$/.exec(guest) ?? []
+  if (mode !== undefined) invalid(`unknown mode '${mode}'`)
+}
+
+/** Splits `HOST[::GUEST]` in two. */
+function splitNames(text, invalid) {
+  const [host, guest = host, ...rest] = text.split('::')
   if (host === '') invalid('HOST is empty')
   if (guest === '') invalid('GUEST is empty')
   if (rest.length > 0) invalid("more than one '::'")
-  // A mistyped `:ro` must not make the directory writable. On Windows `C:name` is a path.
+  // On Windows `C:name` is a path.
   const isOnDrive = guest === host && /^[a-z]:/i.test(host)
-  const [mode] = /:[\w,-]*$/.exec(guest) ?? []
-  if (mode !== undefined && !isOnDrive) invalid(`unknown mode '${mode}'`)
-  return [guest, readonly ? { path: host, readonly } : host]
+  if (!isOnDrive) rejectMode(guest, invalid)
+  return [host, guest]
 }
 
-function readDirectories(texts) {
-  const directories = texts.map(readDirectory)
-  const names = directories.map(([name]) => name)
+/** Returns a function that rejects a value of an option. */
+const rejecting = (option, text, expected) => (reason) =>
+  fail(`${option} ${show(text)}: ${reason}; expected ${expected}`)
+
+/** Converts `HOST[::GUEST][:ro]` to a directory for the guest. */
+function readDirectory(text) {
+  const readonly = text.endsWith(':ro')
+  const invalid = rejecting('--dir', text, 'HOST[::GUEST][:ro]')
+  const [host, guest] = splitNames(readonly ? text.slice(0, -3) : text, invalid)
+  return { option: '--dir', guest, preopen: readonly ? { path: host, readonly } : host }
+}
+
+function readOverlay(text) {
+  const [host, guest] = splitNames(text, rejecting('--overlay', text, 'HOST[::GUEST]'))
+  return { option: '--overlay', guest, lower: host }
+}
+
+function readMemoryDirectory(text) {
+  const invalid = rejecting('--memory-dir', text, 'GUEST')
+  if (text === '') invalid('GUEST is empty')
+  if (text.includes('::')) invalid("a directory in memory has no HOST, and no '::'")
+  rejectMode(text, invalid)
+  return { option: '--memory-dir', guest: text }
+}
+
+/** Reads the directories of the command line. */
+function readDirectories(values) {
+  const directories = [
+    ...values.dir.map(readDirectory),
+    ...values.overlay.map(readOverlay),
+    ...values['memory-dir'].map(readMemoryDirectory),
+  ]
+  const names = directories.map(({ guest }) => guest)
   const duplicate = names.find((name, index) => names.indexOf(name) !== index)
-  if (duplicate !== undefined)
-    fail(`--dir: two directories are named ${duplicate}; expected a different GUEST for each`)
-  return Object.fromEntries(directories)
+  if (duplicate !== undefined) {
+    const options = new Set(directories.filter(({ guest }) => guest === duplicate).map(({ option }) => option))
+    fail(`${[...options].join(' and ')}: two directories are named ${duplicate}; expected a different GUEST for each`)
+  }
+  if (values.changes && values.overlay.length === 0) fail('--changes: no overlay; expected --overlay HOST[::GUEST] too')
+  return directories
 }
 
 /** Converts `NAME[=VALUE]` to an entry of `env`. A variable that is not in the environment stays unset. */
@@ -147,7 +191,6 @@ function readOptions(values, program, args) {
   return {
     args: [values.argv0 ?? program, ...args],
     env: { ...(values['inherit-env'] && process.env), ...Object.fromEntries(values.env.map(readVariable)) },
-    preopens: readDirectories(values.dir),
     ...(values.listen.length > 0 && { sockets: values.listen }),
     ...readSeed(values.seed),
     ...(values.trace && { trace: true }),
@@ -251,6 +294,20 @@ const REASONS = {
   EADDRNOTAVAIL: 'this machine has no such address',
 }
 
+/** Creates the directories in memory and overlays. */
+function openDirectories(directories) {
+  for (const directory of directories) {
+    const { option, lower } = directory
+    try {
+      if (option === '--memory-dir') directory.preopen = require('./index.js').Directory.memory()
+      if (option === '--overlay') directory.preopen = require('./index.js').Directory.overlay(lower)
+    } catch (error) {
+      if (error.code === undefined) throw error
+      fail(`${option} ${show(lower)}: ${REASONS[error.code] ?? error.message}`)
+    }
+  }
+}
+
 /** Creates the sandbox. Errors name the command-line option instead of the option of `new WASI`. */
 function createSandbox(options) {
   try {
@@ -280,6 +337,18 @@ function reportTrap(error) {
   return 134
 }
 
+const LETTERS = { added: 'A', modified: 'M', removed: 'D' }
+
+/** Lists the changes of the overlays. With several overlays, each path starts with the guest's name of the overlay. */
+function reportChanges(directories) {
+  const overlays = directories.filter(({ option }) => option === '--overlay')
+  for (const { guest, preopen } of overlays) {
+    const prefix = overlays.length === 1 ? '' : guest.replace(/\/?$/, '/')
+    const lines = preopen.changes().map(({ change, path }) => escapeControls(`${LETTERS[change]} ${prefix}${path}`))
+    if (lines.length > 0) console.error(lines.join('\n'))
+  }
+}
+
 /** Runs the program and returns the exit status. */
 async function run(argv) {
   const { values, program, args, lastOption } = readCommandLine(argv)
@@ -288,8 +357,11 @@ async function run(argv) {
     return 0
   }
   if (program === undefined) failWithoutProgram(lastOption)
+  const directories = readDirectories(values)
   const options = readOptions(values, program, args)
   const module = await compile(program, readProgram(program))
+  openDirectories(directories)
+  options.preopens = Object.fromEntries(directories.map(({ guest, preopen }) => [guest, preopen]))
   const wasi = createSandbox({ version: versionOf(program, module), ...options })
   checkModule(program, module, wasi.getImportObject())
   // Print each port that the system chose for `:0`.
@@ -303,6 +375,8 @@ async function run(argv) {
     return 0
   } catch (error) {
     return error.code === 'ERR_WASI_EXIT' ? error.exitCode : reportTrap(error)
+  } finally {
+    if (values.changes) reportChanges(directories)
   }
 }
 

@@ -150,8 +150,13 @@ export interface WASIOptions {
    *
    * A `URL` is converted by `fileURLToPath` of `node:url`. For a URL that is not a file's, the error has the code of
    * `fileURLToPath`. Use an object for a read-only directory or a descriptor: see {@link Preopen}. A
-   * {@link Directory} can be shared with other guests and with JavaScript. node:wasi accepts none of these. A value whose string cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`.
-   * `preopens` in a `Map`, a `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
+   * {@link Directory} can be shared with other guests and with JavaScript, and be in memory or an overlay:
+   * `{ '/tmp': Directory.memory(), '/src': { directory, readonly: true } }`. A closed one is `UVWASI_EBADF`. node:wasi
+   * accepts none of these.
+   *
+   * An object with more than one of `path`, `fd` and `directory` is `ERR_INVALID_ARG_VALUE`. A value whose string
+   * cannot name a directory, such as `{}`, `[]` or a function, is `ERR_INVALID_ARG_TYPE`. `preopens` in a `Map`, a
+   * `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
   preopens?: NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined
@@ -359,7 +364,10 @@ export type FileTree = Record<string, string | Uint8Array | null>
 /** Identifies a {@link Directory} in another thread of this process. Cannot be guessed. */
 export type DirectoryHandle = { readonly capwasiDirectory: string }
 
-/** Limits what an in-memory directory or overlay may hold. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+/**
+ * Limits what an in-memory directory or overlay may hold. An own property with another name is
+ * `ERR_INVALID_ARG_VALUE`.
+ */
 export interface DirectoryLimits {
   /**
    * Maximum bytes allocated for file contents. Holes are free; an extent is rounded up to at most 4 KiB. Beyond it the
@@ -385,8 +393,8 @@ export interface DirectoryLimits {
  *
  * The methods have the names, arguments, results and errors of `node:fs`; an escape is an `Error` with the code
  * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Reading a FIFO, socket or device fails with
- * `EINVAL`. Under Node's permission model `open` and `overlay` check `fs.read` and `fs.write` of the path, and
- * `overlay` only `fs.read`: `ERR_ACCESS_DENIED`.
+ * `EINVAL`. Under Node's permission model `open` checks `fs.read` and `fs.write` of the path, and only `fs.read` if it is
+ * read-only; `overlay` checks `fs.read`: `ERR_ACCESS_DENIED`.
  *
  * The memory of a directory that is not closed is released after garbage collection, once JavaScript yields. Call
  * `close()`, or use `using`, in a loop without `await`.
@@ -432,11 +440,12 @@ export class Directory {
    */
   share(): DirectoryHandle
   /**
-   * Opens the same directory in this thread.
+   * Opens the same directory in this thread. `close()` in one thread does not close it in another.
    * @throws `ERR_INVALID_ARG_VALUE` for a handle that is unknown or closed
    */
   static join(handle: DirectoryHandle): Directory
 
+  /** Whether the directory is one of the host, in memory, or an overlay. */
   readonly kind: 'host' | 'memory' | 'overlay'
   /**
    * Bytes and entries that count towards the limits; zero for a host directory. Of an overlay, files of the lower
@@ -444,28 +453,74 @@ export class Directory {
    */
   readonly usage: { bytes: number; files: number }
 
-  /** @throws `ERR_FS_FILE_TOO_LARGE` above 2 GiB, whatever holes the file has */
+  /**
+   * Reads a file: as a Buffer, or as a string with an encoding.
+   *
+   *     directory.readFileSync('notes.txt', 'utf8')
+   *
+   * @throws `ERR_FS_FILE_TOO_LARGE` above 2 GiB, whatever holes the file has; `EISDIR` for a directory
+   */
   readFileSync(path: string): Buffer
   readFileSync(path: string, encoding: BufferEncoding | { encoding: BufferEncoding }): string
+  /**
+   * Writes a file. The flag `'w'` (default) replaces the contents, `'wx'` fails with `EEXIST` if the file exists, and
+   * `'a'` appends. `mode` has the permission bits of a new file, by default 0o666 without those of the umask.
+   *
+   *     directory.writeFileSync('notes.txt', 'text', { flag: 'wx' })
+   *
+   * @throws `ENOSPC` beyond the limits
+   */
   writeFileSync(path: string, data: string | Uint8Array, options?: { flag?: 'w' | 'wx' | 'a'; mode?: number }): void
+  /** Appends to a file, and creates it if it does not exist. */
   appendFileSync(path: string, data: string | Uint8Array): void
+  /** Returns whether a path exists, following links. Never throws for a string. */
   existsSync(path: string): boolean
+  /** Returns the attributes of a path, following links. */
   statSync(path: string): Stats
+  /** Returns the attributes of a path. Does not follow a link at its end. */
   lstatSync(path: string): Stats
+  /**
+   * Lists a directory, by default the whole one. With `recursive`, also the directories below, following no links: the
+   * names are then paths.
+   *
+   *     directory.readdirSync('src', { recursive: true }) // ['lib', 'main.rb', 'lib/a.rb']
+   */
   readdirSync(path?: string, options?: { recursive?: boolean }): string[]
   readdirSync(path: string, options: { recursive?: boolean; withFileTypes: true }): Dirent[]
+  /** Creates a directory. With `recursive`, also those above; an existing directory is then no error. */
   mkdirSync(path: string, options?: { recursive?: boolean }): void
+  /** Removes an empty directory; `ENOTEMPTY` for any other. */
   rmdirSync(path: string): void
+  /**
+   * Removes a file or link; with `recursive` also a directory and everything below, following no links. With `force` a
+   * missing path is no error.
+   * @throws `ERR_FS_EISDIR` for a directory without `recursive`
+   */
   rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void
+  /** Removes a file or link. */
   unlinkSync(path: string): void
+  /** Renames a file or directory, and replaces a file or an empty directory at `to`. */
   renameSync(from: string, to: string): void
+  /** Creates a hard link. */
   linkSync(existing: string, path: string): void
-  /** Stores any target as given; only following it is confined. */
+  /** Creates a symbolic link. Stores any target as given; only following it is confined. */
   symlinkSync(target: string, path: string): void
+  /** Sets the permission bits. capwasi does not enforce those of directories in memory and overlays. */
   chmodSync(path: string, mode: number): void
+  /**
+   * Copies a file or link; with `recursive` also a directory and everything below. Links are copied as links, and holes
+   * are kept. Replaces files and links.
+   *
+   *     directory.cpSync('src', 'backup/src', { recursive: true })
+   *
+   * @throws `ERR_FS_EISDIR` for a directory without `recursive`; `ERR_FS_CP_EINVAL` for a copy into itself
+   */
   cpSync(from: string, to: string, options?: { recursive?: boolean }): void
+  /** Returns the target of a symbolic link; `EINVAL` for any other file. */
   readlinkSync(path: string): string
+  /** Sets the size of a file in bytes, by default 0. A file that grows gets a hole. */
   truncateSync(path: string, length?: number): void
+  /** Sets the times of a path, following links: seconds since 1970, or a Date. */
   utimesSync(path: string, atime: number | Date, mtime: number | Date): void
 
   /**
@@ -479,7 +534,8 @@ export class Directory {
   /**
    * Applies the changes of an overlay to another directory: removals first, then additions and modifications. A target
    * that equals `lower` then equals the overlay. Never follows a link of the target: a link in the way is replaced.
-   * Keeps holes, permission bits and times. Links that the guest made are copied as links: check them before other
+   * Keeps holes, permission bits and times, and hard links between files of the changes; a new link to a file that is
+   * not in the changes becomes a copy. Links that the guest made are copied as links: check them before other
    * programs use the directory.
    *
    * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space
@@ -495,6 +551,8 @@ export class Directory {
   /**
    * Returns every file as UTF-8 text by path, sorted, empty directories as `null`, links as `'-> target'`: for
    * snapshots in tests.
+   *
+   *     Directory.memory({ 'a/b': 'text', c: null }).toJSON() // { 'a/b': 'text', c: null }
    */
   toJSON(): Record<string, string | null>
   /** Releases the handle or the memory once no guest uses it. */

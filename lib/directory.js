@@ -1,14 +1,11 @@
 'use strict'
 
 // The class Directory, over the functions of src/node/directory.rs. These confine each path; here are the arguments,
-// results and compound operations of node:fs.
+// results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads the rest at its
+// first use.
 
 const { Dirent, constants } = require('node:fs')
-const { dirname } = require('node:path').posix
-const { fsError, systemError } = require('./fs-error.js')
-const { statsOf } = require('./stats.js')
-const validate = require('./validate.js')
-const { invalidType, nodeError } = require('./values.js')
+const { dirname, posix } = require('node:path')
 
 /** Types of native code, which are those of WASI. It has no type for a FIFO, and returns 0. */
 const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
@@ -34,26 +31,48 @@ function attempt(run, ...codes) {
   }
 }
 
+/** Returns a function that makes a value at the first call, and returns it each time. */
+function once(make) {
+  let made
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
 const MAX_MODE = 2 ** 32 - 1
 const DEFAULT_MODE = 0o666
 const FLAGS = ['w', 'wx', 'a']
 const LIMITS = ['maxBytes', 'maxFiles']
 
-/** Returns the limits of a directory in memory in the order of native code. */
-function readLimits(limits) {
-  const given = validate.object(limits, 'limits')
-  validate.onlyKnown(given, 'limits', LIMITS)
-  return LIMITS.map((name) =>
-    given[name] === undefined ? undefined : validate.integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
-  )
-}
+/**
+ * Defines the class, once. Returns it with a function that returns the number of a `Directory`. `addon.modules` loads
+ * the other files of this folder, and `createNative` creates the native functions.
+ */
+function defineDirectory(addon, createNative) {
+  const native = once(createNative)
+  const validate = once(() => addon.modules.validate())
+  const statsOf = once(() => addon.modules.stats().statsOf)
+  const fsError = (...args) => addon.modules.fsError().fsError(...args)
+  const systemError = (...args) => addon.modules.fsError().systemError(...args)
+  const nodeError = (...args) => addon.modules.values().nodeError(...args)
+  const invalidType = (...args) => addon.modules.values().invalidType(...args)
 
-/** Makes the error for a method of overlays on another directory. */
-const notAnOverlay = (method, kind) =>
-  nodeError('Error', 'ENOTSUP', `${method}() is only for overlays. Received a directory of the kind '${kind}'`)
+  /** Returns the limits of a directory in memory in the order of native code. */
+  function readLimits(limits) {
+    const given = validate().object(limits, 'limits')
+    validate().onlyKnown(given, 'limits', LIMITS)
+    return LIMITS.map((name) =>
+      given[name] === undefined
+        ? undefined
+        : validate().integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
+    )
+  }
 
-/** Defines the class, once. Returns it with a function that returns the number of a `Directory`. */
-function defineDirectory(native) {
+  /** Makes the error for a method of overlays on another directory. */
+  const notAnOverlay = (method, kind) =>
+    nodeError('Error', 'ENOTSUP', `${method}() is only for overlays. Received a directory of the kind '${kind}'`)
+
   /** Returns the number of a `Directory`, undefined for any other object. */
   let idOf
   let isDirectory
@@ -62,17 +81,20 @@ function defineDirectory(native) {
   const internal = {}
 
   /** Closes directories that were collected. */
-  const collected = new FinalizationRegistry((id) => native.close(id))
+  const collected = new FinalizationRegistry((id) => native().close(id))
 
   class Directory {
     /** The number of the directory in native code; 0 once it is closed. */
     #id
     #kind
+    /** On Windows, directories of the host have two separators. */
+    #dirname
 
     constructor(key = undefined, id = undefined) {
       if (key !== internal) throw nodeError('TypeError', 'ERR_ILLEGAL_CONSTRUCTOR', 'Illegal constructor')
       this.#id = id
-      this.#kind = native.kind(id)
+      this.#kind = native().kind(id)
+      this.#dirname = this.#kind === 'host' ? dirname : posix.dirname
       collected.register(this, id, this)
     }
 
@@ -82,18 +104,19 @@ function defineDirectory(native) {
     }
 
     static open(path, options = undefined) {
-      const source = validate.source(path)
-      const readonly = validate.flag(options, 'readonly')
-      validate.onlyKnown(options ?? {}, 'options', ['readonly'])
-      return new Directory(internal, native.open(source, readonly))
+      const source = validate().source(path)
+      const readonly = validate().flag(options, 'readonly')
+      validate().onlyKnown(options ?? {}, 'options', ['readonly'])
+      return new Directory(internal, native().open(source, readonly))
     }
 
     static memory(files = {}, limits = undefined) {
       if (files === null || typeof files !== 'object' || Array.isArray(files))
         throw invalidType('The "files" argument', 'of type object', files)
-      const directory = new Directory(internal, native.memory(...readLimits(limits)))
+      const directory = new Directory(internal, native().memory(...readLimits(limits)))
       try {
-        for (const [path, content] of Object.entries(files)) directory.#add(path, content)
+        const parents = new Set(['.', '/'])
+        for (const [path, content] of Object.entries(files)) directory.#add(path, content, parents)
       } catch (error) {
         directory.close()
         throw error
@@ -102,20 +125,21 @@ function defineDirectory(native) {
     }
 
     static overlay(lower, limits = undefined) {
-      const source = isDirectory(lower) ? lower.#id : validate.lower(lower)
-      return new Directory(internal, native.overlay(source, ...readLimits(limits)))
+      const source = isDirectory(lower) ? lower.#id : validate().lower(lower)
+      return new Directory(internal, native().overlay(source, ...readLimits(limits)))
     }
 
     static join(handle) {
       const text = handle?.capwasiDirectory
       if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
-      const id = native.join(text)
-      if (id === undefined) throw validate.invalidValue("The argument 'handle' is unknown, or its directory is closed")
+      const id = native().join(text)
+      if (id === undefined)
+        throw validate().invalidValue("The argument 'handle' is unknown, or its directory is closed")
       return new Directory(internal, id)
     }
 
     share() {
-      return Object.freeze({ capwasiDirectory: native.share(this.#id) })
+      return Object.freeze({ capwasiDirectory: native().share(this.#id) })
     }
 
     get kind() {
@@ -123,25 +147,25 @@ function defineDirectory(native) {
     }
 
     get usage() {
-      const [bytes, files] = native.usage(this.#id)
+      const [bytes, files] = native().usage(this.#id)
       return { bytes, files }
     }
 
     readFileSync(path, options = undefined) {
-      const encoding = validate.encoding(options)
-      const content = native.read(this.#id, validate.text(path, 'path'))
+      const encoding = validate().encoding(options)
+      const content = native().read(this.#id, validate().text(path, 'path'))
       return encoding === undefined ? content : content.toString(encoding)
     }
 
     writeFileSync(path, data, options = undefined) {
-      const { flag = 'w', mode = DEFAULT_MODE } = validate.object(options, 'options')
+      const { flag = 'w', mode = DEFAULT_MODE } = validate().object(options, 'options')
       if (!FLAGS.includes(flag)) {
         const known = FLAGS.map((each) => `'${each}'`).join(', ')
-        throw validate.invalidValue(`The argument 'flag' must be one of: ${known}. Received ${String(flag)}`)
+        throw validate().invalidValue(`The argument 'flag' must be one of: ${known}. Received ${String(flag)}`)
       }
-      const bytes = validate.bytes(data)
-      const bits = validate.integer(mode, 'mode', 0, MAX_MODE)
-      native.write(this.#id, validate.text(path, 'path'), bytes, flag, bits)
+      const bytes = validate().bytes(data)
+      const bits = validate().integer(mode, 'mode', 0, MAX_MODE)
+      native().write(this.#id, validate().text(path, 'path'), bytes, flag, bits)
     }
 
     appendFileSync(path, data) {
@@ -158,41 +182,41 @@ function defineDirectory(native) {
     }
 
     statSync(path) {
-      return statsOf(native.stat(this.#id, validate.text(path, 'path'), true))
+      return statsOf()(native().stat(this.#id, validate().text(path, 'path'), true))
     }
 
     lstatSync(path) {
-      return statsOf(native.stat(this.#id, validate.text(path, 'path'), false))
+      return statsOf()(native().stat(this.#id, validate().text(path, 'path'), false))
     }
 
     readdirSync(path = '.', options = undefined) {
-      const isRecursive = validate.flag(options, 'recursive')
-      const withTypes = validate.flag(options, 'withFileTypes')
-      const top = validate.text(path, 'path')
+      const isRecursive = validate().flag(options, 'recursive')
+      const withTypes = validate().flag(options, 'withFileTypes')
+      const top = validate().text(path, 'path')
       return Array.from(this.#walk(top, isRecursive), ({ directory, name, type }) =>
         withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory)) : join(directory, name),
       )
     }
 
     mkdirSync(path, options = undefined) {
-      const isRecursive = validate.flag(options, 'recursive')
-      const text = validate.text(path, 'path')
+      const isRecursive = validate().flag(options, 'recursive')
+      const text = validate().text(path, 'path')
       if (isRecursive) this.#makeParents(text)
-      else native.mkdir(this.#id, text)
+      else native().mkdir(this.#id, text)
     }
 
     rmdirSync(path) {
-      native.rmdir(this.#id, validate.text(path, 'path'))
+      native().rmdir(this.#id, validate().text(path, 'path'))
     }
 
     rmSync(path, options = undefined) {
-      const isRecursive = validate.flag(options, 'recursive')
-      const isForced = validate.flag(options, 'force')
-      const text = validate.text(path, 'path')
+      const isRecursive = validate().flag(options, 'recursive')
+      const isForced = validate().flag(options, 'force')
+      const text = validate().text(path, 'path')
       const stats = attempt(() => this.lstatSync(text), ...(isForced ? ['ENOENT'] : []))
       if (stats === undefined) return
       if (!stats.isDirectory()) {
-        native.unlink(this.#id, text)
+        native().unlink(this.#id, text)
         return
       }
       if (!isRecursive)
@@ -201,37 +225,37 @@ function defineDirectory(native) {
       for (const { directory, name, type } of this.#walk(text, true)) {
         const below = join(join(text, directory), name)
         if (type === DIRECTORY) directories.push(below)
-        else attempt(() => native.unlink(this.#id, below), 'ENOENT')
+        else attempt(() => native().unlink(this.#id, below), 'ENOENT')
       }
-      while (directories.length > 0) attempt(() => native.rmdir(this.#id, directories.pop()), 'ENOENT')
+      while (directories.length > 0) attempt(() => native().rmdir(this.#id, directories.pop()), 'ENOENT')
     }
 
     unlinkSync(path) {
-      native.unlink(this.#id, validate.text(path, 'path'))
+      native().unlink(this.#id, validate().text(path, 'path'))
     }
 
     renameSync(from, to) {
-      native.rename(this.#id, validate.text(from, 'oldPath'), validate.text(to, 'newPath'))
+      native().rename(this.#id, validate().text(from, 'oldPath'), validate().text(to, 'newPath'))
     }
 
     linkSync(existing, path) {
-      native.link(this.#id, validate.text(existing, 'existingPath'), validate.text(path, 'newPath'))
+      native().link(this.#id, validate().text(existing, 'existingPath'), validate().text(path, 'newPath'))
     }
 
     symlinkSync(target, path) {
-      native.symlink(this.#id, validate.text(target, 'target'), validate.text(path, 'path'))
+      native().symlink(this.#id, validate().text(target, 'target'), validate().text(path, 'path'))
     }
 
     chmodSync(path, mode) {
-      native.chmod(this.#id, validate.text(path, 'path'), validate.integer(mode, 'mode', 0, MAX_MODE))
+      native().chmod(this.#id, validate().text(path, 'path'), validate().integer(mode, 'mode', 0, MAX_MODE))
     }
 
     cpSync(from, to, options = undefined) {
-      const isRecursive = validate.flag(options, 'recursive')
-      const [source, target] = [validate.text(from, 'src'), validate.text(to, 'dest')]
+      const isRecursive = validate().flag(options, 'recursive')
+      const [source, target] = [validate().text(from, 'src'), validate().text(to, 'dest')]
       const stats = this.lstatSync(source)
       this.#checkCopy(source, stats, target, isRecursive)
-      const parent = dirname(target)
+      const parent = this.#dirname(target)
       if (!this.existsSync(parent)) this.#makeParents(parent)
       if (!stats.isDirectory()) {
         this.#copy(source, stats, target)
@@ -246,24 +270,24 @@ function defineDirectory(native) {
         else this.#copy(path, stats, join(target, below))
       }
       // A directory may not be writable once it has its mode.
-      for (const copy of created.reverse()) if (copy) native.chmod(this.#id, copy.path, copy.mode)
+      for (const copy of created.reverse()) if (copy) native().chmod(this.#id, copy.path, copy.mode)
     }
 
     readlinkSync(path) {
-      return native.readlink(this.#id, validate.text(path, 'path'))
+      return native().readlink(this.#id, validate().text(path, 'path'))
     }
 
     truncateSync(path, length = 0) {
-      const size = validate.integer(length, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-      native.truncate(this.#id, validate.text(path, 'path'), Math.max(size, 0))
+      const size = validate().integer(length, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+      native().truncate(this.#id, validate().text(path, 'path'), Math.max(size, 0))
     }
 
     utimesSync(path, atime, mtime) {
-      native.utimes(this.#id, validate.text(path, 'path'), validate.seconds(atime), validate.seconds(mtime))
+      native().utimes(this.#id, validate().text(path, 'path'), validate().seconds(atime), validate().seconds(mtime))
     }
 
     changes() {
-      const changes = native.changes(this.#id)
+      const changes = native().changes(this.#id)
       if (changes === undefined) throw notAnOverlay('changes', this.#kind)
       return Array.from({ length: changes.length / 3 }, (_, index) => {
         const [path, change, type] = changes.slice(index * 3, index * 3 + 3)
@@ -273,7 +297,7 @@ function defineDirectory(native) {
 
     applyTo(target) {
       if (!isDirectory(target)) throw invalidType('The "target" argument', 'an instance of Directory', target)
-      if (!native.applyTo(this.#id, target.#id)) throw notAnOverlay('applyTo', this.#kind)
+      if (!native().applyTo(this.#id, target.#id)) throw notAnOverlay('applyTo', this.#kind)
     }
 
     toJSON() {
@@ -291,7 +315,7 @@ function defineDirectory(native) {
 
     close() {
       collected.unregister(this)
-      native.close(this.#id)
+      native().close(this.#id)
       this.#id = 0
     }
 
@@ -302,7 +326,7 @@ function defineDirectory(native) {
     *#walk(top, isRecursive) {
       const directories = ['']
       for (const directory of directories) {
-        const list = () => native.readdir(this.#id, join(top, directory))
+        const list = () => native().readdir(this.#id, join(top, directory))
         // Another program may remove a directory meanwhile.
         const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
         for (let at = 0; at < entries.length; at += 2) {
@@ -313,17 +337,19 @@ function defineDirectory(native) {
       }
     }
 
-    /** Creates a file or directory of a `FileTree`. */
-    #add(path, content) {
+    /** Creates a file or directory of a `FileTree`. `parents` has the directories that exist. */
+    #add(path, content, parents) {
       if (content === null) {
-        this.#makeParents(validate.text(path, 'path'))
+        this.#makeParents(validate().text(path, 'path'))
         return
       }
       if (typeof content !== 'string' && !(content instanceof Uint8Array)) {
         const expected = 'of type string, an instance of Uint8Array, or null'
         throw invalidType(`The "files[${JSON.stringify(path)}]" property`, expected, content)
       }
-      this.#makeParents(dirname(path))
+      const parent = this.#dirname(path)
+      if (!parents.has(parent)) this.#makeParents(parent)
+      parents.add(parent)
       this.writeFileSync(path, content)
     }
 
@@ -333,7 +359,7 @@ function defineDirectory(native) {
       let at = path
       while (!this.#makeOne(at, path)) {
         missing.push(at)
-        at = dirname(at)
+        at = this.#dirname(at)
       }
       while (missing.length > 0) {
         at = missing.pop()
@@ -344,10 +370,10 @@ function defineDirectory(native) {
     /** Creates a directory, unless there is one. Returns false if the directory above it is missing. */
     #makeOne(at, path) {
       try {
-        native.mkdir(this.#id, at)
+        native().mkdir(this.#id, at)
         return true
       } catch (error) {
-        if (error.code === 'ENOENT' && at !== '' && dirname(at) !== at) return false
+        if (error.code === 'ENOENT' && at !== '' && this.#dirname(at) !== at) return false
         if (error.code !== 'EEXIST') throw error
         if (attempt(() => this.statSync(at), 'ENOENT')?.isDirectory()) return true
         throw at === path ? error : fsError('ENOTDIR', 'mkdir', path)
@@ -374,8 +400,8 @@ function defineDirectory(native) {
         }
       }
       if (!isDirectory) return
-      for (let at = target; at !== dirname(at); ) {
-        at = dirname(at)
+      for (let at = target; at !== this.#dirname(at); ) {
+        at = this.#dirname(at)
         const above = attempt(() => this.statSync(at), 'ENOENT')
         if (above && isSame(above, stats)) throw invalid(`cannot copy ${source} to a subdirectory of self ${target}`)
       }
@@ -387,19 +413,19 @@ function defineDirectory(native) {
     /** Creates a directory without entries. Returns its path and later mode; undefined if the directory exists. */
     #copyDirectory(stats, path) {
       if (attempt(() => this.lstatSync(path), 'ENOENT')?.isDirectory()) return undefined
-      native.mkdir(this.#id, path)
+      native().mkdir(this.#id, path)
       return { path, mode: stats.mode }
     }
 
     /** Copies a file or link. A link is copied as it is. Replaces a file or link. */
     #copy(source, stats, target) {
-      attempt(() => native.unlink(this.#id, target), 'ENOENT')
+      attempt(() => native().unlink(this.#id, target), 'ENOENT')
       if (stats.isSymbolicLink()) {
-        native.symlink(this.#id, native.readlink(this.#id, source), target)
+        native().symlink(this.#id, native().readlink(this.#id, source), target)
         return
       }
-      native.copy(this.#id, source, target)
-      native.chmod(this.#id, target, stats.mode)
+      native().copy(this.#id, source, target)
+      native().chmod(this.#id, target, stats.mode)
     }
   }
 

@@ -36,6 +36,8 @@ addon.modules = {
   trace: () => require('./trace.js'),
   directory: () => require('./directory.js'),
   fsError: () => require('./fs-error.js'),
+  stats: () => require('./stats.js'),
+  validate: () => require('./validate.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
@@ -366,7 +368,7 @@ if (native) {
   if (Symbol.dispose) members[Symbol.dispose] = members.close
   defineProperties(WASI.prototype, members)
   addon.directoryClass = () => {
-    directory ??= addon.modules.directory().defineDirectory(native.directory())
+    directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
     return directory.Directory
   }
 }

@@ -1,7 +1,7 @@
 // Programs that the command runs: their arguments, environment, directories, streams and exit codes.
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -9,6 +9,8 @@ import test from 'ava'
 import { OTHER_SEMANTICS, knownFailure, onPosix } from '../support/conditions.mjs'
 import { tree } from '../support/guest.mjs'
 import { file, guest, launch, prints, run } from './cli.mjs'
+
+const importProcExit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
 
 test('the program receives all arguments after its name, also those that look like options', async (t) => {
   const program = guest('arguments')
@@ -54,6 +56,57 @@ test('--dir HOST::GUEST mounts directories under other names, several times', as
   t.is(readFileSync(join(to, 'file'), 'utf8'), 'text')
 })
 
+test('--overlay keeps changes in memory, and --changes lists them on stderr', async (t) => {
+  const directory = tree(t, { 'd/file': 'text' })
+  const args = ['--overlay', `${directory}::/`, '--changes', guest('copy'), '/d/file', '/d/new']
+  t.deepEqual(await run(args), { code: 0, stdout: '4\n', stderr: 'A d/new\n' })
+  t.deepEqual(readdirSync(directory, { recursive: true }).sort(), ['d', join('d', 'file')])
+  await prints(t, ['--overlay', directory, '--changes', guest('walk'), directory], '1 files, 4 bytes\n')
+  await prints(t, ['--overlay', directory, guest('walk'), directory], '1 files, 4 bytes\n')
+})
+
+test('with several overlays, --changes starts each path with the name of the overlay', async (t) => {
+  const [from, to] = [tree(t, { file: 'text' }), tree(t, { 'old\x1b': '' })]
+  const args = ['--overlay', `${from}::/`, '--overlay', `${to}::to`, '--changes', guest('copy'), '/file', 'to/new']
+  t.deepEqual(await run(args), { code: 0, stdout: '4\n', stderr: 'A to/new\n' })
+  t.deepEqual(await run([...args.slice(0, -1), '/new\n']), { code: 0, stdout: '4\n', stderr: 'A /new\\x0a\n' })
+})
+
+for (const [end, code, stderr] of [
+  ['(call $exit (i32.const 3))', 3, /^M a\nD b\nD d\n$/],
+  ['unreachable', 134, /^capwasi: the program trapped: unreachable\n( +at .*\n)+M a\nD b\nD d\n$/],
+]) {
+  test(`--changes lists the changes of a program that ends with the exit status ${code}`, async (t) => {
+    const directory = tree(t, { a: 'text', b: 'text', 'd/': null })
+    const text = `(module
+      ${importProcExit}
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "path_remove_directory" (func $rmdir (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "abd")
+      (func (export "_start")
+        (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8) (i64.const 64)
+          (i64.const 0) (i32.const 0) (i32.const 100)))
+        (drop (call $unlink (i32.const 3) (i32.const 1) (i32.const 1)))
+        (drop (call $rmdir (i32.const 3) (i32.const 2) (i32.const 1)))
+        ${end}))`
+    const result = await run(['--changes', '--overlay', `${directory}::/`, file(t, text)])
+    t.deepEqual({ code: result.code, stdout: result.stdout }, { code, stdout: '' })
+    t.regex(result.stderr, stderr)
+    t.is(readFileSync(join(directory, 'a'), 'utf8'), 'text')
+  })
+}
+
+test('--memory-dir GUEST mounts an empty directory in memory, several times', async (t) => {
+  const directory = tree(t, { file: 'text' })
+  const args = ['--dir', `${directory}::/:ro`, '--memory-dir', '/tmp', '--memory-dir=/var']
+  await prints(t, [...args, guest('walk'), '/tmp'], '0 files, 0 bytes\n')
+  await prints(t, [...args, guest('copy'), '/file', '/tmp/new'], '4\n')
+  t.deepEqual(readdirSync(directory), ['file'])
+})
+
 test('without --dir, the program cannot open a directory', async (t) => {
   t.deepEqual(await run([guest('walk'), '.']), { code: 1, stdout: '', stderr: '' })
 })
@@ -90,8 +143,6 @@ test('endless recursion is reported as a trap', async (t) => {
   t.is(code, 134)
   t.regex(stderr, /^capwasi: the program trapped: Maximum call stack size exceeded\n +at .*wasm/)
 })
-
-const importProcExit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
 
 test('a reactor is initialized, and the command exits with 0', async (t) => {
   const text = `(module

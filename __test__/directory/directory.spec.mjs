@@ -35,6 +35,18 @@ test('require loads lib/directory.js only when Directory is used', async (t) => 
   t.is((await node(script)).stdout, 'false\ntrue\n')
 })
 
+test('import loads lib/directory.js, and the files that it needs only when Directory is used', async (t) => {
+  const script = `
+    import { createRequire } from 'node:module'
+    import { Directory } from 'capwasi'
+    const { cache } = createRequire(import.meta.url)
+    const loaded = () => Object.keys(cache).map((path) => /(directory|validate|stats|fs-error)\\.js$/.exec(path)?.[1])
+    console.log(loaded().filter(Boolean).sort().join())
+    Directory.memory({ f: '' }).statSync('f')
+    console.log(loaded().filter(Boolean).sort().join())`
+  t.is((await node(script, { module: true })).stdout, 'directory\ndirectory,stats,validate\n')
+})
+
 test('Directory.open takes a path, a URL, a descriptor and a FileHandle', async (t) => {
   const path = tree(t, { f: 'text' })
   const fd = fs.openSync(path)

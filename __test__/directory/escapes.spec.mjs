@@ -2,6 +2,8 @@
 
 import fs from 'node:fs'
 import { join } from 'node:path'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { Directory } from 'capwasi'
 import { tree } from '../support/guest.mjs'
@@ -101,4 +103,53 @@ onPosix('a directory stays the same after a rename of its path', (t) => {
   const directory = Directory.open(join(top, 'a'))
   fs.renameSync(join(top, 'a'), join(top, 'b'))
   t.is(directory.readFileSync('f', 'utf8'), 'text')
+})
+
+onPosix('applyTo() and rmSync() stay in the target while another thread replaces directories by links', async (t) => {
+  const top = tree(t, { 'in/d/sub/': null, 'out/f': 'outside', 'out/sub/g': 'outside' })
+  const [target, outside] = [join(top, 'in'), join(top, 'out')]
+  const script = `
+    const fs = require('node:fs')
+    const { parentPort, workerData: [directory, outside] } = require('node:worker_threads')
+    const attempt = (run) => { try { run() } catch {} }
+    parentPort.postMessage('ready')
+    for (const end = Date.now() + 1500; Date.now() < end; ) {
+      attempt(() => fs.renameSync(directory, directory + '-aside'))
+      attempt(() => fs.symlinkSync(outside, directory))
+      attempt(() => fs.unlinkSync(directory))
+      attempt(() => fs.renameSync(directory + '-aside', directory))
+    }`
+  const worker = new Worker(script, { eval: true, workerData: [join(target, 'd'), outside] })
+  const exit = once(worker, 'exit')
+  let isRunning = true
+  exit.then(() => {
+    isRunning = false
+  })
+  await once(worker, 'message')
+  const lower = Directory.memory({ 'd/f': 'lower', 'd/sub/g': 'lower' })
+  const [removing, adding] = [Directory.overlay(lower), Directory.overlay(lower)]
+  removing.rmSync('d/sub', { recursive: true })
+  removing.unlinkSync('d/f')
+  adding.writeFileSync('d/f', 'changed')
+  adding.writeFileSync('d/sub/g', 'changed')
+  const directory = Directory.open(target)
+  const attempt = (run) => {
+    try {
+      run()
+    } catch (error) {
+      t.truthy(error.code, error.stack)
+    }
+  }
+  while (isRunning) {
+    for (let round = 0; round < 20; round++) {
+      attempt(() => adding.applyTo(directory))
+      attempt(() => removing.applyTo(directory))
+      attempt(() => directory.rmSync('d/sub', { recursive: true, force: true }))
+    }
+    await new Promise(setImmediate)
+  }
+  t.is(fs.readFileSync(join(outside, 'f'), 'utf8'), 'outside')
+  t.is(fs.readFileSync(join(outside, 'sub/g'), 'utf8'), 'outside')
+  t.deepEqual(fs.readdirSync(outside, { recursive: true }).sort(), ['f', 'sub', join('sub', 'g')])
+  await exit
 })

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
 import { Directory } from 'capwasi'
-import { tree } from '../support/guest.mjs'
-import { onLinux } from '../support/conditions.mjs'
+import { node, root, tree } from '../support/guest.mjs'
+import { onLinux, slow } from '../support/conditions.mjs'
 
 const GIB = 2 ** 30
 
@@ -91,6 +91,25 @@ test('a hole of 8 GiB costs nothing, is copied as a hole, and cannot be read at 
   })
   directory.truncateSync('g', 10)
   t.deepEqual(directory.readFileSync('g'), Buffer.from('start\0\0\0\0\0'))
+})
+
+slow()('memory of directories that were dropped without close() is released while JavaScript yields', async (t) => {
+  const script = `
+    const { Directory } = require(${JSON.stringify(root)})
+    const data = Buffer.alloc(50 * 2 ** 20, 1)
+    const run = async () => {
+      let most = 0
+      for (let round = 0; round < 60; round++) {
+        if (round % 2) Directory.memory({ data })
+        else Directory.overlay(Directory.memory()).writeFileSync('data', data)
+        await new Promise(setImmediate)
+        most = Math.max(most, process.memoryUsage().rss)
+      }
+      console.log(Math.round(most / 2 ** 20))
+    }
+    run()`
+  const { stdout } = await node(script)
+  t.true(Number(stdout) < 1500, `${stdout} MiB of 3,000`)
 })
 
 onLinux('cpSync keeps the holes of files of the host', (t) => {

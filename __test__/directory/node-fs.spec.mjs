@@ -96,6 +96,7 @@ const CASES = {
     ['readFileSync', 'loop'],
     ['readFileSync', ''],
     ['readFileSync', LONG],
+    ['readFileSync', 'd/'.repeat(2100)],
     ['readFileSync', 'f', 'none'],
     ['readFileSync', 'f', { encoding: 'none' }],
   ],
@@ -231,6 +232,9 @@ const CASES = {
     ['symlinkSync', 'x', 'f'],
     ['symlinkSync', 'x', 'missing/x'],
     ['symlinkSync', '', 'x'],
+    ['symlinkSync', 'x'.repeat(4095), 'long'],
+    ['readlinkSync', 'long'],
+    ['symlinkSync', 'x'.repeat(4096), 'longer'],
   ],
   'chmodSync sets permission bits': [
     ['chmodSync', 'f', 0o600],

@@ -248,6 +248,20 @@ test('a file of the lower directory is copied at its first change, and only then
   t.deepEqual(changesOf(overlay), ['M attributes', 'M big', 'M small', 'M times'])
 })
 
+onLinux('reading through an overlay leaves the access times of the lower directory unchanged', (t) => {
+  const path = tree(t, { 'd/f': 'text', 'd/g': 'text' })
+  const old = (name) => fs.utimesSync(join(path, name), 1, 2)
+  for (const name of ['d/f', 'd/g', 'd', '.']) old(name)
+  const overlay = Directory.overlay(path)
+  const guest = rawGuest({ preopens: { '/': overlay } })
+  t.is(guest.read(guest.open('d/f')), 'text')
+  overlay.readdirSync('.', { recursive: true })
+  overlay.appendFileSync('d/g', '!')
+  overlay.readFileSync('d/g')
+  overlay.applyTo(Directory.memory())
+  for (const name of ['d/f', 'd/g', 'd', '.']) t.is(fs.statSync(join(path, name)).atimeMs, 1000, name)
+})
+
 test('a guest that has a lower file open sees the change of another descriptor', (t) => {
   const overlay = overTree(t, { f: 'lower' })
   const guest = rawGuest({ preopens: { '/': overlay } })
@@ -345,6 +359,27 @@ test('changes() lists a path with another type as modified, and only additions b
   overlay.unlinkSync('g')
   overlay.symlinkSync('/', 'g')
   t.deepEqual(changesOf(overlay), ['M d@', 'M f/', 'A f/sub/', 'M g@'])
+})
+
+onPosix('changes() lists a directory in the place of another one only if the permission bits differ', (t) => {
+  const overlay = overTree(t, { 'a/': null, 'b/': null, 'c/': null, 'd/': null })
+  overlay.chmodSync('d', 0o701)
+  overlay.rmdirSync('c')
+  overlay.renameSync('d', 'c')
+  for (const path of ['a', 'b']) {
+    overlay.rmdirSync(path)
+    overlay.mkdirSync(path)
+  }
+  overlay.chmodSync('b', 0o700)
+  t.deepEqual(changesOf(overlay), ['M b/', 'M c/', 'D d/'])
+  const lower = Directory.memory({ d: null })
+  lower.chmodSync('d', 0o700)
+  const other = Directory.overlay(lower)
+  other.rmdirSync('d')
+  other.mkdirSync('d')
+  t.deepEqual(changesOf(other), ['M d/'])
+  other.applyTo(lower)
+  t.is(lower.statSync('d').mode & 0o777, 0o755)
 })
 
 test('changes() and applyTo() of another directory throw ENOTSUP', (t) => {
@@ -564,7 +599,8 @@ test('workers, guests in them and JavaScript change one overlay at the same time
   const script = `
     const { parentPort, workerData: { handle, id, root } } = require('node:worker_threads')
     const { Directory } = require(root)
-    import(require('node:url').pathToFileURL(root + '__test__/support/guest.mjs')).then(({ rawGuest, OFLAGS, RIGHTS }) => {
+    const { pathToFileURL } = require('node:url')
+    import(pathToFileURL(root + '__test__/support/guest.mjs')).then(({ rawGuest, OFLAGS, RIGHTS }) => {
       const directory = Directory.join(handle)
       const guest = rawGuest({ preopens: { '/': directory } })
       for (let round = 0; round < 300; round++) {

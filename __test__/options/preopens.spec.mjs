@@ -373,9 +373,10 @@ test('a preopen { path } with an invalid path throws the error of a plain path',
 })
 
 const MUST_BE =
-  'The "options.preopens[\'/\']" property must be of type string, an instance of URL, or an object with a ' +
-  "'path' or an 'fd'. Received"
-const UNKNOWN_HOST = "The property 'options.preopens['/']['host']' is unknown, must be one of: 'path', 'fd', 'readonly'"
+  'The "options.preopens[\'/\']" property must be of type string, an instance of URL or Directory, or an ' +
+  "object with a 'path', an 'fd' or a 'directory'. Received"
+const UNKNOWN_HOST =
+  "The property 'options.preopens['/']['host']' is unknown, must be one of: 'path', 'fd', 'directory', 'readonly'"
 
 for (const [fault, preopen, name, code, message] of [
   ['only readonly', { readonly: true }, 'TypeError', 'ERR_INVALID_ARG_TYPE', `${MUST_BE} { readonly: true }`],
@@ -404,7 +405,8 @@ for (const [fault, preopen, name, code, message] of [
     { path: '.', fd: 3 },
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
-    "The property 'options.preopens['/']' must have a 'path' or an 'fd', not both. Received { path: '.', fd: 3 }",
+    "The property 'options.preopens['/']' must have only one of 'path', 'fd' and 'directory'. Received { path: '.', " +
+      'fd: 3 }',
   ],
   [
     'a path that is not a string',
@@ -543,7 +545,7 @@ test('each property of a preopen is read once, and exceptions of its traps are r
       },
     })
   make(recording({ path: tree(t), readonly: true }))()
-  t.deepEqual(reads.sort(), ['fd', 'path', 'readonly'])
+  t.deepEqual(reads.sort(), ['directory', 'fd', 'path', 'readonly'])
   const thrown = { any: 'value' }
   const fail = () => {
     throw thrown

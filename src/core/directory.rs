@@ -319,17 +319,16 @@ impl LowerDirectory for Directory {
         self.read_link(path, |target| target.into())
     }
 
-    fn open_file(&self, path: &Path, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)> {
-        let options = OpenOptions { keeps_atime, ..READ };
+    fn open_file(&self, path: &Path) -> Result<(Box<dyn LowerFile>, Filestat)> {
         if let Directory::Host(host) = self {
             // The attributes are known: saves a system call.
-            let (file, stat) = host.open(path, &options)?;
+            let (file, stat) = host.open(path, &READ)?;
             return match stat.filetype {
                 Filetype::RegularFile => Ok((Box::new(FileData::Host(file)), stat)),
                 _ => Err(Errno::Inval),
             };
         }
-        match self.open(path, &options, &Clocks::default())? {
+        match self.open(path, &READ, &Clocks::default())? {
             Opened::File(data) => {
                 let stat = data.stat()?;
                 Ok((Box::new(data), stat))
@@ -347,7 +346,7 @@ impl LowerDirectory for Directory {
     }
 
     fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
-        let options = OpenOptions { follows: false, oflags: Oflags::empty(), ..*options };
+        let options = OpenOptions { follows: false, keeps_atime: true, oflags: Oflags::empty(), ..*options };
         match self.open(path, &options, &Clocks::default())? {
             Opened::Stream(stream) => Ok(stream),
             _ => Err(Errno::Noent),

@@ -1,6 +1,6 @@
-//! Native functions behind the class `Directory` of lib/directory.js. Most take the number of a directory and one or two
-//! paths first, and throw errors like those of node:fs. They take the number of any directory of this thread, so no code
-//! but lib/directory.js may get hold of them.
+//! Native functions behind the class `Directory` of lib/directory.js. Most take the number of a directory and one or
+//! two paths first, and throw errors like those of node:fs. They accept the number of any directory of this thread, so
+//! only lib/directory.js may call them.
 #![expect(clippy::cast_precision_loss, reason = "node:fs has the same numbers")]
 
 mod contents;
@@ -9,7 +9,7 @@ mod path_call;
 
 use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
 use self::overlay::{ApplyTo, Changes, Overlay};
-use self::path_call::{PathCall, read_directory, relative, retry, throw};
+use self::path_call::{PATH_MAX, PathCall, read_directory, relative, retry, throw};
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
 use super::error::{self, Class};
@@ -146,7 +146,8 @@ callbacks! {
         .map(Some)
     }
 
-    /// `readdir(id, path)`: a name and a type for each entry, in the order of the bytes of the names, as libuv sorts them.
+    /// `readdir(id, path)`: a name and a type for each entry, in the order of the bytes of the names, as libuv sorts
+    /// them.
     ReadDir "readdir" |state, args| {
         let args = args.read()?;
         let call = PathCall::read(state, &args, "scandir")?;
@@ -208,8 +209,10 @@ callbacks! {
         let call = PathCall::read_two(state, &args, "symlink")?;
         let path = call.dest.as_deref().unwrap_or_default();
         let created = retry(|| {
-            if call.path.is_empty() {
-                return Err(Errno::Noent);
+            match call.path.len() {
+                0 => return Err(Errno::Noent),
+                PATH_MAX.. => return Err(Errno::Nametoolong),
+                _ => {}
             }
             call.directory.access().symlink(Path::new(&call.path), relative(path)?)
         });
@@ -288,8 +291,8 @@ callbacks! {
         Value::buffer(&state.env, &buffer.copy_bytes()?.unwrap_or_default()[..done]).map(Some)
     }
 
-    /// `write(id, path, bytes, flag, mode)`: creates or opens a file and writes a `Uint8Array`. The flag is `w`, `wx` or
-    /// `a`.
+    /// `write(id, path, bytes, flag, mode)`: creates or opens a file and writes a `Uint8Array`. The flag is `w`, `wx`
+    /// or `a`.
     Write "write" |state, args| {
         let args = args.read()?;
         let [_, _, bytes, flag, mode] = args;

@@ -174,9 +174,8 @@ fn is_modified(pair: &Pair, name: &[u8], node: &Node, child: &LowerPath, stat: &
         .as_ref()
         .is_some_and(|lower| lower.path.is(child) || lower.link == Some((stat.dev, stat.ino)));
     Ok(match &inode.body {
-        Body::Directory(_) if is_same || inode.lower.is_none() => is_set,
-        // A renamed directory. One that was created has the same permission bits as far as guests know.
-        Body::Directory(_) => is_set || inode.all_attributes()?.mode != child.attributes()?.mode,
+        // Another directory in the place of the lower one differs only by its permission bits.
+        Body::Directory(_) => is_set || !is_same && inode.all_attributes()?.mode != child.attributes()?.mode,
         Body::Symlink(target) => is_set && is_same || !is_same && *target != child.read_link()?,
         Body::File(_) => is_set || !is_same || !inode.has_lower_contents(),
         Body::Special(_) => is_set || !is_same,

@@ -13,14 +13,14 @@ use std::sync::Arc;
 /// Length from which a path starts at a new handle, so that the system accepts paths of any depth.
 const MAX_PATH: usize = 2048;
 
-/// Options for opening a file of the lower directory for reading.
+/// Options for reading a file of the lower directory. The overlay leaves access times unchanged, too.
 pub(crate) const READ: OpenOptions = OpenOptions {
     reads: true,
     writes: false,
     follows: false,
     oflags: Oflags::empty(),
     fdflags: Fdflags::empty(),
-    keeps_atime: false,
+    keeps_atime: true,
     mode: 0,
 };
 
@@ -39,7 +39,7 @@ pub(crate) trait LowerDirectory: Debug + Send + Sync {
     fn read_link(&self, path: &Path) -> Result<Box<[u8]>>;
 
     /// Opens a regular file, and returns its attributes; `EINVAL` for any other file.
-    fn open_file(&self, path: &Path, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)>;
+    fn open_file(&self, path: &Path) -> Result<(Box<dyn LowerFile>, Filestat)>;
 
     /// Opens a directory; `ENOTDIR` for any other file.
     fn open_directory(&self, path: &Path) -> Result<Arc<dyn LowerDirectory>>;
@@ -146,8 +146,8 @@ impl LowerPath {
     }
 
     /// Opens the regular file, and returns its attributes; `EINVAL` for any other file.
-    pub(crate) fn open_file(&self, keeps_atime: bool) -> Result<(Box<dyn LowerFile>, Filestat)> {
-        self.base.open_file(self.path()?, keeps_atime)
+    pub(crate) fn open_file(&self) -> Result<(Box<dyn LowerFile>, Filestat)> {
+        self.base.open_file(self.path()?)
     }
 
     /// Opens the FIFO, socket or device; `ENOENT` for any other file.

@@ -168,7 +168,7 @@ impl MemoryDirectory {
     /// possible.
     fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
-        let (data, stat) = path.open_file(options.keeps_atime).ok()?;
+        let (data, stat) = path.open_file().ok()?;
         let inode = self.volume.materialize(parent, name, path, &stat).ok()?.inode;
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }

@@ -36,9 +36,7 @@ impl MemoryFile {
     ) -> Result<Self> {
         let truncates = options.oflags.contains(Oflags::TRUNC);
         let lower = match &inode.lower {
-            Some(lower) if !truncates && inode.has_lower_contents() => {
-                Some(lower.path.open_file(options.keeps_atime)?.0)
-            }
+            Some(lower) if !truncates && inode.has_lower_contents() => Some(lower.path.open_file()?.0),
             _ => None,
         };
         let file = Self::new(volume, inode, lower, options);

@@ -238,7 +238,7 @@ impl Volume {
         };
         let mut contents = Contents::new(&self.space);
         if size > 0 {
-            let (data, stat) = lower.path.open_file(false)?;
+            let (data, stat) = lower.path.open_file()?;
             let size = size.min(stat.size);
             data.each_piece(size, &mut |bytes, offset| contents.write_data(bytes, offset))?;
             contents.set_size(size)?;

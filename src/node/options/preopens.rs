@@ -119,8 +119,8 @@ fn invalid_preopen(env: &Env, property: &str, value: Value<'_>) -> Error {
     match inspect(env, value) {
         Ok(received) => {
             let message = format!(
-                "{} must be of type string, an instance of URL, or an object with a 'path' or an 'fd'. Received \
-                 {received}",
+                "{} must be of type string, an instance of URL or Directory, or an object with a 'path', an 'fd' or a \
+                 'directory'. Received {received}",
                 subject(property)
             );
             throw(env, Class::TypeError, "ERR_INVALID_ARG_TYPE", &message)

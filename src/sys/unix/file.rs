@@ -16,8 +16,8 @@ pub fn seek(handle: Handle<'_>, offset: Filedelta, whence: Whence) -> Result<Fil
     Ok(rustix::fs::seek(handle, to)?)
 }
 
-/// Returns the next range from `offset` on that is not a hole: `lseek` with `SEEK_DATA` and `SEEK_HOLE`. `None` if only a
-/// hole follows. Moves the position of the descriptor.
+/// Returns the next range from `offset` on that is not a hole: `lseek` with `SEEK_DATA` and `SEEK_HOLE`. `None` if only
+/// a hole follows. Moves the position of the descriptor.
 pub fn next_data(handle: Handle<'_>, offset: Filesize) -> Result<Option<(Filesize, Filesize)>> {
     let range = || {
         let start = rustix::fs::seek(handle, SeekFrom::Data(offset))?;

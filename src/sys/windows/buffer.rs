@@ -11,7 +11,8 @@ impl Buffer {
     ///
     /// # Safety
     ///
-    /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes meanwhile.
+    /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes
+    /// meanwhile.
     #[must_use]
     pub unsafe fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
