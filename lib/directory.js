@@ -19,8 +19,6 @@ const join = (directory, name) => {
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`
 }
 
-const isSame = (one, other) => one.ino === other.ino && one.dev === other.dev
-
 /** Runs a function. Returns undefined if it throws an error with one of these codes. */
 function attempt(run, ...codes) {
   try {
@@ -43,7 +41,6 @@ function once(make) {
 const MAX_MODE = 2 ** 32 - 1
 const DEFAULT_MODE = 0o666
 const FLAGS = ['w', 'wx', 'a']
-const LIMITS = ['maxBytes', 'maxFiles']
 
 /**
  * Defines the class, once. Returns it with a function that returns the number of a `Directory`. `addon.modules` loads
@@ -57,17 +54,6 @@ function defineDirectory(addon, createNative) {
   const systemError = (...args) => addon.modules.fsError().systemError(...args)
   const nodeError = (...args) => addon.modules.values().nodeError(...args)
   const invalidType = (...args) => addon.modules.values().invalidType(...args)
-
-  /** Returns the limits of a directory in memory in the order of native code. */
-  function readLimits(limits) {
-    const given = validate().object(limits, 'limits')
-    validate().onlyKnown(given, 'limits', LIMITS)
-    return LIMITS.map((name) =>
-      given[name] === undefined
-        ? undefined
-        : validate().integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER),
-    )
-  }
 
   /** Makes the error for a method of overlays on another directory. */
   const notAnOverlay = (method, kind) =>
@@ -113,7 +99,7 @@ function defineDirectory(addon, createNative) {
     static memory(files = {}, limits = undefined) {
       if (files === null || typeof files !== 'object' || Array.isArray(files))
         throw invalidType('The "files" argument', 'of type object', files)
-      const directory = new Directory(internal, native().memory(...readLimits(limits)))
+      const directory = new Directory(internal, native().memory(...validate().limits(limits)))
       try {
         const parents = new Set(['.', '/'])
         for (const [path, content] of Object.entries(files)) directory.#add(path, content, parents)
@@ -126,7 +112,7 @@ function defineDirectory(addon, createNative) {
 
     static overlay(lower, limits = undefined) {
       const source = isDirectory(lower) ? lower.#id : validate().lower(lower)
-      return new Directory(internal, native().overlay(source, ...readLimits(limits)))
+      return new Directory(internal, native().overlay(source, ...validate().limits(limits)))
     }
 
     static join(handle) {
@@ -254,7 +240,9 @@ function defineDirectory(addon, createNative) {
       const isRecursive = validate().flag(options, 'recursive')
       const [source, target] = [validate().text(from, 'src'), validate().text(to, 'dest')]
       const stats = this.lstatSync(source)
-      this.#checkCopy(source, stats, target, isRecursive)
+      const { checkCopy } = addon.modules.copy()
+      const lookUp = (method, path) => attempt(() => this[method](path), 'ENOENT')
+      checkCopy({ source, stats, target, isRecursive }, lookUp, this.#dirname)
       const parent = this.#dirname(target)
       if (!this.existsSync(parent)) this.#makeParents(parent)
       if (!stats.isDirectory()) {
@@ -378,36 +366,6 @@ function defineDirectory(addon, createNative) {
         if (attempt(() => this.statSync(at), 'ENOENT')?.isDirectory()) return true
         throw at === path ? error : fsError('ENOTDIR', 'mkdir', path)
       }
-    }
-
-    /** Throws the errors of node:fs for a copy that is impossible. */
-    #checkCopy(source, stats, target, isRecursive) {
-      const fail = (code, prefix, errno, message, path) => systemError(code, prefix, 'cp', errno, message, path)
-      const existing = attempt(() => this.lstatSync(target), 'ENOENT')
-      const isDirectory = stats.isDirectory()
-      const invalid = (message) => fail('ERR_FS_CP_EINVAL', 'Invalid src or dest', 'EINVAL', message, target)
-      if (existing !== undefined) {
-        if (isSame(stats, existing)) throw invalid('src and dest cannot be the same')
-        if (isDirectory && !existing.isDirectory()) {
-          const message = `cannot overwrite non-directory ${target} with directory ${source}`
-          const prefix = 'Cannot overwrite non-directory with directory'
-          throw fail('ERR_FS_CP_DIR_TO_NON_DIR', prefix, 'EISDIR', message, target)
-        }
-        if (!isDirectory && existing.isDirectory()) {
-          const message = `cannot overwrite directory ${target} with non-directory ${source}`
-          const prefix = 'Cannot overwrite directory with non-directory'
-          throw fail('ERR_FS_CP_NON_DIR_TO_DIR', prefix, 'ENOTDIR', message, target)
-        }
-      }
-      if (!isDirectory) return
-      for (let at = target; at !== this.#dirname(at); ) {
-        at = this.#dirname(at)
-        const above = attempt(() => this.statSync(at), 'ENOENT')
-        if (above && isSame(above, stats)) throw invalid(`cannot copy ${source} to a subdirectory of self ${target}`)
-      }
-      if (isRecursive) return
-      const prefix = 'Recursive option not enabled, cannot copy a directory'
-      throw fail('ERR_FS_EISDIR', prefix, 'EISDIR', `${source} is a directory (not copied)`, source)
     }
 
     /** Creates a directory without entries. Returns its path and later mode; undefined if the directory exists. */

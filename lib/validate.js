@@ -56,6 +56,16 @@ function onlyKnown(value, name, known) {
   }
 }
 
+const LIMITS = ['maxBytes', 'maxFiles']
+
+/** Returns the limits of a directory in memory, in the order of native code. */
+function limits(value) {
+  const given = object(value, 'limits')
+  onlyKnown(given, 'limits', LIMITS)
+  const limit = (name) => integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER)
+  return LIMITS.map((name) => (given[name] === undefined ? undefined : limit(name)))
+}
+
 /** Returns the encoding of the options of `readFileSync`; undefined for a Buffer. */
 function encoding(options) {
   const value = typeof options === 'string' ? options : object(options, 'options').encoding
@@ -106,6 +116,7 @@ module.exports = {
   flag,
   integer,
   invalidValue,
+  limits,
   lower,
   object,
   onlyKnown,

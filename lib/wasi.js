@@ -37,6 +37,7 @@ addon.modules = {
   directory: () => require('./directory.js'),
   fsError: () => require('./fs-error.js'),
   stats: () => require('./stats.js'),
+  copy: () => require('./copy.js'),
   validate: () => require('./validate.js'),
 }
 const values = () => addon.modules.values()
