@@ -393,8 +393,8 @@ export interface DirectoryLimits {
  *
  * The methods have the names, arguments, results and errors of `node:fs`; an escape is an `Error` with the code
  * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Reading a FIFO, socket or device fails with
- * `EINVAL`. Under Node's permission model `open` checks `fs.read` and `fs.write` of the path, and only `fs.read` if it is
- * read-only; `overlay` checks `fs.read`: `ERR_ACCESS_DENIED`.
+ * `EINVAL`. Under Node's permission model `open` checks `fs.read` and `fs.write` of the path, and only `fs.read` if it
+ * is read-only; `overlay` checks `fs.read`: `ERR_ACCESS_DENIED`.
  *
  * The memory of a directory that is not closed is released after garbage collection, once JavaScript yields. Call
  * `close()`, or use `using`, in a loop without `await`.

@@ -435,3 +435,21 @@ fn threads_lose_no_entry_in_an_overlay() {
     hammer(&overlay, 4);
     assert_eq!(tree.names(), ["dir", "l1", "l2", "s"]);
 }
+
+#[test]
+fn a_write_of_no_bytes_is_no_change() {
+    let tree = Tree::new(&[("file", "text")]);
+    let (overlay, mut guest) = over(&tree, limits(1 << 20, 100));
+    let before = stat(&mut guest, "file");
+    for appends in [0, 1] {
+        guest.reset();
+        let (at, iovs) = (guest.put("file"), guest.iovs(&[(0, 0)]));
+        guest.must("path_open", &[0, 0, at, 4, 0, FD_READ | FD_WRITE, 0, appends, OUT]);
+        let fd = guest.u32(OUT).into();
+        guest.must("fd_write", &[fd, iovs, 1, OUT]);
+        guest.must("fd_close", &[fd]);
+    }
+    assert_eq!(stat(&mut guest, "file"), before);
+    assert_eq!(overlay.changes().unwrap().len(), 0);
+    assert_eq!(overlay.usage(), (0, 0));
+}

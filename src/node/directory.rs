@@ -9,7 +9,7 @@ mod path_call;
 
 use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
 use self::overlay::{ApplyTo, Changes, Overlay};
-use self::path_call::{PATH_MAX, PathCall, read_directory, relative, retry, throw};
+use self::path_call::{PathCall, read_directory, relative, retry, throw};
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
 use super::error::{self, Class};
@@ -208,14 +208,7 @@ callbacks! {
         let args = args.read()?;
         let call = PathCall::read_two(state, &args, "symlink")?;
         let path = call.dest.as_deref().unwrap_or_default();
-        let created = retry(|| {
-            match call.path.len() {
-                0 => return Err(Errno::Noent),
-                PATH_MAX.. => return Err(Errno::Nametoolong),
-                _ => {}
-            }
-            call.directory.access().symlink(Path::new(&call.path), relative(path)?)
-        });
+        let created = retry(|| call.directory.access().symlink(Path::new(&call.path), relative(path)?));
         created.map_err(|errno| call.throw(errno, path))?;
         Ok(None)
     }

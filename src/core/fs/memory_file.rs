@@ -123,6 +123,10 @@ impl MemoryFile {
         if self.appends.load(Relaxed) {
             return self.append(buffers, now);
         }
+        // A write of no bytes changes nothing, not even the times.
+        if is_empty(buffers) {
+            return Ok(0);
+        }
         self.change(Filesize::MAX, now, |contents| contents.write(buffers, offset))
     }
 
@@ -130,6 +134,9 @@ impl MemoryFile {
     pub(crate) fn append(&self, buffers: &[Buffer], now: Timestamp) -> Result<usize> {
         if !self.writes {
             return Err(Errno::Badf);
+        }
+        if is_empty(buffers) {
+            return Ok(0);
         }
         let (written, end) = self.change(Filesize::MAX, now, |contents| {
             let end = contents.size();
@@ -194,6 +201,10 @@ impl MemoryFile {
         }
         if offset + len > MAX { Err(Errno::Fbig) } else { Ok(()) }
     }
+}
+
+fn is_empty(buffers: &[Buffer]) -> bool {
+    buffers.iter().all(|buffer| buffer.size() == 0)
 }
 
 /// Checks that the end of a transfer is a valid offset. As on Linux `EINVAL`, before any limit of the file system.

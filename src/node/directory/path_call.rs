@@ -18,9 +18,6 @@ use std::sync::Arc;
 /// Maximum attempts of a call that fails with `EAGAIN` because of renames.
 const MAX_ATTEMPTS: usize = 100;
 
-/// Length from which a path or the target of a symlink is `ENAMETOOLONG`, as on Linux and for guests.
-pub(super) const PATH_MAX: usize = 4096;
-
 /// A call with one or two paths in a directory.
 pub(super) struct PathCall<'a> {
     state: &'a EnvState,
@@ -140,12 +137,10 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> errno::Result<T>) -> errno::Res
     call()
 }
 
-/// Returns a path relative to the directory, which a leading `/` stands for. `ENOENT` for an empty path, `ENAMETOOLONG`
-/// from [`PATH_MAX`] on.
+/// Returns a path relative to the directory, which a leading `/` stands for. `ENOENT` for an empty path.
 pub(super) fn relative(path: &str) -> errno::Result<&Path> {
     let inside = path.trim_start_matches('/');
     match (inside, path) {
-        _ if path.len() >= PATH_MAX => Err(Errno::Nametoolong),
         ("", "") => Err(Errno::Noent),
         ("", _) => Ok(Path::new(".")),
         _ => Ok(sys::path(inside.as_bytes())?),
