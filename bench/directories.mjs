@@ -1,7 +1,7 @@
 // Times calls on directories in memory and on overlays beside the same calls on a directory of the host, in turns, and
 // measures the memory of 100,000 files. `npm run bench` prints the tables; this file alone does, too:
 //
-//   node bench/directories.mjs
+//   node --expose-gc bench/directories.mjs
 //
 // Times are nanoseconds: the best of several rounds.
 
@@ -39,7 +39,6 @@ const module = new WebAssembly.Module(guest)
 const backends = Object.entries({
   memory: inMemory(),
   overlay: Directory.overlay(folder),
-  // A guest that changes files copies them. This one reads those that are unchanged.
   host: folder,
 }).map(([name, directory]) => {
   const wasi = new WASI({ ...OPTIONS, preopens: { '/': directory } })
