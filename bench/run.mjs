@@ -1,5 +1,5 @@
 // `npm run bench`: times each call on capwasi, on node:wasi and as bare system calls, then whole programs on the first
-// two.
+// two, then calls on each kind of directory.
 //
 //   npm run bench -- [--node PATH] [--wasmtime PATH]
 //
@@ -126,6 +126,7 @@ print(
     ratio(capwasi, node),
   ]),
 )
+console.log(`\n${output(node, ['--no-warnings', '--expose-gc', here('directories.mjs')])}`)
 writeFileSync(
   here('results.json'),
   JSON.stringify(

@@ -10,7 +10,8 @@ use std::sync::{Arc, Weak};
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     by_name: HashMap<Arc<[u8]>, Slot>,
-    by_cookie: BTreeMap<u64, Arc<[u8]>>,
+    /// Names and inodes, so that a listing looks no name up.
+    by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
     next_cookie: u64,
     /// Number of stored entries.
     count: usize,
@@ -138,6 +139,9 @@ impl Entries {
     pub(crate) fn insert(&mut self, name: &[u8], inode: Arc<Inode>, in_lower: bool, is_own: bool) {
         let in_lower = match self.by_name.get_mut(name) {
             Some(Slot::Stored(entry)) => {
+                if let Some((_, listed)) = entry.cookie.and_then(|cookie| self.by_cookie.get_mut(&cookie)) {
+                    *listed = Arc::clone(&inode);
+                }
                 (entry.inode, entry.is_own) = (inode, is_own);
                 return;
             }
@@ -148,7 +152,7 @@ impl Entries {
         let cookie = (!in_lower).then_some(self.next_cookie);
         if let Some(cookie) = cookie {
             self.next_cookie += 1;
-            self.by_cookie.insert(cookie, Arc::clone(&name));
+            self.by_cookie.insert(cookie, (Arc::clone(&name), Arc::clone(&inode)));
         }
         self.by_name.insert(name, Slot::Stored(Entry { cookie, inode, is_own }));
         self.count += 1;
@@ -189,9 +193,7 @@ impl Entries {
 
     /// Returns the entries from a cookie on, with their cookies, in a stable order.
     pub(crate) fn from(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], &Arc<Inode>)> {
-        self.by_cookie
-            .range(cookie..)
-            .filter_map(|(cookie, name)| Some((*cookie, &name[..], &self.stored_entry(name)?.inode)))
+        self.by_cookie.range(cookie..).map(|(cookie, (name, inode))| (*cookie, &name[..], inode))
     }
 
     /// Returns the names that are stored here or hidden.

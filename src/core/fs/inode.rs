@@ -17,7 +17,7 @@ pub(crate) struct Inode {
     attributes: Mutex<Option<Attributes>>,
     pub(crate) body: Body,
     /// The file of the lower directory that the inode was created for.
-    pub(crate) lower: Option<Lower>,
+    pub(crate) lower: Option<Box<Lower>>,
 }
 
 /// Contents of an inode, by type.
@@ -25,7 +25,8 @@ pub(crate) struct Inode {
 pub(crate) enum Body {
     /// The contents; `None` while they are those of the lower file.
     File(RwLock<Option<Contents>>),
-    Directory(RwLock<Entries>),
+    /// The entries. Boxed, so that files do not take up their size.
+    Directory(Box<RwLock<Entries>>),
     Symlink(Box<[u8]>),
     /// A FIFO, socket or device of the lower directory.
     Special(Filetype),
@@ -84,7 +85,7 @@ impl Inode {
 
     /// Creates an inode of a lower file.
     pub(crate) fn of_lower((dev, ino): (u64, u64), body: Body, lower: Lower) -> Self {
-        Self { dev, ino, attributes: Mutex::default(), body, lower: Some(lower) }
+        Self { dev, ino, attributes: Mutex::default(), body, lower: Some(Box::new(lower)) }
     }
 
     /// Returns the type.

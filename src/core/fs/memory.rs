@@ -39,7 +39,7 @@ impl MemoryDirectory {
     #[must_use]
     pub fn new(limits: SpaceLimits, now: Timestamp) -> Self {
         let volume = Volume::in_memory(limits);
-        let body = Body::Directory(RwLock::new(Entries::default()));
+        let body = Body::Directory(Box::new(RwLock::new(Entries::default())));
         let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
         root.add_links(2, now);
         Self::root(volume, root)
@@ -49,7 +49,7 @@ impl MemoryDirectory {
     pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Self> {
         let stat = lower.stat(Path::new("."))?;
         let volume = Volume::over(Arc::clone(&lower), limits)?;
-        let body = Body::Directory(RwLock::new(Entries::merged(std::sync::Weak::new())));
+        let body = Body::Directory(Box::new(RwLock::new(Entries::merged(std::sync::Weak::new()))));
         let lower = Lower::new(LowerPath::root(lower), None, None);
         let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
         Ok(Self::root(volume, Arc::new(root)))
@@ -220,7 +220,7 @@ impl MemoryDirectory {
         let (parent, name) = self.new_name(path)?;
         let made = self.create(&parent, &name, now, |volume| {
             let entries = Entries::new(Arc::downgrade(&parent));
-            Inode::new(volume.new_id(), Body::Directory(RwLock::new(entries)), DIRECTORY_MODE, now)
+            Inode::new(volume.new_id(), Body::Directory(Box::new(RwLock::new(entries))), DIRECTORY_MODE, now)
         });
         made.map(drop)
     }

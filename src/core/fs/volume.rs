@@ -166,7 +166,9 @@ impl Volume {
         }
         let body = match stat.filetype {
             Filetype::RegularFile => Body::File(RwLock::default()),
-            Filetype::Directory => Body::Directory(RwLock::new(Entries::merged(Arc::downgrade(parent)))),
+            Filetype::Directory => {
+                Body::Directory(Box::new(RwLock::new(Entries::merged(Arc::downgrade(parent)))))
+            }
             Filetype::SymbolicLink => Body::Symlink(path.read_link()?),
             other => Body::Special(other),
         };
