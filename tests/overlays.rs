@@ -445,7 +445,7 @@ fn a_write_of_no_bytes_is_no_change() {
         guest.reset();
         let (at, iovs) = (guest.put("file"), guest.iovs(&[(0, 0)]));
         guest.must("path_open", &[0, 0, at, 4, 0, FD_READ | FD_WRITE, 0, appends, OUT]);
-        let fd = guest.u32(OUT).into();
+        let fd = guest.u32(OUT);
         guest.must("fd_write", &[fd, iovs, 1, OUT]);
         guest.must("fd_close", &[fd]);
     }
