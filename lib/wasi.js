@@ -7,7 +7,7 @@ const { makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
 const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, keys } = Object
+const { assign, defineProperties, defineProperty, entries, freeze, keys } = Object
 const { getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf } = Object
 const { isArray } = Array
 const { get, set } = WeakMap.prototype
@@ -159,12 +159,15 @@ class State {
       terminationProbe()
       const { end } = run
       if (end !== undefined) {
+        const isExit = end.isExit || native.isExit(end.thrown)
+        // Another thread of the guest has exited.
+        if (isExit && !end.isExit) wasi[kExitCode] = end.thrown.exitCode
         const exitCode = wasi[kExitCode]
         // The code belongs to this run, not to an outer one or the next.
         if (outer !== undefined) wasi[kExitCode] = code
-        else this.hasExited = end.isExit === true
+        else this.hasExited = isExit
         // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
-        if (!end.isExit || !isCommand) throw end.thrown
+        if (!isExit || !isCommand) throw end.thrown
         // biome-ignore lint/correctness/noUnsafeFinally: the same
         return exitCode
       }
@@ -264,6 +267,11 @@ class Methods {
     }
   }
 
+  share() {
+    const { id } = stateOf(this)
+    return freeze({ capwasi: native.share(id, () => native.deliver(id)) })
+  }
+
   get stdout() {
     return stateOf(this).output(1)
   }
@@ -305,7 +313,7 @@ const returnOnProcExit = (state) =>
       state.check()
       state.wasi[kExitCode] = code
       try {
-        native.exit(code)
+        native.exit(state.id, code)
       } catch (thrown) {
         state.bytes = EMPTY
         if (state.run !== undefined) state.run.end = { thrown, isExit: true }
@@ -338,6 +346,18 @@ function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, ca
 /** Returns whether an object is new. A constructor of Node-API can be called on any object. */
 const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 
+/** The static method `WASI.join`: creates another WASI object of a guest. */
+function join(handle) {
+  const text = handle?.capwasi
+  if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
+  if (native.join(text)) return new WASI()
+  throw values().nodeError(
+    'TypeError',
+    'ERR_INVALID_ARG_VALUE',
+    "The argument 'handle' is unknown, or its guest has ended",
+  )
+}
+
 /** The class Directory and its `idOf`, after its first use. */
 let directory
 
@@ -368,6 +388,7 @@ if (native) {
   for (const name of ['stdout', 'stderr', 'exceeded', 'addresses']) members[name].set = shadowWithOwn(name)
   if (Symbol.dispose) members[Symbol.dispose] = members.close
   defineProperties(WASI.prototype, members)
+  defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
     return directory.Directory

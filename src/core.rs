@@ -10,9 +10,12 @@ pub mod entry;
 pub(crate) mod file;
 pub mod fs;
 pub mod guest;
+#[cfg(feature = "node")]
+pub(crate) mod handles;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub(crate) mod origin;
 pub mod outcome;
 pub mod pipe;
 mod preopens;
@@ -22,6 +25,6 @@ pub mod rights;
 #[cfg(feature = "node")]
 pub(crate) mod shared_directory;
 pub(crate) mod stream;
-pub(crate) mod strings;
+pub mod strings;
 pub mod table;
 pub mod wait;

@@ -7,8 +7,10 @@
 //! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
 //! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
+//! | `error.rs`, `exit.rs`, `version.rs` | errors like those of Node; the exit of a guest; the version of WASI |
+//! | `world.rs`, `mailbox.rs` | the part of a guest that its threads share; output on its way to another thread |
+//! | `bindings.rs` | shared memories, by which threads join a guest |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
-//! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
@@ -21,6 +23,7 @@
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it keeps its rules")]
 
 mod arguments;
+mod bindings;
 mod callback;
 mod class;
 mod directory;
@@ -32,6 +35,7 @@ mod helpers;
 mod host_calls;
 mod imports;
 mod install;
+mod mailbox;
 mod memory;
 mod methods;
 mod options;
@@ -42,7 +46,9 @@ mod sandbox;
 mod termination;
 mod trace;
 mod value;
+mod version;
 mod wait;
+mod world;
 
 use napi_derive::napi;
 

@@ -5,18 +5,14 @@ mod common;
 use capwasi::core::guest::Guest;
 use capwasi::core::outcome::Outcome;
 use capwasi::core::restart::RestartState;
+use capwasi::core::strings::Strings;
 use capwasi::sys::errno::Errno;
 use common::{CREAT, DIRECTORY, EXCL, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
 
 const SECOND: u64 = 1_000_000_000;
 
 fn guest_with_strings() -> TestGuest {
-    let mut guest = Guest::default();
-    for arg in ["program", "", "\u{e9}"] {
-        guest.args.push(arg.as_bytes()).unwrap();
-    }
-    guest.env.push(b"KEY=value").unwrap();
-    TestGuest::new(guest)
+    TestGuest::new(Guest::default()).with_strings(&["program", "", "\u{e9}"], &["KEY=value"])
 }
 
 #[test]
@@ -42,9 +38,10 @@ fn environ_get_writes_nul_terminated_strings() {
 
 #[test]
 fn an_argument_with_a_nul_byte_fails_with_einval() {
-    let mut guest = Guest::default();
-    assert_eq!(guest.args.push(b"a\0b"), Err(Errno::Inval));
-    let mut guest = TestGuest::new(guest);
+    let mut strings = Strings::default();
+    assert_eq!(strings.args.push(b"a\0b"), Err(Errno::Inval));
+    let mut guest = TestGuest::new(Guest::default());
+    guest.strings = strings.into();
     guest.must("args_sizes_get", &[OUT, OUT + 4]);
     assert_eq!(guest.u32(OUT), 0);
 }

@@ -102,7 +102,8 @@ impl Guarded {
         core[..args.len()].copy_from_slice(args);
         // SAFETY: the vector is borrowed during the call, and does not move.
         let memory = unsafe { Memory::new(self.0.as_mut_ptr().add(GUARD), SIZE) };
-        let call = Call { guest, memory, restart: RestartState::default() };
+        let strings = &common::strings(&["a", "", &"long ".repeat(100)], &["A=b"]);
+        let call = Call { guest, strings, memory, restart: RestartState::default() };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| function(&call, &core)));
         match result.unwrap_or_else(|_| panic!("{name} {args:?} panicked")) {
             Ok(()) | Err(Outcome::Errno(_) | Outcome::Block(_) | Outcome::HostCall(_)) => {}
@@ -120,10 +121,6 @@ type HostFile = Box<dyn std::any::Any>;
 /// Creates a guest with every kind of descriptor. The returned files must outlive the guest.
 fn guest_with_everything(path: &Path) -> (Guest, Vec<HostFile>) {
     let mut guest = Guest::default();
-    for arg in ["a", "", "long ".repeat(100).as_str()] {
-        guest.args.push(arg.as_bytes()).unwrap();
-    }
-    guest.env.push(b"A=b").unwrap();
     guest.add_preopen(b"/", path).unwrap();
     #[cfg(unix)]
     let files = add_host_files(&mut guest);
@@ -227,7 +224,12 @@ fn calls_of_a_guest_without_memory_and_descriptors_fail_with_an_errno() {
     for (name, (signature, function)) in Functions::preview1().0 {
         let mut core = [0; MAX_PARAMS];
         core[0] = 1;
-        let call = Call { guest: &guest, memory: Memory::default(), restart: RestartState::default() };
+        let call = Call {
+            guest: &guest,
+            strings: &Arc::default(),
+            memory: Memory::default(),
+            restart: RestartState::default(),
+        };
         let result = function(&call, &core);
         let has_pointers = signature.params().len() > 1;
         match result {

@@ -141,7 +141,7 @@ fn a_captured_write_that_fails_returns_its_bytes_to_the_write_budget() {
 /// Takes all captured output.
 fn taken(buffer: &CaptureBuffer) -> Vec<u8> {
     let mut bytes = Vec::new();
-    buffer.take(buffer.held(), |chunk| bytes.extend_from_slice(chunk));
+    buffer.read(0, buffer.held(), |chunk| bytes.extend_from_slice(chunk));
     assert_eq!(buffer.held(), 0);
     bytes
 }

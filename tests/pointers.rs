@@ -224,10 +224,9 @@ fn results_may_overwrite_their_arguments() {
 fn objects_at_the_end_of_memory_fit_or_fail_with_eoverflow_at_every_alignment() {
     let output = Arc::new(CaptureBuffer::at_most(u64::MAX));
     let mut guest = Guest::default();
-    guest.args.push(b"program").unwrap();
     guest.add_pipe(Pipe::Input(Input::from_bytes(vec![7; 4096]))).unwrap();
     guest.add_pipe(Pipe::Output(Output::Capture(output))).unwrap();
-    let mut guest = TestGuest::new(guest);
+    let mut guest = TestGuest::new(guest).with_strings(&["program"], &[]);
     guest.bytes = vec![0; 3000];
     let end = guest.end();
     let due = guest.subscription(9, 0, 1, 0, 0);

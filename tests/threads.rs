@@ -228,7 +228,7 @@ impl Shared {
         // SAFETY: the words are atomic, and borrowed during the call.
         let memory = unsafe { Memory::new(base, Self::WORDS * 8) };
         guest.functions.0[name].1(
-            &Call { guest: &guest.state, memory, restart: RestartState::default() },
+            &Call { guest: &guest.state, strings: &guest.strings, memory, restart: RestartState::default() },
             &core,
         )
     }

@@ -50,6 +50,7 @@ test('WASI.prototype has the methods of node:wasi in its order, then those of ca
     'initialize',
     'getImportObject',
     'close',
+    'share',
     'stdout',
     'stderr',
     'exceeded',

@@ -3,7 +3,7 @@
 //! `tests/fuzz_plans.rs` and the fuzz target `calls` run the plan.
 
 use crate::arbitrary::{Result, Unstructured};
-use crate::common::{Backend, CREAT, FILE, Function, Functions, TestGuest, Tree};
+use crate::common::{Backend, CREAT, FILE, Function, Functions, TestGuest, Tree, strings};
 use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
@@ -141,10 +141,6 @@ pub fn run(u: &mut Unstructured<'_>) -> Result<()> {
 /// the guest.
 fn guest_with_files(tree: &Tree, backend: Backend) -> (Arc<Guest>, impl Sized) {
     let mut guest = Guest::default();
-    for arg in ["program", "", "-x"] {
-        guest.args.push(arg.as_bytes()).unwrap();
-    }
-    guest.env.push(b"A=b").unwrap();
     let (stdin, mut feed): (PipeReader, PipeWriter) = std::io::pipe().unwrap();
     feed.write_all(b"standard input").unwrap();
     let (drain, stdout) = std::io::pipe().unwrap();
@@ -298,7 +294,8 @@ impl Guarded {
         let before = self.bytes.clone();
         // SAFETY: the vector is borrowed during the call, and does not move.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr().add(GUARD), self.size) };
-        let result = function(&Call { guest, memory, restart }, core);
+        let strings = &strings(&["program", "", "-x"], &["A=b"]);
+        let result = function(&Call { guest, strings, memory, restart }, core);
         let end = GUARD + self.size;
         assert!(self.bytes[..GUARD] == before[..GUARD], "{name} {core:x?} wrote before memory");
         assert!(self.bytes[end..] == before[end..], "{name} {core:x?} wrote beyond memory");

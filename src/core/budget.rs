@@ -6,13 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Bytes that may still be used. Unlimited by default. Clones share the same bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Budget(Option<Arc<AtomicU64>>);
+pub struct Budget(Option<Arc<Bytes>>);
+
+#[derive(Debug)]
+struct Bytes {
+    total: u64,
+    left: AtomicU64,
+}
 
 impl Budget {
     /// Creates a budget of `bytes`.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(bytes))))
+        Self(Some(Arc::new(Bytes { total: bytes, left: AtomicU64::new(bytes) })))
+    }
+
+    /// Returns the bytes at the start; `None` if there is no limit.
+    #[must_use]
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.0.as_ref().map(|bytes| bytes.total)
     }
 
     /// Returns whether there is no limit.
@@ -38,7 +50,7 @@ impl Budget {
 
     /// Subtracts an amount from the bytes that are left, and returns the amount. `None` if there is no limit.
     fn deduct(&self, amount: impl Fn(u64) -> u64) -> Option<u64> {
-        let left = self.0.as_ref()?;
+        let left = &self.0.as_ref()?.left;
         let before = left.fetch_update(Relaxed, Relaxed, |left| Some(left - amount(left)));
         Some(before.map_or(0, amount))
     }
@@ -68,8 +80,8 @@ impl Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        if let Some(left) = &self.budget.0 {
-            left.fetch_add(*self.rest.get_mut(), Relaxed);
+        if let Some(bytes) = &self.budget.0 {
+            bytes.left.fetch_add(*self.rest.get_mut(), Relaxed);
         }
     }
 }

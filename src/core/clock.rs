@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Source of a clock's time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// The system.
     #[default]
@@ -63,6 +63,12 @@ impl Clocks {
     #[must_use]
     pub fn new(realtime: Source, monotonic: Source) -> Self {
         Self { realtime, monotonic, ..Self::default() }
+    }
+
+    /// Returns whether two guests with these clocks read the same times. False for callbacks.
+    pub(crate) fn are_equal(&self, other: &Self) -> bool {
+        let sources = [self.realtime, self.monotonic];
+        !sources.contains(&Source::Callback) && sources == [other.realtime, other.monotonic]
     }
 
     /// Returns the source of a clock.

@@ -1,4 +1,4 @@
-//! A guest: its arguments, environment, descriptors, clocks, random bytes and limits.
+//! A guest: its descriptors, clocks, random bytes and limits.
 
 use crate::core::access::Access;
 use crate::core::clock::Clocks;
@@ -7,12 +7,12 @@ use crate::core::directory::Directory;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::limits::{Limit, Limits};
+use crate::core::origin::Origin;
 use crate::core::pipe::{CaptureBuffer, Pipe};
 use crate::core::preopens::{FileId, shared_handle};
 use crate::core::random::Random;
 use crate::core::rights::Rights;
 use crate::core::stream::Stream;
-use crate::core::strings::StringArray;
 use crate::core::table::{Reservation, Table};
 use crate::sys;
 use crate::sys::dir::DirBudget;
@@ -25,10 +25,6 @@ use std::sync::Arc;
 /// A guest. Its threads share it.
 #[derive(Debug, Default)]
 pub struct Guest {
-    /// Arguments; by convention the first is the name of the program.
-    pub args: StringArray,
-    /// Environment variables, as `KEY=value`.
-    pub env: StringArray,
     /// Descriptors.
     pub table: Table,
     /// Budget for the memory of directory streams.
@@ -43,8 +39,8 @@ pub struct Guest {
     pub random: Random,
     /// Addresses of the sockets of the option `sockets`, in its order.
     pub addresses: Vec<SocketAddr>,
-    /// Device and inode numbers of the preopens.
-    preopens: Vec<FileId>,
+    /// Origins of the descriptors that the options define.
+    origins: Vec<Origin>,
 }
 
 impl Guest {
@@ -64,7 +60,8 @@ impl Guest {
         rights.set(Rights::FD_READ, reads);
         rights.set(Rights::FD_WRITE, writes);
         rights.set(Rights::SOCK_ACCEPT, stream.is_socket());
-        self.add(Entry::new(Descriptor::Stream(stream), rights, Rights::empty(), flags))
+        let entry = Entry::new(Descriptor::Stream(stream), rights, Rights::empty(), flags);
+        self.add(Origin::Host(fd), entry)
     }
 
     /// Adds the guest's end of a pipe as the next descriptor, with the rights of its direction.
@@ -73,14 +70,15 @@ impl Guest {
             Pipe::Input(_) => Rights::ALL - Rights::FD_WRITE,
             Pipe::Output(_) => Rights::ALL - Rights::FD_READ,
         };
-        self.add(Entry::new(Descriptor::Pipe(pipe), rights, Rights::empty(), Fdflags::empty()))
+        let origin = Origin::of_pipe(&pipe);
+        self.add(origin, Entry::new(Descriptor::Pipe(pipe), rights, Rights::empty(), Fdflags::empty()))
     }
 
     /// Adds `/dev/null` as the next descriptor.
     pub fn add_null(&mut self) -> Result {
         let null = std::fs::File::options().read(true).write(true).open(sys::NULL_DEVICE)?;
         let stream = Descriptor::Stream(Stream::guest(null, Fdflags::empty())?);
-        self.add(Entry::new(stream, Rights::STDIO, Rights::empty(), Fdflags::empty()))
+        self.add(Origin::Null, Entry::new(stream, Rights::STDIO, Rights::empty(), Fdflags::empty()))
     }
 
     /// Adds the directory at `path` as the next descriptor, with a name for the guest.
@@ -109,34 +107,39 @@ impl Guest {
         id: FileId,
         readonly: bool,
     ) -> Result {
-        self.preopens.push(id);
         let dir = Descriptor::Dir(DirDescriptor::preopen(directory, name, self.dir_budget()));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
-        self.add(entry.with_access(Access::from_readonly(readonly)))
+        let entry = entry.with_access(Access::from_readonly(readonly));
+        self.add(Origin::Directory { name: name.into(), id, readonly }, entry)
     }
 
     /// Adds a socket that listens on `address` as the next descriptor.
     pub fn add_socket(&mut self, address: SocketAddr) -> Result {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        self.add_listener(listener, false)
+        self.addresses.push(listener.local_addr()?);
+        self.add_listener(Origin::Unique, Stream::listener(listener, false))
     }
 
     /// Adds a duplicate of a listening socket of the host as the next descriptor.
     pub fn add_host_socket(&mut self, fd: i32) -> Result {
-        self.add_listener(sys::host_listener(fd)?, true)
+        let listener = sys::host_listener(fd)?;
+        self.addresses.push(listener.local_addr()?);
+        let stream = Stream::listener(listener, true);
+        let stat = sys::stat(stream.handle())?;
+        self.add_listener(Origin::HostSocket(fd, (stat.dev, stat.ino)), stream)
     }
 
     /// Adds a listener with `NONBLOCK`, which Go needs to poll it. The flag has an effect once the guest has read or
     /// set the flags, because other programs expect `sock_accept` to wait.
-    fn add_listener(&mut self, listener: TcpListener, is_host: bool) -> Result {
-        self.addresses.push(listener.local_addr()?);
-        let listener = Descriptor::Stream(Stream::listener(listener, is_host));
-        self.add(Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::NONBLOCK))
+    fn add_listener(&mut self, origin: Origin, listener: Stream) -> Result {
+        let listener = Descriptor::Stream(listener);
+        self.add(origin, Entry::new(listener, Rights::ALL, Rights::empty(), Fdflags::NONBLOCK))
     }
 
-    fn add(&mut self, entry: Entry) -> Result {
+    fn add(&mut self, origin: Origin, entry: Entry) -> Result {
         self.reserve()?.fill(entry);
+        self.origins.push(origin);
         Ok(())
     }
 
@@ -154,6 +157,16 @@ impl Guest {
 
     /// Returns whether a directory is a preopen, by its device and inode numbers.
     pub(crate) fn is_preopen(&self, id: FileId) -> bool {
-        self.preopens.contains(&id)
+        self.origins.iter().any(|origin| matches!(origin, Origin::Directory { id: of, .. } if *of == id))
+    }
+
+    /// Returns whether the options of two guests define the same descriptors, limits, clocks and random bytes.
+    pub fn has_equal_options(&self, other: &Self) -> bool {
+        let origins = || self.origins.iter().zip(&other.origins);
+        self.origins.len() == other.origins.len()
+            && origins().all(|(origin, other)| origin.is_same(other))
+            && self.limits.are_equal(&other.limits)
+            && self.clocks.are_equal(&other.clocks)
+            && self.random.seed() == other.random.seed()
     }
 }

@@ -52,6 +52,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Returns whether two guests have equal limits, however much of the budget is left.
+    pub(crate) fn are_equal(&self, other: &Self) -> bool {
+        (self.open_files, self.output, self.written_bytes.total())
+            == (other.open_files, other.output, other.written_bytes.total())
+    }
+
     /// Returns the limit that was reached first.
     #[must_use]
     pub fn exceeded(&self) -> Option<Limit> {

@@ -100,6 +100,12 @@ impl Memory {
         Self { base, size: size.min(1 << 32) }
     }
 
+    /// Returns the address of the first byte, which identifies the memory in this process.
+    #[must_use]
+    pub(crate) fn start(self) -> usize {
+        self.base.addr()
+    }
+
     /// Returns the size in bytes.
     #[must_use]
     pub fn size(self) -> usize {

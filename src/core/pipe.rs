@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Maximum bytes of one read or write. A longer call transfers only this many bytes.
 pub(crate) const MAX_TRANSFER: u64 = 16 << 20;
 
-/// Size of a chunk of captured output. [`CaptureBuffer::take`] frees each chunk after copying it.
+/// Size of a chunk of captured output. [`CaptureBuffer::read`] frees each chunk after copying it.
 const CHUNK: usize = 1 << 20;
 
 /// The guest's end of a pipe.
@@ -54,7 +54,7 @@ pub struct Input(Mutex<InputBuffer>);
 
 #[derive(Debug)]
 struct InputBuffer {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// Bytes that the guest has read.
     read: usize,
     /// Whether the callback has reported the end.
@@ -65,13 +65,19 @@ impl Input {
     /// Creates an input that ends after these bytes.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(Mutex::new(InputBuffer { bytes, read: 0, ended: true }))
+        Self(Mutex::new(InputBuffer { bytes: Arc::new(bytes), read: 0, ended: true }))
     }
 
     /// Creates an input that a callback fills.
     #[must_use]
     pub fn from_callback() -> Self {
-        Self(Mutex::new(InputBuffer { bytes: Vec::new(), read: 0, ended: false }))
+        Self(Mutex::new(InputBuffer { bytes: Arc::default(), read: 0, ended: false }))
+    }
+
+    /// Returns all bytes, if no callback provides them.
+    pub(crate) fn data(&self) -> Option<Arc<Vec<u8>>> {
+        let buffer = self.buffer();
+        buffer.ended.then(|| Arc::clone(&buffer.bytes))
     }
 
     /// Appends bytes from the callback; `None` is the end.
@@ -79,9 +85,9 @@ impl Input {
         let mut buffer = self.buffer();
         match bytes {
             Some(more) if buffer.read == buffer.bytes.len() => {
-                *buffer = InputBuffer { bytes: more, read: 0, ended: buffer.ended };
+                *buffer = InputBuffer { bytes: Arc::new(more), read: 0, ended: buffer.ended };
             }
-            Some(more) => buffer.bytes.extend(more),
+            Some(more) => Arc::make_mut(&mut buffer.bytes).extend(more),
             None => buffer.ended = true,
         }
     }
@@ -143,6 +149,8 @@ struct Captured {
     chunks: VecDeque<Vec<u8>>,
     /// Bytes that the embedder has taken.
     taken: u64,
+    /// Whether several threads read the bytes.
+    is_kept: bool,
 }
 
 impl Captured {
@@ -177,9 +185,42 @@ impl CaptureBuffer {
         self.held.load(Relaxed)
     }
 
-    /// Takes the first `count` bytes, or all if there are fewer. `copy` receives the bytes piece by piece.
-    pub fn take(&self, count: usize, mut copy: impl FnMut(&[u8])) {
+    /// Returns how many bytes the guest has written.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.captured().taken + self.held() as u64
+    }
+
+    /// Returns how many bytes were taken, and can no longer be read.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.captured().taken
+    }
+
+    /// Keeps all bytes from now on, so that several threads can read them.
+    pub fn keep(&self) {
+        self.captured().is_kept = true;
+    }
+
+    /// Reads `count` bytes, or fewer at the end, from a position in the output. `copy` receives the bytes piece by piece.
+    /// Takes the bytes unless they are kept; the position must then be the number of bytes taken so far.
+    pub fn read(&self, position: u64, count: usize, mut copy: impl FnMut(&[u8])) {
         let mut captured = self.captured();
+        if !captured.is_kept {
+            return self.take(&mut captured, count, copy);
+        }
+        let mut skip = position.saturating_sub(captured.taken) as usize;
+        let mut left = count;
+        for chunk in &captured.chunks {
+            let rest = &chunk[skip.min(chunk.len())..];
+            let part = &rest[..rest.len().min(left)];
+            copy(part);
+            left -= part.len();
+            skip -= chunk.len() - rest.len();
+        }
+    }
+
+    fn take(&self, captured: &mut Captured, count: usize, mut copy: impl FnMut(&[u8])) {
         let mut left = count;
         while left > 0
             && let Some(mut chunk) = captured.chunks.pop_front()

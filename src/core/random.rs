@@ -22,6 +22,14 @@ impl Random {
         Random::Seeded(Box::new(Mutex::new(ChaCha20Rng::from_seed(seed))))
     }
 
+    /// Returns the seed; `None` for random bytes of the system.
+    pub(crate) fn seed(&self) -> Option<[u8; 32]> {
+        match self {
+            Random::System => None,
+            Random::Seeded(random) => Some(random.lock().unwrap_or_else(PoisonError::into_inner).get_seed()),
+        }
+    }
+
     /// Fills `bytes`.
     pub(crate) fn fill(&self, bytes: &mut [u8]) {
         match self {

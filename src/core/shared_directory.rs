@@ -6,13 +6,11 @@ use crate::core::directory::Directory;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::guest::Guest;
+use crate::core::handles::Handles;
 use crate::core::preopens::shared_handle;
-use crate::core::random::Random;
 use crate::sys::errno::Result;
 use once_cell::sync::Lazy;
-use std::collections::HashMap;
-use std::fmt::Write;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock};
 
 /// A directory that JavaScript opened, for its own calls and for any number of guests: a [`Directory`] with its access
 /// and with the clocks of the system.
@@ -25,8 +23,7 @@ pub(crate) struct SharedDirectory {
     handle: OnceLock<String>,
 }
 
-/// Shared directories by their handles. An entry lasts as long as its directory is open.
-static SHARED: Lazy<Mutex<HashMap<String, Weak<SharedDirectory>>>> = Lazy::new(Mutex::default);
+static HANDLES: Lazy<Handles<SharedDirectory>> = Lazy::new(Handles::default);
 
 impl SharedDirectory {
     fn new(directory: Directory, access: Access) -> Arc<Self> {
@@ -78,22 +75,13 @@ impl SharedDirectory {
 
     /// Returns the handle of the directory, the same each time.
     pub(crate) fn share(self: &Arc<Self>) -> &str {
-        self.handle.get_or_init(|| {
-            let mut bytes = [0; 16];
-            Random::System.fill(&mut bytes);
-            let handle = bytes.iter().fold(String::new(), |mut handle, byte| {
-                let _ = write!(handle, "{byte:02x}");
-                handle
-            });
-            shared().insert(handle.clone(), Arc::downgrade(self));
-            handle
-        })
+        self.handle.get_or_init(|| HANDLES.add(self))
     }
 
     /// Returns the directory with a handle; `None` for a handle that is unknown, or whose directory is closed.
     #[must_use]
     pub(crate) fn join(handle: &str) -> Option<Arc<Self>> {
-        shared().get(handle)?.upgrade()
+        HANDLES.get(handle)
     }
 }
 
@@ -114,11 +102,7 @@ impl Guest {
 impl Drop for SharedDirectory {
     fn drop(&mut self) {
         if let Some(handle) = self.handle.get() {
-            shared().remove(handle);
+            HANDLES.remove(handle);
         }
     }
-}
-
-fn shared() -> MutexGuard<'static, HashMap<String, Weak<SharedDirectory>>> {
-    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }

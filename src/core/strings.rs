@@ -1,7 +1,16 @@
-//! Arguments and environment variables, in the form that the ABI expects.
+//! Arguments and environment variables, in the form that the ABI expects. Each thread of a guest has its own.
 
 use crate::core::memory::{Memory, Ptr, Size};
 use crate::sys::errno::{Errno, Result};
+
+/// Arguments and environment variables.
+#[derive(Debug, Default)]
+pub struct Strings {
+    /// Arguments; by convention the first is the name of the program.
+    pub args: StringArray,
+    /// Environment variables, as `KEY=value`.
+    pub env: StringArray,
+}
 
 /// Strings in one buffer, each followed by a NUL byte.
 #[derive(Debug, Default)]

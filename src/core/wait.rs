@@ -32,6 +32,11 @@ impl Wait {
         Self { streams, deadline, restart }
     }
 
+    /// Returns whether the call waits for streams.
+    pub(crate) fn is_for_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
     /// Returns whether this is only a pause of a long call.
     #[must_use]
     pub fn is_pause(&self) -> bool {

@@ -6,10 +6,12 @@ use super::reference::WeakRef;
 use super::sandbox::Sandbox;
 use super::termination;
 use super::value::{Value, pending};
+use super::world::World;
 use napi::bindgen_prelude::{JsValue, ObjectFinalize, This, Unknown};
-use napi::{Env, Result};
+use napi::{Env, Result, ValueType};
 use napi_derive::napi;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A sandbox.
 #[napi(js_name = "WASI", custom_finalize)]
@@ -25,6 +27,17 @@ impl ObjectFinalize for WasiClass {
     }
 }
 
+/// Creates the first sandbox of a guest. Also returns the callbacks, which JavaScript keeps alive, and the option
+/// `trace`.
+fn create<'env>(env: &'env Env, options: Options<'env>) -> Result<(Sandbox, Value<'env>, Value<'env>)> {
+    let Options { version, guest, strings, return_on_exit, callbacks, input_option, trace } = options;
+    let traces = trace.type_of()? == ValueType::Boolean && trace.convert()?;
+    let world = World::new(guest, Arc::new(strings), version, return_on_exit, traces);
+    let weak = callbacks.map(|callbacks| WeakRef::new(env, callbacks)).transpose()?;
+    let callbacks = callbacks.map_or_else(|| Value::undefined(env), Ok)?;
+    Ok((Sandbox::new(world, weak, input_option), callbacks, trace))
+}
+
 #[napi]
 impl WasiClass {
     /// `new WASI(options)`
@@ -38,21 +51,24 @@ impl WasiClass {
                 env.throw_type_error("Class constructor WASI cannot be invoked without 'new'", None)?;
                 return Err(pending());
             }
-            let options = Options::read(&env, Value::from_unknown(&env, options))?;
-            let callbacks = options.callbacks.map(|callbacks| WeakRef::new(&env, callbacks)).transpose()?;
-            let version = options.version;
-            let sandbox =
-                Sandbox::new(options.guest, callbacks, options.input_option, version.call_formats());
-            let id = state.add(Rc::new(sandbox));
             let undefined = Value::undefined(&env)?;
+            let (sandbox, callbacks, trace) = match state.joining.take() {
+                Some(world) => {
+                    let trace = Value::of(&env, world.traces)?;
+                    (Sandbox::joining(world), undefined, trace)
+                }
+                None => create(&env, Options::read(&env, Value::from_unknown(&env, options))?)?,
+            };
+            let (version, return_on_exit) = (sandbox.world.version, sandbox.return_on_exit);
+            let id = state.add(Rc::new(sandbox));
             let initialized = state.helpers.initialize_instance.get(&env)?.call(&[
                 wasi,
                 Value::of(&env, id)?,
                 Value::of(&env, version.namespace())?,
                 Value::of(&env, version.is_unversioned())?,
-                Value::of(&env, options.return_on_exit)?,
-                options.callbacks.unwrap_or(undefined),
-                options.trace,
+                Value::of(&env, return_on_exit)?,
+                callbacks,
+                trace,
             ]);
             if let Err(error) = initialized {
                 state.release(id);

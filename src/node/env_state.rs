@@ -4,6 +4,7 @@ use super::arguments::ArgumentBuffer;
 use super::helpers::JsHelpers;
 use super::permission_model::PermissionModel;
 use super::sandbox::Sandbox;
+use super::world::World;
 use crate::core::shared_directory::SharedDirectory;
 use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,8 @@ pub(crate) struct EnvState {
     /// Directories that JavaScript has open, by their numbers. A number is never used again.
     directories: RefCell<BTreeMap<u32, JsDirectory>>,
     last_directory: Cell<u32>,
+    /// The guest that the next sandbox joins.
+    pub(crate) joining: Cell<Option<Arc<World>>>,
 }
 
 /// A directory that JavaScript has open.
@@ -63,6 +66,7 @@ impl EnvState {
             free: RefCell::default(),
             directories: RefCell::default(),
             last_directory: Cell::default(),
+            joining: Cell::default(),
         });
         env.set_instance_data(Rc::clone(&state), (), |_| ())?;
         Ok(state)
@@ -94,6 +98,11 @@ impl EnvState {
     #[inline]
     pub(crate) fn sandbox(&self, id: u32) -> Option<Rc<Sandbox>> {
         self.sandboxes.borrow().get(id as usize)?.clone()
+    }
+
+    /// Replaces the sandbox with a number.
+    pub(crate) fn replace(&self, id: u32, sandbox: Sandbox) {
+        self.sandboxes.borrow_mut()[id as usize] = Some(Rc::new(sandbox));
     }
 
     /// Releases a sandbox. Its number is not reused, because functions may still pass it.

@@ -13,7 +13,8 @@ use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
 /// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno of
-/// that call. Throws the exception of the callback.
+/// that call. Throws the exception of the callback. In other threads of the guest, output is queued and input is
+/// `ENOTSUP`.
 pub(crate) fn run_host_call(
     state: &EnvState,
     sandbox: &Sandbox,
@@ -21,6 +22,7 @@ pub(crate) fn run_host_call(
 ) -> Result<std::result::Result<RestartState, Errno>> {
     let env = &state.env;
     match host_call {
+        HostCall::ReadStdin { .. } if sandbox.has_joined => Ok(Err(Errno::Notsup)),
         HostCall::ReadStdin { fd, size } => {
             let returned = sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, size)?])?;
             let bytes = returned.copy_bytes()?;
@@ -34,23 +36,35 @@ pub(crate) fn run_host_call(
             }
             Ok(Ok(RestartState::of(&fd)))
         }
+        HostCall::WriteOutput(write) if sandbox.has_joined => {
+            Ok(sandbox.world.mailbox.post(&sandbox.world.guest.limits, write))
+        }
         HostCall::WriteOutput(write) => {
-            let limits = &sandbox.guest.limits;
-            let limit = Value::of(env, limits.output.min(i64::MAX as u64) as i64)?;
-            let chunk = Value::buffer(env, &write.bytes)?;
-            let returned = sandbox.call_back(env, write.slot, &[chunk, limit])?;
-            // A callback that returns no number accepts all bytes.
-            let accepted = match returned.type_of()? {
-                ValueType::Number => returned.convert::<u32>()? as usize,
-                _ => write.bytes.len(),
-            };
-            Ok(write.finish(limits, accepted))
+            // Output of other threads was written first.
+            deliver(state, sandbox)?;
+            let accepted = sandbox.pass_output(env, write.slot, &write.bytes)?;
+            Ok(write.finish(&sandbox.world.guest.limits, accepted))
         }
     }
 }
 
-/// Calls the callback of a clock. Throws the exception of the callback.
-pub(crate) fn read_clock(state: &EnvState, sandbox: &Sandbox, clock: Clockid) -> Result<Timestamp> {
+/// Passes the output of other threads of the guest to the callbacks. Throws the exceptions of callbacks.
+pub(crate) fn deliver(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
+    while let Some((slot, bytes)) = sandbox.world.mailbox.take() {
+        state.env.run_in_scope(|| sandbox.pass_output(&state.env, slot, &bytes).map(drop))?;
+    }
+    Ok(())
+}
+
+/// Calls the callback of a clock. Throws the exception of the callback. `ENOTSUP` in other threads of the guest.
+pub(crate) fn read_clock(
+    state: &EnvState,
+    sandbox: &Sandbox,
+    clock: Clockid,
+) -> Result<std::result::Result<Timestamp, Errno>> {
+    if sandbox.has_joined {
+        return Ok(Err(Errno::Notsup));
+    }
     let env = &state.env;
     let (slot, name) = match clock {
         Clockid::Realtime => (CallbackSlot::Realtime, "realtime"),
@@ -58,7 +72,7 @@ pub(crate) fn read_clock(state: &EnvState, sandbox: &Sandbox, clock: Clockid) ->
     };
     let returned = sandbox.call_back(env, slot, &[])?;
     if let Some(time) = returned.u64()? {
-        return Ok(time);
+        return Ok(Ok(time));
     }
     let expected = "a bigint from 0n to 2n ** 64n - 1n";
     let option = format!("the \"options.clock.{name}\" function");

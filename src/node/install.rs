@@ -5,7 +5,9 @@ use super::directory::Functions;
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
 use super::imports::AddFunctions;
-use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
+use super::methods::{
+    Addresses, Bind, Captured, Close, Deliver, Exceeded, Exit, IsExit, IsRunning, Join, Share, Start,
+};
 use super::value::Value;
 use super::{termination, trace};
 use napi::bindgen_prelude::Unknown;
@@ -37,6 +39,10 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Start>(functions, state)?;
     add::<IsRunning>(functions, state)?;
     add::<Exit>(functions, state)?;
+    add::<IsExit>(functions, state)?;
+    add::<Share>(functions, state)?;
+    add::<Join>(functions, state)?;
+    add::<Deliver>(functions, state)?;
     add::<Close>(functions, state)?;
     add::<Captured>(functions, state)?;
     add::<Exceeded>(functions, state)?;

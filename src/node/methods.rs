@@ -4,17 +4,21 @@ use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::{is_exit, throw_exit};
+use super::host_calls::deliver;
 use super::memory::MemoryView;
 use super::termination;
 use super::value::Value;
-use napi::{Error, Result, Status};
+use super::world::World;
+use napi::{Error, Result, Status, ValueType};
 use std::ptr;
 
 callbacks! {
     /// `bind(id, memory, bytes)`: binds a memory. `bytes` is a `Uint8Array` of all its bytes.
     Bind "bind" |state, args| {
-        let (sandbox, [_, memory, bytes, ..]) = args.read_with_sandbox()?;
-        sandbox.bind(&state.env, MemoryView::new(&state.env, memory, bytes)?);
+        let (sandbox, [id, memory, bytes, ..]) = args.read_with_sandbox()?;
+        if let Some(world) = sandbox.bind(&state.env, MemoryView::new(&state.env, memory, bytes)?) {
+            state.replace(id.convert()?, sandbox.moved_to(world));
+        }
         Ok(None)
     }
 
@@ -40,29 +44,71 @@ callbacks! {
         Value::of(&state.env, sandbox.is_running()).map(Some)
     }
 
-    /// `exit(code)`: throws the error that ends a guest.
+    /// `exit(id, code)`: ends all threads of a guest. Throws the error that ends this one.
     Exit "exit" |state, args| {
-        let [code, ..] = args.read()?;
+        let (sandbox, [_, code, ..]) = args.read_with_sandbox()?;
+        if code.type_of()? == ValueType::Number {
+            sandbox.world.exit(code.convert()?);
+        }
         Err(throw_exit(&state.env, code)?)
     }
 
-    /// `close(id)`: closes the descriptors of the guest. Returns whether output is captured.
+    /// `isExit(thrown)`: returns whether a guest has exited by this error.
+    IsExit "isExit" |state, args| {
+        let [thrown, ..] = args.read()?;
+        Value::of(&state.env, is_exit(&state.env, thrown)).map(Some)
+    }
+
+    /// `close(id)`: closes the descriptors of the guest for all its threads, or for this one if it has joined. Returns
+    /// whether this sandbox has created a guest whose output is captured.
     Close "close" |state, args| {
-        let (sandbox, _) = args.read_with_sandbox()?;
-        sandbox.guest.table.clear();
+        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
+        if sandbox.has_joined {
+            state.replace(id.convert()?, sandbox.left());
+        } else {
+            sandbox.world.close();
+        }
         Value::of(&state.env, sandbox.captures).map(Some)
     }
 
-    /// `captured(id, fd, known)`: returns captured output. `known` is the last result. If nothing was added, returns
-    /// `known`. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
+    /// `share(id, deliver)`: returns the handle of the guest. `deliver` calls the function `deliver`.
+    Share "share" |state, args| {
+        let (sandbox, [_, deliver, ..]) = args.read_with_sandbox()?;
+        let mailbox = &sandbox.world.mailbox;
+        if !sandbox.has_joined && !mailbox.is_open() {
+            mailbox.open(&state.env, deliver)?;
+        }
+        Value::of(&state.env, sandbox.world.share()).map(Some)
+    }
+
+    /// `join(handle)`: makes the next `new WASI()` join the guest with a handle. Returns whether there is one.
+    Join "join" |state, args| {
+        let [handle, ..] = args.read()?;
+        let world = World::by_handle(&handle.convert::<String>()?);
+        let is_known = world.is_some();
+        state.joining.set(world);
+        Value::of(&state.env, is_known).map(Some)
+    }
+
+    /// `deliver(id)`: passes output of other threads to the callbacks.
+    Deliver "deliver" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        deliver(state, &sandbox).map(|()| None)
+    }
+
+    /// `captured(id, fd, known)`: returns captured output; in a thread that joined, from the first byte that was not
+    /// read before. `known` is the last result. If nothing was added, returns `known`. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
     Captured "captured" |state, args| {
         let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
         let fd = fd.convert::<u32>()? as usize;
-        let Some(capture) = sandbox.guest.captured.get(fd).and_then(Option::as_ref) else {
+        let Some(capture) = sandbox.world.guest.captured.get(fd).and_then(Option::as_ref) else {
             return Ok(None);
         };
         let env = &state.env;
-        let (held, before) = (capture.held(), known.bytes()?.map(|(_, len)| len));
+        let before = known.bytes()?.map(|(_, len)| len);
+        let start = if sandbox.has_joined { capture.taken() } else { 0 };
+        let position = start + before.unwrap_or_default() as u64;
+        let held = capture.total().saturating_sub(position) as usize;
         if held == 0 && before.is_some() {
             return Ok(Some(known));
         }
@@ -84,7 +130,7 @@ callbacks! {
         if let Some((from, len)) = known.bytes()?.filter(|(_, len)| (1..=before).contains(len)) {
             copy(from, len);
         }
-        capture.take(held, |chunk| copy(chunk.as_ptr(), chunk.len()));
+        capture.read(position, held, |chunk| copy(chunk.as_ptr(), chunk.len()));
         sandbox.report_captured(env, sandbox.captured_bytes());
         Ok(Some(buffer))
     }
@@ -92,14 +138,14 @@ callbacks! {
     /// `exceeded(id)`: returns the name of the limit that the guest reached first.
     Exceeded "exceeded" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        let exceeded = sandbox.guest.limits.exceeded();
+        let exceeded = sandbox.world.guest.limits.exceeded();
         exceeded.map(|limit| Value::of(&state.env, limit.name())).transpose()
     }
 
     /// `addresses(id)`: returns the addresses of the guest's sockets.
     Addresses "addresses" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        let addresses = sandbox.guest.addresses.iter().map(ToString::to_string);
+        let addresses = sandbox.world.guest.addresses.iter().map(ToString::to_string);
         Value::of(&state.env, addresses.collect::<Vec<_>>()).map(Some)
     }
 }

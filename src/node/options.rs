@@ -19,13 +19,14 @@ use self::sockets::Socket;
 pub(crate) use self::source::DirectorySource;
 use self::stdio::Stdio;
 use self::validate::{boolean, entries, keys, optional_object, subject, text};
-pub(crate) use self::version::Version;
 use super::env_state::EnvState;
 use super::error::{invalid_type, null_byte, quote, uvwasi_init_error};
 use super::value::Value;
+use super::version::Version;
 use crate::core::clock::Clocks;
 use crate::core::guest::Guest;
 use crate::core::limits::Limits;
+use crate::core::strings::Strings;
 use crate::sys::errno::Errno;
 use napi::{Env, Error, Result, ValueType};
 
@@ -33,6 +34,7 @@ use napi::{Env, Error, Result, ValueType};
 pub(crate) struct Options<'env> {
     pub(crate) version: Version,
     pub(crate) guest: Guest,
+    pub(crate) strings: Strings,
     pub(crate) return_on_exit: bool,
     /// The embedder's callbacks by [`CallbackSlot`](crate::core::pipe::CallbackSlot), if there are any.
     pub(crate) callbacks: Option<Value<'env>>,
@@ -65,14 +67,14 @@ impl<'env> Options<'env> {
                 preopen.require(env, model)?;
             }
         }
-        let mut guest = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
+        let (mut guest, strings) = build(env, &args, &variables, &preopens, &mut stdio, &sockets, limits)?;
         guest.clocks = Clocks::new(realtime, monotonic);
         guest.random = random.unwrap_or_default();
         let return_on_exit = options.get("returnOnExit")?;
         let return_on_exit = boolean(env, return_on_exit, "returnOnExit", !version.is_unversioned())?;
         names::reject_probable_mistakes(env, &keys(env, options)?)?;
         let callbacks = collect_callbacks(env, &stdio, clocks)?;
-        Ok(Self { version, guest, return_on_exit, callbacks, input_option, trace })
+        Ok(Self { version, guest, strings, return_on_exit, callbacks, input_option, trace })
     }
 }
 
@@ -151,7 +153,7 @@ fn bad_string(env: &Env, errno: Errno, property: &str, text: &str) -> Error {
     }
 }
 
-/// Creates the guest. Opens the descriptors in the order of their numbers.
+/// Creates the guest and its strings. Opens the descriptors in the order of their numbers.
 fn build(
     env: &Env,
     args: &[String],
@@ -160,17 +162,18 @@ fn build(
     stdio: &mut [Stdio<'_>; 3],
     sockets: &[Socket],
     limits: Limits,
-) -> Result<Guest> {
+) -> Result<(Guest, Strings)> {
     limits::require_room(env, &limits, sockets.len(), preopens.len())?;
     let mut guest = Guest::default().with_limits(limits);
+    let mut strings = Strings::default();
     for (index, arg) in args.iter().enumerate() {
         let property = || format!("options.args[{index}]");
-        guest.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;
+        strings.args.push(arg.as_bytes()).map_err(|errno| bad_string(env, errno, &property(), arg))?;
     }
     for (key, value) in variables {
         let variable = format!("{key}={value}");
         let property = || format!("options.env[{}]", quote(key));
-        guest
+        strings
             .env
             .push(variable.as_bytes())
             .map_err(|errno| bad_string(env, errno, &property(), &variable))?;
@@ -178,10 +181,11 @@ fn build(
     for (fd, stdio) in stdio.iter_mut().enumerate() {
         stdio.add_to(&mut guest, fd).map_err(|errno| stdio.failure(env, errno, fd))?;
     }
-    sockets::add(env, &mut guest, sockets, variables)?;
+    sockets::add(env, &mut guest, sockets)?;
+    sockets::announce(env, &mut strings, sockets, variables)?;
     let permissions = &EnvState::of(env)?.permissions;
     for preopen in preopens {
         preopen.add_to(env, permissions.as_ref(), &mut guest)?;
     }
-    Ok(guest)
+    Ok((guest, strings))
 }

@@ -3,15 +3,16 @@
 use super::dispatch::{Step, refresh_memory, step};
 use super::env_state::EnvState;
 use super::error;
-use super::exit::exit_process;
+use super::exit::{exit_process, throw_exit};
 use super::host_calls::{read_clock, run_host_call};
 use super::sandbox::Sandbox;
+use super::value::Value;
 use super::wait::wait_in_slices;
 use crate::core::restart::RestartState;
 use crate::preview1::abi::Call;
 use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
-use napi::Result;
+use napi::{Error, Result};
 
 /// Performs the call in the argument buffer. Returns the errno if the call fails. Throws the exceptions of callbacks.
 #[inline(always)]
@@ -23,7 +24,11 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
     else {
         return Err(error::not_started(&state.env));
     };
-    let mut call = Call { guest: &sandbox.guest, memory, restart: RestartState::NEW };
+    if let Some(code) = sandbox.world.exit_code() {
+        return Err(exit(state, &sandbox, code));
+    }
+    let (guest, strings) = (&sandbox.world.guest, &sandbox.strings);
+    let mut call = Call { guest, strings, memory, restart: RestartState::NEW };
     loop {
         match step::<I>(state, &sandbox, &mut call, &core)? {
             Step::Done(None) => {
@@ -52,7 +57,17 @@ fn complete(
     let restart = match pending {
         Step::Done(errno) => return Ok(errno),
         Step::Block(mut wait) => {
-            wait_in_slices(state, |slice| wait.block(slice))?;
+            let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
+            // Another thread may close the descriptors or exit.
+            let is_closed = || waits_for_streams && world.is_closed();
+            let is_over = || world.exit_code().is_some() || is_closed();
+            wait_in_slices(state, |slice| Ok(is_over() || wait.block(slice)?))?;
+            if let Some(code) = world.exit_code() {
+                return Err(exit(state, sandbox, code));
+            }
+            if is_closed() {
+                return Ok(Some(Errno::Badf));
+            }
             wait.restart
         }
         Step::HostCall(host_call) => {
@@ -61,14 +76,27 @@ fn complete(
                 Err(errno) => return Ok(Some(errno)),
             }
         }
-        Step::ReadClock(clock) => {
-            let time = read_clock(state, sandbox, clock)?;
-            std::mem::take(&mut call.restart).with_reading(clock, time)
+        Step::ReadClock(clock) => match read_clock(state, sandbox, clock)? {
+            Ok(time) => std::mem::take(&mut call.restart).with_reading(clock, time),
+            Err(errno) => return Ok(Some(errno)),
+        },
+        Step::Exit(status) => {
+            sandbox.world.exit(status);
+            return Err(exit_process(&state.env, status));
         }
-        Step::Exit(status) => return Err(exit_process(&state.env, status)),
     };
     prepare_restart(state, sandbox, call, restart)?;
     Ok(None)
+}
+
+/// Ends this thread, because another thread of the guest has exited.
+#[cold]
+fn exit(state: &EnvState, sandbox: &Sandbox, code: u32) -> Error {
+    let env = &state.env;
+    if !sandbox.return_on_exit {
+        return exit_process(env, code);
+    }
+    Value::of(env, code).and_then(|code| throw_exit(env, code)).unwrap_or_else(|error| error)
 }
 
 /// Prepares a call for its next step. The memory may have changed.

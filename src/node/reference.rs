@@ -4,7 +4,7 @@ use super::value::Value;
 use napi::{Env, Result, sys};
 use std::ptr;
 
-/// Keeps an object alive as long as the environment.
+/// Keeps an object alive: until `delete`, or as long as the environment.
 #[derive(Debug)]
 pub(crate) struct StrongRef(sys::napi_ref);
 
@@ -19,6 +19,11 @@ impl StrongRef {
         // SAFETY: the reference lives as long as its environment.
         napi::check_status!(unsafe { sys::napi_get_reference_value(env.raw(), self.0, &raw mut value) })?;
         Ok(Value::from_raw(env, value))
+    }
+
+    /// Deletes the reference.
+    pub(crate) fn delete(self, env: &Env) {
+        delete(env, self.0);
     }
 }
 
@@ -43,9 +48,13 @@ impl WeakRef {
 
     /// Deletes the reference.
     pub(crate) fn delete(self, env: &Env) {
-        // SAFETY: made by `new` in this environment and not used again.
-        unsafe { sys::napi_delete_reference(env.raw(), self.0) };
+        delete(env, self.0);
     }
+}
+
+fn delete(env: &Env, reference: sys::napi_ref) {
+    // SAFETY: made by `create` in this environment. `delete` consumes the only owner.
+    unsafe { sys::napi_delete_reference(env.raw(), reference) };
 }
 
 fn create(env: &Env, object: Value<'_>, count: u32) -> Result<sys::napi_ref> {

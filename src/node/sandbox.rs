@@ -1,20 +1,26 @@
-//! A sandbox: a guest with the JavaScript objects that it uses.
+//! A sandbox: one thread of a guest with the JavaScript objects that it uses.
 
 use super::helpers::JsHelpers;
 use super::memory::MemoryView;
 use super::reference::WeakRef;
 use super::value::Value;
+use super::world::World;
 use crate::core::guest::Guest;
 use crate::core::memory::Memory;
 use crate::core::pipe::CallbackSlot;
+use crate::core::strings::Strings;
 use crate::preview1::describe::CallFormat;
-use napi::{Env, Error, Result, Status};
+use napi::{Env, Error, Result, Status, ValueType};
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
-/// A guest, its memory, and the embedder's callbacks.
-#[derive(Debug)]
+/// One thread of a guest, its memory, and the embedder's callbacks.
 pub(crate) struct Sandbox {
-    pub(crate) guest: Guest,
+    pub(crate) world: Arc<World>,
+    pub(crate) strings: Arc<Strings>,
+    /// Whether another sandbox has created the guest.
+    pub(crate) has_joined: bool,
+    pub(crate) return_on_exit: bool,
     /// The memory that was bound last; `None` before `start`.
     memory: RefCell<Option<MemoryView>>,
     /// An array of the embedder's callbacks, by [`CallbackSlot`]. lib/wasi.js keeps the array alive.
@@ -23,7 +29,7 @@ pub(crate) struct Sandbox {
     pub(crate) input_option: &'static str,
     /// Formats of the calls of its functions, for the option `trace`.
     pub(crate) formats: &'static [CallFormat],
-    /// Whether output is captured.
+    /// Whether this sandbox reports captured output to V8.
     pub(crate) captures: bool,
     /// Bytes of captured output that were reported to V8.
     reported: Cell<usize>,
@@ -35,22 +41,36 @@ impl Sandbox {
     /// Bytes by which captured output must grow before the growth is reported to V8.
     const UNREPORTED: usize = 64 << 10;
 
-    /// Creates a sandbox without a memory.
-    pub(crate) fn new(
-        guest: Guest,
-        callbacks: Option<WeakRef>,
-        input_option: &'static str,
-        formats: &'static [CallFormat],
-    ) -> Self {
+    /// Creates the first sandbox of a guest, without a memory.
+    pub(crate) fn new(world: World, callbacks: Option<WeakRef>, input_option: &'static str) -> Self {
+        let captures = world.guest.captured.iter().any(Option::is_some);
         Self {
-            captures: guest.captured.iter().any(Option::is_some),
+            captures,
+            input_option,
+            callbacks: RefCell::new(callbacks),
+            ..Self::of(Arc::new(world), false)
+        }
+    }
+
+    /// Creates another sandbox of a guest, with the same arguments and environment.
+    pub(crate) fn joining(world: Arc<World>) -> Self {
+        world.guest.captured.iter().flatten().for_each(|capture| capture.keep());
+        Self::of(world, true)
+    }
+
+    fn of(world: Arc<World>, has_joined: bool) -> Self {
+        Self {
+            strings: Arc::clone(&world.strings),
+            has_joined,
+            return_on_exit: world.return_on_exit,
+            memory: RefCell::new(None),
+            callbacks: RefCell::new(None),
+            input_option: "stdin",
+            formats: world.version.call_formats(),
+            captures: false,
             reported: Cell::new(0),
             running: Cell::new(0),
-            guest,
-            memory: RefCell::new(None),
-            callbacks: RefCell::new(callbacks),
-            input_option,
-            formats,
+            world,
         }
     }
 
@@ -58,6 +78,9 @@ impl Sandbox {
     pub(crate) fn release(&self, env: &Env) {
         if let Some(view) = self.memory.take() {
             view.delete(env);
+        }
+        if !self.has_joined {
+            self.world.mailbox.close();
         }
         if let Some(callbacks) = self.callbacks.take() {
             callbacks.delete(env);
@@ -71,13 +94,37 @@ impl Sandbox {
         self.memory.borrow().as_ref().map(|view| view.bytes)
     }
 
-    /// Binds a memory.
-    pub(crate) fn bind(&self, env: &Env, view: MemoryView) -> Memory {
-        let bytes = view.bytes;
-        if let Some(old) = self.memory.replace(Some(view)) {
+    /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one.
+    pub(crate) fn bind(&self, env: &Env, mut view: MemoryView) -> Option<Arc<World>> {
+        let mut memory = self.memory.borrow_mut();
+        let joined = view.bind(memory.as_mut(), &self.world, !self.has_joined);
+        if let Some(old) = memory.replace(view) {
             old.delete(env);
         }
-        bytes
+        joined
+    }
+
+    /// Returns the sandbox that replaces this one and continues in another guest.
+    pub(crate) fn moved_to(&self, world: Arc<World>) -> Self {
+        Self {
+            strings: Arc::clone(&self.strings),
+            return_on_exit: self.return_on_exit,
+            memory: RefCell::new(self.memory.take()),
+            ..Self::joining(world)
+        }
+    }
+
+    /// Returns the sandbox that replaces this one after it has left its guest: all its descriptors are closed.
+    pub(crate) fn left(&self) -> Self {
+        if let Some(view) = &mut *self.memory.borrow_mut() {
+            view.unbind();
+        }
+        let mut guest = Guest::default();
+        guest.captured.clone_from(&self.world.guest.captured);
+        let World { version, return_on_exit, traces, .. } = *self.world;
+        let world = World::new(guest, Arc::clone(&self.strings), version, return_on_exit, traces);
+        world.close();
+        self.moved_to(Arc::new(world))
     }
 
     /// Looks the bytes of the bound memory up again, because it may have grown. `None` if no memory is bound.
@@ -86,7 +133,8 @@ impl Sandbox {
         let memory = self.memory.borrow().as_ref().and_then(|view| view.memory(env));
         let Some(memory) = memory else { return Ok(None) };
         let bytes = helpers.memory_bytes.get(env)?.call(&[memory])?;
-        Ok(Some(self.bind(env, MemoryView::new(env, memory, bytes)?)))
+        self.bind(env, MemoryView::new(env, memory, bytes)?);
+        Ok(self.memory())
     }
 
     /// Calls a callback of the embedder. Throws its exception.
@@ -99,6 +147,17 @@ impl Sandbox {
         let callbacks = self.callbacks.borrow().as_ref().and_then(|callbacks| callbacks.get(env));
         let callbacks = callbacks.ok_or_else(|| Error::from_status(Status::GenericFailure))?;
         callbacks.element(slot as u32)?.call(args)
+    }
+
+    /// Passes output to a callback of the embedder, and returns how many bytes it accepts. Throws its exception.
+    pub(crate) fn pass_output(&self, env: &Env, slot: CallbackSlot, bytes: &[u8]) -> Result<usize> {
+        let limit = self.world.guest.limits.output.min(i64::MAX as u64) as i64;
+        let returned = self.call_back(env, slot, &[Value::buffer(env, bytes)?, Value::of(env, limit)?])?;
+        // A callback that returns no number accepts all bytes.
+        match returned.type_of()? {
+            ValueType::Number => Ok(returned.convert::<u32>()? as usize),
+            _ => Ok(bytes.len()),
+        }
     }
 
     /// Counts a run until the result is dropped. A `finally` in JavaScript does not run if a timeout of `node:vm` ends
@@ -132,7 +191,7 @@ impl Sandbox {
 
     /// Returns how many bytes of captured output native code holds.
     pub(crate) fn captured_bytes(&self) -> usize {
-        self.guest.captured.iter().flatten().map(|buffer| buffer.held()).sum()
+        self.world.guest.captured.iter().flatten().map(|buffer| buffer.held()).sum()
     }
 }
 

@@ -238,6 +238,19 @@ impl<'env> Value<'env> {
         Ok((kind == sys::TypedarrayType::uint8_array).then_some((base.cast(), len)))
     }
 
+    /// Returns whether a typed array is over a `SharedArrayBuffer`.
+    pub(crate) fn is_shared(self) -> Result<bool> {
+        let (env, mut is_array_buffer) = (self.env.raw(), false);
+        let (kind, len, base, offset) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let buffer = Self::made(self.env, |buffer| {
+            // SAFETY: a typed array of this environment; nulls for results that are not wanted.
+            unsafe { sys::napi_get_typedarray_info(env, self.raw, kind, len, base, buffer, offset) }
+        })?;
+        // SAFETY: a value of this environment, and an out pointer for the result.
+        check_status!(unsafe { sys::napi_is_arraybuffer(env, buffer.raw, &raw mut is_array_buffer) })?;
+        Ok(!is_array_buffer)
+    }
+
     /// Returns a copy of the bytes of a `Uint8Array`; `None` for any other value.
     pub(crate) fn copy_bytes(self) -> Result<Option<Vec<u8>>> {
         let Some((base, len)) = self.bytes()? else {

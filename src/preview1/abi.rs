@@ -8,6 +8,7 @@ use crate::core::memory::{Iovec, List, Memory, Ptr, Size};
 use crate::core::outcome::HostResult;
 use crate::core::restart::RestartState;
 use crate::core::rights::Rights;
+use crate::core::strings::Strings;
 use crate::core::table::Fd;
 use crate::preview1::describe::{CallFormat, Describe, Format};
 use crate::preview1::types::{Fdstat, Fstflags, Lookupflags, Prestat, Roflags};
@@ -63,6 +64,8 @@ impl Signature {
 pub struct Call<'a> {
     /// The guest.
     pub guest: &'a Guest,
+    /// Arguments and environment of the calling thread.
+    pub strings: &'a Arc<Strings>,
     /// The memory of the guest, during the call.
     pub memory: Memory,
     /// State of earlier calls that would have blocked.
@@ -162,6 +165,13 @@ impl Arg for Memory {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
         Ok(call.memory)
+    }
+}
+
+impl Arg for Arc<Strings> {
+    const CORE: &'static [CoreType] = &[];
+    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
+        Ok(Arc::clone(call.strings))
     }
 }
 

@@ -11,6 +11,7 @@ use capwasi::core::guest::Guest;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
 use capwasi::core::restart::RestartState;
+use capwasi::core::strings::Strings;
 use capwasi::core::wait::Wait;
 use capwasi::preview1::abi::{Call, CoreArgs, MAX_PARAMS, Signature};
 use capwasi::preview1::imports::{Import, Visitor, preview1, unstable};
@@ -173,9 +174,22 @@ pub const EXCL: u64 = 4;
 pub const TRUNC: u64 = 8;
 pub const NONBLOCK: u64 = 4;
 
+/// Returns arguments and an environment.
+pub fn strings(args: &[&str], env: &[&str]) -> Arc<Strings> {
+    let mut strings = Strings::default();
+    for arg in args {
+        strings.args.push(arg.as_bytes()).unwrap();
+    }
+    for variable in env {
+        strings.env.push(variable.as_bytes()).unwrap();
+    }
+    Arc::new(strings)
+}
+
 /// A guest: its state, its memory, and the functions that it imports.
 pub struct TestGuest {
     pub state: Arc<Guest>,
+    pub strings: Arc<Strings>,
     pub functions: Functions,
     pub bytes: Vec<u8>,
     top: usize,
@@ -186,6 +200,7 @@ impl TestGuest {
     pub fn new(state: impl Into<Arc<Guest>>) -> Self {
         Self {
             state: state.into(),
+            strings: Arc::default(),
             functions: Functions::preview1(),
             bytes: vec![0; 2 * 65_536],
             top: SCRATCH,
@@ -197,6 +212,12 @@ impl TestGuest {
         let mut guest = Guest::default();
         guest.add_preopen(b"/", tree.path()).unwrap();
         Self::new(guest)
+    }
+
+    /// Replaces the arguments and the environment.
+    pub fn with_strings(mut self, args: &[&str], env: &[&str]) -> Self {
+        self.strings = strings(args, env);
+        self
     }
 
     /// Imports `wasi_unstable` instead.
@@ -218,7 +239,7 @@ impl TestGuest {
         core[..args.len()].copy_from_slice(args);
         // SAFETY: the vector is borrowed during the call, and does not move.
         let memory = unsafe { Memory::new(self.bytes.as_mut_ptr(), self.bytes.len()) };
-        function(&Call { guest: &self.state, memory, restart }, &core)
+        function(&Call { guest: &self.state, strings: &self.strings, memory, restart }, &core)
     }
 
     /// Calls a function that does not wait. Restarts a long call that pauses.

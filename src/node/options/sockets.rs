@@ -2,6 +2,7 @@
 
 use super::validate::{integer, reject_unknown_keys_unless_handle, subject, unusable};
 use crate::core::guest::Guest;
+use crate::core::strings::Strings;
 use crate::node::error::{invalid_received, invalid_type, quote, uvwasi_init_error};
 use crate::node::value::Value;
 use crate::sys::errno::Errno;
@@ -48,13 +49,8 @@ fn socket(env: &Env, value: Value<'_>, index: u32) -> Result<Socket> {
 /// The variable with the number of sockets, as systemd sets it.
 const COUNT: &str = "LISTEN_FDS";
 
-/// Gives the guest the sockets, and the variable unless the embedder set it.
-pub(super) fn add(
-    env: &Env,
-    guest: &mut Guest,
-    sockets: &[Socket],
-    variables: &[(String, String)],
-) -> Result<()> {
+/// Gives the guest the sockets.
+pub(super) fn add(env: &Env, guest: &mut Guest, sockets: &[Socket]) -> Result<()> {
     for (index, socket) in sockets.iter().enumerate() {
         let (added, otherwise, source) = match socket {
             Socket::Address(address) => {
@@ -67,10 +63,20 @@ pub(super) fn add(
         let name = format!("sockets[{index}]");
         added.map_err(|errno| unusable(env, errno, &name, otherwise, &source, None))?;
     }
+    Ok(())
+}
+
+/// Sets the variable with the number of sockets, unless the embedder set it.
+pub(super) fn announce(
+    env: &Env,
+    strings: &mut Strings,
+    sockets: &[Socket],
+    variables: &[(String, String)],
+) -> Result<()> {
     if sockets.is_empty() || variables.iter().any(|(key, _)| key == COUNT) {
         return Ok(());
     }
     let variable = format!("{COUNT}={}", sockets.len());
     let too_long = |errno: Errno| uvwasi_init_error(env, errno, "options.env does not fit in 32 bits", None);
-    guest.env.push(variable.as_bytes()).map_err(too_long)
+    strings.env.push(variable.as_bytes()).map_err(too_long)
 }
