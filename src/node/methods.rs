@@ -22,17 +22,18 @@ callbacks! {
         Ok(None)
     }
 
-    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command.
+    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Passes the output of
+    /// other threads to the callbacks before it returns.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let env = &state.env;
         let _run = sandbox.run();
-        let Err(error) = entry.call(&[]) else { return Ok(None) };
+        let Err(error) = entry.call(&[]) else { return deliver(state, &sandbox).map(|()| None) };
         if !is_command.convert()? {
             return Err(error);
         }
         match termination::catch(env) {
-            Some(thrown) if is_exit(env, thrown) => Ok(None),
+            Some(thrown) if is_exit(env, thrown) => deliver(state, &sandbox).map(|()| None),
             Some(thrown) => Err(error::throw_value(env, thrown)),
             None => Err(error),
         }

@@ -1,0 +1,37 @@
+'use strict'
+
+// A thread of a guest, for threads.mjs: calls the functions of a WASI object over the memory of the other threads.
+
+const { parentPort, workerData } = require('node:worker_threads')
+const { WASI } = workerData.host === 'node' ? require('node:wasi') : require('../..')
+
+process.removeAllListeners('warning')
+
+/** Options that cannot be posted. */
+const MORE = {
+  __proto__: null,
+  callback: { stdout: () => {} },
+  clock: { clock: { realtime: () => 0n } },
+  trace: { trace: () => {} },
+  iterable: { stdin: ['in', 'put'] },
+}
+
+const { memory, handle, options, more } = workerData
+const wasi = handle ? WASI.join(handle) : new WASI({ version: 'preview1', ...options, ...MORE[more] })
+
+const actions = {
+  __proto__: null,
+  bind: () => wasi.initialize({ exports: { memory } }),
+  call: (name, ...args) => wasi.wasiImport[name](...args),
+  get: (name) => wasi[name],
+  share: () => wasi.share(),
+  close: () => wasi.close(),
+}
+
+parentPort.on('message', ([action, ...args]) => {
+  try {
+    parentPort.postMessage({ result: actions[action](...args) })
+  } catch (error) {
+    parentPort.postMessage({ error: { message: error.message, code: error.code, exitCode: error.exitCode } })
+  }
+})
