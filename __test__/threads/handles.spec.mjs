@@ -176,7 +176,7 @@ test('output of another thread reaches the callbacks before start() returns', as
   t.is(ran.stdout, "0 [ 'worker' ]\n", ran.stderr)
 })
 
-test('output of another thread beyond limits.output fails with EDQUOT until the callbacks have received it', async (t) => {
+test('output of another thread beyond limits.output fails with EDQUOT until the callbacks receive it', async (t) => {
   const ran = await node(
     `
     import { setTimeout as sleep } from 'node:timers/promises'

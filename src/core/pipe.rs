@@ -202,8 +202,8 @@ impl CaptureBuffer {
         self.captured().is_kept = true;
     }
 
-    /// Reads `count` bytes, or fewer at the end, from a position in the output. `copy` receives the bytes piece by piece.
-    /// Takes the bytes unless they are kept; the position must then be the number of bytes taken so far.
+    /// Reads `count` bytes, or fewer at the end, from a position in the output. `copy` receives the bytes piece by
+    /// piece. Takes the bytes unless they are kept; the position must then be the number of bytes taken so far.
     pub fn read(&self, position: u64, count: usize, mut copy: impl FnMut(&[u8])) {
         let mut captured = self.captured();
         if !captured.is_kept {

@@ -7,9 +7,9 @@ use crate::core::outcome::OutputWrite;
 use crate::core::pipe::CallbackSlot;
 use crate::core::restart::RestartState;
 use crate::sys::errno::Errno;
-use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
+use napi::bindgen_prelude::Unknown;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Result, Status};
+use napi::{Result, Status};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +22,8 @@ struct Queue {
     writes: VecDeque<(CallbackSlot, Vec<u8>)>,
     /// Bytes in `writes`.
     bytes: u64,
-    /// Empties the mailbox on the thread with the callbacks. `None` before the guest is shared, and when its sandbox has
-    /// been released.
+    /// Empties the mailbox on the thread with the callbacks. `None` before the guest is shared, and once its sandbox is
+    /// released.
     waker: Option<Waker>,
 }
 
@@ -36,12 +36,8 @@ impl Mailbox {
     }
 
     /// Opens the mailbox. `deliver` is a function of JavaScript that empties the mailbox.
-    pub(crate) fn open(&self, env: &Env, deliver: Value<'_>) -> Result<()> {
-        // SAFETY: a function of this environment.
-        let deliver: Function<'_, (), Unknown<'static>> =
-            unsafe { FromNapiValue::from_napi_value(env.raw(), deliver.raw()) }?;
-        let waker = deliver.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
-        self.queue().waker = Some(waker);
+    pub(crate) fn open(&self, deliver: Value<'_>) -> Result<()> {
+        self.queue().waker = Some(deliver.convert()?);
         Ok(())
     }
 

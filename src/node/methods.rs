@@ -77,7 +77,7 @@ callbacks! {
         let (sandbox, [_, deliver, ..]) = args.read_with_sandbox()?;
         let mailbox = &sandbox.world.mailbox;
         if !sandbox.has_joined && !mailbox.is_open() {
-            mailbox.open(&state.env, deliver)?;
+            mailbox.open(deliver)?;
         }
         Value::of(&state.env, sandbox.world.share()).map(Some)
     }
@@ -98,7 +98,8 @@ callbacks! {
     }
 
     /// `captured(id, fd, known)`: returns captured output; in a thread that joined, from the first byte that was not
-    /// read before. `known` is the last result. If nothing was added, returns `known`. V8 allocates the Buffer, so it outlives the addon and is freed without a finalizer.
+    /// read before. `known` is the last result. If nothing was added, returns `known`. V8 allocates the Buffer, so it
+    /// outlives the addon and is freed without a finalizer.
     Captured "captured" |state, args| {
         let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
         let fd = fd.convert::<u32>()? as usize;
