@@ -21,6 +21,14 @@ function nodeError(name, code, message) {
   return error
 }
 
+/** Creates the error that another thread has thrown. */
+function threadError(name, message, stack) {
+  const Class = { __proto__: null, ...CLASSES, RuntimeError: WebAssembly.RuntimeError }[name] ?? Error
+  const error = new Class(message)
+  const value = stack === '' ? `${name}: ${message}` : stack
+  return defineProperty(error, 'stack', { value, writable: true, enumerable: false, configurable: true })
+}
+
 /** Shows a value in one line. */
 const show = (value) => inspect(value, { breakLength: Infinity })
 
@@ -78,3 +86,4 @@ exports.invalidType = invalidType
 exports.inspect = show
 exports.isCollection = isCollection
 exports.urlPath = urlPath
+exports.threadError = threadError

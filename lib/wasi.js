@@ -101,6 +101,8 @@ class State {
     this.bytes = EMPTY
     /** The innermost run of the guest. `end` holds the exception that has ended the run. */
     this.run = undefined
+    /** The memory and the workers of a guest with threads: see lib/threads.js. */
+    this.threads = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
@@ -149,12 +151,16 @@ class State {
       const entry = entryOf(wasi[kInstance].exports, this)
       if (entry !== undefined) {
         this.run = run
-        native.start(this.id, entry, isCommand)
+        const thrown = native.start(this.id, entry, isCommand)
+        // Another thread has ended the guest.
+        if (thrown !== undefined) run.end = { thrown }
       }
       return isCommand ? wasi[kExitCode] : undefined
     } finally {
       this.run = outer
       this.bytes = EMPTY
+      // Where native code cannot stop threads that compute, their workers are terminated.
+      if (isCommand) this.threads?.terminate()
       // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
       terminationProbe()
       const { end } = run
@@ -224,10 +230,10 @@ const reactorEntry = ({ _start, _initialize }) => {
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
-    const { wasi } = stateOf(this)
+    const { wasi, threads } = stateOf(this)
     if (options === null) throw invalidType('The "options" argument', 'of type object', options)
     let memory = options === undefined ? undefined : options.memory
-    if (memory === undefined) memory = instance?.exports?.memory
+    if (memory === undefined) memory = instance?.exports?.memory ?? threads?.memory
     if (wasi[kStarted]) {
       throw values().nodeError('Error', 'ERR_WASI_ALREADY_STARTED', 'WASI instance has already started')
     }
@@ -376,6 +382,7 @@ const native = install({
   nodeError: (name, code, message) => values().nodeError(name, code, message),
   describe: (value) => values().describe(value),
   inspect: (value) => values().inspect(value),
+  threadError: (...args) => values().threadError(...args),
   isCollection: (value) => values().isCollection(value),
   urlPath: (value, option) => values().urlPath(value, option),
   directoryId: (value) => directory?.idOf(value),
@@ -389,6 +396,21 @@ if (native) {
   if (Symbol.dispose) members[Symbol.dispose] = members.close
   defineProperties(WASI.prototype, members)
   defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
+  const { spawn, next, finish, fail, failure, allow } = native.threads
+  /** Functions for lib/threads.js. The first argument is a WASI object. */
+  addon.threads = {
+    __proto__: null,
+    allow(wasi, limit, memory, terminate) {
+      const state = stateOf(wasi)
+      allow(state.id, limit)
+      state.threads = { memory, terminate }
+    },
+    spawn: (wasi, argument, createWorker) => spawn(stateOf(wasi).id, argument, createWorker),
+    next: (wasi) => next(stateOf(wasi).id),
+    finish: (wasi) => finish(stateOf(wasi).id),
+    fail: (wasi, error) => fail(stateOf(wasi).id, error),
+    failure: (wasi) => failure(stateOf(wasi).id),
+  }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
     return directory.Directory

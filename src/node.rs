@@ -7,14 +7,14 @@
 //! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
 //! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
-//! | `error.rs`, `exit.rs`, `version.rs` | errors like those of Node; the exit of a guest; the version of WASI |
-//! | `world.rs`, `mailbox.rs` | the part of a guest that its threads share; output on its way to another thread |
-//! | `bindings.rs` | shared memories, by which threads join a guest |
+//! | `mailbox.rs`, `threads.rs`, `runs.rs` | for the threads of a guest: output on its way to another thread; threads that the guest starts; runs that end together |
+//! | `version.rs`, `world.rs`, `bindings.rs` | the version of WASI; the part of a guest that its threads share; shared memories, by which threads join a guest |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
+//! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
-//! | `methods.rs`, `trace.rs` | native functions behind the methods of the class, and behind the option `trace` |
+//! | `methods.rs`, `spawning.rs`, `trace.rs` | native functions for lib/wasi.js, lib/threads.js and lib/trace.js |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `directory.rs` | native functions behind the class `Directory` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
@@ -42,8 +42,11 @@ mod options;
 mod perform;
 mod permission_model;
 mod reference;
+mod runs;
 mod sandbox;
+mod spawning;
 mod termination;
+mod threads;
 mod trace;
 mod value;
 mod version;

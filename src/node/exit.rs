@@ -1,8 +1,11 @@
-//! Exit of a guest through `proc_exit`.
+//! The end of a guest: through `proc_exit`, or through the end of another thread.
 
 use super::error::{self, Class};
+use super::env_state::EnvState;
+use super::sandbox::Sandbox;
 use super::value::Value;
-use napi::{Env, Error, Result, sys};
+use super::world::End;
+use napi::{Env, Error, Result, ValueType, sys};
 
 /// The tag of the errors of [`throw_exit`]. Other code cannot create an error with this tag.
 static EXIT: sys::napi_type_tag =
@@ -17,10 +20,51 @@ fn exit_error<'env>(env: &'env Env, code: Value<'_>) -> Result<Value<'env>> {
 
 /// Throws the error that ends a guest whose `start` returns the exit code.
 pub(crate) fn throw_exit(env: &Env, code: Value<'_>) -> Result<Error> {
+    tagged_exit_error(env, code).map(|error| error::throw_value(env, error))
+}
+
+fn tagged_exit_error<'env>(env: &'env Env, code: Value<'_>) -> Result<Value<'env>> {
     let error = exit_error(env, code)?;
     // SAFETY: a new object, which has no tag yet.
     napi::check_status!(unsafe { sys::napi_type_tag_object(env.raw(), error.raw(), &raw const EXIT) })?;
-    Ok(error::throw_value(env, error))
+    Ok(error)
+}
+
+/// Returns the error for the end of all threads of a guest.
+pub(crate) fn end_error<'env>(env: &'env Env, sandbox: &Sandbox, end: &End) -> Result<Value<'env>> {
+    match end {
+        End::Exit(code) => tagged_exit_error(env, Value::of(env, *code)?),
+        End::Failure { name, message, stack } => {
+            if !sandbox.has_joined {
+                sandbox.world.report();
+            }
+            let args = [name, message, stack].map(|text| Value::of(env, text.as_str()));
+            let [name, message, stack] = args;
+            EnvState::of(env)?.helpers.thread_error.get(env)?.call(&[name?, message?, stack?])
+        }
+    }
+}
+
+/// Ends this thread, because all threads of the guest end.
+#[cold]
+pub(crate) fn throw_end(env: &Env, sandbox: &Sandbox, end: &End) -> Error {
+    match end {
+        End::Exit(code) if !sandbox.return_on_exit => exit_process(env, *code),
+        _ => match end_error(env, sandbox, end) {
+            Ok(error) => error::throw_value(env, error),
+            Err(error) => error,
+        },
+    }
+}
+
+/// Describes an error for the other threads of a guest.
+pub(crate) fn failure(env: &Env, error: Value<'_>) -> Result<End> {
+    let text = |name| -> Result<String> { Ok(error.get(name)?.string()?.unwrap_or_default()) };
+    if error.type_of()? != ValueType::Object {
+        let message = EnvState::of(env)?.helpers.text.get(env)?.call(&[error])?;
+        return Ok(End::Failure { name: "Error".to_owned(), message: message.convert()?, stack: String::new() });
+    }
+    Ok(End::Failure { name: text("name")?, message: text("message")?, stack: text("stack")? })
 }
 
 /// Returns whether [`throw_exit`] threw an exception.

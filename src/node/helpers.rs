@@ -34,6 +34,8 @@ helpers! {
     allocate: "allocate",
     /// Creates an error like those of Node's JavaScript.
     node_error: "nodeError",
+    /// Creates the error that another thread has thrown, from its name, message and stack.
+    thread_error: "threadError",
     /// Describes a value like Node's messages.
     describe: "describe",
     /// `util.inspect`

@@ -9,7 +9,7 @@ use super::methods::{
     Addresses, Bind, Captured, Close, Deliver, Exceeded, Exit, IsExit, IsRunning, Join, Share, Start,
 };
 use super::value::Value;
-use super::{termination, trace};
+use super::{spawning, termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -49,5 +49,6 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Addresses>(functions, state)?;
     add::<Functions>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
+    functions.set("threads", spawning::functions(state)?)?;
     Ok(functions)
 }

@@ -3,12 +3,13 @@
 use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
-use super::exit::{is_exit, throw_exit};
+use super::exit::{end_error, exit_process, failure, is_exit, throw_exit};
 use super::host_calls::deliver;
 use super::memory::MemoryView;
+use super::sandbox::Sandbox;
 use super::termination;
 use super::value::Value;
-use super::world::World;
+use super::world::{End, World};
 use napi::{Error, Result, Status, ValueType};
 use std::ptr;
 
@@ -23,20 +24,12 @@ callbacks! {
     }
 
     /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Passes the output of
-    /// other threads to the callbacks before it returns.
+    /// other threads to the callbacks before it returns. If another thread has ended the guest, returns that error.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
-        let env = &state.env;
-        let _run = sandbox.run();
-        let Err(error) = entry.call(&[]) else { return deliver(state, &sandbox).map(|()| None) };
-        if !is_command.convert()? {
-            return Err(error);
-        }
-        match termination::catch(env) {
-            Some(thrown) if is_exit(env, thrown) => deliver(state, &sandbox).map(|()| None),
-            Some(thrown) => Err(error::throw_value(env, thrown)),
-            None => Err(error),
-        }
+        let is_command = is_command.convert()?;
+        if sandbox.world.ends_together() { start_together(state, &sandbox, entry, is_command) }
+        else { start(state, &sandbox, entry, is_command).map(|_| None) }
     }
 
     /// `isRunning(id)`: returns whether a `start` has not returned.
@@ -149,5 +142,57 @@ callbacks! {
         let (sandbox, _) = args.read_with_sandbox()?;
         let addresses = sandbox.world.guest.addresses.iter().map(ToString::to_string);
         Value::of(&state.env, addresses.collect::<Vec<_>>()).map(Some)
+    }
+}
+
+/// Calls an export. Catches the exit of a command, and returns whether there was one.
+fn start(state: &EnvState, sandbox: &Sandbox, entry: Value<'_>, is_command: bool) -> Result<bool> {
+    let env = &state.env;
+    let _run = sandbox.run();
+    let Err(error) = entry.call(&[]) else { return deliver(state, sandbox).map(|()| false) };
+    if !is_command {
+        return Err(error);
+    }
+    match termination::catch(env) {
+        Some(thrown) if is_exit(env, thrown) => deliver(state, sandbox).map(|()| true),
+        Some(thrown) => Err(error::throw_value(env, thrown)),
+        None => Err(error),
+    }
+}
+
+/// Calls an export of a thread whose end is the end of all threads, if it fails or if it is a command.
+fn start_together<'env>(
+    state: &'env EnvState,
+    sandbox: &Sandbox,
+    entry: Value<'env>,
+    is_command: bool,
+) -> Result<Option<Value<'env>>> {
+    let (env, world) = (&state.env, &sandbox.world);
+    let started = world.enter().map(|run| (run, start(state, sandbox, entry, is_command)));
+    let is_stopped = started.as_ref().is_none_or(|(run, _)| world.leave(*run));
+    if is_stopped {
+        termination::resume(env)?;
+        return match world.end() {
+            Some(End::Exit(code)) if !sandbox.return_on_exit => Err(exit_process(env, *code)),
+            Some(end) => end_error(env, sandbox, end).map(Some),
+            None => Ok(None),
+        };
+    }
+    match started.map(|(_, result)| result) {
+        Some(Err(error)) => {
+            let Some(thrown) = termination::catch(env) else { return Err(error) };
+            if !is_exit(env, thrown) {
+                if !sandbox.has_joined {
+                    world.report();
+                }
+                world.end_by(failure(env, thrown)?);
+            }
+            Err(error::throw_value(env, thrown))
+        }
+        Some(Ok(has_exited)) if is_command && !has_exited => {
+            world.end_by(End::Exit(0));
+            Ok(None)
+        }
+        _ => Ok(None),
     }
 }

@@ -3,16 +3,15 @@
 use super::dispatch::{Step, refresh_memory, step};
 use super::env_state::EnvState;
 use super::error;
-use super::exit::{exit_process, throw_exit};
+use super::exit::{exit_process, throw_end};
 use super::host_calls::{read_clock, run_host_call};
 use super::sandbox::Sandbox;
-use super::value::Value;
 use super::wait::wait_in_slices;
 use crate::core::restart::RestartState;
 use crate::preview1::abi::Call;
 use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
-use napi::{Error, Result};
+use napi::Result;
 
 /// Performs the call in the argument buffer. Returns the errno if the call fails. Throws the exceptions of callbacks.
 #[inline(always)]
@@ -24,8 +23,8 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
     else {
         return Err(error::not_started(&state.env));
     };
-    if let Some(code) = sandbox.world.exit_code() {
-        return Err(exit(state, &sandbox, code));
+    if let Some(end) = sandbox.world.end() {
+        return Err(throw_end(&state.env, &sandbox, end));
     }
     let (guest, strings) = (&sandbox.world.guest, &sandbox.strings);
     let mut call = Call { guest, strings, memory, restart: RestartState::NEW };
@@ -60,10 +59,10 @@ fn complete(
             let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
             // Another thread may close the descriptors or exit.
             let is_closed = || waits_for_streams && world.is_closed();
-            let is_over = || world.exit_code().is_some() || is_closed();
+            let is_over = || world.end().is_some() || is_closed();
             wait_in_slices(state, |slice| Ok(is_over() || wait.block(slice)?))?;
-            if let Some(code) = world.exit_code() {
-                return Err(exit(state, sandbox, code));
+            if let Some(end) = world.end() {
+                return Err(throw_end(&state.env, sandbox, end));
             }
             if is_closed() {
                 return Ok(Some(Errno::Badf));
@@ -87,16 +86,6 @@ fn complete(
     };
     prepare_restart(state, sandbox, call, restart)?;
     Ok(None)
-}
-
-/// Ends this thread, because another thread of the guest has exited.
-#[cold]
-fn exit(state: &EnvState, sandbox: &Sandbox, code: u32) -> Error {
-    let env = &state.env;
-    if !sandbox.return_on_exit {
-        return exit_process(env, code);
-    }
-    Value::of(env, code).and_then(|code| throw_exit(env, code)).unwrap_or_else(|error| error)
 }
 
 /// Prepares a call for its next step. The memory may have changed.

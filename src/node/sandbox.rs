@@ -81,6 +81,7 @@ impl Sandbox {
         }
         if !self.has_joined {
             self.world.mailbox.close();
+            self.world.threads.end();
         }
         if let Some(callbacks) = self.callbacks.take() {
             callbacks.delete(env);

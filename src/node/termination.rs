@@ -73,6 +73,47 @@ pub(crate) fn catch(env: &Env) -> Option<Value<'_>> {
     Some(Value::from_raw(env, thrown))
 }
 
+/// An environment's instance of V8, for [`stop`]. Null in a program that does not export V8's functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Isolate(*mut c_void);
+
+// SAFETY: only an address. V8 allows `TerminateExecution` from any thread.
+unsafe impl Send for Isolate {}
+
+impl Isolate {
+    /// Returns the instance of this thread.
+    pub(crate) fn current() -> Self {
+        // SAFETY: a Node-API callback runs in the current isolate.
+        Self(FUNCTIONS.as_ref().map_or(ptr::null_mut(), |functions| unsafe { (functions.get_current)() }))
+    }
+}
+
+/// Stops the JavaScript and WebAssembly of another thread, also in `memory.atomic.wait`. The thread must have native
+/// code on its stack that calls [`resume`]. Does nothing in a program that does not export V8's functions.
+pub(crate) fn stop(isolate: Isolate) {
+    if let Some(functions) = FUNCTIONS.as_ref().filter(|_| !isolate.0.is_null()) {
+        // SAFETY: the isolate lives, because its thread has native code on its stack.
+        unsafe { (functions.terminate_execution)(isolate.0) };
+    }
+}
+
+/// Continues with JavaScript after [`stop`]. Fails if the environment is about to end.
+pub(crate) fn resume(env: &Env) -> Result<()> {
+    let (isolate, mut thrown) = (Isolate::current(), ptr::null_mut());
+    if let Some(functions) = FUNCTIONS.as_ref().filter(|_| !isolate.0.is_null()) {
+        // SAFETY: the current isolate, and an out pointer for an exception, which may be pending.
+        unsafe {
+            (functions.cancel_terminate_execution)(isolate.0);
+            sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown);
+        }
+    }
+    if probe(env) == sys::Status::napi_ok {
+        return Ok(());
+    }
+    terminate();
+    Err(pending())
+}
+
 /// Makes a call of Node-API that has no effect. The call fails in an environment that is about to end.
 fn probe(env: &Env) -> sys::napi_status {
     let (mut value, mut equal) = (ptr::null_mut(), false);
@@ -94,6 +135,12 @@ const GET_CURRENT: &CStr = c"?GetCurrent@Isolate@v8@@SAPEAV12@XZ";
 const TERMINATE_EXECUTION: &CStr = c"_ZN2v87Isolate18TerminateExecutionEv";
 #[cfg(windows)]
 const TERMINATE_EXECUTION: &CStr = c"?TerminateExecution@Isolate@v8@@QEAAXXZ";
+
+/// `void v8::Isolate::CancelTerminateExecution()`.
+#[cfg(not(windows))]
+const CANCEL_TERMINATE_EXECUTION: &CStr = c"_ZN2v87Isolate24CancelTerminateExecutionEv";
+#[cfg(windows)]
+const CANCEL_TERMINATE_EXECUTION: &CStr = c"?CancelTerminateExecution@Isolate@v8@@QEAAXXZ";
 
 /// `bool v8::Isolate::IsExecutionTerminating()`.
 #[cfg(not(windows))]
@@ -122,25 +169,30 @@ type TerminateExecution = unsafe extern "C" fn(*mut c_void);
 type IsExecutionTerminating = unsafe extern "C" fn(*mut c_void) -> bool;
 
 /// Functions that V8 exports for addons in C++.
-struct Isolate {
+struct Functions {
     get_current: GetCurrent,
     terminate_execution: TerminateExecution,
+    cancel_terminate_execution: TerminateExecution,
     is_execution_terminating: IsExecutionTerminating,
 }
 
 /// V8's functions; `None` in a program that does not export them.
-static ISOLATE: Lazy<Option<Isolate>> = Lazy::new(|| {
-    let functions = [GET_CURRENT, TERMINATE_EXECUTION, IS_EXECUTION_TERMINATING].map(exported);
+static FUNCTIONS: Lazy<Option<Functions>> = Lazy::new(|| {
+    let names = [GET_CURRENT, TERMINATE_EXECUTION, CANCEL_TERMINATE_EXECUTION, IS_EXECUTION_TERMINATING];
+    let functions = names.map(exported);
     if functions.iter().any(|function| function.is_null()) {
         return None;
     }
-    let [get_current, terminate_execution, is_execution_terminating] = functions;
+    let [get_current, terminate_execution, cancel_terminate_execution, is_execution_terminating] = functions;
     // SAFETY: the mangled names contain the signatures. C++ passes `this` as the first argument.
     unsafe {
-        Some(Isolate {
+        Some(Functions {
             get_current: std::mem::transmute::<*const c_void, GetCurrent>(get_current),
             terminate_execution: std::mem::transmute::<*const c_void, TerminateExecution>(
                 terminate_execution,
+            ),
+            cancel_terminate_execution: std::mem::transmute::<*const c_void, TerminateExecution>(
+                cancel_terminate_execution,
             ),
             is_execution_terminating: std::mem::transmute::<*const c_void, IsExecutionTerminating>(
                 is_execution_terminating,
@@ -151,16 +203,13 @@ static ISOLATE: Lazy<Option<Isolate>> = Lazy::new(|| {
 
 /// Requests that V8 terminates JavaScript at its next call.
 fn terminate() {
-    if let Some(isolate) = &*ISOLATE {
-        // SAFETY: a Node-API callback runs in the current isolate.
-        unsafe { (isolate.terminate_execution)((isolate.get_current)()) };
-    }
+    stop(Isolate::current());
 }
 
 /// Returns whether V8 continues to terminate JavaScript once native code returns.
 fn is_terminating() -> bool {
     // SAFETY: a Node-API callback runs in the current isolate.
-    ISOLATE
+    FUNCTIONS
         .as_ref()
-        .is_some_and(|isolate| unsafe { (isolate.is_execution_terminating)((isolate.get_current)()) })
+        .is_some_and(|functions| unsafe { (functions.is_execution_terminating)((functions.get_current)()) })
 }

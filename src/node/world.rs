@@ -1,6 +1,8 @@
 //! The part of a guest that its threads share.
 
 use super::mailbox::Mailbox;
+use super::runs::Runs;
+use super::threads::Threads;
 use super::version::Version;
 use crate::core::guest::Guest;
 use crate::core::handles::Handles;
@@ -8,6 +10,15 @@ use crate::core::strings::Strings;
 use once_cell::sync::Lazy;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+
+/// The end of all threads of a guest.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// A thread has exited with this code.
+    Exit(u32),
+    /// A thread has thrown an error, such as a trap.
+    Failure { name: String, message: String, stack: String },
+}
 
 /// A guest, and its options for threads that join it by its handle.
 pub(crate) struct World {
@@ -19,7 +30,14 @@ pub(crate) struct World {
     pub(crate) traces: bool,
     /// Output of other threads for the callbacks of the thread that created the guest.
     pub(crate) mailbox: Mailbox,
-    exit_code: OnceLock<u32>,
+    /// Threads that the guest starts.
+    pub(crate) threads: Threads,
+    /// Runs of threads, if the threads end together.
+    runs: Runs,
+    ends_together: AtomicBool,
+    end: OnceLock<End>,
+    /// Whether the thread that created the guest has thrown the error that ended it.
+    is_reported: AtomicBool,
     is_closed: AtomicBool,
     /// The handle, once the guest is shared.
     handle: OnceLock<String>,
@@ -43,7 +61,11 @@ impl World {
             return_on_exit,
             traces,
             mailbox: Mailbox::default(),
-            exit_code: OnceLock::new(),
+            threads: Threads::default(),
+            runs: Runs::default(),
+            ends_together: AtomicBool::new(false),
+            end: OnceLock::new(),
+            is_reported: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             handle: OnceLock::new(),
         }
@@ -66,22 +88,56 @@ impl World {
             && self.guest.has_equal_options(&other.guest)
     }
 
-    /// Ends all threads of a guest by the exit of one. Without other threads, the caller ends its only run.
+    /// Ends all threads by the exit of one. The only thread of a guest ends just its run.
     pub(crate) fn exit(self: &Arc<Self>, code: u32) {
-        if self.has_other_threads() {
-            let _ = self.exit_code.set(code);
+        if self.ends_together() || Arc::strong_count(self) > 1 {
+            self.end_by(End::Exit(code));
         }
     }
 
-    /// Returns the exit code, if a thread has ended all by its exit.
+    /// Makes the end of one thread the end of all, and allows this number of threads.
+    pub(crate) fn end_together(&self, limit: usize) {
+        self.threads.allow(limit);
+        self.ends_together.store(true, Relaxed);
+    }
+
+    /// Returns whether the end of one thread is the end of all.
+    pub(crate) fn ends_together(&self) -> bool {
+        self.ends_together.load(Relaxed)
+    }
+
+    /// Ends all threads.
+    pub(crate) fn end_by(&self, end: End) {
+        let _ = self.end.set(end);
+        self.threads.end();
+        self.runs.end();
+    }
+
+    /// Returns the end of all threads.
     #[inline(always)]
-    pub(crate) fn exit_code(&self) -> Option<u32> {
-        self.exit_code.get().copied()
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.get()
+    }
+
+    /// Adds a run of this thread, which the end of another thread stops.
+    pub(crate) fn enter(&self) -> Option<u64> {
+        self.runs.enter()
+    }
+
+    /// Removes a run, and returns whether it was stopped.
+    pub(crate) fn leave(&self, run: u64) -> bool {
+        self.runs.leave(run)
+    }
+
+    /// Returns whether the error that ended the guest was reported before. It is from now on.
+    pub(crate) fn report(&self) -> bool {
+        self.is_reported.swap(true, Relaxed)
     }
 
     /// Closes the descriptors. Waits for them end.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Relaxed);
+        self.threads.end();
         self.guest.table.clear();
     }
 
@@ -92,11 +148,7 @@ impl World {
 
     /// Returns whether no thread can join any more.
     fn has_ended(&self) -> bool {
-        self.is_closed() || self.exit_code.get().is_some()
-    }
-
-    fn has_other_threads(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) > 1
+        self.is_closed() || self.end.get().is_some()
     }
 }
 

@@ -1,0 +1,60 @@
+'use strict'
+
+// The imports of a thread: `wasi.thread-spawn` creates a worker for each thread. Native code assigns threads to workers
+// (src/node/threads.rs), so that any thread can start one while the others wait.
+
+const { join } = require('node:path')
+const { Worker } = require('node:worker_threads')
+const addon = require('./native.js').load()
+
+/** Returns the imported memories of a module. */
+const importedMemories = (module) => WebAssembly.Module.imports(module).filter(({ kind }) => kind === 'memory')
+
+/** Creates workers for the threads of a guest. A worker reports the error that has ended the guest when it ends. */
+class Workers {
+  #data
+  #weak
+  #workers = new Set()
+
+  /** `data` is for lib/thread.js. The event handlers of a worker must not keep the WASI object alive. */
+  constructor(wasi, data) {
+    this.#data = data
+    this.#weak = new WeakRef(wasi)
+  }
+
+  add() {
+    const options = { workerData: this.#data, execArgv: [], name: 'capwasi thread' }
+    const worker = new Worker(join(__dirname, 'thread.js'), options)
+    this.#workers.add(worker)
+    // Threads of a guest do not keep the process alive.
+    worker.unref()
+    worker.on('error', (error) => {
+      const wasi = this.#weak.deref()
+      if (wasi !== undefined) addon.threads.fail(wasi, error)
+    })
+    worker.on('exit', () => {
+      this.#workers.delete(worker)
+      const wasi = this.#weak.deref()
+      const error = wasi === undefined ? undefined : addon.threads.failure(wasi)
+      if (error !== undefined) throw error
+    })
+  }
+
+  terminate() {
+    for (const worker of this.#workers) worker.terminate()
+  }
+}
+
+/** Returns the imports of a thread. */
+function importsOf(module, wasi, memory, workers) {
+  const imports = wasi.getImportObject()
+  const spawn = (argument) => addon.threads.spawn(wasi, argument, () => workers.add())
+  imports.wasi = { ...imports.wasi, 'thread-spawn': spawn }
+  for (const { module: namespace, name } of importedMemories(module))
+    imports[namespace] = { ...imports[namespace], [name]: memory }
+  return imports
+}
+
+exports.Workers = Workers
+exports.importedMemories = importedMemories
+exports.importsOf = importsOf

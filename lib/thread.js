@@ -1,0 +1,43 @@
+'use strict'
+
+// Runs in a worker of a guest: runs threads until the guest ends.
+
+const { workerData } = require('node:worker_threads')
+const addon = require('./native.js').load()
+const { Workers, importsOf } = require('./spawning.js')
+const { WASI } = require('./wasi.js')
+
+const { program, memory, handle } = workerData
+
+/** Returns a WASI object of the guest; undefined if the guest has ended. */
+function join() {
+  try {
+    return WASI.join(handle)
+  } catch (error) {
+    if (error.code !== 'ERR_INVALID_ARG_VALUE') throw error
+    return undefined
+  }
+}
+
+/** Runs a thread in an instance of its own. Returns whether the guest goes on. */
+function run(wasi, workers, thread) {
+  try {
+    const { wasi_thread_start: start } = new WebAssembly.Instance(program, importsOf(program, wasi, memory, workers))
+      .exports
+    wasi.initialize({ exports: { memory, _initialize: () => start(...thread) } })
+    return true
+  } catch (error) {
+    // The thread that created the guest throws the error.
+    addon.threads.fail(wasi, error)
+    return false
+  }
+}
+
+const worker = join()
+const workers = worker && new Workers(worker, workerData)
+for (let isRunning = worker !== undefined; isRunning; ) {
+  const thread = addon.threads.next(worker)
+  const wasi = thread && join()
+  isRunning = wasi !== undefined && run(wasi, workers, thread)
+  if (isRunning) addon.threads.finish(worker)
+}

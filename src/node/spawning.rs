@@ -1,0 +1,89 @@
+//! Native functions for lib/threads.js. The first argument is the number of a sandbox.
+
+use super::callback::{Callback, RawArgs, callbacks, function};
+use super::env_state::EnvState;
+use super::exit::{end_error, failure};
+use super::value::Value;
+use super::wait::wait_in_slices;
+use super::world::End;
+use napi::Result;
+
+/// Returns the functions.
+pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
+        functions.set(C::NAME, function::<C>(state)?)
+    }
+    let functions = Value::object(&state.env)?;
+    add::<Allow>(functions, state)?;
+    add::<Spawn>(functions, state)?;
+    add::<Next>(functions, state)?;
+    add::<Finish>(functions, state)?;
+    add::<Fail>(functions, state)?;
+    add::<Failure>(functions, state)?;
+    Ok(functions)
+}
+
+/// The result of `thread-spawn` for a thread that cannot be started.
+const FAILED: i32 = -1;
+
+callbacks! {
+    /// `allow(id, limit)`: allows the guest to start threads, which end together.
+    Allow "allow" |_state, args| {
+        let (sandbox, [_, limit, ..]) = args.read_with_sandbox()?;
+        sandbox.world.end_together(limit.convert::<u32>()? as usize);
+        Ok(None)
+    }
+
+    /// `spawn(id, argument, createWorker)`: starts a thread, and returns its number or a negative number. Calls
+    /// `createWorker` if no worker is without a thread.
+    Spawn "spawn" |state, args| {
+        let (sandbox, [_, argument, create_worker, ..]) = args.read_with_sandbox()?;
+        let threads = &sandbox.world.threads;
+        let Some((thread, needs_worker)) = threads.add(argument.convert::<i32>()?.cast_unsigned()) else {
+            return Value::of(&state.env, FAILED).map(Some);
+        };
+        if needs_worker {
+            create_worker.call(&[]).inspect_err(|_| threads.remove(thread))?;
+        }
+        Value::of(&state.env, thread.id).map(Some)
+    }
+
+    /// `next(id)`: waits for a thread to run, and returns its number and its argument as an array; undefined once the
+    /// guest has ended.
+    Next "next" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        let mut next = None;
+        wait_in_slices(state, |slice| {
+            let waited = sandbox.world.threads.wait(slice);
+            next = waited.flatten();
+            Ok(waited.is_some())
+        })?;
+        let numbers = next.map(|thread| vec![thread.id, thread.argument]);
+        numbers.map(|numbers| Value::of(&state.env, numbers)).transpose()
+    }
+
+    /// `finish(id)`: ends a thread that `next` has returned.
+    Finish "finish" |_state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        sandbox.world.threads.finish();
+        Ok(None)
+    }
+
+    /// `fail(id, error)`: ends all threads by an error.
+    Fail "fail" |state, args| {
+        let (sandbox, [_, error, ..]) = args.read_with_sandbox()?;
+        sandbox.world.end_by(failure(&state.env, error)?);
+        Ok(None)
+    }
+
+    /// `failure(id)`: returns the error that has ended the guest, unless it was thrown or returned before.
+    Failure "failure" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        match sandbox.world.end() {
+            Some(end @ End::Failure { .. }) if !sandbox.world.report() => {
+                end_error(&state.env, &sandbox, end).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
