@@ -326,7 +326,44 @@ export class WASI {
   readonly wasiImport: NodeJS.Dict<any>
 
   /**
-   * Closes every descriptor of the guest. Later calls that use a descriptor fail with `EBADF` (8). If `stdin` or
+   * Creates another `WASI` of a guest, in any thread of this process. It has the same arguments, environment, version,
+   * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
+   *
+   * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound, if it has bound no
+   * memory before, and if `preopens`, `stdin`, `stdout`, `stderr`, `input`, `sockets`, `limits`, `clock`, `random` and
+   * the version are equal. Equal are the same directories, numbers of descriptors, modes and data. Never equal are
+   * functions, streams, iterables, and sockets by address. Arguments, environment, `returnOnExit` and `trace` may differ
+   * and stay each thread's own. If the options are not equal, the thread has its own descriptors.
+   *
+   * Callbacks run in the thread that created the guest. Output of other threads is queued for them, in the order of the
+   * writes. A thread that writes does not wait: a write fails with `EDQUOT` if `limits.output` bytes are queued, and with
+   * `EPIPE` after the thread with the callbacks has ended. Callbacks receive the output at the latest before `start()`
+   * of their thread returns. Reading an input callback or a clock callback in another thread fails with `ENOTSUP`.
+   *
+   * `proc_exit` in one thread ends the guest: calls of other threads that wait, and all later calls, throw
+   * `ERR_WASI_EXIT`. `start()` returns the exit code. A thread that computes or waits in `memory.atomic.wait` continues
+   * until its next call: see `capwasi/threads`.
+   * @param handle a result of {@link WASI.share}
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if `handle` is not a handle
+   * @throws `TypeError` `ERR_INVALID_ARG_VALUE` for a handle that is unknown or whose guest has ended
+   * @example
+   * // In the first thread:
+   * new Worker('./thread.js', { workerData: { module, memory, handle: wasi.share() } })
+   * // In thread.js:
+   * const wasi = WASI.join(workerData.handle)
+   */
+  static join(handle: WASIHandle): WASI
+
+  /**
+   * Returns a handle, by which other threads of this process join the guest: see {@link WASI.join}. The same each time.
+   * The guest ends, and the handle with it, when a thread exits, when the `WASI` that created the guest is closed, and
+   * when every `WASI` of the guest is collected.
+   */
+  share(): WASIHandle
+
+  /**
+   * Closes every descriptor of the guest, for all its threads. Other threads that wait for a descriptor fail with
+   * `EBADF`. A `WASI` that joined only leaves the guest. Later calls that use a descriptor fail with `EBADF` (8). If `stdin` or
    * `input` is an iterable that was read in part, its `return()` is called. Without `close()`, garbage collection
    * closes the descriptors, but does not call `return()`. Captured output stays readable. Not in node:wasi.
    * @throws the exceptions of `return()`, and a `RangeError` if there is no memory for captured output. The
@@ -335,9 +372,10 @@ export class WASI {
   close(): void
 
   /**
-   * Returns the captured output so far, at most `limits.output` bytes. `undefined` without `stdout: 'pipe'`. Returns
-   * the same Buffer until the guest writes more; then a new Buffer gets a copy of the old one and the new output. Do
-   * not modify or transfer the Buffer: later results would show the change or miss the bytes. Not in node:wasi.
+   * Returns the captured output of all threads so far, at most `limits.output` bytes. `undefined` without
+   * `stdout: 'pipe'`. In a thread that joined, output that was read before it joined is missing. Returns the same
+   * Buffer until the guest writes more; then a new Buffer gets a copy of the old one and the new output. Do not modify
+   * or transfer the Buffer: later results would show the change or miss the bytes. Not in node:wasi.
    * @throws `RangeError` if there is no memory for the Buffer. No output is lost: read again later.
    */
   get stdout(): Buffer | undefined
@@ -360,6 +398,11 @@ export class WASI {
  * `ERR_INVALID_ARG_TYPE`.
  */
 export type FileTree = Record<string, string | Uint8Array | null>
+
+/** Identifies the guest of a {@link WASI} in another thread of this process. Cannot be guessed. Can be posted. */
+export interface WASIHandle {
+  readonly capwasi: string
+}
 
 /** Identifies a {@link Directory} in another thread of this process. Cannot be guessed. */
 export type DirectoryHandle = { readonly capwasiDirectory: string }

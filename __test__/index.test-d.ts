@@ -5,13 +5,15 @@ import type * as node from 'node:wasi'
 import type capwasi from 'capwasi'
 import { Directory, WASI } from 'capwasi'
 import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
-import type { Preopen, PreopenDirectory, Sink, WASIOptions } from 'capwasi'
+import type { Preopen, PreopenDirectory, Sink, WASIHandle, WASIOptions } from 'capwasi'
+import { instantiateThreaded } from 'capwasi/threads'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function is<T extends true>(): T
 declare const instance: object
+declare const wasmModule: WebAssembly.Module
 
 // A script for node:wasi compiles after a change of its import.
 declare const nodeOptions: node.WASIOptions
@@ -264,6 +266,15 @@ class Sandbox extends WASI {
 }
 const sandbox: WASI = new Sandbox('name')
 
+// Threads.
+const guest: WASIHandle = sandbox.share()
+const joined: WASI = WASI.join(guest)
+const threaded: Promise<WebAssembly.Instance> = instantiateThreaded(wasmModule, joined, { threads: 4 })
+// @ts-expect-error: an unknown option
+instantiateThreaded(wasmModule, joined, { thread: 4 })
+// @ts-expect-error: a handle of a directory
+WASI.join({ capwasiDirectory: '' })
+
 export {
   asNode,
   changes,
@@ -279,4 +290,5 @@ export {
   nodeClass,
   options,
   sandbox,
+  threaded,
 }

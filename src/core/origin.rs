@@ -37,8 +37,8 @@ impl Origin {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Origin::Host(fd), Origin::Host(other)) => fd == other,
-            (Origin::HostSocket(fd, id), Origin::HostSocket(other_fd, other_id)) => {
-                (fd, id) == (other_fd, other_id)
+            (Origin::HostSocket(fd, id), Origin::HostSocket(other, other_id)) => {
+                (fd, id) == (other, other_id)
             }
             (Origin::Null, Origin::Null) | (Origin::Capture, Origin::Capture) => true,
             (Origin::Data(bytes), Origin::Data(other)) => bytes == other,

@@ -1,7 +1,7 @@
 //! The end of a guest: through `proc_exit`, or through the end of another thread.
 
-use super::error::{self, Class};
 use super::env_state::EnvState;
+use super::error::{self, Class};
 use super::sandbox::Sandbox;
 use super::value::Value;
 use super::world::End;
@@ -62,7 +62,11 @@ pub(crate) fn failure(env: &Env, error: Value<'_>) -> Result<End> {
     let text = |name| -> Result<String> { Ok(error.get(name)?.string()?.unwrap_or_default()) };
     if error.type_of()? != ValueType::Object {
         let message = EnvState::of(env)?.helpers.text.get(env)?.call(&[error])?;
-        return Ok(End::Failure { name: "Error".to_owned(), message: message.convert()?, stack: String::new() });
+        return Ok(End::Failure {
+            name: "Error".to_owned(),
+            message: message.convert()?,
+            stack: String::new(),
+        });
     }
     Ok(End::Failure { name: text("name")?, message: text("message")?, stack: text("stack")? })
 }

@@ -40,10 +40,9 @@ impl MemoryView {
         // not detached. The calling guest keeps the memory alive, and its import function has checked that the buffer
         // is not detached. After each call of JavaScript, native code looks the bytes up again.
         let bytes = unsafe { Memory::new(base, size) };
-        let shared = match array.is_shared()? && !base.is_null() {
-            true => Some(SharedMemory { array: StrongRef::new(env, array)?, binding: None }),
-            false => None,
-        };
+        let array =
+            (array.is_shared()? && !base.is_null()).then(|| StrongRef::new(env, array)).transpose()?;
+        let shared = array.map(|array| SharedMemory { array, binding: None });
         Ok(Self { memory: WeakRef::new(env, memory)?, bytes, shared })
     }
 

@@ -91,7 +91,7 @@ callbacks! {
     }
 
     /// `captured(id, fd, known)`: returns captured output; in a thread that joined, from the first byte that was not
-    /// read before. `known` is the last result. If nothing was added, returns `known`. V8 allocates the Buffer, so it
+    /// taken before. `known` is the last result. If nothing was added, returns `known`. V8 allocates the Buffer, so it
     /// outlives the addon and is freed without a finalizer.
     Captured "captured" |state, args| {
         let (sandbox, [_, fd, known, ..]) = args.read_with_sandbox()?;
@@ -99,23 +99,20 @@ callbacks! {
         let Some(capture) = sandbox.world.guest.captured.get(fd).and_then(Option::as_ref) else {
             return Ok(None);
         };
-        let env = &state.env;
-        let before = known.bytes()?.map(|(_, len)| len);
-        let start = if sandbox.has_joined { capture.taken() } else { 0 };
-        let position = start + before.unwrap_or_default() as u64;
-        let held = capture.total().saturating_sub(position) as usize;
-        if held == 0 && before.is_some() {
+        let (read, before) = (&sandbox.read[fd], known.bytes()?.map(|(_, len)| len));
+        let unread = capture.total().saturating_sub(read.get()) as usize;
+        if unread == 0 && before.is_some() {
             return Ok(Some(known));
         }
-        let before = before.unwrap_or_default();
+        let (env, before) = (&state.env, before.unwrap_or_default());
         // Allocates before taking bytes: if the allocation throws, no output is lost.
-        let buffer = state.helpers.allocate.get(env)?.call(&[Value::of(env, (before + held) as i64)?])?;
+        let buffer = state.helpers.allocate.get(env)?.call(&[Value::of(env, (before + unread) as i64)?])?;
         let mut to = match buffer.bytes()? {
-            Some((to, room)) if room == before + held => to,
+            Some((to, room)) if room == before + unread => to,
             _ => return Err(Error::from_status(Status::GenericFailure)),
         };
         let mut copy = |from: *const u8, len: usize| {
-            // SAFETY: the new Buffer has `before + held` bytes, and no more are copied in total. No other code has
+            // SAFETY: the new Buffer has `before + unread` bytes, and no more are copied in total. No other code has
             // the Buffer, and no JavaScript runs meanwhile.
             unsafe {
                 ptr::copy_nonoverlapping(from, to, len);
@@ -125,7 +122,8 @@ callbacks! {
         if let Some((from, len)) = known.bytes()?.filter(|(_, len)| (1..=before).contains(len)) {
             copy(from, len);
         }
-        capture.read(position, held, |chunk| copy(chunk.as_ptr(), chunk.len()));
+        capture.read(read.get(), unread, |chunk| copy(chunk.as_ptr(), chunk.len()));
+        read.set(read.get() + unread as u64);
         sandbox.report_captured(env, sandbox.captured_bytes());
         Ok(Some(buffer))
     }

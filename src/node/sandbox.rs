@@ -31,6 +31,8 @@ pub(crate) struct Sandbox {
     pub(crate) formats: &'static [CallFormat],
     /// Whether this sandbox reports captured output to V8.
     pub(crate) captures: bool,
+    /// Bytes of captured output that JavaScript has read, by descriptor.
+    pub(crate) read: [Cell<u64>; 3],
     /// Bytes of captured output that were reported to V8.
     reported: Cell<usize>,
     /// Calls of `start` and `initialize` that have not returned.
@@ -59,7 +61,9 @@ impl Sandbox {
     }
 
     fn of(world: Arc<World>, has_joined: bool) -> Self {
+        let taken = |fd: usize| world.guest.captured[fd].as_ref().map_or(0, |capture| capture.taken());
         Self {
+            read: [0, 1, 2].map(|fd| Cell::new(taken(fd))),
             strings: Arc::clone(&world.strings),
             has_joined,
             return_on_exit: world.return_on_exit,

@@ -3,6 +3,7 @@
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
 use super::exit::{end_error, failure};
+use super::threads::NextThread;
 use super::value::Value;
 use super::wait::wait_in_slices;
 use super::world::End;
@@ -52,14 +53,13 @@ callbacks! {
     /// guest has ended.
     Next "next" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        let mut next = None;
+        let mut next = NextThread::TimedOut;
         wait_in_slices(state, |slice| {
-            let waited = sandbox.world.threads.wait(slice);
-            next = waited.flatten();
-            Ok(waited.is_some())
+            next = sandbox.world.threads.wait(slice);
+            Ok(!matches!(next, NextThread::TimedOut))
         })?;
-        let numbers = next.map(|thread| vec![thread.id, thread.argument]);
-        numbers.map(|numbers| Value::of(&state.env, numbers)).transpose()
+        let NextThread::Thread(thread) = next else { return Ok(None) };
+        Value::of(&state.env, vec![thread.id, thread.argument]).map(Some)
     }
 
     /// `finish(id)`: ends a thread that `next` has returned.

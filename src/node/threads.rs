@@ -35,6 +35,17 @@ pub(crate) struct Thread {
     pub(crate) argument: u32,
 }
 
+/// What a worker does next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NextThread {
+    /// Runs this thread.
+    Thread(Thread),
+    /// Waits again.
+    TimedOut,
+    /// Ends, because the guest has ended.
+    Ended,
+}
+
 /// The largest number of a thread: the upper bits are reserved.
 const MAX_ID: u32 = (1 << 29) - 1;
 
@@ -71,18 +82,17 @@ impl Threads {
         }
     }
 
-    /// Waits at most `timeout` for a thread, which the calling worker then runs. Returns `None` if there is no thread
-    /// yet, and `Some(None)` once the guest has ended.
-    pub(crate) fn wait(&self, timeout: Duration) -> Option<Option<Thread>> {
+    /// Waits at most `timeout` for a thread, which the calling worker then runs.
+    pub(crate) fn wait(&self, timeout: Duration) -> NextThread {
         let is_idle = |state: &mut State| state.waiting.is_empty() && !state.has_ended;
         let waited = self.changed.wait_timeout_while(self.state(), timeout, is_idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.has_ended {
-            return Some(None);
+            return NextThread::Ended;
         }
-        let thread = state.waiting.pop_front()?;
+        let Some(thread) = state.waiting.pop_front() else { return NextThread::TimedOut };
         state.idle -= 1;
-        Some(Some(thread))
+        NextThread::Thread(thread)
     }
 
     /// Ends a thread. Its worker is without a thread then.
