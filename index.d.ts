@@ -329,8 +329,8 @@ export class WASI {
    * Creates another `WASI` of a guest, in any thread of this process. It has the same arguments, environment, version,
    * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
    *
-   * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound, if it has bound no
-   * memory before, and if `preopens`, `stdin`, `stdout`, `stderr`, `input`, `sockets`, `limits`, `clock`, `random` and
+   * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound, if it has neither
+   * bound a memory nor called `share()` before, and if `preopens`, `stdin`, `stdout`, `stderr`, `input`, `sockets`, `limits`, `clock`, `random` and
    * the version are equal. Equal are the same directories, numbers of descriptors, modes and data. Never equal are
    * functions, streams, iterables, and sockets by address. Arguments, environment, `returnOnExit` and `trace` may differ
    * and stay each thread's own. If the options are not equal, the thread has its own descriptors.

@@ -237,3 +237,12 @@ test('fd_write in another thread fails with EPIPE once the thread with the callb
   await first.worker.terminate()
   t.is(await errno(second.call('fd_write', 1, 0, 1, 16)), 'PIPE')
 })
+
+test('a guest with a handle does not join another guest', async (t) => {
+  const options = { preopens: { '/': tree(t, { file: 'content' }) } }
+  const guest = sharedGuest(options)
+  const thread = await startThread(t, guest.memory, { options, bind: false })
+  await thread.perform('share')
+  await thread.perform('bind')
+  t.is(await errno(thread.call('fd_tell', guest.open('file'), guest.out)), 'BADF')
+})

@@ -99,10 +99,12 @@ impl Sandbox {
         self.memory.borrow().as_ref().map(|view| view.bytes)
     }
 
-    /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one.
+    /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one. A guest with
+    /// a handle joins no other: the handle would then be that of an abandoned guest.
     pub(crate) fn bind(&self, env: &Env, mut view: MemoryView) -> Option<Arc<World>> {
         let mut memory = self.memory.borrow_mut();
-        let joined = view.bind(memory.as_mut(), &self.world, !self.has_joined);
+        let joins = !self.has_joined && !self.world.is_shared();
+        let joined = view.bind(memory.as_mut(), &self.world, joins);
         if let Some(old) = memory.replace(view) {
             old.delete(env);
         }

@@ -76,6 +76,11 @@ impl World {
         self.handle.get_or_init(|| HANDLES.add(self))
     }
 
+    /// Returns whether the guest has a handle.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.handle.get().is_some()
+    }
+
     /// Returns the guest with a handle; `None` for a handle that is unknown, or whose guest has ended.
     pub(crate) fn by_handle(handle: &str) -> Option<Arc<Self>> {
         HANDLES.get(handle).filter(|world| !world.has_ended())
@@ -129,7 +134,7 @@ impl World {
         self.runs.leave(run)
     }
 
-    /// Returns whether the error that ended the guest was reported before. It is from now on.
+    /// Notes that the error that ended the guest is reported. Returns whether it was reported before.
     pub(crate) fn report(&self) -> bool {
         self.is_reported.swap(true, Relaxed)
     }
