@@ -329,11 +329,12 @@ export class WASI {
    * Creates another `WASI` of a guest, in any thread of this process. It has the same arguments, environment, version,
    * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
    *
-   * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound, if it has neither
-   * bound a memory nor called `share()` before, and if `preopens`, `stdin`, `stdout`, `stderr`, `input`, `sockets`, `limits`, `clock`, `random` and
-   * the version are equal. Equal are the same directories, numbers of descriptors, modes and data. Never equal are
-   * functions, streams, iterables, and sockets by address. Arguments, environment, `returnOnExit` and `trace` may differ
-   * and stay each thread's own. If the options are not equal, the thread has its own descriptors.
+   * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound. Before, it must
+   * have bound no memory, and `share()` must not have been called. `preopens`, `stdin`, `stdout`, `stderr`, `input`,
+   * `sockets`, `limits`, `clock`, `random` and the version must be equal. Equal are the same directories, numbers of
+   * descriptors, modes and data. Never equal are functions, streams, iterables, and sockets by address. Arguments,
+   * environment, `returnOnExit` and `trace` may differ and stay each thread's own. If the options are not equal, the
+   * thread has its own descriptors.
    *
    * Callbacks run in the thread that created the guest. Output of other threads is queued for them, in the order of the
    * writes. A thread that writes does not wait: a write fails with `EDQUOT` if `limits.output` bytes are queued, and with
