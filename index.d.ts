@@ -330,16 +330,17 @@ export class WASI {
    * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
    *
    * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound. Before, it must
-   * have bound no memory, and `share()` must not have been called. `preopens`, `stdin`, `stdout`, `stderr`, `input`,
+   * not have bound a memory, and `share()` must not have been called. `preopens`, `stdin`, `stdout`, `stderr`, `input`,
    * `sockets`, `limits`, `clock`, `random` and the version must be equal. Equal are the same directories, numbers of
    * descriptors, modes and data. Never equal are functions, streams, iterables, and sockets by address. Arguments,
    * environment, `returnOnExit` and `trace` may differ and stay each thread's own. If the options are not equal, the
    * thread has its own descriptors.
    *
    * Callbacks run in the thread that created the guest. Output of other threads is queued for them, in the order of the
-   * writes. A thread that writes does not wait: a write fails with `EDQUOT` if `limits.output` bytes are queued, and with
-   * `EPIPE` after the thread with the callbacks has ended. Callbacks receive the output at the latest before `start()`
-   * of their thread returns. Reading an input callback or a clock callback in another thread fails with `ENOTSUP`.
+   * writes. A thread that writes does not wait: a write fails with `EDQUOT` if `limits.output` bytes are queued, and
+   * with `EPIPE` after the thread with the callbacks has ended. Callbacks receive the output at the latest before
+   * `start()` of their thread returns. Reading an input callback or a clock callback in another thread fails with
+   * `ENOTSUP`.
    *
    * `proc_exit` in one thread ends the guest: calls of other threads that wait, and all later calls, throw
    * `ERR_WASI_EXIT`. `start()` returns the exit code. A thread that computes or waits in `memory.atomic.wait` continues
@@ -364,9 +365,9 @@ export class WASI {
 
   /**
    * Closes every descriptor of the guest, for all its threads. Other threads that wait for a descriptor fail with
-   * `EBADF`. A `WASI` that joined only leaves the guest. Later calls that use a descriptor fail with `EBADF` (8). If `stdin` or
-   * `input` is an iterable that was read in part, its `return()` is called. Without `close()`, garbage collection
-   * closes the descriptors, but does not call `return()`. Captured output stays readable. Not in node:wasi.
+   * `EBADF`. A `WASI` that joined only leaves the guest. Later calls that use a descriptor fail with `EBADF` (8). If
+   * `stdin` or `input` is an iterable that was read in part, its `return()` is called. Without `close()`, garbage
+   * collection closes the descriptors, but does not call `return()`. Captured output stays readable. Not in node:wasi.
    * @throws the exceptions of `return()`, and a `RangeError` if there is no memory for captured output. The
    * descriptors are closed first, and the output is not lost.
    */

@@ -5,7 +5,7 @@
 //!
 //! | layer | contents |
 //! |---|---|
-//! | `node` | the binding: the JavaScript class `WASI`, its options, the functions that a guest imports, and its threads |
+//! | `node` | the binding: the JavaScript class `WASI`, its options, the functions that a guest imports, threads |
 //! | [`preview1`] | the ABI: types, layouts, signatures, and one method per function, in files by prefix of the witx |
 //! | [`core`] | directories, files, streams, pipes, descriptors, clocks, random bytes, limits and waits of a guest |
 //! | [`sys`] | the operating systems: one function per system call |

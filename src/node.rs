@@ -7,8 +7,10 @@
 //! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
 //! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
-//! | `mailbox.rs`, `threads.rs`, `runs.rs` | for the threads of a guest: output on its way to another thread; threads that the guest starts; runs that end together |
-//! | `version.rs`, `world.rs`, `bindings.rs` | the version of WASI; the part of a guest that its threads share; shared memories, by which threads join a guest |
+//! | `mailbox.rs` | output on its way to another thread of the guest |
+//! | `threads.rs`, `runs.rs` | threads that the guest starts; runs that end together |
+//! | `version.rs`, `world.rs` | the version of WASI; the part of a guest that its threads share |
+//! | `bindings.rs` | shared memories, by which threads join a guest |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
 //! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |

@@ -138,12 +138,13 @@ test('threads share descriptors, and their output is in stdout', async (t) => {
   // Each thread writes its argument, a digit.
   const { wasi } = await start(
     program(
-      THREE.replaceAll('(i32.const 8)))', '(i32.const 8)))'),
-      `(i32.store (i32.mul (local.get $arg) (i32.const 16)) (i32.add (i32.mul (local.get $arg) (i32.const 16)) (i32.const 8)))
-       (i32.store (i32.add (i32.mul (local.get $arg) (i32.const 16)) (i32.const 4)) (i32.const 1))
-       (i32.store8 (i32.add (i32.mul (local.get $arg) (i32.const 16)) (i32.const 8))
-         (i32.add (i32.const 48) (i32.shr_u (local.get $arg) (i32.const 2))))
-       (drop (call $fd_write (i32.const 1) (i32.mul (local.get $arg) (i32.const 16)) (i32.const 1) (i32.const 1000)))
+      THREE,
+      `(local $at i32)
+       (local.set $at (i32.mul (local.get $arg) (i32.const 16)))
+       (i32.store (local.get $at) (i32.add (local.get $at) (i32.const 8)))
+       (i32.store offset=4 (local.get $at) (i32.const 1))
+       (i32.store8 offset=8 (local.get $at) (i32.add (i32.const 48) (i32.shr_u (local.get $arg) (i32.const 2))))
+       (drop (call $fd_write (i32.const 1) (local.get $at) (i32.const 1) (i32.const 1000)))
        (call $set (local.get $arg) (i32.const 1))`,
     ),
     { stdout: 'pipe' },
