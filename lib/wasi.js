@@ -39,9 +39,14 @@ addon.modules = {
   stats: () => require('./stats.js'),
   copy: () => require('./copy.js'),
   validate: () => require('./validate.js'),
+  suspending: () => require('./suspending.js'),
+  runOptions: () => require('./run-options.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
+const NO_OPTIONS = { __proto__: null }
+const runOptions = (options, names) =>
+  options === undefined ? NO_OPTIONS : addon.modules.runOptions().runOptions(options, names)
 
 // node:wasi stores its state under symbols with these descriptions, where emnapi looks for it.
 const kSetMemory = Symbol('kSetMemory')
@@ -101,14 +106,23 @@ class State {
     this.bytes = EMPTY
     /** The innermost run of the guest. `end` holds the exception that has ended the run. */
     this.run = undefined
+    /** The call for which the guest is suspended (lib/suspending.js). */
+    this.suspended = undefined
+    /** Logs the end of that call, for the option `trace`. */
+    this.describeEnd = undefined
+    /** Replaces the functions of an import object by functions that log, for the option `trace`. */
+    this.trace = undefined
+    /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
+    this.originals = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
 
   /** Throws the exception that has ended the current run. */
   check() {
+    if (this.suspended !== undefined) throw values().suspendedError()
     if (this.run?.end === undefined) return
-    if (native.isRunning(this.id)) throw this.run.end.thrown
+    if (this.run.isPending || native.isRunning(this.id)) throw this.run.end.thrown
     // A timeout of node:vm has ended the run without the `finally` of `execute`.
     this.run = undefined
   }
@@ -131,43 +145,101 @@ class State {
     if (!isResizable(bytes) && this.run?.end === undefined) this.bytes = bytes
   }
 
-  /**
-   * Calls the export that `entryOf` returns. The result is the first exception of a host function, or the exit, even if
-   * the guest caught it.
-   */
-  execute(instance, entryOf, isCommand) {
+  /** Begins a run: binds an instance. The result has the export that `entryOf` returns; undefined for none. */
+  begin(instance, entryOf, isCommand) {
     const { wasi } = this
-    const outer = this.run
     if (this.hasExited) {
       wasi[kExitCode] = 0
       this.hasExited = false
     }
-    const code = wasi[kExitCode]
-    const run = { end: undefined }
+    const run = {
+      end: undefined,
+      isCommand,
+      isPending: false,
+      outer: this.run,
+      code: wasi[kExitCode],
+      entry: undefined,
+    }
     try {
       apply(bindInstance, wasi, [instance])
-      const entry = entryOf(wasi[kInstance].exports, this)
-      if (entry !== undefined) {
-        this.run = run
-        native.start(this.id, entry, isCommand)
-      }
-      return isCommand ? wasi[kExitCode] : undefined
+      run.entry = entryOf(wasi[kInstance].exports, this)
+      return run
     } finally {
-      this.run = outer
-      this.bytes = EMPTY
-      // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
-      terminationProbe()
-      const { end } = run
-      if (end !== undefined) {
-        const exitCode = wasi[kExitCode]
-        // The code belongs to this run, not to an outer one or the next.
-        if (outer !== undefined) wasi[kExitCode] = code
-        else this.hasExited = end.isExit === true
-        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
-        if (!end.isExit || !isCommand) throw end.thrown
-        // biome-ignore lint/correctness/noUnsafeFinally: the same
-        return exitCode
+      if (run.entry === undefined) {
+        this.bytes = EMPTY
+        terminationProbe()
       }
+    }
+  }
+
+  /**
+   * Runs a guest. The result is the first exception of a host function, or the exit, even if the guest caught it. If the
+   * entry returns a promise, so does this method.
+   */
+  execute(instance, entryOf, isCommand, { timeout }) {
+    const run = this.begin(instance, entryOf, isCommand)
+    if (run.entry === undefined) return this.resultOf(run)
+    let guest
+    try {
+      this.run = run
+      if (timeout === undefined) guest = native.start(this.id, run.entry, isCommand)
+      else guest = suspending().enter(this, run, run.entry, timeout)
+    } finally {
+      if (guest === undefined) {
+        const exitCode = this.leave(run)
+        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
+        if (run.end !== undefined) return exitCode
+      }
+    }
+    return guest === undefined ? this.resultOf(run) : suspending().settle(this, run, guest)
+  }
+
+  /** Like `execute`, for a guest that may be suspended. Returns a promise. */
+  executeAsync(instance, entryOf, isCommand, options) {
+    addon.modules.runOptions().requireSuspending(isCommand ? 'startAsync()' : 'initializeAsync()')
+    const { timeout, signal } = runOptions(options, ['timeout', 'signal'])
+    if (signal?.aborted) {
+      this.close()
+      throw signal.reason
+    }
+    const run = this.begin(instance, entryOf, isCommand)
+    return run.entry === undefined ? this.resultOf(run) : suspending().startAsync(this, run, { timeout, signal })
+  }
+
+  /** Returns the result of a run that has ended by itself. */
+  resultOf({ isCommand }) {
+    return isCommand ? this.wasi[kExitCode] : undefined
+  }
+
+  /** Ends a run. Throws the exception that has ended it, or returns the exit code. */
+  leave(run) {
+    const { end, outer } = run
+    if (this.run === run) this.run = outer
+    this.bytes = EMPTY
+    run.disarm?.()
+    // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
+    terminationProbe()
+    if (end === undefined) return undefined
+    const exitCode = this.wasi[kExitCode]
+    // The code belongs to this run, not to an outer one or the next.
+    if (outer !== undefined) this.wasi[kExitCode] = run.code
+    else this.hasExited = end.isExit === true
+    if (!end.isExit || !run.isCommand) throw end.thrown
+    return exitCode
+  }
+
+  close() {
+    const captures = native.close(this.id)
+    try {
+      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
+      // native memory run only when JavaScript pauses.
+      if (captures) {
+        this.output(1)
+        this.output(2)
+      }
+    } finally {
+      // Ends the iteration of `stdin` or `input`.
+      this.callbacks?.[0]?.end?.()
     }
   }
 
@@ -235,33 +307,34 @@ class Methods {
     wasi[kStarted] = true
   }
 
-  start(instance) {
-    return stateOf(this).execute(instance, commandEntry, true)
+  start(instance, options = undefined) {
+    const state = stateOf(this)
+    const checked = runOptions(options, ['timeout'])
+    state.callbacks?.[0]?.rejectBlocking?.()
+    return state.execute(instance, commandEntry, true, checked)
   }
 
   initialize(instance) {
-    stateOf(this).execute(instance, reactorEntry, false)
+    return stateOf(this).execute(instance, reactorEntry, false, NO_OPTIONS)
   }
 
-  getImportObject() {
-    const { wasi, namespace } = stateOf(this)
-    return { [namespace]: wasi.wasiImport }
+  async startAsync(instance, options = undefined) {
+    return stateOf(this).executeAsync(instance, commandEntry, true, options)
+  }
+
+  async initializeAsync(instance, options = undefined) {
+    return stateOf(this).executeAsync(instance, reactorEntry, false, options)
+  }
+
+  getImportObject(options = undefined) {
+    const state = stateOf(this)
+    if (!runOptions(options, ['suspending']).suspending) return { [state.namespace]: state.wasi.wasiImport }
+    addon.modules.runOptions().requireSuspending('getImportObject({ suspending: true })')
+    return suspending().importObject(state)
   }
 
   close() {
-    const state = stateOf(this)
-    const captures = native.close(state.id)
-    try {
-      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
-      // native memory run only when JavaScript pauses.
-      if (captures) {
-        state.output(1)
-        state.output(2)
-      }
-    } finally {
-      // Ends the iteration of `stdin` or `input`.
-      state.callbacks?.[0]?.end?.()
-    }
+    stateOf(this).close()
   }
 
   get stdout() {
@@ -293,9 +366,19 @@ const shadowWithOwn = (name) =>
 const importClasses = { __proto__: null }
 
 const importClassOf = (namespace) => {
+  if (importClasses[namespace] !== undefined) return importClasses[namespace]
   const natives = { __proto__: null }
   native.addFunctions(namespace, natives)
-  return makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
+  const importClass = makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
+  importClasses[namespace] = importClass
+  return importClass
+}
+
+/** The functions of lib/suspending.js, after their first use. */
+let suspendingFunctions
+const suspending = () => {
+  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, EMPTY })
+  return suspendingFunctions
 }
 
 /** Returns the `proc_exit` of a sandbox with `returnOnExit`: stores the argument, of any type, and ends the guest. */
@@ -318,14 +401,17 @@ const returnOnProcExit = (state) =>
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
   const state = new State(wasi, id, namespace, isUnversioned, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  importClasses[namespace] ??= importClassOf(namespace)
-  const wasiImport = new importClasses[namespace](id, state)
+  const wasiImport = new (importClassOf(namespace))(id, state)
   if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced) {
     const { call, result, write } = native.trace
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
-    addon.modules.trace().trace(wasiImport, state, EMPTY, describe, traced === true ? write : traced, now)
+    const { trace } = addon.modules.trace()
+    state.trace = (imports) => trace(imports, state, EMPTY, describe, traced === true ? write : traced, now)
+    state.trace(wasiImport)
   }
+  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
+  state.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
   wasi.wasiImport = wasiImport
   apply(set, states, [setMemory, state])
   wasi[kSetMemory] = setMemory
@@ -350,6 +436,7 @@ const native = install({
   memoryBytes,
   // Throws if the memory runs out. The Node-API function would end the process instead.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
+  wake: () => suspending().wake(),
   text: String,
   keys,
   entries,

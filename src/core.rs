@@ -25,3 +25,4 @@ pub(crate) mod stream;
 pub(crate) mod strings;
 pub mod table;
 pub mod wait;
+pub mod waker;

@@ -7,11 +7,13 @@
 //! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
 //! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
+//! | `wakeups.rs`, `suspended.rs`, `timeout.rs` | waits that block no thread: their ends, a suspended call, a timeout |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
 //! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
+//! | `suspend.rs` | native functions that suspend a guest and continue it |
 //! | `methods.rs`, `trace.rs` | native functions behind the methods of the class, and behind the option `trace` |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `directory.rs` | native functions behind the class `Directory` |
@@ -39,10 +41,14 @@ mod perform;
 mod permission_model;
 mod reference;
 mod sandbox;
+mod suspend;
+mod suspended;
 mod termination;
+mod timeout;
 mod trace;
 mod value;
 mod wait;
+mod wakeups;
 
 use napi_derive::napi;
 

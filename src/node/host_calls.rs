@@ -12,17 +12,38 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
-/// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno of
-/// that call. Throws the exception of the callback.
-pub(crate) fn run_host_call(
+/// Calls a callback for stdin, stdout or stderr, and returns its result. With `can_wait` it may be a promise. Throws the
+/// exception of the callback.
+pub(crate) fn start_host_call<'env>(
+    state: &'env EnvState,
+    sandbox: &Sandbox,
+    host_call: &HostCall,
+    can_wait: bool,
+) -> Result<Value<'env>> {
+    let env = &state.env;
+    let can_wait = Value::of(env, can_wait)?;
+    match host_call {
+        HostCall::ReadStdin { size, .. } => {
+            sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, *size)?, can_wait])
+        }
+        HostCall::WriteOutput(write) => {
+            let limit = sandbox.guest.limits.output.min(i64::MAX as u64) as i64;
+            let args = [Value::buffer(env, &write.bytes)?, Value::of(env, limit)?, can_wait];
+            sandbox.call_back(env, write.slot, &args)
+        }
+    }
+}
+
+/// Uses the result of a callback. Returns the state for the restart of the guest's call, or the errno of that call.
+pub(crate) fn finish_host_call(
     state: &EnvState,
     sandbox: &Sandbox,
     host_call: HostCall,
+    returned: Value<'_>,
 ) -> Result<std::result::Result<RestartState, Errno>> {
     let env = &state.env;
     match host_call {
-        HostCall::ReadStdin { fd, size } => {
-            let returned = sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, size)?])?;
+        HostCall::ReadStdin { fd, .. } => {
             let bytes = returned.copy_bytes()?;
             if bytes.is_none() && returned.type_of()? != ValueType::Null {
                 let expected = "a string, an ArrayBuffer, a view of one, null or undefined";
@@ -35,16 +56,12 @@ pub(crate) fn run_host_call(
             Ok(Ok(RestartState::of(&fd)))
         }
         HostCall::WriteOutput(write) => {
-            let limits = &sandbox.guest.limits;
-            let limit = Value::of(env, limits.output.min(i64::MAX as u64) as i64)?;
-            let chunk = Value::buffer(env, &write.bytes)?;
-            let returned = sandbox.call_back(env, write.slot, &[chunk, limit])?;
             // A callback that returns no number accepts all bytes.
             let accepted = match returned.type_of()? {
                 ValueType::Number => returned.convert::<u32>()? as usize,
                 _ => write.bytes.len(),
             };
-            Ok(write.finish(limits, accepted))
+            Ok(write.finish(&sandbox.guest.limits, accepted))
         }
     }
 }

@@ -6,6 +6,7 @@ use super::env_state::EnvState;
 use super::helpers::JsHelpers;
 use super::imports::AddFunctions;
 use super::methods::{Addresses, Bind, Captured, Close, Exceeded, Exit, IsRunning, Start};
+use super::suspend::{Cancel, Finish, Restart, SetTimeout, Suspend, TimeoutError, Woken};
 use super::value::Value;
 use super::{termination, trace};
 use napi::bindgen_prelude::Unknown;
@@ -42,6 +43,13 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Exceeded>(functions, state)?;
     add::<Addresses>(functions, state)?;
     add::<Functions>(functions, state)?;
+    add::<Suspend>(functions, state)?;
+    add::<Restart>(functions, state)?;
+    add::<Finish>(functions, state)?;
+    add::<Cancel>(functions, state)?;
+    add::<Woken>(functions, state)?;
+    add::<SetTimeout>(functions, state)?;
+    add::<TimeoutError>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     Ok(functions)
 }

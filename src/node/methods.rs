@@ -18,12 +18,16 @@ callbacks! {
         Ok(None)
     }
 
-    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command.
+    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Returns the promise of
+    /// a function of `WebAssembly.promising`, otherwise undefined.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let env = &state.env;
         let _run = sandbox.run();
-        let Err(error) = entry.call(&[]) else { return Ok(None) };
+        let error = match entry.call(&[]) {
+            Ok(returned) => return Ok(returned.is_promise()?.then_some(returned)),
+            Err(error) => error,
+        };
         if !is_command.convert()? {
             return Err(error);
         }

@@ -48,6 +48,27 @@ impl WeakRef {
     }
 }
 
+/// Keeps an object alive until `delete`.
+#[derive(Debug)]
+pub(crate) struct OwnedRef(StrongRef);
+
+impl OwnedRef {
+    pub(crate) fn new(env: &Env, object: Value<'_>) -> Result<Self> {
+        StrongRef::new(env, object).map(Self)
+    }
+
+    /// Returns the object.
+    pub(crate) fn get<'env>(&self, env: &'env Env) -> Result<Value<'env>> {
+        self.0.get(env)
+    }
+
+    /// Deletes the reference.
+    pub(crate) fn delete(self, env: &Env) {
+        // SAFETY: made by `new` in this environment and not used again.
+        unsafe { sys::napi_delete_reference(env.raw(), self.0.0) };
+    }
+}
+
 fn create(env: &Env, object: Value<'_>, count: u32) -> Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
     // SAFETY: an object of this environment, and an out pointer for the reference.

@@ -3,6 +3,8 @@
 use super::helpers::JsHelpers;
 use super::memory::MemoryView;
 use super::reference::WeakRef;
+use super::suspended::Suspended;
+use super::timeout::Timeout;
 use super::value::Value;
 use crate::core::guest::Guest;
 use crate::core::memory::Memory;
@@ -29,6 +31,11 @@ pub(crate) struct Sandbox {
     reported: Cell<usize>,
     /// Calls of `start` and `initialize` that have not returned.
     running: Cell<u32>,
+    /// The call for which the guest is suspended, or is about to be.
+    suspended: RefCell<Option<Suspended>>,
+    timeout: RefCell<Option<Timeout>>,
+    /// Whether there is a `timeout`.
+    has_timeout: Cell<bool>,
 }
 
 impl Sandbox {
@@ -46,6 +53,9 @@ impl Sandbox {
             captures: guest.captured.iter().any(Option::is_some),
             reported: Cell::new(0),
             running: Cell::new(0),
+            suspended: RefCell::new(None),
+            timeout: RefCell::new(None),
+            has_timeout: Cell::new(false),
             guest,
             memory: RefCell::new(None),
             callbacks: RefCell::new(callbacks),
@@ -62,7 +72,47 @@ impl Sandbox {
         if let Some(callbacks) = self.callbacks.take() {
             callbacks.delete(env);
         }
+        self.cancel(env);
+        self.set_timeout(None);
         self.report_captured(env, 0);
+    }
+
+    /// Notes the call for which the guest is to be suspended. A call for which it was not suspended in the end, because
+    /// JavaScript called the guest without `WebAssembly.promising`, is forgotten.
+    pub(crate) fn suspend(&self, env: &Env, call: Suspended) {
+        if let Some(old) = self.suspended.replace(Some(call)) {
+            old.release(env);
+        }
+    }
+
+    /// Returns the call for which the guest is suspended, and forgets it.
+    pub(crate) fn take_suspended(&self) -> Option<Suspended> {
+        self.suspended.take()
+    }
+
+    /// Cancels the wait of the guest, which never continues.
+    pub(crate) fn cancel(&self, env: &Env) {
+        if let Some(call) = self.take_suspended() {
+            call.release(env);
+        }
+    }
+
+    /// Starts or ends the timeout of a run.
+    pub(crate) fn set_timeout(&self, timeout: Option<Timeout>) {
+        self.has_timeout.set(timeout.is_some());
+        self.timeout.replace(timeout);
+    }
+
+    /// Returns the milliseconds of the timeout if they are over.
+    #[inline(always)]
+    pub(crate) fn passed_timeout(&self) -> Option<u32> {
+        if self.has_timeout.get() { self.passed_milliseconds() } else { None }
+    }
+
+    #[cold]
+    fn passed_milliseconds(&self) -> Option<u32> {
+        let timeout = self.timeout.borrow();
+        timeout.as_ref().filter(|timeout| timeout.has_passed()).map(|timeout| timeout.milliseconds)
     }
 
     /// Returns the bound memory, as of the last look-up; `None` if no memory is bound.
