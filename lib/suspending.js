@@ -65,18 +65,18 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       let awaited
       try {
         awaited = step(state.id)
+        if (typeof awaited === 'number' && awaited >= 0) this.end(awaited)
       } catch (thrown) {
         this.fail(thrown)
         return
       }
       if (typeof awaited !== 'number') {
         const finish = (value) => this.proceed((id) => native.finish(id, value))
-        awaited.then(finish, (thrown) => this.fail(thrown))
+        awaited.then(finish, (thrown) => this.isCurrent && this.fail(thrown))
       } else if (awaited < 0) {
         this.token = -awaited
         receivers.set(this.token, this)
       } else {
-        this.end(awaited)
         state.bytes = this.bytes
         this.resolve(awaited)
       }
@@ -88,7 +88,6 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
 
     /** Throws an exception in the guest, which ends the run. */
     fail(thrown) {
-      if (!this.isCurrent) return
       const { run } = this.state
       this.drop()
       if (run === undefined) {
@@ -103,7 +102,11 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     drop() {
       receivers.delete(this.token)
       native.cancel(this.state.id)
-      this.end(undefined)
+      try {
+        this.end(undefined)
+      } catch {
+        // Tracing has failed, after another failure.
+      }
     }
 
     end(errno) {
@@ -164,14 +167,14 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   /** Returns a promise of the end of a run. `guest` is the promise of its guest. */
   const settle = (state, run, guest, signal) =>
     new Promise((resolve, reject) => {
-      const unwatch = (state.callbacks ?? []).map((callback) => callback?.watch?.((error) => run.drop(error)))
+      const detach = (state.callbacks ?? []).map((callback) => callback?.attach?.((error) => run.drop(error)))
       const abort = () => run.drop(signal.reason)
       let isOver = false
       const end = (settled) => {
         if (isOver) return
         isOver = true
         signal?.removeEventListener('abort', abort)
-        for (const each of unwatch) each?.()
+        for (const each of detach) each?.()
         try {
           const exitCode = state.leave(run)
           if (run.end === undefined) settled()
