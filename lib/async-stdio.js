@@ -3,9 +3,9 @@
 // Streams, async iterables and promises for the options stdin, stdout and stderr. Loaded when an option needs it.
 //
 // A function here returns a promise where the guest has to wait. `canWait` tells whether the guest can: whether it has
-// suspending imports. A function may have these properties: `end` stops reading; `attach` is called when a guest starts,
-// with a function for failures, and returns a function for the guest's end; `rejectBlocking` throws. Streams stay the
-// embedder's: capwasi neither ends nor destroys one.
+// suspending imports. A function may have these properties: `end` stops reading; `attach` is called when a guest
+// starts, with a function for failures, and returns a function for the guest's end; `rejectBlocking` throws. Streams
+// stay the embedder's: capwasi neither ends nor destroys one.
 
 const { invalidValue } = require('./validate.js')
 

@@ -3,6 +3,7 @@
 // Guests that wait without blocking the thread: imports that suspend the guest (JSPI), and runs whose end is a promise.
 // src/node/suspend.rs waits and continues the calls. Loaded at the first use.
 
+const { requireSuspending, runOptions } = require('./run-options.js')
 const { assemble } = require('./shim.js')
 const { callWithTimeout } = require('./timeout.js')
 
@@ -122,6 +123,7 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
 
   /** Returns the import object of a guest. Functions of `wasiImport` that the embedder has replaced stay. */
   const importObject = (state) => {
+    requireSuspending('getImportObject({ suspending: true })')
     const { id, namespace, originals } = state
     const { wasiImport } = state.wasi
     const names = keys(WAITING).filter((name) => originals[name] !== undefined)
@@ -149,8 +151,8 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   }
 
   /**
-   * Calls the entry of a guest. Returns the promise of a guest that is suspended. With a timeout, interrupts a guest that
-   * computes: `run.end` then has the error.
+   * Calls the entry of a guest. Returns the promise of a guest that is suspended. With a timeout, interrupts a guest
+   * that computes: `run.end` then has the error.
    */
   const enter = (state, run, entry, timeout) => {
     const call = () => native.start(state.id, entry, run.isCommand)
@@ -205,17 +207,22 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       )
     })
 
-  /** Runs a guest that `state.begin` has bound. */
-  const startAsync = (state, run, { timeout, signal }) => {
-    const begin = () => {
-      if (run.end === undefined) return enter(state, run, promising(run.entry), timeout)
-      return undefined
+  /** Runs a guest that may be suspended. Returns a promise of its exit code. */
+  const execute = async (state, instance, entryOf, isCommand, options) => {
+    requireSuspending(isCommand ? 'startAsync()' : 'initializeAsync()')
+    const { timeout, signal } = runOptions(options, ['timeout', 'signal'])
+    if (signal?.aborted) {
+      state.close()
+      throw signal.reason
     }
-    // In a task of its own: on Node 24 the stack of a guest that another guest's end has started is below that of the other.
+    const run = state.begin(instance, entryOf, isCommand)
+    if (run.entry === undefined) return state.resultOf(run)
+    const begin = () => (run.end === undefined ? enter(state, run, promising(run.entry), timeout) : undefined)
+    // In a task of its own: on Node 24 a chain of guests, each started by the end of another, can exhaust the stack.
     return settle(state, run, new Promise(setImmediate).then(begin), signal)
   }
 
-  return { importObject, wake, enter, settle, startAsync }
+  return { importObject, wake, enter, settle, execute }
 }
 
 /** Returns a function that returns a promise. The embedder may have made one already. */

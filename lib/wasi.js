@@ -3,25 +3,19 @@
 // The methods, symbols and object lifetimes of the class WASI. Rust creates the class and its sandboxes
 // (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 
+const { commandEntry, expectObject, isNative, isResizable, memoryBytes, reactorEntry } = require('./exports.js')
 const { makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
 const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, keys } = Object
-const { getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf } = Object
-const { isArray } = Array
+const { assign, defineProperties, defineProperty, entries, getOwnPropertyDescriptors, keys } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
 const Ints = Int32Array
 const Longs = BigInt64Array
-const WrongType = TypeError
 const now = process.hrtime.bigint
 const EMPTY = new Bytes(0)
-
-const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
-const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
-const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.get
 
 const { WASI, install } = addon
 
@@ -57,28 +51,6 @@ const kBindingName = Symbol('kBindingName')
 
 /** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
-
-/**
- * Returns the bytes of a memory; undefined if the value is not a WebAssembly.Memory. Throws other exceptions, such as a
- * stack overflow.
- */
-const memoryBytes = (memory) => {
-  try {
-    return new Bytes(apply(bufferOfMemory, memory, []))
-  } catch (error) {
-    if (error instanceof WrongType) return undefined
-    throw error
-  }
-}
-
-/** Returns whether bytes can grow without a new buffer. False for shared buffers, which lack the property. */
-const isResizable = (bytes) => {
-  try {
-    return apply(resizable, apply(bufferOfBytes, bytes, []), [])
-  } catch {
-    return false
-  }
-}
 
 /** The state of each WASI object. The key is its function `kSetMemory`, which a method can read through a proxy. */
 const states = new WeakMap()
@@ -184,6 +156,8 @@ class State {
       this.run = run
       if (timeout === undefined) guest = native.start(this.id, run.entry, isCommand)
       else guest = suspending().enter(this, run, run.entry, timeout)
+      // node:wasi does not wait for an asynchronous function of JavaScript.
+      if (guest !== undefined && !isNative(run.entry)) guest = undefined
     } finally {
       if (guest === undefined) {
         const exitCode = this.leave(run)
@@ -192,18 +166,6 @@ class State {
       }
     }
     return guest === undefined ? this.resultOf(run) : suspending().settle(this, run, guest)
-  }
-
-  /** Like `execute`, for a guest that may be suspended. Returns a promise. */
-  executeAsync(instance, entryOf, isCommand, options) {
-    addon.modules.runOptions().requireSuspending(isCommand ? 'startAsync()' : 'initializeAsync()')
-    const { timeout, signal } = runOptions(options, ['timeout', 'signal'])
-    if (signal?.aborted) {
-      this.close()
-      throw signal.reason
-    }
-    const run = this.begin(instance, entryOf, isCommand)
-    return run.entry === undefined ? this.resultOf(run) : suspending().startAsync(this, run, { timeout, signal })
   }
 
   /** Returns the result of a run that has ended by itself. */
@@ -256,40 +218,6 @@ function bindInstance(instance) {
   this.finalizeBindings(instance)
 }
 
-const expectFunction = (value, name) => {
-  if (typeof value !== 'function') throw invalidType(`The "${name}" property`, 'of type function', value)
-}
-const expectUndefined = (value, name) => {
-  if (value !== undefined) throw invalidType(`The "${name}" property`, 'undefined', value)
-}
-const expectObject = (value, subject) => {
-  if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
-}
-
-/** Returns the entry of a command. Without a version the entry is optional, and the entry of a reactor is accepted. */
-const commandEntry = (exports, { startsReactors }) => {
-  if (startsReactors) {
-    for (const name of ['_start', '__wasi_unstable_reactor_start']) {
-      const entry = exports[name]
-      if (!entry) continue
-      expectFunction(entry, `instance.exports.${name}`)
-      return entry
-    }
-    return undefined
-  }
-  const { _start, _initialize } = exports
-  expectFunction(_start, 'instance.exports._start')
-  expectUndefined(_initialize, 'instance.exports._initialize')
-  return _start
-}
-
-/** Returns the entry of a reactor, which is optional. */
-const reactorEntry = ({ _start, _initialize }) => {
-  expectUndefined(_start, 'instance.exports._start')
-  if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
-  return _initialize
-}
-
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
@@ -318,19 +246,18 @@ class Methods {
     return stateOf(this).execute(instance, reactorEntry, false, NO_OPTIONS)
   }
 
+  getImportObject(options = undefined) {
+    const state = stateOf(this)
+    const isSuspending = runOptions(options, ['suspending']).suspending
+    return isSuspending ? suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
+  }
+
   async startAsync(instance, options = undefined) {
-    return stateOf(this).executeAsync(instance, commandEntry, true, options)
+    return suspending().execute(stateOf(this), instance, commandEntry, true, options)
   }
 
   async initializeAsync(instance, options = undefined) {
-    return stateOf(this).executeAsync(instance, reactorEntry, false, options)
-  }
-
-  getImportObject(options = undefined) {
-    const state = stateOf(this)
-    if (!runOptions(options, ['suspending']).suspending) return { [state.namespace]: state.wasi.wasiImport }
-    addon.modules.runOptions().requireSuspending('getImportObject({ suspending: true })')
-    return suspending().importObject(state)
+    return suspending().execute(stateOf(this), instance, reactorEntry, false, options)
   }
 
   close() {

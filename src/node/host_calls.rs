@@ -12,8 +12,8 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
-/// Calls a callback for stdin, stdout or stderr, and returns its result. With `can_wait` it may be a promise. Throws the
-/// exception of the callback.
+/// Calls a callback for stdin, stdout or stderr, and returns its result. With `can_wait` it may be a promise. Throws
+/// the exception of the callback.
 pub(crate) fn start_host_call<'env>(
     state: &'env EnvState,
     sandbox: &Sandbox,

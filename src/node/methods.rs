@@ -18,8 +18,8 @@ callbacks! {
         Ok(None)
     }
 
-    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Returns the promise of
-    /// a function of `WebAssembly.promising`, otherwise undefined.
+    /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Returns the promise
+    /// that the export returns; undefined for any other value.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let env = &state.env;
