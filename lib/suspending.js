@@ -161,8 +161,12 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     if (timeout === undefined) return call()
     arm(state, run, timeout)
     const result = callWithTimeout(call, timeout)
-    if (result === undefined) run.end ??= { thrown: native.timeoutError(timeout) }
-    else if ('thrown' in result) throw result.thrown
+    if (result === undefined) {
+      // In Deno, an interrupted host function may have ended the run with null.
+      if ((run.end?.thrown ?? null) === null) run.end = { thrown: native.timeoutError(timeout) }
+    } else if ('thrown' in result) {
+      throw result.thrown
+    }
     return result?.value
   }
 

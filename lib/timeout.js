@@ -7,6 +7,8 @@ const { Script, createContext } = require('node:vm')
 /** Bun ignores the timeout of node:vm. */
 const canInterrupt = process.versions.bun === undefined
 
+const now = performance.now.bind(performance)
+
 let script
 let context
 
@@ -15,12 +17,14 @@ let context
  * milliseconds. No `finally` of an interrupted function runs.
  */
 function callWithTimeout(call, timeout) {
+  const started = now()
   let result
   const run = () => {
     try {
       result = { value: call() }
     } catch (thrown) {
-      result = { thrown }
+      // In Deno, native code that is interrupted throws null.
+      if (thrown !== null || now() - started < timeout) result = { thrown }
     }
   }
   if (!canInterrupt) {
@@ -34,8 +38,8 @@ function callWithTimeout(call, timeout) {
   try {
     script.runInContext(context, { timeout })
   } catch (error) {
-    // After the function has returned, the timeout is too late. Deno throws null for it.
-    if (result === undefined && error && error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    // After the function has returned, the timeout is too late.
+    if (result === undefined && error?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
   } finally {
     context.run = outer
   }

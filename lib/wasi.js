@@ -145,8 +145,8 @@ class State {
   }
 
   /**
-   * Runs a guest. The result is the first exception of a host function, or the exit, even if the guest caught it. If the
-   * entry returns a promise, so does this method.
+   * Runs a guest. The result is the first exception of a host function, or the exit, even if the guest caught it. A
+   * promise, if the entry returns one.
    */
   execute(instance, entryOf, isCommand, { timeout }) {
     const run = this.begin(instance, entryOf, isCommand)
