@@ -1,17 +1,15 @@
 'use strict'
 
-// Guests that wait without blocking the thread: imports that suspend the guest (JSPI), and runs whose end is a promise.
-// src/node/suspend.rs waits and continues the calls. Loaded at the first use.
+// Guests that wait without blocking the thread: imports that suspend the guest (JSPI). src/node/suspend.rs waits and
+// continues the calls. Loaded at the first use.
 
+const { makeRuns } = require('./async-run.js')
 const { requireSuspending, runOptions } = require('./run-options.js')
 const { assemble } = require('./shim.js')
-const { callWithTimeout } = require('./timeout.js')
-
-const { keys } = Object
-const { setImmediate } = globalThis
 
 /** The functions that may have to wait, with the types of their parameters. */
 const WAITING = {
+  __proto__: null,
   fd_read: 'iiii',
   fd_write: 'iiii',
   path_open: 'iiiiiIIii',
@@ -119,123 +117,69 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     }
   }
 
-  const modules = { __proto__: null }
+  /** Modules of lib/shim.js, by the name of their function. */
+  const shims = { __proto__: null }
+
+  /** Returns the function that suspends a guest for its last call. */
+  const suspendingWait = (state) =>
+    new WebAssembly.Suspending(
+      () => new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend)),
+    )
+
+  /** Returns a function of the import object of a guest. */
+  const suspendingFunction = (state, name) => {
+    const host = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
+    state.trace?.(host)
+    state.wait ??= suspendingWait(state)
+    host.wait = state.wait
+    shims[name] ??= new WebAssembly.Module(assemble({ [name]: WAITING[name] }))
+    return new WebAssembly.Instance(shims[name], { host }).exports[name]
+  }
+
+  /** Creates each function when a guest imports it: most guests import few, and each takes a KiB. */
+  class LazyImports {
+    constructor(state) {
+      this.state = state
+    }
+
+    create(imports, name) {
+      const { originals } = this.state
+      const isOurs = WAITING[name] !== undefined && imports[name] === originals[name] && originals[name] !== undefined
+      if (isOurs) imports[name] = suspendingFunction(this.state, name)
+    }
+
+    get(imports, name) {
+      this.create(imports, name)
+      return imports[name]
+    }
+
+    getOwnPropertyDescriptor(imports, name) {
+      this.create(imports, name)
+      return Reflect.getOwnPropertyDescriptor(imports, name)
+    }
+  }
 
   /** Returns the import object of a guest. Functions of `wasiImport` that the embedder has replaced stay. */
   const importObject = (state) => {
     requireSuspending('getImportObject({ suspending: true })')
-    const { id, namespace, originals } = state
-    const { wasiImport } = state.wasi
-    const names = keys(WAITING).filter((name) => originals[name] !== undefined)
-    const types = Object.fromEntries(names.map((name) => [name, WAITING[name]]))
-    modules[namespace] ??= new WebAssembly.Module(assemble(types))
-    const host = new (importClassOf(namespace))(id | SUSPENDING, state)
-    state.trace?.(host)
-    const wait = () =>
-      new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
-    host.wait = new WebAssembly.Suspending(wait)
-    const { exports: shim } = new WebAssembly.Instance(modules[namespace], { host })
-    const imports = { ...wasiImport }
-    for (const name of names) if (imports[name] === originals[name]) imports[name] = shim[name]
-    return { [namespace]: imports }
+    return { [state.namespace]: new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state)) }
   }
 
-  /** Starts the timeout of a run. `run.disarm` ends it. */
-  const arm = (state, run, timeout) => {
-    const token = native.setTimeout(state.id, timeout)
-    receivers.set(token, { wake: () => run.drop?.(native.timeoutError(timeout)) })
-    run.disarm = () => {
-      receivers.delete(token)
-      native.setTimeout(state.id)
-    }
-  }
-
-  /**
-   * Calls the entry of a guest. Returns the promise of a guest that is suspended. With a timeout, interrupts a guest
-   * that computes: `run.end` then has the error.
-   */
-  const enter = (state, run, entry, timeout) => {
-    const call = () => native.start(state.id, entry, run.isCommand)
-    state.run = run
-    run.hasEntered = true
-    if (timeout === undefined) return call()
-    arm(state, run, timeout)
-    const result = callWithTimeout(call, timeout)
-    if (result === undefined) {
-      // In Deno, an interrupted host function may have ended the run with null.
-      if ((run.end?.thrown ?? null) === null) run.end = { thrown: native.timeoutError(timeout) }
-    } else if ('thrown' in result) {
-      throw result.thrown
-    }
-    return result?.value
-  }
-
-  /** Returns a promise of the end of a run. `guest` is the promise of its guest. */
-  const settle = (state, run, guest, signal) =>
-    new Promise((resolve, reject) => {
-      const detach = (state.callbacks ?? []).map((callback) => callback?.attach?.((error) => run.drop(error)))
-      const abort = () => run.drop(signal.reason)
-      let isOver = false
-      const end = (settled) => {
-        if (isOver) return
-        isOver = true
-        signal?.removeEventListener('abort', abort)
-        for (const each of detach) each?.()
-        try {
-          const exitCode = state.leave(run)
-          if (run.end === undefined) settled()
-          else resolve(exitCode)
-        } catch (thrown) {
-          reject(thrown)
-        }
-      }
-      run.isPending = true
-      run.drop = (reason) => {
-        if (isOver || run.end !== undefined) return
-        run.end = { thrown: reason }
-        state.bytes = EMPTY
-        const call = state.suspended
-        call?.drop()
-        try {
-          state.close()
-        } finally {
-          reject(reason)
-          // A guest that is not suspended has to end by itself: its next call throws.
-          if (call !== undefined || !run.hasEntered) end()
-        }
-      }
-      signal?.addEventListener('abort', abort)
-      guest.then(
-        () => end(() => resolve(state.resultOf(run))),
-        (thrown) => end(() => reject(thrown)),
-      )
-    })
+  const runs = makeRuns({ native, receivers, EMPTY })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
-  const execute = async (state, instance, entryOf, isCommand, options) => {
+  const execute = (state, instance, entryOf, isCommand, options) => {
     requireSuspending(isCommand ? 'startAsync()' : 'initializeAsync()')
-    const { timeout, signal } = runOptions(options, ['timeout', 'signal'])
-    if (signal?.aborted) {
+    const checked = runOptions(options, ['timeout', 'signal'])
+    if (checked.signal?.aborted) {
       state.close()
-      throw signal.reason
+      throw checked.signal.reason
     }
     const run = state.begin(instance, entryOf, isCommand)
-    if (run.entry === undefined) return state.resultOf(run)
-    const begin = () => (run.end === undefined ? enter(state, run, promising(run.entry), timeout) : undefined)
-    // In a task of its own: on Node 24 a chain of guests, each started by the end of another, can exhaust the stack.
-    return settle(state, run, new Promise(setImmediate).then(begin), signal)
+    return run.entry === undefined ? state.resultOf(run) : runs.start(state, run, checked)
   }
 
-  return { importObject, wake, enter, settle, execute }
-}
-
-/** Returns a function that returns a promise. The embedder may have made one already. */
-function promising(entry) {
-  try {
-    return WebAssembly.promising(entry)
-  } catch {
-    return entry
-  }
+  return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }
 }
 
 exports.makeSuspending = makeSuspending

@@ -86,6 +86,8 @@ class State {
     this.trace = undefined
     /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
     this.originals = undefined
+    /** The function that suspends the guest, once the guest has imported it. */
+    this.wait = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
@@ -94,7 +96,7 @@ class State {
   check() {
     if (this.suspended !== undefined) throw values().suspendedError()
     if (this.run?.end === undefined) return
-    if (this.run.isPending || native.isRunning(this.id)) throw this.run.end.thrown
+    if (this.run.promised || native.isRunning(this.id)) throw this.run.end.thrown
     // A timeout of node:vm has ended the run without the `finally` of `execute`.
     this.run = undefined
   }
@@ -127,7 +129,7 @@ class State {
     const run = {
       end: undefined,
       isCommand,
-      isPending: false,
+      promised: undefined,
       outer: this.run,
       code: wasi[kExitCode],
       entry: undefined,
@@ -218,6 +220,15 @@ function bindInstance(instance) {
   this.finalizeBindings(instance)
 }
 
+/** Returns the promise of a result or exception. An async function would keep a second promise until the guest ends. */
+const promiseOf = (call) => {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
@@ -252,12 +263,12 @@ class Methods {
     return isSuspending ? suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
   }
 
-  async startAsync(instance, options = undefined) {
-    return suspending().execute(stateOf(this), instance, commandEntry, true, options)
+  startAsync(instance, options = undefined) {
+    return promiseOf(() => suspending().execute(stateOf(this), instance, commandEntry, true, options))
   }
 
-  async initializeAsync(instance, options = undefined) {
-    return suspending().execute(stateOf(this), instance, reactorEntry, false, options)
+  initializeAsync(instance, options = undefined) {
+    return promiseOf(() => suspending().execute(stateOf(this), instance, reactorEntry, false, options))
   }
 
   close() {

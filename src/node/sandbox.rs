@@ -32,7 +32,7 @@ pub(crate) struct Sandbox {
     /// Calls of `start` and `initialize` that have not returned.
     running: Cell<u32>,
     /// The call for which the guest is suspended, or is about to be.
-    suspended: RefCell<Option<Suspended>>,
+    suspended: RefCell<Option<Box<Suspended>>>,
     timeout: RefCell<Option<Timeout>>,
     /// Whether there is a `timeout`.
     has_timeout: Cell<bool>,
@@ -80,14 +80,14 @@ impl Sandbox {
     /// Notes the call for which the guest is to be suspended. A call for which it was not suspended in the end, because
     /// JavaScript called the guest without `WebAssembly.promising`, is forgotten.
     pub(crate) fn suspend(&self, env: &Env, call: Suspended) {
-        if let Some(old) = self.suspended.replace(Some(call)) {
+        if let Some(old) = self.suspended.replace(Some(Box::new(call))) {
             old.release(env);
         }
     }
 
     /// Returns the call for which the guest is suspended, and forgets it.
     pub(crate) fn take_suspended(&self) -> Option<Suspended> {
-        self.suspended.take()
+        self.suspended.take().map(|call| *call)
     }
 
     /// Cancels the wait of the guest, which never continues.
