@@ -5,7 +5,7 @@
 
 const { makeRuns } = require('./async-run.js')
 const { requireSuspending, runOptions } = require('./run-options.js')
-const { assemble } = require('./shim.js')
+const { TRAP, assemble } = require('./shim.js')
 
 /** The functions that may have to wait, with the types of their parameters. */
 const WAITING = {
@@ -39,6 +39,11 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     }
   }
 
+  /** Drops guests that wait for a promise of the embedder which can no longer be settled. */
+  const unreachable = new FinalizationRegistry((call) => {
+    if (call.isCurrent && call.state.run?.promised !== undefined) call.drop()
+  })
+
   /** A call for which a guest is suspended. */
   class SuspendedCall {
     constructor(state, resolve, reject) {
@@ -70,8 +75,17 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
         return
       }
       if (typeof awaited !== 'number') {
-        const finish = (value) => this.proceed((id) => native.finish(id, value))
-        awaited.then(finish, (thrown) => this.isCurrent && this.fail(thrown))
+        unreachable.register(awaited, this, this)
+        awaited.then(
+          (value) => {
+            unreachable.unregister(this)
+            this.proceed((id) => native.finish(id, value))
+          },
+          (thrown) => {
+            unreachable.unregister(this)
+            if (this.isCurrent) this.fail(thrown)
+          },
+        )
       } else if (awaited < 0) {
         this.token = -awaited
         receivers.set(this.token, this)
@@ -88,7 +102,7 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     /** Throws an exception in the guest, which ends the run. */
     fail(thrown) {
       const { run } = this.state
-      this.drop()
+      this.cancel()
       if (run === undefined) {
         this.reject(thrown)
       } else {
@@ -97,8 +111,13 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       }
     }
 
-    /** Forgets the call. Without a call of `reject` the guest never continues. */
+    /** Unwinds the stack of the guest without running it: V8 keeps every suspended stack. */
     drop() {
+      this.cancel()
+      this.reject(makeTrap())
+    }
+
+    cancel() {
       receivers.delete(this.token)
       native.cancel(this.state.id)
       try {
@@ -126,13 +145,17 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       () => new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend)),
     )
 
-  /** Returns a function of the import object of a guest. */
-  const suspendingFunction = (state, name) => {
+  /** Returns the functions that lib/shim.js imports. */
+  const hostOf = (state) => {
     const host = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
     state.trace?.(host)
-    state.wait ??= suspendingWait(state)
-    host.wait = state.wait
-    shims[name] ??= new WebAssembly.Module(assemble({ [name]: WAITING[name] }))
+    host.wait = suspendingWait(state)
+    return host
+  }
+
+  /** Returns the function of an import object that suspends the guest if it has to wait. */
+  const suspendingFunction = (host, name) => {
+    shims[name] ??= new WebAssembly.Module(assemble(name, WAITING[name]))
     return new WebAssembly.Instance(shims[name], { host }).exports[name]
   }
 
@@ -140,12 +163,14 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   class LazyImports {
     constructor(state) {
       this.state = state
+      this.host = undefined
     }
 
     create(imports, name) {
       const { originals } = this.state
-      const isOurs = WAITING[name] !== undefined && imports[name] === originals[name] && originals[name] !== undefined
-      if (isOurs) imports[name] = suspendingFunction(this.state, name)
+      if (WAITING[name] === undefined || originals[name] === undefined || imports[name] !== originals[name]) return
+      this.host ??= hostOf(this.state)
+      imports[name] = suspendingFunction(this.host, name)
     }
 
     get(imports, name) {
@@ -180,6 +205,18 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   }
 
   return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }
+}
+
+let throwTrap
+
+/** Returns the exception of a trap. WebAssembly cannot catch it, unlike other exceptions. */
+function makeTrap() {
+  throwTrap ??= new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.trap
+  try {
+    return throwTrap()
+  } catch (trap) {
+    return trap
+  }
 }
 
 exports.makeSuspending = makeSuspending

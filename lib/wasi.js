@@ -86,8 +86,6 @@ class State {
     this.trace = undefined
     /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
     this.originals = undefined
-    /** The function that suspends the guest, once the guest has imported it. */
-    this.wait = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
@@ -126,14 +124,7 @@ class State {
       wasi[kExitCode] = 0
       this.hasExited = false
     }
-    const run = {
-      end: undefined,
-      isCommand,
-      promised: undefined,
-      outer: this.run,
-      code: wasi[kExitCode],
-      entry: undefined,
-    }
+    const run = { end: undefined, entry: undefined, isCommand, outer: this.run, code: wasi[kExitCode] }
     try {
       apply(bindInstance, wasi, [instance])
       run.entry = entryOf(wasi[kInstance].exports, this)
