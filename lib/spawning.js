@@ -35,8 +35,7 @@ class Workers {
     worker.on('exit', () => {
       this.#workers.delete(worker)
       const wasi = this.#weak.deref()
-      const error = wasi === undefined ? undefined : addon.threads.failure(wasi)
-      if (error !== undefined) throw error
+      if (wasi !== undefined) addon.threads.report(wasi)
     })
   }
 

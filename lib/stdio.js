@@ -25,6 +25,14 @@ const bytes = (value) => {
   return value ?? null
 }
 
+/** Returns the bytes of an item of an iterable. Only `done` ends the data: a hole in an array is an error. */
+const itemBytes = (value, option) => {
+  if (isData(value)) return bytes(value)
+  const { describe, nodeError } = require('./values.js')
+  const message = `Each item of "options.${option}" must be a string, an ArrayBuffer, or a view of one.`
+  throw nodeError('TypeError', 'ERR_INVALID_RETURN_VALUE', `${message} Received ${describe(value)}`)
+}
+
 /** Returns a function that returns the bytes of an iterable, one item per call. Its `end` stops the iteration early. */
 const reader = (iterable, option) => {
   let iterator
@@ -42,12 +50,7 @@ const reader = (iterable, option) => {
     const { done, value } = iterator.next()
     open = !done
     if (ended) end() // `end` was called by the iterator itself.
-    if (done) return null
-    if (isData(value)) return bytes(value)
-    const { describe, nodeError } = require('./values.js')
-    // Only `done` ends the data: an item that is not data, such as a hole in an array, is an error.
-    const message = `Each item of "options.${option}" must be a string, an ArrayBuffer, or a view of one.`
-    throw nodeError('TypeError', 'ERR_INVALID_RETURN_VALUE', `${message} Received ${describe(value)}`)
+    return done ? null : itemBytes(value, option)
   }
   return Object.assign(read, { end })
 }
@@ -83,6 +86,8 @@ const backlogOf = (stream) => {
   }
 }
 
+const asynchronous = () => require('./async-stdio.js')
+
 const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
 
 /** Returns bytes, or a function that returns bytes, or null for the end; undefined for any other value. */
@@ -92,31 +97,30 @@ const data = (value, option = 'input') => {
   return reader(value, option)
 }
 
-/** Converts the option stdin: a mode, or what `data` returns. Also accepts a function of the embedder. */
+/**
+ * Converts the option stdin: a mode, or what `data` returns. Also accepts a function of the embedder, and asynchronous
+ * sources. The function gets a size, and whether it may return a promise.
+ */
 const input = (value) => {
   if (MODES.in.includes(value)) return value
-  return typeof value === 'function' ? (size) => bytes(value(size)) : data(value, 'stdin')
+  if (typeof value === 'function') return asynchronous().functionSource(value, bytes)
+  return data(value, 'stdin') ?? asynchronous().source(value, (item) => itemBytes(item, 'stdin'))
 }
 
 /**
  * Converts the options stdout and stderr: a mode, or a function; undefined for any other value. The function gets a
- * Buffer and `limits.output`. It returns how many bytes it accepted, or undefined for all.
+ * Buffer, `limits.output`, and whether it may return a promise. It returns how many bytes it accepted, or undefined for
+ * all.
  */
 const output = (value) => {
   if (MODES.out.includes(value)) return value
-  if (typeof value === 'function') return (chunk) => void value(chunk)
+  if (typeof value === 'function') return asynchronous().functionSink(value)
+  if (asynchronous().isWebStream(value)) return asynchronous().webSink(value)
   // A Buffer also has a method `write`.
   if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
   const backlog = backlogOf(value)
   let isHandled = false
-  return (chunk, limit) => {
-    const room = backlog.room(limit)
-    // A copy: a view would keep the memory of the whole chunk.
-    const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk
-    if (given.length > 0) {
-      if (room < Infinity) backlog.add(given.length)
-      value.write(given)
-    }
+  const failIfClosed = () => {
     if (value.errored) {
       // start() throws the error. Without a listener, the event `error` would also end the process.
       if (!isHandled) value.once?.('error', () => {})
@@ -128,8 +132,26 @@ const output = (value) => {
         code: 'ERR_STREAM_DESTROYED',
       })
     }
+  }
+  const write = (chunk, limit, canWait) => {
+    if (canWait) {
+      const writeNow = () => {
+        failIfClosed()
+        return value.write(chunk)
+      }
+      return asynchronous().writeAndDrain(value, writeNow)
+    }
+    const room = backlog.room(limit)
+    // A copy: a view would keep the memory of the whole chunk.
+    const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk
+    if (given.length > 0) {
+      if (room < Infinity) backlog.add(given.length)
+      value.write(given)
+    }
+    failIfClosed()
     return given.length
   }
+  return Object.assign(write, { attach: (fail) => asynchronous().watch(value, fail) })
 }
 
 exports.data = data

@@ -2,6 +2,8 @@
 
 // The option `trace`: logs each call of a guest as one line.
 
+const { SUSPENDED } = require('./shim.js')
+
 const { defineProperty, keys } = Object
 
 /**
@@ -20,14 +22,16 @@ exports.trace = (wasiImport, state, EMPTY, describe, write, now) => {
           return host(...args)
         }
         const started = now()
+        const end = (errno) => write(call + describe.result(index, args, errno, now() - started))
         let errno
         try {
           errno = host(...args)
-          return errno
         } finally {
-          const elapsed = now() - started
-          write(call + describe.result(index, args, errno, elapsed))
+          // A call for which the guest is suspended has not ended yet.
+          if (errno === SUSPENDED) state.describeEnd = end
+          else end(errno)
         }
+        return errno
       } catch (thrown) {
         state.bytes = EMPTY
         if (state.run === undefined) throw thrown

@@ -80,6 +80,14 @@ const isCollection = (value) => types.isMap(value) || types.isSet(value) || type
 const invalidType = (subject, expected, received) =>
   nodeError('TypeError', 'ERR_INVALID_ARG_TYPE', `${subject} must be ${expected}. Received ${describe(received)}`)
 
+/** Creates the error of a call that a guest makes while it is suspended for another one. */
+const suspendedError = () =>
+  nodeError(
+    'Error',
+    'ERR_WASI_SUSPENDED',
+    'The guest is suspended, so its exports must not be called: wait for the promise of the earlier call',
+  )
+
 exports.nodeError = nodeError
 exports.describe = describe
 exports.invalidType = invalidType
@@ -87,3 +95,4 @@ exports.inspect = show
 exports.isCollection = isCollection
 exports.urlPath = urlPath
 exports.threadError = threadError
+exports.suspendedError = suspendedError

@@ -3,25 +3,19 @@
 // The methods, symbols and object lifetimes of the class WASI. Rust creates the class and its sandboxes
 // (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 
+const { commandEntry, expectObject, isNative, isResizable, memoryBytes, reactorEntry } = require('./exports.js')
 const { makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
 const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, freeze, keys } = Object
-const { getOwnPropertyDescriptor, getOwnPropertyDescriptors, getPrototypeOf } = Object
-const { isArray } = Array
+const { assign, defineProperties, defineProperty, entries, freeze, getOwnPropertyDescriptors, keys } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
 const Ints = Int32Array
 const Longs = BigInt64Array
-const WrongType = TypeError
 const now = process.hrtime.bigint
 const EMPTY = new Bytes(0)
-
-const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
-const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
-const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.get
 
 const { WASI, install } = addon
 
@@ -39,9 +33,14 @@ addon.modules = {
   stats: () => require('./stats.js'),
   copy: () => require('./copy.js'),
   validate: () => require('./validate.js'),
+  suspending: () => require('./suspending.js'),
+  runOptions: () => require('./run-options.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
+const NO_OPTIONS = { __proto__: null }
+const runOptions = (options, names) =>
+  options === undefined ? NO_OPTIONS : addon.modules.runOptions().runOptions(options, names)
 
 // node:wasi stores its state under symbols with these descriptions, where emnapi looks for it.
 const kSetMemory = Symbol('kSetMemory')
@@ -52,28 +51,6 @@ const kBindingName = Symbol('kBindingName')
 
 /** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
-
-/**
- * Returns the bytes of a memory; undefined if the value is not a WebAssembly.Memory. Throws other exceptions, such as a
- * stack overflow.
- */
-const memoryBytes = (memory) => {
-  try {
-    return new Bytes(apply(bufferOfMemory, memory, []))
-  } catch (error) {
-    if (error instanceof WrongType) return undefined
-    throw error
-  }
-}
-
-/** Returns whether bytes can grow without a new buffer. False for shared buffers, which lack the property. */
-const isResizable = (bytes) => {
-  try {
-    return apply(resizable, apply(bufferOfBytes, bytes, []), [])
-  } catch {
-    return false
-  }
-}
 
 /** The state of each WASI object. The key is its function `kSetMemory`, which a method can read through a proxy. */
 const states = new WeakMap()
@@ -103,14 +80,23 @@ class State {
     this.run = undefined
     /** The memory and the workers of a guest with threads: see lib/threads.js. */
     this.threads = undefined
+    /** The call for which the guest is suspended (lib/suspending.js). */
+    this.suspended = undefined
+    /** Logs the end of that call, for the option `trace`. */
+    this.describeEnd = undefined
+    /** Replaces the functions of an import object by functions that log, for the option `trace`. */
+    this.trace = undefined
+    /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
+    this.originals = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
   }
 
   /** Throws the exception that has ended the current run. */
   check() {
+    if (this.suspended !== undefined) throw values().suspendedError()
     if (this.run?.end === undefined) return
-    if (native.isRunning(this.id)) throw this.run.end.thrown
+    if (this.run.promised || native.isRunning(this.id)) throw this.run.end.thrown
     // A timeout of node:vm has ended the run without the `finally` of `execute`.
     this.run = undefined
   }
@@ -133,50 +119,92 @@ class State {
     if (!isResizable(bytes) && this.run?.end === undefined) this.bytes = bytes
   }
 
-  /**
-   * Calls the export that `entryOf` returns. The result is the first exception of a host function, or the exit, even if
-   * the guest caught it.
-   */
-  execute(instance, entryOf, isCommand) {
+  /** Begins a run: binds an instance. The result has the export that `entryOf` returns; undefined for none. */
+  begin(instance, entryOf, isCommand) {
     const { wasi } = this
-    const outer = this.run
     if (this.hasExited) {
       wasi[kExitCode] = 0
       this.hasExited = false
     }
-    const code = wasi[kExitCode]
-    const run = { end: undefined }
+    const run = { end: undefined, entry: undefined, isCommand, outer: this.run, code: wasi[kExitCode] }
     try {
       apply(bindInstance, wasi, [instance])
-      const entry = entryOf(wasi[kInstance].exports, this)
-      if (entry !== undefined) {
-        this.run = run
-        const thrown = native.start(this.id, entry, isCommand)
-        // Another thread has ended the guest.
-        if (thrown !== undefined) run.end = { thrown }
-      }
-      return isCommand ? wasi[kExitCode] : undefined
+      run.entry = entryOf(wasi[kInstance].exports, this)
+      return run
     } finally {
-      this.run = outer
-      this.bytes = EMPTY
-      // Where native code cannot stop threads that compute, their workers are terminated.
-      if (isCommand) this.threads?.terminate()
-      // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
-      terminationProbe()
-      const { end } = run
-      if (end !== undefined) {
-        const isExit = end.isExit || native.isExit(end.thrown)
-        // Another thread of the guest has exited.
-        if (isExit && !end.isExit) wasi[kExitCode] = end.thrown.exitCode
-        const exitCode = wasi[kExitCode]
-        // The code belongs to this run, not to an outer one or the next.
-        if (outer !== undefined) wasi[kExitCode] = code
-        else this.hasExited = isExit
-        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
-        if (!isExit || !isCommand) throw end.thrown
-        // biome-ignore lint/correctness/noUnsafeFinally: the same
-        return exitCode
+      if (run.entry === undefined) {
+        this.bytes = EMPTY
+        terminationProbe()
       }
+    }
+  }
+
+  /**
+   * Runs a guest. The result is the first exception of a host function, or the exit, even if the guest caught it. A
+   * promise, if the entry returns one.
+   */
+  execute(instance, entryOf, isCommand, { timeout }) {
+    const run = this.begin(instance, entryOf, isCommand)
+    if (run.entry === undefined) return this.resultOf(run)
+    let guest
+    try {
+      this.run = run
+      if (timeout === undefined) guest = native.start(this.id, run.entry, isCommand)
+      else guest = suspending().enter(this, run, run.entry, timeout)
+      // node:wasi does not wait for an asynchronous function of JavaScript.
+      if (guest !== undefined && !isNative(run.entry)) guest = undefined
+    } catch (thrown) {
+      // Another thread of the guest has exited.
+      if (native.isExit(thrown)) run.end ??= { thrown }
+      throw thrown
+    } finally {
+      if (guest === undefined) {
+        const exitCode = this.leave(run)
+        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
+        if (run.end !== undefined) return exitCode
+      }
+    }
+    return guest === undefined ? this.resultOf(run) : suspending().settle(this, run, guest)
+  }
+
+  /** Returns the result of a run that has ended by itself. */
+  resultOf({ isCommand }) {
+    return isCommand ? this.wasi[kExitCode] : undefined
+  }
+
+  /** Ends a run. Throws the exception that has ended it, or returns the exit code. */
+  leave(run) {
+    const { end, outer } = run
+    if (this.run === run) this.run = outer
+    this.bytes = EMPTY
+    run.disarm?.()
+    if (run.isCommand) this.threads?.end()
+    // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
+    terminationProbe()
+    if (end === undefined) return undefined
+    const isExit = end.isExit || native.isExit(end.thrown)
+    // Another thread of the guest has exited.
+    if (isExit && !end.isExit) this.wasi[kExitCode] = end.thrown.exitCode
+    const exitCode = this.wasi[kExitCode]
+    // The code belongs to this run, not to an outer one or the next.
+    if (outer !== undefined) this.wasi[kExitCode] = run.code
+    else this.hasExited = isExit
+    if (!isExit || !run.isCommand) throw end.thrown
+    return exitCode
+  }
+
+  close() {
+    const captures = native.close(this.id)
+    try {
+      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
+      // native memory run only when JavaScript pauses.
+      if (captures) {
+        this.output(1)
+        this.output(2)
+      }
+    } finally {
+      // Ends the iteration of `stdin` or `input`.
+      this.callbacks?.[0]?.end?.()
     }
   }
 
@@ -193,38 +221,13 @@ function bindInstance(instance) {
   this.finalizeBindings(instance)
 }
 
-const expectFunction = (value, name) => {
-  if (typeof value !== 'function') throw invalidType(`The "${name}" property`, 'of type function', value)
-}
-const expectUndefined = (value, name) => {
-  if (value !== undefined) throw invalidType(`The "${name}" property`, 'undefined', value)
-}
-const expectObject = (value, subject) => {
-  if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
-}
-
-/** Returns the entry of a command. Without a version the entry is optional, and the entry of a reactor is accepted. */
-const commandEntry = (exports, { startsReactors }) => {
-  if (startsReactors) {
-    for (const name of ['_start', '__wasi_unstable_reactor_start']) {
-      const entry = exports[name]
-      if (!entry) continue
-      expectFunction(entry, `instance.exports.${name}`)
-      return entry
-    }
-    return undefined
+/** Returns the promise of a result or exception. An async function would keep a second promise until the guest ends. */
+const promiseOf = (call) => {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
   }
-  const { _start, _initialize } = exports
-  expectFunction(_start, 'instance.exports._start')
-  expectUndefined(_initialize, 'instance.exports._initialize')
-  return _start
-}
-
-/** Returns the entry of a reactor, which is optional. */
-const reactorEntry = ({ _start, _initialize }) => {
-  expectUndefined(_start, 'instance.exports._start')
-  if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
-  return _initialize
 }
 
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
@@ -244,33 +247,33 @@ class Methods {
     wasi[kStarted] = true
   }
 
-  start(instance) {
-    return stateOf(this).execute(instance, commandEntry, true)
+  start(instance, options = undefined) {
+    const state = stateOf(this)
+    const checked = runOptions(options, ['timeout'])
+    state.callbacks?.[0]?.rejectBlocking?.()
+    return state.execute(instance, commandEntry, true, checked)
   }
 
   initialize(instance) {
-    stateOf(this).execute(instance, reactorEntry, false)
+    return stateOf(this).execute(instance, reactorEntry, false, NO_OPTIONS)
   }
 
-  getImportObject() {
-    const { wasi, namespace } = stateOf(this)
-    return { [namespace]: wasi.wasiImport }
+  getImportObject(options = undefined) {
+    const state = stateOf(this)
+    const isSuspending = runOptions(options, ['suspending']).suspending
+    return isSuspending ? suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
+  }
+
+  startAsync(instance, options = undefined) {
+    return promiseOf(() => suspending().execute(stateOf(this), instance, commandEntry, true, options))
+  }
+
+  initializeAsync(instance, options = undefined) {
+    return promiseOf(() => suspending().execute(stateOf(this), instance, reactorEntry, false, options))
   }
 
   close() {
-    const state = stateOf(this)
-    const captures = native.close(state.id)
-    try {
-      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
-      // native memory run only when JavaScript pauses.
-      if (captures) {
-        state.output(1)
-        state.output(2)
-      }
-    } finally {
-      // Ends the iteration of `stdin` or `input`.
-      state.callbacks?.[0]?.end?.()
-    }
+    stateOf(this).close()
   }
 
   share() {
@@ -307,9 +310,19 @@ const shadowWithOwn = (name) =>
 const importClasses = { __proto__: null }
 
 const importClassOf = (namespace) => {
+  if (importClasses[namespace] !== undefined) return importClasses[namespace]
   const natives = { __proto__: null }
   native.addFunctions(namespace, natives)
-  return makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
+  const importClass = makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
+  importClasses[namespace] = importClass
+  return importClass
+}
+
+/** The functions of lib/suspending.js, after their first use. */
+let suspendingFunctions
+const suspending = () => {
+  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, EMPTY })
+  return suspendingFunctions
 }
 
 /** Returns the `proc_exit` of a sandbox with `returnOnExit`: stores the argument, of any type, and ends the guest. */
@@ -332,14 +345,17 @@ const returnOnProcExit = (state) =>
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
   const state = new State(wasi, id, namespace, isUnversioned, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  importClasses[namespace] ??= importClassOf(namespace)
-  const wasiImport = new importClasses[namespace](id, state)
+  const wasiImport = new (importClassOf(namespace))(id, state)
   if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced) {
     const { call, result, write } = native.trace
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
-    addon.modules.trace().trace(wasiImport, state, EMPTY, describe, traced === true ? write : traced, now)
+    const { trace } = addon.modules.trace()
+    state.trace = (imports) => trace(imports, state, EMPTY, describe, traced === true ? write : traced, now)
+    state.trace(wasiImport)
   }
+  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
+  state.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
   wasi.wasiImport = wasiImport
   apply(set, states, [setMemory, state])
   wasi[kSetMemory] = setMemory
@@ -376,6 +392,7 @@ const native = install({
   memoryBytes,
   // Throws if the memory runs out. The Node-API function would end the process instead.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
+  wake: () => suspending().wake(),
   text: String,
   keys,
   entries,
@@ -396,20 +413,35 @@ if (native) {
   if (Symbol.dispose) members[Symbol.dispose] = members.close
   defineProperties(WASI.prototype, members)
   defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
-  const { spawn, next, finish, fail, failure, allow } = native.threads
+  const { spawn, next, finish, fail, end, ending, allow } = native.threads
   /** Functions for lib/threads.js. The first argument is a WASI object. */
   addon.threads = {
     __proto__: null,
     allow(wasi, limit, memory, terminate) {
       const state = stateOf(wasi)
       allow(state.id, limit)
-      state.threads = { memory, terminate }
+      state.threads = {
+        memory,
+        end() {
+          end(state.id)
+          // Where native code cannot stop threads that compute, their workers are terminated.
+          terminate()
+        },
+      }
     },
     spawn: (wasi, argument, createWorker) => spawn(stateOf(wasi).id, argument, createWorker),
     next: (wasi) => next(stateOf(wasi).id),
     finish: (wasi) => finish(stateOf(wasi).id),
     fail: (wasi, error) => fail(stateOf(wasi).id, error),
-    failure: (wasi) => failure(stateOf(wasi).id),
+    /** Reports the error or the exit of another thread, unless a run has thrown it. */
+    report(wasi) {
+      const state = stateOf(wasi)
+      const thrown = ending(state.id)
+      if (thrown === undefined) return
+      const promised = state.run?.promised
+      if (promised !== undefined) promised.stop(thrown)
+      else if (!native.isExit(thrown)) throw thrown
+    },
   }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)

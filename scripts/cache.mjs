@@ -48,3 +48,11 @@ export function cachedPackage(name, version) {
   })
   return join(home, 'node_modules', name)
 }
+
+/** Returns the npm package with a version of Node for this machine, and the path of the binary in the package. */
+export function node(version) {
+  const { platform, arch } = process
+  const system = { win32: 'win' }[platform] ?? platform
+  const name = platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node'
+  return { name: `${name}-${system}-${arch}`, version, file: platform === 'win32' ? 'bin/node.exe' : 'bin/node' }
+}

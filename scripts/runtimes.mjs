@@ -6,17 +6,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { cachedPackage } from './cache.mjs'
+import { cachedPackage, node } from './cache.mjs'
 import { ready, root } from './ready.mjs'
 
 const { platform, arch } = process
 
 // The npm package with each runtime's binary for this machine, and the path of the binary in the package.
-const node = (version) => {
-  const system = { win32: 'win' }[platform] ?? platform
-  const name = platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node'
-  return { name: `${name}-${system}-${arch}`, version, file: platform === 'win32' ? 'bin/node.exe' : 'bin/node' }
-}
 const bun = (version) => {
   const system = { win32: 'windows' }[platform] ?? platform
   const name = `@oven/bun-${system}-${arch === 'arm64' ? 'aarch64' : arch}`

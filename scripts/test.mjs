@@ -1,6 +1,20 @@
-// `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow.
+// `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow, and the
+// specs of guests that wait on a Node that can suspend them.
 
-import { ready, run } from './ready.mjs'
+import { delimiter, dirname, join } from 'node:path'
+import { cachedPackage, node } from './cache.mjs'
+import { ready, root, run } from './ready.mjs'
+
+/** Returns the binary of a Node with JSPI; undefined if it cannot be installed, for example without the network. */
+function suspendingNode() {
+  const { name, version, file } = node('24')
+  try {
+    return join(cachedPackage(name, version), file)
+  } catch ({ message }) {
+    console.log(`Skipped the specs in __test__/waiting: ${message}`)
+    return undefined
+  }
+}
 
 ready()
 run('npm', 'run', '--silent', 'lint')
@@ -8,3 +22,10 @@ run('npx', 'tsc', '--project', '.')
 run('cargo', 'test', '--quiet', '--no-default-features')
 process.env.CAPWASI_SLOW = '1'
 run('npx', 'ava')
+if (WebAssembly.Suspending === undefined) {
+  const binary = suspendingNode()
+  if (binary !== undefined) {
+    process.env.PATH = `${dirname(binary)}${delimiter}${process.env.PATH}`
+    run(binary, join(root, 'node_modules/ava/entrypoints/cli.mjs'), '__test__/waiting/**')
+  }
+}

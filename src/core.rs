@@ -28,3 +28,4 @@ pub(crate) mod stream;
 pub mod strings;
 pub mod table;
 pub mod wait;
+pub mod waker;

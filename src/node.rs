@@ -11,11 +11,13 @@
 //! | `threads.rs`, `runs.rs` | threads that the guest starts; runs that end together |
 //! | `version.rs`, `world.rs` | the version of WASI; the part of a guest that its threads share |
 //! | `bindings.rs` | shared memories, by which threads join a guest |
+//! | `wakeups.rs`, `suspended.rs`, `timeout.rs` | waits that block no thread: their ends, a suspended call, a timeout |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
 //! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
+//! | `suspend.rs` | native functions that suspend a guest and continue it |
 //! | `methods.rs`, `spawning.rs`, `trace.rs` | native functions for lib/wasi.js, lib/threads.js and lib/trace.js |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `directory.rs` | native functions behind the class `Directory` |
@@ -47,12 +49,16 @@ mod reference;
 mod runs;
 mod sandbox;
 mod spawning;
+mod suspend;
+mod suspended;
 mod termination;
 mod threads;
+mod timeout;
 mod trace;
 mod value;
 mod version;
 mod wait;
+mod wakeups;
 mod world;
 
 use napi_derive::napi;

@@ -8,6 +8,7 @@ pub(crate) mod buffers;
 pub(crate) mod dir;
 pub mod errno;
 mod io_error;
+pub(crate) mod poller;
 pub mod types;
 
 #[cfg(unix)]
@@ -19,6 +20,9 @@ use unix as platform;
 mod windows;
 #[cfg(windows)]
 use windows as platform;
+
+#[cfg(windows)]
+pub(crate) use platform::is_socket;
 
 #[cfg(target_os = "linux")]
 mod getdents;
@@ -33,11 +37,11 @@ pub(crate) use readdir::DirStream;
 pub(crate) use platform::{
     Handle, NULL_DEVICE, Socket, accept, advise, allocate, appendv, attributes_at, check_allocate,
     clock_resolution, clock_time, create_dir, datasync, handle, hard_link, host_listener, host_stream,
-    is_listening, monotonic_now, mount_id, next_data, open, parent_ino, path, path_of, poll, preadv, pwritev,
-    read_link, read_timeout, readable_bytes, readv, readv_nowait, receive, remove_dir, rename, seek, send,
-    set_append, set_mode_at, set_size, set_times, set_times_at, shutdown, socket_handle, stat, stat_at,
-    stream_directions, stream_flags, stream_kind, symlink, sync, unlink, without_trailing_slashes, writev,
-    writev_nowait,
+    is_listening, keep_loaded, monotonic_now, mount_id, next_data, open, parent_ino, path, path_of, poll,
+    preadv, pwritev, read_link, read_timeout, readable_bytes, readv, readv_nowait, receive, remove_dir,
+    rename, seek, send, set_append, set_mode_at, set_size, set_times, set_times_at, shutdown, socket_handle,
+    stat, stat_at, stream_directions, stream_flags, stream_kind, symlink, sync, unlink,
+    without_trailing_slashes, writev, writev_nowait,
 };
 pub use platform::{open_directory, reopen_directory};
 

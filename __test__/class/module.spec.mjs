@@ -49,6 +49,8 @@ test('WASI.prototype has the methods of node:wasi in its order, then those of ca
     'start',
     'initialize',
     'getImportObject',
+    'startAsync',
+    'initializeAsync',
     'close',
     'share',
     'stdout',

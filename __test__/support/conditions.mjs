@@ -7,6 +7,11 @@ import { linux, posix } from './platform.mjs'
 export const onPosix = posix ? test : test.skip
 export const onLinux = linux ? test : test.skip
 
+/** Specs of guests that are suspended while they wait need JSPI: `npm test` runs them on Node 24. */
+const canSuspend = typeof WebAssembly.Suspending === 'function'
+export const onSuspending = canSuspend ? test : test.skip
+export const onBlocking = canSuspend ? test.skip : test
+
 /** The emulator that runs the specs, `qemu` or `wine`: set by scripts/platforms/test-platforms.mjs. */
 const emulator = process.env.CAPWASI_EMULATOR
 

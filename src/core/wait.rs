@@ -43,6 +43,16 @@ impl Wait {
         self.streams.is_empty() && self.deadline == Some(0)
     }
 
+    /// Returns the streams, and the event of each that ends the wait.
+    pub(crate) fn streams(&self) -> &[(Arc<Entry>, Interest)] {
+        &self.streams
+    }
+
+    /// Returns the deadline, in nanoseconds of the monotonic clock.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
+    }
+
     /// Waits at most `timeout`. Returns whether to restart the call now. In that case records the readiness of the
     /// streams in [`restart`](Self::restart), so that the restarted call does not depend on later changes.
     pub fn block(&mut self, timeout: Duration) -> io::Result<bool> {

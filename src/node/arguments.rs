@@ -12,6 +12,12 @@ use std::ptr;
 // JavaScript accesses the lower half of a word as the first of two 32-bit numbers.
 const _: () = assert!(cfg!(target_endian = "little"));
 
+/// The bit of a sandbox's number in the functions of an import object with `suspending`.
+pub(crate) const SUSPENDING: u32 = 1 << 31;
+
+/// In place of an errno: the guest has to be suspended.
+const SUSPENDED: u32 = u32::MAX;
+
 /// Word 0: the number of the sandbox before the call, and the errno after it. The other words: the arguments.
 const WORDS: usize = 1 + MAX_PARAMS;
 
@@ -38,10 +44,11 @@ impl ArgumentBuffer {
         self.buffer.get(env)
     }
 
-    /// Returns the number of the sandbox that is called.
+    /// Returns the number of the sandbox that is called, and whether the guest can be suspended.
     #[inline(always)]
-    pub(crate) fn id(&self) -> u32 {
-        self.words()[0].get() as u32
+    pub(crate) fn callee(&self) -> (u32, bool) {
+        let word = self.words()[0].get() as u32;
+        (word & !SUSPENDING, word & SUSPENDING != 0)
     }
 
     /// Returns the arguments. JavaScript does not change the upper half of an i32.
@@ -61,6 +68,11 @@ impl ArgumentBuffer {
     #[inline(always)]
     pub(crate) fn set_errno(&self, errno: u32) {
         self.words()[0].set(u64::from(errno));
+    }
+
+    /// Reports that the guest has to be suspended.
+    pub(crate) fn set_suspended(&self) {
+        self.set_errno(SUSPENDED);
     }
 
     #[inline(always)]

@@ -4,10 +4,9 @@ use super::env_state::EnvState;
 use super::error;
 use super::sandbox::Sandbox;
 use crate::core::memory::Memory;
-use crate::core::outcome::{HostCall, Outcome};
+use crate::core::outcome::{HostCall, HostResult, Outcome};
 use crate::core::wait::Wait;
 use crate::preview1::abi::{Call, CoreArgs};
-use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
 use crate::sys::types::Clockid;
 use napi::Result;
@@ -28,14 +27,15 @@ pub(crate) enum Step {
 
 /// Performs one step of a call. Throws if the memory cannot be looked up.
 #[inline(always)]
-pub(crate) fn step<I: Import>(
+pub(crate) fn step(
     state: &EnvState,
     sandbox: &Sandbox,
+    function: impl Fn(&Call<'_>, &CoreArgs) -> HostResult,
     call: &mut Call<'_>,
     core: &CoreArgs,
 ) -> Result<Step> {
     loop {
-        let Err(outcome) = I::call(call, core) else {
+        let Err(outcome) = function(call, core) else {
             return Ok(Step::Done(None));
         };
         return Ok(match outcome {

@@ -4,6 +4,7 @@ use super::arguments::ArgumentBuffer;
 use super::helpers::JsHelpers;
 use super::permission_model::PermissionModel;
 use super::sandbox::Sandbox;
+use super::wakeups::Wakeups;
 use super::world::World;
 use crate::core::shared_directory::SharedDirectory;
 use napi::{Env, Error, Result, Status};
@@ -19,6 +20,7 @@ pub(crate) struct EnvState {
     pub(crate) arguments: ArgumentBuffer,
     /// `None` if the process has no permission model.
     pub(crate) permissions: Option<PermissionModel>,
+    pub(crate) wakeups: Rc<Wakeups>,
     /// Sandboxes by their numbers. The functions of a `wasiImport` pass the number.
     sandboxes: RefCell<Vec<Option<Rc<Sandbox>>>>,
     free: RefCell<Vec<u32>>,
@@ -62,6 +64,7 @@ impl EnvState {
             helpers,
             arguments: ArgumentBuffer::new(&env)?,
             permissions: PermissionModel::capture(&env)?,
+            wakeups: Rc::new(Wakeups::new(env)),
             sandboxes: RefCell::default(),
             free: RefCell::default(),
             directories: RefCell::default(),

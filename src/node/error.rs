@@ -126,6 +126,18 @@ pub(crate) fn not_started(env: &Env) -> Error {
     throw_plain(env, "ERR_WASI_NOT_STARTED", "wasi.start() has not been called")
 }
 
+/// Creates `ERR_WASI_TIMEOUT`.
+pub(crate) fn timeout(env: &Env, milliseconds: u32) -> Result<Value<'_>> {
+    let message = format!("The guest was stopped by its timeout of {milliseconds} ms");
+    create(env, Class::Error, "ERR_WASI_TIMEOUT", &message)
+}
+
+/// Throws `ERR_WASI_TIMEOUT`.
+#[cold]
+pub(crate) fn timed_out(env: &Env, milliseconds: u32) -> Error {
+    timeout(env, milliseconds).map_or_else(|error| error, |error| throw_value(env, error))
+}
+
 /// Describes a value as in Node's messages.
 pub(crate) fn describe(env: &Env, value: Value<'_>) -> Result<String> {
     EnvState::of(env)?.helpers.describe.get(env)?.call(&[value])?.convert()

@@ -32,12 +32,12 @@ fn tagged_exit_error<'env>(env: &'env Env, code: Value<'_>) -> Result<Value<'env
 
 /// Returns the error for the end of all threads of a guest.
 pub(crate) fn end_error<'env>(env: &'env Env, sandbox: &Sandbox, end: &End) -> Result<Value<'env>> {
+    if !sandbox.has_joined {
+        sandbox.world.report();
+    }
     match end {
         End::Exit(code) => tagged_exit_error(env, Value::of(env, *code)?),
         End::Failure { name, message, stack } => {
-            if !sandbox.has_joined {
-                sandbox.world.report();
-            }
             let args = [name, message, stack].map(|text| Value::of(env, text.as_str()));
             let [name, message, stack] = args;
             EnvState::of(env)?.helpers.thread_error.get(env)?.call(&[name?, message?, stack?])

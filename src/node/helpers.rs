@@ -50,6 +50,8 @@ helpers! {
     directory_id: "directoryId",
     /// Makes an error like those of node:fs.
     fs_error: "fsError",
+    /// Continues the guests whose waits have ended.
+    wake: "wake",
     /// `Object.keys`
     keys: "keys",
     /// `Object.entries`

@@ -12,19 +12,48 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{Clockid, Timestamp};
 use napi::{Result, ValueType};
 
-/// Calls a callback for stdin, stdout or stderr. Returns the state for the restart of the guest's call, or the errno of
-/// that call. Throws the exception of the callback. In other threads of the guest, output is queued and input is
-/// `ENOTSUP`.
-pub(crate) fn run_host_call(
+/// Replaces the call of a callback in a thread that has joined: output is queued, and input is `ENOTSUP`.
+pub(crate) fn queue_host_call(
+    sandbox: &Sandbox,
+    host_call: HostCall,
+) -> std::result::Result<RestartState, Errno> {
+    match host_call {
+        HostCall::ReadStdin { .. } => Err(Errno::Notsup),
+        HostCall::WriteOutput(write) => sandbox.world.mailbox.post(&sandbox.world.guest.limits, write),
+    }
+}
+
+/// Calls a callback for stdin, stdout or stderr, and returns its result. With `can_wait` it may be a promise. Throws
+/// the exception of the callback.
+pub(crate) fn start_host_call<'env>(
+    state: &'env EnvState,
+    sandbox: &Sandbox,
+    host_call: &HostCall,
+    can_wait: bool,
+) -> Result<Value<'env>> {
+    let env = &state.env;
+    match host_call {
+        HostCall::ReadStdin { size, .. } => {
+            sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, *size)?, Value::of(env, can_wait)?])
+        }
+        HostCall::WriteOutput(write) => {
+            // Output of other threads was written first.
+            deliver(state, sandbox)?;
+            sandbox.pass_output(env, write.slot, &write.bytes, can_wait)
+        }
+    }
+}
+
+/// Uses the result of a callback. Returns the state for the restart of the guest's call, or the errno of that call.
+pub(crate) fn finish_host_call(
     state: &EnvState,
     sandbox: &Sandbox,
     host_call: HostCall,
+    returned: Value<'_>,
 ) -> Result<std::result::Result<RestartState, Errno>> {
     let env = &state.env;
     match host_call {
-        HostCall::ReadStdin { .. } if sandbox.has_joined => Ok(Err(Errno::Notsup)),
-        HostCall::ReadStdin { fd, size } => {
-            let returned = sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, size)?])?;
+        HostCall::ReadStdin { fd, .. } => {
             let bytes = returned.copy_bytes()?;
             if bytes.is_none() && returned.type_of()? != ValueType::Null {
                 let expected = "a string, an ArrayBuffer, a view of one, null or undefined";
@@ -36,13 +65,12 @@ pub(crate) fn run_host_call(
             }
             Ok(Ok(RestartState::of(&fd)))
         }
-        HostCall::WriteOutput(write) if sandbox.has_joined => {
-            Ok(sandbox.world.mailbox.post(&sandbox.world.guest.limits, write))
-        }
         HostCall::WriteOutput(write) => {
-            // Output of other threads was written first.
-            deliver(state, sandbox)?;
-            let accepted = sandbox.pass_output(env, write.slot, &write.bytes)?;
+            // A callback that returns no number accepts all bytes.
+            let accepted = match returned.type_of()? {
+                ValueType::Number => returned.convert::<u32>()? as usize,
+                _ => write.bytes.len(),
+            };
             Ok(write.finish(&sandbox.world.guest.limits, accepted))
         }
     }
@@ -51,7 +79,7 @@ pub(crate) fn run_host_call(
 /// Passes the output of other threads of the guest to the callbacks. Throws the exceptions of callbacks.
 pub(crate) fn deliver(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
     while let Some((slot, bytes)) = sandbox.world.mailbox.take() {
-        state.env.run_in_scope(|| sandbox.pass_output(&state.env, slot, &bytes).map(drop))?;
+        state.env.run_in_scope(|| sandbox.pass_output(&state.env, slot, &bytes, false).map(drop))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::callback::{Callback, RawArgs, function};
 use super::env_state::EnvState;
-use super::perform::perform;
+use super::perform::{Completion, perform};
 use super::value::Value;
 use crate::preview1::imports::{Import, Visitor, preview1, unstable};
 use napi::Result;
@@ -49,8 +49,10 @@ impl<I: Import> Callback for HostFunction<I> {
 
     #[inline(always)]
     fn call<'a>(state: &'a EnvState, _: RawArgs<'a>) -> Result<Option<Value<'a>>> {
-        let errno = perform::<I>(state)?;
-        state.arguments.set_errno(errno.map_or(0, |errno| errno as u32));
+        match perform::<I>(state)? {
+            Completion::Done(errno) => state.arguments.set_errno(errno.map_or(0, |errno| errno as u32)),
+            Completion::Suspend => state.arguments.set_suspended(),
+        }
         Ok(None)
     }
 }

@@ -8,6 +8,7 @@ use super::imports::AddFunctions;
 use super::methods::{
     Addresses, Bind, Captured, Close, Deliver, Exceeded, Exit, IsExit, IsRunning, Join, Share, Start,
 };
+use super::suspend::{Cancel, Finish, Restart, SetTimeout, Suspend, TimeoutError, Woken};
 use super::value::Value;
 use super::{spawning, termination, trace};
 use napi::bindgen_prelude::Unknown;
@@ -48,6 +49,13 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Exceeded>(functions, state)?;
     add::<Addresses>(functions, state)?;
     add::<Functions>(functions, state)?;
+    add::<Suspend>(functions, state)?;
+    add::<Restart>(functions, state)?;
+    add::<Finish>(functions, state)?;
+    add::<Cancel>(functions, state)?;
+    add::<Woken>(functions, state)?;
+    add::<SetTimeout>(functions, state)?;
+    add::<TimeoutError>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     functions.set("threads", spawning::functions(state)?)?;
     Ok(functions)

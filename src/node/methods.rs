@@ -3,13 +3,13 @@
 use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
-use super::exit::{end_error, exit_process, failure, is_exit, throw_exit};
+use super::exit::{failure, is_exit, throw_end, throw_exit};
 use super::host_calls::deliver;
 use super::memory::MemoryView;
 use super::sandbox::Sandbox;
 use super::termination;
 use super::value::Value;
-use super::world::{End, World};
+use super::world::World;
 use napi::{Error, Result, Status, ValueType};
 use std::ptr;
 
@@ -24,12 +24,13 @@ callbacks! {
     }
 
     /// `start(id, entry, isCommand)`: calls an export of the guest. Catches the exit of a command. Passes the output of
-    /// other threads to the callbacks before it returns. If another thread has ended the guest, returns that error.
+    /// other threads to the callbacks before it returns. Throws the error by which another thread has ended the guest.
+    /// Returns the promise that the export returns; undefined for any other value.
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let is_command = is_command.convert()?;
         if sandbox.world.ends_together() { start_together(state, &sandbox, entry, is_command) }
-        else { start(state, &sandbox, entry, is_command).map(|_| None) }
+        else { start(state, &sandbox, entry, is_command) }
     }
 
     /// `isRunning(id)`: returns whether a `start` has not returned.
@@ -143,54 +144,50 @@ callbacks! {
     }
 }
 
-/// Calls an export. Catches the exit of a command, and returns whether there was one.
-fn start(state: &EnvState, sandbox: &Sandbox, entry: Value<'_>, is_command: bool) -> Result<bool> {
+/// Calls an export. Catches the exit of a command. Returns the promise that the export returns.
+fn start<'a>(
+    state: &'a EnvState,
+    sandbox: &Sandbox,
+    entry: Value<'a>,
+    is_command: bool,
+) -> Result<Option<Value<'a>>> {
     let env = &state.env;
     let _run = sandbox.run();
-    let Err(error) = entry.call(&[]) else { return deliver(state, sandbox).map(|()| false) };
+    let error = match entry.call(&[]) {
+        Ok(returned) if returned.is_promise()? => return Ok(Some(returned)),
+        Ok(_) => return deliver(state, sandbox).map(|()| None),
+        Err(error) => error,
+    };
     if !is_command {
         return Err(error);
     }
     match termination::catch(env) {
-        Some(thrown) if is_exit(env, thrown) => deliver(state, sandbox).map(|()| true),
+        Some(thrown) if is_exit(env, thrown) => deliver(state, sandbox).map(|()| None),
         Some(thrown) => Err(error::throw_value(env, thrown)),
         None => Err(error),
     }
 }
 
-/// Calls an export of a thread whose end is the end of all threads, if it fails or if it is a command.
-fn start_together<'env>(
-    state: &'env EnvState,
+/// Calls an export of a thread whose failure is the end of all threads.
+fn start_together<'a>(
+    state: &'a EnvState,
     sandbox: &Sandbox,
-    entry: Value<'env>,
+    entry: Value<'a>,
     is_command: bool,
-) -> Result<Option<Value<'env>>> {
+) -> Result<Option<Value<'a>>> {
     let (env, world) = (&state.env, &sandbox.world);
     let started = world.enter().map(|run| (run, start(state, sandbox, entry, is_command)));
-    let is_stopped = started.as_ref().is_none_or(|(run, _)| world.leave(*run));
-    if is_stopped {
+    if started.as_ref().is_none_or(|(run, _)| world.leave(*run)) {
         termination::resume(env)?;
-        return match world.end() {
-            Some(End::Exit(code)) if !sandbox.return_on_exit => Err(exit_process(env, *code)),
-            Some(end) => end_error(env, sandbox, end).map(Some),
-            None => Ok(None),
-        };
+        return world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
     }
-    match started.map(|(_, result)| result) {
-        Some(Err(error)) => {
-            let Some(thrown) = termination::catch(env) else { return Err(error) };
-            if !is_exit(env, thrown) {
-                if !sandbox.has_joined {
-                    world.report();
-                }
-                world.end_by(failure(env, thrown)?);
-            }
-            Err(error::throw_value(env, thrown))
+    let Some((_, Err(error))) = started else { return started.map_or(Ok(None), |(_, result)| result) };
+    let Some(thrown) = termination::catch(env) else { return Err(error) };
+    if !is_exit(env, thrown) {
+        if !sandbox.has_joined {
+            world.report();
         }
-        Some(Ok(has_exited)) if is_command && !has_exited => {
-            world.end_by(End::Exit(0));
-            Ok(None)
-        }
-        _ => Ok(None),
+        world.end_by(failure(env, thrown)?);
     }
+    Err(error::throw_value(env, thrown))
 }

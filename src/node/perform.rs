@@ -4,20 +4,32 @@ use super::dispatch::{Step, refresh_memory, step};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::{exit_process, throw_end};
-use super::host_calls::{read_clock, run_host_call};
+use super::host_calls::{finish_host_call, queue_host_call, read_clock, start_host_call};
 use super::sandbox::Sandbox;
+use super::suspended::{Awaited, HostFunctionCall, Suspended};
 use super::wait::wait_in_slices;
+use crate::core::outcome::HostCall;
 use crate::core::restart::RestartState;
+use crate::core::wait::Wait;
 use crate::preview1::abi::Call;
 use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
 use napi::Result;
 
-/// Performs the call in the argument buffer. Returns the errno if the call fails. Throws the exceptions of callbacks.
+/// The end of a call, for now.
+pub(crate) enum Completion {
+    /// The call succeeded, or failed with an errno.
+    Done(Option<Errno>),
+    /// The call waits, and the guest has to be suspended.
+    Suspend,
+}
+
+/// Performs the call in the argument buffer. Throws the exceptions of callbacks.
 #[inline(always)]
-pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
+pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Completion> {
     let core = state.arguments.arguments(I::SIGNATURE.params());
-    let sandbox = state.sandbox(state.arguments.id());
+    let (id, can_suspend) = state.arguments.callee();
+    let sandbox = state.sandbox(id);
     let Some((sandbox, memory)) =
         sandbox.and_then(|sandbox| sandbox.memory().map(|memory| (sandbox, memory)))
     else {
@@ -26,76 +38,125 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Option<Errno>> {
     if let Some(end) = sandbox.world.end() {
         return Err(throw_end(&state.env, &sandbox, end));
     }
+    if let Some(milliseconds) = sandbox.passed_timeout() {
+        return Err(error::timed_out(&state.env, milliseconds));
+    }
     let (guest, strings) = (&sandbox.world.guest, &sandbox.strings);
     let mut call = Call { guest, strings, memory, restart: RestartState::NEW };
-    loop {
-        match step::<I>(state, &sandbox, &mut call, &core)? {
-            Step::Done(None) => {
-                sandbox.report_growth(&state.env);
-                return Ok(None);
-            }
-            Step::Done(errno) => return Ok(errno),
-            pending => {
-                if let Some(errno) = complete(state, &sandbox, &mut call, pending)? {
-                    return Ok(Some(errno));
-                }
-            }
+    match step(state, &sandbox, I::call, &mut call, &core)? {
+        Step::Done(None) => {
+            sandbox.report_growth(&state.env);
+            Ok(Completion::Done(None))
+        }
+        Step::Done(errno) => Ok(Completion::Done(errno)),
+        pending => {
+            let function = HostFunctionCall { function: I::call, core };
+            complete(state, &sandbox, &function, call, pending, can_suspend)
         }
     }
 }
 
-/// Waits, calls back or exits, as a step requests. Returns the errno if the call has failed; otherwise the call is
-/// ready for its next step.
+/// Continues the call of a suspended guest. The memory may have changed.
+pub(crate) fn restart(
+    state: &EnvState,
+    sandbox: &Sandbox,
+    function: &HostFunctionCall,
+    restart: RestartState,
+) -> Result<Completion> {
+    if let Some(end) = sandbox.world.end() {
+        return Err(throw_end(&state.env, sandbox, end));
+    }
+    let (guest, strings, memory) = (&sandbox.world.guest, &sandbox.strings, refresh_memory(state, sandbox)?);
+    let mut call = Call { guest, strings, memory, restart };
+    let pending = step(state, sandbox, function.function, &mut call, &function.core)?;
+    complete(state, sandbox, function, call, pending, true)
+}
+
+/// Waits, calls back or exits, as a step requests, and makes the next step, until the call is done.
 #[cold]
 fn complete(
     state: &EnvState,
     sandbox: &Sandbox,
-    call: &mut Call<'_>,
-    pending: Step,
-) -> Result<Option<Errno>> {
-    let restart = match pending {
-        Step::Done(errno) => return Ok(errno),
-        Step::Block(mut wait) => {
-            let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
-            // Another thread may close the descriptors or exit.
-            let is_closed = || waits_for_streams && world.is_closed();
-            let is_over = || world.end().is_some() || is_closed();
-            wait_in_slices(state, |slice| Ok(is_over() || wait.block(slice)?))?;
-            if let Some(end) = world.end() {
-                return Err(throw_end(&state.env, sandbox, end));
+    function: &HostFunctionCall,
+    mut call: Call<'_>,
+    mut pending: Step,
+    can_suspend: bool,
+) -> Result<Completion> {
+    loop {
+        let next = match pending {
+            Step::Done(errno) => {
+                sandbox.report_growth(&state.env);
+                return Ok(Completion::Done(errno));
             }
-            if is_closed() {
-                return Ok(Some(Errno::Badf));
+            Step::Block(wait) if can_suspend && !wait.is_pause() => Next::Suspend(Awaited::Wait(wait)),
+            Step::Block(wait) => block(state, sandbox, wait)?,
+            Step::HostCall(host_call) => {
+                state.env.run_in_scope(|| call_back(state, sandbox, host_call, can_suspend))?
             }
-            wait.restart
-        }
-        Step::HostCall(host_call) => {
-            match state.env.run_in_scope(|| run_host_call(state, sandbox, *host_call))? {
-                Ok(restart) => restart,
-                Err(errno) => return Ok(Some(errno)),
+            Step::ReadClock(clock) => match read_clock(state, sandbox, clock)? {
+                Ok(time) => Next::Restart(std::mem::take(&mut call.restart).with_reading(clock, time)),
+                Err(errno) => Next::Fail(errno),
+            },
+            Step::Exit(status) => {
+                sandbox.world.exit(status);
+                return Err(exit_process(&state.env, status));
             }
-        }
-        Step::ReadClock(clock) => match read_clock(state, sandbox, clock)? {
-            Ok(time) => std::mem::take(&mut call.restart).with_reading(clock, time),
-            Err(errno) => return Ok(Some(errno)),
-        },
-        Step::Exit(status) => {
-            sandbox.world.exit(status);
-            return Err(exit_process(&state.env, status));
-        }
-    };
-    prepare_restart(state, sandbox, call, restart)?;
-    Ok(None)
+        };
+        call.restart = match next {
+            Next::Restart(restart) => restart,
+            Next::Fail(errno) => return Ok(Completion::Done(Some(errno))),
+            Next::Suspend(awaited) => {
+                sandbox.suspend(&state.env, Suspended::new(*function, awaited));
+                return Ok(Completion::Suspend);
+            }
+        };
+        call.memory = refresh_memory(state, sandbox)?;
+        pending = step(state, sandbox, function.function, &mut call, &function.core)?;
+    }
 }
 
-/// Prepares a call for its next step. The memory may have changed.
-fn prepare_restart(
+/// What follows after a step.
+enum Next {
+    /// The next step, with this state.
+    Restart(RestartState),
+    /// The call has failed.
+    Fail(Errno),
+    /// The next step, after this event.
+    Suspend(Awaited),
+}
+
+/// Blocks the thread until a call can be restarted.
+fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Box<Wait>) -> Result<Next> {
+    let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
+    // Another thread may close the descriptors or end the guest.
+    let is_closed = || waits_for_streams && world.is_closed();
+    let is_over = || world.end().is_some() || is_closed() || sandbox.passed_timeout().is_some();
+    wait_in_slices(state, |slice| if is_over() { Ok(true) } else { wait.block(slice) })?;
+    if let Some(end) = world.end() {
+        return Err(throw_end(&state.env, sandbox, end));
+    }
+    if let Some(milliseconds) = sandbox.passed_timeout() {
+        return Err(error::timed_out(&state.env, milliseconds));
+    }
+    Ok(if is_closed() { Next::Fail(Errno::Badf) } else { Next::Restart(wait.restart) })
+}
+
+/// Calls a callback for stdio. If it returns a promise, the guest has to be suspended.
+fn call_back(
     state: &EnvState,
     sandbox: &Sandbox,
-    call: &mut Call<'_>,
-    restart: RestartState,
-) -> Result<()> {
-    call.restart = restart;
-    call.memory = refresh_memory(state, sandbox)?;
-    Ok(())
+    host_call: Box<HostCall>,
+    can_suspend: bool,
+) -> Result<Next> {
+    if sandbox.has_joined {
+        return Ok(queue_host_call(sandbox, *host_call).map_or_else(Next::Fail, Next::Restart));
+    }
+    let returned = start_host_call(state, sandbox, &host_call, can_suspend)?;
+    if can_suspend && returned.is_promise()? {
+        return Ok(Next::Suspend(Awaited::promise(&state.env, host_call, returned)?));
+    }
+    Ok(match finish_host_call(state, sandbox, *host_call, returned)? {
+        Ok(restart) => Next::Restart(restart),
+        Err(errno) => Next::Fail(errno),
+    })
 }

@@ -3,6 +3,8 @@
 use super::helpers::JsHelpers;
 use super::memory::MemoryView;
 use super::reference::WeakRef;
+use super::suspended::Suspended;
+use super::timeout::Timeout;
 use super::value::Value;
 use super::world::World;
 use crate::core::guest::Guest;
@@ -10,7 +12,7 @@ use crate::core::memory::Memory;
 use crate::core::pipe::CallbackSlot;
 use crate::core::strings::Strings;
 use crate::preview1::describe::CallFormat;
-use napi::{Env, Error, Result, Status, ValueType};
+use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -37,6 +39,11 @@ pub(crate) struct Sandbox {
     reported: Cell<usize>,
     /// Calls of `start` and `initialize` that have not returned.
     running: Cell<u32>,
+    /// The call for which the guest is suspended, or is about to be.
+    suspended: RefCell<Option<Box<Suspended>>>,
+    timeout: RefCell<Option<Timeout>>,
+    /// Whether there is a `timeout`.
+    has_timeout: Cell<bool>,
 }
 
 impl Sandbox {
@@ -74,6 +81,9 @@ impl Sandbox {
             captures: false,
             reported: Cell::new(0),
             running: Cell::new(0),
+            suspended: RefCell::new(None),
+            timeout: RefCell::new(None),
+            has_timeout: Cell::new(false),
             world,
         }
     }
@@ -90,7 +100,47 @@ impl Sandbox {
         if let Some(callbacks) = self.callbacks.take() {
             callbacks.delete(env);
         }
+        self.cancel(env);
+        self.set_timeout(None);
         self.report_captured(env, 0);
+    }
+
+    /// Notes the call for which the guest is to be suspended. A call for which it was not suspended in the end, because
+    /// JavaScript called the guest without `WebAssembly.promising`, is forgotten.
+    pub(crate) fn suspend(&self, env: &Env, call: Suspended) {
+        if let Some(old) = self.suspended.replace(Some(Box::new(call))) {
+            old.release(env);
+        }
+    }
+
+    /// Returns the call for which the guest is suspended, and forgets it.
+    pub(crate) fn take_suspended(&self) -> Option<Suspended> {
+        self.suspended.take().map(|call| *call)
+    }
+
+    /// Cancels the wait of the guest, which never continues.
+    pub(crate) fn cancel(&self, env: &Env) {
+        if let Some(call) = self.take_suspended() {
+            call.release(env);
+        }
+    }
+
+    /// Starts or ends the timeout of a run.
+    pub(crate) fn set_timeout(&self, timeout: Option<Timeout>) {
+        self.has_timeout.set(timeout.is_some());
+        self.timeout.replace(timeout);
+    }
+
+    /// Returns the milliseconds of the timeout if they are over.
+    #[inline(always)]
+    pub(crate) fn passed_timeout(&self) -> Option<u32> {
+        if self.has_timeout.get() { self.passed_milliseconds() } else { None }
+    }
+
+    #[cold]
+    fn passed_milliseconds(&self) -> Option<u32> {
+        let timeout = self.timeout.borrow();
+        timeout.as_ref().filter(|timeout| timeout.has_passed()).map(|timeout| timeout.milliseconds)
     }
 
     /// Returns the bound memory, as of the last look-up; `None` if no memory is bound.
@@ -156,15 +206,18 @@ impl Sandbox {
         callbacks.element(slot as u32)?.call(args)
     }
 
-    /// Passes output to a callback of the embedder, and returns how many bytes it accepts. Throws its exception.
-    pub(crate) fn pass_output(&self, env: &Env, slot: CallbackSlot, bytes: &[u8]) -> Result<usize> {
+    /// Passes output to a callback of the embedder, and returns its result: with `can_wait` it may be a promise. Throws
+    /// its exception.
+    pub(crate) fn pass_output<'env>(
+        &self,
+        env: &'env Env,
+        slot: CallbackSlot,
+        bytes: &[u8],
+        can_wait: bool,
+    ) -> Result<Value<'env>> {
         let limit = self.world.guest.limits.output.min(i64::MAX as u64) as i64;
-        let returned = self.call_back(env, slot, &[Value::buffer(env, bytes)?, Value::of(env, limit)?])?;
-        // A callback that returns no number accepts all bytes.
-        match returned.type_of()? {
-            ValueType::Number => Ok(returned.convert::<u32>()? as usize),
-            _ => Ok(bytes.len()),
-        }
+        let args = [Value::buffer(env, bytes)?, Value::of(env, limit)?, Value::of(env, can_wait)?];
+        self.call_back(env, slot, &args)
     }
 
     /// Counts a run until the result is dropped. A `finally` in JavaScript does not run if a timeout of `node:vm` ends

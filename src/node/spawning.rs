@@ -20,7 +20,8 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<Next>(functions, state)?;
     add::<Finish>(functions, state)?;
     add::<Fail>(functions, state)?;
-    add::<Failure>(functions, state)?;
+    add::<EndThreads>(functions, state)?;
+    add::<Ending>(functions, state)?;
     Ok(functions)
 }
 
@@ -76,13 +77,18 @@ callbacks! {
         Ok(None)
     }
 
-    /// `failure(id)`: returns the error that has ended the guest, unless it was thrown or returned before.
-    Failure "failure" |state, args| {
+    /// `end(id)`: ends all threads, because the first has ended.
+    EndThreads "end" |_state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        sandbox.world.end_by(End::Exit(0));
+        Ok(None)
+    }
+
+    /// `ending(id)`: returns the error that has ended the guest, unless it was thrown or returned before.
+    Ending "ending" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         match sandbox.world.end() {
-            Some(end @ End::Failure { .. }) if !sandbox.world.report() => {
-                end_error(&state.env, &sandbox, end).map(Some)
-            }
+            Some(end) if !sandbox.world.report() => end_error(&state.env, &sandbox, end).map(Some),
             _ => Ok(None),
         }
     }

@@ -97,6 +97,13 @@ impl<'env> Value<'env> {
         Ok(self.type_of()? == ValueType::Function)
     }
 
+    pub(crate) fn is_promise(self) -> Result<bool> {
+        let mut is_promise = false;
+        // SAFETY: a value of this environment, and an out pointer for the result.
+        check_status!(unsafe { sys::napi_is_promise(self.env.raw(), self.raw, &raw mut is_promise) })?;
+        Ok(is_promise)
+    }
+
     pub(crate) fn is_array(self) -> Result<bool> {
         let mut is_array = false;
         // SAFETY: a value of this environment, and an out pointer for the result.

@@ -26,7 +26,7 @@ pub use errno::errno;
 pub use file::{
     advise, allocate, check_allocate, datasync, next_data, seek, set_append, set_size, set_times, stat, sync,
 };
-pub use handle::{Handle, NULL_DEVICE, handle};
+pub use handle::{Handle, NULL_DEVICE, handle, keep_loaded};
 pub use host::host_stream;
 pub use net::{Socket, accept, host_listener, is_listening, receive, send, shutdown, socket_handle};
 pub use open::open;

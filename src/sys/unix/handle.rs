@@ -12,3 +12,7 @@ pub const NULL_DEVICE: &str = "/dev/null";
 pub fn handle<T: AsFd>(open: &T) -> Handle<'_> {
     open.as_fd()
 }
+
+/// Does nothing: the addon is linked so that the system never unloads it (`-z nodelete` with glibc), or the system
+/// unloads no library with threads.
+pub fn keep_loaded() {}

@@ -4,6 +4,9 @@ use std::io::{Error, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
 use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, ERROR_HANDLE_EOF};
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_DISK, GetFileType};
+use windows_sys::Win32::System::LibraryLoader::{
+    GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+};
 
 /// A device that reads as empty and discards output.
 pub const NULL_DEVICE: &str = "NUL";
@@ -56,4 +59,15 @@ pub(crate) fn is_end(error: &Error) -> bool {
 /// Joins the halves of a 64-bit number.
 pub(crate) fn wide(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
+}
+
+/// Keeps the addon loaded until the process ends. Node unloads an addon with the last worker that uses it, and threads
+/// of the addon may still run then.
+pub fn keep_loaded() {
+    let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    let address = keep_loaded as *const u16;
+    let mut module = std::ptr::null_mut();
+    // SAFETY: the address of a function of this module, and an out pointer for the module. Fails only if the address
+    // is in no module.
+    unsafe { GetModuleHandleExW(flags, address, &raw mut module) };
 }

@@ -1,0 +1,222 @@
+'use strict'
+
+// Guests that wait without blocking the thread: imports that suspend the guest (JSPI). src/node/suspend.rs waits and
+// continues the calls. Loaded at the first use.
+
+const { makeRuns } = require('./async-run.js')
+const { requireSuspending, runOptions } = require('./run-options.js')
+const { TRAP, assemble } = require('./shim.js')
+
+/** The functions that may have to wait, with the types of their parameters. */
+const WAITING = {
+  __proto__: null,
+  fd_read: 'iiii',
+  fd_write: 'iiii',
+  path_open: 'iiiiiIIii',
+  poll_oneoff: 'iiii',
+  sock_accept: 'iii',
+  sock_recv: 'iiiiii',
+  sock_send: 'iiiii',
+}
+
+/** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
+const SUSPENDING = 1 << 31
+
+/**
+ * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
+ * import objects of a namespace, and `EMPTY` is an array without bytes.
+ */
+function makeSuspending({ native, importClassOf, EMPTY }) {
+  /** Receivers of wake-ups, by token. */
+  const receivers = new Map()
+
+  /** Called by native code when waits have ended. */
+  const wake = () => {
+    for (const token of native.woken()) {
+      const receiver = receivers.get(token)
+      receivers.delete(token)
+      receiver?.wake()
+    }
+  }
+
+  /** Drops guests that wait for a promise of the embedder which can no longer be settled. */
+  const unreachable = new FinalizationRegistry((call) => {
+    if (call.isCurrent && call.state.run?.promised !== undefined) call.drop()
+  })
+
+  /** A call for which a guest is suspended. */
+  class SuspendedCall {
+    constructor(state, resolve, reject) {
+      this.state = state
+      this.resolve = resolve
+      this.reject = reject
+      this.token = undefined
+      this.bytes = state.bytes
+      // Every call of the guest from here on calls `state.check`, which rejects the call.
+      state.bytes = EMPTY
+      state.suspended = this
+    }
+
+    /** Whether the guest is still suspended for this call. A dropped guest never continues. */
+    get isCurrent() {
+      return this.state.suspended === this
+    }
+
+    /** Continues the call by a native function that returns its new state, as src/node/suspend.rs describes. */
+    proceed(step) {
+      const { state } = this
+      if (!this.isCurrent) return
+      let awaited
+      try {
+        awaited = step(state.id)
+        if (typeof awaited === 'number' && awaited >= 0) this.end(awaited)
+      } catch (thrown) {
+        this.fail(thrown)
+        return
+      }
+      if (typeof awaited !== 'number') {
+        unreachable.register(awaited, this, this)
+        awaited.then(
+          (value) => {
+            unreachable.unregister(this)
+            this.proceed((id) => native.finish(id, value))
+          },
+          (thrown) => {
+            unreachable.unregister(this)
+            if (this.isCurrent) this.fail(thrown)
+          },
+        )
+      } else if (awaited < 0) {
+        this.token = -awaited
+        receivers.set(this.token, this)
+      } else {
+        state.bytes = this.bytes
+        this.resolve(awaited)
+      }
+    }
+
+    wake() {
+      this.proceed(native.restart)
+    }
+
+    /** Throws an exception in the guest, which ends the run. */
+    fail(thrown) {
+      const { run } = this.state
+      this.cancel()
+      if (run === undefined) {
+        this.reject(thrown)
+      } else {
+        run.end ??= { thrown }
+        this.reject(run.end.thrown)
+      }
+    }
+
+    /** Unwinds the stack of the guest without running it: V8 keeps every suspended stack. */
+    drop() {
+      this.cancel()
+      this.reject(makeTrap())
+    }
+
+    cancel() {
+      receivers.delete(this.token)
+      native.cancel(this.state.id)
+      try {
+        this.end(undefined)
+      } catch {
+        // Tracing has failed, after another failure.
+      }
+    }
+
+    end(errno) {
+      const { state } = this
+      const { describeEnd } = state
+      state.suspended = undefined
+      state.describeEnd = undefined
+      describeEnd?.(errno)
+    }
+  }
+
+  /** Modules of lib/shim.js, by the name of their function. */
+  const shims = { __proto__: null }
+
+  /** Returns the function that suspends a guest for its last call. */
+  const suspendingWait = (state) =>
+    new WebAssembly.Suspending(
+      () => new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend)),
+    )
+
+  /** Returns the functions that lib/shim.js imports. */
+  const hostOf = (state) => {
+    const host = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
+    state.trace?.(host)
+    host.wait = suspendingWait(state)
+    return host
+  }
+
+  /** Returns the function of an import object that suspends the guest if it has to wait. */
+  const suspendingFunction = (host, name) => {
+    shims[name] ??= new WebAssembly.Module(assemble(name, WAITING[name]))
+    return new WebAssembly.Instance(shims[name], { host }).exports[name]
+  }
+
+  /** Creates each function when a guest imports it: most guests import few, and each takes a KiB. */
+  class LazyImports {
+    constructor(state) {
+      this.state = state
+      this.host = undefined
+    }
+
+    create(imports, name) {
+      const { originals } = this.state
+      if (WAITING[name] === undefined || originals[name] === undefined || imports[name] !== originals[name]) return
+      this.host ??= hostOf(this.state)
+      imports[name] = suspendingFunction(this.host, name)
+    }
+
+    get(imports, name) {
+      this.create(imports, name)
+      return imports[name]
+    }
+
+    getOwnPropertyDescriptor(imports, name) {
+      this.create(imports, name)
+      return Reflect.getOwnPropertyDescriptor(imports, name)
+    }
+  }
+
+  /** Returns the import object of a guest. Functions of `wasiImport` that the embedder has replaced stay. */
+  const importObject = (state) => {
+    requireSuspending('getImportObject({ suspending: true })')
+    return { [state.namespace]: new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state)) }
+  }
+
+  const runs = makeRuns({ native, receivers, EMPTY })
+
+  /** Runs a guest that may be suspended. Returns a promise of its exit code. */
+  const execute = (state, instance, entryOf, isCommand, options) => {
+    requireSuspending(isCommand ? 'startAsync()' : 'initializeAsync()')
+    const checked = runOptions(options, ['timeout', 'signal'])
+    if (checked.signal?.aborted) {
+      state.close()
+      throw checked.signal.reason
+    }
+    const run = state.begin(instance, entryOf, isCommand)
+    return run.entry === undefined ? state.resultOf(run) : runs.start(state, run, checked)
+  }
+
+  return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }
+}
+
+let throwTrap
+
+/** Returns the exception of a trap. WebAssembly cannot catch it, unlike other exceptions. */
+function makeTrap() {
+  throwTrap ??= new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.trap
+  try {
+    return throwTrap()
+  } catch (trap) {
+    return trap
+  }
+}
+
+exports.makeSuspending = makeSuspending

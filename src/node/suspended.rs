@@ -1,0 +1,72 @@
+//! A call of a guest that waits without blocking the thread.
+
+use super::reference::StrongRef;
+use super::value::Value;
+use super::wakeups::KeepAlive;
+use crate::core::outcome::{HostCall, HostResult};
+use crate::core::wait::Wait;
+use crate::core::waker::Registration;
+use crate::preview1::abi::{Call, CoreArgs};
+use napi::{Env, Result};
+
+/// A host function with its arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostFunctionCall {
+    pub(crate) function: fn(&Call<'_>, &CoreArgs) -> HostResult,
+    pub(crate) core: CoreArgs,
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(crate) struct Suspended {
+    pub(crate) call: HostFunctionCall,
+    pub(crate) awaited: Awaited,
+    active: Option<Active>,
+}
+
+/// The event that a call waits for.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// A stream or a deadline.
+    Wait(Box<Wait>),
+    /// The promise of a callback, until JavaScript takes it.
+    Callback(Box<HostCall>, Option<StrongRef>),
+}
+
+/// What a call needs from the time when its guest is suspended.
+#[derive(Debug)]
+struct Active {
+    _registration: Option<Registration>,
+    _keep_alive: KeepAlive,
+}
+
+impl Suspended {
+    /// A call whose guest is not suspended yet.
+    pub(crate) fn new(call: HostFunctionCall, awaited: Awaited) -> Self {
+        Self { call, awaited, active: None }
+    }
+
+    /// Notes that the guest is suspended.
+    pub(crate) fn activate(&mut self, registration: Option<Registration>, keep_alive: KeepAlive) {
+        self.active = Some(Active { _registration: registration, _keep_alive: keep_alive });
+    }
+
+    /// Returns whether the guest is suspended.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Cancels the wait.
+    pub(crate) fn release(self, env: &Env) {
+        if let Awaited::Callback(_, Some(promise)) = self.awaited {
+            promise.delete(env);
+        }
+    }
+}
+
+impl Awaited {
+    /// Waits for the promise that a callback has returned.
+    pub(crate) fn promise(env: &Env, host_call: Box<HostCall>, promise: Value<'_>) -> Result<Self> {
+        Ok(Awaited::Callback(host_call, Some(StrongRef::new(env, promise)?)))
+    }
+}
