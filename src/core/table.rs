@@ -1,10 +1,11 @@
-//! The descriptor table of a guest.
+//! The descriptor table of a guest. Each descriptor has a lock of its own, so that threads which use different
+//! descriptors do not wait for each other.
 
 use crate::core::entry::Entry;
 use crate::sys::errno::{Errno, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A descriptor number of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +13,38 @@ pub struct Fd(pub u32);
 
 /// Open descriptors, by number.
 #[derive(Debug, Default)]
-pub struct Table(RwLock<Slots>);
+pub struct Table {
+    /// Blocks of slots, each twice as large as the one before it. A slot never moves.
+    blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
+    numbers: Mutex<Numbers>,
+}
+
+/// Number of slots in the first block.
+const FIRST_BLOCK: usize = 8;
+/// Enough for the largest limit of open descriptors.
+const BLOCKS: usize = 18;
+
+/// The place of a descriptor.
+#[derive(Debug, Default)]
+struct Slot(RwLock<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Free,
+    Reserved,
+    Open(Arc<Entry>),
+}
+
+/// Which numbers are in use.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// Numbers that were in use at any time: those below.
+    end: u32,
+    /// Free numbers below `end`.
+    free: BinaryHeap<Reverse<u32>>,
+    is_closed: bool,
+}
 
 /// A reserved descriptor number. Dropping an unused reservation frees the number.
 #[derive(Debug)]
@@ -23,10 +55,15 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    /// Assigns `entry` to the number, unless the table was cleared meanwhile.
+    /// Assigns `entry` to the number, unless the table was cleared since the reservation.
+    #[inline(always)]
     pub(crate) fn fill(mut self, entry: Entry) -> Fd {
-        if let Some(slot) = self.table.write().entries.get_mut(self.fd.0 as usize) {
-            *slot = Some(Arc::new(entry));
+        let entry = Arc::new(entry);
+        if let Some(slot) = self.table.slot(self.fd) {
+            let mut state = slot.write();
+            if matches!(*state, State::Reserved) {
+                *state = State::Open(entry);
+            }
         }
         self.filled = true;
         self.fd
@@ -35,38 +72,52 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if self.filled {
-            return;
-        }
-        let mut slots = self.table.write();
-        if (self.fd.0 as usize) < slots.entries.len() {
-            slots.free.push(Reverse(self.fd.0));
+        if !self.filled
+            && let Some(slot) = self.table.slot(self.fd)
+        {
+            *slot.write() = State::Free;
+            self.table.free(self.fd);
         }
     }
 }
 
-#[derive(Debug, Default)]
-struct Slots {
-    entries: Vec<Option<Arc<Entry>>>,
-    /// Free numbers below `entries.len()`.
-    free: BinaryHeap<Reverse<u32>>,
+impl Slot {
+    #[inline]
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Slots {
-    fn get_mut(&mut self, fd: Fd) -> Result<&mut Option<Arc<Entry>>> {
-        let slot = self.entries.get_mut(fd.0 as usize).filter(|slot| slot.is_some());
-        slot.ok_or(Errno::Badf)
+impl State {
+    /// Removes the entry. `EBADF` if the number is not open.
+    fn take(&mut self) -> Result<Arc<Entry>> {
+        match std::mem::take(self) {
+            State::Open(entry) => Ok(entry),
+            state => {
+                *self = state;
+                Err(Errno::Badf)
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, State::Open(_))
     }
 }
 
 impl Table {
-    /// Calls `action` with an open descriptor. The table is locked meanwhile: `action` must not wait, open or close.
+    /// Calls `action` with an open descriptor. The descriptor is locked meanwhile: `action` must not wait, open or close.
     /// `EBADF` if the number is not open.
     #[inline]
     pub(crate) fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
-        let slots = self.read();
-        let entry = slots.entries.get(fd.0 as usize).and_then(Option::as_ref);
-        Ok(action(entry.ok_or(Errno::Badf)?))
+        match &*self.slot(fd).ok_or(Errno::Badf)?.read() {
+            State::Open(entry) => Ok(action(entry)),
+            State::Free | State::Reserved => Err(Errno::Badf),
+        }
     }
 
     /// Returns an open descriptor. A call can use the entry even if the number is closed or reused meanwhile. `EBADF`
@@ -75,53 +126,91 @@ impl Table {
         self.with_entry(fd, Arc::clone)
     }
 
-    /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved. Callers reserve a number
-    /// before they open a file.
-    pub(crate) fn reserve(&self, limit: usize) -> std::result::Result<Reservation<'_>, Errno> {
-        let mut slots = self.write();
-        if let Some(Reverse(number)) = slots.free.pop() {
-            return Ok(Reservation { table: self, fd: Fd(number), filled: false });
+    /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved, `EBADF` if the table was
+    /// cleared. Callers reserve a number before they open a file.
+    pub(crate) fn reserve(&self, limit: usize) -> Result<Reservation<'_>> {
+        let mut numbers = self.numbers();
+        if numbers.is_closed {
+            return Err(Errno::Badf);
         }
-        if slots.entries.len() >= limit {
-            return Err(Errno::Mfile);
-        }
-        slots.entries.push(None);
-        Ok(Reservation { table: self, fd: Fd(slots.entries.len() as u32 - 1), filled: false })
+        let number = match numbers.free.pop() {
+            Some(Reverse(number)) => number,
+            None if numbers.end as usize >= limit => return Err(Errno::Mfile),
+            None => {
+                numbers.end += 1;
+                numbers.end - 1
+            }
+        };
+        let (block, index) = place(Fd(number));
+        let slots = self.blocks.get(block).ok_or(Errno::Mfile)?;
+        let slots = slots.get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect());
+        *slots[index].write() = State::Reserved;
+        Ok(Reservation { table: self, fd: Fd(number), filled: false })
     }
 
     /// Frees a number and returns its entry. The file closes when the last call that uses the entry ends. `EBADF` if
     /// the number is not open.
     pub(crate) fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
-        let mut slots = self.write();
-        let entry = slots.get_mut(fd)?.take().ok_or(Errno::Badf)?;
-        slots.free.push(Reverse(fd.0));
+        let entry = self.slot(fd).ok_or(Errno::Badf)?.write().take()?;
+        self.free(fd);
         Ok(entry)
     }
 
     /// Moves `from` to the number `to`, and returns the previous entry of `to`. `EBADF` unless both numbers are open.
     pub(crate) fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
-        let mut slots = self.write();
-        slots.get_mut(from)?;
-        slots.get_mut(to)?;
+        let (source, target) = (self.slot(from).ok_or(Errno::Badf)?, self.slot(to).ok_or(Errno::Badf)?);
         if from == to {
-            return Ok(None);
+            return if source.read().is_open() { Ok(None) } else { Err(Errno::Badf) };
         }
-        let entry = slots.get_mut(from)?.take();
-        slots.free.push(Reverse(from.0));
-        Ok(std::mem::replace(slots.get_mut(to)?, entry))
+        // Every thread locks the lower number first.
+        let (mut source, mut target) = if from < to {
+            let source = source.write();
+            (source, target.write())
+        } else {
+            let target = target.write();
+            (source.write(), target)
+        };
+        if !source.is_open() || !target.is_open() {
+            return Err(Errno::Badf);
+        }
+        let previous = std::mem::replace(&mut *target, State::Open(source.take()?)).take()?;
+        drop((source, target));
+        self.free(from);
+        Ok(Some(previous))
     }
 
-    /// Closes all descriptors.
+    /// Closes all descriptors. No more can be opened.
     pub fn clear(&self) {
-        let slots = std::mem::take(&mut *self.write());
-        drop(slots);
+        let mut numbers = self.numbers();
+        numbers.is_closed = true;
+        let end = numbers.end;
+        drop(numbers);
+        for slot in (0..end).filter_map(|number| self.slot(Fd(number))) {
+            let state = std::mem::take(&mut *slot.write());
+            drop(state);
+        }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Slots> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the slot of a number, if the number was in use at any time.
+    #[inline]
+    fn slot(&self, fd: Fd) -> Option<&Slot> {
+        let (block, index) = place(fd);
+        self.blocks.get(block)?.get()?.get(index)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Slots> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    fn free(&self, fd: Fd) {
+        self.numbers().free.push(Reverse(fd.0));
     }
+
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the block of a number, and its index there.
+#[inline]
+fn place(Fd(number): Fd) -> (usize, usize) {
+    let position = number as usize / FIRST_BLOCK + 1;
+    let block = position.ilog2() as usize;
+    (block, number as usize - FIRST_BLOCK * ((1 << block) - 1))
 }
