@@ -19,7 +19,7 @@ function join() {
   }
 }
 
-/** Runs a thread in an instance of its own. Returns whether the guest goes on. */
+/** Runs a thread in an instance of its own. Returns whether to wait for the next thread. */
 function run(wasi, workers, thread) {
   try {
     const { wasi_thread_start: start } = new WebAssembly.Instance(program, importsOf(program, wasi, memory, workers))

@@ -272,7 +272,7 @@ test('a worker that was terminated leaves the guest usable', async (t) => {
   t.is(await errno(next.call('fd_tell', fd, guest.out)), 'BADF')
 })
 
-test('a guest lives on in a worker after the thread that created it ends', async (t) => {
+test('a guest stays usable in a worker after the thread that created it ends', async (t) => {
   const options = { preopens: { '/': tree(t, { file: 'content' }) } }
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 4, shared: true })
   const text = new Uint8Array(memory.buffer)

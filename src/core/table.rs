@@ -110,8 +110,8 @@ impl State {
 }
 
 impl Table {
-    /// Calls `action` with an open descriptor. The descriptor is locked meanwhile: `action` must not wait, open or close.
-    /// `EBADF` if the number is not open.
+    /// Calls `action` with an open descriptor. The descriptor is locked during the call: `action` must not wait, open or
+    /// close. `EBADF` if the number is not open.
     #[inline]
     pub(crate) fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         match &*self.slot(fd).ok_or(Errno::Badf)?.read() {
@@ -120,7 +120,7 @@ impl Table {
         }
     }
 
-    /// Returns an open descriptor. A call can use the entry even if the number is closed or reused meanwhile. `EBADF`
+    /// Returns an open descriptor. A call can use the entry even after the number was closed or reused. `EBADF`
     /// if the number is not open.
     pub(crate) fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
         self.with_entry(fd, Arc::clone)

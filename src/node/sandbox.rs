@@ -149,8 +149,8 @@ impl Sandbox {
         self.memory.borrow().as_ref().map(|view| view.bytes)
     }
 
-    /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one. A guest with
-    /// a handle joins no other: the handle would then be that of an abandoned guest.
+    /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one. A guest
+    /// with a handle joins no other: the handle would then be that of an abandoned guest.
     pub(crate) fn bind(&self, env: &Env, mut view: MemoryView) -> Option<Arc<World>> {
         let mut memory = self.memory.borrow_mut();
         let joins = !self.has_joined && !self.world.is_shared();
