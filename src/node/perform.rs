@@ -82,7 +82,7 @@ fn complete(
                 return Ok(Completion::Done(errno));
             }
             Step::Block(wait) if can_suspend && !wait.is_pause() => Next::Suspend(Awaited::Wait(wait)),
-            Step::Block(wait) => Next::Restart(block(state, sandbox, wait)?),
+            Step::Block(wait) => Next::Restart(block(state, sandbox, *wait)?),
             Step::HostCall(host_call) => {
                 state.env.run_in_scope(|| call_back(state, sandbox, host_call, can_suspend))?
             }
@@ -116,7 +116,7 @@ enum Next {
 }
 
 /// Blocks the thread until a call can be restarted.
-fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Box<Wait>) -> Result<RestartState> {
+fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Wait) -> Result<RestartState> {
     wait_in_slices(
         state,
         |slice| {
