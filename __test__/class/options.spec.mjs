@@ -97,7 +97,8 @@ for (const option of ['stdin', 'stdout', 'stderr']) {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
     const others =
       option === 'stdin'
-        ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable or async iterable of those, a stream, or a function"
+        ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable or async iterable of those, " +
+          'a stream, or a function'
         : "'inherit', 'ignore', 'pipe', a stream.Writable, a WritableStream, or a function"
     for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
       const message = `The "options.${option}" property must be of type number. Received ${received}`

@@ -25,7 +25,8 @@ onSuspending('startAsync() with a timeout stops a guest that computes after a wa
   const text = guest(`(local $left i64) ${sleep(1)}
     (loop $forever
       (local.set $left (i64.const 1000000))
-      (loop $compute (br_if $compute (i64.ne (i64.const 0) (local.tee $left (i64.sub (local.get $left) (i64.const 1))))))
+      (loop $compute
+        (br_if $compute (i64.ne (i64.const 0) (local.tee $left (i64.sub (local.get $left) (i64.const 1))))))
       ${write} (br $forever))`)
   await t.throwsAsync(suspendable(text).start({ timeout: 50 }), { code: 'ERR_WASI_TIMEOUT' })
 })

@@ -23,7 +23,7 @@ const OPTIONS: [&str; 14] = [
 ];
 
 /// Names of nested options and of other APIs in lower case, with advice for the message.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("readonly", "Did you mean 'readonly' of a directory in 'preopens'?"),
     ("openfiles", "Did you mean 'limits.openFiles'?"),
     ("output", "Did you mean 'limits.output'?"),
@@ -32,7 +32,6 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("realtime", "Did you mean 'clock.realtime'?"),
     ("monotonic", "Did you mean 'clock.monotonic'?"),
     ("stdio", "Did you mean 'stdin', 'stdout' and 'stderr'?"),
-    ("signal", "Pass it to the method that runs the guest: startAsync(instance, { signal })"),
     ("suspending", "Pass it to getImportObject({ suspending: true })"),
     ("timeout", "Pass it to the method that runs the guest: start(instance, { timeout })"),
 ];
