@@ -9,7 +9,7 @@ import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindings
 import type { Preopen, PreopenDirectory, Sink, WASIOptions } from 'capwasi'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { Duplex, Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function is<T extends true>(): T

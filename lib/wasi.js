@@ -172,6 +172,8 @@ class State {
     if (this.run === run) this.run = outer
     this.bytes = EMPTY
     run.disarm?.()
+    // Without WebAssembly.promising, the engine throws a SuspendError when a call has to wait.
+    this.suspended?.cancel()
     // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
     terminationProbe()
     if (end === undefined) return undefined

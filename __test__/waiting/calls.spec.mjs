@@ -26,15 +26,6 @@ function open(t, path, flags) {
   return fd
 }
 
-onPosixSuspending('fd_read waits for a pipe', async (t) => {
-  const path = fifo(t)
-  const stdin = open(t, path, 'r+')
-  const run = cat({ stdin }, { timeout: 500 })
-  await later(5)
-  writeSync(stdin, 'hello')
-  await t.throwsAsync(run, { code: 'ERR_WASI_TIMEOUT' })
-})
-
 onPosixSuspending('fd_read of a pipe returns all that was written, piece by piece', async (t) => {
   const path = fifo(t)
   const stdin = open(t, path, constants.O_RDONLY | constants.O_NONBLOCK)
