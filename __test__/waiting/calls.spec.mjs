@@ -177,3 +177,14 @@ onPosixSuspending('stdin that a child process writes slowly is read to its end',
   child.on('exit', () => closeSync(keep))
   t.deepEqual(await cat({ stdin }), { code: 0, output: '1\n2\n3\n' })
 })
+
+onSuspending('an exception of the trace function at the end of a call that waits rejects startAsync()', async (t) => {
+  const error = new Error('of the trace')
+  const stdin = async function* () {
+    yield 'ab'
+  }
+  const trace = () => {
+    throw error
+  }
+  t.is(await t.throwsAsync(cat({ stdin: stdin(), trace })), error)
+})
