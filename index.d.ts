@@ -4,12 +4,29 @@
  */
 
 import type { Dirent, Stats } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 
 /** Bytes for the guest. A string is encoded as UTF-8. */
 export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
 
 /** Where the guest's output goes. See {@link WASIOptions.stdout}. */
-export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void)
+export type Sink = 'inherit' | 'ignore' | 'pipe' | NodeJS.WritableStream | ((chunk: Buffer) => void) | AsyncSink
+
+/**
+ * Asynchronous sources for `stdin`. Only a guest with suspending imports can wait for one: see {@link WASI.startAsync}.
+ * capwasi reads only what the guest asks for, and does not destroy or cancel a stream.
+ */
+export type AsyncSource =
+  | Readable
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<string | Uint8Array>
+  | ((size: number) => Promise<string | Uint8Array | null | undefined>)
+
+/**
+ * Asynchronous sinks for `stdout` and `stderr`. A guest with suspending imports waits while they are full. capwasi does
+ * not end or close a stream.
+ */
+export type AsyncSink = Writable | WritableStream<Uint8Array> | ((chunk: Buffer) => Promise<void>)
 
 /**
  * A directory for the guest, by path or by descriptor. An own property with another name, such as `readOnly`, is
@@ -175,12 +192,20 @@ export interface WASIOptions {
    * - an iterable of bytes. The next item is taken when the guest reads and the previous item is used up;
    * - a function, called when the guest reads and no bytes are left. The argument is the number of requested bytes. The
    *   function returns bytes, of any length, or `null` or `undefined` at the end. `start()` rethrows exceptions of the
-   *   function. Another result is a `TypeError` with the code `ERR_INVALID_RETURN_VALUE`.
+   *   function. Another result is a `TypeError` with the code `ERR_INVALID_RETURN_VALUE`;
+   * - an {@link AsyncSource}, for {@link WASI.startAsync}. Its error rejects `startAsync()`. In `start()` it is
+   *   `ERR_INVALID_ARG_VALUE`.
    *
    * Any other string is data. Use `input` for a string that may be `'inherit'` or `'ignore'`.
    * @default 0
    */
-  stdin?: number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined
+  stdin?:
+    | number
+    | Data
+    | Iterable<Data>
+    | ((size: number) => Data | null | undefined | Promise<Data | null | undefined>)
+    | AsyncSource
+    | undefined
   /**
    * Data for standard input, as in `stdin`, but always data and never a mode: `'inherit'` is these seven bytes.
    * `input` together with `stdin` is `ERR_INVALID_ARG_VALUE`. Not in node:wasi.
@@ -195,7 +220,10 @@ export interface WASIOptions {
    * - a function, called with a copy of the bytes of each `fd_write`, before that call returns to the guest.
    *   `start()` rethrows exceptions of the function. The function may call the guest's exports;
    * - a stream, written in the same way. `start()` throws the error of a write that fails at once. The stream buffers
-   *   the rest, up to `limits.output`.
+   *   the rest, up to `limits.output`. With suspending imports the guest instead waits while the stream is full, and a
+   *   failure of the stream rejects `startAsync()`;
+   * - a `WritableStream`, or a function that returns a promise: see {@link AsyncSink}. A guest without suspending
+   *   imports does not wait for the promise.
    * @default 1
    */
   stdout?: number | Sink | undefined
@@ -264,6 +292,35 @@ export interface FinalizeBindingsOptions {
   memory?: object | undefined
 }
 
+/** Options of {@link WASI.start}. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+export interface StartOptions {
+  /**
+   * Milliseconds after which the guest is stopped, with an `Error` of the code `ERR_WASI_TIMEOUT`: an integer from 1
+   * to 2^32 - 1. `start()`: whether the guest computes or waits. `startAsync()`: a guest that computes is stopped until
+   * its first wait; after that, at its next WASI call. On Bun a guest that computes is stopped at its next WASI call.
+   *
+   * A callback of the embedder that runs at that moment is cut off too, without its `finally`. For hostile guests use a
+   * worker, and `worker.terminate()`.
+   * @default no limit
+   */
+  timeout?: number | undefined
+}
+
+/** Options of {@link WASI.startAsync}. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+export interface StartAsyncOptions extends StartOptions {
+  /** Stops the guest when it aborts. */
+  signal?: AbortSignal | undefined
+}
+
+/** Options of {@link WASI.getImportObject}. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
+export interface ImportObjectOptions {
+  /**
+   * Whether a call that has to wait suspends the guest instead of blocking the thread.
+   * @default false
+   */
+  suspending?: boolean | undefined
+}
+
 /** A sandbox for one guest: its arguments, environment and descriptors. */
 export class WASI {
   /**
@@ -294,13 +351,17 @@ export class WASI {
    * of a callback in the options. Even if the guest catches the exception, every later call in this run throws the
    * same exception again. `start()` throws that exception, or returns the exit code. Functions of `wasiImport` that
    * were replaced are not covered.
+   *
+   * If `_start` is a function of `WebAssembly.promising`, returns a promise of the exit code.
    * @returns the exit code of the guest; 0 if `_start` returned.
    * @throws `Error` `ERR_WASI_ALREADY_STARTED` for a second start.
+   * @throws `Error` `ERR_WASI_TIMEOUT` if the guest was stopped by its timeout.
+   * @throws `TypeError` `ERR_INVALID_ARG_VALUE` if `stdin` is read asynchronously.
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has no exports or no memory. With `version` set, also if
    * there is no `_start` or there is an `_initialize`.
    * @throws exceptions from the guest, unchanged.
    */
-  start(instance: object): number
+  start(instance: object, options?: StartOptions): number
 
   /**
    * Initializes a reactor, and blocks this thread until the guest returns. Binds `instance.exports.memory` and calls
@@ -315,8 +376,41 @@ export class WASI {
   /**
    * Returns a new import object for the guest: `{ wasi_snapshot_preview1: wasi.wasiImport }`, or `wasi_unstable` for
    * `version: 'unstable'`.
+   *
+   * With `suspending`, a call that has to wait suspends the guest instead of blocking the thread. These calls can
+   * wait: `fd_read`, `fd_write`, `poll_oneoff`, `sock_accept`, `sock_recv`, `sock_send`, and `path_open` of a FIFO.
+   * Functions of `wasiImport` that were replaced before are used as they are. Run the guest with
+   * {@link WASI.startAsync}, or call its exports through `WebAssembly.promising`; otherwise a call that has to wait
+   * throws a `WebAssembly.SuspendError`.
+   *
+   *     const instance = await WebAssembly.instantiate(module, wasi.getImportObject({ suspending: true }))
+   *     const exitCode = await wasi.startAsync(instance)
+   *
+   * @throws `Error` `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM` with `suspending` in a runtime without JSPI. Node 24.22 and
+   * later, Bun 1.4 and Deno 2.9 have it.
    */
-  getImportObject(): Record<string, Record<string, (...args: any[]) => any>>
+  getImportObject(options?: ImportObjectOptions): Record<string, Record<string, (...args: any[]) => any>>
+
+  /**
+   * Runs a command that was instantiated with suspending imports. While the guest waits, the thread is free, and the
+   * process stays alive. The guest starts in a task of its own, after this method has returned.
+   *
+   * When the signal aborts or the time is over, a guest that waits never continues, and its descriptors are closed. A
+   * guest that computes is stopped at its next WASI call.
+   *
+   * While the guest is suspended, do not call its exports: they would share its stack in memory. A WASI call that the
+   * guest then makes throws an `Error` with the code `ERR_WASI_SUSPENDED`.
+   * @returns a promise of the exit code. It rejects with what {@link WASI.start} throws, with the reason of the signal,
+   * with `ERR_WASI_TIMEOUT`, with the error of a stream in the options, and with `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`
+   * in a runtime without JSPI.
+   */
+  startAsync(instance: object, options?: StartAsyncOptions): Promise<number>
+
+  /**
+   * Initializes a reactor like {@link WASI.startAsync}. Call its exports through `WebAssembly.promising`, one at a
+   * time.
+   */
+  initializeAsync(instance: object, options?: StartAsyncOptions): Promise<void>
 
   /**
    * The WASI functions that the guest imports. Each is an own property and may be replaced before instantiation.

@@ -4,11 +4,13 @@
 import type * as node from 'node:wasi'
 import type capwasi from 'capwasi'
 import { Directory, WASI } from 'capwasi'
+import type { AsyncSink, AsyncSource, ImportObjectOptions, StartAsyncOptions, StartOptions } from 'capwasi'
 import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
 import type { Preopen, PreopenDirectory, Sink, WASIHandle, WASIOptions } from 'capwasi'
 import { instantiateThreaded } from 'capwasi/threads'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import type { Duplex, Readable, Writable } from 'node:stream'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function is<T extends true>(): T
@@ -73,7 +75,15 @@ is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen | Directory
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<
-  Equal<WASIOptions['stdin'], number | Data | Iterable<Data> | ((size: number) => Data | null | undefined) | undefined>
+  Equal<
+    WASIOptions['stdin'],
+    | number
+    | Data
+    | Iterable<Data>
+    | ((size: number) => Data | null | undefined | Promise<Data | null | undefined>)
+    | AsyncSource
+    | undefined
+  >
 >()
 is<Equal<WASIOptions['stdout' | 'stderr'], number | Sink | undefined>>()
 is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
@@ -128,8 +138,8 @@ new WASI({ preopens: { '/': { path: '.', readonly: 1 } } })
 new WASI({ limits: { files: 1 } })
 // @ts-expect-error `openFiles` is a number.
 new WASI({ limits: { openFiles: 1n } })
-// @ts-expect-error `stdin` cannot be a stream.
-new WASI({ stdin: process.stdin })
+// @ts-expect-error `input` cannot be a stream.
+new WASI({ input: process.stdin })
 // @ts-expect-error 'pipes' is not a mode.
 new WASI({ stdout: 'pipes' })
 // @ts-expect-error `null` is not accepted.
@@ -292,3 +302,27 @@ export {
   sandbox,
   threaded,
 }
+
+// Guests that wait without blocking the thread.
+declare const duplex: Duplex
+declare const webSource: ReadableStream<Uint8Array>
+declare const webSink: WritableStream<Uint8Array>
+declare const readable: Readable
+declare const writable: Writable
+declare const iterable: AsyncIterable<string>
+const sources: AsyncSource[] = [duplex, readable, webSource, iterable, async (size) => 'x'.repeat(size)]
+const sinks: AsyncSink[] = [duplex, writable, webSink, async (chunk) => void chunk.length]
+for (const stdin of sources) for (const stdout of sinks) new WASI({ stdin, stdout, stderr: stdout })
+const waiting = new WASI({ stdin: async () => null, stdout: async () => {} })
+is<Equal<ReturnType<WASI['start']>, number>>()
+is<Equal<ReturnType<WASI['startAsync']>, Promise<number>>>()
+is<Equal<ReturnType<WASI['initializeAsync']>, Promise<void>>>()
+waiting.start(instance, { timeout: 5 })
+waiting.startAsync(instance, { timeout: undefined, signal: new AbortController().signal })
+waiting.initializeAsync(instance)
+WebAssembly.instantiate(new WebAssembly.Module(new Uint8Array()), waiting.getImportObject({ suspending: true }))
+is<Equal<keyof StartOptions, 'timeout'>>()
+is<Equal<keyof StartAsyncOptions, 'timeout' | 'signal'>>()
+is<Equal<keyof ImportObjectOptions, 'suspending'>>()
+// @ts-expect-error: only startAsync() can be aborted
+waiting.start(instance, { signal: new AbortController().signal })

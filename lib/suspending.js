@@ -69,9 +69,14 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       let awaited
       try {
         awaited = step(state.id)
+        // A callback may have dropped the guest.
+        if (!this.isCurrent) {
+          native.cancel(state.id)
+          return
+        }
         if (typeof awaited === 'number' && awaited >= 0) this.end(awaited)
       } catch (thrown) {
-        this.fail(thrown)
+        if (this.isCurrent) this.fail(thrown)
         return
       }
       if (typeof awaited !== 'number') {
@@ -130,9 +135,9 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     end(errno) {
       const { state } = this
       const { describeEnd } = state
-      state.suspended = undefined
       state.describeEnd = undefined
       describeEnd?.(errno)
+      state.suspended = undefined
     }
   }
 
@@ -140,10 +145,17 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   const shims = { __proto__: null }
 
   /** Returns the function that suspends a guest for its last call. */
-  const suspendingWait = (state) =>
-    new WebAssembly.Suspending(
-      () => new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend)),
-    )
+  const suspendingWait = (state) => {
+    const wait = () => {
+      // A callback may have ended the run during the call.
+      if (state.run?.end !== undefined) {
+        native.cancel(state.id)
+        throw state.run.end.thrown
+      }
+      return new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
+    }
+    return new WebAssembly.Suspending(wait)
+  }
 
   /** Returns the functions that lib/shim.js imports. */
   const hostOf = (state) => {

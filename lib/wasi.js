@@ -179,6 +179,8 @@ class State {
     this.bytes = EMPTY
     run.disarm?.()
     if (run.isCommand) this.threads?.end()
+    // Without WebAssembly.promising, the engine throws a SuspendError when a call has to wait.
+    this.suspended?.cancel()
     // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
     terminationProbe()
     if (end === undefined) return undefined

@@ -1,5 +1,5 @@
-// `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow, and the
-// specs of guests that wait on a Node that can suspend them.
+// `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow, and
+// those of guests that wait, on a Node that can suspend them.
 
 import { delimiter, dirname, join } from 'node:path'
 import { cachedPackage, node } from './cache.mjs'
@@ -26,6 +26,10 @@ if (WebAssembly.Suspending === undefined) {
   const binary = suspendingNode()
   if (binary !== undefined) {
     process.env.PATH = `${dirname(binary)}${delimiter}${process.env.PATH}`
-    run(binary, join(root, 'node_modules/ava/entrypoints/cli.mjs'), '__test__/waiting/**')
+    const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs')
+    run(binary, ava, '__test__/waiting/**')
+    // The guests in C, suspended while they wait: the same results.
+    process.env.CAPWASI_SUSPENDING = '1'
+    run(binary, ava, '__test__/libc/**')
   }
 }

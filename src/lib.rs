@@ -26,7 +26,9 @@
 //! 6. `preview1/abi.rs` writes the number of bytes where the guest wants it, and `node` returns the errno.
 //!
 //! A call that would block, or that needs a callback of the embedder, returns an [`Outcome`](core::outcome::Outcome).
-//! `node` waits or calls back, and makes the call again with its [`RestartState`](core::restart::RestartState).
+//! `node` waits or calls back, and makes the call again with its [`RestartState`](core::restart::RestartState). With
+//! suspending imports the guest is suspended meanwhile: `core/waker.rs` waits for all guests, and `lib/suspending.js`
+//! continues them.
 #![deny(unsafe_code)]
 
 #[macro_use]

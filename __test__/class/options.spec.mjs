@@ -97,8 +97,9 @@ for (const option of ['stdin', 'stdout', 'stderr']) {
     const isData = (value) => option === 'stdin' && typeof Object(value)[Symbol.iterator] === 'function'
     const others =
       option === 'stdin'
-        ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
-        : "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
+        ? "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable or async iterable of those, " +
+          'a stream, or a function'
+        : "'inherit', 'ignore', 'pipe', a stream.Writable, a WritableStream, or a function"
     for (const [value, received] of except(is(undefined), isA('number'), isA('function'), isData)) {
       const message = `The "options.${option}" property must be of type number. Received ${received}`
       throwsArgType(t, constructing({ [option]: value }), `${message}. It may also be ${others}`)
@@ -270,8 +271,8 @@ for (const [name, advice] of [
   ['realtime', `${DID_YOU_MEAN} 'clock.realtime'?`],
   ['monotonic', `${DID_YOU_MEAN} 'clock.monotonic'?`],
   ['stdio', `${DID_YOU_MEAN} 'stdin', 'stdout' and 'stderr'?`],
-  ['timeouts', 'A guest runs until it returns: run it in a worker, and terminate that'],
-  ['timeout', 'A guest runs until it returns: run it in a worker, and terminate that'],
+  ['timeouts', 'Pass it to the method that runs the guest: start(instance, { timeout })'],
+  ['timeout', 'Pass it to the method that runs the guest: start(instance, { timeout })'],
 ]) {
   test(`an option ${name} throws ERR_INVALID_ARG_VALUE with advice`, (t) => {
     t.throws(constructing({ [name]: undefined }), {

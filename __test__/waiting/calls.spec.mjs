@@ -26,15 +26,6 @@ function open(t, path, flags) {
   return fd
 }
 
-onPosixSuspending('fd_read waits for a pipe', async (t) => {
-  const path = fifo(t)
-  const stdin = open(t, path, 'r+')
-  const run = cat({ stdin }, { timeout: 500 })
-  await later(5)
-  writeSync(stdin, 'hello')
-  await t.throwsAsync(run, { code: 'ERR_WASI_TIMEOUT' })
-})
-
 onPosixSuspending('fd_read of a pipe returns all that was written, piece by piece', async (t) => {
   const path = fifo(t)
   const stdin = open(t, path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -185,4 +176,15 @@ onPosixSuspending('stdin that a child process writes slowly is read to its end',
   const child = spawn('sh', ['-c', `for i in 1 2 3; do echo $i; sleep 0.02; done > ${path}`])
   child.on('exit', () => closeSync(keep))
   t.deepEqual(await cat({ stdin }), { code: 0, output: '1\n2\n3\n' })
+})
+
+onSuspending('an exception of the trace function at the end of a call that waits rejects startAsync()', async (t) => {
+  const error = new Error('of the trace')
+  const stdin = async function* () {
+    yield 'ab'
+  }
+  const trace = () => {
+    throw error
+  }
+  t.is(await t.throwsAsync(cat({ stdin: stdin(), trace })), error)
 })

@@ -89,7 +89,7 @@ fn complete(
                 return Ok(Completion::Done(errno));
             }
             Step::Block(wait) if can_suspend && !wait.is_pause() => Next::Suspend(Awaited::Wait(wait)),
-            Step::Block(wait) => block(state, sandbox, wait)?,
+            Step::Block(wait) => block(state, sandbox, *wait)?,
             Step::HostCall(host_call) => {
                 state.env.run_in_scope(|| call_back(state, sandbox, host_call, can_suspend))?
             }
@@ -126,7 +126,7 @@ enum Next {
 }
 
 /// Blocks the thread until a call can be restarted.
-fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Box<Wait>) -> Result<Next> {
+fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Wait) -> Result<Next> {
     let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
     // Another thread may close the descriptors or end the guest.
     let is_closed = || waits_for_streams && world.is_closed();

@@ -23,7 +23,7 @@ const OPTIONS: [&str; 14] = [
 ];
 
 /// Names of nested options and of other APIs in lower case, with advice for the message.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("readonly", "Did you mean 'readonly' of a directory in 'preopens'?"),
     ("openfiles", "Did you mean 'limits.openFiles'?"),
     ("output", "Did you mean 'limits.output'?"),
@@ -32,7 +32,8 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("realtime", "Did you mean 'clock.realtime'?"),
     ("monotonic", "Did you mean 'clock.monotonic'?"),
     ("stdio", "Did you mean 'stdin', 'stdout' and 'stderr'?"),
-    ("timeout", "A guest runs until it returns: run it in a worker, and terminate that"),
+    ("suspending", "Pass it to getImportObject({ suspending: true })"),
+    ("timeout", "Pass it to the method that runs the guest: start(instance, { timeout })"),
 ];
 
 /// Rejects an unknown option that is probably a mistake, so that a typo cannot silently remove a restriction. Other

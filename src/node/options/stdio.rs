@@ -91,9 +91,10 @@ fn data_or_callback(converted: Value<'_>) -> Result<Option<Stdio<'_>>> {
 /// Rejects a value with node:wasi's message for a value that is not a number, followed by the other accepted types.
 fn reject(env: &Env, value: Value<'_>, fd: usize) -> Error {
     let others = if fd == 0 {
-        "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable of those, or a function"
+        "'inherit', 'ignore', a string, an ArrayBuffer, a view of one, an iterable or async iterable \
+         of those, a stream, or a function"
     } else {
-        "'inherit', 'ignore', 'pipe', a stream.Writable, or a function"
+        "'inherit', 'ignore', 'pipe', a stream.Writable, a WritableStream, or a function"
     };
     match describe(env, value) {
         Ok(received) => {
