@@ -85,7 +85,8 @@ try {
   ]) {
     const best = {}
     for (let round = 0; round < ROUNDS; round++)
-      for (const threads of (process.env.T ?? "1,2,8").split(",").map(Number)) best[threads] = Math.max(best[threads] ?? 0, await time(threads, directory))
+      for (const threads of (process.env.T ?? '1,2,8').split(',').map(Number))
+        best[threads] = Math.max(best[threads] ?? 0, await time(threads, directory))
     for (const [threads, files] of Object.entries(best)) {
       const ratio = (files / best[1]).toFixed(2)
       console.log(`${name}: ${threads} threads: ${Math.round(files)} files per second, ${ratio} of one thread's`)

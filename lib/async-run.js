@@ -18,7 +18,7 @@ function makeRuns({ native, receivers, EMPTY }) {
       this.resolve = resolve
       this.reject = reject
       this.isOver = false
-      /** What streams of the embedder have returned for the end of the run. */
+      /** Functions that streams of the embedder have returned, for the end of the run. */
       this.detach = state.callbacks?.map((callback) => callback?.attach?.((error) => this.drop(error)))
       run.promised = this
       signal?.addEventListener('abort', this)
@@ -42,6 +42,8 @@ function makeRuns({ native, receivers, EMPTY }) {
       if (this.isOver) return
       const { state, run } = this
       this.isOver = true
+      // Another thread of the guest has exited.
+      if (isRejected && native.isExit(thrown)) run.end ??= { thrown }
       this.signal?.removeEventListener('abort', this)
       for (const detach of this.detach ?? []) detach?.()
       try {

@@ -1,6 +1,6 @@
 'use strict'
 
-// What a run needs of a guest's exports: the bytes of its memory, and its entry.
+// Finds the bytes of a guest's memory, and the entry of a run.
 
 const addon = require('./native.js').load()
 

@@ -35,13 +35,22 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     for (const token of native.woken()) {
       const receiver = receivers.get(token)
       receivers.delete(token)
-      receiver?.wake()
+      try {
+        receiver?.wake()
+      } catch (error) {
+        // The others must wake, too.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
   }
 
   /** Drops guests that wait for a promise of the embedder which can no longer be settled. */
   const unreachable = new FinalizationRegistry((call) => {
-    if (call.isCurrent && call.state.run?.promised !== undefined) call.drop()
+    if (!call.isCurrent) return
+    receivers.delete(~call.state.id)
+    if (call.state.run?.promised !== undefined) call.drop()
   })
 
   /** A call for which a guest is suspended. */
@@ -79,7 +88,11 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
         if (this.isCurrent) this.fail(thrown)
         return
       }
-      if (typeof awaited !== 'number') {
+      if (awaited === undefined) {
+        // Still waits for a promise, or this is a callback of the call itself.
+        receivers.set(~state.id, this)
+      } else if (typeof awaited !== 'number') {
+        receivers.set(~state.id, this)
         unreachable.register(awaited, this, this)
         awaited.then(
           (value) => {
@@ -94,13 +107,16 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       } else if (awaited < 0) {
         this.token = -awaited
         receivers.set(this.token, this)
+        receivers.set(~state.id, this)
       } else {
         state.bytes = this.bytes
         this.resolve(awaited)
       }
     }
 
+    /** Called for the token of a wait, for `~id` if another thread has ended or closed the guest, and by `close`. */
     wake() {
+      receivers.delete(this.token)
       this.proceed(native.restart)
     }
 
@@ -136,6 +152,7 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       const { state } = this
       const { describeEnd } = state
       state.describeEnd = undefined
+      receivers.delete(~state.id)
       describeEnd?.(errno)
       state.suspended = undefined
     }

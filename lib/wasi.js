@@ -197,6 +197,9 @@ class State {
 
   close() {
     const captures = native.close(this.id)
+    // A call that waits for a descriptor fails.
+    this.suspended?.wake()
+    if (this.run === undefined) this.threads?.terminate()
     try {
       // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
       // native memory run only when JavaScript pauses.
@@ -374,7 +377,7 @@ const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 function join(handle) {
   const text = handle?.capwasi
   if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
-  if (native.join(text)) return new WASI()
+  if (native.join(text)) return new WASI(null)
   throw values().nodeError(
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
@@ -424,6 +427,7 @@ if (native) {
       allow(state.id, limit)
       state.threads = {
         memory,
+        terminate,
         end() {
           end(state.id)
           // Where native code cannot stop threads that compute, their workers are terminated.

@@ -23,6 +23,15 @@ const actions = {
   __proto__: null,
   bind: () => wasi.initialize({ exports: { memory } }),
   call: (name, ...args) => wasi.wasiImport[name](...args),
+  /** Makes a call several times. Stores how many calls have succeeded at an address, and wakes the other threads. */
+  repeat(count, at, name, ...args) {
+    let done = 0
+    for (let i = 0; i < count; i++) if (wasi.wasiImport[name](...args) === 0) done++
+    const words = new Int32Array(memory.buffer)
+    Atomics.store(words, at / 4, done)
+    Atomics.notify(words, at / 4)
+    return done
+  },
   get: (name) => wasi[name],
   share: () => wasi.share(),
   close: () => wasi.close(),

@@ -199,6 +199,46 @@ test('output of another thread beyond limits.output fails with EDQUOT until the 
   t.is(ran.stdout, 'SUCCESS SUCCESS DQUOT abc de output\n', ran.stderr)
 })
 
+test('short writes of another thread beyond 1,024 count more than their bytes towards limits.output', async (t) => {
+  const ran = await node(
+    `
+    import { sharedGuest, startThread } from './__test__/support/threads.mjs'
+    let received = 0
+    const guest = sharedGuest({ limits: { output: 10_000 }, stdout: (chunk) => { received += chunk.length } })
+    const thread = await startThread({ teardown() {} }, guest.memory, { handle: guest.wasi.share() })
+    thread.worker.postMessage(['repeat', 3000, 512, 'fd_write', 1, ...guest.iovs('x'), guest.out])
+    Atomics.wait(new Int32Array(guest.memory.buffer), 128, 0)
+    const written = guest.u32(512)
+    guest.write(1, 'y')
+    console.log(written > 1024, written < 2000, received === written + 1, guest.wasi.exceeded)
+    process.exit()`,
+    { module: true },
+  )
+  t.is(ran.stdout, 'true true true output\n', ran.stderr)
+})
+
+test('after an exception of a callback, it receives the rest of the output of another thread', async (t) => {
+  const ran = await node(
+    `
+    import { setTimeout as sleep } from 'node:timers/promises'
+    import { sharedGuest, startThread } from './__test__/support/threads.mjs'
+    const events = []
+    const guest = sharedGuest({ stdout: (chunk) => {
+      events.push(String(chunk))
+      throw new Error('thrown')
+    } })
+    const thread = await startThread({ teardown() {} }, guest.memory, { handle: guest.wasi.share() })
+    process.on('uncaughtException', (error) => events.push(error.message))
+    thread.worker.postMessage(['repeat', 2, 512, 'fd_write', 1, ...guest.iovs('x'), guest.out])
+    Atomics.wait(new Int32Array(guest.memory.buffer), 128, 0)
+    while (events.length < 4) await sleep(5)
+    console.log(events.join(' '))
+    process.exit()`,
+    { module: true },
+  )
+  t.is(ran.stdout, 'x thrown x thrown\n', ran.stderr)
+})
+
 test('an exception of a callback for output of another thread is uncaught', async (t) => {
   const ran = await node(
     `

@@ -215,6 +215,108 @@ for (const [activity, main] of [
   })
 }
 
+test('proc_exit(-1) in a thread: start() returns -1', async (t) => {
+  const text = program(
+    '(drop (call $spawn (i32.const 0))) (call $wait (i32.const 100))',
+    '(call $proc_exit (i32.const -1))',
+  )
+  const { code } = await start(text)
+  t.is(code, -1)
+})
+
+/** Runs a script in which `workers` are the workers of the threads. */
+const withWorkers = (script) =>
+  node(
+    `
+    import { once } from 'node:events'
+    import { createRequire } from 'node:module'
+    import { assemble } from './__test__/support/guest.mjs'
+    const require = createRequire(process.cwd() + '/')
+    const workerThreads = require('node:worker_threads')
+    const workers = []
+    workerThreads.Worker = class extends workerThreads.Worker {
+      constructor(...args) {
+        super(...args)
+        workers.push(this)
+      }
+    }
+    const { WASI } = require('capwasi')
+    const { instantiateThreaded } = require('capwasi/threads')
+    ${script}`,
+    { module: true },
+  )
+
+/** Writes a byte to stdout. */
+const WRITE = `(i32.store (i32.const 20) (i32.const 1))
+  (drop (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 1024)))`
+
+test('a thread whose worker is terminated ends a first thread that waits for it: start() throws', async (t) => {
+  const text = program(
+    `(drop (call $spawn (i32.const 0))) (call $wait (i32.const 8))
+     ${WRITE}
+     (call $wait (i32.const 100))`,
+    '(call $set (i32.const 8) (i32.const 1)) (loop $forever (br $forever))',
+  )
+  const ran = await withWorkers(`
+    const wasi = new WASI({ version: 'preview1', stdout: () => { workers[0].terminate() } })
+    const instance = await instantiateThreaded(assemble(${JSON.stringify(text)}), wasi)
+    try { wasi.start(instance) } catch (error) { console.log(error.message) }`)
+  t.is(ran.stdout, 'A thread of the guest was terminated\n', ran.stderr)
+  t.is(ran.code, 0)
+})
+
+test('close() ends the threads of a reactor', async (t) => {
+  const text = program(
+    '(drop (call $spawn (i32.const 0))) (call $wait (i32.const 8))',
+    '(call $set (i32.const 8) (i32.const 1)) (loop $forever (br $forever))',
+  ).replace('(export "_start")', '(export "_initialize")')
+  const ran = await withWorkers(`
+    const wasi = new WASI({ version: 'preview1' })
+    wasi.initialize(await instantiateThreaded(assemble(${JSON.stringify(text)}), wasi))
+    workers[0].ref()
+    wasi.close()
+    await once(workers[0], 'exit')
+    console.log('exit')`)
+  t.is(ran.stdout, 'exit\n', ran.stderr)
+  t.is(ran.code, 0)
+})
+
+test('a guest that a callback of another guest runs does not lose the end of the outer guest', async (t) => {
+  const exits = '(call $wait (i32.const 200)) (call $proc_exit (i32.const 7))'
+  const outer = program(
+    `(drop (call $spawn (i32.const 0)))
+     ${WRITE}
+     (loop $forever (br $forever))`,
+    exits,
+    { more: '(export "memory" (memory 0))' },
+  )
+  const inner = program('(drop (call $spawn (i32.const 0))) (call $wait (i32.const 100))', exits, {
+    more: '(export "memory" (memory 0))',
+  })
+  const ran = await withWorkers(`
+    const [outer, inner] = ${JSON.stringify([outer, inner])}.map(assemble)
+    // Wakes both threads at once.
+    const waker = (memories) => new workerThreads.Worker(\`
+      const { workerData } = require('node:worker_threads')
+      const words = workerData.map(({ buffer }) => new Int32Array(buffer))
+      setTimeout(() => {
+        for (const word of words) Atomics.store(word, 50, 1)
+        for (const word of words) Atomics.notify(word, 50)
+      }, 50)\`, { eval: true, workerData: memories })
+    for (let i = 0; i < 5; i++) {
+      const wasi = new WASI({ version: 'preview1', stdout() {
+        waker([outerInstance.exports.memory, innerInstance.exports.memory])
+        innerWasi.start(innerInstance)
+      } })
+      const outerInstance = await instantiateThreaded(outer, wasi)
+      const innerWasi = new WASI({ version: 'preview1' })
+      const innerInstance = await instantiateThreaded(inner, innerWasi)
+      console.log(wasi.start(outerInstance))
+    }
+    process.exit()`)
+  t.is(ran.stdout, '7\n'.repeat(5), ran.stderr)
+})
+
 test('the process continues after a guest with threads has ended', async (t) => {
   const text = program('(drop (call $spawn (i32.const 0))) (call $wait (i32.const 100))', '(unreachable)')
   for (let i = 0; i < 20; i++) {

@@ -52,7 +52,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.waker.registry().remove(self.token, &self.waker.poller);
+        let removed = self.waker.registry().remove(self.token, &self.waker.poller);
+        // Without the lock, because this may close a file.
+        drop(removed);
     }
 }
 

@@ -37,13 +37,14 @@ impl Binding {
     pub(crate) fn new(address: usize, world: &Arc<World>, joins: bool) -> (Self, Arc<World>) {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let (id, thread) = (LAST.fetch_add(1, Relaxed), thread::current().id());
+        // Outlives the lock: the last reference to a world closes its files.
+        let others: Vec<_>;
         let mut bound = bound();
         let bindings = bound.entry(address).or_default();
-        let accepting = |other: &Bound| {
-            let other_world = other.world.upgrade().filter(|_| joins && other.thread != thread)?;
-            other_world.accepts(world).then_some(other_world)
-        };
-        let world = bindings.iter().find_map(accepting).unwrap_or_else(|| Arc::clone(world));
+        let may_join = |other: &&Bound| joins && other.thread != thread;
+        others = bindings.iter().filter(may_join).filter_map(|other| other.world.upgrade()).collect();
+        let accepting = others.iter().find(|other| other.accepts(world));
+        let world = Arc::clone(accepting.unwrap_or(world));
         bindings.push(Bound { id, thread, world: Arc::downgrade(&world) });
         (Self { address, id }, world)
     }

@@ -52,7 +52,10 @@ impl WasiClass {
                 return Err(pending());
             }
             let undefined = Value::undefined(&env)?;
-            let (sandbox, callbacks, trace) = match state.joining.take() {
+            // `WASI.join` passes null. A sandbox with options never joins, even if `join` has failed before.
+            let is_joining = Value::from_unknown(&env, options).type_of()? == ValueType::Null;
+            let joined = state.joining.take().filter(|_| is_joining);
+            let (sandbox, callbacks, trace) = match joined {
                 Some(world) => {
                     let trace = Value::of(&env, world.traces)?;
                     (Sandbox::joining(world), undefined, trace)

@@ -27,6 +27,8 @@ pub(crate) struct EnvState {
     /// Directories that JavaScript has open, by their numbers. A number is never used again.
     directories: RefCell<BTreeMap<u32, JsDirectory>>,
     last_directory: Cell<u32>,
+    /// Runs of this thread that the end of another thread stops, the innermost last.
+    pub(crate) runs: RefCell<Vec<(Arc<World>, u64)>>,
     /// The guest that the next sandbox joins.
     pub(crate) joining: Cell<Option<Arc<World>>>,
 }
@@ -69,6 +71,7 @@ impl EnvState {
             free: RefCell::default(),
             directories: RefCell::default(),
             last_directory: Cell::default(),
+            runs: RefCell::default(),
             joining: Cell::default(),
         });
         env.set_instance_data(Rc::clone(&state), (), |_| ())?;

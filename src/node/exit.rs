@@ -4,7 +4,7 @@ use super::env_state::EnvState;
 use super::error::{self, Class};
 use super::sandbox::Sandbox;
 use super::value::Value;
-use super::world::End;
+use super::world::{End, World};
 use napi::{Env, Error, Result, ValueType, sys};
 
 /// The tag of the errors of [`throw_exit`]. Other code cannot create an error with this tag.
@@ -36,7 +36,7 @@ pub(crate) fn end_error<'env>(env: &'env Env, sandbox: &Sandbox, end: &End) -> R
         sandbox.world.report();
     }
     match end {
-        End::Exit(code) => tagged_exit_error(env, Value::of(env, *code)?),
+        End::Exit(code) => tagged_exit_error(env, Value::of(env, code.cast_signed())?),
         End::Failure { name, message, stack } => {
             let args = [name, message, stack].map(|text| Value::of(env, text.as_str()));
             let [name, message, stack] = args;
@@ -57,8 +57,16 @@ pub(crate) fn throw_end(env: &Env, sandbox: &Sandbox, end: &End) -> Error {
     }
 }
 
+/// Ends all threads of a guest by an error of this thread.
+pub(crate) fn end_by_error(env: &Env, world: &World, error: Value<'_>) -> Result<()> {
+    let failure = failure(env, error);
+    let (end, result) = failure.map_or_else(|error| (End::unknown(), Err(error)), |end| (end, Ok(())));
+    world.end_by(end);
+    result
+}
+
 /// Describes an error for the other threads of a guest.
-pub(crate) fn failure(env: &Env, error: Value<'_>) -> Result<End> {
+fn failure(env: &Env, error: Value<'_>) -> Result<End> {
     let text = |name| -> Result<String> { Ok(error.get(name)?.string()?.unwrap_or_default()) };
     if error.type_of()? != ValueType::Object {
         let message = EnvState::of(env)?.helpers.text.get(env)?.call(&[error])?;

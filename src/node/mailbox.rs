@@ -22,6 +22,8 @@ struct Queue {
     writes: VecDeque<(CallbackSlot, Vec<u8>)>,
     /// Bytes in `writes`.
     bytes: u64,
+    /// Whether the waker was called, and has not started to empty the mailbox.
+    is_called: bool,
     /// Empties the mailbox on the thread with the callbacks. `None` before the guest is shared, and once its sandbox is
     /// released.
     waker: Option<Waker>,
@@ -29,6 +31,27 @@ struct Queue {
 
 /// A function that other threads call. It does not keep the process alive: the threads that write do.
 type Waker = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
+
+/// Number of writes that count only by their bytes.
+const FREE_WRITES: usize = 1024;
+/// Bytes by which each further write counts in addition: the memory that the queue needs for a short write.
+const WRITE_SIZE: u64 = 64;
+
+impl Queue {
+    /// Calls the waker, unless it was called or there is no output. Returns whether the thread with the callbacks ends.
+    fn call(&mut self) -> bool {
+        let Some(waker) = self.waker.as_ref().filter(|_| !self.is_called && !self.writes.is_empty()) else {
+            return false;
+        };
+        self.is_called = true;
+        waker.call((), ThreadsafeFunctionCallMode::NonBlocking) == Status::Closing
+    }
+
+    /// Returns the number of bytes that count towards the limit.
+    fn size(&self) -> u64 {
+        self.bytes + WRITE_SIZE * self.writes.len().saturating_sub(FREE_WRITES) as u64
+    }
+}
 
 impl Mailbox {
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -63,18 +86,24 @@ impl Mailbox {
         if queue.waker.is_none() {
             return Err(Errno::Pipe);
         }
-        let room = limits.output.saturating_sub(queue.bytes).min(write.bytes.len() as u64);
+        let room = limits.output.saturating_sub(queue.size()).min(write.bytes.len() as u64);
         if room > 0 {
             queue.bytes += room;
             queue.writes.push_back((write.slot, write.bytes[..room as usize].to_vec()));
         }
-        let status =
-            queue.waker.as_ref().map(|waker| waker.call((), ThreadsafeFunctionCallMode::NonBlocking));
+        let is_closing = queue.call();
         drop(queue);
-        match status {
-            Some(Status::Closing) => Err(Errno::Pipe),
-            _ => write.finish(limits, room as usize),
-        }
+        if is_closing { Err(Errno::Pipe) } else { write.finish(limits, room as usize) }
+    }
+
+    /// Notes that the waker has started to empty the mailbox. The next write calls it again.
+    pub(crate) fn note_call(&self) {
+        self.queue().is_called = false;
+    }
+
+    /// Calls the waker, if there is output.
+    pub(crate) fn call(&self) {
+        self.queue().call();
     }
 
     /// Removes the first write.

@@ -3,15 +3,16 @@
 use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
-use super::exit::{failure, is_exit, throw_end, throw_exit};
+use super::exit::{end_by_error, is_exit, throw_end, throw_exit};
 use super::host_calls::deliver;
 use super::memory::MemoryView;
 use super::sandbox::Sandbox;
 use super::termination;
 use super::value::Value;
-use super::world::World;
+use super::world::{End, World};
 use napi::{Error, Result, Status, ValueType};
 use std::ptr;
+use std::sync::Arc;
 
 callbacks! {
     /// `bind(id, memory, bytes)`: binds a memory. `bytes` is a `Uint8Array` of all its bytes.
@@ -85,10 +86,13 @@ callbacks! {
         Value::of(&state.env, is_known).map(Some)
     }
 
-    /// `deliver(id)`: passes output of other threads to the callbacks.
+    /// `deliver(id)`: passes output of other threads to the callbacks. The waker of the mailbox calls this.
     Deliver "deliver" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        deliver(state, &sandbox).map(|()| None)
+        let mailbox = &sandbox.world.mailbox;
+        mailbox.note_call();
+        // After an exception, the next turn of the event loop passes the rest.
+        deliver(state, &sandbox).inspect_err(|_| mailbox.call()).map(|()| None)
     }
 
     /// `captured(id, fd, known)`: returns captured output; in a thread that joined, from the first byte that was not
@@ -176,18 +180,27 @@ fn start_together<'a>(
     is_command: bool,
 ) -> Result<Option<Value<'a>>> {
     let (env, world) = (&state.env, &sandbox.world);
-    let started = world.enter().map(|run| (run, start(state, sandbox, entry, is_command)));
-    if started.as_ref().is_none_or(|(run, _)| world.leave(*run)) {
-        termination::resume(env)?;
-        return world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
+    let ended = || world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
+    let Some(run) = world.enter() else { return ended() };
+    state.runs.borrow_mut().push((Arc::clone(world), run));
+    let started = start(state, sandbox, entry, is_command);
+    state.runs.borrow_mut().pop();
+    if world.leave(run) {
+        let is_stopped = || state.runs.borrow().iter().any(|(world, run)| world.is_stopped(*run));
+        termination::resume(env, is_stopped)?;
+        return ended();
     }
-    let Some((_, Err(error))) = started else { return started.map_or(Ok(None), |(_, result)| result) };
-    let Some(thrown) = termination::catch(env) else { return Err(error) };
+    let Err(error) = started else { return started };
+    if !sandbox.has_joined {
+        world.report();
+    }
+    let Some(thrown) = termination::catch(env) else {
+        // This thread is being terminated. Other threads must not wait for it.
+        world.end_by(End::unknown());
+        return Err(error);
+    };
     if !is_exit(env, thrown) {
-        if !sandbox.has_joined {
-            world.report();
-        }
-        world.end_by(failure(env, thrown)?);
+        end_by_error(env, world, thrown)?;
     }
     Err(error::throw_value(env, thrown))
 }

@@ -16,7 +16,7 @@ use crate::preview1::imports::Import;
 use crate::sys::errno::Errno;
 use napi::Result;
 
-/// The end of a call, for now.
+/// The result of a call, or of a part of a call.
 pub(crate) enum Completion {
     /// The call succeeded, or failed with an errno.
     Done(Option<Errno>),
@@ -89,7 +89,7 @@ fn complete(
                 return Ok(Completion::Done(errno));
             }
             Step::Block(wait) if can_suspend && !wait.is_pause() => Next::Suspend(Awaited::Wait(wait)),
-            Step::Block(wait) => block(state, sandbox, wait)?,
+            Step::Block(wait) => block(state, sandbox, *wait)?,
             Step::HostCall(host_call) => {
                 state.env.run_in_scope(|| call_back(state, sandbox, host_call, can_suspend))?
             }
@@ -115,7 +115,7 @@ fn complete(
     }
 }
 
-/// What follows after a step.
+/// The action after a step.
 enum Next {
     /// The next step, with this state.
     Restart(RestartState),
@@ -126,11 +126,10 @@ enum Next {
 }
 
 /// Blocks the thread until a call can be restarted.
-fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Box<Wait>) -> Result<Next> {
-    let (world, waits_for_streams) = (&sandbox.world, wait.is_for_streams());
+fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Wait) -> Result<Next> {
+    let (world, is_for_streams) = (&sandbox.world, wait.is_for_streams());
     // Another thread may close the descriptors or end the guest.
-    let is_closed = || waits_for_streams && world.is_closed();
-    let is_over = || world.end().is_some() || is_closed() || sandbox.passed_timeout().is_some();
+    let is_over = || world.ends_wait(is_for_streams) || sandbox.passed_timeout().is_some();
     wait_in_slices(state, |slice| if is_over() { Ok(true) } else { wait.block(slice) })?;
     if let Some(end) = world.end() {
         return Err(throw_end(&state.env, sandbox, end));
@@ -138,7 +137,8 @@ fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Box<Wait>) -> Result<Nex
     if let Some(milliseconds) = sandbox.passed_timeout() {
         return Err(error::timed_out(&state.env, milliseconds));
     }
-    Ok(if is_closed() { Next::Fail(Errno::Badf) } else { Next::Restart(wait.restart) })
+    let is_closed = world.ends_wait(is_for_streams);
+    Ok(if is_closed { Next::Fail(Errno::Badf) } else { Next::Restart(wait.restart) })
 }
 
 /// Calls a callback for stdio. If it returns a promise, the guest has to be suspended.

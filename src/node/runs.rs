@@ -41,6 +41,11 @@ impl Runs {
         index.is_some_and(|index| state.runs.swap_remove(index).is_stopped)
     }
 
+    /// Returns whether a run was stopped.
+    pub(crate) fn is_stopped(&self, id: u64) -> bool {
+        self.state().runs.iter().any(|run| run.id == id && run.is_stopped)
+    }
+
     /// Stops the runs of all other threads. The thread of each run then calls [`termination::resume`].
     pub(crate) fn end(&self) {
         let (mut state, current) = (self.state(), Isolate::current());

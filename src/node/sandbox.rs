@@ -105,15 +105,15 @@ impl Sandbox {
         self.report_captured(env, 0);
     }
 
-    /// Notes the call for which the guest is to be suspended. A call for which it was not suspended in the end, because
-    /// JavaScript called the guest without `WebAssembly.promising`, is forgotten.
+    /// Stores the call for which the guest is to be suspended. Replaces a call for which the guest could not be
+    /// suspended, because JavaScript called the guest without `WebAssembly.promising`.
     pub(crate) fn suspend(&self, env: &Env, call: Suspended) {
         if let Some(old) = self.suspended.replace(Some(Box::new(call))) {
             old.release(env);
         }
     }
 
-    /// Returns the call for which the guest is suspended, and forgets it.
+    /// Removes and returns the call for which the guest is suspended.
     pub(crate) fn take_suspended(&self) -> Option<Suspended> {
         self.suspended.take().map(|call| *call)
     }
@@ -167,6 +167,9 @@ impl Sandbox {
             strings: Arc::clone(&self.strings),
             return_on_exit: self.return_on_exit,
             memory: RefCell::new(self.memory.take()),
+            suspended: RefCell::new(self.suspended.take()),
+            timeout: RefCell::new(self.timeout.take()),
+            has_timeout: Cell::new(self.has_timeout.get()),
             ..Self::joining(world)
         }
     }

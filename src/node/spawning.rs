@@ -2,7 +2,7 @@
 
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
-use super::exit::{end_error, failure};
+use super::exit::{end_by_error, end_error};
 use super::threads::NextThread;
 use super::value::Value;
 use super::wait::wait_in_slices;
@@ -73,8 +73,7 @@ callbacks! {
     /// `fail(id, error)`: ends all threads by an error.
     Fail "fail" |state, args| {
         let (sandbox, [_, error, ..]) = args.read_with_sandbox()?;
-        sandbox.world.end_by(failure(&state.env, error)?);
-        Ok(None)
+        end_by_error(&state.env, &sandbox.world, error).map(|()| None)
     }
 
     /// `end(id)`: ends all threads, because the first has ended.

@@ -1,18 +1,19 @@
 //! Native functions that suspend a guest and continue it. lib/suspending.js calls them.
 //!
 //! Three of them return the state of the guest's call: the errno of a call that is done, the negative token of a wait,
-//! or the promise of a callback.
+//! or the promise of a callback. `restart` returns undefined if the call still waits for a promise.
 
 use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
 use super::error;
+use super::exit::throw_end;
 use super::host_calls::finish_host_call;
 use super::perform::{Completion, restart};
 use super::sandbox::Sandbox;
 use super::suspended::{Awaited, HostFunctionCall, Suspended};
 use super::timeout::Timeout;
 use super::value::Value;
-use super::wakeups::WakeQueue;
+use super::wakeups::{Sleeper, WakeQueue};
 use crate::core::restart::RestartState;
 use crate::core::waker::{Registration, Wake};
 use crate::sys::errno::Errno;
@@ -23,34 +24,45 @@ use std::time::Duration;
 callbacks! {
     /// `suspend(id)`: suspends a guest for the call that it has just made.
     Suspend "suspend" |state, args| {
-        let (sandbox, _) = args.read_with_sandbox()?;
+        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
         let call = sandbox.take_suspended().filter(|call| !call.is_active());
         let call = call.ok_or_else(|| Error::from_status(Status::GenericFailure))?;
-        wait_for(state, &sandbox, call).map(Some)
+        wait_for(state, &sandbox, id, call).map(Some)
     }
 
-    /// `restart(id)`: continues the call of a guest whose wait may have ended.
+    /// `restart(id)`: continues the call of a guest whose wait may have ended, or which another thread has ended or
+    /// closed.
     Restart "restart" |state, args| {
-        let (sandbox, _) = args.read_with_sandbox()?;
-        match sandbox.take_suspended() {
-            Some(Suspended { call, awaited: Awaited::Wait(mut wait), .. }) => {
+        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
+        let Some(suspended) = sandbox.take_suspended() else { return Ok(None) };
+        if let Some(end) = sandbox.world.end() {
+            return Err(throw_end(&state.env, &sandbox, end));
+        }
+        if sandbox.world.ends_wait(suspended.is_for_streams()) {
+            return errno_value(state, Some(Errno::Badf)).map(Some);
+        }
+        match suspended {
+            Suspended { call, awaited: Awaited::Wait(mut wait), .. } => {
                 // Ignores poll errors: the restarted call reports them.
                 if wait.block(Duration::ZERO).unwrap_or(true) {
-                    return continue_call(state, &sandbox, &call, wait.restart).map(Some);
+                    return continue_call(state, &sandbox, id, &call, wait.restart).map(Some);
                 }
-                wait_for(state, &sandbox, Suspended::new(call, Awaited::Wait(wait))).map(Some)
+                wait_for(state, &sandbox, id, Suspended::new(call, Awaited::Wait(wait))).map(Some)
             }
-            _ => Err(Error::from_status(Status::GenericFailure)),
+            call => {
+                sandbox.suspend(&state.env, call);
+                Ok(None)
+            }
         }
     }
 
     /// `finish(id, value)`: continues the call of a guest with the value of a callback's promise.
     Finish "finish" |state, args| {
-        let (sandbox, [_, value, ..]) = args.read_with_sandbox()?;
+        let (sandbox, [id, value, ..]) = args.read_with_sandbox()?;
         match sandbox.take_suspended() {
             Some(Suspended { call, awaited: Awaited::Callback(host_call, _), .. }) => {
                 match finish_host_call(state, &sandbox, *host_call, value)? {
-                    Ok(restart) => continue_call(state, &sandbox, &call, restart).map(Some),
+                    Ok(restart) => continue_call(state, &sandbox, id, &call, restart).map(Some),
                     Err(errno) => errno_value(state, Some(errno)).map(Some),
                 }
             }
@@ -106,6 +118,7 @@ fn cannot_wait(state: &EnvState, error: &std::io::Error) -> Error {
 fn continue_call<'a>(
     state: &'a EnvState,
     sandbox: &Sandbox,
+    id: Value<'_>,
     call: &HostFunctionCall,
     from: RestartState,
 ) -> Result<Value<'a>> {
@@ -113,17 +126,24 @@ fn continue_call<'a>(
         Completion::Done(errno) => errno_value(state, errno),
         Completion::Suspend => {
             let call = sandbox.take_suspended().ok_or_else(|| Error::from_status(Status::GenericFailure))?;
-            wait_for(state, sandbox, call)
+            wait_for(state, sandbox, id, call)
         }
     }
 }
 
 /// Waits for the event of a call. Returns the negative token of the wait, or the promise of the callback.
-fn wait_for<'a>(state: &'a EnvState, sandbox: &Sandbox, mut call: Suspended) -> Result<Value<'a>> {
-    let queue = Arc::clone(wake_queue(state)?) as Arc<dyn Wake>;
+fn wait_for<'a>(
+    state: &'a EnvState,
+    sandbox: &Sandbox,
+    id: Value<'_>,
+    mut call: Suspended,
+) -> Result<Value<'a>> {
+    let queue = wake_queue(state)?;
+    let sleeper = Arc::new(Sleeper::new(Arc::clone(queue), id.convert()?));
     let (awaited, registration) = match &mut call.awaited {
         Awaited::Wait(wait) => {
-            let registration = Registration::of(wait, queue).map_err(|error| cannot_wait(state, &error))?;
+            let wake = Arc::clone(queue) as Arc<dyn Wake>;
+            let registration = Registration::of(wait, wake).map_err(|error| cannot_wait(state, &error))?;
             (Value::of(&state.env, -(registration.token() as i64))?, Some(registration))
         }
         Awaited::Callback(_, promise) => {
@@ -134,7 +154,11 @@ fn wait_for<'a>(state: &'a EnvState, sandbox: &Sandbox, mut call: Suspended) -> 
             (value?, None)
         }
     };
-    call.activate(registration, state.wakeups.keep_alive());
+    sandbox.world.add_sleeper(&sleeper);
+    if sandbox.world.ends_wait(call.is_for_streams()) {
+        sleeper.wake();
+    }
+    call.activate(registration, state.wakeups.keep_alive(), sleeper);
     sandbox.suspend(&state.env, call);
     Ok(awaited)
 }

@@ -2,12 +2,13 @@
 
 use super::reference::StrongRef;
 use super::value::Value;
-use super::wakeups::KeepAlive;
+use super::wakeups::{KeepAlive, Sleeper};
 use crate::core::outcome::{HostCall, HostResult};
 use crate::core::wait::Wait;
 use crate::core::waker::Registration;
 use crate::preview1::abi::{Call, CoreArgs};
 use napi::{Env, Result};
+use std::sync::Arc;
 
 /// A host function with its arguments.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +34,12 @@ pub(crate) enum Awaited {
     Callback(Box<HostCall>, Option<StrongRef>),
 }
 
-/// What a call needs from the time when its guest is suspended.
+/// The resources of a call whose guest is suspended.
 #[derive(Debug)]
 struct Active {
     _registration: Option<Registration>,
     _keep_alive: KeepAlive,
+    _sleeper: Arc<Sleeper>,
 }
 
 impl Suspended {
@@ -47,8 +49,19 @@ impl Suspended {
     }
 
     /// Notes that the guest is suspended.
-    pub(crate) fn activate(&mut self, registration: Option<Registration>, keep_alive: KeepAlive) {
-        self.active = Some(Active { _registration: registration, _keep_alive: keep_alive });
+    pub(crate) fn activate(
+        &mut self,
+        registration: Option<Registration>,
+        keep_alive: KeepAlive,
+        sleeper: Arc<Sleeper>,
+    ) {
+        self.active =
+            Some(Active { _registration: registration, _keep_alive: keep_alive, _sleeper: sleeper });
+    }
+
+    /// Returns whether the call waits for streams.
+    pub(crate) fn is_for_streams(&self) -> bool {
+        matches!(&self.awaited, Awaited::Wait(wait) if wait.is_for_streams())
     }
 
     /// Returns whether the guest is suspended.

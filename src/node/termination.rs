@@ -97,8 +97,9 @@ pub(crate) fn stop(isolate: Isolate) {
     }
 }
 
-/// Continues with JavaScript after [`stop`]. Fails if the environment is about to end.
-pub(crate) fn resume(env: &Env) -> Result<()> {
+/// Continues with JavaScript after [`stop`]. Fails if the environment is about to end, or if `is_stopped` returns that
+/// an outer run of this thread was stopped too.
+pub(crate) fn resume(env: &Env, is_stopped: impl FnOnce() -> bool) -> Result<()> {
     let (isolate, mut thrown) = (Isolate::current(), ptr::null_mut());
     if let Some(functions) = FUNCTIONS.as_ref().filter(|_| !isolate.0.is_null()) {
         // SAFETY: the current isolate, and an out pointer for an exception, which may be pending.
@@ -107,7 +108,7 @@ pub(crate) fn resume(env: &Env) -> Result<()> {
             sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown);
         }
     }
-    if probe(env) == sys::Status::napi_ok {
+    if probe(env) == sys::Status::napi_ok && !is_stopped() {
         return Ok(());
     }
     terminate();

@@ -35,7 +35,7 @@ pub(crate) struct Thread {
     pub(crate) argument: u32,
 }
 
-/// What a worker does next.
+/// The next action of a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NextThread {
     /// Runs this thread.
@@ -75,10 +75,11 @@ impl Threads {
     /// Removes a thread for which no worker could be created.
     pub(crate) fn remove(&self, thread: Thread) {
         let mut state = self.state();
+        state.idle -= 1;
+        // Another worker may have taken the thread.
         if let Some(index) = state.waiting.iter().position(|waiting| waiting.id == thread.id) {
             state.waiting.remove(index);
             state.threads -= 1;
-            state.idle -= 1;
         }
     }
 

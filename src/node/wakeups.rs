@@ -29,11 +29,29 @@ pub(crate) struct WakeQueue {
     function: Mutex<Option<ThreadsafeFunction>>,
 }
 
+/// A suspended thread of a guest, which other threads can wake.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    queue: Arc<WakeQueue>,
+    token: Token,
+}
+
 #[derive(Debug)]
 struct ThreadsafeFunction(sys::napi_threadsafe_function);
 
 // SAFETY: Node-API's thread-safe functions may be called by any thread.
 unsafe impl Send for ThreadsafeFunction {}
+
+impl Sleeper {
+    /// Creates the sleeper of a sandbox. Its token is no token of a wait: lib/suspending.js reads it as `~id`.
+    pub(crate) fn new(queue: Arc<WakeQueue>, id: u32) -> Self {
+        Self { queue, token: !Token::from(id) }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.queue.wake(self.token);
+    }
+}
 
 impl Wakeups {
     pub(crate) fn new(env: Env) -> Self {

@@ -4,12 +4,13 @@ use super::mailbox::Mailbox;
 use super::runs::Runs;
 use super::threads::Threads;
 use super::version::Version;
+use super::wakeups::Sleeper;
 use crate::core::guest::Guest;
 use crate::core::handles::Handles;
 use crate::core::strings::Strings;
 use once_cell::sync::Lazy;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The end of all threads of a guest.
 #[derive(Debug)]
@@ -18,6 +19,14 @@ pub(crate) enum End {
     Exit(u32),
     /// A thread has thrown an error, such as a trap.
     Failure { name: String, message: String, stack: String },
+}
+
+impl End {
+    /// The end by a thread whose error is unknown.
+    pub(crate) fn unknown() -> Self {
+        let message = "A thread of the guest was terminated".to_owned();
+        Self::Failure { name: "Error".to_owned(), message, stack: String::new() }
+    }
 }
 
 /// A guest, and its options for threads that join it by its handle.
@@ -35,6 +44,8 @@ pub(crate) struct World {
     /// Runs of threads, if the threads end together.
     runs: Runs,
     ends_together: AtomicBool,
+    /// Threads that are suspended.
+    sleepers: Mutex<Vec<Weak<Sleeper>>>,
     end: OnceLock<End>,
     /// Whether the thread that created the guest has thrown the error that ended it.
     is_reported: AtomicBool,
@@ -64,6 +75,7 @@ impl World {
             threads: Threads::default(),
             runs: Runs::default(),
             ends_together: AtomicBool::new(false),
+            sleepers: Mutex::default(),
             end: OnceLock::new(),
             is_reported: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -116,6 +128,7 @@ impl World {
         let _ = self.end.set(end);
         self.threads.end();
         self.runs.end();
+        self.wake_sleepers();
     }
 
     /// Returns the end of all threads.
@@ -134,16 +147,46 @@ impl World {
         self.runs.leave(run)
     }
 
-    /// Notes that the error that ended the guest is reported. Returns whether it was reported before.
+    /// Returns whether the end of another thread has stopped a run.
+    pub(crate) fn is_stopped(&self, run: u64) -> bool {
+        self.runs.is_stopped(run)
+    }
+
+    /// Notes that the error which ended the guest is reported. Returns whether the error was reported before.
     pub(crate) fn report(&self) -> bool {
         self.is_reported.swap(true, Relaxed)
     }
 
-    /// Closes the descriptors. Waits for them end.
+    /// Closes the descriptors. Ends the waits for streams.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Relaxed);
+        // Threads that end from now on report no errors.
+        self.report();
         self.threads.end();
         self.guest.table.clear();
+        self.wake_sleepers();
+    }
+
+    /// Returns whether a wait is over because the guest has ended, or because the streams of the wait are closed.
+    pub(crate) fn ends_wait(&self, is_for_streams: bool) -> bool {
+        self.end.get().is_some() || is_for_streams && self.is_closed()
+    }
+
+    /// Adds a suspended thread, which the end of the guest and `close` wake. The thread then checks `ends_wait`: the
+    /// guest may have ended before.
+    pub(crate) fn add_sleeper(&self, sleeper: &Arc<Sleeper>) {
+        let mut sleepers = self.sleepers();
+        sleepers.retain(|sleeper| sleeper.strong_count() > 0);
+        sleepers.push(Arc::downgrade(sleeper));
+    }
+
+    fn wake_sleepers(&self) {
+        let sleepers: Vec<_> = self.sleepers().iter().filter_map(Weak::upgrade).collect();
+        sleepers.iter().for_each(|sleeper| sleeper.wake());
+    }
+
+    fn sleepers(&self) -> MutexGuard<'_, Vec<Weak<Sleeper>>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether the descriptors are closed.
