@@ -294,7 +294,7 @@ test('a guest that a callback of another guest runs does not lose the end of the
     more: '(export "memory" (memory 0))',
   })
   const ran = await withWorkers(`
-    const [outer, inner] = ${JSON.stringify([outer, inner])}.map(assemble)
+    const [outer, inner] = ${JSON.stringify([outer, inner])}.map((text) => assemble(text))
     // Wakes both threads at once.
     const waker = (memories) => new workerThreads.Worker(\`
       const { workerData } = require('node:worker_threads')
@@ -302,7 +302,7 @@ test('a guest that a callback of another guest runs does not lose the end of the
       setTimeout(() => {
         for (const word of words) Atomics.store(word, 50, 1)
         for (const word of words) Atomics.notify(word, 50)
-      }, 50)\`, { eval: true, workerData: memories })
+      }, 50)\`, { eval: true, execArgv: [], workerData: memories })
     for (let i = 0; i < 5; i++) {
       const wasi = new WASI({ version: 'preview1', stdout() {
         waker([outerInstance.exports.memory, innerInstance.exports.memory])

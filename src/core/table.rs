@@ -110,8 +110,8 @@ impl State {
 }
 
 impl Table {
-    /// Calls `action` with an open descriptor. The descriptor is locked during the call: `action` must not wait, open or
-    /// close. `EBADF` if the number is not open.
+    /// Calls `action` with an open descriptor. The descriptor is locked during the call: `action` must not wait, open
+    /// or close. `EBADF` if the number is not open.
     #[inline]
     pub(crate) fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         match &*self.slot(fd).ok_or(Errno::Badf)?.read() {

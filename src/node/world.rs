@@ -182,7 +182,9 @@ impl World {
 
     fn wake_sleepers(&self) {
         let sleepers: Vec<_> = self.sleepers().iter().filter_map(Weak::upgrade).collect();
-        sleepers.iter().for_each(|sleeper| sleeper.wake());
+        for sleeper in sleepers {
+            sleeper.wake();
+        }
     }
 
     fn sleepers(&self) -> MutexGuard<'_, Vec<Weak<Sleeper>>> {
