@@ -239,9 +239,9 @@ impl Directory {
         }
     }
 
-    /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&self, each: impl FnMut(&[u8])) -> Result {
-        self.entries(DirBudget::default()).each_name(each)
+    /// Passes all entries to `each`.
+    pub(crate) fn each_entry(&self, each: impl FnMut(&DirEntry<'_>)) -> Result {
+        self.entries(DirBudget::default()).each_entry(each)
     }
 
     /// Returns the attributes of the directory itself: `fstat`.

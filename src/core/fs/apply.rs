@@ -260,7 +260,7 @@ struct Removal {
 fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<Removal> {
     let directory = open_directory(parent, sys::path(&name)?, clocks)?;
     let mut names: Vec<Box<[u8]>> = Vec::new();
-    directory.each_name(|name| names.push(name.into()))?;
+    directory.each_entry(|entry| names.push(entry.name.into()))?;
     let mut directories = Vec::new();
     for name in names {
         let path = sys::path(&name)?;

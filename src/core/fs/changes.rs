@@ -111,12 +111,12 @@ impl Search<'_> {
             names.extend(entries.changed_names().map(Box::from));
             return Ok(names);
         }
-        Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_name(|name| {
-            names.insert(name.into());
+        Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_entry(|entry| {
+            names.insert(entry.name.into());
         })?;
         if let Some(lower) = &pair.lower {
-            lower.entries(DirBudget::default())?.each_name(|name| {
-                names.insert(name.into());
+            lower.entries(DirBudget::default())?.each_entry(|entry| {
+                names.insert(entry.name.into());
             })?;
         }
         Ok(names)

@@ -4,7 +4,6 @@ use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::sys::buffers::Buffer;
-use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filetype, Oflags, OpenOptions};
 
@@ -36,19 +35,10 @@ pub(super) fn opened_file(opened: Opened) -> Result<FileData> {
 
 /// Lists the names and types of a directory, in the order of the bytes of the names.
 pub(super) fn entries(directory: &Directory) -> Result<Vec<(Vec<u8>, Filetype)>> {
-    let mut reader = directory.reader(DirBudget::default());
-    let (mut entries, mut next) = (Vec::new(), 0);
-    loop {
-        let progress = directory.read_dir(&mut reader, next, |entry| {
-            entries.push((entry.name.to_vec(), entry.filetype));
-            next = entry.next;
-            true
-        })?;
-        if progress == Progress::End {
-            entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-            return Ok(entries);
-        }
-    }
+    let mut entries = Vec::new();
+    directory.each_entry(|entry| entries.push((entry.name.to_vec(), entry.filetype)))?;
+    entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    Ok(entries)
 }
 
 /// Describes the bytes from `done` to `len` of an array.
