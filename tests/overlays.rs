@@ -9,9 +9,13 @@ use capwasi::sys::errno::Errno;
 use common::directories::{
     changes, guest, limits, list, names, over, path_call, rename, stat, symlink, text, write,
 };
-use common::{CREAT, FD_READ, FD_WRITE, FILE, OUT, TRUNC, Tree};
+use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
 use std::collections::BTreeSet;
 use std::fs;
+
+/// All rights that a directory passes on, and those to open and create in it.
+const INHERITING: u64 = 0x0fff_ffff;
+const PATHS: u64 = 1 << 9 | 1 << 10 | 1 << 13;
 
 #[test]
 fn a_guest_changes_the_overlay_and_not_the_lower_directory() {
@@ -297,4 +301,46 @@ fn an_allocation_without_space_changes_nothing() {
     guest.must("fd_allocate", &[fd, 4096, 4096]);
     assert_eq!((directory.usage(), stat(&mut guest, "file").3), ((8192, 1), 8192));
     assert_eq!(text(&mut guest, "file").trim_end_matches('\0'), "text");
+}
+
+/// Opens a directory at a depth, and creates those that are missing.
+fn descend(guest: &mut TestGuest, levels: usize) -> u64 {
+    (0..levels).fold(0, |parent, _| {
+        guest.reset();
+        let path = guest.put("a");
+        let _ = guest.call("path_create_directory", &[parent, path, 1]);
+        guest.must("path_open", &[parent, 0, path, 1, DIRECTORY, PATHS, INHERITING, 0, OUT]);
+        let directory = guest.u32(OUT);
+        if parent != 0 {
+            guest.must("fd_close", &[parent]);
+        }
+        directory
+    })
+}
+
+#[test]
+fn a_tree_of_100_000_levels_is_renamed_and_dropped_without_recursion() {
+    let tree = Tree::new(&[]);
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    descend(&mut guest, 100_000);
+    rename(&mut guest, "a", "b").unwrap();
+    assert_eq!(overlay.changes(), Err(Errno::Nametoolong), "paths of 4096 bytes and more");
+    let target = MemoryDirectory::new(SpaceLimits::default(), 0);
+    assert_eq!(overlay.apply_to(&Directory::Memory(target.clone())), Err(Errno::Nametoolong));
+    assert_eq!(target.usage(), (0, 0));
+}
+
+#[test]
+fn a_file_below_any_number_of_lower_directories_is_stored() {
+    let memory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    descend(&mut guest(&memory), 3000);
+    let overlay = Directory::Memory(memory).overlay(SpaceLimits::default()).unwrap();
+    let mut above = guest(&overlay);
+    let deepest = descend(&mut above, 3000);
+    above.try_open(deepest, "file", CREAT, FD_WRITE).unwrap();
+    drop(above);
+    let mut again = guest(&overlay);
+    let deepest = descend(&mut again, 3000);
+    again.try_open(deepest, "file", 0, FD_READ).unwrap();
+    assert_eq!(overlay.usage(), (0, 1));
 }

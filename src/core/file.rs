@@ -83,6 +83,13 @@ impl FileData {
         Ok(())
     }
 
+    /// Copies the contents to an empty file, with their holes.
+    pub(crate) fn copy_to(&self, target: &Self, clocks: &Clocks) -> Result {
+        let size = self.stat()?.size;
+        target.set_size(size, clocks)?;
+        self.each_piece(size, |bytes, offset| target.write_bytes(bytes, offset, clocks))
+    }
+
     /// Writes guest buffers: `pwritev`.
     #[inline]
     pub(crate) fn write_at(&self, buffers: &[Buffer], offset: Filesize, clocks: &Clocks) -> Result<usize> {

@@ -166,7 +166,7 @@ impl Staging<'_> {
         let Opened::File(to) = directory.open(Path::new(&name), &options, clocks)? else {
             return Err(Errno::Again);
         };
-        copy(&FileData::Memory(from), &to, clocks)?;
+        FileData::Memory(from).copy_to(&to, clocks)?;
         drop(to);
         set_attributes(directory, Path::new(&name), &all, clocks)?;
         if all.nlink > 1 {
@@ -271,13 +271,6 @@ fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<
         }
     }
     Ok(Removal { directory, name, directories })
-}
-
-/// Copies contents into an empty file, with their holes.
-fn copy(from: &FileData, to: &FileData, clocks: &Clocks) -> Result {
-    let size = from.stat()?.size;
-    to.set_size(size, clocks)?;
-    from.each_piece(size, |bytes, offset| to.write_bytes(bytes, offset, clocks))
 }
 
 /// Sets permission bits and times.
