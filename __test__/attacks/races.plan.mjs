@@ -1,5 +1,6 @@
 // Runs in a process with the name of a family of calls, a duration and a backend. A worker replaces a directory with a
-// symlink to the outside and back while the guest uses paths through it. Prints the count of each errno, and the breaches.
+// symlink to the outside and back while the guest uses paths through it. Prints the count of each errno, and the
+// breaches.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
