@@ -149,7 +149,7 @@ fn a_file_that_is_replaced_while_its_times_change_stays_replaced() {
             guest.reset();
             let fd = guest.open(path, 0, FD_READ | FD_FILESTAT_SET_TIMES);
             barrier.wait();
-            // Varies which of the steps of the other thread this call meets.
+            // Varies the step of the other thread during which this call runs.
             (0..index % 200 * 20).for_each(|_| std::hint::spin_loop());
             guest.must("fd_filestat_set_times", &[fd, 0, 0, 1]);
             barrier.wait();

@@ -1,4 +1,4 @@
-//! Overlays: the changes of a guest, and a lower directory that stays as it is.
+//! Overlays: the changes of a guest, and a lower directory that stays unchanged.
 
 mod common;
 

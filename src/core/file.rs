@@ -33,7 +33,7 @@ impl FileData {
         }
     }
 
-    /// Reads bytes from an offset: `pread`. Fewer only at the end of the file.
+    /// Reads bytes from an offset: `pread`. Reads fewer bytes only at the end of the file.
     pub(crate) fn read_bytes(&self, bytes: &mut [u8], offset: Filesize) -> Result<usize> {
         let mut done = 0;
         while done < bytes.len() {

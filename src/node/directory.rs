@@ -239,7 +239,7 @@ callbacks! {
         let args = args.read()?;
         let [_, _, atime, mtime, _] = args;
         let time = |seconds: Value<'_>| -> Result<_> {
-            // A double has no more than microseconds of the present.
+            // A double has no more than microseconds of a current time.
             let microseconds = (seconds.convert::<f64>()? * 1e6).round() as u64;
             Ok(Some(NewTime::At(microseconds.saturating_mul(1000))))
         };
@@ -281,7 +281,7 @@ callbacks! {
         if done == size {
             return Ok(Some(buffer));
         }
-        // Another program truncated the file meanwhile.
+        // Another program has truncated the file.
         Value::buffer(&state.env, &buffer.copy_bytes()?.unwrap_or_default()[..done]).map(Some)
     }
 

@@ -36,8 +36,10 @@ pub struct Change {
 
 impl MemoryDirectory {
     /// Lists the paths that differ from the lower directory, sorted in UTF-16 code units. Omits entries below a removed
-    /// directory, and directories of which only entries changed. `ENOTSUP` unless this is an overlay. `ENAMETOOLONG` for
-    /// a path that no call accepts: the paths of a deep tree would need memory by the square of its depth.
+    /// directory, and directories of which only entries changed. `ENOTSUP` unless this is an overlay.
+    ///
+    /// `ENAMETOOLONG` for a path of [`PATH_MAX`] bytes or more: the paths of a deep tree would need memory by the
+    /// square of its depth.
     pub fn changes(&self) -> Result<Vec<Change>> {
         let lower = self.volume().lower.as_ref().ok_or(Errno::Notsup)?;
         let mut search = Search {

@@ -1,4 +1,4 @@
-//! The lower directory of an overlay: what an overlay needs of it, and paths in it. An overlay only reads it.
+//! The lower directory of an overlay: the operations that an overlay needs, and paths. An overlay only reads.
 
 use crate::core::stream::Stream;
 use crate::sys;

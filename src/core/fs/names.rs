@@ -130,7 +130,7 @@ impl MemoryDirectory {
         }
     }
 
-    /// Renames an entry. Returns false if another thread changed one of the names meanwhile. The structure is locked.
+    /// Renames an entry. Returns false if another thread changed one of the names. The structure is locked.
     fn rename_inode(&self, names: &Renamed<'_>, now: Timestamp) -> Result<bool> {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
@@ -242,7 +242,7 @@ struct Renamed<'a> {
     new_name: &'a [u8],
 }
 
-/// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
+/// Adds a name to an inode; `ENOENT` if another thread removed its last name, `EMLINK` beyond the maximum.
 fn add_name(inode: &Inode, now: Timestamp) -> Result {
     inode.change(|attributes| {
         match attributes.nlink {

@@ -44,7 +44,7 @@ pub(super) fn entries(directory: &Directory) -> Result<Vec<(Vec<u8>, Filetype)>>
 /// Describes the bytes from `done` to `len` of an array.
 fn buffer(address: *mut u8, done: usize, len: usize) -> Buffer {
     // SAFETY: callers pass the location of an array that has `len` bytes and outlives the buffer. No JavaScript of this
-    // thread runs meanwhile, so the array is not detached.
+    // thread runs during the call, so the array is not detached.
     unsafe { Buffer::new(address.add(done), len - done) }
 }
 
