@@ -424,8 +424,9 @@ export class Directory {
   static memory(files?: FileTree, limits?: DirectoryLimits): Directory
   /**
    * Creates a directory that reads from `lower` and keeps every change in memory. `lower` is never changed, not even
-   * the access times of its files where Linux allows that. No program may change `lower` while the overlay is in use:
-   * the overlay stays confined, but may show a mixture of old and new.
+   * the access times of its files where Linux allows that. FIFOs and devices of `lower` can be read, but not written:
+   * `EROFS`. No program may change `lower` while the overlay is in use: the overlay stays confined, but may show a
+   * mixture of old and new.
    *
    *     const overlay = Directory.overlay('project')
    *     overlay.writeFileSync('notes.txt', 'text')

@@ -13,6 +13,7 @@ use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, T
 use std::collections::BTreeSet;
 use std::fs;
 
+const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
 /// All rights that a directory passes on, and those to open and create in it.
 const INHERITING: u64 = 0x0fff_ffff;
 const PATHS: u64 = 1 << 9 | 1 << 10 | 1 << 13;
@@ -169,19 +170,32 @@ fn a_listing_during_atomic_replacements_returns_every_name_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_fifo_of_the_lower_directory_passes_through() {
+fn a_fifo_of_the_lower_directory_can_be_read_and_not_written() {
     let tree = Tree::new(&[]);
-    let made = std::process::Command::new("mkfifo").arg(tree.path().join("fifo")).status().unwrap();
+    let path = tree.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
     let (overlay, mut guest) = over(&tree, SpaceLimits::default());
     rename(&mut guest, "fifo", "moved").unwrap();
     let reader = guest.open("moved", 0, FD_READ);
-    let writer = guest.open("moved", 0, FD_WRITE);
-    guest.write(writer, "text");
+    assert_eq!(guest.try_open(0, "moved", 0, FD_WRITE), Err(Errno::Rofs));
+    fs::write(&path, "text").unwrap();
     assert_eq!(guest.read(reader, 10), "text");
     assert_eq!(changes(&overlay), ["- ? fifo", "+ ? moved"]);
     assert_eq!(overlay.apply_to(&Directory::of_host(tree.path()).unwrap()), Err(Errno::Notsup));
     assert_eq!(tree.names(), ["fifo"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_of_the_lower_directory_can_be_read_and_not_changed() {
+    let lower = Directory::of_host(std::path::Path::new("/dev")).unwrap();
+    let overlay = lower.overlay(SpaceLimits::default()).unwrap();
+    let mut guest = guest(&overlay);
+    let fd = guest.open("zero", 0, FD_READ | FD_FILESTAT_SET_TIMES);
+    assert_eq!(guest.read(fd, 2), "\0\0");
+    assert_eq!(guest.call("fd_filestat_set_times", &[fd, 0, 1, 1 << 2]), Err(Errno::Rofs));
+    assert_eq!(guest.try_open(0, "zero", 0, FD_WRITE), Err(Errno::Rofs));
 }
 
 #[cfg(unix)]

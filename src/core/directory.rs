@@ -348,7 +348,7 @@ impl LowerDirectory for Directory {
     fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
         let options = OpenOptions { follows: false, keeps_atime: true, oflags: Oflags::empty(), ..*options };
         match self.open(path, &options, &Clocks::default())? {
-            Opened::Stream(stream) => Ok(stream),
+            Opened::Stream(stream) => Ok(stream.of_lower()),
             _ => Err(Errno::Noent),
         }
     }

@@ -196,6 +196,8 @@ impl MemoryDirectory {
             Filetype::RegularFile => {
                 Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, clocks)?))
             }
+            // A write would change the lower directory, or whatever is behind a device.
+            _ if options.writes => Err(Errno::Rofs),
             _ => {
                 let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
                 Ok(OpenedNode::Special(path.open_special(options)?))
