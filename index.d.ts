@@ -542,9 +542,10 @@ export class Directory {
    * not in the changes becomes a copy. Links that the guest made are copied as links: check them before other
    * programs use the directory.
    *
-   * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space
-   * is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else may
-   * change the overlay or the target during the call. The target may be `lower` itself: close the overlay afterwards.
+   * All new files are copied to a directory `.capwasi-*` in the target before the first removal, so a target without
+   * space is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else
+   * may change the overlay or the target during the call. The target may be `lower` itself: close the overlay
+   * afterwards.
    *
    *     overlay.applyTo(Directory.open('project'))
    *

@@ -445,6 +445,21 @@ test('applyTo() that fails for lack of space leaves the target as it was', (t) =
   t.deepEqual(target.toJSON(), { old: 'text' })
 })
 
+for (const [kind, create] of [
+  ['directories', (overlay, name) => overlay.mkdirSync(name)],
+  ['links', (overlay, name) => overlay.symlinkSync('old', name)],
+]) {
+  test(`applyTo() that fails because the target has no room for ${kind} leaves the target as it was`, (t) => {
+    const target = Directory.memory({ old: 'text' }, { maxFiles: 4 })
+    const overlay = Directory.overlay(Directory.memory({ old: 'text' }))
+    overlay.unlinkSync('old')
+    for (const name of ['a', 'b', 'c', 'd']) create(overlay, name)
+    t.throws(() => overlay.applyTo(target), { code: 'ENOSPC' })
+    t.deepEqual(target.toJSON(), { old: 'text' })
+    t.is(target.usage.files, 1)
+  })
+}
+
 onPosix('applyTo() follows no link of the target: a link in the way is replaced', (t) => {
   const outside = tree(t, { f: 'outside', 'sub/': null })
   const overlay = overTree(t, { 'd/old': '', 'e/f': '', file: '' })
