@@ -2,6 +2,7 @@
 
 mod common;
 
+use capwasi::core::directory::Directory;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::sys::errno::Errno;
@@ -37,6 +38,9 @@ fn hammer(directory: &MemoryDirectory, lower_files: u64) {
                     let _ = path_call(&mut guest, "path_unlink_file", shared[(file + thread) % 5]);
                     let _ = rename(&mut guest, "s", "t");
                     let _ = rename(&mut guest, "t", "s");
+                    if file % 20 == 0 {
+                        names(&mut guest, ".");
+                    }
                     if file % 2 == 0 {
                         link(&mut guest, &moved, &own);
                         path_call(&mut guest, "path_unlink_file", &moved).unwrap();
@@ -86,6 +90,17 @@ fn threads_lose_no_entry_in_an_overlay() {
     let (overlay, _) = over(&tree, SpaceLimits::default());
     hammer(&overlay, 4);
     assert_eq!(tree.names(), ["dir", "l1", "l2", "s"]);
+}
+
+#[test]
+fn threads_lose_no_entry_in_an_overlay_of_an_overlay() {
+    let tree = Tree::new(&[("dir/", ""), ("s/1", "1"), ("s/2", "2"), ("l1", "1"), ("l2", "2")]);
+    let (below, mut guest) = over(&tree, SpaceLimits::default());
+    write(&mut guest, "s/1", "changed");
+    let usage = below.usage();
+    let overlay = Directory::Memory(below.clone()).overlay(SpaceLimits::default()).unwrap();
+    hammer(&overlay, 4);
+    assert_eq!(below.usage(), usage);
 }
 
 /// Runs two functions at the same time, each with a guest that has the directory as descriptor 0.
