@@ -8,7 +8,6 @@ use capwasi::core::fs::space::SpaceLimits;
 use capwasi::sys::errno::Errno;
 use common::directories::{guest, link, names, over, path_call, rename, stat, text, write};
 use common::{CREAT, FD_READ, FD_WRITE, TestGuest, Tree};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 
 const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
@@ -120,6 +119,7 @@ fn race(
 #[cfg(unix)]
 #[test]
 fn threads_that_look_up_and_remove_hard_links_of_the_lower_directory_do_not_deadlock() {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     let tree = Tree::new(&[]);
     let paths: Vec<_> = (0..1000).flat_map(|index| [format!("a-{index}"), format!("b-{index}")]).collect();
     for pair in paths.chunks(2) {
