@@ -339,13 +339,21 @@ function reportTrap(error) {
 
 const LETTERS = { added: 'A', modified: 'M', removed: 'D' }
 
-/** Lists the changes of the overlays. With several overlays, each path starts with the guest's name of the overlay. */
+/**
+ * Lists the changes of the overlays. With several overlays, each path starts with the guest's name of the overlay. An
+ * error does not change the exit status of the program.
+ */
 function reportChanges(directories) {
   const overlays = directories.filter(({ option }) => option === '--overlay')
   for (const { guest, preopen } of overlays) {
     const prefix = overlays.length === 1 ? '' : guest.replace(/\/?$/, '/')
-    const lines = preopen.changes().map(({ change, path }) => escapeControls(`${LETTERS[change]} ${prefix}${path}`))
-    if (lines.length > 0) console.error(lines.join('\n'))
+    const line = ({ change, path }) => escapeControls(`${LETTERS[change]} ${prefix}${path}`)
+    try {
+      const lines = preopen.changes().map(line)
+      if (lines.length > 0) console.error(lines.join('\n'))
+    } catch (error) {
+      console.error(escapeControls(`capwasi: --changes: cannot list the changes of ${show(guest)}: ${error.message}`))
+    }
   }
 }
 

@@ -56,6 +56,9 @@ export interface PreopenDirectory {
   fd?: undefined
 }
 
+/** Values of `preopens` that are neither a path as a string nor a {@link Preopen}. */
+export type NewPreopen = URL | Directory | PreopenDirectory
+
 /** Resource limits. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
 export interface Limits {
   /**
@@ -159,7 +162,7 @@ export interface WASIOptions {
    * `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined
+  preopens?: NodeJS.Dict<string | Preopen | NewPreopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit calls
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. If `process.exit` is
@@ -421,8 +424,9 @@ export class Directory {
   static memory(files?: FileTree, limits?: DirectoryLimits): Directory
   /**
    * Creates a directory that reads from `lower` and keeps every change in memory. `lower` is never changed, not even
-   * the access times of its files where Linux allows that. Nothing else may change `lower` meanwhile: the overlay stays
-   * confined to it, but may show a mixture of old and new.
+   * the access times of its files where Linux allows that. FIFOs and devices of `lower` can be read, but not written:
+   * `EROFS`. No program may change `lower` while the overlay is in use: the overlay stays confined, but may show a
+   * mixture of old and new.
    *
    *     const overlay = Directory.overlay('project')
    *     overlay.writeFileSync('notes.txt', 'text')
@@ -528,7 +532,7 @@ export class Directory {
    * at its old path, and 'added' at its new one together with every entry below; entries below a removed directory are
    * not listed; a directory of which only entries changed is not listed; another type at the same path is 'modified'.
    * `path` has `/` between names. `type` is that of a removed path in `lower`; a FIFO, socket or device is a 'file'.
-   * @throws `ENOTSUP` for a directory that is no overlay
+   * @throws `ENOTSUP` for a directory that is no overlay; `ENAMETOOLONG` if a path that differs has 4096 bytes or more
    */
   changes(): { path: string; change: 'added' | 'modified' | 'removed'; type: 'file' | 'directory' | 'symlink' }[]
   /**
@@ -538,14 +542,16 @@ export class Directory {
    * not in the changes becomes a copy. Links that the guest made are copied as links: check them before other
    * programs use the directory.
    *
-   * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space
-   * is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else may
-   * change the overlay or the target meanwhile. The target may be `lower` itself: close the overlay afterwards.
+   * All new files are copied to a directory `.capwasi-*` in the target before the first removal, so a target without
+   * space is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else
+   * may change the overlay or the target during the call. The target may be `lower` itself: close the overlay
+   * afterwards.
    *
    *     overlay.applyTo(Directory.open('project'))
    *
-   * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes; `EROFS`
-   * for a read-only target; `EINVAL` for the overlay itself as target; `ENOSPC`, `EACCES`, … of the target
+   * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes;
+   * `ENAMETOOLONG` as in {@link Directory.changes}; `EROFS` for a read-only target; `EINVAL` for the overlay itself as
+   * target; `ENOSPC`, `EACCES`, … of the target
    */
   applyTo(target: Directory): void
   /**

@@ -5,7 +5,7 @@ import type * as node from 'node:wasi'
 import type capwasi from 'capwasi'
 import { Directory, WASI } from 'capwasi'
 import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
-import type { Preopen, PreopenDirectory, Sink, WASIOptions } from 'capwasi'
+import type { NewPreopen, Preopen, PreopenDirectory, Sink, WASIOptions } from 'capwasi'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -67,7 +67,8 @@ new WASI({ limits: undefined })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
-is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined>>()
+is<Equal<NewPreopen, URL | Directory | PreopenDirectory>>()
+is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | Preopen | NewPreopen> | undefined>>()
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<

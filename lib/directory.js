@@ -1,13 +1,13 @@
 'use strict'
 
-// The class Directory, over the functions of src/node/directory.rs. These confine each path; here are the arguments,
-// results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads the rest at its
-// first use.
+// The class Directory, over the functions of src/node/directory.rs. Those functions confine each path. This file adds
+// the arguments, results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads
+// the rest at its first use.
 
 const { Dirent, constants } = require('node:fs')
 const { dirname, posix } = require('node:path')
 
-/** Types of native code, which are those of WASI. It has no type for a FIFO, and returns 0. */
+/** File types of native code: those of WASI, which has none for a FIFO (0). */
 const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
 const DIRENT_TYPES = ['FIFO', 'BLOCK', 'CHAR', 'DIR', 'FILE', 'SOCKET', 'SOCKET', 'LINK'].map(
   (name) => constants[`UV_DIRENT_${name}`],
@@ -315,7 +315,7 @@ function defineDirectory(addon, createNative) {
       const directories = ['']
       for (const directory of directories) {
         const list = () => native().readdir(this.#id, join(top, directory))
-        // Another program may remove a directory meanwhile.
+        // Another program may have removed a directory.
         const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
         for (let at = 0; at < entries.length; at += 2) {
           const [name, type] = [entries[at], entries[at + 1]]

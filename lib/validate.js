@@ -10,7 +10,7 @@ const invalidValue = (message) => nodeError('TypeError', 'ERR_INVALID_ARG_VALUE'
 /** Names an argument, or a property of one, as Node does. */
 const subject = (name) => `The "${name}" ${/[.[]/.test(name) ? 'property' : 'argument'}`
 
-/** Returns a path of text, without NUL. */
+/** Returns a string without NUL. */
 function text(value, name) {
   if (typeof value !== 'string') throw invalidType(subject(name), 'of type string', value)
   if (!value.includes('\0')) return value

@@ -1,4 +1,4 @@
-// The class Directory itself: how it is made, opened, made read-only and closed.
+// The class Directory: creating, opening, read-only access and closing.
 
 import * as fs from 'node:fs'
 import { open as openHandle } from 'node:fs/promises'
@@ -168,7 +168,7 @@ test('toJSON returns text and links, sorted by code units', (t) => {
 
 // Read-only
 
-test('a read-only directory fails changes with EROFS, and reads', (t) => {
+test('changes of a read-only directory fail with EROFS, and reads succeed', (t) => {
   const path = tree(t, { f: 'text', 'd/g': '' })
   const directory = Directory.open(path, { readonly: true })
   const before = fs.readdirSync(path)
@@ -225,7 +225,7 @@ test('after close() every method fails with EBADF, and close() may be repeated',
   }
 })
 
-test('Symbol.dispose closes', (t) => {
+test('Symbol.dispose closes the directory', (t) => {
   const directory = Directory.memory()
   t.is(Directory.prototype[Symbol.dispose], Directory.prototype.close)
   directory[Symbol.dispose]()

@@ -50,7 +50,7 @@ function outcome(call, root) {
   }
 }
 
-/** Lists what a directory holds. Node 20 follows links with `recursive`, so this does not use it. */
+/** Lists everything in a directory. Does not use `recursive`, with which Node 20 follows links. */
 function contents(call, directory = '.') {
   return call('readdirSync', directory).flatMap((name) => {
     const path = directory === '.' ? name : `${directory}/${name}`

@@ -239,9 +239,9 @@ impl Directory {
         }
     }
 
-    /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&self, each: impl FnMut(&[u8])) -> Result {
-        self.entries(DirBudget::default()).each_name(each)
+    /// Passes all entries to `each`.
+    pub(crate) fn each_entry(&self, each: impl FnMut(&DirEntry<'_>)) -> Result {
+        self.entries(DirBudget::default()).each_entry(each)
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
@@ -348,7 +348,7 @@ impl LowerDirectory for Directory {
     fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
         let options = OpenOptions { follows: false, keeps_atime: true, oflags: Oflags::empty(), ..*options };
         match self.open(path, &options, &Clocks::default())? {
-            Opened::Stream(stream) => Ok(stream),
+            Opened::Stream(stream) => Ok(stream.of_lower()),
             _ => Err(Errno::Noent),
         }
     }

@@ -65,7 +65,7 @@ impl Descriptor {
         match self {
             Descriptor::Dir(dir) => dir.directory().set_own_times(atim, mtim, clocks),
             Descriptor::File(file) => file.data().set_times(atim, mtim, clocks),
-            Descriptor::Stream(stream) => Ok(sys::set_times(stream.handle(), atim, mtim)?),
+            Descriptor::Stream(stream) => stream.set_times(atim, mtim),
             Descriptor::Pipe(_) => Err(Errno::Inval),
         }
     }

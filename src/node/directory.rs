@@ -7,7 +7,7 @@ mod contents;
 mod overlay;
 mod path_call;
 
-use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
+use self::contents::{MAX_SIZE, READING, entries, opened_file, read_bytes, read_to_end, write_bytes};
 use self::overlay::{ApplyTo, Changes, Overlay};
 use self::path_call::{PathCall, read_directory, relative, retry, throw};
 use super::callback::{Callback, RawArgs, callbacks, function};
@@ -239,8 +239,9 @@ callbacks! {
         let args = args.read()?;
         let [_, _, atime, mtime, _] = args;
         let time = |seconds: Value<'_>| -> Result<_> {
-            // A double has no more than microseconds of the present.
-            Ok(Some(NewTime::At((seconds.convert::<f64>()? * 1e6).round() as u64 * 1000)))
+            // A double has no more than microseconds of a current time.
+            let microseconds = (seconds.convert::<f64>()? * 1e6).round() as u64;
+            Ok(Some(NewTime::At(microseconds.saturating_mul(1000))))
         };
         let (atime, mtime) = (time(atime)?, time(mtime)?);
         PathCall::read(state, &args, "utime")?.run(|dir, path| dir.set_times(path, true, atime, mtime))?;
@@ -276,11 +277,11 @@ callbacks! {
         let size = size as usize;
         let buffer = state.helpers.allocate.get(&state.env)?.call(&[Value::of(&state.env, size as i64)?])?;
         let (address, room) = buffer.bytes()?.unwrap_or((ptr::null_mut(), 0));
-        let done = read_bytes(&file, address, room.min(size), 0).map_err(failed)?;
+        let done = read_bytes(&file, address, room.min(size)).map_err(failed)?;
         if done == size {
             return Ok(Some(buffer));
         }
-        // Another program truncated the file meanwhile.
+        // Another program has truncated the file.
         Value::buffer(&state.env, &buffer.copy_bytes()?.unwrap_or_default()[..done]).map(Some)
     }
 
@@ -317,7 +318,7 @@ callbacks! {
             let oflags = Oflags::CREAT | Oflags::TRUNC;
             let target = OpenOptions { reads: false, writes: true, oflags, ..READING };
             let target = opened_file(dir.open(to, target)?)?;
-            copy(&source, &target, call.directory.clocks())
+            source.copy_to(&target, call.directory.clocks())
         })?;
         call.report_growth();
         Ok(None)

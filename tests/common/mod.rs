@@ -1,6 +1,7 @@
 //! Shared by the tests: temporary directories, and guests that consist of a memory and the functions they import.
 #![allow(dead_code, reason = "each test uses a part of the module")]
 
+pub mod directories;
 #[cfg(unix)]
 pub mod waiting;
 

@@ -11,22 +11,21 @@ use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filetype, NewTime, Oflags, OpenOptions};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl MemoryDirectory {
     /// Applies the changes of an overlay to another directory: removals first, then additions and modifications. A
     /// target that equals the lower directory then equals the overlay. Follows no symlink of the target: a symlink in
     /// the way is replaced. Keeps holes, permission bits and times.
     ///
-    /// Copies all contents into a new directory of the target before the first removal. The target may therefore be the
-    /// lower directory itself, but nothing may use the overlay after that.
+    /// Copies all new files into a new directory of the target before the first removal, so that a target without space
+    /// stays as it was. The target may be the lower directory itself, but nothing may use the overlay after that.
     pub fn apply_to(&self, target: &Directory) -> Result {
         let changes = self.changes()?;
         let clocks = Clocks::default();
         let mut staging =
             Staging { target, clocks: &clocks, directory: None, count: 0, links: HashMap::new() };
         let result = self.apply(changes, &mut staging);
-        // After a success the directory is empty.
         let removed = staging.remove();
         result.and(removed)
     }
@@ -38,7 +37,7 @@ impl MemoryDirectory {
         for change in changes {
             match change.kind {
                 ChangeKind::Removed => removed.push(change.path),
-                _ => new.push((staging.prepare(self, &change)?, change.path)),
+                _ => new.push((staging.add(self, &change)?, change.path)),
             }
         }
         let (target, clocks) = (staging.target, staging.clocks);
@@ -49,42 +48,41 @@ impl MemoryDirectory {
             }
         }
         walk.above.clear();
-        for (file, path) in &new {
+        for (copy, path) in &new {
             if let Some((parent, name)) = walk.parent(path, true)? {
-                staging.place(file, parent, name)?;
+                staging.place(copy, parent, name)?;
             }
         }
         // The times of a directory are set after its entries.
-        for (file, path) in new.iter().rev() {
-            if let NewFile::Directory(all) = file
+        for (copy, path) in new.iter().rev() {
+            if copy.filetype == Filetype::Directory
                 && let Some((parent, name)) = walk.parent(path, false)?
             {
-                set_attributes(parent, sys::path(name)?, all, clocks)?;
+                set_attributes(parent, sys::path(name)?, &copy.attributes, clocks)?;
             }
         }
         Ok(())
     }
 }
 
-/// A file that an overlay has added or modified.
-enum NewFile {
-    Directory(Attributes),
-    /// A file, by the name of its copy.
-    Regular(String),
-    /// A symlink: its target and attributes.
-    Symlink(Box<[u8]>, Attributes),
+/// A copy of a file that an overlay has added or modified.
+struct Copy {
+    /// Name in the staging directory.
+    name: String,
+    filetype: Filetype,
+    attributes: Attributes,
 }
 
-/// Directory of the target for new files.
+/// Directory of the target for the copies.
 struct Staging<'a> {
     target: &'a Directory,
     clocks: &'a Clocks,
     /// The directory and its name, once it is needed.
     directory: Option<(Directory, String)>,
-    /// Number of files added.
+    /// Number of copies.
     count: u64,
-    /// Files with several names, by inode number.
-    links: HashMap<u64, String>,
+    /// Copies of files with several names, by inode number.
+    links: HashMap<u64, PathBuf>,
 }
 
 impl Staging<'_> {
@@ -107,72 +105,71 @@ impl Staging<'_> {
         Ok(&self.directory.as_ref().ok_or(Errno::Io)?.0)
     }
 
-    /// Reads a file of an overlay. `ENOTSUP` for a FIFO, socket or device.
-    fn prepare(&mut self, overlay: &MemoryDirectory, change: &Change) -> Result<NewFile> {
-        let all = || overlay.attributes(&change.path, false);
-        match change.filetype {
-            Filetype::Directory => Ok(NewFile::Directory(all()?)),
-            Filetype::RegularFile => Ok(NewFile::Regular(self.add(overlay, &change.path)?)),
-            Filetype::SymbolicLink => {
-                let target = overlay.read_link(&change.path, |target| target.into())?;
-                Ok(NewFile::Symlink(target, all()?))
-            }
-            _ => Err(Errno::Notsup),
-        }
-    }
-
-    /// Puts a file in its place.
-    fn place(&mut self, file: &NewFile, parent: &Directory, name: &[u8]) -> Result {
-        let (clocks, path) = (self.clocks, sys::path(name)?);
-        let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
-        let has_directory = found == Some(Filetype::Directory);
-        match file {
-            NewFile::Directory(_) if has_directory => Ok(()),
-            NewFile::Directory(_) => {
-                remove_tree(parent, name, clocks)?;
-                parent.create_dir(path, clocks)
-            }
-            NewFile::Regular(from) => {
-                if has_directory {
-                    remove_tree(parent, name, clocks)?;
-                }
-                self.directory()?.rename(Path::new(from), parent, path, clocks)
-            }
-            NewFile::Symlink(link, all) => {
-                remove_tree(parent, name, clocks)?;
-                parent.symlink(sys::path(link)?, path, clocks)?;
-                let (atim, mtim) = times(all);
-                parent.set_times(path, false, atim, mtim, clocks)
-            }
-        }
-    }
-
-    /// Copies a file of an overlay, and returns the name of the copy.
-    fn add(&mut self, overlay: &MemoryDirectory, path: &[u8]) -> Result<String> {
-        let clocks = self.clocks;
+    /// Copies a file of an overlay; of a directory, the directory without its entries. `ENOTSUP` for a FIFO, socket or
+    /// device.
+    fn add(&mut self, overlay: &MemoryDirectory, change: &Change) -> Result<Copy> {
+        let (clocks, filetype) = (self.clocks, change.filetype);
+        let attributes = overlay.attributes(&change.path, false)?;
         let name = self.count.to_string();
         self.count += 1;
-        let all = overlay.attributes(path, false)?;
-        let linked = self.links.get(&all.ino).cloned();
+        let path = Path::new(&name);
+        match filetype {
+            Filetype::Directory => self.directory()?.create_dir(path, clocks)?,
+            Filetype::RegularFile => self.add_file(overlay, &change.path, &attributes, &name)?,
+            Filetype::SymbolicLink => {
+                let target: Box<[u8]> = overlay.read_link(&change.path, |target| target.into())?;
+                let directory = self.directory()?;
+                directory.symlink(sys::path(&target)?, path, clocks)?;
+                let (atim, mtim) = times(&attributes);
+                directory.set_times(path, false, atim, mtim, clocks)?;
+            }
+            _ => return Err(Errno::Notsup),
+        }
+        Ok(Copy { name, filetype, attributes })
+    }
+
+    fn add_file(
+        &mut self,
+        overlay: &MemoryDirectory,
+        path: &[u8],
+        attributes: &Attributes,
+        name: &str,
+    ) -> Result {
+        let (clocks, name) = (self.clocks, Path::new(name));
+        let linked = self.links.get(&attributes.ino).cloned();
         let directory = self.directory()?;
         if let Some(linked) = linked {
-            directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
-            return Ok(name);
+            return directory.hard_link(&linked, false, directory, name, clocks);
         }
         let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
-        let Opened::File(to) = directory.open(Path::new(&name), &options, clocks)? else {
+        let Opened::File(to) = directory.open(name, &options, clocks)? else {
             return Err(Errno::Again);
         };
-        copy(&FileData::Memory(from), &to, clocks)?;
+        FileData::Memory(from).copy_to(&to, clocks)?;
         drop(to);
-        set_attributes(directory, Path::new(&name), &all, clocks)?;
-        if all.nlink > 1 {
-            self.links.insert(all.ino, name.clone());
+        set_attributes(directory, name, attributes, clocks)?;
+        if attributes.nlink > 1 {
+            self.links.insert(attributes.ino, name.to_owned());
         }
-        Ok(name)
+        Ok(())
+    }
+
+    /// Moves a copy to its place. A directory of the target stays.
+    fn place(&mut self, copy: &Copy, parent: &Directory, name: &[u8]) -> Result {
+        let (clocks, path) = (self.clocks, sys::path(name)?);
+        let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
+        match (copy.filetype, found) {
+            (Filetype::Directory, Some(Filetype::Directory)) => return Ok(()),
+            // A rename replaces no directory with a file, and no file with a directory.
+            (Filetype::Directory, Some(_)) | (_, Some(Filetype::Directory)) => {
+                remove_tree(parent, name, clocks)?;
+            }
+            _ => {}
+        }
+        self.directory()?.rename(Path::new(&copy.name), parent, path, clocks)
     }
 
     fn remove(self) -> Result {
@@ -260,7 +257,7 @@ struct Removal {
 fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<Removal> {
     let directory = open_directory(parent, sys::path(&name)?, clocks)?;
     let mut names: Vec<Box<[u8]>> = Vec::new();
-    directory.each_name(|name| names.push(name.into()))?;
+    directory.each_entry(|entry| names.push(entry.name.into()))?;
     let mut directories = Vec::new();
     for name in names {
         let path = sys::path(&name)?;
@@ -271,13 +268,6 @@ fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<
         }
     }
     Ok(Removal { directory, name, directories })
-}
-
-/// Copies contents into an empty file, with their holes.
-fn copy(from: &FileData, to: &FileData, clocks: &Clocks) -> Result {
-    let size = from.stat()?.size;
-    to.set_size(size, clocks)?;
-    from.each_piece(size, |bytes, offset| to.write_bytes(bytes, offset, clocks))
 }
 
 /// Sets permission bits and times.

@@ -1,6 +1,6 @@
 //! Differences between an overlay and its lower directory.
 
-use crate::core::directory::Directory;
+use crate::core::directory::{Directory, PATH_MAX};
 use crate::core::fs::entries::Target;
 use crate::core::fs::inode::{Body, Inode, read};
 use crate::core::fs::lower::LowerPath;
@@ -37,6 +37,9 @@ pub struct Change {
 impl MemoryDirectory {
     /// Lists the paths that differ from the lower directory, sorted in UTF-16 code units. Omits entries below a removed
     /// directory, and directories of which only entries changed. `ENOTSUP` unless this is an overlay.
+    ///
+    /// `ENAMETOOLONG` for a path of [`PATH_MAX`] bytes or more: the paths of a deep tree would need memory by the
+    /// square of its depth.
     pub fn changes(&self) -> Result<Vec<Change>> {
         let lower = self.volume().lower.as_ref().ok_or(Errno::Notsup)?;
         let mut search = Search {
@@ -53,8 +56,9 @@ impl MemoryDirectory {
             search.visit(&pair)?;
         }
         let mut found = search.found;
-        found.sort_by_cached_key(|change| {
-            String::from_utf8_lossy(&change.path).encode_utf16().collect::<Vec<_>>()
+        found.sort_unstable_by(|one, other| {
+            let [one, other] = [one, other].map(|change| String::from_utf8_lossy(&change.path));
+            one.encode_utf16().cmp(other.encode_utf16())
         });
         Ok(found)
     }
@@ -111,12 +115,12 @@ impl Search<'_> {
             names.extend(entries.changed_names().map(Box::from));
             return Ok(names);
         }
-        Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_name(|name| {
-            names.insert(name.into());
+        Directory::Memory(self.overlay.at(Arc::clone(&pair.inode))).each_entry(|entry| {
+            names.insert(entry.name.into());
         })?;
         if let Some(lower) = &pair.lower {
-            lower.entries(DirBudget::default())?.each_name(|name| {
-                names.insert(name.into());
+            lower.entries(DirBudget::default())?.each_entry(|entry| {
+                names.insert(entry.name.into());
             })?;
         }
         Ok(names)
@@ -146,6 +150,9 @@ impl Search<'_> {
             (None, None) => Filetype::Unknown,
         };
         if let Some(kind) = kind {
+            if path.len() >= PATH_MAX {
+                return Err(Errno::Nametoolong);
+            }
             self.found.push(Change { path: path.clone().into(), kind, filetype });
         }
         if let Some(Node::Inode(Target { inode, .. })) = node

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     by_name: HashMap<Arc<[u8]>, Slot>,
-    /// Names and inodes, so that a listing looks no name up.
+    /// Names and inodes: a listing needs no look-up by name.
     by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
     next_cookie: u64,
     /// Number of stored entries.

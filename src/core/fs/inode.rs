@@ -107,7 +107,7 @@ impl Inode {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Attributes) -> T) -> T {
         let mut lower = None;
         if self.own_attributes().is_none() {
-            // The host may have removed the file meanwhile.
+            // The host may have removed the file.
             let all = self.lower.as_ref().and_then(|lower| lower.path.attributes().ok());
             let time = |time: i64| time.max(0).cast_unsigned();
             lower = all.map(|all| Attributes {
@@ -204,7 +204,7 @@ impl Inode {
         });
     }
 
-    /// Notes a change of the contents.
+    /// Sets the times of a change of the contents.
     pub(crate) fn touch(&self, now: Timestamp) {
         self.change(|attributes| {
             attributes.mtim = now;

@@ -119,9 +119,25 @@ impl MemoryDirectory {
 
     /// Opens a path: `openat`.
     pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
+        let exclusive = options.oflags.contains(Oflags::CREAT | Oflags::EXCL);
+        loop {
+            match self.try_open(path, exclusive, options, clocks) {
+                // Another thread created the name after the look-up.
+                Err(Errno::Exist) if !exclusive => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn try_open(
+        &self,
+        path: &[u8],
+        exclusive: bool,
+        options: &OpenOptions,
+        clocks: &Clocks,
+    ) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
-        let exclusive = creates && oflags.contains(Oflags::EXCL);
         let defers = !options.writes && oflags.is_empty();
         let last = Last { follows: options.follows && !exclusive, creates, defers };
         let mut located = self.resolve(path, last)?;
@@ -141,18 +157,11 @@ impl MemoryDirectory {
             }
             Located::Name { parent, name, node: None, .. } if creates => {
                 let now = clocks.realtime();
-                let new = self.create(&parent, &name, now, |volume| {
+                let inode = self.create(&parent, &name, now, |volume| {
                     let contents = Some(Contents::new(&volume.space));
                     Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
-                });
-                match new {
-                    Ok(inode) => self.open_inode(inode, options, clocks),
-                    // Another thread created the file meanwhile.
-                    Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
-                    }
-                    Err(errno) => Err(errno),
-                }
+                })?;
+                self.open_inode(inode, options, clocks)
             }
             Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
             Located::Name { node: Some(Node::Inode(target)), .. } => {
@@ -169,7 +178,9 @@ impl MemoryDirectory {
     fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
         let (data, stat) = path.open_file().ok()?;
-        let inode = self.volume.materialize(parent, name, path, &stat).ok()?.inode;
+        let target = self.volume.materialize(parent, name, path, &stat).ok()?;
+        // A stored inode can be another file, which replaced this one after the look-up.
+        let inode = (!target.is_stored).then_some(target.inode)?;
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
@@ -185,6 +196,8 @@ impl MemoryDirectory {
             Filetype::RegularFile => {
                 Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, clocks)?))
             }
+            // A write would change the lower directory, or whatever is behind a device.
+            _ if options.writes => Err(Errno::Rofs),
             _ => {
                 let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
                 Ok(OpenedNode::Special(path.open_special(options)?))

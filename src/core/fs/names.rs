@@ -130,7 +130,7 @@ impl MemoryDirectory {
         }
     }
 
-    /// Renames an entry. Returns false if another thread changed one of the names meanwhile. The structure is locked.
+    /// Renames an entry. Returns false if another thread changed one of the names. The structure is locked.
     fn rename_inode(&self, names: &Renamed<'_>, now: Timestamp) -> Result<bool> {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
@@ -163,7 +163,9 @@ impl MemoryDirectory {
         for inode in [Some(&source), replaced.as_ref()].into_iter().flatten() {
             inode.inode.change(|_| {});
         }
-        let swapped = self.swap_names(names, &source, replaced.as_ref());
+        // Reads the lower directory, so before the locks.
+        let is_own = is_own_place(new_parent, new_name, &source.inode);
+        let swapped = self.swap_names(names, &source, replaced.as_ref(), is_own, now);
         if !matches!(swapped, Ok(true)) {
             if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
                 write(entries).is_removed = false;
@@ -171,8 +173,6 @@ impl MemoryDirectory {
             return swapped;
         }
         if let Some(replaced) = &replaced {
-            replaced.inode.add_links(if is_directory { -2 } else { -1 }, now);
-            volume.detach(&replaced.inode);
             self.store_link(replaced)?;
             if is_directory {
                 new_parent.add_links(-1, now);
@@ -190,9 +190,16 @@ impl MemoryDirectory {
         Ok(true)
     }
 
-    /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. Returns
-    /// false if one of the names has changed.
-    fn swap_names(&self, names: &Renamed<'_>, source: &Target, replaced: Option<&Target>) -> Result<bool> {
+    /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. `is_own`
+    /// says whether the new name is that of the inode in the lower directory. Returns false if a name has changed.
+    fn swap_names(
+        &self,
+        names: &Renamed<'_>,
+        source: &Target,
+        replaced: Option<&Target>,
+        is_own: bool,
+        now: Timestamp,
+    ) -> Result<bool> {
         let Renamed { parent, name, new_parent, new_name } = *names;
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
@@ -212,13 +219,16 @@ impl MemoryDirectory {
         if counted == 0 {
             volume.space.take_name()?;
         }
-        let is_own = is_own_place(new_parent, new_name, &source.inode);
         other.as_deref_mut().unwrap_or(&mut entries).remove(name);
         entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
         for _ in u32::from(entries.counts(new_name))..counted.max(1) {
             volume.space.give_name();
         }
         volume.detach(&source.inode);
+        if let Some(Target { inode, .. }) = replaced {
+            inode.add_links(if inode.filetype() == Filetype::Directory { -2 } else { -1 }, now);
+            volume.detach(inode);
+        }
         Ok(true)
     }
 }
@@ -232,7 +242,7 @@ struct Renamed<'a> {
     new_name: &'a [u8],
 }
 
-/// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
+/// Adds a name to an inode; `ENOENT` if another thread removed its last name, `EMLINK` beyond the maximum.
 fn add_name(inode: &Inode, now: Timestamp) -> Result {
     inode.change(|attributes| {
         match attributes.nlink {
@@ -263,16 +273,13 @@ fn mark_removed(inode: &Inode) -> Result {
 fn has_lower_entries(inode: &Inode) -> Result<bool> {
     let Some(lower) = &inode.lower else { return Ok(false) };
     let mut lower_entries = lower.path.entries(DirBudget::default())?;
-    let (mut from, mut found) = (0, false);
     let entries = inode.directory()?;
+    let mut from = 0;
     loop {
-        let progress = lower_entries.read(from, &mut |entry| {
-            from = entry.next;
-            found = read(entries).merge(entry).is_some();
-            !found
-        })?;
-        if found || progress == Progress::End {
-            return Ok(found);
+        match lower_entries.read(from, &mut |entry| read(entries).merge(entry).is_none())? {
+            Progress::End => return Ok(false),
+            Progress::Stopped => return Ok(true),
+            Progress::Paused(next) => from = next,
         }
     }
 }

@@ -159,9 +159,9 @@ impl Volume {
         stat: &Filestat,
     ) -> Result<Target> {
         let link = link_id(stat);
-        if let Some(id) = link
-            && let Some(inode) = lock(&self.links).get(&id).and_then(|link| link.inode.upgrade())
-        {
+        // No entries are locked while the links are: `detach` locks both in the other order.
+        let known = link.and_then(|id| self.known_link(id));
+        if let Some(inode) = known {
             return found_link(parent, name, inode);
         }
         let body = match stat.filetype {
@@ -258,8 +258,12 @@ impl Volume {
 
     /// Returns whether a lower file with several names has an inode.
     fn has_link(&self, stat: &Filestat) -> bool {
-        link_id(stat)
-            .is_some_and(|id| lock(&self.links).get(&id).is_some_and(|link| link.inode.strong_count() > 0))
+        link_id(stat).is_some_and(|id| self.known_link(id).is_some())
+    }
+
+    /// Returns the inode of a lower file with several names, by its device and inode number there.
+    fn known_link(&self, id: (u64, u64)) -> Option<Arc<Inode>> {
+        lock(&self.links).get(&id)?.inode.upgrade()
     }
 
     /// Adds an inode of a lower file with several names, and returns it. Returns the inode of another thread instead if
