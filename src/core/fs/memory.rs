@@ -1,12 +1,11 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
 use crate::core::clock::Clocks;
-use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Target};
-use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
-use crate::core::fs::resolve::{Last, Located, resolve};
+use crate::core::fs::resolve::{Last, Located, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
 use crate::core::stream::Stream;
@@ -41,7 +40,6 @@ impl MemoryDirectory {
         let volume = Volume::in_memory(limits);
         let body = Body::Directory(Box::new(RwLock::new(Entries::default())));
         let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
-        root.add_links(2, now);
         Self::root(volume, root)
     }
 
@@ -125,8 +123,8 @@ impl MemoryDirectory {
         let defers = !options.writes && oflags.is_empty();
         let last = Last { follows: options.follows && !exclusive, creates, defers };
         let mut located = self.resolve(path, last)?;
-        if let Located::Lower { parent, name } = &located {
-            if let Some(file) = self.open_lower(parent, name, options) {
+        if let Located::Lower(place) = &located {
+            if let Some(file) = self.open_lower(place, options) {
                 return Ok(OpenedNode::File(file));
             }
             located = self.resolve(path, Last { defers: false, ..last })?;
@@ -139,34 +137,35 @@ impl MemoryDirectory {
             {
                 Err(Errno::Notdir)
             }
-            Located::Name { parent, name, node: None, .. } if creates => {
+            Located::Name { place, node: None, .. } if creates => {
                 let now = clocks.realtime();
-                let new = self.create(&parent, &name, now, |volume| {
-                    let contents = Some(Contents::new(&volume.space));
-                    Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
+                let new = self.create(&place, now, |volume| {
+                    let body = Body::File(File::new(&volume.space));
+                    Inode::new(volume.new_id(), body, options.mode & !UMASK, now)
                 });
                 match new {
                     Ok(inode) => self.open_inode(inode, options, clocks),
                     // Another thread created the file meanwhile.
                     Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
+                        self.open_inode(self.volume.lookup_inode(&place)?.inode, options, clocks)
                     }
                     Err(errno) => Err(errno),
                 }
             }
-            Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
+            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
             Located::Name { node: Some(Node::Inode(target)), .. } => {
                 self.open_inode(target.inode, options, clocks)
             }
-            Located::Name { parent, name, .. } => {
-                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
+            Located::Name { place, .. } => {
+                self.open_inode(self.volume.lookup_inode(&place)?.inode, options, clocks)
             }
         }
     }
 
     /// Opens an unchanged lower file for reading, with as few system calls as a file of the host. `None` if this is not
     /// possible.
-    fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
+    fn open_lower(&self, place: &Place<'_>, options: &OpenOptions) -> Option<MemoryFile> {
+        let (parent, name) = (place.parent(), place.name());
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
         let (data, stat) = path.open_file().ok()?;
         let inode = self.volume.materialize(parent, name, path, &stat).ok()?.inode;
@@ -195,10 +194,10 @@ impl MemoryDirectory {
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
         match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => {
+            Existing::Directory(inode) | Existing::Node(_, Node::Inode(Target { inode, .. })) => {
                 inode.stat()
             }
-            Existing::Node(_, _, Node::Lower(stat)) => Ok(self.volume.own(stat)),
+            Existing::Node(_, Node::Lower(stat)) => Ok(self.volume.own(stat)),
         }
     }
 
@@ -217,9 +216,9 @@ impl MemoryDirectory {
 
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let (parent, name) = self.new_name(path)?;
-        let made = self.create(&parent, &name, now, |volume| {
-            let entries = Entries::new(Arc::downgrade(&parent));
+        let place = self.new_name(path)?;
+        let made = self.create(&place, now, |volume| {
+            let entries = Entries::new(Arc::downgrade(place.parent()));
             Inode::new(volume.new_id(), Body::Directory(Box::new(RwLock::new(entries))), DIRECTORY_MODE, now)
         });
         made.map(drop)
@@ -227,8 +226,7 @@ impl MemoryDirectory {
 
     /// Creates a symlink: `symlinkat`.
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
-        let (parent, name) = self.new_name(path)?;
-        let made = self.create(&parent, &name, now, |volume| {
+        let made = self.create(&self.new_name(path)?, now, |volume| {
             Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });
         made.map(drop)
@@ -236,7 +234,7 @@ impl MemoryDirectory {
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
     pub(crate) fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        if let Existing::Node(_, _, Node::Inode(target)) = existing(self.resolve(path, Last::default())?)?
+        if let Existing::Node(_, Node::Inode(target)) = existing(self.resolve(path, Last::default())?)?
             && let Body::Symlink(path) = &target.inode.body
         {
             return Ok(then(path));
@@ -265,22 +263,22 @@ impl MemoryDirectory {
     }
 
     /// Resolves a path from this directory.
-    pub(crate) fn resolve(&self, path: &[u8], last: Last) -> Result<Located> {
+    pub(crate) fn resolve<'a>(&'a self, path: &'a [u8], last: Last) -> Result<Located<'a>> {
         resolve(&self.volume, &self.inode, path, last)
     }
 
     /// Returns the inode of a path.
     pub(crate) fn existing_inode(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
         match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => Ok(inode),
-            Existing::Node(parent, name, _) => Ok(self.volume.lookup_inode(&parent, &name)?.inode),
+            Existing::Directory(inode) | Existing::Node(_, Node::Inode(Target { inode, .. })) => Ok(inode),
+            Existing::Node(place, Node::Lower(_)) => Ok(self.volume.lookup_inode(&place)?.inode),
         }
     }
 
-    /// Returns the directory and the name of a path that does not exist.
-    pub(crate) fn new_name(&self, path: &[u8]) -> Result<(Arc<Inode>, Box<[u8]>)> {
+    /// Returns the place of a path that does not exist.
+    pub(crate) fn new_name<'a>(&'a self, path: &'a [u8]) -> Result<Place<'a>> {
         match self.resolve(without_slashes(path), Last::default())? {
-            Located::Name { parent, name, node: None, .. } => Ok((parent, name)),
+            Located::Name { place, node: None, .. } => Ok(place),
             _ => Err(Errno::Exist),
         }
     }
@@ -288,30 +286,27 @@ impl MemoryDirectory {
     /// Creates an inode under a new name; `EEXIST` if the name exists.
     fn create(
         &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
+        place: &Place<'_>,
         now: Timestamp,
         make: impl FnOnce(&Volume) -> Arc<Inode>,
     ) -> Result<Arc<Inode>> {
         let inode = make(&self.volume);
-        let is_directory = inode.filetype() == Filetype::Directory;
-        inode.add_links(if is_directory { 2 } else { 1 }, now);
-        self.add(parent, name, &inode, || Ok(()))?;
-        if is_directory {
-            parent.add_links(1, now);
+        self.add(place, &inode, || Ok(()))?;
+        if inode.filetype() == Filetype::Directory {
+            place.parent().add_links(1, now);
         }
-        parent.touch(now);
+        place.parent().touch(now);
         Ok(inode)
     }
 
     /// Adds a name that does not exist, after `check`; `EEXIST` if another thread has added it.
     pub(crate) fn add(
         &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
+        place: &Place<'_>,
         inode: &Arc<Inode>,
         check: impl FnOnce() -> Result,
     ) -> Result {
+        let (parent, name) = (place.parent(), place.name());
         self.volume.store_in_parent(parent)?;
         let mut entries = write(parent.directory()?);
         if entries.is_removed {
@@ -328,14 +323,13 @@ impl MemoryDirectory {
 }
 
 /// A path that exists.
-enum Existing {
+enum Existing<'a> {
     Directory(Arc<Inode>),
-    /// An entry: its directory, name and file.
-    Node(Arc<Inode>, Box<[u8]>, Node),
+    Node(Place<'a>, Node),
 }
 
 /// Returns the file of a resolved path; `ENOTDIR` if a slash follows the name of something else than a directory.
-fn existing(located: Located) -> Result<Existing> {
+fn existing(located: Located<'_>) -> Result<Existing<'_>> {
     match located {
         Located::Directory(directory) => Ok(Existing::Directory(directory)),
         Located::Name { node: Some(node), has_slash, .. }
@@ -343,8 +337,8 @@ fn existing(located: Located) -> Result<Existing> {
         {
             Err(Errno::Notdir)
         }
-        Located::Name { parent, name, node: Some(node), .. } => Ok(Existing::Node(parent, name, node)),
-        Located::Name { .. } | Located::Lower { .. } => Err(Errno::Noent),
+        Located::Name { place, node: Some(node), .. } => Ok(Existing::Node(place, node)),
+        Located::Name { .. } | Located::Lower(_) => Err(Errno::Noent),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::core::clock::Clocks;
 use crate::core::fs::contents::{Contents, MAX_SIZE};
-use crate::core::fs::inode::{Body, Inode, read, write};
+use crate::core::fs::inode::{Body, Inode};
 use crate::core::fs::lower::LowerFile;
 use crate::core::fs::volume::Volume;
 use crate::sys::buffers::Buffer;
@@ -72,7 +72,7 @@ impl MemoryFile {
     /// Reads the contents in memory.
     fn with_contents<T>(&self, then: impl FnOnce(&Contents) -> T) -> Result<T> {
         match &self.inode.body {
-            Body::File(contents) => Ok(then(read(contents).as_ref().ok_or(Errno::Io)?)),
+            Body::File(file) => file.read(then),
             _ => Err(Errno::Inval),
         }
     }
@@ -85,10 +85,10 @@ impl MemoryFile {
         change: impl FnOnce(&mut Contents) -> Result<T>,
     ) -> Result<T> {
         self.volume.copy_up(&self.inode, size)?;
-        let Body::File(contents) = &self.inode.body else {
+        let Body::File(file) = &self.inode.body else {
             return Err(Errno::Inval);
         };
-        let result = change(write(contents).as_mut().ok_or(Errno::Io)?)?;
+        let result = file.change(change)?;
         self.inode.touch(now);
         Ok(result)
     }

@@ -3,14 +3,11 @@
 use crate::core::fs::entries::Target;
 use crate::core::fs::inode::{Inode, read, write};
 use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
-use crate::core::fs::resolve::{Last, Located};
+use crate::core::fs::resolve::{Last, Located, Place};
 use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Timestamp};
 use std::sync::Arc;
-
-/// Maximum number of hard links, as on ext4.
-const LINK_MAX: u32 = 65_000;
 
 impl MemoryDirectory {
     /// Creates a hard link in `new`: `linkat`.
@@ -23,7 +20,7 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
-        let (parent, name) = new.new_name(new_path)?;
+        let place = new.new_name(new_path)?;
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             return Err(Errno::Xdev);
         }
@@ -31,24 +28,24 @@ impl MemoryDirectory {
             return Err(Errno::Perm);
         }
         self.volume().store_in_parent(&inode)?;
-        inode.change(|_| {});
-        self.add(&parent, &name, &inode, || add_name(&inode, now))?;
-        parent.touch(now);
+        let attributes = inode.attributes();
+        self.add(&place, &inode, || attributes.add_name(now))?;
+        place.parent().touch(now);
         Ok(())
     }
 
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
-        let Located::Name { parent, name, .. } = self.resolve(without_slashes(path), Last::default())? else {
+        let Located::Name { place, .. } = self.resolve(without_slashes(path), Last::default())? else {
             return Err(Errno::Isdir);
         };
         loop {
-            let target = self.volume().lookup_inode(&parent, &name)?;
+            let target = self.volume().lookup_inode(&place)?;
             if target.inode.filetype() == Filetype::Directory {
                 return Err(Errno::Isdir);
             }
-            if self.remove(&parent, &name, &target, -1, now)? {
-                parent.touch(now);
+            if self.remove(&place, &target, -1, now)? {
+                place.parent().touch(now);
                 return Ok(());
             }
         }
@@ -57,33 +54,27 @@ impl MemoryDirectory {
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let path = without_slashes(path);
-        let (parent, name) = match self.resolve(path, Last::default())? {
-            Located::Name { parent, name, .. } => (parent, name),
+        let place = match self.resolve(path, Last::default())? {
+            Located::Name { place, .. } => place,
             _ if path.ends_with(b"..") => return Err(Errno::Notempty),
             _ => return Err(Errno::Inval),
         };
         let _structure = self.volume().structure();
-        let target = self.volume().lookup_inode(&parent, &name)?;
+        let target = self.volume().lookup_inode(&place)?;
         mark_removed(&target.inode)?;
         // Only the owner of the lock removes or replaces directories.
-        self.remove(&parent, &name, &target, -2, now)?;
-        parent.add_links(-1, now);
-        parent.touch(now);
+        self.remove(&place, &target, -2, now)?;
+        place.parent().add_links(-1, now);
+        place.parent().touch(now);
         Ok(())
     }
 
     /// Removes a name if it still refers to an inode. Returns whether it did.
-    fn remove(
-        &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
-        target: &Target,
-        links: i32,
-        now: Timestamp,
-    ) -> Result<bool> {
+    fn remove(&self, place: &Place<'_>, target: &Target, links: i32, now: Timestamp) -> Result<bool> {
+        let (parent, name) = (place.parent(), place.name());
         self.volume().store_in_parent(parent)?;
         // Reads attributes of the lower directory before the lock.
-        target.inode.change(|_| {});
+        target.inode.attributes();
         let mut entries = write(parent.directory()?);
         if !entries.refers(name, target) {
             return Ok(false);
@@ -111,35 +102,28 @@ impl MemoryDirectory {
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
         let old = self.resolve(without_slashes(path), Last::default())?;
         let target = new.resolve(without_slashes(new_path), Last::default())?;
-        let (Located::Name { parent, name, .. }, Located::Name { parent: new_parent, name: new_name, .. }) =
-            (old, target)
-        else {
+        let (Located::Name { place: old, .. }, Located::Name { place: target, .. }) = (old, target) else {
             return Err(Errno::Busy);
         };
         if !Arc::ptr_eq(self.volume(), new.volume()) {
-            self.volume().lookup(&parent, &name)?;
+            self.volume().lookup(old.parent(), old.name())?;
             return Err(Errno::Xdev);
         }
         let _structure = self.volume().structure();
-        loop {
-            let renamed =
-                Renamed { parent: &parent, name: &name, new_parent: &new_parent, new_name: &new_name };
-            if self.rename_inode(&renamed, now)? {
-                return Ok(());
-            }
-        }
+        while !self.rename_inode(&old, &target, now)? {}
+        Ok(())
     }
 
     /// Renames an entry. Returns false if another thread changed one of the names meanwhile. The structure is locked.
-    fn rename_inode(&self, names: &Renamed<'_>, now: Timestamp) -> Result<bool> {
-        let Renamed { parent, name, new_parent, new_name } = *names;
+    fn rename_inode(&self, old: &Place<'_>, new: &Place<'_>, now: Timestamp) -> Result<bool> {
+        let (parent, new_parent) = (old.parent(), new.parent());
         let volume = self.volume();
-        let source = volume.lookup_inode(parent, name)?;
+        let source = volume.lookup_inode(old)?;
         let is_directory = source.inode.filetype() == Filetype::Directory;
         if is_directory && is_inside(new_parent, &source.inode) {
             return Err(Errno::Inval);
         }
-        let replaced = match volume.lookup_inode(new_parent, new_name) {
+        let replaced = match volume.lookup_inode(new) {
             Ok(replaced) => Some(replaced),
             Err(Errno::Noent) => None,
             Err(errno) => return Err(errno),
@@ -158,12 +142,12 @@ impl MemoryDirectory {
         }
         for directory in [parent, new_parent] {
             volume.store_in_parent(directory)?;
-            directory.change(|_| {});
+            directory.attributes();
         }
         for inode in [Some(&source), replaced.as_ref()].into_iter().flatten() {
-            inode.inode.change(|_| {});
+            inode.inode.attributes();
         }
-        let swapped = self.swap_names(names, &source, replaced.as_ref());
+        let swapped = self.swap_names(old, new, &source, replaced.as_ref());
         if !matches!(swapped, Ok(true)) {
             if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
                 write(entries).is_removed = false;
@@ -192,8 +176,15 @@ impl MemoryDirectory {
 
     /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. Returns
     /// false if one of the names has changed.
-    fn swap_names(&self, names: &Renamed<'_>, source: &Target, replaced: Option<&Target>) -> Result<bool> {
-        let Renamed { parent, name, new_parent, new_name } = *names;
+    fn swap_names(
+        &self,
+        old: &Place<'_>,
+        new: &Place<'_>,
+        source: &Target,
+        replaced: Option<&Target>,
+    ) -> Result<bool> {
+        let (parent, name) = (old.parent(), old.name());
+        let (new_parent, new_name) = (new.parent(), new.name());
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
         let mut other = if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
@@ -221,28 +212,6 @@ impl MemoryDirectory {
         volume.detach(&source.inode);
         Ok(true)
     }
-}
-
-/// Names of a rename.
-#[derive(Clone, Copy)]
-struct Renamed<'a> {
-    parent: &'a Arc<Inode>,
-    name: &'a [u8],
-    new_parent: &'a Arc<Inode>,
-    new_name: &'a [u8],
-}
-
-/// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
-fn add_name(inode: &Inode, now: Timestamp) -> Result {
-    inode.change(|attributes| {
-        match attributes.nlink {
-            0 => return Err(Errno::Noent),
-            LINK_MAX.. => return Err(Errno::Mlink),
-            _ => attributes.nlink += 1,
-        }
-        attributes.ctim = now;
-        Ok(())
-    })
 }
 
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.

@@ -2,8 +2,9 @@
 
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
-use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
+use crate::core::fs::resolve::Place;
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -143,7 +144,8 @@ impl Volume {
     }
 
     /// Looks up the inode of a name; `ENOENT` if it does not exist.
-    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
+    pub(crate) fn lookup_inode(&self, place: &Place<'_>) -> Result<Target> {
+        let (parent, name) = (place.parent(), place.name());
         match self.lookup(parent, name)? {
             Node::Inode(target) => Ok(target),
             Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),
@@ -165,7 +167,7 @@ impl Volume {
             return found_link(parent, name, inode);
         }
         let body = match stat.filetype {
-            Filetype::RegularFile => Body::File(RwLock::default()),
+            Filetype::RegularFile => Body::File(File::default()),
             Filetype::Directory => {
                 Body::Directory(Box::new(RwLock::new(Entries::merged(Arc::downgrade(parent)))))
             }
@@ -195,7 +197,7 @@ impl Volume {
         let mut inode = Arc::clone(inode);
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
-                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink > 0);
+                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink() > 0);
                 if let Some(link) = lock(&self.links).get_mut(&id).filter(|_| is_linked) {
                     link.changed.get_or_insert(Arc::clone(&inode));
                 }
@@ -226,7 +228,7 @@ impl Volume {
         let Some(lower) = &inode.lower else { return };
         *lower.location() = None;
         if let Some(id) = lower.link
-            && inode.own_attributes().is_some_and(|own| own.nlink == 0)
+            && inode.own_attributes().is_some_and(|own| own.nlink() == 0)
         {
             // The caller has a reference to the inode, so nothing is dropped under the lock.
             lock(&self.links).remove(&id);
@@ -246,7 +248,7 @@ impl Volume {
             contents.set_size(size)?;
         }
         self.store_in_parent(inode)?;
-        inode.change(|_| {});
+        inode.attributes();
         inode.set_copied(contents);
         Ok(())
     }
