@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 /// An open file of any type.
 #[derive(Debug)]
 pub enum Descriptor {
-    /// A directory.
-    Dir(DirDescriptor),
+    /// A directory. Boxed, because it is larger than the others.
+    Dir(Box<DirDescriptor>),
     /// A regular file that the guest opened. No other descriptor shares its position.
     File(File),
     /// Stdio, a pipe, socket, terminal or device. The system tracks the position, if there is one.

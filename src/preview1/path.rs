@@ -216,7 +216,7 @@ impl Guest {
                 }
                 opened => match opened? {
                     Opened::Directory(directory) => {
-                        Descriptor::Dir(DirDescriptor::new(directory, self.dir_budget()))
+                        Descriptor::Dir(Box::new(DirDescriptor::new(directory, self.dir_budget())))
                     }
                     Opened::File(data) => Descriptor::File(File::new(data)),
                     Opened::Stream(stream) => Descriptor::Stream(stream),

@@ -1,7 +1,7 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
 use crate::core::clock::Clocks;
-use crate::core::fs::entries::{Entries, Target};
+use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
@@ -132,12 +132,7 @@ impl MemoryDirectory {
         match located {
             Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
             Located::Directory(directory) => self.open_inode(directory, options, clocks),
-            Located::Name { node: Some(node), has_slash: true, .. }
-                if node.filetype() != Filetype::Directory =>
-            {
-                Err(Errno::Notdir)
-            }
-            Located::Name { place, node: None, .. } if creates => {
+            Located::Name { place, node: None } if creates => {
                 let now = clocks.realtime();
                 let new = self.create(&place, now, |volume| {
                     let body = Body::File(File::new(&volume.space));
@@ -193,11 +188,11 @@ impl MemoryDirectory {
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
-        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, Node::Inode(Target { inode, .. })) => {
-                inode.stat()
-            }
-            Existing::Node(_, Node::Lower(stat)) => Ok(self.volume.own(stat)),
+        match self.resolve(path, Last { follows, ..Last::default() })? {
+            Located::Directory(inode) => inode.stat(),
+            Located::Name { node: Some(Node::Inode(target)), .. } => target.inode.stat(),
+            Located::Name { node: Some(Node::Lower(stat)), .. } => Ok(self.volume.own(stat)),
+            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
         }
     }
 
@@ -234,12 +229,10 @@ impl MemoryDirectory {
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
     pub(crate) fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        if let Existing::Node(_, Node::Inode(target)) = existing(self.resolve(path, Last::default())?)?
-            && let Body::Symlink(path) = &target.inode.body
-        {
-            return Ok(then(path));
+        match &self.existing_inode(path, false)?.body {
+            Body::Symlink(target) => Ok(then(target)),
+            _ => Err(Errno::Inval),
         }
-        Err(Errno::Inval)
     }
 
     /// Sets the times of a path: `utimensat`.
@@ -269,9 +262,13 @@ impl MemoryDirectory {
 
     /// Returns the inode of a path.
     pub(crate) fn existing_inode(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
-        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, Node::Inode(Target { inode, .. })) => Ok(inode),
-            Existing::Node(place, Node::Lower(_)) => Ok(self.volume.lookup_inode(&place)?.inode),
+        match self.resolve(path, Last { follows, ..Last::default() })? {
+            Located::Directory(inode) => Ok(inode),
+            Located::Name { node: Some(Node::Inode(target)), .. } => Ok(target.inode),
+            Located::Name { place, node: Some(Node::Lower(_)) } => {
+                Ok(self.volume.lookup_inode(&place)?.inode)
+            }
+            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
         }
     }
 
@@ -319,26 +316,6 @@ impl MemoryDirectory {
         check().inspect_err(|_| self.volume.space.give_name())?;
         entries.insert(name, Arc::clone(inode), false, false);
         Ok(())
-    }
-}
-
-/// A path that exists.
-enum Existing<'a> {
-    Directory(Arc<Inode>),
-    Node(Place<'a>, Node),
-}
-
-/// Returns the file of a resolved path; `ENOTDIR` if a slash follows the name of something else than a directory.
-fn existing(located: Located<'_>) -> Result<Existing<'_>> {
-    match located {
-        Located::Directory(directory) => Ok(Existing::Directory(directory)),
-        Located::Name { node: Some(node), has_slash, .. }
-            if has_slash && node.filetype() != Filetype::Directory =>
-        {
-            Err(Errno::Notdir)
-        }
-        Located::Name { place, node: Some(node), .. } => Ok(Existing::Node(place, node)),
-        Located::Name { .. } | Located::Lower(_) => Err(Errno::Noent),
     }
 }
 

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 /// An open file in memory or of an overlay.
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
-    volume: Arc<Volume>,
     inode: Arc<Inode>,
+    /// The overlay, if the inode was created for a lower file.
+    overlay: Option<Arc<Volume>>,
     /// The lower file. Reads use it until its contents are copied.
     lower: Option<Box<dyn LowerFile>>,
     reads: bool,
@@ -54,7 +55,7 @@ impl MemoryFile {
         options: &OpenOptions,
     ) -> Self {
         Self {
-            volume: Arc::clone(volume),
+            overlay: inode.lower.is_some().then(|| Arc::clone(volume)),
             inode,
             lower,
             reads: options.reads || !options.writes,
@@ -84,7 +85,9 @@ impl MemoryFile {
         now: Timestamp,
         change: impl FnOnce(&mut Contents) -> Result<T>,
     ) -> Result<T> {
-        self.volume.copy_up(&self.inode, size)?;
+        if let Some(volume) = &self.overlay {
+            volume.copy_up(&self.inode, size)?;
+        }
         let Body::File(file) = &self.inode.body else {
             return Err(Errno::Inval);
         };
@@ -159,8 +162,10 @@ impl MemoryFile {
 
     /// Returns the attributes: `fstat`.
     pub(crate) fn stat(&self) -> Result<Filestat> {
-        match self.lower() {
-            Some(lower) if self.inode.own_attributes().is_none() => Ok(self.volume.own(lower.stat()?)),
+        match (self.lower(), &self.overlay) {
+            (Some(lower), Some(volume)) if self.inode.own_attributes().is_none() => {
+                Ok(volume.own(lower.stat()?))
+            }
             _ => self.inode.stat(),
         }
     }
@@ -179,7 +184,9 @@ impl MemoryFile {
 
     /// Sets the times: `futimens`.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
-        self.volume.store_in_parent(&self.inode)?;
+        if let Some(volume) = &self.overlay {
+            volume.store_in_parent(&self.inode)?;
+        }
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }

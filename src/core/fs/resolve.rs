@@ -3,6 +3,7 @@
 use crate::core::fs::inode::{Body, Inode, read};
 use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
+use crate::sys::types::Filetype;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,8 +22,6 @@ pub(crate) enum Located<'a> {
     Name {
         /// The name and its directory.
         place: Place<'a>,
-        /// Whether slashes follow the name.
-        has_slash: bool,
         /// The file; `None` if the name does not exist.
         node: Option<Node>,
     },
@@ -66,7 +65,8 @@ pub(crate) struct Last {
     pub defers: bool,
 }
 
-/// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`.
+/// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`. A slash after the name of an existing file
+/// that is not a directory is `ENOTDIR`.
 pub(crate) fn resolve<'a>(
     volume: &Volume,
     start: &'a Arc<Inode>,
@@ -120,8 +120,11 @@ pub(crate) fn resolve<'a>(
             continue;
         }
         if is_last {
+            if has_slash && node.as_ref().is_some_and(|node| node.filetype() != Filetype::Directory) {
+                return Err(Errno::Notdir);
+            }
             let place = Place { start, parent: entered.pop(), path, name: position };
-            return Ok(Located::Name { place, has_slash, node });
+            return Ok(Located::Name { place, node });
         }
         let Some(Node::Inode(target)) = node else {
             return Err(Errno::Notdir);
