@@ -5,7 +5,7 @@ use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
-use crate::core::fs::resolve::{Last, Located, Place, resolve};
+use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
 use crate::core::stream::Stream;
@@ -120,14 +120,15 @@ impl MemoryDirectory {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
-        let defers = !options.writes && oflags.is_empty();
-        let last = Last { follows: options.follows && !exclusive, creates, defers };
+        let is_read = self.is_overlay() && !options.writes && oflags.is_empty();
+        let look_up = if is_read { LookUp::UnlessLower } else { LookUp::Always };
+        let last = Last { follows: options.follows && !exclusive, creates, look_up };
         let mut located = self.resolve(path, last)?;
-        if let Located::Lower(place) = &located {
+        if let Located::Unknown(place) = &located {
             if let Some(file) = self.open_lower(place, options) {
                 return Ok(OpenedNode::File(file));
             }
-            located = self.resolve(path, Last { defers: false, ..last })?;
+            located = self.resolve(path, Last { look_up: LookUp::Always, ..last })?;
         }
         match located {
             Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
@@ -147,7 +148,7 @@ impl MemoryDirectory {
                     Err(errno) => Err(errno),
                 }
             }
-            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
+            Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
             Located::Name { node: Some(Node::Inode(target)), .. } => {
                 self.open_inode(target.inode, options, clocks)
             }
@@ -188,11 +189,12 @@ impl MemoryDirectory {
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
-        match self.resolve(path, Last { follows, ..Last::default() })? {
-            Located::Directory(inode) => inode.stat(),
-            Located::Name { node: Some(Node::Inode(target)), .. } => target.inode.stat(),
-            Located::Name { node: Some(Node::Lower(stat)), .. } => Ok(self.volume.own(stat)),
-            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
+        match self.resolve(path, Last { follows, ..Last::default() }) {
+            Ok(Located::Directory(inode)) => inode.stat(),
+            Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => target.inode.stat(),
+            Ok(Located::Name { node: Some(Node::Lower(stat)), .. }) => Ok(self.volume.own(stat)),
+            Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => Err(Errno::Noent),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -268,7 +270,17 @@ impl MemoryDirectory {
             Located::Name { place, node: Some(Node::Lower(_)) } => {
                 Ok(self.volume.lookup_inode(&place)?.inode)
             }
-            Located::Name { node: None, .. } | Located::Lower(_) => Err(Errno::Noent),
+            Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
+        }
+    }
+
+    /// Resolves a path to a name that is to be removed or renamed, without a look-up. `None` if the path ends in `.` or
+    /// `..`. Ignores trailing slashes.
+    pub(crate) fn place<'a>(&'a self, path: &'a [u8]) -> Result<Option<Place<'a>>> {
+        let last = Last { look_up: LookUp::Never, ..Last::default() };
+        match self.resolve(without_slashes(path), last)? {
+            Located::Name { place, .. } | Located::Unknown(place) => Ok(Some(place)),
+            Located::Directory(_) => Ok(None),
         }
     }
 

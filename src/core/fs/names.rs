@@ -3,7 +3,7 @@
 use crate::core::fs::entries::Target;
 use crate::core::fs::inode::{Inode, read, write};
 use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
-use crate::core::fs::resolve::{Last, Located, Place};
+use crate::core::fs::resolve::Place;
 use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Timestamp};
@@ -36,9 +36,7 @@ impl MemoryDirectory {
 
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
-        let Located::Name { place, .. } = self.resolve(without_slashes(path), Last::default())? else {
-            return Err(Errno::Isdir);
-        };
+        let place = self.place(path)?.ok_or(Errno::Isdir)?;
         loop {
             let target = self.volume().lookup_inode(&place)?;
             if target.inode.filetype() == Filetype::Directory {
@@ -53,12 +51,8 @@ impl MemoryDirectory {
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let path = without_slashes(path);
-        let place = match self.resolve(path, Last::default())? {
-            Located::Name { place, .. } => place,
-            _ if path.ends_with(b"..") => return Err(Errno::Notempty),
-            _ => return Err(Errno::Inval),
-        };
+        let dots = if without_slashes(path).ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
+        let place = self.place(path)?.ok_or(dots)?;
         let _structure = self.volume().structure();
         let target = self.volume().lookup_inode(&place)?;
         mark_removed(&target.inode)?;
@@ -100,9 +94,8 @@ impl MemoryDirectory {
 
     /// Renames a file or directory to a path in `new`: `renameat`.
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
-        let old = self.resolve(without_slashes(path), Last::default())?;
-        let target = new.resolve(without_slashes(new_path), Last::default())?;
-        let (Located::Name { place: old, .. }, Located::Name { place: target, .. }) = (old, target) else {
+        let (old, target) = (self.place(path)?, new.place(new_path)?);
+        let (Some(old), Some(target)) = (old, target) else {
             return Err(Errno::Busy);
         };
         if !Arc::ptr_eq(self.volume(), new.volume()) {

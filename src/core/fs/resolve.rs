@@ -25,8 +25,8 @@ pub(crate) enum Located<'a> {
         /// The file; `None` if the name does not exist.
         node: Option<Node>,
     },
-    /// A name that only the lower directory may have. Only with [`Last::defers`].
-    Lower(Place<'a>),
+    /// A name that was not looked up, as [`Last::look_up`] requests.
+    Unknown(Place<'a>),
     /// A directory itself: the path ends in `.` or `..`.
     Directory(Arc<Inode>),
 }
@@ -61,8 +61,20 @@ pub(crate) struct Last {
     pub follows: bool,
     /// Whether a file may be created. A slash after its name is `EISDIR` then, whether it exists or not.
     pub creates: bool,
-    /// Whether the look-up of an unchanged lower name is left to the caller: [`Located::Lower`].
-    pub defers: bool,
+    /// Whether the name is looked up. A name with a slash after it always is.
+    pub look_up: LookUp,
+}
+
+/// Look-up of a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LookUp {
+    /// Look the name up.
+    #[default]
+    Always,
+    /// Look the name up unless only the lower directory may have it.
+    UnlessLower,
+    /// Leave the look-up to the caller.
+    Never,
 }
 
 /// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`. A slash after the name of an existing file
@@ -96,8 +108,15 @@ pub(crate) fn resolve<'a>(
             _ if name.len() > NAME_MAX => return current.directory().and(Err(Errno::Nametoolong)),
             _ => {}
         }
-        if is_last && last.defers && !has_slash && read(current.directory()?).is_lower(name) {
-            return Ok(Located::Lower(Place { start, parent: entered.pop(), path, name: position }));
+        if is_last && !has_slash {
+            let is_looked_up = match last.look_up {
+                LookUp::Always => true,
+                LookUp::UnlessLower => !read(current.directory()?).is_lower(name),
+                LookUp::Never => current.directory().map(|_| false)?,
+            };
+            if !is_looked_up {
+                return Ok(Located::Unknown(Place { start, parent: entered.pop(), path, name: position }));
+            }
         }
         let node = match volume.lookup(current, name) {
             Ok(node) => Some(node),
