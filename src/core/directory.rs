@@ -63,6 +63,7 @@ impl Directory {
     }
 
     /// Opens a path: `openat`.
+    #[inline(always)]
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         match self {
             Directory::Host(host) => {

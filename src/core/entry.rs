@@ -120,6 +120,7 @@ pub struct Entry {
 
 impl Entry {
     /// Creates a descriptor. Drops rights that its file type does not support.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
         let is_terminal = matches!(&descriptor, Descriptor::Stream(stream) if stream.is_terminal());

@@ -24,6 +24,7 @@ pub(crate) struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// Assigns `entry` to the number, unless the table was cleared meanwhile.
+    #[inline(always)]
     pub(crate) fn fill(mut self, entry: Entry) -> Fd {
         let entry = Arc::new(entry);
         if let Some(slot) = self.table.write().entries.get_mut(self.fd.0 as usize) {

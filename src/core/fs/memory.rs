@@ -116,6 +116,7 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
+    #[inline(always)]
     pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
@@ -168,6 +169,7 @@ impl MemoryDirectory {
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
+    #[inline(always)]
     fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);

@@ -29,6 +29,7 @@ pub(crate) struct MemoryFile {
 
 impl MemoryFile {
     /// Opens a regular file. A file that is to be truncated loses its contents.
+    #[inline(always)]
     pub(crate) fn open(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
@@ -48,6 +49,7 @@ impl MemoryFile {
     }
 
     /// Describes an open file. `lower` is needed while the contents are not copied.
+    #[inline(always)]
     pub(crate) fn new(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
