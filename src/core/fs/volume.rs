@@ -124,12 +124,19 @@ impl Volume {
     }
 
     /// Looks up a name; `ENOENT` if it does not exist.
+    #[inline]
     pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
-        match read(parent.directory()?).find(name) {
-            Found::Inode(target) => return Ok(Node::Inode(target)),
-            Found::Nothing => return Err(Errno::Noent),
-            Found::Lower => {}
+        // Unlocks the directory before the match.
+        let found = read(parent.directory()?).find(name);
+        match found {
+            Found::Inode(target) => Ok(Node::Inode(target)),
+            Found::Nothing => Err(Errno::Noent),
+            Found::Lower => self.lookup_lower(parent, name),
         }
+    }
+
+    /// Looks up a name in the lower directory.
+    fn lookup_lower(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
         let path = lower_child(parent, name)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
@@ -194,6 +201,9 @@ impl Volume {
     /// Stores the inode of a changed file in its parent directory, and that directory in its own parent, up to the
     /// root. Inodes that are not stored are freed when unused. A stored file counts towards the limits: `ENOSPC`.
     pub(crate) fn store_in_parent(&self, inode: &Arc<Inode>) -> Result {
+        if inode.lower.is_none() {
+            return Ok(());
+        }
         let mut inode = Arc::clone(inode);
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
