@@ -5,7 +5,7 @@ use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -159,14 +159,14 @@ impl Staging<'_> {
             directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
             return Ok(name);
         }
-        let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
+        let Opened::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
         let Opened::File(to) = directory.open(Path::new(&name), &options, clocks)? else {
             return Err(Errno::Again);
         };
-        copy(&FileData::Memory(from), &to, clocks)?;
+        copy(&from, &to, clocks)?;
         drop(to);
         set_attributes(directory, Path::new(&name), &all, clocks)?;
         if all.nlink > 1 {

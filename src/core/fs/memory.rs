@@ -1,6 +1,8 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
 use crate::core::clock::Clocks;
+use crate::core::directory::{Directory, Opened};
+use crate::core::file::FileData;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
@@ -8,7 +10,6 @@ use crate::core::fs::memory_file::MemoryFile;
 use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
-use crate::core::stream::Stream;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
 use std::path::Path;
@@ -23,14 +24,6 @@ const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
 pub struct MemoryDirectory {
     volume: Arc<Volume>,
     inode: Arc<Inode>,
-}
-
-/// An opened path of a directory in memory or of an overlay.
-pub(crate) enum OpenedNode {
-    Directory(MemoryDirectory),
-    File(MemoryFile),
-    /// A FIFO, socket or device of the lower directory.
-    Special(Stream),
 }
 
 impl MemoryDirectory {
@@ -117,7 +110,7 @@ impl MemoryDirectory {
 
     /// Opens a path: `openat`.
     #[inline(always)]
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -127,7 +120,7 @@ impl MemoryDirectory {
         let mut located = self.resolve(path, last)?;
         if let Located::Unknown(place) = &located {
             if let Some(file) = self.open_lower(place, options) {
-                return Ok(OpenedNode::File(file));
+                return Ok(Opened::File(FileData::Memory(file)));
             }
             located = self.resolve(path, Last { look_up: LookUp::Always, ..last })?;
         }
@@ -170,21 +163,22 @@ impl MemoryDirectory {
     }
 
     #[inline(always)]
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
             Filetype::SymbolicLink if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::SymbolicLink => Err(Errno::Loop),
             Filetype::Directory if changes || options.writes => Err(Errno::Isdir),
-            Filetype::Directory => Ok(OpenedNode::Directory(self.at(inode))),
+            Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
-                Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, clocks)?))
+                let file = MemoryFile::open(&self.volume, inode, options, clocks)?;
+                Ok(Opened::File(FileData::Memory(file)))
             }
             _ => {
                 let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
-                Ok(OpenedNode::Special(path.open_special(options)?))
+                Ok(Opened::Stream(path.open_special(options)?))
             }
         }
     }
