@@ -111,7 +111,8 @@ impl Guest {
     ) -> Result {
         self.preopens.push(id);
         let dir = DirDescriptor::preopen(directory, name, self.dir_budget());
-        let entry = Entry::new(Descriptor::Dir(Box::new(dir)), Rights::ALL, Rights::INHERITING, Fdflags::empty());
+        let entry =
+            Entry::new(Descriptor::Dir(Box::new(dir)), Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_access(Access::from_readonly(readonly)))
     }
 

@@ -117,38 +117,46 @@ impl MemoryDirectory {
         let is_read = self.is_overlay() && !options.writes && oflags.is_empty();
         let look_up = if is_read { LookUp::UnlessLower } else { LookUp::Always };
         let last = Last { follows: options.follows && !exclusive, creates, look_up };
-        let mut located = self.resolve(path, last)?;
-        if let Located::Unknown(place) = &located {
+        let mut located = self.resolve(path, last);
+        if let Ok(Located::Unknown(place)) = &located {
             if let Some(file) = self.open_lower(place, options) {
                 return Ok(Opened::File(FileData::Memory(file)));
             }
-            located = self.resolve(path, Last { look_up: LookUp::Always, ..last })?;
+            located = self.resolve(path, Last { look_up: LookUp::Always, ..last });
         }
-        match located {
-            Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
-            Located::Directory(directory) => self.open_inode(directory, options, clocks),
-            Located::Name { place, node: None } if creates => {
-                let now = clocks.realtime();
-                let new = self.create(&place, now, |volume| {
-                    let body = Body::File(File::new(&volume.space));
-                    Inode::new(volume.new_id(), body, options.mode & !UMASK, now)
-                });
-                match new {
-                    Ok(inode) => self.open_inode(inode, options, clocks),
-                    // Another thread created the file meanwhile.
-                    Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&place)?.inode, options, clocks)
-                    }
-                    Err(errno) => Err(errno),
-                }
+        let inode = match located {
+            Ok(Located::Directory(_) | Located::Name { node: Some(_), .. }) if exclusive => {
+                return Err(Errno::Exist);
             }
-            Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
-            Located::Name { node: Some(Node::Inode(target)), .. } => {
-                self.open_inode(target.inode, options, clocks)
+            Ok(Located::Directory(inode)) => inode,
+            Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => target.inode,
+            Ok(Located::Name { place, node: Some(Node::Lower(_)) }) => {
+                self.volume.lookup_inode(&place)?.inode
             }
-            Located::Name { place, .. } => {
-                self.open_inode(self.volume.lookup_inode(&place)?.inode, options, clocks)
+            Ok(Located::Name { place, node: None }) if creates => {
+                self.create_file(&place, exclusive, options.mode & !UMASK, clocks.realtime())?
             }
+            Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => return Err(Errno::Noent),
+            Err(errno) => return Err(errno),
+        };
+        self.open_inode(inode, options, clocks)
+    }
+
+    /// Creates an empty file, or returns the one that another thread has created meanwhile; `EEXIST` then if the new
+    /// file must be `exclusive`.
+    fn create_file(
+        &self,
+        place: &Place<'_>,
+        exclusive: bool,
+        mode: u16,
+        now: Timestamp,
+    ) -> Result<Arc<Inode>> {
+        let new = self.create(place, now, |volume| {
+            Inode::new(volume.new_id(), Body::File(File::new(&volume.space)), mode, now)
+        });
+        match new {
+            Err(Errno::Exist) if !exclusive => Ok(self.volume.lookup_inode(place)?.inode),
+            new => new,
         }
     }
 
