@@ -94,6 +94,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Opens a path: `openat`. On a read-only directory `CREAT` only opens existing files.
+    #[inline(always)]
     pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
         let options = OpenOptions { keeps_atime: self.access.keeps_atime(), ..options };
         let oflags = if self.is_readonly() { self.check_open(path, &options)? } else { options.oflags };

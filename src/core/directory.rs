@@ -5,7 +5,7 @@ use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
 use crate::core::fs::listing::OverlayReader;
 use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::memory_file::check_advice;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::stream::Stream;
@@ -63,6 +63,7 @@ impl Directory {
     }
 
     /// Opens a path: `openat`.
+    #[inline(always)]
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         match self {
             Directory::Host(host) => {
@@ -73,11 +74,7 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks)? {
-                OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
-                OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
-                OpenedNode::Special(stream) => Opened::Stream(stream),
-            }),
+            Directory::Memory(memory) => memory.open(bytes(path)?, options, clocks),
         }
     }
 

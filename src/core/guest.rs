@@ -110,8 +110,9 @@ impl Guest {
         readonly: bool,
     ) -> Result {
         self.preopens.push(id);
-        let dir = Descriptor::Dir(DirDescriptor::preopen(directory, name, self.dir_budget()));
-        let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
+        let dir = DirDescriptor::preopen(directory, name, self.dir_budget());
+        let entry =
+            Entry::new(Descriptor::Dir(Box::new(dir)), Rights::ALL, Rights::INHERITING, Fdflags::empty());
         self.add(entry.with_access(Access::from_readonly(readonly)))
     }
 

@@ -24,9 +24,11 @@ pub(crate) struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// Assigns `entry` to the number, unless the table was cleared meanwhile.
+    #[inline(always)]
     pub(crate) fn fill(mut self, entry: Entry) -> Fd {
+        let entry = Arc::new(entry);
         if let Some(slot) = self.table.write().entries.get_mut(self.fd.0 as usize) {
-            *slot = Some(Arc::new(entry));
+            *slot = Some(entry);
         }
         self.filled = true;
         self.fd

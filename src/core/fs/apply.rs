@@ -2,10 +2,9 @@
 
 use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
-use crate::core::file::FileData;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -141,14 +140,14 @@ impl Staging<'_> {
         if let Some(linked) = linked {
             return directory.hard_link(&linked, false, directory, name, clocks);
         }
-        let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
+        let Opened::File(from) = overlay.open(path, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
         let Opened::File(to) = directory.open(name, &options, clocks)? else {
             return Err(Errno::Again);
         };
-        FileData::Memory(from).copy_to(&to, clocks)?;
+        from.copy_to(&to, clocks)?;
         drop(to);
         set_attributes(directory, name, attributes, clocks)?;
         if attributes.nlink > 1 {

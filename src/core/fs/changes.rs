@@ -2,7 +2,7 @@
 
 use crate::core::directory::{Directory, PATH_MAX};
 use crate::core::fs::entries::Target;
-use crate::core::fs::inode::{Body, Inode, read};
+use crate::core::fs::inode::{Attributes, Body, Inode, read};
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::volume::Node;
@@ -175,7 +175,7 @@ fn is_modified(pair: &Pair, name: &[u8], node: &Node, child: &LowerPath, stat: &
             return Ok(!own.path.child(name)?.is(child));
         }
     };
-    let is_set = inode.own_attributes().is_some_and(|own| own.is_set);
+    let is_set = inode.own_attributes().is_some_and(Attributes::is_set);
     let is_same = inode
         .lower
         .as_ref()

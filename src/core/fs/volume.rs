@@ -2,8 +2,9 @@
 
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
-use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
+use crate::core::fs::resolve::Place;
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -123,12 +124,19 @@ impl Volume {
     }
 
     /// Looks up a name; `ENOENT` if it does not exist.
+    #[inline]
     pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
-        match read(parent.directory()?).find(name) {
-            Found::Inode(target) => return Ok(Node::Inode(target)),
-            Found::Nothing => return Err(Errno::Noent),
-            Found::Lower => {}
+        // Unlocks the directory before the match.
+        let found = read(parent.directory()?).find(name);
+        match found {
+            Found::Inode(target) => Ok(Node::Inode(target)),
+            Found::Nothing => Err(Errno::Noent),
+            Found::Lower => self.lookup_lower(parent, name),
         }
+    }
+
+    /// Looks up a name in the lower directory.
+    fn lookup_lower(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
         let path = lower_child(parent, name)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
@@ -143,7 +151,8 @@ impl Volume {
     }
 
     /// Looks up the inode of a name; `ENOENT` if it does not exist.
-    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
+    pub(crate) fn lookup_inode(&self, place: &Place<'_>) -> Result<Target> {
+        let (parent, name) = (place.parent(), place.name());
         match self.lookup(parent, name)? {
             Node::Inode(target) => Ok(target),
             Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),
@@ -165,7 +174,7 @@ impl Volume {
             return found_link(parent, name, inode);
         }
         let body = match stat.filetype {
-            Filetype::RegularFile => Body::File(RwLock::default()),
+            Filetype::RegularFile => Body::File(File::default()),
             Filetype::Directory => {
                 Body::Directory(Box::new(RwLock::new(Entries::merged(Arc::downgrade(parent)))))
             }
@@ -192,10 +201,13 @@ impl Volume {
     /// Stores the inode of a changed file in its parent directory, and that directory in its own parent, up to the
     /// root. Inodes that are not stored are freed when unused. A stored file counts towards the limits: `ENOSPC`.
     pub(crate) fn store_in_parent(&self, inode: &Arc<Inode>) -> Result {
+        if inode.lower.is_none() {
+            return Ok(());
+        }
         let mut inode = Arc::clone(inode);
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
-                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink > 0);
+                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink() > 0);
                 if let Some(link) = lock(&self.links).get_mut(&id).filter(|_| is_linked) {
                     link.changed.get_or_insert(Arc::clone(&inode));
                 }
@@ -226,7 +238,7 @@ impl Volume {
         let Some(lower) = &inode.lower else { return };
         *lower.location() = None;
         if let Some(id) = lower.link
-            && inode.own_attributes().is_some_and(|own| own.nlink == 0)
+            && inode.own_attributes().is_some_and(|own| own.nlink() == 0)
         {
             // The caller has a reference to the inode, so nothing is dropped under the lock.
             lock(&self.links).remove(&id);
@@ -246,7 +258,7 @@ impl Volume {
             contents.set_size(size)?;
         }
         self.store_in_parent(inode)?;
-        inode.change(|_| {});
+        inode.attributes();
         inode.set_copied(contents);
         Ok(())
     }
