@@ -181,7 +181,8 @@ fn a_fifo_of_the_lower_directory_can_be_read_and_not_written() {
     fs::write(&path, "text").unwrap();
     assert_eq!(guest.read(reader, 10), "text");
     assert_eq!(changes(&overlay), ["- ? fifo", "+ ? moved"]);
-    assert_eq!(overlay.apply_to(&Directory::of_host(tree.path()).unwrap()), Err(Errno::Notsup));
+    let failed = overlay.apply_to(&Directory::of_host(tree.path()).unwrap()).unwrap_err();
+    assert_eq!((failed.errno, &*failed.path), (Errno::Notsup, &b"moved"[..]));
     assert_eq!(tree.names(), ["fifo"]);
 }
 
@@ -338,9 +339,10 @@ fn a_tree_of_100_000_levels_is_renamed_and_dropped_without_recursion() {
     let (overlay, mut guest) = over(&tree, SpaceLimits::default());
     descend(&mut guest, 100_000);
     rename(&mut guest, "a", "b").unwrap();
-    assert_eq!(overlay.changes(), Err(Errno::Nametoolong), "paths of 4096 bytes and more");
+    assert_eq!(overlay.changes().unwrap_err(), Errno::Nametoolong, "paths of 4096 bytes and more");
     let target = MemoryDirectory::new(SpaceLimits::default(), 0);
-    assert_eq!(overlay.apply_to(&Directory::Memory(target.clone())), Err(Errno::Nametoolong));
+    let failed = overlay.apply_to(&Directory::Memory(target.clone())).unwrap_err();
+    assert_eq!((failed.errno, failed.path.len()), (Errno::Nametoolong, 4097));
     assert_eq!(target.usage(), (0, 0));
 }
 

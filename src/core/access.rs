@@ -68,6 +68,14 @@ impl<'a> DirAccess<'a> {
         Self { directory, access, clocks }
     }
 
+    /// Returns another directory with the same access.
+    pub(crate) fn at<'b>(self, directory: &'b Directory) -> DirAccess<'b>
+    where
+        'a: 'b,
+    {
+        DirAccess { directory, ..self }
+    }
+
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
         self.directory.stat(path, follows)

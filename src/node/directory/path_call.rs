@@ -2,7 +2,9 @@
 
 use super::contents::opened_file;
 use crate::core::access::DirAccess;
+use crate::core::directory::PATH_MAX;
 use crate::core::file::FileData;
+use crate::core::fs::path_error::PathError;
 use crate::core::shared_directory::SharedDirectory;
 use crate::node::callback::{CallbackArgs, RawArgs};
 use crate::node::env_state::EnvState;
@@ -126,11 +128,26 @@ pub(super) fn throw(
     create().unwrap_or_else(|error| error)
 }
 
+/// Throws an error of an operation on a tree, with its path.
+pub(super) fn throw_at(state: &EnvState, error: &PathError, syscall: &str) -> Error {
+    /// Bytes of a path that is too long for a message.
+    const SHOWN: usize = 100;
+    let path = String::from_utf8_lossy(&error.path);
+    let path = if path.len() < PATH_MAX {
+        path
+    } else {
+        format!("{}…", String::from_utf8_lossy(&error.path[..SHOWN])).into()
+    };
+    throw(state, error.errno, syscall, Some(&path), None)
+}
+
 /// Makes a call, and makes it again while renames interfere.
-pub(super) fn retry<T>(mut call: impl FnMut() -> errno::Result<T>) -> errno::Result<T> {
+pub(super) fn retry<T, E: PartialEq<Errno>>(
+    mut call: impl FnMut() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     for _ in 1..MAX_ATTEMPTS {
         match call() {
-            Err(Errno::Again) => {}
+            Err(error) if error == Errno::Again => {}
             result => return result,
         }
     }
