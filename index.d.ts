@@ -415,7 +415,8 @@ export class Directory {
    */
   static open(path: string | URL | { fd: number }, options?: { readonly?: boolean }): Directory
   /**
-   * Creates a directory in memory. Nothing of it ever touches the disk.
+   * Creates a directory in memory. Nothing of it ever touches the disk. New files and directories lack the permission
+   * bits of `process.umask()` at the time of this call, like those of an overlay.
    *
    *     const directory = Directory.memory({ 'src/main.rb': 'puts 1', tmp: null }, { maxBytes: 2 ** 20 })
    *

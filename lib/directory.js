@@ -99,7 +99,7 @@ function defineDirectory(addon, createNative) {
     static memory(files = {}, limits = undefined) {
       if (files === null || typeof files !== 'object' || Array.isArray(files))
         throw invalidType('The "files" argument', 'of type object', files)
-      const directory = new Directory(internal, native().memory(...validate().limits(limits)))
+      const directory = new Directory(internal, native().memory(process.umask(), ...validate().limits(limits)))
       try {
         const parents = new Set(['.', '/'])
         for (const [path, content] of Object.entries(files)) directory.#add(path, content, parents)
@@ -112,7 +112,7 @@ function defineDirectory(addon, createNative) {
 
     static overlay(lower, limits = undefined) {
       const source = isDirectory(lower) ? lower.#id : validate().lower(lower)
-      return new Directory(internal, native().overlay(source, ...validate().limits(limits)))
+      return new Directory(internal, native().overlay(source, process.umask(), ...validate().limits(limits)))
     }
 
     static join(handle) {

@@ -47,6 +47,28 @@ test('import loads lib/directory.js, and the files that it needs only when Direc
   t.is((await node(script, { module: true })).stdout, 'directory\ndirectory,stats,validate\n')
 })
 
+onPosix('new files and directories in memory and overlays lack the bits of the umask, as on the host', async (t) => {
+  const script = `
+    import { Directory } from 'capwasi'
+    import { rawGuest, OFLAGS, RIGHTS } from ${JSON.stringify(pathToFileURL(join(root, '__test__/support/guest.mjs')))}
+    process.umask(0o077)
+    const [host, lower] = ${JSON.stringify([tree(t), tree(t)])}
+    for (const directory of [Directory.open(host), Directory.memory(), Directory.overlay(lower)]) {
+      directory.mkdirSync('a')
+      directory.mkdirSync('b/c', { recursive: true })
+      directory.writeFileSync('f', '')
+      directory.writeFileSync('x', '', { mode: 0o777 })
+      directory.cpSync('a', 'copy', { recursive: true })
+      const guest = rawGuest({ preopens: { '/': directory } })
+      guest.close(guest.open('g', { rights: RIGHTS.FD_WRITE, oflags: OFLAGS.CREAT }))
+      const paths = directory.readdirSync('.', { recursive: true })
+      console.log(paths.map((path) => path + ' ' + (directory.statSync(path).mode & 0o777).toString(8)).join())
+    }
+    console.log((Directory.memory().statSync('.').mode & 0o777).toString(8))`
+  const line = 'a 700,b 700,copy 700,f 600,g 600,x 700,b/c 700\n'
+  t.is((await node(script, { module: true })).stdout, `${line.repeat(3)}700\n`)
+})
+
 test('Directory.open takes a path, a URL, a descriptor and a FileHandle', async (t) => {
   const path = tree(t, { f: 'text' })
   const fd = fs.openSync(path)

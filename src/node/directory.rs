@@ -77,10 +77,11 @@ callbacks! {
         Value::of(&state.env, state.add_directory(opened)).map(Some)
     }
 
-    /// `memory(maxBytes, maxFiles)`: creates an empty directory in memory.
+    /// `memory(umask, maxBytes, maxFiles)`: creates an empty directory in memory.
     Memory "memory" |state, args| {
-        let [max_bytes, max_files, ..] = args.read()?;
-        let directory = SharedDirectory::memory(space_limits(max_bytes, max_files)?);
+        let [umask, max_bytes, max_files, ..] = args.read()?;
+        let limits = space_limits(max_bytes, max_files)?;
+        let directory = SharedDirectory::memory(limits, umask.convert::<u32>()? as u16);
         Value::of(&state.env, state.add_own_directory(directory)).map(Some)
     }
 

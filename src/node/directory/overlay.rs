@@ -15,10 +15,11 @@ use napi::Result;
 use std::sync::Arc;
 
 callbacks! {
-    /// `overlay(lower, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory with a
+    /// `overlay(lower, umask, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory with a
     /// number. Such a path needs the permission to read only.
     Overlay "overlay" |state, args| {
-        let [lower, max_bytes, max_files, ..] = args.read()?;
+        let [lower, umask, max_bytes, max_files, _] = args.read()?;
+        let umask = umask.convert::<u32>()? as u16;
         let limits = space_limits(max_bytes, max_files)?;
         let path = lower.string()?;
         let failed = |errno| throw(state, errno, "open", path.as_deref(), None);
@@ -26,7 +27,7 @@ callbacks! {
             Some(path) => open_host(state, &DirectorySource::Path(path.clone()), true)?,
             None => state.directory(lower.convert()?).ok_or_else(|| failed(Errno::Badf))?,
         };
-        let overlay = SharedDirectory::overlay(&lower, limits).map_err(failed)?;
+        let overlay = SharedDirectory::overlay(&lower, limits, umask).map_err(failed)?;
         Value::of(&state.env, state.add_own_directory(overlay)).map(Some)
     }
 
