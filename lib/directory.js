@@ -4,11 +4,13 @@
 // the arguments, results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads
 // the rest at its first use.
 
+const {
+  constants: { MAX_STRING_LENGTH },
+} = require('node:buffer')
 const { Dirent, constants } = require('node:fs')
 const { dirname, posix } = require('node:path')
 
-/** File types of native code: those of WASI, which has none for a FIFO (0). */
-const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
+/** Types of `Dirent`, by those of native code: the types of WASI, which has none for a FIFO (0). */
 const DIRENT_TYPES = ['FIFO', 'BLOCK', 'CHAR', 'DIR', 'FILE', 'SOCKET', 'SOCKET', 'LINK'].map(
   (name) => constants[`UV_DIRENT_${name}`],
 )
@@ -28,6 +30,10 @@ function attempt(run, ...codes) {
     return undefined
   }
 }
+
+/** Maps each three values of an array to one. */
+const triples = (values, map) =>
+  Array.from({ length: values.length / 3 }, (_, index) => map(...values.slice(index * 3, index * 3 + 3)))
 
 /** Returns a function that makes a value at the first call, and returns it each time. */
 function once(make) {
@@ -179,7 +185,8 @@ function defineDirectory(addon, createNative) {
       const isRecursive = validate().flag(options, 'recursive')
       const withTypes = validate().flag(options, 'withFileTypes')
       const top = validate().text(path, 'path')
-      return Array.from(this.#walk(top, isRecursive), ({ directory, name, type }) =>
+      const entries = native().readdir(this.#id, top, isRecursive)
+      return triples(entries, (directory, name, type) =>
         withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory)) : join(directory, name),
       )
     }
@@ -199,21 +206,8 @@ function defineDirectory(addon, createNative) {
       const isRecursive = validate().flag(options, 'recursive')
       const isForced = validate().flag(options, 'force')
       const text = validate().text(path, 'path')
-      const stats = attempt(() => this.lstatSync(text), ...(isForced ? ['ENOENT'] : []))
-      if (stats === undefined) return
-      if (!stats.isDirectory()) {
-        native().unlink(this.#id, text)
-        return
-      }
-      if (!isRecursive)
+      if (!native().rm(this.#id, text, isRecursive, isForced))
         throw systemError('ERR_FS_EISDIR', 'Path is a directory', 'rm', 'EISDIR', 'is a directory', text)
-      const directories = [text]
-      for (const { directory, name, type } of this.#walk(text, true)) {
-        const below = join(join(text, directory), name)
-        if (type === DIRECTORY) directories.push(below)
-        else attempt(() => native().unlink(this.#id, below), 'ENOENT')
-      }
-      while (directories.length > 0) attempt(() => native().rmdir(this.#id, directories.pop()), 'ENOENT')
     }
 
     unlinkSync(path) {
@@ -240,25 +234,19 @@ function defineDirectory(addon, createNative) {
       const isRecursive = validate().flag(options, 'recursive')
       const [source, target] = [validate().text(from, 'src'), validate().text(to, 'dest')]
       const stats = this.lstatSync(source)
-      const { checkCopy } = addon.modules.copy()
-      const lookUp = (method, path) => attempt(() => this[method](path), 'ENOENT')
-      checkCopy({ source, stats, target, isRecursive }, lookUp, this.#dirname)
+      const existing = attempt(() => this.lstatSync(target), 'ENOENT')
+      const isInside = () => {
+        // The directory of the copy, or the nearest one above that exists.
+        let above = existing?.isDirectory() ? target : this.#dirname(target)
+        while (!this.existsSync(above) && above !== this.#dirname(above)) above = this.#dirname(above)
+        return native().isInside(this.#id, source, above)
+      }
+      const { checkCopy, overwrites } = addon.modules.copy()
+      checkCopy({ source, stats, target, existing, isInside, isRecursive })
       const parent = this.#dirname(target)
-      if (!this.existsSync(parent)) this.#makeParents(parent)
-      if (!stats.isDirectory()) {
-        this.#copy(source, stats, target)
-        return
-      }
-      const created = [this.#copyDirectory(stats, target)]
-      for (const { directory, name, type } of this.#walk(source, true)) {
-        const below = join(directory, name)
-        const path = join(source, below)
-        const stats = this.lstatSync(path)
-        if (type === DIRECTORY) created.push(this.#copyDirectory(stats, join(target, below)))
-        else this.#copy(path, stats, join(target, below))
-      }
-      // A directory may not be writable once it has its mode.
-      for (const copy of created.reverse()) if (copy) native().chmod(this.#id, copy.path, copy.mode)
+      if (!this.existsSync(parent)) this.#makeParents(parent, target)
+      const conflict = native().cp(this.#id, source, target)
+      if (conflict !== undefined) throw overwrites(...conflict)
     }
 
     readlinkSync(path) {
@@ -277,10 +265,7 @@ function defineDirectory(addon, createNative) {
     changes() {
       const changes = native().changes(this.#id)
       if (changes === undefined) throw notAnOverlay('changes', this.#kind)
-      return Array.from({ length: changes.length / 3 }, (_, index) => {
-        const [path, change, type] = changes.slice(index * 3, index * 3 + 3)
-        return { path, change, type }
-      })
+      return triples(changes, (path, change, type) => ({ path, change, type }))
     }
 
     applyTo(target) {
@@ -290,13 +275,11 @@ function defineDirectory(addon, createNative) {
 
     toJSON() {
       const contents = new Map()
-      for (const { directory, name, type } of this.#walk('.', true)) {
-        const path = join(directory, name)
+      const entries = native().contents(this.#id, MAX_STRING_LENGTH)
+      triples(entries, (directory, name, content) => {
         contents.delete(directory)
-        if (type === DIRECTORY) contents.set(path, null)
-        else if (type === FILE) contents.set(path, this.readFileSync(path, 'utf8'))
-        else if (type === SYMLINK) contents.set(path, `-> ${this.readlinkSync(path)}`)
-      }
+        if (content !== undefined) contents.set(join(directory, name), content)
+      })
       const paths = [...contents.keys()].sort()
       return Object.fromEntries(paths.map((path) => [path, contents.get(path)]))
     }
@@ -305,24 +288,6 @@ function defineDirectory(addon, createNative) {
       collected.unregister(this)
       native().close(this.#id)
       this.#id = 0
-    }
-
-    /**
-     * Yields the entries of a directory; with `isRecursive` also those below, each directory after all above it.
-     * `directory` is relative to `top`, and empty for `top` itself. Follows no links.
-     */
-    *#walk(top, isRecursive) {
-      const directories = ['']
-      for (const directory of directories) {
-        const list = () => native().readdir(this.#id, join(top, directory))
-        // Another program may have removed a directory.
-        const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
-        for (let at = 0; at < entries.length; at += 2) {
-          const [name, type] = [entries[at], entries[at + 1]]
-          if (isRecursive && type === DIRECTORY) directories.push(join(directory, name))
-          yield { directory, name, type }
-        }
-      }
     }
 
     /** Creates a file or directory of a `FileTree`. `parents` has the directories that exist. */
@@ -336,54 +301,43 @@ function defineDirectory(addon, createNative) {
         throw invalidType(`The "files[${JSON.stringify(path)}]" property`, expected, content)
       }
       const parent = this.#dirname(path)
-      if (!parents.has(parent)) this.#makeParents(parent)
+      if (!parents.has(parent)) this.#makeParents(parent, path)
       parents.add(parent)
       this.writeFileSync(path, content)
     }
 
-    /** Creates a directory and those above it. An existing directory is no error. */
-    #makeParents(path) {
+    /** Creates a directory and those above it. An existing directory is no error. Errors have the path `given`. */
+    #makeParents(path, given = path) {
       const missing = []
       let at = path
-      while (!this.#makeOne(at, path)) {
+      while (!this.#makeOne(at, given)) {
         missing.push(at)
         at = this.#dirname(at)
       }
       while (missing.length > 0) {
         at = missing.pop()
-        if (!this.#makeOne(at, path)) throw fsError('ENOENT', 'mkdir', path)
+        if (!this.#makeOne(at, given)) throw fsError('ENOENT', 'mkdir', given)
       }
     }
 
     /** Creates a directory, unless there is one. Returns false if the directory above it is missing. */
-    #makeOne(at, path) {
+    #makeOne(at, given) {
+      const failed = ({ code }) => fsError(code === 'ERR_WASI_ESCAPE' ? 'ENOTCAPABLE' : code, 'mkdir', given)
       try {
         native().mkdir(this.#id, at)
         return true
       } catch (error) {
         if (error.code === 'ENOENT' && at !== '' && this.#dirname(at) !== at) return false
-        if (error.code !== 'EEXIST') throw error
-        if (attempt(() => this.statSync(at), 'ENOENT')?.isDirectory()) return true
-        throw at === path ? error : fsError('ENOTDIR', 'mkdir', path)
+        if (error.code !== 'EEXIST') throw failed(error)
       }
-    }
-
-    /** Creates a directory without entries. Returns its path and later mode; undefined if the directory exists. */
-    #copyDirectory(stats, path) {
-      if (attempt(() => this.lstatSync(path), 'ENOENT')?.isDirectory()) return undefined
-      native().mkdir(this.#id, path)
-      return { path, mode: stats.mode }
-    }
-
-    /** Copies a file or link. A link is copied as it is. Replaces a file or link. */
-    #copy(source, stats, target) {
-      attempt(() => native().unlink(this.#id, target), 'ENOENT')
-      if (stats.isSymbolicLink()) {
-        native().symlink(this.#id, native().readlink(this.#id, source), target)
-        return
+      let stats
+      try {
+        stats = this.statSync(at)
+      } catch (error) {
+        throw failed(error)
       }
-      native().copy(this.#id, source, target)
-      native().chmod(this.#id, target, stats.mode)
+      if (!stats.isDirectory()) throw fsError(at === given ? 'EEXIST' : 'ENOTDIR', 'mkdir', given)
+      return true
     }
   }
 

@@ -324,6 +324,7 @@ onPosix('mkdirSync with recursive creates parents, and returns undefined', (t) =
   for (const directory of [Directory.open(tree(t)), Directory.memory(), Directory.overlay(tree(t))]) {
     directory.writeFileSync('f', '')
     directory.symlinkSync('missing', 'dangling')
+    directory.symlinkSync('loop', 'loop')
     t.is(directory.mkdirSync('a/b/c', { recursive: true }), undefined)
     directory.mkdirSync('a/b', { recursive: true })
     directory.mkdirSync('.', { recursive: true })
@@ -332,7 +333,9 @@ onPosix('mkdirSync with recursive creates parents, and returns undefined', (t) =
     t.is(fails('f'), "EEXIST: file already exists, mkdir 'f'")
     t.is(fails('f/x/y'), "ENOTDIR: not a directory, mkdir 'f/x/y'")
     t.is(fails(''), "ENOENT: no such file or directory, mkdir ''")
-    t.is(fails('dangling/x'), "ENOTDIR: not a directory, mkdir 'dangling/x'")
+    t.is(fails('dangling'), "ENOENT: no such file or directory, mkdir 'dangling'")
+    t.is(fails('dangling/x'), "ENOENT: no such file or directory, mkdir 'dangling/x'")
+    t.is(fails('loop/x'), "ELOOP: too many symbolic links encountered, mkdir 'loop/x'")
   }
 })
 

@@ -280,7 +280,7 @@ fn ends_in_dots(path: &Path) -> bool {
 }
 
 /// Returns the last component, without trailing slashes.
-fn last_component(path: &Path) -> &[u8] {
+pub(crate) fn last_component(path: &Path) -> &[u8] {
     let path = sys::without_trailing_slashes(path);
     split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last)
 }

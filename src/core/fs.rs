@@ -12,7 +12,7 @@ pub mod memory;
 pub(crate) mod memory_file;
 mod names;
 pub mod path_error;
-mod remove;
+pub(crate) mod remove;
 mod resolve;
 pub mod space;
 mod volume;

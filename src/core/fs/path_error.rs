@@ -35,8 +35,8 @@ impl<T> AtPath<T> for Result<T> {
 /// Appends a component to a path. The empty path and `.` are the directory itself.
 pub(crate) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     match path {
-        b"" | b"." => name.to_vec(),
         _ if name.is_empty() => path.to_vec(),
+        b"" | b"." => name.to_vec(),
         _ if path.ends_with(b"/") => [path, name].concat(),
         _ => [path, b"/", name].concat(),
     }

@@ -1,9 +1,11 @@
 //! Removing trees of any depth.
 
 use crate::core::access::DirAccess;
+#[cfg(feature = "node")]
+use crate::core::access::last_component;
 use crate::core::directory::{Directory, Opened};
 use crate::core::fs::lower::READ;
-use crate::core::fs::path_error::{AtPath, PathResult, join};
+use crate::core::fs::path_error::{AtPath, PathError, PathResult, join};
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Oflags, OpenOptions};
@@ -11,6 +13,26 @@ use std::path::Path;
 
 /// Maximum number of descriptors for directories of the host that are being removed.
 const MAX_OPEN: usize = 256;
+
+/// Removes a file, or with `recurses` a directory with everything in it. Returns false for a directory without
+/// `recurses`. Removes nothing if the path ends in `.` (`EINVAL`) or `..` (`ENOTEMPTY`), or if slashes follow the name
+/// of a file or symlink (`ENOTDIR`).
+#[cfg(feature = "node")]
+pub(crate) fn remove_path(dir: DirAccess<'_>, name: &[u8], recurses: bool) -> PathResult<bool> {
+    let whole = path(name).at(name)?;
+    let trimmed = sys::without_trailing_slashes(whole);
+    if dir.stat(trimmed, false).at(name)?.filetype != Filetype::Directory {
+        return dir.unlink(whole).at(name).and(Ok(true));
+    }
+    if !recurses {
+        return Ok(false);
+    }
+    match last_component(whole) {
+        b"." => Err(Errno::Inval).at(name),
+        b".." => Err(Errno::Notempty).at(name),
+        _ => remove_tree(dir, trimmed.as_os_str().as_encoded_bytes()).and(Ok(true)),
+    }
+}
 
 /// Removes a file, or a directory with everything in it. Follows no symlink at the end of the path or below it. A
 /// missing path is no error, nor an entry that another program removes at the same time.
@@ -55,11 +77,11 @@ impl Removal<'_> {
     fn enter(&mut self, name: &[u8]) -> PathResult {
         let directory = match self.last().and_then(|last| open_directory(last, name)) {
             Err(Errno::Noent) => return Ok(()),
-            opened => opened.at(&self.path(name))?,
+            opened => opened.map_err(|errno| self.failed(errno, name))?,
         };
         let mut entries: Vec<(Box<[u8]>, Filetype)> = Vec::new();
         let listed = directory.each_entry(|entry| entries.push((entry.name.into(), entry.filetype)));
-        listed.at(&self.path(name))?;
+        listed.map_err(|errno| self.failed(errno, name))?;
         let mut directories = Vec::new();
         for (entry, filetype) in entries {
             if filetype == Filetype::Directory {
@@ -67,7 +89,7 @@ impl Removal<'_> {
                 continue;
             }
             let unlinked = path(&entry).and_then(|path| self.parent.at(&directory).unlink(path));
-            ignore_missing(unlinked).at(&join(&self.path(name), &entry))?;
+            ignore_missing(unlinked).map_err(|errno| self.failed(errno, &join(name, &entry)))?;
         }
         self.levels.push(Level { name: name.into(), directories });
         self.push(directory);
@@ -79,7 +101,7 @@ impl Removal<'_> {
         self.open.pop();
         let Some(Level { name, .. }) = self.levels.pop() else { return Ok(()) };
         let removed = self.last().and_then(|last| last.remove_dir(path(&name)?));
-        ignore_missing(removed).at(&self.path(&name)).map(drop)
+        ignore_missing(removed).map_err(|errno| self.failed(errno, &name)).map(drop)
     }
 
     /// Returns the directory of the last level; without a level, the parent of the tree.
@@ -102,15 +124,15 @@ impl Removal<'_> {
         self.open.push(directory);
     }
 
-    /// Returns the path of an entry of the last level.
-    fn path(&self, name: &[u8]) -> Vec<u8> {
+    /// Returns the error of an entry of the last level.
+    fn failed(&self, errno: Errno, name: &[u8]) -> PathError {
         let mut path = Vec::new();
         for level in &self.levels {
             path.extend_from_slice(&level.name);
             path.push(b'/');
         }
         path.extend_from_slice(name);
-        path
+        PathError { errno, path: path.into() }
     }
 }
 

@@ -86,6 +86,21 @@ impl<'a> PathCall<'a> {
         opened_file(opened).map_err(|errno| throw(self.state, errno, syscall, None, None))
     }
 
+    /// Returns the path from the directory.
+    pub(super) fn bytes(&self) -> Result<&[u8]> {
+        self.relative_bytes(&self.path)
+    }
+
+    /// Returns the second path from the directory.
+    pub(super) fn dest_bytes(&self) -> Result<&[u8]> {
+        self.relative_bytes(self.dest.as_deref().unwrap_or_default())
+    }
+
+    fn relative_bytes<'p>(&self, path: &'p str) -> Result<&'p [u8]> {
+        let relative = relative(path).map_err(|errno| self.throw(errno, path))?;
+        Ok(relative.as_os_str().as_encoded_bytes())
+    }
+
     /// Reports the memory that the directory has grown by to V8.
     pub(super) fn report_growth(&self) {
         self.state.report_directory(self.id);
@@ -97,6 +112,14 @@ impl<'a> PathCall<'a> {
             Errno::Notcapable => throw(self.state, errno, self.syscall, Some(escaping), None),
             _ => throw(self.state, errno, self.syscall, Some(&self.path), self.dest.as_deref()),
         }
+    }
+
+    /// Throws an error of the path `top` of this call, or of a path below it.
+    pub(super) fn throw_below(&self, error: &PathError, top: &[u8]) -> Error {
+        if *error.path == *top {
+            return self.throw(error.errno, &self.path);
+        }
+        throw_at(self.state, error, self.syscall)
     }
 }
 
