@@ -46,7 +46,6 @@ function once(make) {
 
 const MAX_MODE = 2 ** 32 - 1
 const DEFAULT_MODE = 0o666
-const FLAGS = ['w', 'wx', 'a']
 
 /**
  * Defines the class, once. Returns it with a function that returns the number of a `Directory`. `addon.modules` loads
@@ -97,14 +96,12 @@ function defineDirectory(addon, createNative) {
 
     static open(path, options = undefined) {
       const source = validate().source(path)
-      const readonly = validate().flag(options, 'readonly')
-      validate().onlyKnown(options ?? {}, 'options', ['readonly'])
+      const readonly = validate().flag(validate().options(options, 'readonly'), 'readonly')
       return new Directory(internal, native().open(source, readonly))
     }
 
     static memory(files = {}, limits = undefined) {
-      if (files === null || typeof files !== 'object' || Array.isArray(files))
-        throw invalidType('The "files" argument', 'of type object', files)
+      validate().object(files, 'files')
       const directory = new Directory(internal, native().memory(process.umask(), ...validate().limits(limits)))
       try {
         const parents = new Set(['.', '/'])
@@ -118,7 +115,9 @@ function defineDirectory(addon, createNative) {
 
     static overlay(lower, limits = undefined) {
       const source = isDirectory(lower) ? lower.#id : validate().lower(lower)
-      return new Directory(internal, native().overlay(source, process.umask(), ...validate().limits(limits)))
+      const id = native().overlay(source, process.umask(), ...validate().limits(limits))
+      if (id === undefined) throw nodeError('Error', 'ELOOP', 'There can be at most 31 overlays over each other')
+      return new Directory(internal, id)
     }
 
     static join(handle) {
@@ -144,24 +143,17 @@ function defineDirectory(addon, createNative) {
     }
 
     readFileSync(path, options = undefined) {
-      const encoding = validate().encoding(options)
+      const { encoding } = validate().withEncoding(options, 'encoding')
       const content = native().read(this.#id, validate().text(path, 'path'))
       return encoding === undefined ? content : content.toString(encoding)
     }
 
     writeFileSync(path, data, options = undefined) {
-      const { flag = 'w', mode = DEFAULT_MODE } = validate().object(options, 'options')
-      if (!FLAGS.includes(flag)) {
-        const known = FLAGS.map((each) => `'${each}'`).join(', ')
-        throw validate().invalidValue(`The argument 'flag' must be one of: ${known}. Received ${String(flag)}`)
-      }
-      const bytes = validate().bytes(data)
-      const bits = validate().integer(mode, 'mode', 0, MAX_MODE)
-      native().write(this.#id, validate().text(path, 'path'), bytes, flag, bits)
+      this.#write(path, data, validate().withEncoding(options, 'encoding', 'flag', 'mode'))
     }
 
-    appendFileSync(path, data) {
-      this.writeFileSync(path, data, { flag: 'a' })
+    appendFileSync(path, data, options = undefined) {
+      this.#write(path, data, { ...validate().withEncoding(options, 'encoding', 'mode'), flag: 'a' })
     }
 
     existsSync(path) {
@@ -173,17 +165,20 @@ function defineDirectory(addon, createNative) {
       }
     }
 
-    statSync(path) {
+    statSync(path, options = undefined) {
+      validate().options(options)
       return statsOf()(native().stat(this.#id, validate().text(path, 'path'), true))
     }
 
-    lstatSync(path) {
+    lstatSync(path, options = undefined) {
+      validate().options(options)
       return statsOf()(native().stat(this.#id, validate().text(path, 'path'), false))
     }
 
     readdirSync(path = '.', options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
-      const withTypes = validate().flag(options, 'withFileTypes')
+      const given = validate().options(options, 'recursive', 'withFileTypes')
+      const isRecursive = validate().flag(given, 'recursive')
+      const withTypes = validate().flag(given, 'withFileTypes')
       const top = validate().text(path, 'path')
       const entries = native().readdir(this.#id, top, isRecursive)
       return triples(entries, (directory, name, type) =>
@@ -192,19 +187,21 @@ function defineDirectory(addon, createNative) {
     }
 
     mkdirSync(path, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
+      const isRecursive = validate().flag(validate().options(options, 'recursive'), 'recursive')
       const text = validate().text(path, 'path')
       if (isRecursive) this.#makeParents(text)
       else native().mkdir(this.#id, text)
     }
 
-    rmdirSync(path) {
+    rmdirSync(path, options = undefined) {
+      validate().options(options)
       native().rmdir(this.#id, validate().text(path, 'path'))
     }
 
     rmSync(path, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
-      const isForced = validate().flag(options, 'force')
+      const given = validate().options(options, 'recursive', 'force')
+      const isRecursive = validate().flag(given, 'recursive')
+      const isForced = validate().flag(given, 'force')
       const text = validate().text(path, 'path')
       if (!native().rm(this.#id, text, isRecursive, isForced))
         throw systemError('ERR_FS_EISDIR', 'Path is a directory', 'rm', 'EISDIR', 'is a directory', text)
@@ -231,7 +228,7 @@ function defineDirectory(addon, createNative) {
     }
 
     cpSync(from, to, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
+      const isRecursive = validate().flag(validate().options(options, 'recursive'), 'recursive')
       const [source, target] = [validate().text(from, 'src'), validate().text(to, 'dest')]
       const stats = this.lstatSync(source)
       const existing = attempt(() => this.lstatSync(target), 'ENOENT')
@@ -249,7 +246,8 @@ function defineDirectory(addon, createNative) {
       if (conflict !== undefined) throw overwrites(...conflict)
     }
 
-    readlinkSync(path) {
+    readlinkSync(path, options = undefined) {
+      validate().options(options)
       return native().readlink(this.#id, validate().text(path, 'path'))
     }
 
@@ -288,6 +286,19 @@ function defineDirectory(addon, createNative) {
       collected.unregister(this)
       native().close(this.#id)
       this.#id = 0
+    }
+
+    /** Shows the kind and the usage in `console.log`. */
+    [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
+      const shown = this.#id === 0 ? { kind: this.#kind, closed: true } : { kind: this.#kind, usage: this.usage }
+      return `Directory ${inspect(shown, options)}`
+    }
+
+    /** Writes a file with the options of `writeFileSync`. */
+    #write(path, data, { encoding, flag = 'w', mode = DEFAULT_MODE }) {
+      const bytes = validate().bytes(data, encoding)
+      const bits = validate().integer(mode, 'mode', 0, MAX_MODE)
+      native().write(this.#id, validate().text(path, 'path'), bytes, validate().writeFlag(flag), bits)
     }
 
     /** Creates a file or directory of a `FileTree`. `parents` has the directories that exist. */

@@ -5,6 +5,7 @@ import { open as openHandle } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import test from 'ava'
 import { Directory } from 'capwasi'
 import { node, root, tree } from '../support/guest.mjs'
@@ -13,6 +14,15 @@ import { onLinux, onPosix } from '../support/conditions.mjs'
 const require = createRequire(import.meta.url)
 
 // Making
+
+test('console.log shows the kind and the usage of a Directory', (t) => {
+  const directory = Directory.memory({ f: 'text' })
+  t.is(inspect(directory), "Directory { kind: 'memory', usage: { bytes: 16, files: 1 } }")
+  directory.close()
+  t.is(inspect({ directory }), "{ directory: Directory { kind: 'memory', closed: true } }")
+  t.is(inspect(Directory.open('.')), "Directory { kind: 'host', usage: { bytes: 0, files: 0 } }")
+  t.notThrows(() => inspect(Directory.prototype))
+})
 
 test('new Directory() throws, and the class has the statics and methods of the contract', (t) => {
   for (const make of [() => new Directory(), () => new (class extends Directory {})(), () => new Directory({}, 1)])

@@ -91,7 +91,10 @@ test('Directory.overlay fails with ELOOP beyond 31 overlays over each other', (t
   }
   t.is(directory.readFileSync('f', 'utf8'), 'text')
   t.is(directory.readdirSync().length, 32)
-  t.throws(() => Directory.overlay(directory), { code: 'ELOOP' })
+  t.throws(() => Directory.overlay(directory), {
+    code: 'ELOOP',
+    message: 'There can be at most 31 overlays over each other',
+  })
 })
 
 for (const [fault, args, code, message] of [

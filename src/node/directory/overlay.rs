@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 callbacks! {
     /// `overlay(lower, umask, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory with a
-    /// number. Such a path needs the permission to read only.
+    /// number. Such a path needs the permission to read only. Undefined if too many overlays are over each other.
     Overlay "overlay" |state, args| {
         let [lower, umask, max_bytes, max_files, _] = args.read()?;
         let umask = umask.convert::<u32>()? as u16;
@@ -27,7 +27,10 @@ callbacks! {
             Some(path) => open_host(state, &DirectorySource::Path(path.clone()), true)?,
             None => state.directory(lower.convert()?).ok_or_else(|| failed(Errno::Badf))?,
         };
-        let overlay = SharedDirectory::overlay(&lower, limits, umask).map_err(failed)?;
+        let overlay = match SharedDirectory::overlay(&lower, limits, umask) {
+            Err(Errno::Loop) => return Ok(None),
+            overlay => overlay.map_err(failed)?,
+        };
         Value::of(&state.env, state.add_own_directory(overlay)).map(Some)
     }
 
