@@ -1,11 +1,13 @@
 // Methods of Directory on trees: deep ones, names that are not UTF-8, conflicts, and paths that cannot be removed.
 
 import { Buffer } from 'node:buffer'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { Directory } from 'capwasi'
 import { onLinux, onPosix } from '../support/conditions.mjs'
-import { OFLAGS, rawGuest, tree } from '../support/guest.mjs'
+import { OFLAGS, rawGuest, root, tree } from '../support/guest.mjs'
 
 /** Makes a directory of each kind, with the same calls. */
 function kinds(t, fill) {
@@ -157,6 +159,46 @@ onPosix('rmSync of a read-only directory fails with EROFS and the path of the fi
   const error = t.throws(() => directory.rmSync('d', { recursive: true }), { code: 'EROFS' })
   t.is(error.message, "EROFS: read-only file system, rm 'd/f'")
 })
+
+for (const [kind, create] of [
+  ['host', (t) => Directory.open(tree(t))],
+  ['memory', () => Directory.memory()],
+  ['overlay', (t) => Directory.overlay(tree(t))],
+])
+  onPosix(`rmSync with force fails in no thread if several remove the same tree: ${kind}`, async (t) => {
+    const directory = create(t)
+    const turns = new Int32Array(new SharedArrayBuffer(4))
+    const script = `
+      const { parentPort, workerData: { handle, root, turns } } = require('node:worker_threads')
+      const { Directory } = require(root)
+      const directory = Directory.join(handle)
+      parentPort.on('message', (turn) => {
+        Atomics.add(turns, 0, 1)
+        Atomics.notify(turns, 0)
+        while (Atomics.load(turns, 0) < 2 * turn) {}
+        try {
+          directory.rmSync('d', { recursive: true, force: true })
+          parentPort.postMessage('removed')
+        } catch (error) {
+          parentPort.postMessage(error.message)
+        }
+      })`
+    const workerData = { handle: directory.share(), root, turns }
+    const workers = [0, 1].map(() => new Worker(script, { eval: true, workerData }))
+    for (let turn = 1; turn <= 20; turn++) {
+      for (let index = 0; index < 100; index++) {
+        const path = `d/${index % 3}/${index % 7}/${index}`
+        directory.mkdirSync(path, { recursive: true })
+        directory.writeFileSync(`${path}/f`, '')
+      }
+      const answers = workers.map((worker) => once(worker, 'message'))
+      for (const worker of workers) worker.postMessage(turn)
+      t.deepEqual(await Promise.all(answers), [['removed'], ['removed']])
+      t.deepEqual(directory.readdirSync(), [])
+    }
+    await Promise.all(workers.map((worker) => worker.terminate()))
+    t.deepEqual(directory.usage, { bytes: 0, files: 0 })
+  })
 
 // cpSync
 

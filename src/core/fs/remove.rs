@@ -81,7 +81,7 @@ impl Removal<'_> {
         };
         let mut entries: Vec<(Box<[u8]>, Filetype)> = Vec::new();
         let listed = directory.each_entry(|entry| entries.push((entry.name.into(), entry.filetype)));
-        listed.map_err(|errno| self.failed(errno, name))?;
+        ignore_missing(listed).map_err(|errno| self.failed(errno, name))?;
         let mut directories = Vec::new();
         for (entry, filetype) in entries {
             if filetype == Filetype::Directory {
