@@ -422,7 +422,8 @@ test('an unknown option throws ERR_INVALID_ARG_VALUE with the known ones', (t) =
   const before = JSON.stringify(directory)
   for (const [method, [args, known]] of Object.entries(calls)) {
     const names = known.map((name) => `'${name}'`).join(', ')
-    const message = `The property 'options['bigint']' is unknown, ${known.length ? `must be one of: ${names}` : 'there is none'}`
+    const rule = known.length > 0 ? `must be one of: ${names}` : 'there is none'
+    const message = `The property 'options['bigint']' is unknown, ${rule}`
     t.throws(() => directory[method](...args, { bigint: true }), { code: 'ERR_INVALID_ARG_VALUE', message }, method)
     for (const options of [5, [], new Map(), new Set(), new Date()])
       t.throws(() => directory[method](...args, options), { code: 'ERR_INVALID_ARG_TYPE' }, method)

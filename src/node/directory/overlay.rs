@@ -15,8 +15,9 @@ use napi::Result;
 use std::sync::Arc;
 
 callbacks! {
-    /// `overlay(lower, umask, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory with a
-    /// number. Such a path needs the permission to read only. Undefined if too many overlays are over each other.
+    /// `overlay(lower, umask, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory
+    /// with a number. Such a path needs the permission to read only. Undefined if too many overlays are over each
+    /// other.
     Overlay "overlay" |state, args| {
         let [lower, umask, max_bytes, max_files, _] = args.read()?;
         let umask = umask.convert::<u32>()? as u16;
