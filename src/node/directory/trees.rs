@@ -54,8 +54,8 @@ callbacks! {
         }
     }
 
-    /// `cp(id, from, to)`: copies a file or tree. If a file would replace a directory or the reverse, returns both paths
-    /// and whether the source is the directory.
+    /// `cp(id, from, to)`: copies a file or tree. If a file would replace a directory or the reverse, returns both
+    /// paths and whether the source is the directory.
     CopyTree "cp" |state, args| {
         let args = args.read()?;
         let call = PathCall::read_two(state, &args, "cp")?;
