@@ -213,7 +213,10 @@ const file: Buffer = directory.readFileSync('a')
 const texts: string[] = [directory.readFileSync('a', 'utf8'), directory.readFileSync('a', { encoding: 'hex' })]
 directory.writeFileSync('a', 'text')
 directory.writeFileSync('a', new Uint8Array(1), { flag: 'wx', mode: 0o600 })
+directory.writeFileSync('a', '6162', 'hex')
+directory.writeFileSync('a', new Uint16Array(1), { encoding: undefined, flag: undefined, mode: undefined })
 directory.appendFileSync('a', 'text')
+directory.appendFileSync('a', 'text', { encoding: 'latin1', mode: 0o600 })
 const stats: Stats[] = [directory.statSync('a'), directory.lstatSync('a')]
 const names: string[] = [...directory.readdirSync(), ...directory.readdirSync('a', { recursive: true })]
 const entries: Dirent[] = directory.readdirSync('a', { withFileTypes: true, recursive: true })
@@ -246,6 +249,8 @@ Directory.memory({}, { maxbytes: 1 })
 Directory.join('handle')
 // @ts-expect-error 'r+' is not a flag.
 directory.writeFileSync('a', '', { flag: 'r+' })
+// @ts-expect-error `bigint` is not an option.
+directory.statSync('a', { bigint: true })
 // @ts-expect-error `usage` is read-only.
 directory.usage = { bytes: 0, files: 0 }
 // @ts-expect-error A preopen has a directory or a path, not both.

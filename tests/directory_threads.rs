@@ -7,7 +7,7 @@ use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::sys::errno::Errno;
 use common::directories::{guest, link, names, over, path_call, rename, stat, text, write};
-use common::{CREAT, FD_READ, FD_WRITE, TestGuest, Tree};
+use common::{CREAT, FD_READ, FD_WRITE, TestGuest, Tree, UMASK};
 use std::sync::{Arc, Barrier};
 
 const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
@@ -75,7 +75,7 @@ fn hammer(directory: &MemoryDirectory, lower_files: u64) {
 
 #[test]
 fn threads_lose_no_entry_in_memory() {
-    let directory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let directory = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
     let mut guest = guest(&directory);
     for path in ["dir", "s"] {
         path_call(&mut guest, "path_create_directory", path).unwrap();
@@ -97,7 +97,7 @@ fn threads_lose_no_entry_in_an_overlay_of_an_overlay() {
     let (below, mut guest) = over(&tree, SpaceLimits::default());
     write(&mut guest, "s/1", "changed");
     let usage = below.usage();
-    let overlay = Directory::Memory(below.clone()).overlay(SpaceLimits::default()).unwrap();
+    let overlay = Directory::Memory(below.clone()).overlay(SpaceLimits::default(), UMASK).unwrap();
     hammer(&overlay, 4);
     assert_eq!(below.usage(), usage);
 }
@@ -187,7 +187,7 @@ fn a_file_that_is_replaced_while_its_times_change_stays_replaced() {
 
 #[test]
 fn a_path_that_another_thread_creates_and_removes_can_always_be_created() {
-    let directory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let directory = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
     let create = |guest: &mut TestGuest| {
         for _ in 0..20_000 {
             guest.reset();

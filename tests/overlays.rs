@@ -9,7 +9,7 @@ use capwasi::sys::errno::Errno;
 use common::directories::{
     changes, guest, limits, list, names, over, path_call, rename, stat, symlink, text, write,
 };
-use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
+use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree, UMASK};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -181,7 +181,8 @@ fn a_fifo_of_the_lower_directory_can_be_read_and_not_written() {
     fs::write(&path, "text").unwrap();
     assert_eq!(guest.read(reader, 10), "text");
     assert_eq!(changes(&overlay), ["- ? fifo", "+ ? moved"]);
-    assert_eq!(overlay.apply_to(&Directory::of_host(tree.path()).unwrap()), Err(Errno::Notsup));
+    let failed = overlay.apply_to(&Directory::of_host(tree.path()).unwrap()).unwrap_err();
+    assert_eq!((failed.errno, &*failed.path), (Errno::Notsup, &b"moved"[..]));
     assert_eq!(tree.names(), ["fifo"]);
 }
 
@@ -190,7 +191,7 @@ fn a_fifo_of_the_lower_directory_can_be_read_and_not_written() {
 fn a_device_of_the_lower_directory_can_be_read_and_not_changed() {
     const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
     let lower = Directory::of_host(std::path::Path::new("/dev")).unwrap();
-    let overlay = lower.overlay(SpaceLimits::default()).unwrap();
+    let overlay = lower.overlay(SpaceLimits::default(), UMASK).unwrap();
     let mut guest = guest(&overlay);
     let fd = guest.open("zero", 0, FD_READ | FD_FILESTAT_SET_TIMES);
     assert_eq!(guest.read(fd, 2), "\0\0");
@@ -250,13 +251,13 @@ fn an_overlay_holds_no_descriptor_of_a_changed_directory() {
 
 #[test]
 fn overlays_over_each_other_are_limited() {
-    let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), 0));
+    let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), UMASK, 0));
     for _ in 0..31 {
-        let overlay = directory.overlay(SpaceLimits::default()).unwrap();
+        let overlay = directory.overlay(SpaceLimits::default(), UMASK).unwrap();
         write(&mut guest(&overlay), "file", "text");
         directory = Directory::Memory(overlay);
     }
-    let failed = directory.overlay(SpaceLimits::default());
+    let failed = directory.overlay(SpaceLimits::default(), UMASK);
     assert_eq!(failed.map(drop), Err(Errno::Loop));
 }
 
@@ -280,7 +281,7 @@ fn a_write_of_no_bytes_is_no_change() {
 
 #[test]
 fn a_directory_with_any_number_of_hidden_names_is_listed_and_removed() {
-    let lower = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let lower = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
     let mut below = guest(&lower);
     path_call(&mut below, "path_create_directory", "dir").unwrap();
     // More entries than one read returns.
@@ -290,7 +291,7 @@ fn a_directory_with_any_number_of_hidden_names_is_listed_and_removed() {
         let fd = below.open(&path, CREAT, FD_WRITE);
         below.must("fd_close", &[fd]);
     }
-    let overlay = Directory::Memory(lower).overlay(SpaceLimits::default()).unwrap();
+    let overlay = Directory::Memory(lower).overlay(SpaceLimits::default(), UMASK).unwrap();
     let mut guest = guest(&overlay);
     for path in files() {
         guest.reset();
@@ -306,7 +307,7 @@ fn a_directory_with_any_number_of_hidden_names_is_listed_and_removed() {
 
 #[test]
 fn an_allocation_without_space_changes_nothing() {
-    let directory = MemoryDirectory::new(limits(8192 + 16, 1), 0);
+    let directory = MemoryDirectory::new(limits(8192 + 16, 1), UMASK, 0);
     let mut guest = guest(&directory);
     let fd = guest.open("file", CREAT, FILE);
     guest.write(fd, "text");
@@ -338,17 +339,18 @@ fn a_tree_of_100_000_levels_is_renamed_and_dropped_without_recursion() {
     let (overlay, mut guest) = over(&tree, SpaceLimits::default());
     descend(&mut guest, 100_000);
     rename(&mut guest, "a", "b").unwrap();
-    assert_eq!(overlay.changes(), Err(Errno::Nametoolong), "paths of 4096 bytes and more");
-    let target = MemoryDirectory::new(SpaceLimits::default(), 0);
-    assert_eq!(overlay.apply_to(&Directory::Memory(target.clone())), Err(Errno::Nametoolong));
+    assert_eq!(overlay.changes().unwrap_err(), Errno::Nametoolong, "paths of 4096 bytes and more");
+    let target = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
+    let failed = overlay.apply_to(&Directory::Memory(target.clone())).unwrap_err();
+    assert_eq!((failed.errno, failed.path.len()), (Errno::Nametoolong, 4097));
     assert_eq!(target.usage(), (0, 0));
 }
 
 #[test]
 fn a_file_below_any_number_of_lower_directories_is_stored() {
-    let memory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let memory = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
     descend(&mut guest(&memory), 3000);
-    let overlay = Directory::Memory(memory).overlay(SpaceLimits::default()).unwrap();
+    let overlay = Directory::Memory(memory).overlay(SpaceLimits::default(), UMASK).unwrap();
     let mut above = guest(&overlay);
     let deepest = descend(&mut above, 3000);
     above.try_open(deepest, "file", CREAT, FD_WRITE).unwrap();

@@ -83,7 +83,8 @@ test('--changes prints an error for paths that are too long, and keeps the exit 
         (local.set $level (i32.add (local.get $level) (i32.const 1)))
         (br_if $deeper (i32.lt_u (local.get $level) (i32.const 2100))))
       (call $exit (i32.const 7))))`
-  const stderr = 'capwasi: --changes: cannot list the changes of /: ENAMETOOLONG: name too long, changes\n'
+  const reason = `ENAMETOOLONG: name too long, changes '${'a/'.repeat(50)}…'`
+  const stderr = `capwasi: --changes: cannot list the changes of /: ${reason}\n`
   const result = await run(['--changes', '--overlay', `${tree(t)}::/`, file(t, text)])
   t.deepEqual(result, { code: 7, stdout: '', stderr })
 })
@@ -93,6 +94,7 @@ test('with several overlays, --changes starts each path with the name of the ove
   const args = ['--overlay', `${from}::/`, '--overlay', `${to}::to`, '--changes', guest('copy'), '/file', 'to/new']
   t.deepEqual(await run(args), { code: 0, stdout: '4\n', stderr: 'A to/new\n' })
   t.deepEqual(await run([...args.slice(0, -1), '/new\n']), { code: 0, stdout: '4\n', stderr: 'A /new\\x0a\n' })
+  t.is((await run([...args.slice(0, -1), '/a\\b\u202ec\u061c'])).stderr, 'A /a\\x5cb\\u202ec\\u061c\n')
 })
 
 for (const [end, code, stderr] of [

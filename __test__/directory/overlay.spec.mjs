@@ -91,7 +91,10 @@ test('Directory.overlay fails with ELOOP beyond 31 overlays over each other', (t
   }
   t.is(directory.readFileSync('f', 'utf8'), 'text')
   t.is(directory.readdirSync().length, 32)
-  t.throws(() => Directory.overlay(directory), { code: 'ELOOP' })
+  t.throws(() => Directory.overlay(directory), {
+    code: 'ELOOP',
+    message: 'There can be at most 31 overlays over each other',
+  })
 })
 
 for (const [fault, args, code, message] of [
@@ -424,15 +427,15 @@ test('applyTo() fails for a target that is no Directory, closed, read-only, full
       code: 'ERR_INVALID_ARG_TYPE',
       message: /^The "target" argument must be an instance of Directory\. Received /,
     })
-  for (const [target, code] of [
+  for (const [target, code, path = ''] of [
     [closed, 'EBADF'],
     [Directory.open(tree(t), { readonly: true }), 'EROFS'],
     [overlay, 'EINVAL'],
-    [Directory.memory({}, { maxBytes: 4096 }), 'ENOSPC'],
+    [Directory.memory({}, { maxBytes: 4096 }), 'ENOSPC', " 'f'"],
   ]) {
     const error = t.throws(() => overlay.applyTo(target), { code })
     t.is(error.syscall, 'applyTo')
-    t.regex(error.message, new RegExp(`^${code}: .*, applyTo$`))
+    t.regex(error.message, new RegExp(`^${code}: .*, applyTo${path}$`))
   }
 })
 

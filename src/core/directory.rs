@@ -57,9 +57,10 @@ impl Directory {
 
     /// Creates an overlay, which reads from this directory and stores every change in memory. The embedder must not
     /// change the directory while the overlay is in use: the overlay stays confined, but may show old and new contents
-    /// together. `ELOOP` if too many overlays are over each other.
-    pub fn overlay(self, limits: SpaceLimits) -> Result<MemoryDirectory> {
-        MemoryDirectory::overlay(Arc::new(self), limits)
+    /// together. `umask` has the permission bits that new files and directories lack. `ELOOP` if too many overlays are
+    /// over each other.
+    pub fn overlay(self, limits: SpaceLimits, umask: u16) -> Result<MemoryDirectory> {
+        MemoryDirectory::overlay(Arc::new(self), limits, umask)
     }
 
     /// Opens a path: `openat`.

@@ -1,6 +1,6 @@
 //! Helpers of the tests of directories in memory and overlays: calls of guests by path, and lists of changes.
 
-use super::{CREAT, DIRECTORY, FD_READ, FD_WRITE, OUT, TRUNC, TestGuest, Tree};
+use super::{CREAT, DIRECTORY, FD_READ, FD_WRITE, OUT, TRUNC, TestGuest, Tree, UMASK};
 use capwasi::core::directory::Directory;
 use capwasi::core::fs::changes::{Change, ChangeKind};
 use capwasi::core::fs::memory::MemoryDirectory;
@@ -16,7 +16,7 @@ pub fn limits(max_bytes: u64, max_files: u64) -> SpaceLimits {
 
 /// Creates an overlay over a directory of the host, and a guest with the overlay as descriptor 0.
 pub fn over(tree: &Tree, limits: SpaceLimits) -> (MemoryDirectory, TestGuest) {
-    let overlay = Directory::of_host(tree.path()).unwrap().overlay(limits).unwrap();
+    let overlay = Directory::of_host(tree.path()).unwrap().overlay(limits, UMASK).unwrap();
     let guest = guest(&overlay);
     (overlay, guest)
 }

@@ -1,10 +1,13 @@
 //! Applying the changes of an overlay to another directory.
 
+use crate::core::access::{Access, DirAccess};
 use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
 use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::path_error::{AtPath, PathResult};
+use crate::core::fs::remove::remove_tree;
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -18,46 +21,52 @@ impl MemoryDirectory {
     /// the way is replaced. Keeps holes, permission bits and times.
     ///
     /// Copies all new files into a new directory of the target before the first removal, so that a target without space
-    /// stays as it was. The target may be the lower directory itself, but nothing may use the overlay after that.
-    pub fn apply_to(&self, target: &Directory) -> Result {
+    /// for them stays as it was. The target may be the lower directory itself, but nothing may use the overlay after
+    /// that.
+    pub fn apply_to(&self, target: &Directory) -> PathResult {
         let changes = self.changes()?;
         let clocks = Clocks::default();
         let mut staging =
             Staging { target, clocks: &clocks, directory: None, count: 0, links: HashMap::new() };
-        let result = self.apply(changes, &mut staging);
+        let result = self.apply(&changes, &mut staging);
         let removed = staging.remove();
         result.and(removed)
     }
 
-    fn apply(&self, changes: Vec<Change>, staging: &mut Staging<'_>) -> Result {
+    fn apply(&self, changes: &[Change], staging: &mut Staging<'_>) -> PathResult {
+        let (target, clocks) = (staging.target, staging.clocks);
+        let overlay = Directory::Memory(self.clone());
         // Reads everything first: the target may be the lower directory.
         let mut new = Vec::new();
-        let mut removed = Vec::new();
-        for change in changes {
-            match change.kind {
-                ChangeKind::Removed => removed.push(change.path),
-                _ => new.push((staging.add(self, &change)?, change.path)),
-            }
+        let mut walk = Walk { target: &overlay, clocks, above: Vec::new() };
+        for Change { path, filetype, .. } in
+            changes.iter().filter(|change| change.kind != ChangeKind::Removed)
+        {
+            let copy = walk.parent(path, false).and_then(|found| {
+                let (parent, name) = found.ok_or(Errno::Noent)?;
+                staging.add(parent, sys::path(name)?, *filetype)
+            });
+            new.push((copy.at(path)?, path));
         }
-        let (target, clocks) = (staging.target, staging.clocks);
         let mut walk = Walk { target, clocks, above: Vec::new() };
-        for path in &removed {
-            if let Some((parent, name)) = walk.parent(path, false)? {
-                remove_tree(parent, name, clocks)?;
+        for Change { path, .. } in changes.iter().filter(|change| change.kind == ChangeKind::Removed) {
+            if let Some((parent, name)) = walk.parent(path, false).at(path)? {
+                remove(parent, name, clocks).at(path)?;
             }
         }
         walk.above.clear();
         for (copy, path) in &new {
-            if let Some((parent, name)) = walk.parent(path, true)? {
-                staging.place(copy, parent, name)?;
+            if let Some((parent, name)) = walk.parent(path, true).at(path)? {
+                staging.place(copy, parent, name).at(path)?;
             }
         }
         // The times of a directory are set after its entries.
-        for (copy, path) in new.iter().rev() {
-            if copy.filetype == Filetype::Directory
-                && let Some((parent, name)) = walk.parent(path, false)?
-            {
-                set_attributes(parent, sys::path(name)?, &copy.attributes, clocks)?;
+        for (copy, path) in new.iter().rev().filter(|(copy, _)| copy.filetype == Filetype::Directory) {
+            if let Some((parent, name)) = walk.parent(path, false).at(path)? {
+                sys::path(name)
+                    .map_err(Errno::from)
+                    .and_then(|name| set_attributes(parent, name, &copy.attributes, clocks))
+                    .at(path)?;
             }
         }
         Ok(())
@@ -104,19 +113,18 @@ impl Staging<'_> {
         Ok(&self.directory.as_ref().ok_or(Errno::Io)?.0)
     }
 
-    /// Copies a file of an overlay; of a directory, the directory without its entries. `ENOTSUP` for a FIFO, socket or
-    /// device.
-    fn add(&mut self, overlay: &MemoryDirectory, change: &Change) -> Result<Copy> {
-        let (clocks, filetype) = (self.clocks, change.filetype);
-        let attributes = overlay.attributes(&change.path, false)?;
+    /// Copies a file; of a directory, the directory without its entries. `ENOTSUP` for a FIFO, socket or device.
+    fn add(&mut self, parent: &Directory, from: &Path, filetype: Filetype) -> Result<Copy> {
+        let clocks = self.clocks;
+        let attributes = parent.attributes(from, false)?;
         let name = self.count.to_string();
         self.count += 1;
         let path = Path::new(&name);
         match filetype {
             Filetype::Directory => self.directory()?.create_dir(path, clocks)?,
-            Filetype::RegularFile => self.add_file(overlay, &change.path, &attributes, &name)?,
+            Filetype::RegularFile => self.add_file(parent, from, &attributes, &name)?,
             Filetype::SymbolicLink => {
-                let target: Box<[u8]> = overlay.read_link(&change.path, |target| target.into())?;
+                let target: Box<[u8]> = parent.read_link(from, |target| target.into())?;
                 let directory = self.directory()?;
                 directory.symlink(sys::path(&target)?, path, clocks)?;
                 let (atim, mtim) = times(&attributes);
@@ -127,20 +135,14 @@ impl Staging<'_> {
         Ok(Copy { name, filetype, attributes })
     }
 
-    fn add_file(
-        &mut self,
-        overlay: &MemoryDirectory,
-        path: &[u8],
-        attributes: &Attributes,
-        name: &str,
-    ) -> Result {
+    fn add_file(&mut self, parent: &Directory, from: &Path, attributes: &Attributes, name: &str) -> Result {
         let (clocks, name) = (self.clocks, Path::new(name));
         let linked = self.links.get(&attributes.ino).cloned();
         let directory = self.directory()?;
         if let Some(linked) = linked {
             return directory.hard_link(&linked, false, directory, name, clocks);
         }
-        let Opened::File(from) = overlay.open(path, &READ, clocks)? else {
+        let Opened::File(from) = parent.open(from, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
@@ -164,16 +166,18 @@ impl Staging<'_> {
             (Filetype::Directory, Some(Filetype::Directory)) => return Ok(()),
             // A rename replaces no directory with a file, and no file with a directory.
             (Filetype::Directory, Some(_)) | (_, Some(Filetype::Directory)) => {
-                remove_tree(parent, name, clocks)?;
+                remove(parent, name, clocks)?;
             }
             _ => {}
         }
         self.directory()?.rename(Path::new(&copy.name), parent, path, clocks)
     }
 
-    fn remove(self) -> Result {
+    fn remove(self) -> PathResult {
         match self.directory {
-            Some((_, name)) => remove_tree(self.target, name.as_bytes(), self.clocks),
+            Some((_, name)) => {
+                remove_tree(DirAccess::new(self.target, Access::ReadWrite, self.clocks), name.as_bytes())
+            }
             None => Ok(()),
         }
     }
@@ -200,7 +204,7 @@ impl Walk<'_> {
             let path = sys::path(name)?;
             let opened = match open_directory(directory, path, self.clocks) {
                 Err(Errno::Noent | Errno::Notdir | Errno::Loop) if creates => {
-                    remove_tree(directory, name, self.clocks)?;
+                    remove(directory, name, self.clocks)?;
                     directory.create_dir(path, self.clocks)?;
                     open_directory(directory, path, self.clocks)?
                 }
@@ -222,51 +226,9 @@ fn open_directory(parent: &Directory, name: &Path, clocks: &Clocks) -> Result<Di
     }
 }
 
-/// Removes a file, or a directory with everything in it. Follows no symlink. Does nothing if the name does not exist.
-fn remove_tree(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
-    let path = sys::path(name)?;
-    match ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype) {
-        None => return Ok(()),
-        Some(Filetype::Directory) => {}
-        Some(_) => return parent.unlink(path, clocks),
-    }
-    // The directories on the way to the one that is emptied next.
-    let mut open = vec![remove_files(parent, name.into(), clocks)?];
-    while let Some(last) = open.last_mut() {
-        if let Some(name) = last.directories.pop() {
-            let below = remove_files(&last.directory, name, clocks)?;
-            open.push(below);
-        } else if let Some(emptied) = open.pop() {
-            let parent = open.last().map_or(parent, |last| &last.directory);
-            parent.remove_dir(sys::path(&emptied.name)?, clocks)?;
-        }
-    }
-    Ok(())
-}
-
-/// A directory that is being removed.
-struct Removal {
-    directory: Directory,
-    name: Box<[u8]>,
-    /// Names of the directories that are left in it.
-    directories: Vec<Box<[u8]>>,
-}
-
-/// Removes everything in a directory except the directories in it.
-fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<Removal> {
-    let directory = open_directory(parent, sys::path(&name)?, clocks)?;
-    let mut names: Vec<Box<[u8]>> = Vec::new();
-    directory.each_entry(|entry| names.push(entry.name.into()))?;
-    let mut directories = Vec::new();
-    for name in names {
-        let path = sys::path(&name)?;
-        match ignore_missing(directory.stat(path, false))?.map(|stat| stat.filetype) {
-            None => {}
-            Some(Filetype::Directory) => directories.push(name),
-            Some(_) => directory.unlink(path, clocks)?,
-        }
-    }
-    Ok(Removal { directory, name, directories })
+/// Removes a file, or a directory with everything in it, if it exists.
+fn remove(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
+    remove_tree(DirAccess::new(parent, Access::ReadWrite, clocks), name).map_err(|error| error.errno)
 }
 
 /// Sets permission bits and times.

@@ -15,9 +15,8 @@ use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOpt
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-/// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
-const UMASK: u16 = 0o022;
-const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
+/// Permission bits of a new directory, without the umask. Guests cannot see permission bits, and nothing enforces them.
+const DIRECTORY_MODE: u16 = 0o777;
 
 /// An open directory in memory or of an overlay.
 #[derive(Clone, Debug)]
@@ -27,19 +26,19 @@ pub struct MemoryDirectory {
 }
 
 impl MemoryDirectory {
-    /// Creates an empty file system.
+    /// Creates an empty file system. `umask` has the permission bits that new files and directories lack.
     #[must_use]
-    pub fn new(limits: SpaceLimits, now: Timestamp) -> Self {
-        let volume = Volume::in_memory(limits);
+    pub fn new(limits: SpaceLimits, umask: u16, now: Timestamp) -> Self {
+        let volume = Volume::in_memory(limits, umask);
         let body = Body::Directory(Box::new(RwLock::new(Entries::default())));
-        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
+        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE & !umask, now);
         Self::root(volume, root)
     }
 
     /// Creates an overlay. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Self> {
+    pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits, umask: u16) -> Result<Self> {
         let stat = lower.stat(Path::new("."))?;
-        let volume = Volume::over(Arc::clone(&lower), limits)?;
+        let volume = Volume::over(Arc::clone(&lower), limits, umask)?;
         let body = Body::Directory(Box::new(RwLock::new(Entries::merged(std::sync::Weak::new()))));
         let lower = Lower::new(LowerPath::root(lower), None, None);
         let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
@@ -135,7 +134,7 @@ impl MemoryDirectory {
                     break self.volume.lookup_inode(&place)?.inode;
                 }
                 Ok(Located::Name { place, node: None }) if creates => {
-                    match self.create_file(&place, options.mode & !UMASK, clocks.realtime()) {
+                    match self.create_file(&place, options.mode & !self.volume.umask, clocks.realtime()) {
                         // Another thread created the name after the look-up.
                         Err(Errno::Exist) if !exclusive => {}
                         new => break new?,
@@ -220,7 +219,12 @@ impl MemoryDirectory {
         let place = self.new_name(path)?;
         let made = self.create(&place, now, |volume| {
             let entries = Entries::new(Arc::downgrade(place.parent()));
-            Inode::new(volume.new_id(), Body::Directory(Box::new(RwLock::new(entries))), DIRECTORY_MODE, now)
+            Inode::new(
+                volume.new_id(),
+                Body::Directory(Box::new(RwLock::new(entries))),
+                DIRECTORY_MODE & !volume.umask,
+                now,
+            )
         });
         made.map(drop)
     }

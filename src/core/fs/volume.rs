@@ -29,6 +29,8 @@ pub(crate) struct Volume {
     structure: Mutex<()>,
     /// The lower directory of an overlay.
     pub(crate) lower: Option<Arc<dyn LowerDirectory>>,
+    /// Permission bits that new files and directories lack.
+    pub(crate) umask: u16,
     /// Number of overlays from here down; 0 for a file system in memory.
     pub(crate) depth: u64,
     /// Inodes of lower files with several names, by device and inode number there.
@@ -66,21 +68,21 @@ impl Node {
 
 impl Volume {
     /// Creates a file system in memory.
-    pub(crate) fn in_memory(limits: SpaceLimits) -> Arc<Self> {
-        Self::new(limits, None, 0)
+    pub(crate) fn in_memory(limits: SpaceLimits, umask: u16) -> Arc<Self> {
+        Self::new(limits, umask, None, 0)
     }
 
     /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Arc<Self>> {
+    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits, umask: u16) -> Result<Arc<Self>> {
         let depth = lower.depth() + 1;
         if depth > MAX_DEPTH {
             return Err(Errno::Loop);
         }
-        Ok(Self::new(limits, Some(lower), depth))
+        Ok(Self::new(limits, umask, Some(lower), depth))
     }
 
     /// Creates a volume with a device number of its own.
-    fn new(limits: SpaceLimits, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
+    fn new(limits: SpaceLimits, umask: u16, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
         // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
         static LAST: AtomicU64 = AtomicU64::new(1 << 40);
         // No lower file has one of these numbers, and each is exact as a double of JavaScript.
@@ -91,6 +93,7 @@ impl Volume {
             space: Arc::new(Space::new(limits)),
             structure: Mutex::default(),
             lower,
+            umask,
             depth,
             links: Mutex::default(),
             recent: Mutex::default(),

@@ -1,11 +1,11 @@
 //! Contents of files and directories, for `Directory`.
 
 use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Opened;
 use crate::core::file::FileData;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Fdflags, Filetype, Oflags, OpenOptions};
+use crate::sys::types::{Fdflags, Oflags, OpenOptions};
 
 /// Maximum size of a file that is read at once, as in node:fs.
 pub(super) const MAX_SIZE: u64 = (1 << 31) - 1;
@@ -33,14 +33,6 @@ pub(super) fn opened_file(opened: Opened) -> Result<FileData> {
     }
 }
 
-/// Lists the names and types of a directory, in the order of the bytes of the names.
-pub(super) fn entries(directory: &Directory) -> Result<Vec<(Vec<u8>, Filetype)>> {
-    let mut entries = Vec::new();
-    directory.each_entry(|entry| entries.push((entry.name.to_vec(), entry.filetype)))?;
-    entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    Ok(entries)
-}
-
 /// Describes the bytes from `done` to `len` of an array.
 fn buffer(address: *mut u8, done: usize, len: usize) -> Buffer {
     // SAFETY: callers pass the location of an array that has `len` bytes and outlives the buffer. No JavaScript of this
@@ -60,15 +52,15 @@ pub(super) fn read_bytes(file: &FileData, address: *mut u8, len: usize) -> Resul
     Ok(done)
 }
 
-/// Reads a file of unknown size, as those of /proc are. Stops beyond [`MAX_SIZE`].
-pub(super) fn read_to_end(file: &FileData) -> Result<Vec<u8>> {
+/// Reads a file to its end. Stops beyond `max` bytes. Files of /proc have an unknown size.
+pub(super) fn read_to_end(file: &FileData, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let start = bytes.len();
         bytes.resize(start + CHUNK, 0);
         let read = file.read_bytes(&mut bytes[start..], start as u64)?;
         bytes.truncate(start + read);
-        if read < CHUNK || bytes.len() as u64 > MAX_SIZE {
+        if read < CHUNK || bytes.len() as u64 > max {
             return Ok(bytes);
         }
     }
