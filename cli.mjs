@@ -325,27 +325,37 @@ function createSandbox(options) {
   }
 }
 
-/** Escapes control characters: names in a module must not send commands to the terminal. */
-const escapeControls = (text) =>
-  text.replace(/\p{Cc}/gu, (control) => `\\x${control.codePointAt(0).toString(16).padStart(2, '0')}`)
+/** Escapes control characters, or others, as `\x0a` or `\u202e`. */
+const escapeControls = (text, characters = /\p{Cc}/gu) =>
+  text.replace(characters, (character) => {
+    const code = character.codePointAt(0).toString(16)
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`
+  })
 
 /** Prints a trap with the WebAssembly frames of its stack. Returns the exit status. */
 function reportTrap(error) {
   const frames = `${error?.stack}`.split('\n').filter((line) => line.includes('wasm://'))
   const lines = [`capwasi: the program trapped: ${error?.message ?? error}`, ...frames]
-  console.error(lines.map(escapeControls).join('\n'))
+  console.error(lines.map((line) => escapeControls(line)).join('\n'))
   return 134
 }
 
 const LETTERS = { added: 'A', modified: 'M', removed: 'D' }
 
-/** Lists the changes of the overlays. With several overlays, each path starts with the guest's name of the overlay. */
+/** Lists the changes of the overlays. An error does not change the exit status. */
 function reportChanges(directories) {
   const overlays = directories.filter(({ option }) => option === '--overlay')
   for (const { guest, preopen } of overlays) {
+    // The guest's name of the overlay, if there are several.
     const prefix = overlays.length === 1 ? '' : guest.replace(/\/?$/, '/')
-    const lines = preopen.changes().map(({ change, path }) => escapeControls(`${LETTERS[change]} ${prefix}${path}`))
-    if (lines.length > 0) console.error(lines.join('\n'))
+    const line = ({ change, path }) =>
+      escapeControls(`${LETTERS[change]} ${prefix}${path}`, /[\\\p{Cc}\p{Bidi_Control}]/gu)
+    try {
+      const lines = preopen.changes().map(line)
+      if (lines.length > 0) console.error(lines.join('\n'))
+    } catch (error) {
+      console.error(escapeControls(`capwasi: --changes: cannot list the changes of ${show(guest)}: ${error.message}`))
+    }
   }
 }
 

@@ -73,6 +73,9 @@ export interface PreopenDirectory {
   fd?: undefined
 }
 
+/** Values of `preopens` that are neither a path as a string nor a {@link Preopen}. */
+export type NewPreopen = URL | Directory | PreopenDirectory
+
 /** Resource limits. An own property with another name is `ERR_INVALID_ARG_VALUE`. */
 export interface Limits {
   /**
@@ -176,7 +179,7 @@ export interface WASIOptions {
    * `Set` or a `Date` is `ERR_INVALID_ARG_TYPE` too.
    * @default {}
    */
-  preopens?: NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined
+  preopens?: NodeJS.Dict<string | Preopen | NewPreopen> | undefined
   /**
    * Whether `start()` returns the exit code when the guest calls `proc_exit`. If false, the guest's exit calls
    * `process.exit(code)`: the process emits `'exit'` and ends; in a worker, the worker ends. If `process.exit` is
@@ -513,12 +516,13 @@ export interface DirectoryLimits {
    * guest gets `ENOSPC`.
    * @default 268435456 (256 MiB)
    */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
-   * Maximum number of files, directories and links. Beyond it the guest gets `ENOSPC`.
+   * Maximum number of files, directories and links. Beyond it the guest gets `ENOSPC`. Each takes a few hundred bytes,
+   * and its name and the target of a link up to 4,351 bytes more. This memory does not count towards `maxBytes`.
    * @default 1000000
    */
-  maxFiles?: number
+  maxFiles?: number | undefined
 }
 
 /**
@@ -531,9 +535,18 @@ export interface DirectoryLimits {
  * `share()` to a worker and `join()` it there.
  *
  * The methods have the names, arguments, results and errors of `node:fs`; an escape is an `Error` with the code
- * `ERR_WASI_ESCAPE` and the `path`. After `close()` they fail with `EBADF`. Reading a FIFO, socket or device fails with
- * `EINVAL`. Under Node's permission model `open` checks `fs.read` and `fs.write` of the path, and only `fs.read` if it
- * is read-only; `overlay` checks `fs.read`: `ERR_ACCESS_DENIED`.
+ * `ERR_WASI_ESCAPE` and the `path`. An option of `node:fs` that is not listed here is `ERR_INVALID_ARG_VALUE`. After
+ * `close()` the methods fail with `EBADF`. Reading or writing contents needs a regular file: a FIFO or device fails
+ * with `EINVAL`, or with the error of opening it, such as `ENXIO` for a socket. A path has at most 4,095 bytes. In a
+ * deeper tree `rmSync` works, and the other methods fail with `ENAMETOOLONG`. Names that are not UTF-8 are shown with
+ * U+FFFD, so that only methods on trees can access such files.
+ *
+ * Methods on trees are `rmSync` and `cpSync` with `recursive`, `readdirSync` with `recursive`, `toJSON`, `changes` and
+ * `applyTo`. Each of them runs to its end: `worker.terminate()` waits. If another thread changes the tree at the same
+ * time, they may see old and new entries, and may fail, for example with `ENOENT` or `ENOTEMPTY`.
+ *
+ * Under Node's permission model `open` checks `fs.read` and `fs.write` of the path, and only `fs.read` if it is
+ * read-only; `overlay` checks only `fs.read`: `ERR_ACCESS_DENIED`.
  *
  * The memory of a directory that is not closed is released after garbage collection, once JavaScript yields. Call
  * `close()`, or use `using`, in a loop without `await`.
@@ -549,9 +562,10 @@ export class Directory {
    *
    * @throws `ENOENT`, `ENOTDIR`, `EACCES`, … if the directory cannot be opened
    */
-  static open(path: string | URL | { fd: number }, options?: { readonly?: boolean }): Directory
+  static open(path: string | URL | { fd: number }, options?: { readonly?: boolean | undefined }): Directory
   /**
-   * Creates a directory in memory. Nothing of it ever touches the disk.
+   * Creates a directory in memory. Nothing of it ever touches the disk. New files and directories lack the permission
+   * bits of `process.umask()` at the time of this call, like those of an overlay.
    *
    *     const directory = Directory.memory({ 'src/main.rb': 'puts 1', tmp: null }, { maxBytes: 2 ** 20 })
    *
@@ -560,8 +574,9 @@ export class Directory {
   static memory(files?: FileTree, limits?: DirectoryLimits): Directory
   /**
    * Creates a directory that reads from `lower` and keeps every change in memory. `lower` is never changed, not even
-   * the access times of its files where Linux allows that. Nothing else may change `lower` meanwhile: the overlay stays
-   * confined to it, but may show a mixture of old and new.
+   * the access times of its files where Linux allows that. FIFOs and devices of `lower` can be read, but not written:
+   * `EROFS`. No program may change `lower` while the overlay is in use: the overlay stays confined, but may show a
+   * mixture of old and new.
    *
    *     const overlay = Directory.overlay('project')
    *     overlay.writeFileSync('notes.txt', 'text')
@@ -603,15 +618,31 @@ export class Directory {
   readFileSync(path: string, encoding: BufferEncoding | { encoding: BufferEncoding }): string
   /**
    * Writes a file. The flag `'w'` (default) replaces the contents, `'wx'` fails with `EEXIST` if the file exists, and
-   * `'a'` appends. `mode` has the permission bits of a new file, by default 0o666 without those of the umask.
+   * `'a'` appends. `mode` has the permission bits of a new file, by default 0o666, without those of the umask.
+   * `encoding` is that of a string, by default UTF-8.
    *
    *     directory.writeFileSync('notes.txt', 'text', { flag: 'wx' })
    *
    * @throws `ENOSPC` beyond the limits
    */
-  writeFileSync(path: string, data: string | Uint8Array, options?: { flag?: 'w' | 'wx' | 'a'; mode?: number }): void
-  /** Appends to a file, and creates it if it does not exist. */
-  appendFileSync(path: string, data: string | Uint8Array): void
+  writeFileSync(
+    path: string,
+    data: string | NodeJS.ArrayBufferView,
+    options?:
+      | BufferEncoding
+      | {
+          encoding?: BufferEncoding | null | undefined
+          flag?: 'w' | 'wx' | 'a' | undefined
+          mode?: number | undefined
+        }
+      | null,
+  ): void
+  /** Appends to a file, and creates it if it does not exist, with the options of {@link Directory.writeFileSync}. */
+  appendFileSync(
+    path: string,
+    data: string | NodeJS.ArrayBufferView,
+    options?: BufferEncoding | { encoding?: BufferEncoding | null | undefined; mode?: number | undefined } | null,
+  ): void
   /** Returns whether a path exists, following links. Never throws for a string. */
   existsSync(path: string): boolean
   /** Returns the attributes of a path, following links. */
@@ -624,18 +655,19 @@ export class Directory {
    *
    *     directory.readdirSync('src', { recursive: true }) // ['lib', 'main.rb', 'lib/a.rb']
    */
-  readdirSync(path?: string, options?: { recursive?: boolean }): string[]
-  readdirSync(path: string, options: { recursive?: boolean; withFileTypes: true }): Dirent[]
+  readdirSync(path?: string, options?: { recursive?: boolean | undefined }): string[]
+  readdirSync(path: string, options: { recursive?: boolean | undefined; withFileTypes: true }): Dirent[]
   /** Creates a directory. With `recursive`, also those above; an existing directory is then no error. */
-  mkdirSync(path: string, options?: { recursive?: boolean }): void
+  mkdirSync(path: string, options?: { recursive?: boolean | undefined }): void
   /** Removes an empty directory; `ENOTEMPTY` for any other. */
   rmdirSync(path: string): void
   /**
-   * Removes a file or link; with `recursive` also a directory and everything below, following no links. With `force` a
-   * missing path is no error.
-   * @throws `ERR_FS_EISDIR` for a directory without `recursive`
+   * Removes a file or link; with `recursive` also a directory and everything below, at any depth, following no links.
+   * With `force` a missing path is no error. An entry below that another thread removes is never one.
+   * @throws `ERR_FS_EISDIR` for a directory without `recursive`; `EINVAL` for a path that ends in `.`, `ENOTEMPTY` for
+   * `..` and `ENOTDIR` for a link with a slash after it, before anything is removed
    */
-  rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void
+  rmSync(path: string, options?: { recursive?: boolean | undefined; force?: boolean | undefined }): void
   /** Removes a file or link. */
   unlinkSync(path: string): void
   /** Renames a file or directory, and replaces a file or an empty directory at `to`. */
@@ -648,18 +680,23 @@ export class Directory {
   chmodSync(path: string, mode: number): void
   /**
    * Copies a file or link; with `recursive` also a directory and everything below. Links are copied as links, and holes
-   * are kept. Replaces files and links.
+   * are kept. Replaces files and links. A copy that fails leaves the entries that it has copied, but no part of a file.
    *
    *     directory.cpSync('src', 'backup/src', { recursive: true })
    *
-   * @throws `ERR_FS_EISDIR` for a directory without `recursive`; `ERR_FS_CP_EINVAL` for a copy into itself
+   * @throws `ERR_FS_EISDIR` for a directory without `recursive`; `ERR_FS_CP_EINVAL` for a copy into itself;
+   * `ERR_FS_CP_DIR_TO_NON_DIR` or `ERR_FS_CP_NON_DIR_TO_DIR` for a copy over another type, at any level; `EINVAL` for a
+   * FIFO, socket or device
    */
-  cpSync(from: string, to: string, options?: { recursive?: boolean }): void
+  cpSync(from: string, to: string, options?: { recursive?: boolean | undefined }): void
   /** Returns the target of a symbolic link; `EINVAL` for any other file. */
   readlinkSync(path: string): string
   /** Sets the size of a file in bytes, by default 0. A file that grows gets a hole. */
   truncateSync(path: string, length?: number): void
-  /** Sets the times of a path, following links: seconds since 1970, or a Date. */
+  /**
+   * Sets the times of a path, following links: seconds since 1970, or a Date. A time after the last one that can be
+   * stored becomes that one. An invalid Date is `ERR_INVALID_ARG_VALUE`.
+   */
   utimesSync(path: string, atime: number | Date, mtime: number | Date): void
 
   /**
@@ -667,7 +704,8 @@ export class Directory {
    * at its old path, and 'added' at its new one together with every entry below; entries below a removed directory are
    * not listed; a directory of which only entries changed is not listed; another type at the same path is 'modified'.
    * `path` has `/` between names. `type` is that of a removed path in `lower`; a FIFO, socket or device is a 'file'.
-   * @throws `ENOTSUP` for a directory that is no overlay
+   * @throws `ENOTSUP` for a directory that is no overlay; `ENAMETOOLONG`, with the shortened path, if a path that
+   * differs has 4,096 bytes or more
    */
   changes(): { path: string; change: 'added' | 'modified' | 'removed'; type: 'file' | 'directory' | 'symlink' }[]
   /**
@@ -677,14 +715,17 @@ export class Directory {
    * not in the changes becomes a copy. Links that the guest made are copied as links: check them before other
    * programs use the directory.
    *
-   * Contents are copied to a directory `.capwasi-*` in the target before the first removal, so a target without space
-   * is left as it was. A crash after that leaves a part of the changes, and perhaps that directory. Nothing else may
-   * change the overlay or the target meanwhile. The target may be `lower` itself: close the overlay afterwards.
+   * Everything new is created in a directory `.capwasi-*` of the target before the first removal. If that fails, for
+   * example for lack of space, the target is left as it was. An error or crash after that leaves a part of the changes,
+   * and a crash perhaps that directory. A modified file is replaced by a new one, which belongs to the user of the
+   * process. Nothing else may change the overlay or the target during the call. The target may be `lower` itself: close
+   * the overlay afterwards.
    *
    *     overlay.applyTo(Directory.open('project'))
    *
-   * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes; `EROFS`
-   * for a read-only target; `EINVAL` for the overlay itself as target; `ENOSPC`, `EACCES`, … of the target
+   * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes;
+   * `ENAMETOOLONG` as in {@link Directory.changes}; `EROFS` for a read-only target; `EINVAL` for the overlay itself as
+   * target; `ENOSPC`, `EACCES`, … of the target, with the `path`
    */
   applyTo(target: Directory): void
   /**
@@ -692,6 +733,10 @@ export class Directory {
    * snapshots in tests.
    *
    *     Directory.memory({ 'a/b': 'text', c: null }).toJSON() // { 'a/b': 'text', c: null }
+   *
+   * Holes become NUL characters.
+   * @throws `ERR_FS_FILE_TOO_LARGE`, with the `path`, for a file of more than `buffer.constants.MAX_STRING_LENGTH`
+   * bytes, before the file is read. `JSON.stringify` throws a `RangeError` if all files are too long for one string.
    */
   toJSON(): Record<string, string | null>
   /** Releases the handle or the memory once no guest uses it. */

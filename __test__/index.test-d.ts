@@ -6,7 +6,7 @@ import type capwasi from 'capwasi'
 import { Directory, WASI } from 'capwasi'
 import type { AsyncSink, AsyncSource, ImportObjectOptions, StartAsyncOptions, StartOptions } from 'capwasi'
 import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
-import type { Preopen, PreopenDirectory, Sink, WASIHandle, WASIOptions } from 'capwasi'
+import type { NewPreopen, Preopen, PreopenDirectory, Sink, WASIHandle, WASIOptions } from 'capwasi'
 import { instantiateThreaded } from 'capwasi/threads'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -71,7 +71,8 @@ new WASI({ limits: undefined })
 is<Equal<WASIOptions['version'], 'unstable' | 'preview1' | undefined>>()
 is<Equal<WASIOptions['args'], readonly string[] | undefined>>()
 is<Equal<WASIOptions['env'], object | undefined>>()
-is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | URL | Preopen | Directory | PreopenDirectory> | undefined>>()
+is<Equal<NewPreopen, URL | Directory | PreopenDirectory>>()
+is<Equal<WASIOptions['preopens'], NodeJS.Dict<string | Preopen | NewPreopen> | undefined>>()
 is<Equal<WASIOptions['limits'], Limits | undefined>>()
 is<Equal<WASIOptions['returnOnExit'], boolean | undefined>>()
 is<
@@ -224,7 +225,10 @@ const file: Buffer = directory.readFileSync('a')
 const texts: string[] = [directory.readFileSync('a', 'utf8'), directory.readFileSync('a', { encoding: 'hex' })]
 directory.writeFileSync('a', 'text')
 directory.writeFileSync('a', new Uint8Array(1), { flag: 'wx', mode: 0o600 })
+directory.writeFileSync('a', '6162', 'hex')
+directory.writeFileSync('a', new Uint16Array(1), { encoding: undefined, flag: undefined, mode: undefined })
 directory.appendFileSync('a', 'text')
+directory.appendFileSync('a', 'text', { encoding: 'latin1', mode: 0o600 })
 const stats: Stats[] = [directory.statSync('a'), directory.lstatSync('a')]
 const names: string[] = [...directory.readdirSync(), ...directory.readdirSync('a', { recursive: true })]
 const entries: Dirent[] = directory.readdirSync('a', { withFileTypes: true, recursive: true })
@@ -257,6 +261,8 @@ Directory.memory({}, { maxbytes: 1 })
 Directory.join('handle')
 // @ts-expect-error 'r+' is not a flag.
 directory.writeFileSync('a', '', { flag: 'r+' })
+// @ts-expect-error `bigint` is not an option.
+directory.statSync('a', { bigint: true })
 // @ts-expect-error `usage` is read-only.
 directory.usage = { bytes: 0, files: 0 }
 // @ts-expect-error A preopen has a directory or a path, not both.

@@ -1,5 +1,5 @@
 // Times calls on directories in memory and on overlays beside the same calls on a directory of the host, in turns, and
-// measures the memory of 100,000 files. `npm run bench` prints the tables; this file alone does, too:
+// measures the memory of 100,000 files. `npm run bench` prints the tables, and so does this file alone:
 //
 //   node --expose-gc bench/directories.mjs
 //

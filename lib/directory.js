@@ -1,14 +1,16 @@
 'use strict'
 
-// The class Directory, over the functions of src/node/directory.rs. These confine each path; here are the arguments,
-// results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads the rest at its
-// first use.
+// The class Directory, over the functions of src/node/directory.rs. Those functions confine each path. This file adds
+// the arguments, results and compound operations of node:fs. `import` loads this file with capwasi, so the class loads
+// the rest at its first use.
 
+const {
+  constants: { MAX_STRING_LENGTH },
+} = require('node:buffer')
 const { Dirent, constants } = require('node:fs')
 const { dirname, posix } = require('node:path')
 
-/** Types of native code, which are those of WASI. It has no type for a FIFO, and returns 0. */
-const [DIRECTORY, FILE, SYMLINK] = [3, 4, 7]
+/** Types of `Dirent`, by those of native code: the types of WASI, which has none for a FIFO (0). */
 const DIRENT_TYPES = ['FIFO', 'BLOCK', 'CHAR', 'DIR', 'FILE', 'SOCKET', 'SOCKET', 'LINK'].map(
   (name) => constants[`UV_DIRENT_${name}`],
 )
@@ -29,6 +31,10 @@ function attempt(run, ...codes) {
   }
 }
 
+/** Maps each three values of an array to one. */
+const triples = (values, map) =>
+  Array.from({ length: values.length / 3 }, (_, index) => map(...values.slice(index * 3, index * 3 + 3)))
+
 /** Returns a function that makes a value at the first call, and returns it each time. */
 function once(make) {
   let made
@@ -40,7 +46,6 @@ function once(make) {
 
 const MAX_MODE = 2 ** 32 - 1
 const DEFAULT_MODE = 0o666
-const FLAGS = ['w', 'wx', 'a']
 
 /**
  * Defines the class, once. Returns it with a function that returns the number of a `Directory`. `addon.modules` loads
@@ -91,15 +96,13 @@ function defineDirectory(addon, createNative) {
 
     static open(path, options = undefined) {
       const source = validate().source(path)
-      const readonly = validate().flag(options, 'readonly')
-      validate().onlyKnown(options ?? {}, 'options', ['readonly'])
+      const readonly = validate().flag(validate().options(options, 'readonly'), 'readonly')
       return new Directory(internal, native().open(source, readonly))
     }
 
     static memory(files = {}, limits = undefined) {
-      if (files === null || typeof files !== 'object' || Array.isArray(files))
-        throw invalidType('The "files" argument', 'of type object', files)
-      const directory = new Directory(internal, native().memory(...validate().limits(limits)))
+      validate().object(files, 'files')
+      const directory = new Directory(internal, native().memory(process.umask(), ...validate().limits(limits)))
       try {
         const parents = new Set(['.', '/'])
         for (const [path, content] of Object.entries(files)) directory.#add(path, content, parents)
@@ -112,7 +115,9 @@ function defineDirectory(addon, createNative) {
 
     static overlay(lower, limits = undefined) {
       const source = isDirectory(lower) ? lower.#id : validate().lower(lower)
-      return new Directory(internal, native().overlay(source, ...validate().limits(limits)))
+      const id = native().overlay(source, process.umask(), ...validate().limits(limits))
+      if (id === undefined) throw nodeError('Error', 'ELOOP', 'There can be at most 31 overlays over each other')
+      return new Directory(internal, id)
     }
 
     static join(handle) {
@@ -138,24 +143,17 @@ function defineDirectory(addon, createNative) {
     }
 
     readFileSync(path, options = undefined) {
-      const encoding = validate().encoding(options)
+      const { encoding } = validate().withEncoding(options, 'encoding')
       const content = native().read(this.#id, validate().text(path, 'path'))
       return encoding === undefined ? content : content.toString(encoding)
     }
 
     writeFileSync(path, data, options = undefined) {
-      const { flag = 'w', mode = DEFAULT_MODE } = validate().object(options, 'options')
-      if (!FLAGS.includes(flag)) {
-        const known = FLAGS.map((each) => `'${each}'`).join(', ')
-        throw validate().invalidValue(`The argument 'flag' must be one of: ${known}. Received ${String(flag)}`)
-      }
-      const bytes = validate().bytes(data)
-      const bits = validate().integer(mode, 'mode', 0, MAX_MODE)
-      native().write(this.#id, validate().text(path, 'path'), bytes, flag, bits)
+      this.#write(path, data, validate().withEncoding(options, 'encoding', 'flag', 'mode'))
     }
 
-    appendFileSync(path, data) {
-      this.writeFileSync(path, data, { flag: 'a' })
+    appendFileSync(path, data, options = undefined) {
+      this.#write(path, data, { ...validate().withEncoding(options, 'encoding', 'mode'), flag: 'a' })
     }
 
     existsSync(path) {
@@ -167,53 +165,46 @@ function defineDirectory(addon, createNative) {
       }
     }
 
-    statSync(path) {
+    statSync(path, options = undefined) {
+      validate().options(options)
       return statsOf()(native().stat(this.#id, validate().text(path, 'path'), true))
     }
 
-    lstatSync(path) {
+    lstatSync(path, options = undefined) {
+      validate().options(options)
       return statsOf()(native().stat(this.#id, validate().text(path, 'path'), false))
     }
 
     readdirSync(path = '.', options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
-      const withTypes = validate().flag(options, 'withFileTypes')
+      const given = validate().options(options, 'recursive', 'withFileTypes')
+      const isRecursive = validate().flag(given, 'recursive')
+      const withTypes = validate().flag(given, 'withFileTypes')
       const top = validate().text(path, 'path')
-      return Array.from(this.#walk(top, isRecursive), ({ directory, name, type }) =>
+      const entries = native().readdir(this.#id, top, isRecursive)
+      return triples(entries, (directory, name, type) =>
         withTypes ? new Dirent(name, DIRENT_TYPES[type], join(top, directory)) : join(directory, name),
       )
     }
 
     mkdirSync(path, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
+      const isRecursive = validate().flag(validate().options(options, 'recursive'), 'recursive')
       const text = validate().text(path, 'path')
       if (isRecursive) this.#makeParents(text)
       else native().mkdir(this.#id, text)
     }
 
-    rmdirSync(path) {
+    rmdirSync(path, options = undefined) {
+      validate().options(options)
       native().rmdir(this.#id, validate().text(path, 'path'))
     }
 
     rmSync(path, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
-      const isForced = validate().flag(options, 'force')
+      const given = validate().options(options, 'recursive', 'force')
+      const isRecursive = validate().flag(given, 'recursive')
+      const isForced = validate().flag(given, 'force')
       const text = validate().text(path, 'path')
-      const stats = attempt(() => this.lstatSync(text), ...(isForced ? ['ENOENT'] : []))
-      if (stats === undefined) return
-      if (!stats.isDirectory()) {
-        native().unlink(this.#id, text)
-        return
-      }
-      if (!isRecursive)
+      if (!native().rm(this.#id, text, isRecursive, isForced))
         throw systemError('ERR_FS_EISDIR', 'Path is a directory', 'rm', 'EISDIR', 'is a directory', text)
-      const directories = [text]
-      for (const { directory, name, type } of this.#walk(text, true)) {
-        const below = join(join(text, directory), name)
-        if (type === DIRECTORY) directories.push(below)
-        else attempt(() => native().unlink(this.#id, below), 'ENOENT')
-      }
-      while (directories.length > 0) attempt(() => native().rmdir(this.#id, directories.pop()), 'ENOENT')
     }
 
     unlinkSync(path) {
@@ -237,31 +228,26 @@ function defineDirectory(addon, createNative) {
     }
 
     cpSync(from, to, options = undefined) {
-      const isRecursive = validate().flag(options, 'recursive')
+      const isRecursive = validate().flag(validate().options(options, 'recursive'), 'recursive')
       const [source, target] = [validate().text(from, 'src'), validate().text(to, 'dest')]
       const stats = this.lstatSync(source)
-      const { checkCopy } = addon.modules.copy()
-      const lookUp = (method, path) => attempt(() => this[method](path), 'ENOENT')
-      checkCopy({ source, stats, target, isRecursive }, lookUp, this.#dirname)
+      const existing = attempt(() => this.lstatSync(target), 'ENOENT')
+      const isInside = () => {
+        // The directory of the copy, or the nearest one above that exists.
+        let above = existing?.isDirectory() ? target : this.#dirname(target)
+        while (!this.existsSync(above) && above !== this.#dirname(above)) above = this.#dirname(above)
+        return native().isInside(this.#id, source, above)
+      }
+      const { checkCopy, overwrites } = addon.modules.copy()
+      checkCopy({ source, stats, target, existing, isInside, isRecursive })
       const parent = this.#dirname(target)
-      if (!this.existsSync(parent)) this.#makeParents(parent)
-      if (!stats.isDirectory()) {
-        this.#copy(source, stats, target)
-        return
-      }
-      const created = [this.#copyDirectory(stats, target)]
-      for (const { directory, name, type } of this.#walk(source, true)) {
-        const below = join(directory, name)
-        const path = join(source, below)
-        const stats = this.lstatSync(path)
-        if (type === DIRECTORY) created.push(this.#copyDirectory(stats, join(target, below)))
-        else this.#copy(path, stats, join(target, below))
-      }
-      // A directory may not be writable once it has its mode.
-      for (const copy of created.reverse()) if (copy) native().chmod(this.#id, copy.path, copy.mode)
+      if (!this.existsSync(parent)) this.#makeParents(parent, target)
+      const conflict = native().cp(this.#id, source, target)
+      if (conflict !== undefined) throw overwrites(...conflict)
     }
 
-    readlinkSync(path) {
+    readlinkSync(path, options = undefined) {
+      validate().options(options)
       return native().readlink(this.#id, validate().text(path, 'path'))
     }
 
@@ -277,10 +263,7 @@ function defineDirectory(addon, createNative) {
     changes() {
       const changes = native().changes(this.#id)
       if (changes === undefined) throw notAnOverlay('changes', this.#kind)
-      return Array.from({ length: changes.length / 3 }, (_, index) => {
-        const [path, change, type] = changes.slice(index * 3, index * 3 + 3)
-        return { path, change, type }
-      })
+      return triples(changes, (path, change, type) => ({ path, change, type }))
     }
 
     applyTo(target) {
@@ -290,13 +273,11 @@ function defineDirectory(addon, createNative) {
 
     toJSON() {
       const contents = new Map()
-      for (const { directory, name, type } of this.#walk('.', true)) {
-        const path = join(directory, name)
+      const entries = native().contents(this.#id, MAX_STRING_LENGTH)
+      triples(entries, (directory, name, content) => {
         contents.delete(directory)
-        if (type === DIRECTORY) contents.set(path, null)
-        else if (type === FILE) contents.set(path, this.readFileSync(path, 'utf8'))
-        else if (type === SYMLINK) contents.set(path, `-> ${this.readlinkSync(path)}`)
-      }
+        if (content !== undefined) contents.set(join(directory, name), content)
+      })
       const paths = [...contents.keys()].sort()
       return Object.fromEntries(paths.map((path) => [path, contents.get(path)]))
     }
@@ -307,22 +288,17 @@ function defineDirectory(addon, createNative) {
       this.#id = 0
     }
 
-    /**
-     * Yields the entries of a directory; with `isRecursive` also those below, each directory after all above it.
-     * `directory` is relative to `top`, and empty for `top` itself. Follows no links.
-     */
-    *#walk(top, isRecursive) {
-      const directories = ['']
-      for (const directory of directories) {
-        const list = () => native().readdir(this.#id, join(top, directory))
-        // Another program may remove a directory meanwhile.
-        const entries = directory === '' ? list() : (attempt(list, 'ENOENT', 'ENOTDIR') ?? [])
-        for (let at = 0; at < entries.length; at += 2) {
-          const [name, type] = [entries[at], entries[at + 1]]
-          if (isRecursive && type === DIRECTORY) directories.push(join(directory, name))
-          yield { directory, name, type }
-        }
-      }
+    /** Shows the kind and the usage in `console.log`. */
+    [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
+      const shown = this.#id === 0 ? { kind: this.#kind, closed: true } : { kind: this.#kind, usage: this.usage }
+      return `Directory ${inspect(shown, options)}`
+    }
+
+    /** Writes a file with the options of `writeFileSync`. */
+    #write(path, data, { encoding, flag = 'w', mode = DEFAULT_MODE }) {
+      const bytes = validate().bytes(data, encoding)
+      const bits = validate().integer(mode, 'mode', 0, MAX_MODE)
+      native().write(this.#id, validate().text(path, 'path'), bytes, validate().writeFlag(flag), bits)
     }
 
     /** Creates a file or directory of a `FileTree`. `parents` has the directories that exist. */
@@ -336,54 +312,43 @@ function defineDirectory(addon, createNative) {
         throw invalidType(`The "files[${JSON.stringify(path)}]" property`, expected, content)
       }
       const parent = this.#dirname(path)
-      if (!parents.has(parent)) this.#makeParents(parent)
+      if (!parents.has(parent)) this.#makeParents(parent, path)
       parents.add(parent)
       this.writeFileSync(path, content)
     }
 
-    /** Creates a directory and those above it. An existing directory is no error. */
-    #makeParents(path) {
+    /** Creates a directory and those above it. An existing directory is no error. Errors have the path `given`. */
+    #makeParents(path, given = path) {
       const missing = []
       let at = path
-      while (!this.#makeOne(at, path)) {
+      while (!this.#makeOne(at, given)) {
         missing.push(at)
         at = this.#dirname(at)
       }
       while (missing.length > 0) {
         at = missing.pop()
-        if (!this.#makeOne(at, path)) throw fsError('ENOENT', 'mkdir', path)
+        if (!this.#makeOne(at, given)) throw fsError('ENOENT', 'mkdir', given)
       }
     }
 
     /** Creates a directory, unless there is one. Returns false if the directory above it is missing. */
-    #makeOne(at, path) {
+    #makeOne(at, given) {
+      const failed = ({ code }) => fsError(code === 'ERR_WASI_ESCAPE' ? 'ENOTCAPABLE' : code, 'mkdir', given)
       try {
         native().mkdir(this.#id, at)
         return true
       } catch (error) {
         if (error.code === 'ENOENT' && at !== '' && this.#dirname(at) !== at) return false
-        if (error.code !== 'EEXIST') throw error
-        if (attempt(() => this.statSync(at), 'ENOENT')?.isDirectory()) return true
-        throw at === path ? error : fsError('ENOTDIR', 'mkdir', path)
+        if (error.code !== 'EEXIST') throw failed(error)
       }
-    }
-
-    /** Creates a directory without entries. Returns its path and later mode; undefined if the directory exists. */
-    #copyDirectory(stats, path) {
-      if (attempt(() => this.lstatSync(path), 'ENOENT')?.isDirectory()) return undefined
-      native().mkdir(this.#id, path)
-      return { path, mode: stats.mode }
-    }
-
-    /** Copies a file or link. A link is copied as it is. Replaces a file or link. */
-    #copy(source, stats, target) {
-      attempt(() => native().unlink(this.#id, target), 'ENOENT')
-      if (stats.isSymbolicLink()) {
-        native().symlink(this.#id, native().readlink(this.#id, source), target)
-        return
+      let stats
+      try {
+        stats = this.statSync(at)
+      } catch (error) {
+        throw failed(error)
       }
-      native().copy(this.#id, source, target)
-      native().chmod(this.#id, target, stats.mode)
+      if (!stats.isDirectory()) throw fsError(at === given ? 'EEXIST' : 'ENOTDIR', 'mkdir', given)
+      return true
     }
   }
 

@@ -10,7 +10,7 @@ const { nodeError } = require('./values.js')
 /** Numbers and messages of the errors that libuv knows, by their codes. */
 let known
 
-/** The number and the message of an error. libuv does not know all that a file system reports. */
+/** Returns the number and the message of an error. libuv lacks some errors of file systems. */
 function describeCode(code) {
   known ??= new Map([...getSystemErrorMap()].map(([errno, [name, message]]) => [name, { errno, message }]))
   return known.get(code) ?? { errno: -constants.errno[code], message: MESSAGES[code] ?? 'unknown error' }

@@ -3,14 +3,14 @@
 // Checks of arguments like those of node:fs, for the class Directory.
 
 const { inspect } = require('node:util')
-const { invalidType, nodeError, urlPath } = require('./values.js')
+const { invalidType, isCollection, nodeError, urlPath } = require('./values.js')
 
 const invalidValue = (message) => nodeError('TypeError', 'ERR_INVALID_ARG_VALUE', message)
 
 /** Names an argument, or a property of one, as Node does. */
 const subject = (name) => `The "${name}" ${/[.[]/.test(name) ? 'property' : 'argument'}`
 
-/** Returns a path of text, without NUL. */
+/** Returns a string without NUL. */
 function text(value, name) {
   if (typeof value !== 'string') throw invalidType(subject(name), 'of type string', value)
   if (!value.includes('\0')) return value
@@ -32,51 +32,68 @@ function integer(value, name, min, max) {
   throw fail(`It must be >= ${min} && <= ${max}.`, digits)
 }
 
-/** Returns an object; an empty one for undefined and null. */
+/** Returns an object with properties: no array, Map, Set or Date, which would have none. */
 function object(value, name) {
-  if (value === undefined || value === null) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalidType(subject(name), 'of type object', value)
-  return value
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isCollection(value)) return value
+  throw invalidType(subject(name), 'of type object', value)
 }
 
-/** Returns a boolean property of the options; false for undefined. */
-function flag(options, name) {
-  const value = object(options, 'options')[name]
+/** Returns the options of a method; none for undefined and null. Rejects all but the known ones. */
+function options(value, ...known) {
+  const given = object(value ?? {}, 'options')
+  onlyKnown(given, 'options', known)
+  return given
+}
+
+/** Returns a boolean option; false for undefined. */
+function flag(given, name) {
+  const value = given[name]
   if (value !== undefined && typeof value !== 'boolean')
     throw invalidType(subject(`options.${name}`), 'of type boolean', value)
   return value === true
 }
 
+/** Shows the accepted values. */
+const oneOf = (known) =>
+  known.length === 0 ? 'there is none' : `must be one of: ${known.map((each) => `'${each}'`).join(', ')}`
+
 /** Rejects unknown properties: a misspelt name must not remove a restriction. */
 function onlyKnown(value, name, known) {
-  for (const key of Object.keys(value)) {
-    if (known.includes(key)) continue
-    const names = known.map((each) => `'${each}'`).join(', ')
-    throw invalidValue(`The property '${name}[${inspect(key)}]' is unknown, must be one of: ${names}`)
-  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key))
+  if (unknown !== undefined)
+    throw invalidValue(`The property '${name}[${inspect(unknown)}]' is unknown, ${oneOf(known)}`)
 }
 
 const LIMITS = ['maxBytes', 'maxFiles']
 
 /** Returns the limits of a directory in memory, in the order of native code. */
 function limits(value) {
-  const given = object(value, 'limits')
+  const given = object(value ?? {}, 'limits')
   onlyKnown(given, 'limits', LIMITS)
   const limit = (name) => integer(given[name], `limits.${name}`, 0, Number.MAX_SAFE_INTEGER)
   return LIMITS.map((name) => (given[name] === undefined ? undefined : limit(name)))
 }
 
-/** Returns the encoding of the options of `readFileSync`; undefined for a Buffer. */
-function encoding(options) {
-  const value = typeof options === 'string' ? options : object(options, 'options').encoding
-  if (value === undefined || value === null || value === 'buffer') return undefined
-  if (Buffer.isEncoding(value)) return value
-  throw invalidValue(`The argument 'encoding' is invalid encoding. Received ${inspect(value)}`)
+/** Returns options that can also be an encoding. The encoding is undefined for bytes. */
+function withEncoding(value, ...known) {
+  const given = typeof value === 'string' ? { encoding: value } : options(value, ...known)
+  const { encoding } = given
+  if (encoding === undefined || encoding === null || encoding === 'buffer') return { ...given, encoding: undefined }
+  if (Buffer.isEncoding(encoding)) return given
+  throw invalidValue(`The argument 'encoding' is invalid encoding. Received ${inspect(encoding)}`)
+}
+
+const FLAGS = ['w', 'wx', 'a']
+
+/** Returns a flag of `writeFileSync`. */
+function writeFlag(value) {
+  if (FLAGS.includes(value)) return value
+  throw invalidValue(`The argument 'flag' ${oneOf(FLAGS)}. Received ${inspect(value)}`)
 }
 
 /** Returns the bytes of data. */
-function bytes(value) {
-  if (typeof value === 'string') return Buffer.from(value)
+function bytes(value, encoding) {
+  if (typeof value === 'string') return Buffer.from(value, encoding)
   if (value instanceof Uint8Array) return value
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   throw invalidType(subject('data'), 'of type string or an instance of Buffer, TypedArray, or DataView', value)
@@ -84,7 +101,11 @@ function bytes(value) {
 
 /** Returns a time in seconds. Like node:fs, takes a negative number as the present. */
 function seconds(value) {
-  if (value instanceof Date) return Math.max(value.getTime() / 1000, 0)
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime()))
+      throw invalidValue("The argument 'time' must be a valid Date. Received Invalid Date")
+    return Math.max(value.getTime() / 1000, 0)
+  }
   if (typeof value === 'number' && Number.isFinite(value)) return value < 0 ? Date.now() / 1000 : value
   throw invalidType(subject('time'), 'an instance of Date or a finite number', value)
 }
@@ -112,16 +133,17 @@ function source(value) {
 
 module.exports = {
   bytes,
-  encoding,
   flag,
   integer,
   invalidValue,
   limits,
   lower,
   object,
-  onlyKnown,
+  options,
   seconds,
   source,
   subject,
   text,
+  withEncoding,
+  writeFlag,
 }

@@ -7,7 +7,7 @@ use capwasi::core::fs::changes::Change;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
-use common::{OUT, TestGuest, Tree};
+use common::{OUT, TestGuest, Tree, UMASK};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -242,11 +242,11 @@ const INPUT: usize = 64 << 10;
 const LIMITS: SpaceLimits = SpaceLimits { max_bytes: 1 << 40, max_files: 1 << 40 };
 
 fn memory() -> Directory {
-    Directory::Memory(MemoryDirectory::new(LIMITS, 0))
+    Directory::Memory(MemoryDirectory::new(LIMITS, UMASK, 0))
 }
 
 fn overlay(lower: &Directory) -> Directory {
-    Directory::Memory(lower.clone().overlay(LIMITS).unwrap())
+    Directory::Memory(lower.clone().overlay(LIMITS, UMASK).unwrap())
 }
 
 /// Returns the entries that differ.

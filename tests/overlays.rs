@@ -1,135 +1,21 @@
-//! Overlays: what a guest changes, and what the lower directory keeps.
+//! Overlays: the changes of a guest, and a lower directory that stays unchanged.
 
 mod common;
 
 use capwasi::core::directory::Directory;
-use capwasi::core::fs::changes::{Change, ChangeKind};
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
-use capwasi::core::guest::Guest;
 use capwasi::sys::errno::Errno;
-use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree};
+use common::directories::{
+    changes, guest, limits, list, names, over, path_call, rename, stat, symlink, text, write,
+};
+use common::{CREAT, DIRECTORY, FD_READ, FD_WRITE, FILE, OUT, TRUNC, TestGuest, Tree, UMASK};
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::{Arc, Barrier};
 
-const FD_READDIR: u64 = 1 << 14;
-
-fn limits(max_bytes: u64, max_files: u64) -> SpaceLimits {
-    SpaceLimits { max_bytes, max_files }
-}
-
-/// Creates an overlay over a directory of the host, and a guest with the overlay as descriptor 0.
-fn over(tree: &Tree, limits: SpaceLimits) -> (MemoryDirectory, TestGuest) {
-    let overlay = Directory::of_host(tree.path()).unwrap().overlay(limits).unwrap();
-    let guest = guest(&overlay);
-    (overlay, guest)
-}
-
-fn guest(directory: &MemoryDirectory) -> TestGuest {
-    let mut state = Guest::default();
-    state.add_memory(b"/", directory.clone(), false).unwrap();
-    TestGuest::new(state)
-}
-
-fn path_call(guest: &mut TestGuest, name: &str, path: &str) -> Result<(), Errno> {
-    let at = guest.put(path);
-    guest.call(name, &[0, at, path.len() as u64])
-}
-
-fn rename(guest: &mut TestGuest, from: &str, to: &str) -> Result<(), Errno> {
-    let (at, to_at) = (guest.put(from), guest.put(to));
-    guest.call("path_rename", &[0, at, from.len() as u64, 0, to_at, to.len() as u64])
-}
-
-fn link(guest: &mut TestGuest, from: &str, to: &str) {
-    let (at, to_at) = (guest.put(from), guest.put(to));
-    guest.must("path_link", &[0, 0, at, from.len() as u64, 0, to_at, to.len() as u64]);
-}
-
-fn symlink(guest: &mut TestGuest, target: &str, path: &str) {
-    let (at, path_at) = (guest.put(target), guest.put(path));
-    guest.must("path_symlink", &[at, target.len() as u64, 0, path_at, path.len() as u64]);
-}
-
-fn write(guest: &mut TestGuest, path: &str, text: &str) {
-    guest.reset();
-    let fd = guest.open(path, CREAT | TRUNC, FD_WRITE);
-    assert_eq!(guest.write(fd, text), text.len() as u64);
-    guest.must("fd_close", &[fd]);
-}
-
-fn text(guest: &mut TestGuest, path: &str) -> String {
-    guest.reset();
-    let fd = guest.open(path, 0, FD_READ);
-    let text = guest.read(fd, 1000);
-    guest.must("fd_close", &[fd]);
-    text
-}
-
-/// Returns the attributes of a path: inode number, type, link count, size and modification time.
-fn stat(guest: &mut TestGuest, path: &str) -> (u64, u8, u64, u64, u64) {
-    let at = guest.put(path);
-    guest.must("path_filestat_get", &[0, 0, at, path.len() as u64, OUT]);
-    (
-        guest.u64(OUT + 8),
-        guest.slice(OUT + 16, 1)[0],
-        guest.u64(OUT + 24),
-        guest.u64(OUT + 32),
-        guest.u64(OUT + 48),
-    )
-}
-
-/// Lists a directory in small steps: names and inode numbers. Calls `between` after each entry.
-fn list(
-    guest: &mut TestGuest,
-    path: &str,
-    mut between: impl FnMut(&mut TestGuest, &str),
-) -> Vec<(String, u64)> {
-    guest.reset();
-    let fd = guest.open(path, DIRECTORY, FD_READDIR);
-    let (mut found, mut cookie) = (Vec::new(), 2);
-    loop {
-        guest.reset();
-        let buf = guest.alloc(64);
-        guest.must("fd_readdir", &[fd, buf, 64, cookie, OUT]);
-        if guest.u32(OUT) < 24 {
-            guest.must("fd_close", &[fd]);
-            return found;
-        }
-        cookie = guest.u64(buf);
-        assert!(cookie < 1 << 31);
-        let (ino, len) = (guest.u64(buf + 8), guest.u32(buf + 16));
-        let name = String::from_utf8(guest.slice(buf + 24, len).to_vec()).unwrap();
-        between(guest, &name);
-        found.push((name, ino));
-    }
-}
-
-fn names(guest: &mut TestGuest, path: &str) -> Vec<String> {
-    let mut names: Vec<_> = list(guest, path, |_, _| {}).into_iter().map(|(name, _)| name).collect();
-    names.sort();
-    names
-}
-
-/// Returns changes as lines such as `+ f path`.
-fn changes(overlay: &MemoryDirectory) -> Vec<String> {
-    let line = |Change { path, kind, filetype }: Change| {
-        let kind = match kind {
-            ChangeKind::Added => '+',
-            ChangeKind::Modified => '~',
-            ChangeKind::Removed => '-',
-        };
-        let filetype = match filetype as u8 {
-            3 => 'd',
-            4 => 'f',
-            7 => 'l',
-            _ => '?',
-        };
-        format!("{kind} {filetype} {}", String::from_utf8(path.into()).unwrap())
-    };
-    overlay.changes().unwrap().into_iter().map(line).collect()
-}
+/// All rights that a directory passes on, and those to open and create in it.
+const INHERITING: u64 = 0x0fff_ffff;
+const PATHS: u64 = 1 << 9 | 1 << 10 | 1 << 13;
 
 #[test]
 fn a_guest_changes_the_overlay_and_not_the_lower_directory() {
@@ -283,19 +169,34 @@ fn a_listing_during_atomic_replacements_returns_every_name_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_fifo_of_the_lower_directory_passes_through() {
+fn a_fifo_of_the_lower_directory_can_be_read_and_not_written() {
     let tree = Tree::new(&[]);
-    let made = std::process::Command::new("mkfifo").arg(tree.path().join("fifo")).status().unwrap();
+    let path = tree.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
     let (overlay, mut guest) = over(&tree, SpaceLimits::default());
     rename(&mut guest, "fifo", "moved").unwrap();
     let reader = guest.open("moved", 0, FD_READ);
-    let writer = guest.open("moved", 0, FD_WRITE);
-    guest.write(writer, "text");
+    assert_eq!(guest.try_open(0, "moved", 0, FD_WRITE), Err(Errno::Rofs));
+    fs::write(&path, "text").unwrap();
     assert_eq!(guest.read(reader, 10), "text");
     assert_eq!(changes(&overlay), ["- ? fifo", "+ ? moved"]);
-    assert_eq!(overlay.apply_to(&Directory::of_host(tree.path()).unwrap()), Err(Errno::Notsup));
+    let failed = overlay.apply_to(&Directory::of_host(tree.path()).unwrap()).unwrap_err();
+    assert_eq!((failed.errno, &*failed.path), (Errno::Notsup, &b"moved"[..]));
     assert_eq!(tree.names(), ["fifo"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_of_the_lower_directory_can_be_read_and_not_changed() {
+    const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
+    let lower = Directory::of_host(std::path::Path::new("/dev")).unwrap();
+    let overlay = lower.overlay(SpaceLimits::default(), UMASK).unwrap();
+    let mut guest = guest(&overlay);
+    let fd = guest.open("zero", 0, FD_READ | FD_FILESTAT_SET_TIMES);
+    assert_eq!(guest.read(fd, 2), "\0\0");
+    assert_eq!(guest.call("fd_filestat_set_times", &[fd, 0, 1, 1 << 2]), Err(Errno::Rofs));
+    assert_eq!(guest.try_open(0, "zero", 0, FD_WRITE), Err(Errno::Rofs));
 }
 
 #[cfg(unix)]
@@ -350,90 +251,14 @@ fn an_overlay_holds_no_descriptor_of_a_changed_directory() {
 
 #[test]
 fn overlays_over_each_other_are_limited() {
-    let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), 0));
+    let mut directory = Directory::Memory(MemoryDirectory::new(SpaceLimits::default(), UMASK, 0));
     for _ in 0..31 {
-        let overlay = directory.overlay(SpaceLimits::default()).unwrap();
+        let overlay = directory.overlay(SpaceLimits::default(), UMASK).unwrap();
         write(&mut guest(&overlay), "file", "text");
         directory = Directory::Memory(overlay);
     }
-    let failed = directory.overlay(SpaceLimits::default());
+    let failed = directory.overlay(SpaceLimits::default(), UMASK);
     assert_eq!(failed.map(drop), Err(Errno::Loop));
-}
-
-/// Creates, renames, links and removes files with 4 threads, and checks that no entry is lost.
-fn hammer(directory: &MemoryDirectory, lower_files: u64) {
-    const THREADS: usize = 4;
-    const FILES: usize = 200;
-    let barrier = Barrier::new(THREADS);
-    let state = Arc::clone(&guest(directory).state);
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (barrier, state) = (&barrier, &state);
-            scope.spawn(move || {
-                let mut guest = TestGuest::new(Arc::clone(state));
-                barrier.wait();
-                for file in 0..FILES {
-                    guest.reset();
-                    let (own, moved) = (format!("{thread}-{file}"), format!("dir/{thread}-{file}"));
-                    write(&mut guest, &own, &own);
-                    rename(&mut guest, &own, &moved).unwrap();
-                    // All threads use these names.
-                    let shared = ["s/1", "s/2", "s/3", "l1", "l2"];
-                    let (from, to) = (shared[file % 5], shared[(file / 5 + thread) % 5]);
-                    let _ = guest.try_open(0, from, CREAT, FD_WRITE).map(|fd| guest.must("fd_close", &[fd]));
-                    let _ = rename(&mut guest, from, to);
-                    let _ = path_call(&mut guest, "path_unlink_file", shared[(file + thread) % 5]);
-                    let _ = rename(&mut guest, "s", "t");
-                    let _ = rename(&mut guest, "t", "s");
-                    if file % 2 == 0 {
-                        link(&mut guest, &moved, &own);
-                        path_call(&mut guest, "path_unlink_file", &moved).unwrap();
-                        rename(&mut guest, &own, &moved).unwrap();
-                    }
-                }
-            });
-        }
-    });
-    let mut guest = guest(directory);
-    for thread in 0..THREADS {
-        for file in 0..FILES {
-            guest.reset();
-            let path = format!("dir/{thread}-{file}");
-            assert_eq!((text(&mut guest, &path), stat(&mut guest, &path).2), (path[4..].into(), 1));
-        }
-    }
-    assert_eq!(names(&mut guest, "dir").len(), THREADS * FILES);
-    for path in ["s/1", "s/2", "s/3", "l1", "l2"] {
-        if path_call(&mut guest, "path_unlink_file", path).is_ok() {
-            assert_eq!(path_call(&mut guest, "path_unlink_file", path), Err(Errno::Noent));
-        }
-    }
-    for name in names(&mut guest, "dir") {
-        path_call(&mut guest, "path_unlink_file", &format!("dir/{name}")).unwrap();
-    }
-    assert_eq!(names(&mut guest, "s"), [""; 0]);
-    for name in names(&mut guest, ".") {
-        path_call(&mut guest, "path_remove_directory", &name).unwrap();
-    }
-    assert_eq!(directory.usage(), (0, 0), "of {lower_files} lower files");
-}
-
-#[test]
-fn threads_lose_no_entry_in_memory() {
-    let directory = MemoryDirectory::new(SpaceLimits::default(), 0);
-    let mut guest = guest(&directory);
-    for path in ["dir", "s"] {
-        path_call(&mut guest, "path_create_directory", path).unwrap();
-    }
-    hammer(&directory, 0);
-}
-
-#[test]
-fn threads_lose_no_entry_in_an_overlay() {
-    let tree = Tree::new(&[("dir/", ""), ("s/1", "1"), ("s/2", "2"), ("l1", "1"), ("l2", "2")]);
-    let (overlay, _) = over(&tree, SpaceLimits::default());
-    hammer(&overlay, 4);
-    assert_eq!(tree.names(), ["dir", "l1", "l2", "s"]);
 }
 
 #[test]
@@ -452,4 +277,86 @@ fn a_write_of_no_bytes_is_no_change() {
     assert_eq!(stat(&mut guest, "file"), before);
     assert_eq!(overlay.changes().unwrap().len(), 0);
     assert_eq!(overlay.usage(), (0, 0));
+}
+
+#[test]
+fn a_directory_with_any_number_of_hidden_names_is_listed_and_removed() {
+    let lower = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
+    let mut below = guest(&lower);
+    path_call(&mut below, "path_create_directory", "dir").unwrap();
+    // More entries than one read returns.
+    let files = || (0..70_000).map(|index| format!("dir/{index}"));
+    for path in files() {
+        below.reset();
+        let fd = below.open(&path, CREAT, FD_WRITE);
+        below.must("fd_close", &[fd]);
+    }
+    let overlay = Directory::Memory(lower).overlay(SpaceLimits::default(), UMASK).unwrap();
+    let mut guest = guest(&overlay);
+    for path in files() {
+        guest.reset();
+        path_call(&mut guest, "path_unlink_file", &path).unwrap();
+    }
+    assert_eq!(names(&mut guest, "dir"), [""; 0]);
+    write(&mut guest, "dir/new", "");
+    assert_eq!(names(&mut guest, "dir"), ["new"]);
+    path_call(&mut guest, "path_unlink_file", "dir/new").unwrap();
+    path_call(&mut guest, "path_remove_directory", "dir").unwrap();
+    assert_eq!(changes(&overlay), ["- d dir"]);
+}
+
+#[test]
+fn an_allocation_without_space_changes_nothing() {
+    let directory = MemoryDirectory::new(limits(8192 + 16, 1), UMASK, 0);
+    let mut guest = guest(&directory);
+    let fd = guest.open("file", CREAT, FILE);
+    guest.write(fd, "text");
+    assert_eq!(guest.call("fd_allocate", &[fd, 4096, 8192]), Err(Errno::Nospc));
+    assert_eq!((directory.usage(), stat(&mut guest, "file").3), ((16, 1), 4));
+    guest.must("fd_allocate", &[fd, 4096, 4096]);
+    assert_eq!((directory.usage(), stat(&mut guest, "file").3), ((8192, 1), 8192));
+    assert_eq!(text(&mut guest, "file").trim_end_matches('\0'), "text");
+}
+
+/// Opens a directory at a depth, and creates those that are missing.
+fn descend(guest: &mut TestGuest, levels: usize) -> u64 {
+    (0..levels).fold(0, |parent, _| {
+        guest.reset();
+        let path = guest.put("a");
+        let _ = guest.call("path_create_directory", &[parent, path, 1]);
+        guest.must("path_open", &[parent, 0, path, 1, DIRECTORY, PATHS, INHERITING, 0, OUT]);
+        let directory = guest.u32(OUT);
+        if parent != 0 {
+            guest.must("fd_close", &[parent]);
+        }
+        directory
+    })
+}
+
+#[test]
+fn a_tree_of_100_000_levels_is_renamed_and_dropped_without_recursion() {
+    let tree = Tree::new(&[]);
+    let (overlay, mut guest) = over(&tree, SpaceLimits::default());
+    descend(&mut guest, 100_000);
+    rename(&mut guest, "a", "b").unwrap();
+    assert_eq!(overlay.changes().unwrap_err(), Errno::Nametoolong, "paths of 4096 bytes and more");
+    let target = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
+    let failed = overlay.apply_to(&Directory::Memory(target.clone())).unwrap_err();
+    assert_eq!((failed.errno, failed.path.len()), (Errno::Nametoolong, 4097));
+    assert_eq!(target.usage(), (0, 0));
+}
+
+#[test]
+fn a_file_below_any_number_of_lower_directories_is_stored() {
+    let memory = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
+    descend(&mut guest(&memory), 3000);
+    let overlay = Directory::Memory(memory).overlay(SpaceLimits::default(), UMASK).unwrap();
+    let mut above = guest(&overlay);
+    let deepest = descend(&mut above, 3000);
+    above.try_open(deepest, "file", CREAT, FD_WRITE).unwrap();
+    drop(above);
+    let mut again = guest(&overlay);
+    let deepest = descend(&mut again, 3000);
+    again.try_open(deepest, "file", 0, FD_READ).unwrap();
+    assert_eq!(overlay.usage(), (0, 1));
 }

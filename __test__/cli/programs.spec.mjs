@@ -65,11 +65,36 @@ test('--overlay keeps changes in memory, and --changes lists them on stderr', as
   await prints(t, ['--overlay', directory, guest('walk'), directory], '1 files, 4 bytes\n')
 })
 
+test('--changes prints an error for paths that are too long, and keeps the exit status', async (t) => {
+  const text = `(module
+    ${importProcExit}
+    (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "path_open"
+      (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "a")
+    (func (export "_start") (local $fd i32) (local $level i32)
+      (local.set $fd (i32.const 3))
+      (loop $deeper
+        (drop (call $mkdir (local.get $fd) (i32.const 0) (i32.const 1)))
+        (drop (call $open (local.get $fd) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2) (i64.const 0x2200)
+          (i64.const 0x2200) (i32.const 0) (i32.const 100)))
+        (local.set $fd (i32.load (i32.const 100)))
+        (local.set $level (i32.add (local.get $level) (i32.const 1)))
+        (br_if $deeper (i32.lt_u (local.get $level) (i32.const 2100))))
+      (call $exit (i32.const 7))))`
+  const reason = `ENAMETOOLONG: name too long, changes '${'a/'.repeat(50)}…'`
+  const stderr = `capwasi: --changes: cannot list the changes of /: ${reason}\n`
+  const result = await run(['--changes', '--overlay', `${tree(t)}::/`, file(t, text)])
+  t.deepEqual(result, { code: 7, stdout: '', stderr })
+})
+
 test('with several overlays, --changes starts each path with the name of the overlay', async (t) => {
   const [from, to] = [tree(t, { file: 'text' }), tree(t, { 'old\x1b': '' })]
   const args = ['--overlay', `${from}::/`, '--overlay', `${to}::to`, '--changes', guest('copy'), '/file', 'to/new']
   t.deepEqual(await run(args), { code: 0, stdout: '4\n', stderr: 'A to/new\n' })
   t.deepEqual(await run([...args.slice(0, -1), '/new\n']), { code: 0, stdout: '4\n', stderr: 'A /new\\x0a\n' })
+  t.is((await run([...args.slice(0, -1), '/a\\b\u202ec\u061c'])).stderr, 'A /a\\x5cb\\u202ec\\u061c\n')
 })
 
 for (const [end, code, stderr] of [

@@ -1,10 +1,11 @@
-// The class Directory itself: how it is made, opened, made read-only and closed.
+// The class Directory: creating, opening, read-only access and closing.
 
 import * as fs from 'node:fs'
 import { open as openHandle } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import test from 'ava'
 import { Directory } from 'capwasi'
 import { node, root, tree } from '../support/guest.mjs'
@@ -13,6 +14,15 @@ import { onLinux, onPosix } from '../support/conditions.mjs'
 const require = createRequire(import.meta.url)
 
 // Making
+
+test('console.log shows the kind and the usage of a Directory', (t) => {
+  const directory = Directory.memory({ f: 'text' })
+  t.is(inspect(directory), "Directory { kind: 'memory', usage: { bytes: 16, files: 1 } }")
+  directory.close()
+  t.is(inspect({ directory }), "{ directory: Directory { kind: 'memory', closed: true } }")
+  t.is(inspect(Directory.open('.')), "Directory { kind: 'host', usage: { bytes: 0, files: 0 } }")
+  t.notThrows(() => inspect(Directory.prototype))
+})
 
 test('new Directory() throws, and the class has the statics and methods of the contract', (t) => {
   for (const make of [() => new Directory(), () => new (class extends Directory {})(), () => new Directory({}, 1)])
@@ -45,6 +55,28 @@ test('import loads lib/directory.js, and the files that it needs only when Direc
     Directory.memory({ f: '' }).statSync('f')
     console.log(loaded().filter(Boolean).sort().join())`
   t.is((await node(script, { module: true })).stdout, 'directory\ndirectory,stats,validate\n')
+})
+
+onPosix('new files and directories in memory and overlays lack the bits of the umask, as on the host', async (t) => {
+  const script = `
+    import { Directory } from 'capwasi'
+    import { rawGuest, OFLAGS, RIGHTS } from ${JSON.stringify(pathToFileURL(join(root, '__test__/support/guest.mjs')))}
+    process.umask(0o077)
+    const [host, lower] = ${JSON.stringify([tree(t), tree(t)])}
+    for (const directory of [Directory.open(host), Directory.memory(), Directory.overlay(lower)]) {
+      directory.mkdirSync('a')
+      directory.mkdirSync('b/c', { recursive: true })
+      directory.writeFileSync('f', '')
+      directory.writeFileSync('x', '', { mode: 0o777 })
+      directory.cpSync('a', 'copy', { recursive: true })
+      const guest = rawGuest({ preopens: { '/': directory } })
+      guest.close(guest.open('g', { rights: RIGHTS.FD_WRITE, oflags: OFLAGS.CREAT }))
+      const paths = directory.readdirSync('.', { recursive: true })
+      console.log(paths.map((path) => path + ' ' + (directory.statSync(path).mode & 0o777).toString(8)).join())
+    }
+    console.log((Directory.memory().statSync('.').mode & 0o777).toString(8))`
+  const line = 'a 700,b 700,copy 700,f 600,g 600,x 700,b/c 700\n'
+  t.is((await node(script, { module: true })).stdout, `${line.repeat(3)}700\n`)
 })
 
 test('Directory.open takes a path, a URL, a descriptor and a FileHandle', async (t) => {
@@ -129,7 +161,7 @@ for (const [fault, args, code, message] of [
   ['files that are null', [null], 'ERR_INVALID_ARG_TYPE', /^The "files" argument must be of type object/],
   ['files that are text', ['x'], 'ERR_INVALID_ARG_TYPE', /^The "files" argument/],
   ['a path that escapes', [{ '../x': '' }], 'ERR_WASI_ESCAPE', /leads out/],
-  ['a file in the way', [{ a: '', 'a/b': '' }], 'EEXIST', /^EEXIST: file already exists, mkdir 'a'$/],
+  ['a file in the way', [{ a: '', 'a/b': '' }], 'ENOTDIR', /^ENOTDIR: not a directory, mkdir 'a\/b'$/],
   [
     'an unknown limit',
     [{}, { maxbytes: 1 }],
@@ -168,7 +200,7 @@ test('toJSON returns text and links, sorted by code units', (t) => {
 
 // Read-only
 
-test('a read-only directory fails changes with EROFS, and reads', (t) => {
+test('changes of a read-only directory fail with EROFS, and reads succeed', (t) => {
   const path = tree(t, { f: 'text', 'd/g': '' })
   const directory = Directory.open(path, { readonly: true })
   const before = fs.readdirSync(path)
@@ -180,8 +212,8 @@ test('a read-only directory fails changes with EROFS, and reads', (t) => {
     ['mkdir', 'mkdirSync', 'new'],
     ['mkdir', 'mkdirSync', 'new/x', { recursive: true }],
     ['rmdir', 'rmdirSync', 'd'],
-    ['unlink', 'rmSync', 'f'],
-    ['unlink', 'rmSync', 'd', { recursive: true }],
+    ['rm', 'rmSync', 'f'],
+    ['rm', 'rmSync', 'd', { recursive: true }],
     ['unlink', 'unlinkSync', 'f'],
     ['rename', 'renameSync', 'f', 'g'],
     ['link', 'linkSync', 'f', 'g'],
@@ -225,7 +257,7 @@ test('after close() every method fails with EBADF, and close() may be repeated',
   }
 })
 
-test('Symbol.dispose closes', (t) => {
+test('Symbol.dispose closes the directory', (t) => {
   const directory = Directory.memory()
   t.is(Directory.prototype[Symbol.dispose], Directory.prototype.close)
   directory[Symbol.dispose]()

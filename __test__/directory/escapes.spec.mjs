@@ -98,7 +98,7 @@ test('a leading / is the directory itself', (t) => {
   }
 })
 
-onPosix('a directory stays the same after a rename of its path', (t) => {
+onPosix('a Directory refers to the same directory after a rename of its path', (t) => {
   const top = tree(t, { 'a/f': 'text' })
   const directory = Directory.open(join(top, 'a'))
   fs.renameSync(join(top, 'a'), join(top, 'b'))

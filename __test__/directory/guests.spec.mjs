@@ -120,7 +120,7 @@ for (const [kind, make] of [
   })
 }
 
-test('a read-only Directory.open() is read-only for guests, whatever the preopen says', (t) => {
+test('a read-only Directory is read-only for guests, even with readonly: false in the preopen', (t) => {
   const directory = Directory.open(tree(t, { f: '' }), { readonly: true })
   const guest = rawGuest({ preopens: { '/a': directory, '/b': { directory, readonly: false } } })
   for (const fd of [3, 4]) t.is(errnoOf(guest, 'path_create_directory', fd, 'x'), 'ROFS')
@@ -205,7 +205,7 @@ test('join() of an unknown handle throws ERR_INVALID_ARG_VALUE, and of another v
     t.throws(() => Directory.join(value), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('a directory that a worker has open stays, and goes with the worker', async (t) => {
+test('a directory stays open until the last thread that has it open closes it or ends', async (t) => {
   const script = `
     const { parentPort } = require('node:worker_threads')
     const { Directory } = require(${JSON.stringify(root)})

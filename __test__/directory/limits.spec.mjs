@@ -9,7 +9,7 @@ import { onLinux, slow } from '../support/conditions.mjs'
 
 const GIB = 2 ** 30
 
-test('usage counts bytes and files, and what is removed no longer counts', (t) => {
+test('usage counts bytes and files until they are removed', (t) => {
   const directory = Directory.memory({ 'd/f': 'x'.repeat(10_000) })
   t.deepEqual(directory.usage, { bytes: 12_288, files: 2 })
   directory.linkSync('d/f', 'link')
@@ -110,6 +110,26 @@ slow()('memory of directories that were dropped without close() is released whil
     run()`
   const { stdout } = await node(script)
   t.true(Number(stdout) < 1500, `${stdout} MiB of 3,000`)
+})
+
+test('utimesSync stores a time beyond the maximum as the maximum', (t) => {
+  const directory = Directory.memory({ f: '' })
+  directory.utimesSync('f', 1e300, 1e13)
+  const { atimeMs, mtimeMs } = directory.statSync('f')
+  t.deepEqual([atimeMs, mtimeMs], [2 ** 63 / 1e6, 2 ** 63 / 1e6])
+})
+
+test('changes() and applyTo() fail with ENAMETOOLONG for a path that is too long for every method', (t) => {
+  const overlay = Directory.overlay(Directory.memory())
+  const deep = (levels) => Array(levels).fill('a').join('/')
+  overlay.mkdirSync(deep(2000), { recursive: true })
+  t.is(overlay.changes().length, 2000)
+  overlay.mkdirSync(`b/${deep(1000)}`, { recursive: true })
+  overlay.renameSync('a', `b/${deep(1000)}/moved`)
+  const target = Directory.memory()
+  for (const call of [() => overlay.changes(), () => overlay.applyTo(target), () => overlay.toJSON()])
+    t.throws(call, { code: 'ENAMETOOLONG' })
+  t.deepEqual(target.toJSON(), {})
 })
 
 onLinux('cpSync keeps the holes of files of the host', (t) => {

@@ -50,7 +50,7 @@ function outcome(call, root) {
   }
 }
 
-/** Lists what a directory holds. Node 20 follows links with `recursive`, so this does not use it. */
+/** Lists everything in a directory. Does not use `recursive`, with which Node 20 follows links. */
 function contents(call, directory = '.') {
   return call('readdirSync', directory).flatMap((name) => {
     const path = directory === '.' ? name : `${directory}/${name}`
@@ -112,6 +112,13 @@ const CASES = {
     ['writeFileSync', 'x', '', { flag: 'wx', mode: 0o777 }],
     ['appendFileSync', 'f', ' and more'],
     ['appendFileSync', 'g', 'created'],
+    ['writeFileSync', 'hex', '6162', 'hex'],
+    ['writeFileSync', 'latin1', 'é', { encoding: 'latin1' }],
+    ['appendFileSync', 'latin1', 'é', 'utf16le'],
+    ['appendFileSync', 'h', '6162', { encoding: 'hex', mode: 0o600 }],
+    ['writeFileSync', 'g', 'none', { encoding: null }],
+    ['writeFileSync', 'g', 'x', 'none'],
+    ['statSync', 'h'],
     ['statSync', 'x'],
     ['statSync', 'c'],
   ],
@@ -267,6 +274,11 @@ const CASES = {
     ['lstatSync', 'to-d'],
     ['utimesSync', 'missing', 1, 1],
     ['utimesSync', 'dangling', 1, 1],
+    ['symlinkSync', 'f/', 'slash'],
+    ['utimesSync', 'slash', 1, 1],
+    ['symlinkSync', 'd/', 'to-d-slash'],
+    ['utimesSync', 'to-d-slash', 5, 5],
+    ['statSync', 'd'],
   ],
   'cpSync copies files and trees': [
     ['cpSync', 'f', 'copy'],
@@ -324,6 +336,7 @@ onPosix('mkdirSync with recursive creates parents, and returns undefined', (t) =
   for (const directory of [Directory.open(tree(t)), Directory.memory(), Directory.overlay(tree(t))]) {
     directory.writeFileSync('f', '')
     directory.symlinkSync('missing', 'dangling')
+    directory.symlinkSync('loop', 'loop')
     t.is(directory.mkdirSync('a/b/c', { recursive: true }), undefined)
     directory.mkdirSync('a/b', { recursive: true })
     directory.mkdirSync('.', { recursive: true })
@@ -332,7 +345,9 @@ onPosix('mkdirSync with recursive creates parents, and returns undefined', (t) =
     t.is(fails('f'), "EEXIST: file already exists, mkdir 'f'")
     t.is(fails('f/x/y'), "ENOTDIR: not a directory, mkdir 'f/x/y'")
     t.is(fails(''), "ENOENT: no such file or directory, mkdir ''")
-    t.is(fails('dangling/x'), "ENOTDIR: not a directory, mkdir 'dangling/x'")
+    t.is(fails('dangling'), "ENOENT: no such file or directory, mkdir 'dangling'")
+    t.is(fails('dangling/x'), "ENOENT: no such file or directory, mkdir 'dangling/x'")
+    t.is(fails('loop/x'), "ELOOP: too many symbolic links encountered, mkdir 'loop/x'")
   }
 })
 
@@ -373,11 +388,65 @@ test('a path that is not a string without NUL throws the error of a wrong argume
   }
   t.throws(() => directory.writeFileSync('f', '', { flag: 'r+' }), {
     code: 'ERR_INVALID_ARG_VALUE',
-    message: "The argument 'flag' must be one of: 'w', 'wx', 'a'. Received r+",
+    message: "The argument 'flag' must be one of: 'w', 'wx', 'a'. Received 'r+'",
   })
   for (const time of ['x', undefined, NaN])
     t.throws(() => directory.utimesSync('.', time, 0), { code: 'ERR_INVALID_ARG_TYPE' })
+  t.throws(() => directory.utimesSync('.', new Date(NaN), 0), {
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: "The argument 'time' must be a valid Date. Received Invalid Date",
+  })
 })
+
+test('an unknown option throws ERR_INVALID_ARG_VALUE with the known ones', (t) => {
+  const directory = Directory.memory({ f: '', 'd/f': '' })
+  const calls = {
+    readFileSync: [['f'], ['encoding']],
+    writeFileSync: [
+      ['f', ''],
+      ['encoding', 'flag', 'mode'],
+    ],
+    appendFileSync: [
+      ['f', ''],
+      ['encoding', 'mode'],
+    ],
+    statSync: [['f'], []],
+    lstatSync: [['f'], []],
+    readlinkSync: [['f'], []],
+    rmdirSync: [['d'], []],
+    readdirSync: [['.'], ['recursive', 'withFileTypes']],
+    mkdirSync: [['x'], ['recursive']],
+    rmSync: [['f'], ['recursive', 'force']],
+    cpSync: [['f', 'g'], ['recursive']],
+  }
+  const before = JSON.stringify(directory)
+  for (const [method, [args, known]] of Object.entries(calls)) {
+    const names = known.map((name) => `'${name}'`).join(', ')
+    const rule = known.length > 0 ? `must be one of: ${names}` : 'there is none'
+    const message = `The property 'options['bigint']' is unknown, ${rule}`
+    t.throws(() => directory[method](...args, { bigint: true }), { code: 'ERR_INVALID_ARG_VALUE', message }, method)
+    for (const options of [5, [], new Map(), new Set(), new Date()])
+      t.throws(() => directory[method](...args, options), { code: 'ERR_INVALID_ARG_TYPE' }, method)
+  }
+  t.is(JSON.stringify(directory), before)
+})
+
+for (const value of [new Map([['maxBytes', 1]]), new Set(['a']), new Date()]) {
+  const { name } = value.constructor
+  test(`a ${name} as files, limits or options of a Directory throws ERR_INVALID_ARG_TYPE`, (t) => {
+    for (const [argument, make] of [
+      ['files', () => Directory.memory(value)],
+      ['limits', () => Directory.memory({}, value)],
+      ['limits', () => Directory.overlay('.', value)],
+      ['options', () => Directory.open('.', value)],
+    ])
+      t.throws(make, {
+        instanceOf: TypeError,
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: `The "${argument}" argument must be of type object. Received an instance of ${name}`,
+      })
+  })
+}
 
 test('methods on another receiver throw a TypeError', (t) => {
   for (const name of Object.getOwnPropertyNames(Directory.prototype)) {

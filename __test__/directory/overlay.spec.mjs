@@ -1,4 +1,4 @@
-// Overlays: what they show, what they leave unchanged, changes() and applyTo().
+// Overlays: reading, changing, unchanged lower directories, changes() and applyTo().
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -35,7 +35,7 @@ function overTree(t, files, limits) {
   return Directory.overlay(path, limits)
 }
 
-/** Shows changes as lines such as `A path` or `M path/` for a directory, `M path@` for a link. */
+/** Formats changes as lines: `A path` for a file, `M path/` for a directory, `M path@` for a link. */
 const changesOf = (overlay) =>
   overlay.changes().map(({ path, change, type }) => {
     const suffix = { file: '', directory: '/', symlink: '@' }[type]
@@ -61,7 +61,7 @@ test('Directory.overlay takes a path, a URL and a Directory of any kind', (t) =>
   t.is(memory.readFileSync('f', 'utf8'), 'text')
 })
 
-test('an overlay stays when the Directory below it is closed', (t) => {
+test('an overlay stays open after close() of its lower Directory', (t) => {
   const memory = Directory.memory({ f: 'text' })
   const overlay = Directory.overlay(memory)
   memory.close()
@@ -91,7 +91,10 @@ test('Directory.overlay fails with ELOOP beyond 31 overlays over each other', (t
   }
   t.is(directory.readFileSync('f', 'utf8'), 'text')
   t.is(directory.readdirSync().length, 32)
-  t.throws(() => Directory.overlay(directory), { code: 'ELOOP' })
+  t.throws(() => Directory.overlay(directory), {
+    code: 'ELOOP',
+    message: 'There can be at most 31 overlays over each other',
+  })
 })
 
 for (const [fault, args, code, message] of [
@@ -135,7 +138,7 @@ onPosix('under the permission model, Directory.overlay of a path needs fs.read o
 
 // Whiteouts
 
-test('what is removed from an overlay is gone, and can be created again', (t) => {
+test('a path removed from an overlay no longer exists, and can be created again', (t) => {
   const overlay = overTree(t, { 'd/f': 'lower', 'd/g': 'lower', 'e/f': '' })
   t.throws(() => overlay.rmdirSync('d'), { code: 'ENOTEMPTY' })
   overlay.unlinkSync('d/f')
@@ -210,7 +213,7 @@ test('a listing of an overlay has each name once, with the inode number of stat,
 
 // Renames
 
-test('a lower directory can be renamed, back and over another; all below moves with it', (t) => {
+test('a lower directory can be renamed, back and over another, with everything below', (t) => {
   const overlay = overTree(t, { 'a/b/f': 'text', 'a/g': 'g', 'c/': null, 'full/x': '' })
   overlay.renameSync('a', 'x')
   t.is(overlay.readFileSync('x/b/f', 'utf8'), 'text')
@@ -424,15 +427,15 @@ test('applyTo() fails for a target that is no Directory, closed, read-only, full
       code: 'ERR_INVALID_ARG_TYPE',
       message: /^The "target" argument must be an instance of Directory\. Received /,
     })
-  for (const [target, code] of [
+  for (const [target, code, path = ''] of [
     [closed, 'EBADF'],
     [Directory.open(tree(t), { readonly: true }), 'EROFS'],
     [overlay, 'EINVAL'],
-    [Directory.memory({}, { maxBytes: 4096 }), 'ENOSPC'],
+    [Directory.memory({}, { maxBytes: 4096 }), 'ENOSPC', " 'f'"],
   ]) {
     const error = t.throws(() => overlay.applyTo(target), { code })
     t.is(error.syscall, 'applyTo')
-    t.regex(error.message, new RegExp(`^${code}: .*, applyTo$`))
+    t.regex(error.message, new RegExp(`^${code}: .*, applyTo${path}$`))
   }
 })
 
@@ -444,6 +447,21 @@ test('applyTo() that fails for lack of space leaves the target as it was', (t) =
   t.throws(() => overlay.applyTo(target), { code: 'ENOSPC' })
   t.deepEqual(target.toJSON(), { old: 'text' })
 })
+
+for (const [kind, create] of [
+  ['directories', (overlay, name) => overlay.mkdirSync(name)],
+  ['links', (overlay, name) => overlay.symlinkSync('old', name)],
+]) {
+  test(`applyTo() that fails because the target has no room for ${kind} leaves the target as it was`, (t) => {
+    const target = Directory.memory({ old: 'text' }, { maxFiles: 4 })
+    const overlay = Directory.overlay(Directory.memory({ old: 'text' }))
+    overlay.unlinkSync('old')
+    for (const name of ['a', 'b', 'c', 'd']) create(overlay, name)
+    t.throws(() => overlay.applyTo(target), { code: 'ENOSPC' })
+    t.deepEqual(target.toJSON(), { old: 'text' })
+    t.is(target.usage.files, 1)
+  })
+}
 
 onPosix('applyTo() follows no link of the target: a link in the way is replaced', (t) => {
   const outside = tree(t, { f: 'outside', 'sub/': null })
@@ -576,7 +594,7 @@ for (const [kind, make] of [
         t.is(old.has(path), change !== 'added', `${change} ${path} in plan ${seed}`)
         t.is(attempted(() => overlay.lstatSync(path)) !== undefined, change !== 'removed', `${change} ${path}`)
       }
-      // What is not listed is equal.
+      // A path that is not listed is equal.
       const listed = new Set(paths)
       for (const [path, ...rest] of contents(overlay)) if (!listed.has(path)) t.deepEqual(rest, old.get(path), path)
     }

@@ -1,4 +1,4 @@
-// Workers that change one directory at the same time lose nothing.
+// Workers that change one directory at the same time lose no entry.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -35,7 +35,7 @@ for (const backend of ['memory', 'overlay']) {
     t.deepEqual([directory.readdirSync('parent'), directory.readdirSync('other')], [[], []])
     t.is(directory.statSync('parent').nlink, 2)
     for (const name of directory.readdirSync('all')) t.regex(directory.readFileSync(`all/${name}`, 'utf8'), /^\d+$/)
-    // What the threads have removed no longer counts.
+    // Removed files no longer count.
     for (const name of directory.readdirSync('.')) directory.rmSync(name, { recursive: true })
     if (backend === 'memory') t.deepEqual(directory.usage, { bytes: 0, files: 0 })
     else t.true(directory.usage.files <= usage + Object.keys(files).length)

@@ -68,6 +68,14 @@ impl<'a> DirAccess<'a> {
         Self { directory, access, clocks }
     }
 
+    /// Returns another directory with the same access.
+    pub(crate) fn at<'b>(self, directory: &'b Directory) -> DirAccess<'b>
+    where
+        'a: 'b,
+    {
+        DirAccess { directory, ..self }
+    }
+
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(self, path: &Path, follows: bool) -> Result<Filestat> {
         self.directory.stat(path, follows)
@@ -94,6 +102,7 @@ impl<'a> DirAccess<'a> {
     }
 
     /// Opens a path: `openat`. On a read-only directory `CREAT` only opens existing files.
+    #[inline(always)]
     pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
         let options = OpenOptions { keeps_atime: self.access.keeps_atime(), ..options };
         let oflags = if self.is_readonly() { self.check_open(path, &options)? } else { options.oflags };
@@ -272,7 +281,7 @@ fn ends_in_dots(path: &Path) -> bool {
 }
 
 /// Returns the last component, without trailing slashes.
-fn last_component(path: &Path) -> &[u8] {
+pub(crate) fn last_component(path: &Path) -> &[u8] {
     let path = sys::without_trailing_slashes(path);
     split(path).map_or(path.as_os_str().as_encoded_bytes(), |(_, last)| last)
 }

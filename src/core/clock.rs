@@ -121,7 +121,7 @@ impl Clocks {
         let _ = self.slept.fetch_update(Relaxed, Relaxed, later);
     }
 
-    /// Returns the present for times of files in memory: the fixed realtime clock, or the system's.
+    /// Returns the current time for files in memory: the fixed realtime clock, or the system's.
     pub(crate) fn realtime(&self) -> Timestamp {
         match self.file_time() {
             NewTime::At(time) => time,

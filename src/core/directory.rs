@@ -5,7 +5,7 @@ use crate::core::file::FileData;
 use crate::core::fs::host::HostDirectory;
 use crate::core::fs::listing::OverlayReader;
 use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::memory_file::check_advice;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::stream::Stream;
@@ -57,12 +57,14 @@ impl Directory {
 
     /// Creates an overlay, which reads from this directory and stores every change in memory. The embedder must not
     /// change the directory while the overlay is in use: the overlay stays confined, but may show old and new contents
-    /// together. `ELOOP` if too many overlays are over each other.
-    pub fn overlay(self, limits: SpaceLimits) -> Result<MemoryDirectory> {
-        MemoryDirectory::overlay(Arc::new(self), limits)
+    /// together. `umask` has the permission bits that new files and directories lack. `ELOOP` if too many overlays are
+    /// over each other.
+    pub fn overlay(self, limits: SpaceLimits, umask: u16) -> Result<MemoryDirectory> {
+        MemoryDirectory::overlay(Arc::new(self), limits, umask)
     }
 
     /// Opens a path: `openat`.
+    #[inline(always)]
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         match self {
             Directory::Host(host) => {
@@ -73,11 +75,7 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => Ok(match memory.open(bytes(path)?, options, clocks)? {
-                OpenedNode::Directory(directory) => Opened::Directory(Directory::Memory(directory)),
-                OpenedNode::File(file) => Opened::File(FileData::Memory(file)),
-                OpenedNode::Special(stream) => Opened::Stream(stream),
-            }),
+            Directory::Memory(memory) => memory.open(bytes(path)?, options, clocks),
         }
     }
 
@@ -239,9 +237,9 @@ impl Directory {
         }
     }
 
-    /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&self, each: impl FnMut(&[u8])) -> Result {
-        self.entries(DirBudget::default()).each_name(each)
+    /// Passes all entries to `each`.
+    pub(crate) fn each_entry(&self, each: impl FnMut(&DirEntry<'_>)) -> Result {
+        self.entries(DirBudget::default()).each_entry(each)
     }
 
     /// Returns the attributes of the directory itself: `fstat`.
@@ -348,7 +346,7 @@ impl LowerDirectory for Directory {
     fn open_special(&self, path: &Path, options: &OpenOptions) -> Result<Stream> {
         let options = OpenOptions { follows: false, keeps_atime: true, oflags: Oflags::empty(), ..*options };
         match self.open(path, &options, &Clocks::default())? {
-            Opened::Stream(stream) => Ok(stream),
+            Opened::Stream(stream) => Ok(stream.of_lower()),
             _ => Err(Errno::Noent),
         }
     }

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 /// An open file of any type.
 #[derive(Debug)]
 pub enum Descriptor {
-    /// A directory.
-    Dir(DirDescriptor),
+    /// A directory. Boxed, because it is larger than the others.
+    Dir(Box<DirDescriptor>),
     /// A regular file that the guest opened. No other descriptor shares its position.
     File(File),
     /// Stdio, a pipe, socket, terminal or device. The system tracks the position, if there is one.
@@ -65,7 +65,7 @@ impl Descriptor {
         match self {
             Descriptor::Dir(dir) => dir.directory().set_own_times(atim, mtim, clocks),
             Descriptor::File(file) => file.data().set_times(atim, mtim, clocks),
-            Descriptor::Stream(stream) => Ok(sys::set_times(stream.handle(), atim, mtim)?),
+            Descriptor::Stream(stream) => stream.set_times(atim, mtim),
             Descriptor::Pipe(_) => Err(Errno::Inval),
         }
     }
@@ -120,6 +120,7 @@ pub struct Entry {
 
 impl Entry {
     /// Creates a descriptor. Drops rights that its file type does not support.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn new(descriptor: Descriptor, rights: Rights, inheriting: Rights, flags: Fdflags) -> Self {
         let is_terminal = matches!(&descriptor, Descriptor::Stream(stream) if stream.is_terminal());

@@ -33,7 +33,7 @@ impl FileData {
         }
     }
 
-    /// Reads bytes from an offset: `pread`. Fewer only at the end of the file.
+    /// Reads bytes from an offset: `pread`. Reads fewer bytes only at the end of the file.
     pub(crate) fn read_bytes(&self, bytes: &mut [u8], offset: Filesize) -> Result<usize> {
         let mut done = 0;
         while done < bytes.len() {
@@ -81,6 +81,13 @@ impl FileData {
             }
         }
         Ok(())
+    }
+
+    /// Copies the contents to an empty file, with their holes.
+    pub(crate) fn copy_to(&self, target: &Self, clocks: &Clocks) -> Result {
+        let size = self.stat()?.size;
+        target.set_size(size, clocks)?;
+        self.each_piece(size, |bytes, offset| target.write_bytes(bytes, offset, clocks))
     }
 
     /// Writes guest buffers: `pwritev`.

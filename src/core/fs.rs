@@ -11,6 +11,8 @@ pub(crate) mod lower;
 pub mod memory;
 pub(crate) mod memory_file;
 mod names;
+pub mod path_error;
+pub(crate) mod remove;
 mod resolve;
 pub mod space;
 mod volume;

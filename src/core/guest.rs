@@ -107,7 +107,8 @@ impl Guest {
         id: FileId,
         readonly: bool,
     ) -> Result {
-        let dir = Descriptor::Dir(DirDescriptor::preopen(directory, name, self.dir_budget()));
+        let dir = DirDescriptor::preopen(directory, name, self.dir_budget());
+        let dir = Descriptor::Dir(Box::new(dir));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         let entry = entry.with_access(Access::from_readonly(readonly));
         self.add(Origin::Directory { name: name.into(), id, readonly }, entry)

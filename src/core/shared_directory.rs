@@ -38,14 +38,14 @@ impl SharedDirectory {
 
     /// Creates an empty directory in memory.
     #[must_use]
-    pub(crate) fn memory(limits: SpaceLimits) -> Arc<Self> {
-        let directory = MemoryDirectory::new(limits, Clocks::default().realtime());
+    pub(crate) fn memory(limits: SpaceLimits, umask: u16) -> Arc<Self> {
+        let directory = MemoryDirectory::new(limits, umask, Clocks::default().realtime());
         Self::new(Directory::Memory(directory), Access::ReadWrite)
     }
 
     /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
-    pub fn overlay(lower: &Self, limits: SpaceLimits) -> Result<Arc<Self>> {
-        let directory = lower.directory.clone().overlay(limits)?;
+    pub fn overlay(lower: &Self, limits: SpaceLimits, umask: u16) -> Result<Arc<Self>> {
+        let directory = lower.directory.clone().overlay(limits, umask)?;
         Ok(Self::new(Directory::Memory(directory), Access::ReadWrite))
     }
 

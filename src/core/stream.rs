@@ -2,7 +2,7 @@
 
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Fdflags, Filetype, Sdflags, StreamKind};
+use crate::sys::types::{Fdflags, Filetype, NewTime, Sdflags, StreamKind};
 use crate::sys::{self, Handle, Socket};
 use std::io;
 use std::mem::ManuallyDrop;
@@ -17,6 +17,8 @@ pub struct Stream {
     /// Whether the first read waits for a writer: the guest opened a FIFO for reading, without `NONBLOCK`, and no
     /// writer was seen yet.
     awaits_writer: AtomicBool,
+    /// Whether the file is one of the lower directory of an overlay, which never changes.
+    is_lower: bool,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ enum StreamHandle {
 
 impl Stream {
     fn new(handle: StreamHandle, kind: StreamKind) -> Self {
-        Self { handle, kind, awaits_writer: AtomicBool::new(false) }
+        Self { handle, kind, awaits_writer: AtomicBool::new(false), is_lower: false }
     }
 
     /// Creates a stream that the guest opened.
@@ -41,6 +43,11 @@ impl Stream {
         let kind = sys::stream_kind(sys::handle(&handle))?;
         let awaits_writer = kind == StreamKind::Pipe && !flags.contains(Fdflags::NONBLOCK);
         Ok(Self { awaits_writer: awaits_writer.into(), ..Self::new(StreamHandle::Guest(handle), kind) })
+    }
+
+    /// Marks the stream as a file of the lower directory of an overlay.
+    pub(crate) fn of_lower(self) -> Self {
+        Self { is_lower: true, ..self }
     }
 
     /// Creates a stream from a descriptor of the host, which is never closed.
@@ -144,6 +151,14 @@ impl Stream {
             }
             _ => Ok(sys::shutdown(self.handle(), directions)?),
         }
+    }
+
+    /// Sets the times: `futimens`. `EROFS` for a file of a lower directory.
+    pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>) -> Result {
+        if self.is_lower && (atim.is_some() || mtim.is_some()) {
+            return Err(Errno::Rofs);
+        }
+        Ok(sys::set_times(self.handle(), atim, mtim)?)
     }
 
     /// Reads available bytes. `EAGAIN` if there are none yet.

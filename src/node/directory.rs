@@ -4,23 +4,25 @@
 #![expect(clippy::cast_precision_loss, reason = "node:fs has the same numbers")]
 
 mod contents;
+mod copy;
 mod overlay;
 mod path_call;
+mod trees;
+mod walk;
 
-use self::contents::{MAX_SIZE, READING, copy, entries, opened_file, read_bytes, read_to_end, write_bytes};
+use self::contents::{MAX_SIZE, READING, read_bytes, read_to_end, write_bytes};
 use self::overlay::{ApplyTo, Changes, Overlay};
 use self::path_call::{PathCall, read_directory, relative, retry, throw};
+use self::trees::{Contents, CopyTree, IsInside, ReadDir, Remove};
 use super::callback::{Callback, RawArgs, callbacks, function};
 use super::env_state::EnvState;
 use super::error::{self, Class};
 use super::options::{DirectorySource, require_directory, require_opened};
 use super::value::Value;
 use crate::core::access::DirAccess;
-use crate::core::directory::Opened;
 use crate::core::fs::space::SpaceLimits;
 use crate::core::shared_directory::SharedDirectory;
 use crate::sys;
-use crate::sys::errno::Errno;
 use crate::sys::types::{Fdflags, NewTime, Oflags, OpenOptions};
 use napi::{Error, Result};
 use std::path::Path;
@@ -54,7 +56,10 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add::<SetMode>(functions, state)?;
     add::<Read>(functions, state)?;
     add::<Write>(functions, state)?;
-    add::<Copy>(functions, state)?;
+    add::<Remove>(functions, state)?;
+    add::<CopyTree>(functions, state)?;
+    add::<IsInside>(functions, state)?;
+    add::<Contents>(functions, state)?;
     add::<Changes>(functions, state)?;
     add::<ApplyTo>(functions, state)?;
     Ok(functions)
@@ -77,10 +82,11 @@ callbacks! {
         Value::of(&state.env, state.add_directory(opened)).map(Some)
     }
 
-    /// `memory(maxBytes, maxFiles)`: creates an empty directory in memory.
+    /// `memory(umask, maxBytes, maxFiles)`: creates an empty directory in memory.
     Memory "memory" |state, args| {
-        let [max_bytes, max_files, ..] = args.read()?;
-        let directory = SharedDirectory::memory(space_limits(max_bytes, max_files)?);
+        let [umask, max_bytes, max_files, ..] = args.read()?;
+        let limits = space_limits(max_bytes, max_files)?;
+        let directory = SharedDirectory::memory(limits, umask.convert::<u32>()? as u16);
         Value::of(&state.env, state.add_own_directory(directory)).map(Some)
     }
 
@@ -144,26 +150,6 @@ callbacks! {
             milliseconds(stat.birthtim),
         ])
         .map(Some)
-    }
-
-    /// `readdir(id, path)`: a name and a type for each entry, in the order of the bytes of the names, as libuv sorts
-    /// them.
-    ReadDir "readdir" |state, args| {
-        let args = args.read()?;
-        let call = PathCall::read(state, &args, "scandir")?;
-        let entries = call.run(|dir, path| {
-            let options = OpenOptions { oflags: Oflags::DIRECTORY, ..READING };
-            match dir.open(path, options)? {
-                Opened::Directory(directory) => entries(&directory),
-                Opened::File(_) | Opened::Stream(_) => Err(Errno::Notdir),
-            }
-        })?;
-        let array = Value::array(&state.env, entries.len() * 2)?;
-        for (index, (name, filetype)) in (0..).step_by(2).zip(&entries) {
-            array.set_element(index, Value::of(&state.env, &*String::from_utf8_lossy(name))?)?;
-            array.set_element(index + 1, Value::of(&state.env, *filetype as u32)?)?;
-        }
-        Ok(Some(array))
     }
 
     /// `mkdir(id, path)`
@@ -239,8 +225,9 @@ callbacks! {
         let args = args.read()?;
         let [_, _, atime, mtime, _] = args;
         let time = |seconds: Value<'_>| -> Result<_> {
-            // A double has no more than microseconds of the present.
-            Ok(Some(NewTime::At((seconds.convert::<f64>()? * 1e6).round() as u64 * 1000)))
+            // A double has no more than microseconds of a current time.
+            let microseconds = (seconds.convert::<f64>()? * 1e6).round() as u64;
+            Ok(Some(NewTime::At(microseconds.saturating_mul(1000))))
         };
         let (atime, mtime) = (time(atime)?, time(mtime)?);
         PathCall::read(state, &args, "utime")?.run(|dir, path| dir.set_times(path, true, atime, mtime))?;
@@ -267,7 +254,7 @@ callbacks! {
             return Err(too_large(state, size));
         }
         if size == 0 {
-            let bytes = read_to_end(&file).map_err(failed)?;
+            let bytes = read_to_end(&file, MAX_SIZE).map_err(failed)?;
             if bytes.len() as u64 > MAX_SIZE {
                 return Err(too_large(state, bytes.len() as u64));
             }
@@ -276,11 +263,11 @@ callbacks! {
         let size = size as usize;
         let buffer = state.helpers.allocate.get(&state.env)?.call(&[Value::of(&state.env, size as i64)?])?;
         let (address, room) = buffer.bytes()?.unwrap_or((ptr::null_mut(), 0));
-        let done = read_bytes(&file, address, room.min(size), 0).map_err(failed)?;
+        let done = read_bytes(&file, address, room.min(size)).map_err(failed)?;
         if done == size {
             return Ok(Some(buffer));
         }
-        // Another program truncated the file meanwhile.
+        // Another program has truncated the file.
         Value::buffer(&state.env, &buffer.copy_bytes()?.unwrap_or_default()[..done]).map(Some)
     }
 
@@ -305,21 +292,6 @@ callbacks! {
         let written = write_bytes(&file, address, len, (!appends).then_some(0), call.directory.clocks());
         call.report_growth();
         written.map_err(|errno| throw(state, errno, "write", None, None))?;
-        Ok(None)
-    }
-
-    /// `copy(id, from, to)`: copies the contents of a file, and its holes.
-    Copy "copy" |state, args| {
-        let args = args.read()?;
-        let call = PathCall::read_two(state, &args, "copyfile")?;
-        call.run_two(|dir, from, to| {
-            let source = opened_file(dir.open(from, READING)?)?;
-            let oflags = Oflags::CREAT | Oflags::TRUNC;
-            let target = OpenOptions { reads: false, writes: true, oflags, ..READING };
-            let target = opened_file(dir.open(to, target)?)?;
-            copy(&source, &target, call.directory.clocks())
-        })?;
-        call.report_growth();
         Ok(None)
     }
 }

@@ -1,7 +1,7 @@
 //! A JavaScript value, with the semantics of JavaScript: property access works on any value and propagates
 //! exceptions. Other files of the binding access values through this wrapper.
 
-use napi::bindgen_prelude::{BigInt, FromNapiValue, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{BigInt, FromNapiValue, Null, ToNapiValue, Unknown};
 use napi::{Env, Error, JsValue, Result, Status, ValueType, check_status, sys};
 use std::ptr;
 
@@ -37,6 +37,11 @@ impl<'env> Value<'env> {
     /// Returns `undefined`.
     pub(crate) fn undefined(env: &'env Env) -> Result<Self> {
         Self::of(env, ())
+    }
+
+    /// Returns `null`.
+    pub(crate) fn null(env: &'env Env) -> Result<Self> {
+        Self::of(env, Null)
     }
 
     /// Returns a new object.

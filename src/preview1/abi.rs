@@ -1,5 +1,5 @@
 //! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a
-//! method of [`Guest`]. Its signature is derived from its type.
+//! method of [`Guest`] or [`Strings`]. Its signature is derived from its type.
 
 use crate::core::entry::Entry;
 use crate::core::guest::Guest;
@@ -65,7 +65,7 @@ pub struct Call<'a> {
     /// The guest.
     pub guest: &'a Guest,
     /// Arguments and environment of the calling thread.
-    pub strings: &'a Arc<Strings>,
+    pub strings: &'a Strings,
     /// The memory of the guest, during the call.
     pub memory: Memory,
     /// State of earlier calls that would have blocked.
@@ -101,7 +101,7 @@ pub(crate) trait Ret: Describe {
     fn lower(&self, memory: Memory, core: &[u64]) -> Result;
 }
 
-/// A host function: a method of [`Guest`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
+/// A host function: a method of a [`Receiver`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
 pub(crate) trait HostFn<Args> {
     /// Core signature.
     const SIGNATURE: Signature;
@@ -112,11 +112,31 @@ pub(crate) trait HostFn<Args> {
     fn call(self, call: &Call<'_>, core: &CoreArgs) -> HostResult;
 }
 
+/// A part of a guest that has host functions.
+pub(crate) trait Receiver {
+    /// Returns the part that belongs to a call.
+    fn of<'a>(call: &Call<'a>) -> &'a Self;
+}
+
+impl Receiver for Guest {
+    #[inline(always)]
+    fn of<'a>(call: &Call<'a>) -> &'a Self {
+        call.guest
+    }
+}
+
+impl Receiver for Strings {
+    #[inline(always)]
+    fn of<'a>(call: &Call<'a>) -> &'a Self {
+        call.strings
+    }
+}
+
 macro_rules! host_fn {
     ($($arg:ident)*) => {
-        impl<Function, Returned: Ret, $($arg: Arg,)*> HostFn<($($arg,)*)> for Function
+        impl<Function, Object: Receiver, Returned: Ret, $($arg: Arg,)*> HostFn<(Object, $($arg,)*)> for Function
         where
-            Function: Fn(&Guest, $($arg,)*) -> HostResult<Returned>,
+            Function: Fn(&Object, $($arg,)*) -> HostResult<Returned>,
         {
             const SIGNATURE: Signature = Signature {
                 returns: Returned::RETURNS,
@@ -135,7 +155,7 @@ macro_rules! host_fn {
                 )*
                 Returned::check(call.memory, rest)?;
                 $(let $arg = $arg::lift(call, $arg)?;)*
-                Ok(self(call.guest, $($arg,)*)?.lower(call.memory, rest)?)
+                Ok(self(Object::of(call), $($arg,)*)?.lower(call.memory, rest)?)
             }
         }
     };
@@ -165,13 +185,6 @@ impl Arg for Memory {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
         Ok(call.memory)
-    }
-}
-
-impl Arg for Arc<Strings> {
-    const CORE: &'static [CoreType] = &[];
-    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(Arc::clone(call.strings))
     }
 }
 

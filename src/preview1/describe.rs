@@ -3,7 +3,6 @@
 use crate::core::entry::Entry;
 use crate::core::memory::{Iovec, List, Memory, Ptr};
 use crate::core::restart::RestartState;
-use crate::core::strings::Strings;
 use crate::core::table::Fd;
 use std::sync::Arc;
 
@@ -106,7 +105,6 @@ macro_rules! formats {
 formats! {
     (): Format::Nothing;
     Memory: Format::Nothing;
-    Arc<Strings>: Format::Nothing;
     RestartState: Format::Nothing;
     u8: Format::Unsigned(1);
     u16: Format::Unsigned(2);

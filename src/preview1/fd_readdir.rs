@@ -40,24 +40,19 @@ impl Guest {
             }
         }
         let from = cookie.saturating_sub(DOTS.len() as u64);
-        let (mut cookie, mut failed) = (cookie.max(DOTS.len() as u64), None);
+        let mut failed = None;
         let progress = dir.directory().read_dir(&mut dir.reader(), from, |entry| {
             let next = entry.next + DOTS.len() as u64;
-            match out.write(&DirEntry { next, ..*entry }) {
-                Ok(true) => cookie = next,
-                Ok(false) => return false,
-                Err(errno) => {
-                    failed = Some(errno);
-                    return false;
-                }
-            }
-            true
+            out.write(&DirEntry { next, ..*entry }).unwrap_or_else(|errno| {
+                failed = Some(errno);
+                false
+            })
         })?;
         match (failed, progress) {
             (Some(errno), _) => Err(errno.into()),
             (None, Progress::End | Progress::Stopped) => Ok(out.used),
-            (None, Progress::Paused) => {
-                let bytes_done = u64::from(out.used);
+            (None, Progress::Paused(next)) => {
+                let (bytes_done, cookie) = (u64::from(out.used), next + DOTS.len() as u64);
                 let fd = Some(Arc::clone(&fd));
                 Err(Outcome::pause(Saved { fd, bytes_done, cookie: Some(cookie), ..Saved::default() }.into()))
             }

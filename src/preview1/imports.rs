@@ -2,6 +2,7 @@
 
 use crate::core::guest::Guest;
 use crate::core::outcome::HostResult;
+use crate::core::strings::Strings;
 use crate::preview1::abi::{Call, CoreArgs, HostFn, Signature, call_format, signature};
 use crate::preview1::describe::CallFormat;
 
@@ -22,14 +23,20 @@ pub trait Visitor {
     fn visit<I: Import>(&mut self);
 }
 
+/// Calls a host function. Not inlined, so that both versions of WASI and the restarts of calls share the code.
+#[inline(never)]
+fn call_method<Args>(method: impl HostFn<Args>, call: &Call<'_>, core: &CoreArgs) -> HostResult {
+    method.call(call, core)
+}
+
 macro_rules! imports {
-    ($(#[$doc:meta])* $module:ident { $($name:ident $(=> $method:ident)?,)* }) => {
+    ($(#[$doc:meta])* $module:ident { $($name:ident $(=> $method:path)?,)* }) => {
         $(#[$doc])*
         #[expect(non_camel_case_types, reason = "the names of the witx")]
         pub mod $module {
             use super::{
-                Call, CallFormat, CoreArgs, Guest, HostFn, HostResult, Import, Signature, Visitor, call_format,
-                signature,
+                Call, CallFormat, CoreArgs, Guest, Strings, HostResult, Import, Signature, Visitor, call_format,
+                call_method, signature,
             };
 
             $(
@@ -39,9 +46,8 @@ macro_rules! imports {
                     const NAME: &'static str = stringify!($name);
                     const SIGNATURE: Signature = signature(&imports!(@method $name $($method)?));
 
-                    #[inline(always)]
                     fn call(call: &Call<'_>, core: &CoreArgs) -> HostResult {
-                        imports!(@method $name $($method)?).call(call, core)
+                        call_method(imports!(@method $name $($method)?), call, core)
                     }
                 }
             )*
@@ -56,18 +62,18 @@ macro_rules! imports {
         }
     };
     (@method $name:ident) => { Guest::$name };
-    (@method $name:ident $method:ident) => { Guest::$method };
+    (@method $name:ident $method:path) => { $method };
 }
 
 imports! {
     /// The functions of `wasi_snapshot_preview1`.
     preview1 {
-        args_get,
-        args_sizes_get,
+        args_get => Strings::args_get,
+        args_sizes_get => Strings::args_sizes_get,
         clock_res_get,
         clock_time_get,
-        environ_get,
-        environ_sizes_get,
+        environ_get => Strings::environ_get,
+        environ_sizes_get => Strings::environ_sizes_get,
         fd_advise,
         fd_allocate,
         fd_close,
@@ -114,12 +120,12 @@ imports! {
 imports! {
     /// The functions of `wasi_unstable`.
     unstable {
-        args_get,
-        args_sizes_get,
+        args_get => Strings::args_get,
+        args_sizes_get => Strings::args_sizes_get,
         clock_res_get,
         clock_time_get,
-        environ_get,
-        environ_sizes_get,
+        environ_get => Strings::environ_get,
+        environ_sizes_get => Strings::environ_sizes_get,
         fd_advise,
         fd_allocate,
         fd_close,
@@ -127,7 +133,7 @@ imports! {
         fd_fdstat_get,
         fd_fdstat_set_flags,
         fd_fdstat_set_rights,
-        fd_filestat_get => unstable_fd_filestat_get,
+        fd_filestat_get => Guest::unstable_fd_filestat_get,
         fd_filestat_set_size,
         fd_filestat_set_times,
         fd_pread,
@@ -137,12 +143,12 @@ imports! {
         fd_read,
         fd_readdir,
         fd_renumber,
-        fd_seek => unstable_fd_seek,
+        fd_seek => Guest::unstable_fd_seek,
         fd_sync,
         fd_tell,
         fd_write,
         path_create_directory,
-        path_filestat_get => unstable_path_filestat_get,
+        path_filestat_get => Guest::unstable_path_filestat_get,
         path_filestat_set_times,
         path_link,
         path_open,
@@ -151,7 +157,7 @@ imports! {
         path_rename,
         path_symlink,
         path_unlink_file,
-        poll_oneoff => unstable_poll_oneoff,
+        poll_oneoff => Guest::unstable_poll_oneoff,
         proc_exit,
         proc_raise,
         random_get,

@@ -208,19 +208,18 @@ impl Guest {
             };
             let reservation = self.reserve()?;
             let descriptor = match dir.open(path, options) {
+                Ok(Opened::Directory(directory)) => {
+                    Descriptor::Dir(Box::new(DirDescriptor::new(directory, self.dir_budget())))
+                }
+                Ok(Opened::File(data)) => Descriptor::File(File::new(data)),
+                Ok(Opened::Stream(stream)) => Descriptor::Stream(stream),
                 Err(Errno::Nxio) if lacks_reader(dir, path, &options) => {
                     let saved = restart.clone().into_saved();
                     let saved = Saved { fd: Some(Arc::clone(&fd)), awaits_reader: true, ..saved };
                     let deadline = sys::monotonic_now().saturating_add(READER_PAUSE);
                     return Err(Outcome::sleep_until(deadline, saved.into()));
                 }
-                opened => match opened? {
-                    Opened::Directory(directory) => {
-                        Descriptor::Dir(DirDescriptor::new(directory, self.dir_budget()))
-                    }
-                    Opened::File(data) => Descriptor::File(File::new(data)),
-                    Opened::Stream(stream) => Descriptor::Stream(stream),
-                },
+                Err(errno) => return Err(errno.into()),
             };
             if restart.awaits_reader && descriptor.filetype() != Filetype::Unknown {
                 return Err(Errno::Noent.into());

@@ -30,8 +30,8 @@ pub enum Progress {
     End,
     /// The caller did not take an entry. The next read starts at that entry.
     Stopped,
-    /// [`MAX_ENTRIES`] entries were read. There may be more.
-    Paused,
+    /// [`MAX_ENTRIES`] entries were read. There may be more, from this position on.
+    Paused(u64),
 }
 
 /// Maximum number of entries that one call reads. A worker cannot be terminated during the call.

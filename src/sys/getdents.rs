@@ -78,7 +78,7 @@ impl DirStream {
     ) -> Result<Progress> {
         let progress = self.read_records(dir, from, each);
         match progress {
-            Ok(Progress::Stopped | Progress::Paused) => self.retain_buffer(),
+            Ok(Progress::Stopped | Progress::Paused(_)) => self.retain_buffer(),
             Ok(Progress::End) | Err(_) => self.release_buffer(),
         }
         progress
@@ -107,7 +107,7 @@ impl DirStream {
             }
             self.advance(is_entry);
         }
-        Ok(Progress::Paused)
+        Ok(Progress::Paused(self.position.max(from) as u64))
     }
 
     /// Moves to an entry, or to the last entry before it with a known offset.

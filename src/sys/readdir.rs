@@ -44,19 +44,20 @@ impl DirStream {
             self.list(dir.cap(), from)?;
         }
         self.position = from;
-        let mut progress = Progress::Paused;
+        let mut progress = None;
         for _ in 0..MAX_ENTRIES {
             let Some(entry) = self.entry() else {
-                progress = Progress::End;
+                progress = Some(Progress::End);
                 break;
             };
             let (name, next) = (&entry.name[..], self.position as u64 + 1);
             if !each(&DirEntry { name, ino: entry.ino, filetype: entry.filetype, next }) {
-                progress = Progress::Stopped;
+                progress = Some(Progress::Stopped);
                 break;
             }
             self.position += 1;
         }
+        let progress = progress.unwrap_or(Progress::Paused(self.position as u64));
         if progress == Progress::End {
             self.next = None;
             self.discard_list();

@@ -1,6 +1,7 @@
 //! Shared by the tests: temporary directories, and guests that consist of a memory and the functions they import.
 #![allow(dead_code, reason = "each test uses a part of the module")]
 
+pub mod directories;
 #[cfg(unix)]
 pub mod waiting;
 
@@ -121,7 +122,7 @@ impl Backend {
             Backend::Memory => guest.add_memory(name, copy_in_memory(path), false),
             Backend::Overlay => {
                 let lower = Directory::of_host(path).unwrap();
-                guest.add_memory(name, lower.overlay(SpaceLimits::default()).unwrap(), false)
+                guest.add_memory(name, lower.overlay(SpaceLimits::default(), UMASK).unwrap(), false)
             }
         };
         added.unwrap();
@@ -151,7 +152,7 @@ fn copy_in_memory(path: &Path) -> MemoryDirectory {
             }
         }
     }
-    let memory = MemoryDirectory::new(SpaceLimits::default(), 0);
+    let memory = MemoryDirectory::new(SpaceLimits::default(), UMASK, 0);
     let mut guest = Guest::default();
     guest.add_memory(b"/", memory.clone(), false).unwrap();
     copy(&mut TestGuest::new(guest), path, "");
@@ -160,6 +161,9 @@ fn copy_in_memory(path: &Path) -> MemoryDirectory {
 
 /// Address of results. Never allocated.
 pub const OUT: u64 = 64;
+
+/// Permission bits that new files and directories in memory lack.
+pub const UMASK: u16 = 0o022;
 const SCRATCH: usize = 1024;
 
 pub const FD_READ: u64 = 1 << 1;

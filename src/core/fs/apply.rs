@@ -1,90 +1,96 @@
 //! Applying the changes of an overlay to another directory.
 
+use crate::core::access::{Access, DirAccess};
 use crate::core::clock::Clocks;
 use crate::core::directory::{Directory, Opened};
-use crate::core::file::FileData;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
-use crate::core::fs::memory::{MemoryDirectory, OpenedNode};
+use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::path_error::{AtPath, PathResult};
+use crate::core::fs::remove::remove_tree;
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filetype, NewTime, Oflags, OpenOptions};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl MemoryDirectory {
     /// Applies the changes of an overlay to another directory: removals first, then additions and modifications. A
     /// target that equals the lower directory then equals the overlay. Follows no symlink of the target: a symlink in
     /// the way is replaced. Keeps holes, permission bits and times.
     ///
-    /// Copies all contents into a new directory of the target before the first removal. The target may therefore be the
-    /// lower directory itself, but nothing may use the overlay after that.
-    pub fn apply_to(&self, target: &Directory) -> Result {
+    /// Copies all new files into a new directory of the target before the first removal, so that a target without space
+    /// for them stays as it was. The target may be the lower directory itself, but nothing may use the overlay after
+    /// that.
+    pub fn apply_to(&self, target: &Directory) -> PathResult {
         let changes = self.changes()?;
         let clocks = Clocks::default();
         let mut staging =
             Staging { target, clocks: &clocks, directory: None, count: 0, links: HashMap::new() };
-        let result = self.apply(changes, &mut staging);
-        // After a success the directory is empty.
+        let result = self.apply(&changes, &mut staging);
         let removed = staging.remove();
         result.and(removed)
     }
 
-    fn apply(&self, changes: Vec<Change>, staging: &mut Staging<'_>) -> Result {
+    fn apply(&self, changes: &[Change], staging: &mut Staging<'_>) -> PathResult {
+        let (target, clocks) = (staging.target, staging.clocks);
+        let overlay = Directory::Memory(self.clone());
         // Reads everything first: the target may be the lower directory.
         let mut new = Vec::new();
-        let mut removed = Vec::new();
-        for change in changes {
-            match change.kind {
-                ChangeKind::Removed => removed.push(change.path),
-                _ => new.push((staging.prepare(self, &change)?, change.path)),
-            }
+        let mut walk = Walk { target: &overlay, clocks, above: Vec::new() };
+        for Change { path, filetype, .. } in
+            changes.iter().filter(|change| change.kind != ChangeKind::Removed)
+        {
+            let copy = walk.parent(path, false).and_then(|found| {
+                let (parent, name) = found.ok_or(Errno::Noent)?;
+                staging.add(parent, sys::path(name)?, *filetype)
+            });
+            new.push((copy.at(path)?, path));
         }
-        let (target, clocks) = (staging.target, staging.clocks);
         let mut walk = Walk { target, clocks, above: Vec::new() };
-        for path in &removed {
-            if let Some((parent, name)) = walk.parent(path, false)? {
-                remove_tree(parent, name, clocks)?;
+        for Change { path, .. } in changes.iter().filter(|change| change.kind == ChangeKind::Removed) {
+            if let Some((parent, name)) = walk.parent(path, false).at(path)? {
+                remove(parent, name, clocks).at(path)?;
             }
         }
         walk.above.clear();
-        for (file, path) in &new {
-            if let Some((parent, name)) = walk.parent(path, true)? {
-                staging.place(file, parent, name)?;
+        for (copy, path) in &new {
+            if let Some((parent, name)) = walk.parent(path, true).at(path)? {
+                staging.place(copy, parent, name).at(path)?;
             }
         }
         // The times of a directory are set after its entries.
-        for (file, path) in new.iter().rev() {
-            if let NewFile::Directory(all) = file
-                && let Some((parent, name)) = walk.parent(path, false)?
-            {
-                set_attributes(parent, sys::path(name)?, all, clocks)?;
+        for (copy, path) in new.iter().rev().filter(|(copy, _)| copy.filetype == Filetype::Directory) {
+            if let Some((parent, name)) = walk.parent(path, false).at(path)? {
+                sys::path(name)
+                    .map_err(Errno::from)
+                    .and_then(|name| set_attributes(parent, name, &copy.attributes, clocks))
+                    .at(path)?;
             }
         }
         Ok(())
     }
 }
 
-/// A file that an overlay has added or modified.
-enum NewFile {
-    Directory(Attributes),
-    /// A file, by the name of its copy.
-    Regular(String),
-    /// A symlink: its target and attributes.
-    Symlink(Box<[u8]>, Attributes),
+/// A copy of a file that an overlay has added or modified.
+struct Copy {
+    /// Name in the staging directory.
+    name: String,
+    filetype: Filetype,
+    attributes: Attributes,
 }
 
-/// Directory of the target for new files.
+/// Directory of the target for the copies.
 struct Staging<'a> {
     target: &'a Directory,
     clocks: &'a Clocks,
     /// The directory and its name, once it is needed.
     directory: Option<(Directory, String)>,
-    /// Number of files added.
+    /// Number of copies.
     count: u64,
-    /// Files with several names, by inode number.
-    links: HashMap<u64, String>,
+    /// Copies of files with several names, by inode number.
+    links: HashMap<u64, PathBuf>,
 }
 
 impl Staging<'_> {
@@ -107,77 +113,71 @@ impl Staging<'_> {
         Ok(&self.directory.as_ref().ok_or(Errno::Io)?.0)
     }
 
-    /// Reads a file of an overlay. `ENOTSUP` for a FIFO, socket or device.
-    fn prepare(&mut self, overlay: &MemoryDirectory, change: &Change) -> Result<NewFile> {
-        let all = || overlay.attributes(&change.path, false);
-        match change.filetype {
-            Filetype::Directory => Ok(NewFile::Directory(all()?)),
-            Filetype::RegularFile => Ok(NewFile::Regular(self.add(overlay, &change.path)?)),
-            Filetype::SymbolicLink => {
-                let target = overlay.read_link(&change.path, |target| target.into())?;
-                Ok(NewFile::Symlink(target, all()?))
-            }
-            _ => Err(Errno::Notsup),
-        }
-    }
-
-    /// Puts a file in its place.
-    fn place(&mut self, file: &NewFile, parent: &Directory, name: &[u8]) -> Result {
-        let (clocks, path) = (self.clocks, sys::path(name)?);
-        let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
-        let has_directory = found == Some(Filetype::Directory);
-        match file {
-            NewFile::Directory(_) if has_directory => Ok(()),
-            NewFile::Directory(_) => {
-                remove_tree(parent, name, clocks)?;
-                parent.create_dir(path, clocks)
-            }
-            NewFile::Regular(from) => {
-                if has_directory {
-                    remove_tree(parent, name, clocks)?;
-                }
-                self.directory()?.rename(Path::new(from), parent, path, clocks)
-            }
-            NewFile::Symlink(link, all) => {
-                remove_tree(parent, name, clocks)?;
-                parent.symlink(sys::path(link)?, path, clocks)?;
-                let (atim, mtim) = times(all);
-                parent.set_times(path, false, atim, mtim, clocks)
-            }
-        }
-    }
-
-    /// Copies a file of an overlay, and returns the name of the copy.
-    fn add(&mut self, overlay: &MemoryDirectory, path: &[u8]) -> Result<String> {
+    /// Copies a file; of a directory, the directory without its entries. `ENOTSUP` for a FIFO, socket or device.
+    fn add(&mut self, parent: &Directory, from: &Path, filetype: Filetype) -> Result<Copy> {
         let clocks = self.clocks;
+        let attributes = parent.attributes(from, false)?;
         let name = self.count.to_string();
         self.count += 1;
-        let all = overlay.attributes(path, false)?;
-        let linked = self.links.get(&all.ino).cloned();
+        let path = Path::new(&name);
+        match filetype {
+            Filetype::Directory => self.directory()?.create_dir(path, clocks)?,
+            Filetype::RegularFile => self.add_file(parent, from, &attributes, &name)?,
+            Filetype::SymbolicLink => {
+                let target: Box<[u8]> = parent.read_link(from, |target| target.into())?;
+                let directory = self.directory()?;
+                directory.symlink(sys::path(&target)?, path, clocks)?;
+                let (atim, mtim) = times(&attributes);
+                directory.set_times(path, false, atim, mtim, clocks)?;
+            }
+            _ => return Err(Errno::Notsup),
+        }
+        Ok(Copy { name, filetype, attributes })
+    }
+
+    fn add_file(&mut self, parent: &Directory, from: &Path, attributes: &Attributes, name: &str) -> Result {
+        let (clocks, name) = (self.clocks, Path::new(name));
+        let linked = self.links.get(&attributes.ino).cloned();
         let directory = self.directory()?;
         if let Some(linked) = linked {
-            directory.hard_link(Path::new(&linked), false, directory, Path::new(&name), clocks)?;
-            return Ok(name);
+            return directory.hard_link(&linked, false, directory, name, clocks);
         }
-        let OpenedNode::File(from) = overlay.open(path, &READ, clocks)? else {
+        let Opened::File(from) = parent.open(from, &READ, clocks)? else {
             return Err(Errno::Again);
         };
         let options = OpenOptions { writes: true, oflags: Oflags::CREAT | Oflags::EXCL, mode: 0o600, ..READ };
-        let Opened::File(to) = directory.open(Path::new(&name), &options, clocks)? else {
+        let Opened::File(to) = directory.open(name, &options, clocks)? else {
             return Err(Errno::Again);
         };
-        copy(&FileData::Memory(from), &to, clocks)?;
+        from.copy_to(&to, clocks)?;
         drop(to);
-        set_attributes(directory, Path::new(&name), &all, clocks)?;
-        if all.nlink > 1 {
-            self.links.insert(all.ino, name.clone());
+        set_attributes(directory, name, attributes, clocks)?;
+        if attributes.nlink > 1 {
+            self.links.insert(attributes.ino, name.to_owned());
         }
-        Ok(name)
+        Ok(())
     }
 
-    fn remove(self) -> Result {
+    /// Moves a copy to its place. A directory of the target stays.
+    fn place(&mut self, copy: &Copy, parent: &Directory, name: &[u8]) -> Result {
+        let (clocks, path) = (self.clocks, sys::path(name)?);
+        let found = ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype);
+        match (copy.filetype, found) {
+            (Filetype::Directory, Some(Filetype::Directory)) => return Ok(()),
+            // A rename replaces no directory with a file, and no file with a directory.
+            (Filetype::Directory, Some(_)) | (_, Some(Filetype::Directory)) => {
+                remove(parent, name, clocks)?;
+            }
+            _ => {}
+        }
+        self.directory()?.rename(Path::new(&copy.name), parent, path, clocks)
+    }
+
+    fn remove(self) -> PathResult {
         match self.directory {
-            Some((_, name)) => remove_tree(self.target, name.as_bytes(), self.clocks),
+            Some((_, name)) => {
+                remove_tree(DirAccess::new(self.target, Access::ReadWrite, self.clocks), name.as_bytes())
+            }
             None => Ok(()),
         }
     }
@@ -204,7 +204,7 @@ impl Walk<'_> {
             let path = sys::path(name)?;
             let opened = match open_directory(directory, path, self.clocks) {
                 Err(Errno::Noent | Errno::Notdir | Errno::Loop) if creates => {
-                    remove_tree(directory, name, self.clocks)?;
+                    remove(directory, name, self.clocks)?;
                     directory.create_dir(path, self.clocks)?;
                     open_directory(directory, path, self.clocks)?
                 }
@@ -226,58 +226,9 @@ fn open_directory(parent: &Directory, name: &Path, clocks: &Clocks) -> Result<Di
     }
 }
 
-/// Removes a file, or a directory with everything in it. Follows no symlink. Does nothing if the name does not exist.
-fn remove_tree(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
-    let path = sys::path(name)?;
-    match ignore_missing(parent.stat(path, false))?.map(|stat| stat.filetype) {
-        None => return Ok(()),
-        Some(Filetype::Directory) => {}
-        Some(_) => return parent.unlink(path, clocks),
-    }
-    // The directories on the way to the one that is emptied next.
-    let mut open = vec![remove_files(parent, name.into(), clocks)?];
-    while let Some(last) = open.last_mut() {
-        if let Some(name) = last.directories.pop() {
-            let below = remove_files(&last.directory, name, clocks)?;
-            open.push(below);
-        } else if let Some(emptied) = open.pop() {
-            let parent = open.last().map_or(parent, |last| &last.directory);
-            parent.remove_dir(sys::path(&emptied.name)?, clocks)?;
-        }
-    }
-    Ok(())
-}
-
-/// A directory that is being removed.
-struct Removal {
-    directory: Directory,
-    name: Box<[u8]>,
-    /// Names of the directories that are left in it.
-    directories: Vec<Box<[u8]>>,
-}
-
-/// Removes everything in a directory except the directories in it.
-fn remove_files(parent: &Directory, name: Box<[u8]>, clocks: &Clocks) -> Result<Removal> {
-    let directory = open_directory(parent, sys::path(&name)?, clocks)?;
-    let mut names: Vec<Box<[u8]>> = Vec::new();
-    directory.each_name(|name| names.push(name.into()))?;
-    let mut directories = Vec::new();
-    for name in names {
-        let path = sys::path(&name)?;
-        match ignore_missing(directory.stat(path, false))?.map(|stat| stat.filetype) {
-            None => {}
-            Some(Filetype::Directory) => directories.push(name),
-            Some(_) => directory.unlink(path, clocks)?,
-        }
-    }
-    Ok(Removal { directory, name, directories })
-}
-
-/// Copies contents into an empty file, with their holes.
-fn copy(from: &FileData, to: &FileData, clocks: &Clocks) -> Result {
-    let size = from.stat()?.size;
-    to.set_size(size, clocks)?;
-    from.each_piece(size, |bytes, offset| to.write_bytes(bytes, offset, clocks))
+/// Removes a file, or a directory with everything in it, if it exists.
+fn remove(parent: &Directory, name: &[u8], clocks: &Clocks) -> Result {
+    remove_tree(DirAccess::new(parent, Access::ReadWrite, clocks), name).map_err(|error| error.errno)
 }
 
 /// Sets permission bits and times.

@@ -154,7 +154,10 @@ impl Contents {
                 self.grow_small(end as usize)?;
                 return Ok(&mut self.small[offset as usize..end as usize]);
             }
-            self.spread()?;
+            if self.small.capacity() > 0 {
+                self.space.take_bytes((BLOCK - self.small.capacity()) as u64)?;
+                self.spread();
+            }
         }
         let (index, at) = (offset / BLOCK as u64, (offset % BLOCK as u64) as usize);
         self.allocate_block(index)?;
@@ -176,17 +179,14 @@ impl Contents {
         Ok(())
     }
 
-    /// Turns `small` into the first block.
-    fn spread(&mut self) -> Result {
-        if self.small.capacity() == 0 {
-            return Ok(());
-        }
-        self.space.take_bytes((BLOCK - self.small.capacity()) as u64)?;
+    /// Turns `small` into the first block. The caller has taken the bytes.
+    fn spread(&mut self) {
         let small = std::mem::take(&mut self.small);
-        let mut block = new_block();
-        block[..small.len()].copy_from_slice(&small);
-        self.blocks.insert(0, block);
-        Ok(())
+        if small.capacity() > 0 {
+            let mut block = new_block();
+            block[..small.len()].copy_from_slice(&small);
+            self.blocks.insert(0, block);
+        }
     }
 
     fn allocate_block(&mut self, index: u64) -> Result {
@@ -202,14 +202,16 @@ impl Contents {
         let end = offset.checked_add(len).filter(|end| *end <= MAX_SIZE).ok_or(Errno::Fbig)?;
         let (first, last) = (offset / BLOCK as u64, (end - 1) / BLOCK as u64);
         let present = self.blocks.range(first..=last).count() as u64;
-        let missing = (last - first + 1 - present) * BLOCK as u64;
-        // The first block can come from `small`.
-        let small = if first == 0 { self.small.capacity() as u64 } else { 0 };
-        self.space.take_bytes(missing - small)?;
-        self.space.give_bytes(missing - small);
-        self.spread()?;
+        let mut missing = last - first + 1 - present;
+        // `small` becomes the first block.
+        let small = self.small.capacity() as u64;
+        if small > 0 && first > 0 {
+            missing += 1;
+        }
+        self.space.take_bytes(missing * BLOCK as u64 - small)?;
+        self.spread();
         for index in first..=last {
-            self.allocate_block(index)?;
+            self.blocks.entry(index).or_insert_with(new_block);
         }
         self.size = self.size.max(end);
         Ok(())

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     by_name: HashMap<Arc<[u8]>, Slot>,
-    /// Names and inodes, so that a listing looks no name up.
+    /// Names and inodes: a listing needs no look-up by name.
     by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
     next_cookie: u64,
     /// Number of stored entries.
@@ -98,10 +98,10 @@ impl Entries {
 
     /// Returns whether a name still refers to the inode that a look-up found.
     pub(crate) fn refers(&self, name: &[u8], target: &Target) -> bool {
-        match (self.stored_entry(name), target.is_stored) {
-            (Some(entry), _) => Arc::ptr_eq(&entry.inode, &target.inode),
-            (None, true) => false,
-            (None, false) => self.is_merged && !matches!(self.by_name.get(name), Some(Slot::Hidden)),
+        match self.by_name.get(name) {
+            Some(Slot::Stored(entry)) => Arc::ptr_eq(&entry.inode, &target.inode),
+            Some(Slot::Hidden) => false,
+            Some(Slot::Cached(_)) | None => self.is_merged && !target.is_stored,
         }
     }
 
@@ -173,11 +173,10 @@ impl Entries {
 
     /// Removes a name that exists. Hides the name if the lower directory has it.
     pub(crate) fn remove(&mut self, name: &[u8]) {
-        if let Some(Slot::Stored(entry)) = self.by_name.get(name) {
+        if let Some(Slot::Stored(entry)) = self.by_name.remove(name) {
             self.count -= 1;
             if let Some(cookie) = entry.cookie {
                 self.by_cookie.remove(&cookie);
-                self.by_name.remove(name);
                 return;
             }
         }

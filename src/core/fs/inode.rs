@@ -3,18 +3,23 @@
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::lower::LowerPath;
+use crate::core::fs::space::Space;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes as AllAttributes, Filestat, Filetype, NewTime, Timestamp};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Maximum number of hard links, as on ext4.
+const LINK_MAX: u32 = 65_000;
 
 /// A file, directory or symlink.
 #[derive(Debug)]
 pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
-    /// `None` while the attributes are those of the lower file.
-    attributes: Mutex<Option<Attributes>>,
+    /// Unset while the attributes are those of the lower file.
+    attributes: OnceLock<Attributes>,
     pub(crate) body: Body,
     /// The file of the lower directory that the inode was created for.
     pub(crate) lower: Option<Box<Lower>>,
@@ -23,13 +28,21 @@ pub(crate) struct Inode {
 /// Contents of an inode, by type.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// The contents; `None` while they are those of the lower file.
-    File(RwLock<Option<Contents>>),
+    File(File),
     /// The entries. Boxed, so that files do not take up their size.
     Directory(Box<RwLock<Entries>>),
     Symlink(Box<[u8]>),
     /// A FIFO, socket or device of the lower directory.
     Special(Filetype),
+}
+
+/// A regular file.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    /// The contents; `None` while they are those of the lower file.
+    contents: RwLock<Option<Contents>>,
+    /// Size of the contents. Changes while the contents are locked.
+    size: AtomicU64,
 }
 
 /// The lower file that an inode was created for.
@@ -48,19 +61,92 @@ pub(crate) struct Lower {
 /// change the directory stores the file instead.
 pub(crate) type Location = (Arc<Inode>, Box<[u8]>);
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Attributes that an inode does not share with a lower file. No lock protects them: as on Linux, a thread may see some
+/// of them before and others after the change of another thread.
+#[derive(Debug, Default)]
 pub(crate) struct Attributes {
     /// Number of names, and of subdirectories plus two for a directory.
-    pub nlink: u32,
+    nlink: AtomicU32,
     /// Permission bits. Nothing enforces them.
-    pub mode: u16,
-    pub atim: Timestamp,
-    pub mtim: Timestamp,
-    pub ctim: Timestamp,
-    /// Time of the creation.
-    pub birthtim: Timestamp,
+    mode: AtomicU16,
     /// Whether permission bits or times were set, and did not only follow other changes.
-    pub is_set: bool,
+    is_set: AtomicBool,
+    atim: AtomicU64,
+    mtim: AtomicU64,
+    ctim: AtomicU64,
+    /// Time of the creation.
+    birthtim: Timestamp,
+}
+
+impl Attributes {
+    /// Returns the attributes of a new file.
+    fn new(nlink: u32, mode: u16, now: Timestamp) -> Self {
+        Self {
+            nlink: nlink.into(),
+            mode: mode.into(),
+            is_set: false.into(),
+            atim: now.into(),
+            mtim: now.into(),
+            ctim: now.into(),
+            birthtim: now,
+        }
+    }
+
+    /// Converts the attributes of a lower file.
+    fn of_lower(all: &AllAttributes) -> Self {
+        let time = |time: i64| time.max(0).cast_unsigned();
+        Self {
+            nlink: u32::try_from(all.nlink).unwrap_or(u32::MAX).into(),
+            mode: (all.mode as u16 & 0o7777).into(),
+            is_set: false.into(),
+            atim: time(all.atim).into(),
+            mtim: time(all.mtim).into(),
+            ctim: time(all.ctim).into(),
+            birthtim: time(all.birthtim),
+        }
+    }
+
+    /// Returns the number of links.
+    pub(crate) fn nlink(&self) -> u32 {
+        self.nlink.load(Relaxed)
+    }
+
+    /// Returns whether permission bits or times were set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_set.load(Relaxed)
+    }
+
+    /// Adds a name; `ENOENT` if the inode has lost its last one, `EMLINK` beyond the maximum.
+    pub(crate) fn add_name(&self, now: Timestamp) -> Result {
+        let add = |nlink| (1..LINK_MAX).contains(&nlink).then_some(nlink + 1);
+        match self.nlink.fetch_update(Relaxed, Relaxed, add) {
+            Ok(_) => self.ctim.store(now, Relaxed),
+            Err(0) => return Err(Errno::Noent),
+            Err(_) => return Err(Errno::Mlink),
+        }
+        Ok(())
+    }
+}
+
+impl File {
+    /// Creates an empty file.
+    pub(crate) fn new(space: &Arc<Space>) -> Self {
+        Self { contents: RwLock::new(Some(Contents::new(space))), ..Self::default() }
+    }
+
+    /// Reads the contents. `EIO` while they are those of the lower file.
+    pub(crate) fn read<T>(&self, then: impl FnOnce(&Contents) -> T) -> Result<T> {
+        Ok(then(read(&self.contents).as_ref().ok_or(Errno::Io)?))
+    }
+
+    /// Changes the contents. `EIO` while they are those of the lower file.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
+        let mut contents = write(&self.contents);
+        let contents = contents.as_mut().ok_or(Errno::Io)?;
+        let result = change(contents);
+        self.size.store(contents.size(), Relaxed);
+        result
+    }
 }
 
 impl Lower {
@@ -76,16 +162,16 @@ impl Lower {
 }
 
 impl Inode {
-    /// Creates an inode without a name.
+    /// Creates an inode for one name.
     pub(crate) fn new((dev, ino): (u64, u64), body: Body, mode: u16, now: Timestamp) -> Arc<Self> {
-        let times = Attributes { atim: now, mtim: now, ctim: now, birthtim: now, ..Attributes::default() };
-        let attributes = Attributes { mode, ..times };
-        Arc::new(Self { dev, ino, attributes: Mutex::new(Some(attributes)), body, lower: None })
+        let nlink = if matches!(body, Body::Directory(_)) { 2 } else { 1 };
+        let attributes = Attributes::new(nlink, mode, now).into();
+        Arc::new(Self { dev, ino, attributes, body, lower: None })
     }
 
     /// Creates an inode of a lower file.
     pub(crate) fn of_lower((dev, ino): (u64, u64), body: Body, lower: Lower) -> Self {
-        Self { dev, ino, attributes: Mutex::default(), body, lower: Some(Box::new(lower)) }
+        Self { dev, ino, attributes: OnceLock::new(), body, lower: Some(Box::new(lower)) }
     }
 
     /// Returns the type.
@@ -99,29 +185,19 @@ impl Inode {
     }
 
     /// Returns the attributes, unless they are those of the lower file.
-    pub(crate) fn own_attributes(&self) -> Option<Attributes> {
-        *self.attributes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn own_attributes(&self) -> Option<&Attributes> {
+        self.attributes.get()
     }
 
-    /// Changes the attributes. Reads those of the lower file first, without a lock.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Attributes) -> T) -> T {
-        let mut lower = None;
-        if self.own_attributes().is_none() {
-            // The host may have removed the file meanwhile.
-            let all = self.lower.as_ref().and_then(|lower| lower.path.attributes().ok());
-            let time = |time: i64| time.max(0).cast_unsigned();
-            lower = all.map(|all| Attributes {
-                nlink: u32::try_from(all.nlink).unwrap_or(u32::MAX),
-                mode: all.mode as u16 & 0o7777,
-                atim: time(all.atim),
-                mtim: time(all.mtim),
-                ctim: time(all.ctim),
-                birthtim: time(all.birthtim),
-                is_set: false,
-            });
+    /// Returns the attributes, to change them. Copies those of the lower file first.
+    pub(crate) fn attributes(&self) -> &Attributes {
+        if let Some(attributes) = self.attributes.get() {
+            return attributes;
         }
-        let mut attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
-        change(attributes.get_or_insert_with(|| lower.unwrap_or_default()))
+        // Reads them without a lock. The host may have removed the file.
+        let all = self.lower.as_ref().and_then(|lower| lower.path.attributes().ok());
+        let attributes = all.as_ref().map_or_else(Attributes::default, Attributes::of_lower);
+        self.attributes.get_or_init(|| attributes)
     }
 
     /// Returns the attributes as `fstat` does.
@@ -131,27 +207,27 @@ impl Inode {
             return Ok(Filestat { dev: self.dev, ino: self.ino, ..lower()? });
         };
         let size = match &self.body {
-            Body::File(contents) => read(contents).as_ref().map(Contents::size),
-            Body::Symlink(target) => Some(target.len() as u64),
-            Body::Directory(_) | Body::Special(_) => Some(0),
+            Body::File(_) if self.has_lower_contents() => lower()?.size,
+            Body::File(file) => file.size.load(Relaxed),
+            Body::Symlink(target) => target.len() as u64,
+            Body::Directory(_) | Body::Special(_) => 0,
         };
-        let size = if let Some(size) = size { size } else { lower()?.size };
         Ok(Filestat {
             dev: self.dev,
             ino: self.ino,
             filetype: self.filetype(),
-            nlink: attributes.nlink.into(),
+            nlink: attributes.nlink().into(),
             size,
-            atim: attributes.atim,
-            mtim: attributes.mtim,
-            ctim: attributes.ctim,
+            atim: attributes.atim.load(Relaxed),
+            mtim: attributes.mtim.load(Relaxed),
+            ctim: attributes.ctim.load(Relaxed),
         })
     }
 
     /// Returns all attributes. Files in memory belong to the user and group 0.
     pub(crate) fn all_attributes(&self) -> Result<AllAttributes> {
         let (kind, allocated) = match &self.body {
-            Body::File(contents) => (0o100_000, read(contents).as_ref().map(Contents::allocated)),
+            Body::File(file) => (0o100_000, read(&file.contents).as_ref().map(Contents::allocated)),
             Body::Directory(_) => (0o040_000, Some(0)),
             Body::Symlink(_) => (0o120_000, Some(0)),
             Body::Special(_) => (0, None),
@@ -165,13 +241,13 @@ impl Inode {
             return Ok(all);
         };
         Ok(AllAttributes {
-            mode: all.mode & !0o7777 | u32::from(own.mode),
-            nlink: own.nlink.into(),
+            mode: all.mode & !0o7777 | u32::from(own.mode.load(Relaxed)),
+            nlink: own.nlink().into(),
             size: self.stat()?.size,
             blocks: allocated.map_or(all.blocks, |allocated| allocated.div_ceil(512)),
-            atim: signed(own.atim),
-            mtim: signed(own.mtim),
-            ctim: signed(own.ctim),
+            atim: signed(own.atim.load(Relaxed)),
+            mtim: signed(own.mtim.load(Relaxed)),
+            ctim: signed(own.ctim.load(Relaxed)),
             birthtim: signed(own.birthtim),
             ..all
         })
@@ -179,45 +255,39 @@ impl Inode {
 
     /// Sets the permission bits.
     pub(crate) fn set_mode(&self, mode: u32, now: Timestamp) {
-        self.change(|attributes| {
-            attributes.mode = (mode & 0o7777) as u16;
-            attributes.ctim = now;
-            attributes.is_set = true;
-        });
+        let attributes = self.attributes();
+        attributes.mode.store((mode & 0o7777) as u16, Relaxed);
+        attributes.ctim.store(now, Relaxed);
+        attributes.is_set.store(true, Relaxed);
     }
 
     /// Sets the access and modification times.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) {
-        let time = |new| match new {
-            NewTime::Now => now,
-            NewTime::At(time) => time,
+        let attributes = self.attributes();
+        let set = |time: &AtomicU64, new| match new {
+            Some(NewTime::Now) => time.store(now, Relaxed),
+            Some(NewTime::At(new)) => time.store(new, Relaxed),
+            None => {}
         };
-        self.change(|attributes| {
-            if let Some(new) = atim {
-                attributes.atim = time(new);
-            }
-            if let Some(new) = mtim {
-                attributes.mtim = time(new);
-            }
-            attributes.ctim = now;
-            attributes.is_set = true;
-        });
+        set(&attributes.atim, atim);
+        set(&attributes.mtim, mtim);
+        attributes.ctim.store(now, Relaxed);
+        attributes.is_set.store(true, Relaxed);
     }
 
-    /// Notes a change of the contents.
+    /// Sets the times of a change of the contents.
     pub(crate) fn touch(&self, now: Timestamp) {
-        self.change(|attributes| {
-            attributes.mtim = now;
-            attributes.ctim = now;
-        });
+        let attributes = self.attributes();
+        attributes.mtim.store(now, Relaxed);
+        attributes.ctim.store(now, Relaxed);
     }
 
     /// Changes the number of links.
     pub(crate) fn add_links(&self, change: i32, now: Timestamp) {
-        self.change(|attributes| {
-            attributes.nlink = attributes.nlink.saturating_add_signed(change);
-            attributes.ctim = now;
-        });
+        let attributes = self.attributes();
+        let add = |nlink: u32| Some(nlink.saturating_add_signed(change));
+        let _ = attributes.nlink.fetch_update(Relaxed, Relaxed, add);
+        attributes.ctim.store(now, Relaxed);
     }
 
     /// Returns the lock of a directory's entries; `ENOTDIR` for anything else.
@@ -230,14 +300,16 @@ impl Inode {
 
     /// Returns whether the contents are those of the lower file.
     pub(crate) fn has_lower_contents(&self) -> bool {
-        self.lower.as_ref().is_some_and(|lower| !lower.is_copied.load(Ordering::Acquire))
+        self.lower.as_ref().is_some_and(|lower| !lower.is_copied.load(Acquire))
     }
 
     /// Stores the copied contents, unless another thread has copied them.
     pub(crate) fn set_copied(&self, contents: Contents) {
-        if let (Body::File(own), Some(lower)) = (&self.body, &self.lower) {
-            write(own).get_or_insert(contents);
-            lower.is_copied.store(true, Ordering::Release);
+        if let (Body::File(file), Some(lower)) = (&self.body, &self.lower) {
+            let mut own = write(&file.contents);
+            let contents = own.get_or_insert(contents);
+            file.size.store(contents.size(), Relaxed);
+            lower.is_copied.store(true, Release);
         }
     }
 

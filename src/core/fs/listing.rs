@@ -41,7 +41,7 @@ impl MemoryDirectory {
         let entries = read(self.inode().directory()?);
         for (count, (cookie, name, inode)) in entries.from(from.saturating_sub(first)).enumerate() {
             if count == MAX_ENTRIES {
-                return Ok(Progress::Paused);
+                return Ok(Progress::Paused(first + cookie));
             }
             let next = first + cookie + 1;
             if !each(&DirEntry { name, ino: inode.ino, filetype: inode.filetype(), next }) {

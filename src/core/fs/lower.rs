@@ -1,4 +1,4 @@
-//! The lower directory of an overlay: what an overlay needs of it, and paths in it. An overlay only reads it.
+//! The lower directory of an overlay: the operations that an overlay needs, and paths. An overlay only reads.
 
 use crate::core::stream::Stream;
 use crate::sys;
@@ -73,19 +73,16 @@ pub(crate) trait LowerEntries: Debug + Send {
 }
 
 impl dyn LowerEntries {
-    /// Passes the names of all entries to `each`.
-    pub(crate) fn each_name(&mut self, mut each: impl FnMut(&[u8])) -> Result {
+    /// Passes all entries to `each`.
+    pub(crate) fn each_entry(&mut self, mut each: impl FnMut(&DirEntry<'_>)) -> Result {
         let mut from = 0;
-        loop {
-            let progress = self.read(from, &mut |entry| {
-                from = entry.next;
-                each(entry.name);
-                true
-            })?;
-            if progress == Progress::End {
-                return Ok(());
-            }
+        while let Progress::Paused(next) = self.read(from, &mut |entry| {
+            each(entry);
+            true
+        })? {
+            from = next;
         }
+        Ok(())
     }
 }
 

@@ -1,23 +1,22 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
 use crate::core::clock::Clocks;
-use crate::core::fs::contents::Contents;
-use crate::core::fs::entries::{Entries, Target};
-use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::directory::{Directory, Opened};
+use crate::core::file::FileData;
+use crate::core::fs::entries::Entries;
+use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
-use crate::core::fs::resolve::{Last, Located, resolve};
+use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
-use crate::core::stream::Stream;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-/// Permission bits that new files and directories lack. Guests cannot see permission bits, and nothing enforces them.
-const UMASK: u16 = 0o022;
-const DIRECTORY_MODE: u16 = 0o777 & !UMASK;
+/// Permission bits of a new directory, without the umask. Guests cannot see permission bits, and nothing enforces them.
+const DIRECTORY_MODE: u16 = 0o777;
 
 /// An open directory in memory or of an overlay.
 #[derive(Clone, Debug)]
@@ -26,29 +25,20 @@ pub struct MemoryDirectory {
     inode: Arc<Inode>,
 }
 
-/// An opened path of a directory in memory or of an overlay.
-pub(crate) enum OpenedNode {
-    Directory(MemoryDirectory),
-    File(MemoryFile),
-    /// A FIFO, socket or device of the lower directory.
-    Special(Stream),
-}
-
 impl MemoryDirectory {
-    /// Creates an empty file system.
+    /// Creates an empty file system. `umask` has the permission bits that new files and directories lack.
     #[must_use]
-    pub fn new(limits: SpaceLimits, now: Timestamp) -> Self {
-        let volume = Volume::in_memory(limits);
+    pub fn new(limits: SpaceLimits, umask: u16, now: Timestamp) -> Self {
+        let volume = Volume::in_memory(limits, umask);
         let body = Body::Directory(Box::new(RwLock::new(Entries::default())));
-        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE, now);
-        root.add_links(2, now);
+        let root = Inode::new(volume.new_id(), body, DIRECTORY_MODE & !umask, now);
         Self::root(volume, root)
     }
 
     /// Creates an overlay. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Self> {
+    pub(crate) fn overlay(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits, umask: u16) -> Result<Self> {
         let stat = lower.stat(Path::new("."))?;
-        let volume = Volume::over(Arc::clone(&lower), limits)?;
+        let volume = Volume::over(Arc::clone(&lower), limits, umask)?;
         let body = Body::Directory(Box::new(RwLock::new(Entries::merged(std::sync::Weak::new()))));
         let lower = Lower::new(LowerPath::root(lower), None, None);
         let root = Inode::of_lower(volume.lower_id(&stat), body, lower);
@@ -118,87 +108,96 @@ impl MemoryDirectory {
     }
 
     /// Opens a path: `openat`.
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
+    #[inline(always)]
+    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
-        let defers = !options.writes && oflags.is_empty();
-        let last = Last { follows: options.follows && !exclusive, creates, defers };
-        let mut located = self.resolve(path, last)?;
-        if let Located::Lower { parent, name } = &located {
-            if let Some(file) = self.open_lower(parent, name, options) {
-                return Ok(OpenedNode::File(file));
+        let is_read = self.is_overlay() && !options.writes && oflags.is_empty();
+        let look_up = if is_read { LookUp::UnlessLower } else { LookUp::Always };
+        let last = Last { follows: options.follows && !exclusive, creates, look_up };
+        let mut located = self.resolve(path, last);
+        if let Ok(Located::Unknown(place)) = &located {
+            if let Some(file) = self.open_lower(place, options) {
+                return Ok(Opened::File(FileData::Memory(file)));
             }
-            located = self.resolve(path, Last { defers: false, ..last })?;
+            located = self.resolve(path, Last { look_up: LookUp::Always, ..last });
         }
-        match located {
-            Located::Directory(_) | Located::Name { node: Some(_), .. } if exclusive => Err(Errno::Exist),
-            Located::Directory(directory) => self.open_inode(directory, options, clocks),
-            Located::Name { node: Some(node), has_slash: true, .. }
-                if node.filetype() != Filetype::Directory =>
-            {
-                Err(Errno::Notdir)
-            }
-            Located::Name { parent, name, node: None, .. } if creates => {
-                let now = clocks.realtime();
-                let new = self.create(&parent, &name, now, |volume| {
-                    let contents = Some(Contents::new(&volume.space));
-                    Inode::new(volume.new_id(), Body::File(RwLock::new(contents)), options.mode & !UMASK, now)
-                });
-                match new {
-                    Ok(inode) => self.open_inode(inode, options, clocks),
-                    // Another thread created the file meanwhile.
-                    Err(Errno::Exist) if !exclusive => {
-                        self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
-                    }
-                    Err(errno) => Err(errno),
+        let inode = loop {
+            match located {
+                Ok(Located::Directory(_) | Located::Name { node: Some(_), .. }) if exclusive => {
+                    return Err(Errno::Exist);
                 }
+                Ok(Located::Directory(inode)) => break inode,
+                Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => break target.inode,
+                Ok(Located::Name { place, node: Some(Node::Lower(_)) }) => {
+                    break self.volume.lookup_inode(&place)?.inode;
+                }
+                Ok(Located::Name { place, node: None }) if creates => {
+                    match self.create_file(&place, options.mode & !self.volume.umask, clocks.realtime()) {
+                        // Another thread created the name after the look-up.
+                        Err(Errno::Exist) if !exclusive => {}
+                        new => break new?,
+                    }
+                }
+                Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => return Err(Errno::Noent),
+                Err(errno) => return Err(errno),
             }
-            Located::Name { node: None, .. } | Located::Lower { .. } => Err(Errno::Noent),
-            Located::Name { node: Some(Node::Inode(target)), .. } => {
-                self.open_inode(target.inode, options, clocks)
-            }
-            Located::Name { parent, name, .. } => {
-                self.open_inode(self.volume.lookup_inode(&parent, &name)?.inode, options, clocks)
-            }
-        }
+            located = self.resolve(path, last);
+        };
+        self.open_inode(inode, options, clocks)
+    }
+
+    /// Creates an empty file; `EEXIST` if the name exists.
+    fn create_file(&self, place: &Place<'_>, mode: u16, now: Timestamp) -> Result<Arc<Inode>> {
+        self.create(place, now, |volume| {
+            Inode::new(volume.new_id(), Body::File(File::new(&volume.space)), mode, now)
+        })
     }
 
     /// Opens an unchanged lower file for reading, with as few system calls as a file of the host. `None` if this is not
     /// possible.
-    fn open_lower(&self, parent: &Arc<Inode>, name: &[u8], options: &OpenOptions) -> Option<MemoryFile> {
+    fn open_lower(&self, place: &Place<'_>, options: &OpenOptions) -> Option<MemoryFile> {
+        let (parent, name) = (place.parent(), place.name());
         let path = parent.lower.as_ref()?.path.child(name).ok()?;
         let (data, stat) = path.open_file().ok()?;
-        let inode = self.volume.materialize(parent, name, path, &stat).ok()?.inode;
+        let target = self.volume.materialize(parent, name, path, &stat).ok()?;
+        // A stored inode can be another file, which replaced this one after the look-up.
+        let inode = (!target.is_stored).then_some(target.inode)?;
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
     }
 
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<OpenedNode> {
+    #[inline(always)]
+    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
             Filetype::SymbolicLink if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::SymbolicLink => Err(Errno::Loop),
             Filetype::Directory if changes || options.writes => Err(Errno::Isdir),
-            Filetype::Directory => Ok(OpenedNode::Directory(self.at(inode))),
+            Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
-                Ok(OpenedNode::File(MemoryFile::open(&self.volume, inode, options, clocks)?))
+                let file = MemoryFile::open(&self.volume, inode, options, clocks)?;
+                Ok(Opened::File(FileData::Memory(file)))
             }
+            // A write would change the lower directory, or whatever is behind a device.
+            _ if options.writes => Err(Errno::Rofs),
             _ => {
                 let path = &inode.lower.as_ref().ok_or(Errno::Nxio)?.path;
-                Ok(OpenedNode::Special(path.open_special(options)?))
+                Ok(Opened::Stream(path.open_special(options)?))
             }
         }
     }
 
     /// Returns the attributes of a path: `fstatat`.
     pub(crate) fn stat(&self, path: &[u8], follows: bool) -> Result<Filestat> {
-        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => {
-                inode.stat()
-            }
-            Existing::Node(_, _, Node::Lower(stat)) => Ok(self.volume.own(stat)),
+        match self.resolve(path, Last { follows, ..Last::default() }) {
+            Ok(Located::Directory(inode)) => inode.stat(),
+            Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => target.inode.stat(),
+            Ok(Located::Name { node: Some(Node::Lower(stat)), .. }) => Ok(self.volume.own(stat)),
+            Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => Err(Errno::Noent),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -217,18 +216,22 @@ impl MemoryDirectory {
 
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let (parent, name) = self.new_name(path)?;
-        let made = self.create(&parent, &name, now, |volume| {
-            let entries = Entries::new(Arc::downgrade(&parent));
-            Inode::new(volume.new_id(), Body::Directory(Box::new(RwLock::new(entries))), DIRECTORY_MODE, now)
+        let place = self.new_name(path)?;
+        let made = self.create(&place, now, |volume| {
+            let entries = Entries::new(Arc::downgrade(place.parent()));
+            Inode::new(
+                volume.new_id(),
+                Body::Directory(Box::new(RwLock::new(entries))),
+                DIRECTORY_MODE & !volume.umask,
+                now,
+            )
         });
         made.map(drop)
     }
 
     /// Creates a symlink: `symlinkat`.
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
-        let (parent, name) = self.new_name(path)?;
-        let made = self.create(&parent, &name, now, |volume| {
+        let made = self.create(&self.new_name(path)?, now, |volume| {
             Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });
         made.map(drop)
@@ -236,12 +239,10 @@ impl MemoryDirectory {
 
     /// Passes the target of a symlink to `then`: `readlinkat`.
     pub(crate) fn read_link<T>(&self, path: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        if let Existing::Node(_, _, Node::Inode(target)) = existing(self.resolve(path, Last::default())?)?
-            && let Body::Symlink(path) = &target.inode.body
-        {
-            return Ok(then(path));
+        match &self.existing_inode(path, false)?.body {
+            Body::Symlink(target) => Ok(then(target)),
+            _ => Err(Errno::Inval),
         }
-        Err(Errno::Inval)
     }
 
     /// Sets the times of a path: `utimensat`.
@@ -265,22 +266,36 @@ impl MemoryDirectory {
     }
 
     /// Resolves a path from this directory.
-    pub(crate) fn resolve(&self, path: &[u8], last: Last) -> Result<Located> {
+    pub(crate) fn resolve<'a>(&'a self, path: &'a [u8], last: Last) -> Result<Located<'a>> {
         resolve(&self.volume, &self.inode, path, last)
     }
 
     /// Returns the inode of a path.
     pub(crate) fn existing_inode(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
-        match existing(self.resolve(path, Last { follows, ..Last::default() })?)? {
-            Existing::Directory(inode) | Existing::Node(_, _, Node::Inode(Target { inode, .. })) => Ok(inode),
-            Existing::Node(parent, name, _) => Ok(self.volume.lookup_inode(&parent, &name)?.inode),
+        match self.resolve(path, Last { follows, ..Last::default() })? {
+            Located::Directory(inode) => Ok(inode),
+            Located::Name { node: Some(Node::Inode(target)), .. } => Ok(target.inode),
+            Located::Name { place, node: Some(Node::Lower(_)) } => {
+                Ok(self.volume.lookup_inode(&place)?.inode)
+            }
+            Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
         }
     }
 
-    /// Returns the directory and the name of a path that does not exist.
-    pub(crate) fn new_name(&self, path: &[u8]) -> Result<(Arc<Inode>, Box<[u8]>)> {
+    /// Resolves a path to a name that is to be removed or renamed, without a look-up. `None` if the path ends in `.` or
+    /// `..`. Ignores trailing slashes.
+    pub(crate) fn place<'a>(&'a self, path: &'a [u8]) -> Result<Option<Place<'a>>> {
+        let last = Last { look_up: LookUp::Never, ..Last::default() };
+        match self.resolve(without_slashes(path), last)? {
+            Located::Name { place, .. } | Located::Unknown(place) => Ok(Some(place)),
+            Located::Directory(_) => Ok(None),
+        }
+    }
+
+    /// Returns the place of a path that does not exist.
+    pub(crate) fn new_name<'a>(&'a self, path: &'a [u8]) -> Result<Place<'a>> {
         match self.resolve(without_slashes(path), Last::default())? {
-            Located::Name { parent, name, node: None, .. } => Ok((parent, name)),
+            Located::Name { place, node: None, .. } => Ok(place),
             _ => Err(Errno::Exist),
         }
     }
@@ -288,30 +303,27 @@ impl MemoryDirectory {
     /// Creates an inode under a new name; `EEXIST` if the name exists.
     fn create(
         &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
+        place: &Place<'_>,
         now: Timestamp,
         make: impl FnOnce(&Volume) -> Arc<Inode>,
     ) -> Result<Arc<Inode>> {
         let inode = make(&self.volume);
-        let is_directory = inode.filetype() == Filetype::Directory;
-        inode.add_links(if is_directory { 2 } else { 1 }, now);
-        self.add(parent, name, &inode, || Ok(()))?;
-        if is_directory {
-            parent.add_links(1, now);
+        self.add(place, &inode, || Ok(()))?;
+        if inode.filetype() == Filetype::Directory {
+            place.parent().add_links(1, now);
         }
-        parent.touch(now);
+        place.parent().touch(now);
         Ok(inode)
     }
 
     /// Adds a name that does not exist, after `check`; `EEXIST` if another thread has added it.
     pub(crate) fn add(
         &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
+        place: &Place<'_>,
         inode: &Arc<Inode>,
         check: impl FnOnce() -> Result,
     ) -> Result {
+        let (parent, name) = (place.parent(), place.name());
         self.volume.store_in_parent(parent)?;
         let mut entries = write(parent.directory()?);
         if entries.is_removed {
@@ -324,27 +336,6 @@ impl MemoryDirectory {
         check().inspect_err(|_| self.volume.space.give_name())?;
         entries.insert(name, Arc::clone(inode), false, false);
         Ok(())
-    }
-}
-
-/// A path that exists.
-enum Existing {
-    Directory(Arc<Inode>),
-    /// An entry: its directory, name and file.
-    Node(Arc<Inode>, Box<[u8]>, Node),
-}
-
-/// Returns the file of a resolved path; `ENOTDIR` if a slash follows the name of something else than a directory.
-fn existing(located: Located) -> Result<Existing> {
-    match located {
-        Located::Directory(directory) => Ok(Existing::Directory(directory)),
-        Located::Name { node: Some(node), has_slash, .. }
-            if has_slash && node.filetype() != Filetype::Directory =>
-        {
-            Err(Errno::Notdir)
-        }
-        Located::Name { parent, name, node: Some(node), .. } => Ok(Existing::Node(parent, name, node)),
-        Located::Name { .. } | Located::Lower { .. } => Err(Errno::Noent),
     }
 }
 

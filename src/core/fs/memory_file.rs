@@ -2,7 +2,7 @@
 
 use crate::core::clock::Clocks;
 use crate::core::fs::contents::{Contents, MAX_SIZE};
-use crate::core::fs::inode::{Body, Inode, read, write};
+use crate::core::fs::inode::{Body, Inode};
 use crate::core::fs::lower::LowerFile;
 use crate::core::fs::volume::Volume;
 use crate::sys::buffers::Buffer;
@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 /// An open file in memory or of an overlay.
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
-    volume: Arc<Volume>,
     inode: Arc<Inode>,
+    /// The overlay, if the inode was created for a lower file.
+    overlay: Option<Arc<Volume>>,
     /// The lower file. Reads use it until its contents are copied.
     lower: Option<Box<dyn LowerFile>>,
     reads: bool,
@@ -28,6 +29,7 @@ pub(crate) struct MemoryFile {
 
 impl MemoryFile {
     /// Opens a regular file. A file that is to be truncated loses its contents.
+    #[inline(always)]
     pub(crate) fn open(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
@@ -47,6 +49,7 @@ impl MemoryFile {
     }
 
     /// Describes an open file. `lower` is needed while the contents are not copied.
+    #[inline(always)]
     pub(crate) fn new(
         volume: &Arc<Volume>,
         inode: Arc<Inode>,
@@ -54,7 +57,7 @@ impl MemoryFile {
         options: &OpenOptions,
     ) -> Self {
         Self {
-            volume: Arc::clone(volume),
+            overlay: inode.lower.is_some().then(|| Arc::clone(volume)),
             inode,
             lower,
             reads: options.reads || !options.writes,
@@ -72,7 +75,7 @@ impl MemoryFile {
     /// Reads the contents in memory.
     fn with_contents<T>(&self, then: impl FnOnce(&Contents) -> T) -> Result<T> {
         match &self.inode.body {
-            Body::File(contents) => Ok(then(read(contents).as_ref().ok_or(Errno::Io)?)),
+            Body::File(file) => file.read(then),
             _ => Err(Errno::Inval),
         }
     }
@@ -84,11 +87,13 @@ impl MemoryFile {
         now: Timestamp,
         change: impl FnOnce(&mut Contents) -> Result<T>,
     ) -> Result<T> {
-        self.volume.copy_up(&self.inode, size)?;
-        let Body::File(contents) = &self.inode.body else {
+        if let Some(volume) = &self.overlay {
+            volume.copy_up(&self.inode, size)?;
+        }
+        let Body::File(file) = &self.inode.body else {
             return Err(Errno::Inval);
         };
-        let result = change(write(contents).as_mut().ok_or(Errno::Io)?)?;
+        let result = file.change(change)?;
         self.inode.touch(now);
         Ok(result)
     }
@@ -159,8 +164,10 @@ impl MemoryFile {
 
     /// Returns the attributes: `fstat`.
     pub(crate) fn stat(&self) -> Result<Filestat> {
-        match self.lower() {
-            Some(lower) if self.inode.own_attributes().is_none() => Ok(self.volume.own(lower.stat()?)),
+        match (self.lower(), &self.overlay) {
+            (Some(lower), Some(volume)) if self.inode.own_attributes().is_none() => {
+                Ok(volume.own(lower.stat()?))
+            }
             _ => self.inode.stat(),
         }
     }
@@ -179,7 +186,9 @@ impl MemoryFile {
 
     /// Sets the times: `futimens`.
     pub(crate) fn set_times(&self, atim: Option<NewTime>, mtim: Option<NewTime>, now: Timestamp) -> Result {
-        self.volume.store_in_parent(&self.inode)?;
+        if let Some(volume) = &self.overlay {
+            volume.store_in_parent(&self.inode)?;
+        }
         self.inode.set_times(atim, mtim, now);
         Ok(())
     }

@@ -3,14 +3,11 @@
 use crate::core::fs::entries::Target;
 use crate::core::fs::inode::{Inode, read, write};
 use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
-use crate::core::fs::resolve::{Last, Located};
+use crate::core::fs::resolve::Place;
 use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Timestamp};
 use std::sync::Arc;
-
-/// Maximum number of hard links, as on ext4.
-const LINK_MAX: u32 = 65_000;
 
 impl MemoryDirectory {
     /// Creates a hard link in `new`: `linkat`.
@@ -23,7 +20,7 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
-        let (parent, name) = new.new_name(new_path)?;
+        let place = new.new_name(new_path)?;
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             return Err(Errno::Xdev);
         }
@@ -31,24 +28,22 @@ impl MemoryDirectory {
             return Err(Errno::Perm);
         }
         self.volume().store_in_parent(&inode)?;
-        inode.change(|_| {});
-        self.add(&parent, &name, &inode, || add_name(&inode, now))?;
-        parent.touch(now);
+        let attributes = inode.attributes();
+        self.add(&place, &inode, || attributes.add_name(now))?;
+        place.parent().touch(now);
         Ok(())
     }
 
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
-        let Located::Name { parent, name, .. } = self.resolve(without_slashes(path), Last::default())? else {
-            return Err(Errno::Isdir);
-        };
+        let place = self.place(path)?.ok_or(Errno::Isdir)?;
         loop {
-            let target = self.volume().lookup_inode(&parent, &name)?;
+            let target = self.volume().lookup_inode(&place)?;
             if target.inode.filetype() == Filetype::Directory {
                 return Err(Errno::Isdir);
             }
-            if self.remove(&parent, &name, &target, -1, now)? {
-                parent.touch(now);
+            if self.remove(&place, &target, -1, now)? {
+                place.parent().touch(now);
                 return Ok(());
             }
         }
@@ -56,34 +51,24 @@ impl MemoryDirectory {
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let path = without_slashes(path);
-        let (parent, name) = match self.resolve(path, Last::default())? {
-            Located::Name { parent, name, .. } => (parent, name),
-            _ if path.ends_with(b"..") => return Err(Errno::Notempty),
-            _ => return Err(Errno::Inval),
-        };
+        let dots = if without_slashes(path).ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
+        let place = self.place(path)?.ok_or(dots)?;
         let _structure = self.volume().structure();
-        let target = self.volume().lookup_inode(&parent, &name)?;
+        let target = self.volume().lookup_inode(&place)?;
         mark_removed(&target.inode)?;
         // Only the owner of the lock removes or replaces directories.
-        self.remove(&parent, &name, &target, -2, now)?;
-        parent.add_links(-1, now);
-        parent.touch(now);
+        self.remove(&place, &target, -2, now)?;
+        place.parent().add_links(-1, now);
+        place.parent().touch(now);
         Ok(())
     }
 
     /// Removes a name if it still refers to an inode. Returns whether it did.
-    fn remove(
-        &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
-        target: &Target,
-        links: i32,
-        now: Timestamp,
-    ) -> Result<bool> {
+    fn remove(&self, place: &Place<'_>, target: &Target, links: i32, now: Timestamp) -> Result<bool> {
+        let (parent, name) = (place.parent(), place.name());
         self.volume().store_in_parent(parent)?;
         // Reads attributes of the lower directory before the lock.
-        target.inode.change(|_| {});
+        target.inode.attributes();
         let mut entries = write(parent.directory()?);
         if !entries.refers(name, target) {
             return Ok(false);
@@ -109,37 +94,29 @@ impl MemoryDirectory {
 
     /// Renames a file or directory to a path in `new`: `renameat`.
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
-        let old = self.resolve(without_slashes(path), Last::default())?;
-        let target = new.resolve(without_slashes(new_path), Last::default())?;
-        let (Located::Name { parent, name, .. }, Located::Name { parent: new_parent, name: new_name, .. }) =
-            (old, target)
-        else {
+        let (old, target) = (self.place(path)?, new.place(new_path)?);
+        let (Some(old), Some(target)) = (old, target) else {
             return Err(Errno::Busy);
         };
         if !Arc::ptr_eq(self.volume(), new.volume()) {
-            self.volume().lookup(&parent, &name)?;
+            self.volume().lookup(old.parent(), old.name())?;
             return Err(Errno::Xdev);
         }
         let _structure = self.volume().structure();
-        loop {
-            let renamed =
-                Renamed { parent: &parent, name: &name, new_parent: &new_parent, new_name: &new_name };
-            if self.rename_inode(&renamed, now)? {
-                return Ok(());
-            }
-        }
+        while !self.rename_inode(&old, &target, now)? {}
+        Ok(())
     }
 
-    /// Renames an entry. Returns false if another thread changed one of the names meanwhile. The structure is locked.
-    fn rename_inode(&self, names: &Renamed<'_>, now: Timestamp) -> Result<bool> {
-        let Renamed { parent, name, new_parent, new_name } = *names;
+    /// Renames an entry. Returns false if another thread changed one of the names. The structure is locked.
+    fn rename_inode(&self, old: &Place<'_>, new: &Place<'_>, now: Timestamp) -> Result<bool> {
+        let (parent, new_parent) = (old.parent(), new.parent());
         let volume = self.volume();
-        let source = volume.lookup_inode(parent, name)?;
+        let source = volume.lookup_inode(old)?;
         let is_directory = source.inode.filetype() == Filetype::Directory;
         if is_directory && is_inside(new_parent, &source.inode) {
             return Err(Errno::Inval);
         }
-        let replaced = match volume.lookup_inode(new_parent, new_name) {
+        let replaced = match volume.lookup_inode(new) {
             Ok(replaced) => Some(replaced),
             Err(Errno::Noent) => None,
             Err(errno) => return Err(errno),
@@ -158,12 +135,14 @@ impl MemoryDirectory {
         }
         for directory in [parent, new_parent] {
             volume.store_in_parent(directory)?;
-            directory.change(|_| {});
+            directory.attributes();
         }
         for inode in [Some(&source), replaced.as_ref()].into_iter().flatten() {
-            inode.inode.change(|_| {});
+            inode.inode.attributes();
         }
-        let swapped = self.swap_names(names, &source, replaced.as_ref());
+        // Reads the lower directory, so before the locks.
+        let is_own = is_own_place(new_parent, new.name(), &source.inode);
+        let swapped = self.swap_names(old, new, &source, replaced.as_ref(), is_own, now);
         if !matches!(swapped, Ok(true)) {
             if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
                 write(entries).is_removed = false;
@@ -171,8 +150,6 @@ impl MemoryDirectory {
             return swapped;
         }
         if let Some(replaced) = &replaced {
-            replaced.inode.add_links(if is_directory { -2 } else { -1 }, now);
-            volume.detach(&replaced.inode);
             self.store_link(replaced)?;
             if is_directory {
                 new_parent.add_links(-1, now);
@@ -190,10 +167,19 @@ impl MemoryDirectory {
         Ok(true)
     }
 
-    /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. Returns
-    /// false if one of the names has changed.
-    fn swap_names(&self, names: &Renamed<'_>, source: &Target, replaced: Option<&Target>) -> Result<bool> {
-        let Renamed { parent, name, new_parent, new_name } = *names;
+    /// Gives the new name the inode of the old one and removes the old one, while both directories are locked. `is_own`
+    /// says whether the new name is that of the inode in the lower directory. Returns false if a name has changed.
+    fn swap_names(
+        &self,
+        old: &Place<'_>,
+        new: &Place<'_>,
+        source: &Target,
+        replaced: Option<&Target>,
+        is_own: bool,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (parent, name) = (old.parent(), old.name());
+        let (new_parent, new_name) = (new.parent(), new.name());
         let volume = self.volume();
         let mut entries = write(new_parent.directory()?);
         let mut other = if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
@@ -212,37 +198,18 @@ impl MemoryDirectory {
         if counted == 0 {
             volume.space.take_name()?;
         }
-        let is_own = is_own_place(new_parent, new_name, &source.inode);
         other.as_deref_mut().unwrap_or(&mut entries).remove(name);
         entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
         for _ in u32::from(entries.counts(new_name))..counted.max(1) {
             volume.space.give_name();
         }
         volume.detach(&source.inode);
+        if let Some(Target { inode, .. }) = replaced {
+            inode.add_links(if inode.filetype() == Filetype::Directory { -2 } else { -1 }, now);
+            volume.detach(inode);
+        }
         Ok(true)
     }
-}
-
-/// Names of a rename.
-#[derive(Clone, Copy)]
-struct Renamed<'a> {
-    parent: &'a Arc<Inode>,
-    name: &'a [u8],
-    new_parent: &'a Arc<Inode>,
-    new_name: &'a [u8],
-}
-
-/// Adds a name to an inode; `ENOENT` if it has lost its last one meanwhile, `EMLINK` beyond the maximum.
-fn add_name(inode: &Inode, now: Timestamp) -> Result {
-    inode.change(|attributes| {
-        match attributes.nlink {
-            0 => return Err(Errno::Noent),
-            LINK_MAX.. => return Err(Errno::Mlink),
-            _ => attributes.nlink += 1,
-        }
-        attributes.ctim = now;
-        Ok(())
-    })
 }
 
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.
@@ -263,16 +230,13 @@ fn mark_removed(inode: &Inode) -> Result {
 fn has_lower_entries(inode: &Inode) -> Result<bool> {
     let Some(lower) = &inode.lower else { return Ok(false) };
     let mut lower_entries = lower.path.entries(DirBudget::default())?;
-    let (mut from, mut found) = (0, false);
     let entries = inode.directory()?;
+    let mut from = 0;
     loop {
-        let progress = lower_entries.read(from, &mut |entry| {
-            from = entry.next;
-            found = read(entries).merge(entry).is_some();
-            !found
-        })?;
-        if found || progress == Progress::End {
-            return Ok(found);
+        match lower_entries.read(from, &mut |entry| read(entries).merge(entry).is_none())? {
+            Progress::End => return Ok(false),
+            Progress::Stopped => return Ok(true),
+            Progress::Paused(next) => from = next,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
-use crate::core::fs::inode::{Body, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
+use crate::core::fs::resolve::Place;
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -28,6 +29,8 @@ pub(crate) struct Volume {
     structure: Mutex<()>,
     /// The lower directory of an overlay.
     pub(crate) lower: Option<Arc<dyn LowerDirectory>>,
+    /// Permission bits that new files and directories lack.
+    pub(crate) umask: u16,
     /// Number of overlays from here down; 0 for a file system in memory.
     pub(crate) depth: u64,
     /// Inodes of lower files with several names, by device and inode number there.
@@ -65,21 +68,21 @@ impl Node {
 
 impl Volume {
     /// Creates a file system in memory.
-    pub(crate) fn in_memory(limits: SpaceLimits) -> Arc<Self> {
-        Self::new(limits, None, 0)
+    pub(crate) fn in_memory(limits: SpaceLimits, umask: u16) -> Arc<Self> {
+        Self::new(limits, umask, None, 0)
     }
 
     /// Creates an overlay over a directory. `ELOOP` if too many overlays are over each other.
-    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits) -> Result<Arc<Self>> {
+    pub(crate) fn over(lower: Arc<dyn LowerDirectory>, limits: SpaceLimits, umask: u16) -> Result<Arc<Self>> {
         let depth = lower.depth() + 1;
         if depth > MAX_DEPTH {
             return Err(Errno::Loop);
         }
-        Ok(Self::new(limits, Some(lower), depth))
+        Ok(Self::new(limits, umask, Some(lower), depth))
     }
 
     /// Creates a volume with a device number of its own.
-    fn new(limits: SpaceLimits, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
+    fn new(limits: SpaceLimits, umask: u16, lower: Option<Arc<dyn LowerDirectory>>, depth: u64) -> Arc<Self> {
         // Linux numbers devices with 32 bits, so a higher bit keeps them apart.
         static LAST: AtomicU64 = AtomicU64::new(1 << 40);
         // No lower file has one of these numbers, and each is exact as a double of JavaScript.
@@ -90,6 +93,7 @@ impl Volume {
             space: Arc::new(Space::new(limits)),
             structure: Mutex::default(),
             lower,
+            umask,
             depth,
             links: Mutex::default(),
             recent: Mutex::default(),
@@ -123,12 +127,19 @@ impl Volume {
     }
 
     /// Looks up a name; `ENOENT` if it does not exist.
+    #[inline]
     pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
-        match read(parent.directory()?).find(name) {
-            Found::Inode(target) => return Ok(Node::Inode(target)),
-            Found::Nothing => return Err(Errno::Noent),
-            Found::Lower => {}
+        // Unlocks the directory before the match.
+        let found = read(parent.directory()?).find(name);
+        match found {
+            Found::Inode(target) => Ok(Node::Inode(target)),
+            Found::Nothing => Err(Errno::Noent),
+            Found::Lower => self.lookup_lower(parent, name),
         }
+    }
+
+    /// Looks up a name in the lower directory.
+    fn lookup_lower(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
         let path = lower_child(parent, name)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
@@ -143,7 +154,8 @@ impl Volume {
     }
 
     /// Looks up the inode of a name; `ENOENT` if it does not exist.
-    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
+    pub(crate) fn lookup_inode(&self, place: &Place<'_>) -> Result<Target> {
+        let (parent, name) = (place.parent(), place.name());
         match self.lookup(parent, name)? {
             Node::Inode(target) => Ok(target),
             Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),
@@ -159,13 +171,13 @@ impl Volume {
         stat: &Filestat,
     ) -> Result<Target> {
         let link = link_id(stat);
-        if let Some(id) = link
-            && let Some(inode) = lock(&self.links).get(&id).and_then(|link| link.inode.upgrade())
-        {
+        // No entries are locked while the links are: `detach` locks both in the other order.
+        let known = link.and_then(|id| self.known_link(id));
+        if let Some(inode) = known {
             return found_link(parent, name, inode);
         }
         let body = match stat.filetype {
-            Filetype::RegularFile => Body::File(RwLock::default()),
+            Filetype::RegularFile => Body::File(File::default()),
             Filetype::Directory => {
                 Body::Directory(Box::new(RwLock::new(Entries::merged(Arc::downgrade(parent)))))
             }
@@ -192,10 +204,13 @@ impl Volume {
     /// Stores the inode of a changed file in its parent directory, and that directory in its own parent, up to the
     /// root. Inodes that are not stored are freed when unused. A stored file counts towards the limits: `ENOSPC`.
     pub(crate) fn store_in_parent(&self, inode: &Arc<Inode>) -> Result {
+        if inode.lower.is_none() {
+            return Ok(());
+        }
         let mut inode = Arc::clone(inode);
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
-                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink > 0);
+                let is_linked = inode.own_attributes().is_none_or(|own| own.nlink() > 0);
                 if let Some(link) = lock(&self.links).get_mut(&id).filter(|_| is_linked) {
                     link.changed.get_or_insert(Arc::clone(&inode));
                 }
@@ -226,7 +241,7 @@ impl Volume {
         let Some(lower) = &inode.lower else { return };
         *lower.location() = None;
         if let Some(id) = lower.link
-            && inode.own_attributes().is_some_and(|own| own.nlink == 0)
+            && inode.own_attributes().is_some_and(|own| own.nlink() == 0)
         {
             // The caller has a reference to the inode, so nothing is dropped under the lock.
             lock(&self.links).remove(&id);
@@ -246,7 +261,7 @@ impl Volume {
             contents.set_size(size)?;
         }
         self.store_in_parent(inode)?;
-        inode.change(|_| {});
+        inode.attributes();
         inode.set_copied(contents);
         Ok(())
     }
@@ -258,8 +273,12 @@ impl Volume {
 
     /// Returns whether a lower file with several names has an inode.
     fn has_link(&self, stat: &Filestat) -> bool {
-        link_id(stat)
-            .is_some_and(|id| lock(&self.links).get(&id).is_some_and(|link| link.inode.strong_count() > 0))
+        link_id(stat).is_some_and(|id| self.known_link(id).is_some())
+    }
+
+    /// Returns the inode of a lower file with several names, by its device and inode number there.
+    fn known_link(&self, id: (u64, u64)) -> Option<Arc<Inode>> {
+        lock(&self.links).get(&id)?.inode.upgrade()
     }
 
     /// Adds an inode of a lower file with several names, and returns it. Returns the inode of another thread instead if

@@ -1,17 +1,16 @@
 //! Contents of files and directories, for `Directory`.
 
 use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Opened;
 use crate::core::file::FileData;
 use crate::sys::buffers::Buffer;
-use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
-use crate::sys::types::{Fdflags, Filetype, Oflags, OpenOptions};
+use crate::sys::types::{Fdflags, Oflags, OpenOptions};
 
 /// Maximum size of a file that is read at once, as in node:fs.
 pub(super) const MAX_SIZE: u64 = (1 << 31) - 1;
 
-/// Bytes that are copied at once.
+/// Bytes that are read at once from a file of unknown size.
 const CHUNK: usize = 256 << 10;
 
 /// Options to open a path for reading.
@@ -34,35 +33,18 @@ pub(super) fn opened_file(opened: Opened) -> Result<FileData> {
     }
 }
 
-/// Lists the names and types of a directory, in the order of the bytes of the names.
-pub(super) fn entries(directory: &Directory) -> Result<Vec<(Vec<u8>, Filetype)>> {
-    let mut reader = directory.reader(DirBudget::default());
-    let (mut entries, mut next) = (Vec::new(), 0);
-    loop {
-        let progress = directory.read_dir(&mut reader, next, |entry| {
-            entries.push((entry.name.to_vec(), entry.filetype));
-            next = entry.next;
-            true
-        })?;
-        if progress == Progress::End {
-            entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-            return Ok(entries);
-        }
-    }
-}
-
 /// Describes the bytes from `done` to `len` of an array.
 fn buffer(address: *mut u8, done: usize, len: usize) -> Buffer {
     // SAFETY: callers pass the location of an array that has `len` bytes and outlives the buffer. No JavaScript of this
-    // thread runs meanwhile, so the array is not detached.
+    // thread runs during the call, so the array is not detached.
     unsafe { Buffer::new(address.add(done), len - done) }
 }
 
-/// Reads `len` bytes from `offset`, or up to the end of the file. Returns their number.
-pub(super) fn read_bytes(file: &FileData, address: *mut u8, len: usize, offset: u64) -> Result<usize> {
+/// Reads the first `len` bytes of a file, or fewer if it ends before. Returns their number.
+pub(super) fn read_bytes(file: &FileData, address: *mut u8, len: usize) -> Result<usize> {
     let mut done = 0;
     while done < len {
-        match file.read_at(&[buffer(address, done, len)], offset + done as u64)? {
+        match file.read_at(&[buffer(address, done, len)], done as u64)? {
             0 => break,
             read => done += read,
         }
@@ -70,15 +52,15 @@ pub(super) fn read_bytes(file: &FileData, address: *mut u8, len: usize, offset: 
     Ok(done)
 }
 
-/// Reads a file of unknown size, as those of /proc are. Stops beyond [`MAX_SIZE`].
-pub(super) fn read_to_end(file: &FileData) -> Result<Vec<u8>> {
+/// Reads a file to its end. Stops beyond `max` bytes. Files of /proc have an unknown size.
+pub(super) fn read_to_end(file: &FileData, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let start = bytes.len();
         bytes.resize(start + CHUNK, 0);
-        let read = read_bytes(file, bytes[start..].as_mut_ptr(), CHUNK, start as u64)?;
+        let read = file.read_bytes(&mut bytes[start..], start as u64)?;
         bytes.truncate(start + read);
-        if read < CHUNK || bytes.len() as u64 > MAX_SIZE {
+        if read < CHUNK || bytes.len() as u64 > max {
             return Ok(bytes);
         }
     }
@@ -105,24 +87,4 @@ pub(super) fn write_bytes(
         done += written;
     }
     Ok(())
-}
-
-/// Copies the contents of a file to an empty one.
-pub(super) fn copy(source: &FileData, target: &FileData, clocks: &Clocks) -> Result {
-    let size = source.stat()?.size;
-    let mut chunk = vec![0; CHUNK];
-    let mut offset = 0;
-    while let Some((start, end)) = source.next_data(offset)? {
-        offset = start;
-        while offset < end {
-            let len = CHUNK.min(usize::try_from(end - offset).unwrap_or(CHUNK));
-            let read = read_bytes(source, chunk.as_mut_ptr(), len, offset)?;
-            if read == 0 {
-                return target.set_size(offset, clocks);
-            }
-            write_bytes(target, chunk.as_mut_ptr(), read, Some(offset), clocks)?;
-            offset += read as u64;
-        }
-    }
-    target.set_size(size.max(offset), clocks)
 }

@@ -1,6 +1,6 @@
 //! Overlays, for `Directory`: making them, listing their changes and applying these to another directory.
 
-use super::path_call::{read_directory, retry, throw};
+use super::path_call::{read_directory, retry, throw, throw_at};
 use super::{open_host, space_limits};
 use crate::core::directory::Directory;
 use crate::core::fs::changes::{Change, ChangeKind};
@@ -15,10 +15,12 @@ use napi::Result;
 use std::sync::Arc;
 
 callbacks! {
-    /// `overlay(lower, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory with a
-    /// number. Such a path needs the permission to read only.
+    /// `overlay(lower, umask, maxBytes, maxFiles)`: creates an overlay over a path of the host, or over the directory
+    /// with a number. Such a path needs the permission to read only. Undefined if too many overlays are over each
+    /// other.
     Overlay "overlay" |state, args| {
-        let [lower, max_bytes, max_files, ..] = args.read()?;
+        let [lower, umask, max_bytes, max_files, _] = args.read()?;
+        let umask = umask.convert::<u32>()? as u16;
         let limits = space_limits(max_bytes, max_files)?;
         let path = lower.string()?;
         let failed = |errno| throw(state, errno, "open", path.as_deref(), None);
@@ -26,7 +28,10 @@ callbacks! {
             Some(path) => open_host(state, &DirectorySource::Path(path.clone()), true)?,
             None => state.directory(lower.convert()?).ok_or_else(|| failed(Errno::Badf))?,
         };
-        let overlay = SharedDirectory::overlay(&lower, limits).map_err(failed)?;
+        let overlay = match SharedDirectory::overlay(&lower, limits, umask) {
+            Err(Errno::Loop) => return Ok(None),
+            overlay => overlay.map_err(failed)?,
+        };
         Value::of(&state.env, state.add_own_directory(overlay)).map(Some)
     }
 
@@ -34,14 +39,11 @@ callbacks! {
     /// than overlays.
     Changes "changes" |state, args| {
         let (directory, _) = read_directory(state, args, "changes")?;
-        let changes = match directory.directory() {
-            Directory::Memory(memory) => retry(|| memory.changes()),
-            Directory::Host(_) => Err(Errno::Notsup),
+        let overlay = match directory.directory() {
+            Directory::Memory(memory) if memory.is_overlay() => memory,
+            _ => return Ok(None),
         };
-        let changes = match changes {
-            Err(Errno::Notsup) => return Ok(None),
-            changes => changes.map_err(|errno| throw(state, errno, "changes", None, None))?,
-        };
+        let changes = retry(|| overlay.changes()).map_err(|error| throw_at(state, &error, "changes"))?;
         let array = Value::array(&state.env, changes.len() * 3)?;
         for (index, change) in (0..).step_by(3).zip(&changes) {
             array.set_element(index, Value::of(&state.env, &*String::from_utf8_lossy(&change.path))?)?;
@@ -65,10 +67,12 @@ callbacks! {
         if matches!(target.directory(), Directory::Memory(target) if Arc::ptr_eq(target.inode(), overlay.inode())) {
             return Err(failed(Errno::Inval));
         }
-        let applied =
-            if target.is_readonly() { Err(Errno::Rofs) } else { overlay.apply_to(target.directory()) };
+        if target.is_readonly() {
+            return Err(failed(Errno::Rofs));
+        }
+        let applied = overlay.apply_to(target.directory());
         state.report_directory(id);
-        applied.map_err(failed)?;
+        applied.map_err(|error| throw_at(state, &error, "applyTo"))?;
         Value::of(&state.env, true).map(Some)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::contents::opened_file;
 use crate::core::access::DirAccess;
+use crate::core::directory::PATH_MAX;
 use crate::core::file::FileData;
+use crate::core::fs::path_error::PathError;
 use crate::core::shared_directory::SharedDirectory;
 use crate::node::callback::{CallbackArgs, RawArgs};
 use crate::node::env_state::EnvState;
@@ -84,6 +86,21 @@ impl<'a> PathCall<'a> {
         opened_file(opened).map_err(|errno| throw(self.state, errno, syscall, None, None))
     }
 
+    /// Returns the path from the directory.
+    pub(super) fn bytes(&self) -> Result<&[u8]> {
+        self.relative_bytes(&self.path)
+    }
+
+    /// Returns the second path from the directory.
+    pub(super) fn dest_bytes(&self) -> Result<&[u8]> {
+        self.relative_bytes(self.dest.as_deref().unwrap_or_default())
+    }
+
+    fn relative_bytes<'p>(&self, path: &'p str) -> Result<&'p [u8]> {
+        let relative = relative(path).map_err(|errno| self.throw(errno, path))?;
+        Ok(relative.as_os_str().as_encoded_bytes())
+    }
+
     /// Reports the memory that the directory has grown by to V8.
     pub(super) fn report_growth(&self) {
         self.state.report_directory(self.id);
@@ -95,6 +112,14 @@ impl<'a> PathCall<'a> {
             Errno::Notcapable => throw(self.state, errno, self.syscall, Some(escaping), None),
             _ => throw(self.state, errno, self.syscall, Some(&self.path), self.dest.as_deref()),
         }
+    }
+
+    /// Throws an error of the path `top` of this call, or of a path below it.
+    pub(super) fn throw_below(&self, error: &PathError, top: &[u8]) -> Error {
+        if *error.path == *top {
+            return self.throw(error.errno, &self.path);
+        }
+        throw_at(self.state, error, self.syscall)
     }
 }
 
@@ -126,11 +151,26 @@ pub(super) fn throw(
     create().unwrap_or_else(|error| error)
 }
 
+/// Throws an error of an operation on a tree, with its path.
+pub(super) fn throw_at(state: &EnvState, error: &PathError, syscall: &str) -> Error {
+    /// Bytes of a path that is too long for a message.
+    const SHOWN: usize = 100;
+    let path = String::from_utf8_lossy(&error.path);
+    let path = if path.len() < PATH_MAX {
+        path
+    } else {
+        format!("{}…", String::from_utf8_lossy(&error.path[..SHOWN])).into()
+    };
+    throw(state, error.errno, syscall, Some(&path), None)
+}
+
 /// Makes a call, and makes it again while renames interfere.
-pub(super) fn retry<T>(mut call: impl FnMut() -> errno::Result<T>) -> errno::Result<T> {
+pub(super) fn retry<T, E: PartialEq<Errno>>(
+    mut call: impl FnMut() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     for _ in 1..MAX_ATTEMPTS {
         match call() {
-            Err(Errno::Again) => {}
+            Err(error) if error == Errno::Again => {}
             result => return result,
         }
     }

@@ -100,7 +100,8 @@ pub(super) fn locate_existing<'a>(dir: &'a Dir, path: &'a Path, follows: bool) -
     } else {
         located
     };
-    if has_trailing_slash && !located.is_directory()? {
+    // The target of a symlink may have a trailing slash, too.
+    if (has_trailing_slash || located.must_be_directory()) && !located.is_directory()? {
         return Err(Errno::NOTDIR.into());
     }
     Ok(located)

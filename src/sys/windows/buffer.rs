@@ -12,7 +12,7 @@ impl Buffer {
     /// # Safety
     ///
     /// The bytes must stay readable and writable while the buffer is used. Other threads may access the bytes
-    /// meanwhile.
+    /// at the same time.
     #[must_use]
     pub unsafe fn new(address: *mut u8, len: usize) -> Self {
         Self { address, len }
