@@ -435,9 +435,9 @@ export class WASI {
    *
    * Callbacks run in the thread that created the guest. Output of other threads is queued for them, in the order of the
    * writes. A thread that writes does not wait: a write fails with `EDQUOT` if `limits.output` bytes are queued, and
-   * with `EPIPE` after the thread with the callbacks has ended. Callbacks receive the output at the latest before
-   * `start()` of their thread returns. Reading an input callback or a clock callback in another thread fails with
-   * `ENOTSUP`.
+   * with `EPIPE` after the thread with the callbacks has ended. Beyond 1,024 queued writes, each counts 64 bytes more.
+   * Callbacks receive the output at the latest before `start()` of their thread returns. Reading an input callback or a
+   * clock callback in another thread fails with `ENOTSUP`.
    *
    * `proc_exit` in one thread ends the guest: calls of other threads that wait, and all later calls, throw
    * `ERR_WASI_EXIT`. `start()` returns the exit code. A thread that computes or waits in `memory.atomic.wait` continues
@@ -461,10 +461,11 @@ export class WASI {
   share(): WASIHandle
 
   /**
-   * Closes every descriptor of the guest, for all its threads. Other threads that wait for a descriptor fail with
-   * `EBADF`. A `WASI` that joined only leaves the guest. Later calls that use a descriptor fail with `EBADF` (8). If
-   * `stdin` or `input` is an iterable that was read in part, its `return()` is called. Without `close()`, garbage
-   * collection closes the descriptors, but does not call `return()`. Captured output stays readable. Not in node:wasi.
+   * Closes every descriptor of the guest, for all its threads. Calls that wait for a descriptor, in other threads or
+   * while the guest is suspended, fail with `EBADF`. A `WASI` that joined only leaves the guest. Later calls that use a
+   * descriptor fail with `EBADF` (8). If `stdin` or `input` is an iterable that was read in part, its `return()` is
+   * called. Without `close()`, garbage collection closes the descriptors, but does not call `return()`. Captured output
+   * stays readable. Not in node:wasi.
    * @throws the exceptions of `return()`, and a `RangeError` if there is no memory for captured output. The
    * descriptors are closed first, and the output is not lost.
    */

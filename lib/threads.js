@@ -5,8 +5,10 @@
 const addon = require('./native.js').load()
 const { Workers, importedMemories, importsOf } = require('./spawning.js')
 const { WASI } = require('./wasi.js')
-const { integer, invalidValue, object, onlyKnown } = require('./validate.js')
+const validate = require('./validate.js')
 const { invalidType } = require('./values.js')
+
+const { invalidValue } = validate
 
 const { Instance, LinkError, Memory, Module } = WebAssembly
 
@@ -77,9 +79,8 @@ function createMemory(module) {
 async function instantiateThreaded(module, wasi, options = undefined) {
   check(module)
   if (!(wasi instanceof WASI)) throw invalidType('The "wasi" argument', 'an instance of WASI', wasi)
-  const { threads = DEFAULT_THREADS } = object(options, 'options')
-  onlyKnown(options ?? {}, 'options', ['threads'])
-  integer(threads, 'options.threads', 0, MAX_THREADS)
+  const { threads = DEFAULT_THREADS } = validate.options(options, 'threads')
+  validate.integer(threads, 'options.threads', 0, MAX_THREADS)
   const memory = createMemory(module)
   const workers = new Workers(wasi, { program: module, memory, handle: wasi.share() })
   addon.threads.allow(wasi, threads, memory, () => workers.terminate())
