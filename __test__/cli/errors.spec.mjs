@@ -1,6 +1,6 @@
 // Errors before the program runs: one line with the reason, and the exit code 2.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { root, tree } from '../support/guest.mjs'
@@ -167,14 +167,9 @@ for (const [title, [text, message]] of Object.entries(modules)) {
 }
 
 onPosix('without an addon for the platform, the command exits with 2 and says so', async (t) => {
-  const directory = tree(
-    t,
-    Object.fromEntries(
-      ['cli.mjs', 'package.json', 'index.js', 'index.mjs', 'lib/wasi.js', 'lib/imports.js', 'lib/native.js'].map(
-        (name) => [name, readFileSync(join(root, name))],
-      ),
-    ),
-  )
+  const modules = readdirSync(join(root, 'lib')).map((name) => `lib/${name}`)
+  const files = ['cli.mjs', 'package.json', 'index.js', 'index.mjs', ...modules]
+  const directory = tree(t, Object.fromEntries(files.map((name) => [name, readFileSync(join(root, name))])))
   const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
   t.is(code, 2)
   t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)
