@@ -23,6 +23,15 @@ const actions = {
   __proto__: null,
   bind: () => wasi.initialize({ exports: { memory } }),
   call: (name, ...args) => wasi.wasiImport[name](...args),
+  /** Makes a call in `initialize()`. */
+  run(name, ...args) {
+    let errno
+    const _initialize = () => {
+      errno = wasi.wasiImport[name](...args)
+    }
+    wasi.initialize({ exports: { memory, _initialize } })
+    return errno
+  },
   /** Makes a call several times. Stores how many calls have succeeded at an address, and wakes the other threads. */
   repeat(count, at, name, ...args) {
     let done = 0

@@ -286,3 +286,25 @@ test('a guest with a handle does not join another guest', async (t) => {
   await thread.perform('bind')
   t.is(await errno(thread.call('fd_tell', guest.open('file'), guest.out)), 'BADF')
 })
+
+test('WASI.join() after the first thread has exited throws ERR_INVALID_ARG_VALUE', (t) => {
+  const guest = sharedGuest()
+  const handle = guest.wasi.share()
+  t.throws(() => guest.call.proc_exit(3), { code: 'ERR_WASI_EXIT' })
+  t.throws(() => WASI.join(handle), INVALID)
+})
+
+test('output of a thread that runs initialize() reaches the callbacks once', async (t) => {
+  const received = []
+  const guest = sharedGuest({ stdout: (chunk) => received.push(String(chunk)) })
+  const handle = guest.wasi.share()
+  const threads = await Promise.all(
+    Array.from({ length: 4 }, () => startThread(t, guest.memory, { handle, bind: false })),
+  )
+  const writes = threads.map((thread, index) =>
+    thread.perform('run', 'fd_write', 1, ...guest.iovs(`${index}`), guest.alloc(4)),
+  )
+  t.deepEqual(await Promise.all(writes), [0, 0, 0, 0])
+  while (received.length < 4) await sleep(5)
+  t.deepEqual(received.sort(), ['0', '1', '2', '3'])
+})

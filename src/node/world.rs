@@ -105,9 +105,9 @@ impl World {
             && self.guest.has_equal_options(&other.guest)
     }
 
-    /// Ends all threads by the exit of one. The only thread of a guest ends just its run.
+    /// Ends all threads by the exit of one. The only thread of a guest without a handle ends just its run.
     pub(crate) fn exit(self: &Arc<Self>, code: u32) {
-        if self.ends_together() || Arc::strong_count(self) > 1 {
+        if self.ends_together() || self.is_shared() || Arc::strong_count(self) > 1 {
             self.end_by(End::Exit(code));
         }
     }
