@@ -13,6 +13,7 @@ pub mod guest;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub(crate) mod opened;
 pub mod outcome;
 pub mod pipe;
 mod preopens;
