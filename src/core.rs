@@ -15,6 +15,7 @@ pub(crate) mod handles;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub(crate) mod opened;
 pub(crate) mod origin;
 pub mod outcome;
 pub mod pipe;

@@ -2,7 +2,8 @@
 //! change is `EROFS`, unless Linux reports another error before it checks whether a file system is read-only.
 
 use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Directory;
+use crate::core::opened::Opened;
 use crate::core::rights::Rights;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
@@ -103,7 +104,7 @@ impl<'a> DirAccess<'a> {
 
     /// Opens a path: `openat`. On a read-only directory `CREAT` only opens existing files.
     #[inline(always)]
-    pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened> {
+    pub(crate) fn open(self, path: &Path, options: OpenOptions) -> Result<Opened<Directory>> {
         let options = OpenOptions { keeps_atime: self.access.keeps_atime(), ..options };
         let oflags = if self.is_readonly() { self.check_open(path, &options)? } else { options.oflags };
         self.directory.open(path, &OpenOptions { oflags, ..options }, self.clocks)

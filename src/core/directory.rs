@@ -8,6 +8,7 @@ use crate::core::fs::lower::{LowerDirectory, LowerEntries, LowerFile, READ};
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::memory_file::check_advice;
 use crate::core::fs::space::SpaceLimits;
+use crate::core::opened::Opened;
 use crate::core::stream::Stream;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::{Errno, Result};
@@ -27,17 +28,6 @@ pub enum Directory {
     Host(HostDirectory),
     /// A directory in memory or of an overlay.
     Memory(MemoryDirectory),
-}
-
-/// An opened path.
-#[derive(Debug)]
-pub(crate) enum Opened {
-    /// A directory.
-    Directory(Directory),
-    /// A regular file.
-    File(FileData),
-    /// Any other file.
-    Stream(Stream),
 }
 
 /// Position in a directory for reading its entries, by backend.
@@ -65,7 +55,7 @@ impl Directory {
 
     /// Opens a path: `openat`.
     #[inline(always)]
-    pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions, clocks: &Clocks) -> Result<Opened<Self>> {
         match self {
             Directory::Host(host) => {
                 let (file, stat) = host.open(path, options)?;
@@ -75,7 +65,7 @@ impl Directory {
                     _ => Opened::Stream(Stream::guest(file, options.fdflags)?),
                 })
             }
-            Directory::Memory(memory) => memory.open(bytes(path)?, options, clocks),
+            Directory::Memory(memory) => memory.open(bytes(path)?, options, clocks, Directory::Memory),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use crate::core::access::DirAccess;
 use crate::core::dir::DirDescriptor;
-use crate::core::directory::{Opened, PATH_MAX};
+use crate::core::directory::PATH_MAX;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::file::File;
 use crate::core::guest::Guest;
 use crate::core::memory::{List, Memory, Size};
+use crate::core::opened::Opened;
 use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;

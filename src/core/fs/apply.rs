@@ -2,12 +2,13 @@
 
 use crate::core::access::{Access, DirAccess};
 use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Directory;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::fs::lower::READ;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::path_error::{AtPath, PathResult};
 use crate::core::fs::remove::remove_tree;
+use crate::core::opened::Opened;
 use crate::core::random::Random;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};

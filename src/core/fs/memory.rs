@@ -1,7 +1,6 @@
 //! Directories in memory and overlays, with the semantics of POSIX.
 
 use crate::core::clock::Clocks;
-use crate::core::directory::{Directory, Opened};
 use crate::core::file::FileData;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
@@ -10,6 +9,7 @@ use crate::core::fs::memory_file::MemoryFile;
 use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
+use crate::core::opened::Opened;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
 use std::path::Path;
@@ -107,9 +107,15 @@ impl MemoryDirectory {
         }
     }
 
-    /// Opens a path: `openat`.
+    /// Opens a path: `openat`. `convert` returns an opened directory as the type of the caller.
     #[inline(always)]
-    pub(crate) fn open(&self, path: &[u8], options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
+    pub(crate) fn open<D>(
+        &self,
+        path: &[u8],
+        options: &OpenOptions,
+        clocks: &Clocks,
+        convert: impl FnOnce(Self) -> D,
+    ) -> Result<Opened<D>> {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
@@ -131,7 +137,7 @@ impl MemoryDirectory {
                 Ok(Located::Directory(inode)) => break inode,
                 Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => break target.inode,
                 Ok(Located::Name { place, node: Some(Node::Lower(_)) }) => {
-                    break self.volume.lookup_inode(&place)?.inode;
+                    break self.volume.lookup_inode(place.parent(), place.name())?.inode;
                 }
                 Ok(Located::Name { place, node: None }) if creates => {
                     match self.create_file(&place, options.mode & !self.volume.umask, clocks.realtime()) {
@@ -145,7 +151,7 @@ impl MemoryDirectory {
             }
             located = self.resolve(path, last);
         };
-        self.open_inode(inode, options, clocks)
+        self.open_inode(inode, options, clocks, convert)
     }
 
     /// Creates an empty file; `EEXIST` if the name exists.
@@ -168,14 +174,20 @@ impl MemoryDirectory {
     }
 
     #[inline(always)]
-    fn open_inode(&self, inode: Arc<Inode>, options: &OpenOptions, clocks: &Clocks) -> Result<Opened> {
+    fn open_inode<D>(
+        &self,
+        inode: Arc<Inode>,
+        options: &OpenOptions,
+        clocks: &Clocks,
+        convert: impl FnOnce(Self) -> D,
+    ) -> Result<Opened<D>> {
         let oflags = options.oflags;
         let changes = oflags.intersects(Oflags::CREAT | Oflags::TRUNC);
         match inode.filetype() {
             Filetype::SymbolicLink if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::SymbolicLink => Err(Errno::Loop),
             Filetype::Directory if changes || options.writes => Err(Errno::Isdir),
-            Filetype::Directory => Ok(Opened::Directory(Directory::Memory(self.at(inode)))),
+            Filetype::Directory => Ok(Opened::Directory(convert(self.at(inode)))),
             _ if oflags.contains(Oflags::DIRECTORY) => Err(Errno::Notdir),
             Filetype::RegularFile => {
                 let file = MemoryFile::open(&self.volume, inode, options, clocks)?;
@@ -276,7 +288,7 @@ impl MemoryDirectory {
             Located::Directory(inode) => Ok(inode),
             Located::Name { node: Some(Node::Inode(target)), .. } => Ok(target.inode),
             Located::Name { place, node: Some(Node::Lower(_)) } => {
-                Ok(self.volume.lookup_inode(&place)?.inode)
+                Ok(self.volume.lookup_inode(place.parent(), place.name())?.inode)
             }
             Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
         }

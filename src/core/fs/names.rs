@@ -38,7 +38,7 @@ impl MemoryDirectory {
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
         let place = self.place(path)?.ok_or(Errno::Isdir)?;
         loop {
-            let target = self.volume().lookup_inode(&place)?;
+            let target = self.volume().lookup_inode(place.parent(), place.name())?;
             if target.inode.filetype() == Filetype::Directory {
                 return Err(Errno::Isdir);
             }
@@ -54,7 +54,7 @@ impl MemoryDirectory {
         let dots = if without_slashes(path).ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
         let place = self.place(path)?.ok_or(dots)?;
         let _structure = self.volume().structure();
-        let target = self.volume().lookup_inode(&place)?;
+        let target = self.volume().lookup_inode(place.parent(), place.name())?;
         mark_removed(&target.inode)?;
         // Only the owner of the lock removes or replaces directories.
         self.remove(&place, &target, -2, now)?;
@@ -111,12 +111,12 @@ impl MemoryDirectory {
     fn rename_inode(&self, old: &Place<'_>, new: &Place<'_>, now: Timestamp) -> Result<bool> {
         let (parent, new_parent) = (old.parent(), new.parent());
         let volume = self.volume();
-        let source = volume.lookup_inode(old)?;
+        let source = volume.lookup_inode(parent, old.name())?;
         let is_directory = source.inode.filetype() == Filetype::Directory;
         if is_directory && is_inside(new_parent, &source.inode) {
             return Err(Errno::Inval);
         }
-        let replaced = match volume.lookup_inode(new) {
+        let replaced = match volume.lookup_inode(new_parent, new.name()) {
             Ok(replaced) => Some(replaced),
             Err(Errno::Noent) => None,
             Err(errno) => return Err(errno),

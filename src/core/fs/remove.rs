@@ -3,9 +3,10 @@
 use crate::core::access::DirAccess;
 #[cfg(feature = "node")]
 use crate::core::access::last_component;
-use crate::core::directory::{Directory, Opened};
+use crate::core::directory::Directory;
 use crate::core::fs::lower::READ;
 use crate::core::fs::path_error::{AtPath, PathError, PathResult, join};
+use crate::core::opened::Opened;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Oflags, OpenOptions};

@@ -4,7 +4,6 @@ use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
 use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
-use crate::core::fs::resolve::Place;
 use crate::core::fs::space::{Space, SpaceLimits};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -154,8 +153,7 @@ impl Volume {
     }
 
     /// Looks up the inode of a name; `ENOENT` if it does not exist.
-    pub(crate) fn lookup_inode(&self, place: &Place<'_>) -> Result<Target> {
-        let (parent, name) = (place.parent(), place.name());
+    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
         match self.lookup(parent, name)? {
             Node::Inode(target) => Ok(target),
             Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),

@@ -1,8 +1,9 @@
 //! Contents of files and directories, for `Directory`.
 
 use crate::core::clock::Clocks;
-use crate::core::directory::Opened;
+use crate::core::directory::Directory;
 use crate::core::file::FileData;
+use crate::core::opened::Opened;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Oflags, OpenOptions};
@@ -25,7 +26,7 @@ pub(super) const READING: OpenOptions = OpenOptions {
 };
 
 /// Returns an opened regular file; `EISDIR` for a directory, `EINVAL` for any other file.
-pub(super) fn opened_file(opened: Opened) -> Result<FileData> {
+pub(super) fn opened_file(opened: Opened<Directory>) -> Result<FileData> {
     match opened {
         Opened::File(file) => Ok(file),
         Opened::Directory(_) => Err(Errno::Isdir),

@@ -3,8 +3,8 @@
 use super::contents::READING;
 use super::path_call::retry;
 use crate::core::access::DirAccess;
-use crate::core::directory::Opened;
 use crate::core::fs::path_error::{AtPath, PathResult, join};
+use crate::core::opened::Opened;
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Oflags, OpenOptions};
