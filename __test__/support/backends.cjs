@@ -41,8 +41,14 @@ function copyOut(directory, path, at = '.') {
 
 /** Describes the entries below a directory of the host. Every change of an entry changes its ctime. */
 function stateOf(path) {
-  const names = fs.readdirSync(path, { recursive: true }).sort()
-  return names.map((name) => `${name} ${fs.lstatSync(join(path, name), { bigint: true }).ctimeNs}`).join('\n')
+  // Not the option `recursive`, with which Bun follows links.
+  const entries = fs.readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const lines = entries.map((entry) => {
+    const name = join(path, entry.name)
+    const line = `${name} ${fs.lstatSync(name, { bigint: true }).ctimeNs}`
+    return entry.isDirectory() ? `${line}\n${stateOf(name)}` : line
+  })
+  return lines.join('\n')
 }
 
 const OPEN = {
