@@ -82,6 +82,11 @@ pub(crate) fn function<C: Callback>(state: &EnvState) -> Result<Value<'_>> {
     Ok(Value::from_raw(env, function))
 }
 
+/// Adds the function of a callback to an object, under its name.
+pub(crate) fn add_function<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
+    functions.set(C::NAME, function::<C>(state)?)
+}
+
 /// The entry point of a callback for Node-API. There is one for each callback.
 unsafe extern "C" fn trampoline<C: Callback>(
     env: sys::napi_env,

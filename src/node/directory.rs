@@ -5,63 +5,59 @@
 
 mod contents;
 mod copy;
+mod opening;
 mod overlay;
 mod path_call;
 mod trees;
 mod walk;
 
 use self::contents::{MAX_SIZE, READING, read_bytes, read_to_end, write_bytes};
+use self::opening::{open_host, space_limits};
 use self::overlay::{ApplyTo, Changes, Overlay};
 use self::path_call::{PathCall, read_directory, relative, retry, throw};
 use self::trees::{Contents, CopyTree, IsInside, ReadDir, Remove};
-use super::callback::{Callback, RawArgs, callbacks, function};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error::{self, Class};
-use super::options::{DirectorySource, require_directory, require_opened};
+use super::options::DirectorySource;
 use super::value::Value;
 use crate::core::access::DirAccess;
-use crate::core::fs::space::SpaceLimits;
 use crate::core::shared_directory::SharedDirectory;
-use crate::sys;
 use crate::sys::types::{Fdflags, NewTime, Oflags, OpenOptions};
 use napi::{Error, Result};
 use std::path::Path;
 use std::ptr;
-use std::sync::Arc;
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
-    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
-        functions.set(C::NAME, function::<C>(state)?)
-    }
     let functions = Value::object(&state.env)?;
-    add::<Open>(functions, state)?;
-    add::<Memory>(functions, state)?;
-    add::<Overlay>(functions, state)?;
-    add::<Share>(functions, state)?;
-    add::<Join>(functions, state)?;
-    add::<Kind>(functions, state)?;
-    add::<Usage>(functions, state)?;
-    add::<Close>(functions, state)?;
-    add::<Stat>(functions, state)?;
-    add::<ReadDir>(functions, state)?;
-    add::<MakeDir>(functions, state)?;
-    add::<RemoveDir>(functions, state)?;
-    add::<Unlink>(functions, state)?;
-    add::<Rename>(functions, state)?;
-    add::<Link>(functions, state)?;
-    add::<Symlink>(functions, state)?;
-    add::<ReadLink>(functions, state)?;
-    add::<Truncate>(functions, state)?;
-    add::<SetTimes>(functions, state)?;
-    add::<SetMode>(functions, state)?;
-    add::<Read>(functions, state)?;
-    add::<Write>(functions, state)?;
-    add::<Remove>(functions, state)?;
-    add::<CopyTree>(functions, state)?;
-    add::<IsInside>(functions, state)?;
-    add::<Contents>(functions, state)?;
-    add::<Changes>(functions, state)?;
-    add::<ApplyTo>(functions, state)?;
+    add_function::<Open>(functions, state)?;
+    add_function::<Memory>(functions, state)?;
+    add_function::<Overlay>(functions, state)?;
+    add_function::<Share>(functions, state)?;
+    add_function::<Join>(functions, state)?;
+    add_function::<Kind>(functions, state)?;
+    add_function::<Usage>(functions, state)?;
+    add_function::<Close>(functions, state)?;
+    add_function::<Stat>(functions, state)?;
+    add_function::<ReadDir>(functions, state)?;
+    add_function::<MakeDir>(functions, state)?;
+    add_function::<RemoveDir>(functions, state)?;
+    add_function::<Unlink>(functions, state)?;
+    add_function::<Rename>(functions, state)?;
+    add_function::<Link>(functions, state)?;
+    add_function::<Symlink>(functions, state)?;
+    add_function::<ReadLink>(functions, state)?;
+    add_function::<Truncate>(functions, state)?;
+    add_function::<SetTimes>(functions, state)?;
+    add_function::<SetMode>(functions, state)?;
+    add_function::<Read>(functions, state)?;
+    add_function::<Write>(functions, state)?;
+    add_function::<Remove>(functions, state)?;
+    add_function::<CopyTree>(functions, state)?;
+    add_function::<IsInside>(functions, state)?;
+    add_function::<Contents>(functions, state)?;
+    add_function::<Changes>(functions, state)?;
+    add_function::<ApplyTo>(functions, state)?;
     Ok(functions)
 }
 
@@ -294,32 +290,6 @@ callbacks! {
         written.map_err(|errno| throw(state, errno, "write", None, None))?;
         Ok(None)
     }
-}
-
-/// Opens a directory of the host, if Node's permission model allows it.
-fn open_host(state: &EnvState, source: &DirectorySource, readonly: bool) -> Result<Arc<SharedDirectory>> {
-    let path = match source {
-        DirectorySource::Path(path) => Some(path.as_str()),
-        DirectorySource::Fd(_) => None,
-    };
-    let failed = |errno| throw(state, errno, "open", path, None);
-    if let Some(model) = &state.permissions {
-        require_directory(&state.env, model, source, readonly)?;
-    }
-    let directory = source.open(readonly).map_err(|error| failed(error.into()))?;
-    if let Some(model) = &state.permissions {
-        require_opened(&state.env, model, source, readonly, sys::handle(&directory))?;
-    }
-    SharedDirectory::host(directory, readonly).map_err(failed)
-}
-
-/// Reads the limits of a directory in memory. Those that are undefined have their defaults.
-fn space_limits(max_bytes: Value<'_>, max_files: Value<'_>) -> Result<SpaceLimits> {
-    let limit = |value: Value<'_>, default: u64| -> Result<u64> {
-        if value.is_undefined()? { Ok(default) } else { Ok(value.convert::<f64>()? as u64) }
-    };
-    let SpaceLimits { max_bytes: bytes, max_files: files } = SpaceLimits::default();
-    Ok(SpaceLimits { max_bytes: limit(max_bytes, bytes)?, max_files: limit(max_files, files)? })
 }
 
 /// Throws `ERR_FS_FILE_TOO_LARGE`.

@@ -79,9 +79,10 @@ pub(crate) fn finish_host_call(
 /// Passes the output of other threads of the guest to the callbacks, in the thread that has them. Throws the exceptions
 /// of callbacks.
 pub(crate) fn deliver(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
-    while !sandbox.has_joined
-        && let Some((slot, bytes)) = sandbox.world.mailbox.take()
-    {
+    if sandbox.has_joined {
+        return Ok(());
+    }
+    while let Some((slot, bytes)) = sandbox.world.mailbox.take() {
         state.env.run_in_scope(|| sandbox.pass_output(&state.env, slot, &bytes, false).map(drop))?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Connects lib/wasi.js and native code, once per environment.
 
-use super::callback::{Callback, function};
+use super::callback::add_function;
 use super::directory::Functions;
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
@@ -30,32 +30,29 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
 }
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
-    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
-        functions.set(C::NAME, function::<C>(state)?)
-    }
     let functions = Value::object(&state.env)?;
     functions.set("buffer", state.arguments.buffer(&state.env)?)?;
-    add::<AddFunctions>(functions, state)?;
-    add::<Bind>(functions, state)?;
-    add::<Start>(functions, state)?;
-    add::<IsRunning>(functions, state)?;
-    add::<Exit>(functions, state)?;
-    add::<IsExit>(functions, state)?;
-    add::<Share>(functions, state)?;
-    add::<Join>(functions, state)?;
-    add::<Deliver>(functions, state)?;
-    add::<Close>(functions, state)?;
-    add::<Captured>(functions, state)?;
-    add::<Exceeded>(functions, state)?;
-    add::<Addresses>(functions, state)?;
-    add::<Functions>(functions, state)?;
-    add::<Suspend>(functions, state)?;
-    add::<Restart>(functions, state)?;
-    add::<Finish>(functions, state)?;
-    add::<Cancel>(functions, state)?;
-    add::<Woken>(functions, state)?;
-    add::<SetTimeout>(functions, state)?;
-    add::<TimeoutError>(functions, state)?;
+    add_function::<AddFunctions>(functions, state)?;
+    add_function::<Bind>(functions, state)?;
+    add_function::<Start>(functions, state)?;
+    add_function::<IsRunning>(functions, state)?;
+    add_function::<Exit>(functions, state)?;
+    add_function::<IsExit>(functions, state)?;
+    add_function::<Share>(functions, state)?;
+    add_function::<Join>(functions, state)?;
+    add_function::<Deliver>(functions, state)?;
+    add_function::<Close>(functions, state)?;
+    add_function::<Captured>(functions, state)?;
+    add_function::<Exceeded>(functions, state)?;
+    add_function::<Addresses>(functions, state)?;
+    add_function::<Functions>(functions, state)?;
+    add_function::<Suspend>(functions, state)?;
+    add_function::<Restart>(functions, state)?;
+    add_function::<Finish>(functions, state)?;
+    add_function::<Cancel>(functions, state)?;
+    add_function::<Woken>(functions, state)?;
+    add_function::<SetTimeout>(functions, state)?;
+    add_function::<TimeoutError>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     functions.set("threads", spawning::functions(state)?)?;
     Ok(functions)

@@ -181,12 +181,12 @@ fn start_together<'a>(
 ) -> Result<Option<Value<'a>>> {
     let (env, world) = (&state.env, &sandbox.world);
     let ended = || world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
-    let Some(run) = world.enter() else { return ended() };
+    let Some(run) = world.runs.enter() else { return ended() };
     state.runs.borrow_mut().push((Arc::clone(world), run));
     let started = start(state, sandbox, entry, is_command);
     state.runs.borrow_mut().pop();
-    if world.leave(run) {
-        let is_stopped = || state.runs.borrow().iter().any(|(world, run)| world.is_stopped(*run));
+    if world.runs.leave(run) {
+        let is_stopped = || state.runs.borrow().iter().any(|(world, run)| world.runs.is_stopped(*run));
         termination::resume(env, is_stopped)?;
         return ended();
     }

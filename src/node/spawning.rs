@@ -1,6 +1,6 @@
 //! Native functions for lib/threads.js. The first argument is the number of a sandbox.
 
-use super::callback::{Callback, RawArgs, callbacks, function};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::exit::{end_by_error, end_error};
 use super::threads::NextThread;
@@ -11,17 +11,14 @@ use napi::Result;
 
 /// Returns the functions.
 pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
-    fn add<C: Callback>(functions: Value<'_>, state: &EnvState) -> Result<()> {
-        functions.set(C::NAME, function::<C>(state)?)
-    }
     let functions = Value::object(&state.env)?;
-    add::<Allow>(functions, state)?;
-    add::<Spawn>(functions, state)?;
-    add::<Next>(functions, state)?;
-    add::<Finish>(functions, state)?;
-    add::<Fail>(functions, state)?;
-    add::<EndThreads>(functions, state)?;
-    add::<Ending>(functions, state)?;
+    add_function::<Allow>(functions, state)?;
+    add_function::<Spawn>(functions, state)?;
+    add_function::<Next>(functions, state)?;
+    add_function::<Finish>(functions, state)?;
+    add_function::<Fail>(functions, state)?;
+    add_function::<EndThreads>(functions, state)?;
+    add_function::<Ending>(functions, state)?;
     Ok(functions)
 }
 

@@ -1,6 +1,6 @@
 //! Descriptions of calls for the option `trace`. lib/trace.js joins the descriptions to lines.
 
-use super::callback::{Callback, RawArgs, function};
+use super::callback::{Callback, RawArgs, add_function};
 use super::dispatch::refresh_memory;
 use super::env_state::EnvState;
 use super::value::Value;
@@ -20,9 +20,9 @@ use std::time::Duration;
 /// Returns the functions for lib/trace.js.
 pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
-    functions.set(DescribeCall::NAME, function::<DescribeCall>(state)?)?;
-    functions.set(DescribeResult::NAME, function::<DescribeResult>(state)?)?;
-    functions.set(Write::NAME, function::<Write>(state)?)?;
+    add_function::<DescribeCall>(functions, state)?;
+    add_function::<DescribeResult>(functions, state)?;
+    add_function::<Write>(functions, state)?;
     Ok(functions)
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct World {
     /// Threads that the guest starts.
     pub(crate) threads: Threads,
     /// Runs of threads, if the threads end together.
-    runs: Runs,
+    pub(crate) runs: Runs,
     ends_together: AtomicBool,
     /// Threads that are suspended.
     sleepers: Mutex<Vec<Weak<Sleeper>>>,
@@ -135,21 +135,6 @@ impl World {
     #[inline(always)]
     pub(crate) fn end(&self) -> Option<&End> {
         self.end.get()
-    }
-
-    /// Adds a run of this thread, which the end of another thread stops.
-    pub(crate) fn enter(&self) -> Option<u64> {
-        self.runs.enter()
-    }
-
-    /// Removes a run, and returns whether it was stopped.
-    pub(crate) fn leave(&self, run: u64) -> bool {
-        self.runs.leave(run)
-    }
-
-    /// Returns whether the end of another thread has stopped a run.
-    pub(crate) fn is_stopped(&self, run: u64) -> bool {
-        self.runs.is_stopped(run)
     }
 
     /// Notes that the error which ended the guest is reported. Returns whether the error was reported before.

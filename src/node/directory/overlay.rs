@@ -1,7 +1,7 @@
 //! Overlays, for `Directory`: making them, listing their changes and applying these to another directory.
 
+use super::opening::{open_host, space_limits};
 use super::path_call::{read_directory, retry, throw, throw_at};
-use super::{open_host, space_limits};
 use crate::core::directory::Directory;
 use crate::core::fs::changes::{Change, ChangeKind};
 use crate::core::shared_directory::SharedDirectory;
