@@ -250,12 +250,4 @@ function webSink(stream) {
   }
 }
 
-/** Returns the function of the embedder that receives output. The guest waits for a promise if it can. */
-const functionSink = (value) => (chunk, _, canWait) => {
-  const returned = value(chunk)
-  return canWait && isPromise(returned) ? Promise.resolve(returned).then(() => undefined) : undefined
-}
-
-const isWebStream = (value) => isObject(value) && isFunction(value.getWriter)
-
-module.exports = { functionSink, functionSource, isWebStream, source, watch, webSink, writeAndDrain }
+module.exports = { functionSource, source, watch, webSink, writeAndDrain }

@@ -86,6 +86,12 @@ const backlogOf = (stream) => {
   }
 }
 
+/** Returns the function of the embedder that receives output. The guest waits for a promise if it can. */
+const functionSink = (value) => (chunk, _, canWait) => {
+  const returned = value(chunk)
+  return canWait && typeof returned?.then === 'function' ? Promise.resolve(returned).then(() => undefined) : undefined
+}
+
 const asynchronous = () => require('./async-stdio.js')
 
 const MODES = { in: ['inherit', 'ignore'], out: ['inherit', 'ignore', 'pipe'] }
@@ -114,8 +120,8 @@ const input = (value) => {
  */
 const output = (value) => {
   if (MODES.out.includes(value)) return value
-  if (typeof value === 'function') return asynchronous().functionSink(value)
-  if (asynchronous().isWebStream(value)) return asynchronous().webSink(value)
+  if (typeof value === 'function') return functionSink(value)
+  if (typeof value?.getWriter === 'function') return asynchronous().webSink(value)
   // A Buffer also has a method `write`.
   if (isData(value) || typeof value !== 'object' || typeof value?.write !== 'function') return undefined
   const backlog = backlogOf(value)
