@@ -10,29 +10,13 @@ use capwasi::core::pipe::{CallbackSlot, CaptureBuffer, Input, Output, Pipe};
 use capwasi::core::restart::RestartState;
 use capwasi::preview1::abi::{Call, CoreType, MAX_PARAMS};
 use capwasi::sys::errno::Errno;
-use common::{CREAT, FILE, Function, Functions, TestGuest, Tree};
+use common::{CREAT, FILE, Function, Functions, Random, TestGuest, Tree};
 use std::path::Path;
 use std::sync::Arc;
 
 const GUARD: usize = 4096;
 const SIZE: usize = 65_536;
 const GUARD_BYTE: u8 = 0xa5;
-
-/// xorshift64*
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn choose<T: Copy>(&mut self, values: &[T]) -> T {
-        values[(self.next() % values.len() as u64) as usize]
-    }
-}
 
 /// Returns 32-bit values that are meaningful for some parameters: descriptors, counts, flags, and offsets near both
 /// limits of memory and of 32 bits.

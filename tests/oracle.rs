@@ -7,30 +7,10 @@ use capwasi::core::fs::changes::Change;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
-use common::{OUT, TestGuest, Tree, UMASK};
+use common::{OUT, Random, TestGuest, Tree, UMASK};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
-
-/// A pseudo-random generator (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn pick<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len() as u64) as usize]
-    }
-}
 
 const NAMES: [&str; 5] = ["a", "b", "c", "dir", "link"];
 
@@ -39,22 +19,22 @@ fn path(random: &mut Random) -> String {
     let mut path = String::new();
     for _ in 0..=random.below(3) {
         if !path.is_empty() {
-            path.push_str(random.pick(&["/", "/", "//"]));
+            path.push_str(random.choose(&["/", "/", "//"]));
         }
         path.push_str(match random.below(12) {
             0 => ".",
             1 => "..",
-            _ => random.pick(&NAMES),
+            _ => random.choose(&NAMES),
         });
     }
     if random.below(10) == 0 {
         path.push('/');
     }
     match random.below(40) {
-        0 => path + random.pick(&["", "/"]) + &"x".repeat(random.pick(&NAME_LENGTHS)),
-        1 => "x".repeat(random.pick(&NAME_LENGTHS)) + random.pick(&["", "/", "/", "/a"]),
-        2 => "/".repeat(random.pick(&PATH_LENGTHS) - path.len()).replace("//", "./") + &path,
-        3 => format!("{path}{}", "/".repeat(random.pick(&PATH_LENGTHS) - path.len())),
+        0 => path + random.choose(&["", "/"]) + &"x".repeat(random.choose(&NAME_LENGTHS)),
+        1 => "x".repeat(random.choose(&NAME_LENGTHS)) + random.choose(&["", "/", "/", "/a"]),
+        2 => "/".repeat(random.choose(&PATH_LENGTHS) - path.len()).replace("//", "./") + &path,
+        3 => format!("{path}{}", "/".repeat(random.choose(&PATH_LENGTHS) - path.len())),
         _ => path,
     }
 }
@@ -63,7 +43,7 @@ fn path(random: &mut Random) -> String {
 fn target(random: &mut Random) -> String {
     match random.below(10) {
         0 => String::new(),
-        1 => "x".repeat(random.pick(&PATH_LENGTHS)),
+        1 => "x".repeat(random.choose(&PATH_LENGTHS)),
         _ => path(random),
     }
 }
@@ -95,9 +75,9 @@ fn call(
     let follow = random.below(2);
     let (name, args) = match random.below(22) {
         0..=4 => {
-            let oflags = random.pick(&[0, 0, 1, 1, 1, 2, 4, 5, 8, 9, 13, 3, 10]);
-            let rights = random.pick(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 0x42 | 1 << 22]);
-            let flags = random.pick(&[0, 0, 0, 1]);
+            let oflags = random.choose(&[0, 0, 1, 1, 1, 2, 4, 5, 8, 9, 13, 3, 10]);
+            let rights = random.choose(&[ALL, 2, 64, 66, ALL & !64, 1 << 14, 0x42 | 1 << 22]);
+            let flags = random.choose(&[0, 0, 0, 1]);
             ("path_open", vec![dir, follow, at, len, oflags, rights, ALL, flags, OUT])
         }
         5 => ("path_create_directory", vec![dir, at, len]),
@@ -117,33 +97,33 @@ fn call(
         }
         12 => {
             let buf = guest.alloc(64);
-            ("path_readlink", vec![dir, at, len, buf, random.pick(&[0, 3, 64]), OUT])
+            ("path_readlink", vec![dir, at, len, buf, random.choose(&[0, 3, 64]), OUT])
         }
         13 => ("path_filestat_get", vec![dir, follow, at, len, OUT]),
         14 | 15 => {
-            let size = random.pick(&[0, 1, 10, 100, 5000]);
+            let size = random.choose(&[0, 1, 10, 100, 5000]);
             let buf = guest.alloc(size as usize);
             guest.bytes[buf as usize..(buf + size) as usize].fill(b'a' + random.below(26) as u8);
             let iovs = guest.iovs(&[(buf, size / 2), (buf + size / 2, size - size / 2)]);
             if random.below(2) == 0 {
                 ("fd_write", vec![fd, iovs, 2, OUT])
             } else {
-                ("fd_pwrite", vec![fd, iovs, 2, random.pick(&SIZES), OUT])
+                ("fd_pwrite", vec![fd, iovs, 2, random.choose(&SIZES), OUT])
             }
         }
         16 | 17 => {
-            let size = random.pick(&[0, 1, 10, 100, 9000]);
+            let size = random.choose(&[0, 1, 10, 100, 9000]);
             let buf = guest.alloc(size as usize);
             let iovs = guest.iovs(&[(buf, size / 3), (buf + size / 3, size - size / 3)]);
             if random.below(2) == 0 {
                 ("fd_read", vec![fd, iovs, 2, OUT])
             } else {
-                ("fd_pread", vec![fd, iovs, 2, random.pick(&SIZES), OUT])
+                ("fd_pread", vec![fd, iovs, 2, random.choose(&SIZES), OUT])
             }
         }
-        18 => ("fd_filestat_set_size", vec![fd, random.pick(&SIZES)]),
-        19 => ("fd_seek", vec![fd, random.pick(&[0, 1, 5000, u64::MAX]), random.below(3), OUT]),
-        20 => ("fd_allocate", vec![fd, random.pick(&SIZES[..8]), random.pick(&SIZES[..8])]),
+        18 => ("fd_filestat_set_size", vec![fd, random.choose(&SIZES)]),
+        19 => ("fd_seek", vec![fd, random.choose(&[0, 1, 5000, u64::MAX]), random.below(3), OUT]),
+        20 => ("fd_allocate", vec![fd, random.choose(&SIZES[..8]), random.choose(&SIZES[..8])]),
         _ => ("fd_filestat_get", vec![fd, OUT]),
     };
     (name, args, strings)

@@ -178,6 +178,26 @@ pub const EXCL: u64 = 4;
 pub const TRUNC: u64 = 8;
 pub const NONBLOCK: u64 = 4;
 
+/// A pseudo-random generator (xorshift64*).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 11) % bound
+    }
+
+    pub fn choose<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len() as u64) as usize]
+    }
+}
+
 /// Returns arguments and an environment.
 pub fn strings(args: &[&str], env: &[&str]) -> Arc<Strings> {
     let mut strings = Strings::default();
