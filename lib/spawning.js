@@ -5,6 +5,7 @@
 
 const { join } = require('node:path')
 const { Worker } = require('node:worker_threads')
+const { createMemory } = require('./limit-memory.js')
 const addon = require('./native.js').load()
 
 /** Returns the imported memories of a module. */
@@ -54,6 +55,15 @@ function importsOf(module, wasi, memory, workers) {
   return imports
 }
 
+/** Allows a guest to start threads. Returns the imports of its first thread, and the memories in them. */
+function threadedImports(module, wasi, limit, memoryLimits) {
+  const memory = createMemory(memoryLimits)
+  const workers = new Workers(wasi, { program: module, memory, handle: wasi.share() })
+  addon.threads.allow(wasi, limit, memory, () => workers.terminate())
+  return { imports: importsOf(module, wasi, memory, workers), memories: [memory] }
+}
+
 exports.Workers = Workers
+exports.threadedImports = threadedImports
 exports.importedMemories = importedMemories
 exports.importsOf = importsOf

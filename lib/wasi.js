@@ -449,6 +449,13 @@ if (native) {
       else if (!native.isExit(thrown)) throw thrown
     },
   }
+  /** Functions for `capwasi/process`. The first argument of most is a WASI object. */
+  addon.processes = {
+    __proto__: null,
+    cpuTime: (wasi) => native.processes.cpuTime(stateOf(wasi).id),
+    peakMemory: (wasi) => native.processes.peakMemory(stateOf(wasi).id),
+    pipe: native.processes.pipe,
+  }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
     return directory.Directory

@@ -4,6 +4,8 @@
 pub(crate) mod access;
 pub mod budget;
 pub mod clock;
+#[cfg(feature = "node")]
+pub(crate) mod cpu_time;
 pub(crate) mod dir;
 pub mod directory;
 pub mod entry;

@@ -18,7 +18,7 @@
 //! | `dispatch.rs`, `wait.rs`, `host_calls.rs` | one step of a call; the wait and the callbacks between two steps |
 //! | `perform.rs`, `imports.rs` | a whole call; the import table as functions for JavaScript |
 //! | `suspend.rs` | native functions that suspend a guest and continue it |
-//! | `methods.rs`, `spawning.rs`, `trace.rs` | native functions for lib/wasi.js, lib/threads.js and lib/trace.js |
+//! | `methods.rs`, `spawning.rs`, `processes.rs`, `trace.rs` | native functions for the modules of lib |
 //! | `options.rs`, `options/` | the options of `new WASI()` |
 //! | `directory.rs` | native functions behind the class `Directory` |
 //! | `class.rs`, `install.rs` | the class `WASI`; the exchange of functions with lib/wasi.js |
@@ -45,6 +45,7 @@ mod methods;
 mod options;
 mod perform;
 mod permission_model;
+mod processes;
 mod reference;
 mod runs;
 mod sandbox;

@@ -43,6 +43,8 @@ pub(crate) use platform::{
     stat, stat_at, stream_directions, stream_flags, stream_kind, symlink, sync, unlink,
     without_trailing_slashes, writev, writev_nowait,
 };
+#[cfg(feature = "node")]
+pub(crate) use platform::{ThreadClock, pipe};
 pub use platform::{open_directory, reopen_directory};
 
 /// Maximum number of buffers of one vectored call: `IOV_MAX` on Linux and macOS.

@@ -10,7 +10,7 @@ use super::methods::{
 };
 use super::suspend::{Cancel, Finish, Restart, SetTimeout, Suspend, TimeoutError, Woken};
 use super::value::Value;
-use super::{spawning, termination, trace};
+use super::{processes, spawning, termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -55,5 +55,6 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add_function::<TimeoutError>(functions, state)?;
     functions.set("trace", trace::functions(state)?)?;
     functions.set("threads", spawning::functions(state)?)?;
+    functions.set("processes", processes::functions(state)?)?;
     Ok(functions)
 }

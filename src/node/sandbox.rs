@@ -7,6 +7,7 @@ use super::suspended::Suspended;
 use super::timeout::Timeout;
 use super::value::Value;
 use super::world::World;
+use crate::core::cpu_time::Counting;
 use crate::core::guest::Guest;
 use crate::core::memory::Memory;
 use crate::core::pipe::CallbackSlot;
@@ -152,6 +153,7 @@ impl Sandbox {
     /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one. A guest
     /// with a handle joins no other: the handle would then be that of an abandoned guest.
     pub(crate) fn bind(&self, env: &Env, mut view: MemoryView) -> Option<Arc<World>> {
+        self.world.note_memory(view.bytes.size());
         let mut memory = self.memory.borrow_mut();
         let joins = !self.has_joined && !self.world.is_shared();
         let joined = view.bind(memory.as_mut(), &self.world, joins);
@@ -223,11 +225,12 @@ impl Sandbox {
         self.call_back(env, slot, &args)
     }
 
-    /// Counts a run until the result is dropped. A `finally` in JavaScript does not run if a timeout of `node:vm` ends
-    /// the run.
+    /// Counts a run, and its processor time, until the result is dropped. A `finally` in JavaScript does not run if a
+    /// timeout of `node:vm` ends the run.
     pub(crate) fn run(&self) -> Run<'_> {
-        self.running.set(self.running.get() + 1);
-        Run(&self.running)
+        let running = &self.running;
+        let is_first = running.replace(running.get() + 1) == 0;
+        Run { running, _time: is_first.then(|| self.world.cpu_time.count()).flatten() }
     }
 
     /// Returns whether a call of `start` or `initialize` runs the guest.
@@ -260,10 +263,13 @@ impl Sandbox {
 
 /// A call of `start` or `initialize` that has not returned.
 #[derive(Debug)]
-pub(crate) struct Run<'a>(&'a Cell<u32>);
+pub(crate) struct Run<'a> {
+    running: &'a Cell<u32>,
+    _time: Option<Counting<'a>>,
+}
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.running.set(self.running.get() - 1);
     }
 }

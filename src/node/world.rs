@@ -5,11 +5,12 @@ use super::runs::Runs;
 use super::threads::Threads;
 use super::version::Version;
 use super::wakeups::Sleeper;
+use crate::core::cpu_time::CpuTime;
 use crate::core::guest::Guest;
 use crate::core::handles::Handles;
 use crate::core::strings::Strings;
 use once_cell::sync::Lazy;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The end of all threads of a guest.
@@ -43,6 +44,9 @@ pub(crate) struct World {
     pub(crate) threads: Threads,
     /// Runs of threads, if the threads end together.
     pub(crate) runs: Runs,
+    pub(crate) cpu_time: CpuTime,
+    /// Bytes of the largest memory that was bound.
+    peak_memory: AtomicUsize,
     ends_together: AtomicBool,
     /// Threads that are suspended.
     sleepers: Mutex<Vec<Weak<Sleeper>>>,
@@ -74,6 +78,8 @@ impl World {
             mailbox: Mailbox::default(),
             threads: Threads::default(),
             runs: Runs::default(),
+            cpu_time: CpuTime::default(),
+            peak_memory: AtomicUsize::new(0),
             ends_together: AtomicBool::new(false),
             sleepers: Mutex::default(),
             end: OnceLock::new(),
@@ -140,6 +146,16 @@ impl World {
     /// Notes that the error which ended the guest is reported. Returns whether the error was reported before.
     pub(crate) fn report(&self) -> bool {
         self.is_reported.swap(true, Relaxed)
+    }
+
+    /// Notes the size of a memory that was bound.
+    pub(crate) fn note_memory(&self, bytes: usize) {
+        self.peak_memory.fetch_max(bytes, Relaxed);
+    }
+
+    /// Returns the bytes of the largest memory that was bound.
+    pub(crate) fn peak_memory(&self) -> usize {
+        self.peak_memory.load(Relaxed)
     }
 
     /// Closes the descriptors. Ends the waits for streams.

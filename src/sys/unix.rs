@@ -13,8 +13,10 @@ mod host;
 mod net;
 mod open;
 mod path;
+mod pipe;
 mod resolve;
 mod stream;
+mod thread_clock;
 mod transfer;
 
 pub use attributes::{attributes_at, set_mode_at};
@@ -34,6 +36,8 @@ pub use path::{
     create_dir, hard_link, parent_ino, path, read_link, remove_dir, rename, set_times_at, stat_at, symlink,
     unlink,
 };
+pub use pipe::pipe;
 pub use resolve::without_trailing_slashes;
 pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
+pub use thread_clock::ThreadClock;
 pub use transfer::{appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};

@@ -13,7 +13,9 @@ mod host;
 mod net;
 mod open;
 mod path;
+mod pipe;
 mod stream;
+mod thread_clock;
 mod transfer;
 
 pub use attributes::{attributes_at, set_mode_at};
@@ -33,5 +35,7 @@ pub use path::{
     create_dir, hard_link, mount_id, open_directory, parent_ino, path, path_of, read_link, remove_dir,
     rename, reopen_directory, set_times_at, stat_at, symlink, unlink, without_trailing_slashes,
 };
+pub use pipe::pipe;
 pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
+pub use thread_clock::ThreadClock;
 pub use transfer::{appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};

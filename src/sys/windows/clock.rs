@@ -3,7 +3,7 @@
 use crate::sys::types::{Clockid, Timestamp};
 use crate::sys::windows::handle::{check, wide};
 use std::io::Result;
-use windows_sys::Win32::Foundation::FILETIME;
+use windows_sys::Win32::Foundation::{FILETIME, HANDLE};
 use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
 use windows_sys::Win32::System::SystemInformation::GetSystemTimePreciseAsFileTime;
 use windows_sys::Win32::System::Threading::{
@@ -50,11 +50,19 @@ pub fn clock_time(id: Clockid) -> Result<Timestamp> {
         Clockid::ProcessCputimeId => check(unsafe {
             GetProcessTimes(GetCurrentProcess(), created, exited, &raw mut kernel, &raw mut user)
         })?,
-        // SAFETY: the pseudo handle of this thread is always valid. The call writes four FILETIMEs.
-        Clockid::ThreadCputimeId => check(unsafe {
-            GetThreadTimes(GetCurrentThread(), created, exited, &raw mut kernel, &raw mut user)
-        })?,
+        // SAFETY: the call takes no pointers.
+        Clockid::ThreadCputimeId => return thread_time(unsafe { GetCurrentThread() }),
     }
+    Ok((units(kernel) + units(user)) * FILETIME_UNIT)
+}
+
+/// Returns the processor time of a thread in nanoseconds: `GetThreadTimes`.
+pub(crate) fn thread_time(thread: HANDLE) -> Result<Timestamp> {
+    let [mut created, mut exited, mut kernel, mut user] = [FILETIME::default(); 4];
+    // SAFETY: the call writes four FILETIMEs. It fails for a handle of another type.
+    check(unsafe {
+        GetThreadTimes(thread, &raw mut created, &raw mut exited, &raw mut kernel, &raw mut user)
+    })?;
     Ok((units(kernel) + units(user)) * FILETIME_UNIT)
 }
 

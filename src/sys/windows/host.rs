@@ -1,12 +1,13 @@
 //! Descriptors of the host.
 
 use crate::sys::windows::handle::os_error;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::Result;
 use std::mem::ManuallyDrop;
 use std::os::windows::io::FromRawHandle;
 use std::ptr;
-use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, FARPROC, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Console::{
     GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
 };
@@ -36,11 +37,14 @@ pub fn host_stream(fd: i32) -> Result<ManuallyDrop<File>> {
 type UvGetOsfhandle = unsafe extern "C" fn(fd: i32) -> HANDLE;
 
 fn uv_get_osfhandle() -> Option<UvGetOsfhandle> {
-    // SAFETY: null names the module of the program, which is never unloaded. The name of the function ends in NUL.
-    let function =
-        unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), c"uv_get_osfhandle".as_ptr().cast()) };
     // SAFETY: libuv documents this signature: uv_os_fd_t uv_get_osfhandle(int fd).
-    function.map(|function| unsafe {
+    libuv_function(c"uv_get_osfhandle").map(|function| unsafe {
         std::mem::transmute::<unsafe extern "system" fn() -> isize, UvGetOsfhandle>(function)
     })
+}
+
+/// Returns a function of libuv that the program exports, as node.exe does.
+pub(crate) fn libuv_function(name: &CStr) -> FARPROC {
+    // SAFETY: null names the module of the program, which is never unloaded. The name ends in NUL.
+    unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), name.as_ptr().cast()) }
 }

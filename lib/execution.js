@@ -1,0 +1,283 @@
+'use strict'
+
+// One guest of `run` or `spawn`, from its place in a pool to its result.
+
+const addon = require('./native.js').load()
+const { PipeReader, PipeWriter, drain, feed, sinkOf } = require('./pipes.js')
+const { ProcessError } = require('./process-error.js')
+const { wasiLimits } = require('./process-options.js')
+const { TooLarge } = require('./program.js')
+const { threadError } = require('./values.js')
+const { WASI } = require('./wasi.js')
+
+/** How long the processor time may go unchecked, in milliseconds. */
+const MAX_INTERVAL = 1000
+
+/** A memory that has less room than this part of its limit has reached it. */
+const ROOM = 1 / 16
+
+const noResult = () => ({
+  exitCode: undefined,
+  stdout: '',
+  stderr: '',
+  timedOut: false,
+  aborted: false,
+  exceeded: undefined,
+  trap: undefined,
+  durationMs: 0,
+  cpuTimeMs: 0,
+  peakMemory: 0,
+})
+
+/** A guest. */
+class Execution {
+  #threads
+  #program
+  #options
+  #args
+  /** What stdin, stdout and stderr are connected to. */
+  #stdio
+  #thread
+  #wasi
+  #leaveQueue
+  #startTime
+  /** Why the guest was stopped: `reason`, and `error` or `cause`. */
+  #stopped
+  #timers = new Set()
+  #isReferenced = true
+  /** Called when the guest starts, and when it has ended with an exit code and a reason. */
+  onStart = () => {}
+  onExit = () => {}
+  addresses = []
+
+  constructor(threads, program, args, options, stdio) {
+    this.#threads = threads
+    this.#program = program
+    this.#args = args
+    this.#options = options
+    this.#stdio = stdio
+  }
+
+  /** Runs the guest. The promise settles when its output has been read. */
+  async run() {
+    const { signal } = this.#options
+    const abort = () => this.stop({ reason: 'abort', cause: signal.reason })
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    try {
+      const outcome = await this.#enter()
+      return await this.#finish(outcome)
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Waits for a thread and runs the guest in it. Returns undefined if the guest was stopped before it has started. */
+  async #enter() {
+    if (this.#stopped !== undefined) return undefined
+    const hasEntered = await this.#threads.enter((leave) => {
+      this.#leaveQueue = leave
+    })
+    this.#leaveQueue = undefined
+    if (!hasEntered) return undefined
+    try {
+      return await this.#runInThread()
+    } finally {
+      for (const timer of this.#timers) clearTimeout(timer)
+      this.#threads.leave()
+    }
+  }
+
+  async #runInThread() {
+    const { limits } = this.#options
+    let program
+    try {
+      program = await this.#program.load()
+    } catch (error) {
+      if (!(error instanceof TooLarge)) throw error
+      this.#stopped ??= { reason: 'limit', exceeded: 'memory', isBeforeStart: true }
+    }
+    if (this.#stopped !== undefined) return undefined
+    program.requireCommand()
+    this.#wasi = this.#createWASI(program)
+    const thread = this.#threads.take(program.usesHeap ? limits.memory : undefined)
+    this.#thread = thread
+    const { module, memories, hasThreads } = program
+    const threads = hasThreads ? limits.threads : undefined
+    const job = { handle: this.#wasi.share(), module, memories, threads }
+    const ended = thread.run(job, () => this.#begin(hasThreads))
+    if (!this.#isReferenced) thread.unref()
+    const outcome = await ended
+    this.#thread = undefined
+    if (outcome.error?.code !== 'ERR_WORKER_OUT_OF_MEMORY') this.#threads.release(thread)
+    return outcome
+  }
+
+  #createWASI({ version }) {
+    const { argv0 = this.#program.name, env, preopens, sockets, clock, random, limits, trace } = this.#options
+    const [stdin, stdout, stderr] = this.#stdio.map((each) => each.open())
+    const given = { env, preopens, sockets, clock, random, trace }
+    const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+    const input = typeof stdin === 'object' ? stdin : { stdin }
+    const args = [argv0, ...this.#args]
+    return new WASI({ version, args, ...options, ...input, stdout, stderr, limits: wasiLimits(limits) })
+  }
+
+  /** Notes that the guest runs. Its time counts from now. */
+  #begin(hasThreads) {
+    this.#startTime = performance.now()
+    this.addresses = this.#wasi.addresses
+    const { timeout, limits } = this.#options
+    if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
+    if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
+    this.onStart()
+  }
+
+  #after(milliseconds, action) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      action()
+    }, milliseconds)
+    // The thread keeps the process alive.
+    timer.unref()
+    this.#timers.add(timer)
+  }
+
+  /** Stops the guest once it has used its processor time. */
+  #checkCpuTime(limit, threads) {
+    const left = limit - addon.processes.cpuTime(this.#wasi)
+    if (left <= 0) this.stop({ reason: 'limit', exceeded: 'cpuTime' })
+    else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
+  }
+
+  /** Stops the guest, whether it waits for a thread, computes or waits. Returns whether it was running. */
+  stop(stopped) {
+    if (this.#stopped !== undefined || this.hasEnded) return false
+    this.#stopped = stopped
+    this.#leaveQueue?.()
+    this.#thread?.terminate()
+    return true
+  }
+
+  /** Stops the guest because of an error of the embedder's streams. */
+  fail(error) {
+    if (!this.stop({ reason: 'error', error })) this.#stopped ??= { reason: 'error', error }
+  }
+
+  ref() {
+    this.#isReferenced = true
+    this.#thread?.ref()
+  }
+
+  unref() {
+    this.#isReferenced = false
+    this.#thread?.unref()
+  }
+
+  /** Closes the descriptors of the guest and waits for its output. Returns or throws the result. */
+  async #finish(outcome) {
+    const result = { ...noResult(), ...this.#measure(outcome) }
+    const [reason, error] = this.#reasonOf(outcome, result)
+    this.hasEnded = true
+    for (const each of this.#stdio) each.close()
+    this.onExit(result.exitCode ?? null, reason)
+    await Promise.all(this.#stdio.map(({ done }) => done))
+    const failure = error ?? (this.#stopped?.reason === 'error' ? this.#stopped.error : undefined)
+    const [stdout, stderr] = [this.#wasi?.stdout, this.#wasi?.stderr].map((output) => this.#decode(output))
+    this.#wasi?.close()
+    if (failure !== undefined) throw failure
+    Object.assign(result, { stdout, stderr })
+    if (reason === 'exit' && result.exitCode === 0) return result
+    if (this.#options.reject === false) return result
+    const { cause } = this.#stopped ?? {}
+    const { name } = this.#program
+    throw new ProcessError(name, reason, result, this.#options, cause === undefined ? undefined : { cause })
+  }
+
+  #decode(output = Buffer.alloc(0)) {
+    const { encoding = 'utf8' } = this.#options
+    return encoding === 'buffer' ? output : output.toString(encoding)
+  }
+
+  #measure(outcome) {
+    if (this.#wasi === undefined || outcome === undefined) return {}
+    const elapsed = this.#startTime === undefined ? 0 : performance.now() - this.#startTime
+    const peakMemory = Math.max(outcome.memory ?? 0, addon.processes.peakMemory(this.#wasi))
+    return {
+      exitCode: outcome.exitCode,
+      durationMs: outcome.durationMs ?? elapsed,
+      cpuTimeMs: addon.processes.cpuTime(this.#wasi),
+      peakMemory,
+      exceeded: this.#wasi.exceeded ?? this.#memoryExceeded(peakMemory),
+    }
+  }
+
+  /** Returns 'memory' for a guest whose memory could not grow further. */
+  #memoryExceeded(bytes) {
+    const { memory } = this.#options.limits
+    return memory !== undefined && bytes > memory * (1 - ROOM) ? 'memory' : undefined
+  }
+
+  /** Returns the reason of the end, and the error of a guest that could not start. Completes the result. */
+  #reasonOf(outcome, result) {
+    if (outcome?.exitCode !== undefined) return ['exit']
+    if (outcome?.error !== undefined) {
+      const { name, message, stack, code } = outcome.error
+      const error = threadError(name, message, stack)
+      if (code !== undefined) error.code = code
+      if (!outcome.isTrap) return ['error', error]
+      result.trap = error
+      return ['trap']
+    }
+    if (outcome?.workerError?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+      result.exceeded = 'memory'
+      return ['limit']
+    }
+    if (this.#stopped === undefined) return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
+    const { reason, exceeded, error } = this.#stopped
+    result.timedOut = reason === 'timeout'
+    result.aborted = reason === 'abort' || reason === 'kill'
+    result.exceeded = exceeded ?? result.exceeded
+    return reason === 'error' ? [reason, error] : [reason]
+  }
+}
+
+const nothing = () => {}
+
+/** Connects a stream of the guest to a mode or a descriptor. */
+const plain = (value) => ({ open: () => value, close: nothing, done: undefined })
+
+/** Connects stdin to data. */
+const data = (value) => ({ open: () => (value === undefined ? 'ignore' : { input: value }), close: nothing })
+
+/** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
+const piped = (stream, done) => ({ stream, open: () => stream.open(), close: () => stream.closeGuestEnd(), done })
+
+/** Connects stdin to a source. `fail` receives the error of the source. */
+function fed(source, fail) {
+  const writer = new PipeWriter()
+  feed(source, writer).catch(fail)
+  return piped(writer)
+}
+
+/** Connects the output of the guest to targets, equal ones to the same. `fail` receives the error of a target. */
+function drained(targets, fail) {
+  const sinks = new Map()
+  const connections = targets.map((target) => {
+    if (typeof target === 'string' || typeof target === 'number') return plain(target)
+    if (!sinks.has(target)) sinks.set(target, sinkOf(target))
+    const reader = new PipeReader()
+    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
+  })
+  Promise.all(connections.map(({ done }) => done)).then(() => {
+    for (const sink of sinks.values()) sink.end()
+  })
+  return connections
+}
+
+exports.Execution = Execution
+exports.data = data
+exports.drained = drained
+exports.fed = fed
+exports.piped = piped
+exports.plain = plain

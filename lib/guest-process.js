@@ -1,0 +1,93 @@
+'use strict'
+
+// A guest of `spawn`, with the events and streams of a ChildProcess.
+
+const { EventEmitter } = require('node:events')
+const { Duplex, finished } = require('node:stream')
+const { Execution, drained, fed, piped, plain } = require('./execution.js')
+const { PipeReader, PipeWriter } = require('./pipes.js')
+
+/** A running guest. Described in process.d.ts. */
+class GuestProcess extends EventEmitter {
+  #execution
+  #result
+  #isResultUsed = false
+  exitCode = null
+
+  constructor(threads, program, args, options) {
+    super()
+    const fail = (error) => this.#execution.fail(error)
+    const [stdin, ...outputs] = options.stdio
+    const stdio = [
+      stdin === 'pipe' ? piped(new PipeWriter()) : typeof stdin === 'object' ? fed(stdin, fail) : plain(stdin),
+      ...outputs.map((output) => (output === 'pipe' ? piped(new PipeReader()) : output)),
+    ]
+    const targets = drained(outputs.filter((output) => output !== 'pipe'), fail)
+    const connections = stdio.map((each) => (each.open === undefined ? targets.shift() : each))
+    ;[this.stdin, this.stdout, this.stderr] = connections.map(({ stream }, fd) =>
+      options.stdio[fd] === 'pipe' ? stream : null,
+    )
+    this.#execution = new Execution(threads, program, args, options, connections)
+    this.#execution.onStart = () => this.emit('spawn')
+    this.#execution.onExit = (code, reason) => this.#exit(code, reason)
+    this.#result = this.#execution.run()
+    this.#result.catch(() => {})
+  }
+
+  get addresses() {
+    return this.#execution.addresses
+  }
+
+  /** The result, for the pool. */
+  get settled() {
+    return this.#result
+  }
+
+  get result() {
+    this.#isResultUsed = true
+    return this.#result
+  }
+
+  #exit(code, reason) {
+    this.exitCode = code
+    if (reason === 'error') this.#result.catch((error) => this.#fail(error))
+    else this.emit('exit', code, reason)
+    const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null)
+    const closed = streams.map((stream) => new Promise((resolve) => finished(stream, resolve)))
+    Promise.all(closed).then(() => this.emit('close', code, reason))
+  }
+
+  /** Emits the error of a guest that could not start. Whoever uses `result` gets it there. */
+  #fail(error) {
+    if (!this.#isResultUsed || this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  duplex() {
+    return Duplex.from({ writable: this.stdin, readable: this.stdout })
+  }
+
+  kill() {
+    return this.#execution.stop({ reason: 'kill' })
+  }
+
+  ref() {
+    this.#execution.ref()
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.ref()
+    return this
+  }
+
+  unref() {
+    this.#execution.unref()
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.unref()
+    return this
+  }
+}
+
+if (Symbol.asyncDispose) {
+  GuestProcess.prototype[Symbol.asyncDispose] = async function () {
+    this.kill()
+    await this.result.catch(() => {})
+  }
+}
+
+exports.GuestProcess = GuestProcess

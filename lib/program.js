@@ -1,0 +1,197 @@
+'use strict'
+
+// Loads programs: from files, which are compiled once, or from bytes.
+
+const { statSync } = require('node:fs')
+const { readFile } = require('node:fs/promises')
+const { basename } = require('node:path')
+const { PAGE_SIZE, limitMemory, memoryImportsOf } = require('./limit-memory.js')
+const { memoryLimitsOf } = require('./shared-memory.js')
+const { invalidType, urlPath } = require('./values.js')
+const { invalidValue, subject, text } = require('./validate.js')
+
+const { CompileError, LinkError, Module } = WebAssembly
+
+const NAMESPACES = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstable' }
+
+/** Returns the version of WASI that imports belong to. */
+const versionOf = (imports) =>
+  imports.some(({ module }) => module === 'wasi_unstable') ? NAMESPACES.wasi_unstable : NAMESPACES.wasi_snapshot_preview1
+
+/** Names at most three of the imports that are missing, and counts the rest. */
+function describeMissing(missing) {
+  const type = missing.every(({ kind }) => kind === 'function') ? 'function' : 'value'
+  const names = missing.slice(0, 3).map(({ module, name }) => `${module}.${name}`)
+  const rest = missing.length > 3 ? ` and ${missing.length - 3} more` : ''
+  const count = missing.length === 1 ? `1 ${type}` : `${missing.length} ${type}s`
+  return `imports ${count} that capwasi does not provide: ${names.join(', ')}${rest}`
+}
+
+/** The names of the functions of WASI, which are the same in both versions. */
+let functionNames
+const isFunctionOfWasi = (name) => {
+  if (functionNames === undefined) {
+    const { WASI } = require('./wasi.js')
+    functionNames = new Set(Object.keys(new WASI({ version: 'preview1' }).wasiImport))
+  }
+  return functionNames.has(name)
+}
+
+/** Returns why a module cannot run as a program; undefined if it can. The text follows the name of the program. */
+function problemOf(imports, exports) {
+  const namespaces = Object.keys(NAMESPACES).filter((name) => imports.some(({ module }) => module === name))
+  if (namespaces.length > 1)
+    return `imports from both ${namespaces.join(' and ')}. A program can import only one version of WASI`
+  const isProvided = ({ module, name, kind }) =>
+    kind === 'memory' ||
+    (kind === 'function' && Object.hasOwn(NAMESPACES, module) && isFunctionOfWasi(name)) ||
+    (kind === 'function' && module === 'wasi' && name === 'thread-spawn')
+  const missing = imports.filter((entry) => !isProvided(entry))
+  if (missing.length > 0) return describeMissing(missing)
+  const hasMemory = [...imports, ...exports].some(({ kind }) => kind === 'memory')
+  return hasMemory ? undefined : 'exports no memory: expected one with the name `memory`'
+}
+
+/** What a compiled module imports and exports. */
+class Program {
+  constructor(name, module, memories, usesHeap) {
+    this.name = name
+    this.module = module
+    /** Limits of the imported memories. */
+    this.memories = memories
+    /** Whether the guest can allocate on the heap of the engine, and `limits.memory` applies there. */
+    this.usesHeap = usesHeap
+    const imports = Module.imports(module)
+    const exported = Module.exports(module)
+    const exports = (name, kind) => exported.some((entry) => entry.name === name && entry.kind === kind)
+    this.version = versionOf(imports)
+    this.problem = problemOf(imports, exported)
+    this.importsMemory = imports.some(({ kind }) => kind === 'memory')
+    this.hasThreads = this.importsMemory && exports('wasi_thread_start', 'function')
+    this.isCommand = exports('_start', 'function')
+    /** Names of the exported functions. */
+    this.functions = exported.filter(({ kind }) => kind === 'function').map(({ name }) => name)
+  }
+
+  /** Throws unless the program can run as a command. */
+  requireCommand() {
+    if (this.problem !== undefined) throw new LinkError(`${this.name} ${this.problem}`)
+    if (this.isCommand) return
+    throw invalidValue(`The argument 'program' must export the function _start. ${this.name} exports none`)
+  }
+}
+
+/** Thrown for a program that needs more memory at once than its limit. */
+class TooLarge extends Error {
+  constructor(needed) {
+    super(`The program needs ${needed} bytes`)
+    this.needed = Number(needed)
+  }
+}
+
+/** Compiles bytes. Waiting keeps the process alive, which some versions of Node do not ensure. */
+async function compile(name, bytes) {
+  const keepAlive = setInterval(() => {}, 2 ** 30)
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (error) {
+    if (error instanceof CompileError) throw new CompileError(`${name}: ${error.message}`, { cause: error })
+    throw error
+  } finally {
+    clearInterval(keepAlive)
+  }
+}
+
+/** Compiles bytes with a limit for the memory; undefined for none. */
+async function compileLimited(name, bytes, limit) {
+  if (limit === undefined) {
+    const module = await compile(name, bytes)
+    const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
+    return new Program(name, module, importsMemory ? memoryImportsOf(bytes) : [], false)
+  }
+  // Only a valid binary can be changed safely.
+  if (!WebAssembly.validate(bytes)) await compile(name, bytes)
+  const limited = limitMemory(bytes, limit)
+  if (limited.needed !== undefined) throw new TooLarge(limited.needed)
+  return new Program(name, await compile(name, limited.bytes), limited.memories, limited.usesHeap)
+}
+
+/** Maximum number of programs from files that are kept. */
+const MAX_KEPT = 100
+
+/** Programs from files, by path and limit, from the one whose last use is the longest ago. */
+const kept = new Map()
+
+/** Loads a file, or returns the program that was loaded from it before, unless the file has changed. */
+function loadFile(path, limit) {
+  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+  const stamp = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
+  const key = `${limit} ${path}`
+  let entry = kept.get(key)
+  kept.delete(key)
+  if (entry?.stamp !== stamp) {
+    const program = readFile(path).then((bytes) => compileLimited(path, bytes, limit))
+    entry = { stamp, program }
+    program.catch(() => {
+      if (kept.get(key) === entry) kept.delete(key)
+    })
+  }
+  kept.set(key, entry)
+  if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value)
+  return entry.program
+}
+
+/** The name of a program without a file. */
+const UNNAMED = 'program.wasm'
+
+/** Programs of modules that the embedder has compiled. */
+const ofModules = new WeakMap()
+
+function ofModule(module, limit) {
+  const hasOwnMemory = Module.exports(module).some(({ kind }) => kind === 'memory')
+  const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
+  if (limit !== undefined && (hasOwnMemory || !importsMemory)) {
+    throw invalidValue(
+      "The property 'options.limits.memory' cannot limit a WebAssembly.Module with a memory of its own. Pass its bytes",
+    )
+  }
+  let program = ofModules.get(module)
+  if (program === undefined) {
+    program = new Program(UNNAMED, module, importsMemory ? [memoryLimitsOf(module)] : [], false)
+    ofModules.set(module, program)
+  }
+  return limit === undefined ? program : limitImport(program, limit)
+}
+
+/** Returns a program whose imported memory has a lower maximum. */
+function limitImport(program, limit) {
+  const [memory] = program.memories
+  const pages = BigInt(Math.floor(limit / PAGE_SIZE))
+  if (memory.initial > pages) throw new TooLarge(memory.initial * BigInt(PAGE_SIZE))
+  const maximum = memory.maximum < pages ? memory.maximum : pages
+  return new Program(program.name, program.module, [{ ...memory, maximum }], false)
+}
+
+/** Returns a function that loads a program, and the name of its file. Throws for a value that is no program. */
+function programOf(value, limit) {
+  if (value instanceof Uint8Array) return { name: UNNAMED, load: () => compileLimited(UNNAMED, value, limit) }
+  if (isModule(value)) return { name: UNNAMED, load: () => ofModule(value, limit) }
+  const path = typeof value === 'string' ? value : urlPath(value, 'program')
+  const expected = 'of type string or an instance of URL, Uint8Array, or WebAssembly.Module'
+  if (path === undefined) throw invalidType(subject('program'), expected, value)
+  text(path, 'program')
+  return { name: basename(path), load: () => loadFile(path, limit) }
+}
+
+/** Returns whether a value is a module, of this realm or another. */
+function isModule(value) {
+  try {
+    return Array.isArray(Module.imports(value))
+  } catch {
+    return false
+  }
+}
+
+exports.Program = Program
+exports.TooLarge = TooLarge
+exports.programOf = programOf

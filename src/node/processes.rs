@@ -1,0 +1,39 @@
+//! Native functions for `capwasi/process` (lib/process.js).
+
+use super::callback::{Callback, RawArgs, add_function, callbacks};
+use super::env_state::EnvState;
+use super::error::uvwasi_init_error;
+use super::value::Value;
+use crate::sys;
+use napi::Result;
+
+/// Returns the functions.
+pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+    let functions = Value::object(&state.env)?;
+    add_function::<CpuTime>(functions, state)?;
+    add_function::<PeakMemory>(functions, state)?;
+    add_function::<Pipe>(functions, state)?;
+    Ok(functions)
+}
+
+callbacks! {
+    /// `cpuTime(id)`: returns the processor time of all threads of the guest, in milliseconds.
+    CpuTime "cpuTime" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
+    }
+
+    /// `peakMemory(id)`: returns the bytes of the largest memory that the guest has bound.
+    PeakMemory "peakMemory" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        Value::of(&state.env, sandbox.world.peak_memory() as f64).map(Some)
+    }
+
+    /// `pipe()`: creates a pipe, and returns the descriptors of its reading and its writing end as an array.
+    Pipe "pipe" |state, _args| {
+        let env = &state.env;
+        let pipe = sys::pipe();
+        let pipe = pipe.map_err(|error| uvwasi_init_error(env, error.into(), "no pipe for stdio", None))?;
+        Value::of(env, pipe.to_vec()).map(Some)
+    }
+}

@@ -1,0 +1,17 @@
+//! Pipes between threads of the process.
+
+use std::io::Result;
+use std::os::fd::{IntoRawFd, OwnedFd};
+
+/// Bytes that a pipe can hold. The system's default, 64 KiB on Linux, makes reader and writer take turns too often.
+#[cfg(target_os = "linux")]
+const CAPACITY: usize = 256 << 10;
+
+/// Creates a pipe: the descriptors of its reading and its writing end. The caller closes both.
+pub fn pipe() -> Result<[i32; 2]> {
+    let (reader, writer) = std::io::pipe()?;
+    // Without the privilege, the system keeps the default for a user with many pipes.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(&writer, CAPACITY);
+    Ok([OwnedFd::from(reader).into_raw_fd(), OwnedFd::from(writer).into_raw_fd()])
+}
