@@ -52,7 +52,7 @@ class GuestProcess extends EventEmitter {
     this.exitCode = code
     if (reason === 'error') this.#result.catch((error) => this.#fail(error))
     else this.emit('exit', code, reason)
-    const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null)
+    const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null && !stream.isUnread)
     const closed = streams.map((stream) => new Promise((resolve) => finished(stream, resolve)))
     Promise.all(closed).then(() => this.emit('close', code, reason))
   }

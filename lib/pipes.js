@@ -23,6 +23,7 @@ class PipeReader extends Readable {
   #source
   #guestEnd
   #isWanted = false
+  #hasEnded = false
   #isReferenced = true
 
   constructor() {
@@ -40,7 +41,7 @@ class PipeReader extends Readable {
     const source = readerOf(reader)
     this.#source = source
     source.on('data', (chunk) => {
-      if (!this.push(chunk)) source.pause()
+      if (!this.push(chunk) && !this.#hasEnded) source.pause()
     })
     source.on('end', () => this.push(null))
     source.on('error', (error) => this.destroy(error))
@@ -49,11 +50,21 @@ class PipeReader extends Readable {
     return writer
   }
 
-  /** Closes the descriptor of a guest that has ended. The rest of the output can still be read. */
+  /**
+   * Closes the descriptor of a guest that has ended. Buffers the rest of the output, at most the capacity of the pipe,
+   * so that an unread stream leaves no descriptor open.
+   */
   closeGuestEnd() {
+    this.#hasEnded = true
     if (this.#guestEnd === undefined) this.push(null)
     else closeSync(this.#guestEnd)
     this.#guestEnd = undefined
+    this.#source?.resume()
+  }
+
+  /** Whether nothing reads the stream. */
+  get isUnread() {
+    return this.readableFlowing === null && this.listenerCount('readable') === 0
   }
 
   _read() {
