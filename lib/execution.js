@@ -180,7 +180,9 @@ class Execution {
     const [reason, error] = this.#reasonOf(outcome, result)
     this.hasEnded = true
     for (const each of this.#stdio) each.close()
-    this.onExit(result.exitCode ?? null, reason)
+    // A program that needs too much memory at once cannot start.
+    const isStarted = this.#stopped?.isBeforeStart !== true
+    this.onExit(result.exitCode ?? null, isStarted ? reason : 'error')
     await Promise.all(this.#stdio.map(({ done }) => done))
     const failure = error ?? (this.#stopped?.reason === 'error' ? this.#stopped.error : undefined)
     const [stdout, stderr] = [this.#wasi?.stdout, this.#wasi?.stderr].map((output) => this.#decode(output))

@@ -453,6 +453,7 @@ if (native) {
   addon.processes = {
     __proto__: null,
     cpuTime: (wasi) => native.processes.cpuTime(stateOf(wasi).id),
+    countCpuTime: (wasi, run) => native.processes.countCpuTime(stateOf(wasi).id, run),
     peakMemory: (wasi) => native.processes.peakMemory(stateOf(wasi).id),
     pipe: native.processes.pipe,
   }

@@ -11,6 +11,7 @@ use napi::Result;
 pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<CpuTime>(functions, state)?;
+    add_function::<CountCpuTime>(functions, state)?;
     add_function::<PeakMemory>(functions, state)?;
     add_function::<Pipe>(functions, state)?;
     Ok(functions)
@@ -21,6 +22,13 @@ callbacks! {
     CpuTime "cpuTime" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
+    }
+
+    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its result.
+    CountCpuTime "countCpuTime" |_state, args| {
+        let (sandbox, [_, callback, ..]) = args.read_with_sandbox()?;
+        let _run = sandbox.run();
+        callback.call(&[]).map(Some)
     }
 
     /// `peakMemory(id)`: returns the bytes of the largest memory that the guest has bound.
