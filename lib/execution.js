@@ -65,7 +65,7 @@ class Execution {
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()
     try {
-      const outcome = await this.#enter()
+      const outcome = await this.#enter().catch((error) => ({ startError: error }))
       return await this.#finish(outcome)
     } finally {
       signal?.removeEventListener('abort', abort)
@@ -222,6 +222,7 @@ class Execution {
 
   /** Returns the reason of the end, and the error of a guest that could not start. Completes the result. */
   #reasonOf(outcome, result) {
+    if (outcome?.startError !== undefined) return ['error', outcome.startError]
     if (outcome?.exitCode !== undefined) return ['exit']
     if (outcome?.error !== undefined) {
       const { name, message, stack, code } = outcome.error
