@@ -3,7 +3,6 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
-const { PipeReader, PipeWriter, drain, feed, sinkOf } = require('./pipes.js')
 const { ProcessError } = require('./process-error.js')
 const { wasiLimits } = require('./process-options.js')
 const { TooLarge } = require('./program.js')
@@ -236,7 +235,8 @@ class Execution {
       result.exceeded = 'memory'
       return ['limit']
     }
-    if (this.#stopped === undefined) return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
+    if (this.#stopped === undefined)
+      return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
     const { reason, exceeded, error } = this.#stopped
     result.timedOut = reason === 'timeout'
     result.aborted = reason === 'abort' || reason === 'kill'
@@ -245,42 +245,4 @@ class Execution {
   }
 }
 
-const nothing = () => {}
-
-/** Connects a stream of the guest to a mode or a descriptor. */
-const plain = (value) => ({ open: () => value, close: nothing, done: undefined })
-
-/** Connects stdin to data. */
-const data = (value) => ({ open: () => (value === undefined ? 'ignore' : { input: value }), close: nothing })
-
-/** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
-const piped = (stream, done) => ({ stream, open: () => stream.open(), close: () => stream.closeGuestEnd(), done })
-
-/** Connects stdin to a source. `fail` receives the error of the source. */
-function fed(source, fail) {
-  const writer = new PipeWriter()
-  feed(source, writer).catch(fail)
-  return piped(writer)
-}
-
-/** Connects the output of the guest to targets, equal ones to the same. `fail` receives the error of a target. */
-function drained(targets, fail) {
-  const sinks = new Map()
-  const connections = targets.map((target) => {
-    if (typeof target === 'string' || typeof target === 'number') return plain(target)
-    if (!sinks.has(target)) sinks.set(target, sinkOf(target))
-    const reader = new PipeReader()
-    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
-  })
-  Promise.all(connections.map(({ done }) => done)).then(() => {
-    for (const sink of sinks.values()) sink.end()
-  })
-  return connections
-}
-
 exports.Execution = Execution
-exports.data = data
-exports.drained = drained
-exports.fed = fed
-exports.piped = piped
-exports.plain = plain
