@@ -3,6 +3,7 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
+const { canInterrupt } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')
 const { wasiLimits } = require('./process-options.js')
 const { TooLarge } = require('./program.js')
@@ -130,6 +131,7 @@ class Execution {
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
     this.onStart()
+    for (const each of this.#stdio) each.start()
   }
 
   #after(milliseconds, action) {
@@ -154,7 +156,10 @@ class Execution {
     if (this.#stopped !== undefined || this.hasEnded) return false
     this.#stopped = stopped
     this.#leaveQueue?.()
-    this.#thread?.terminate()
+    if (this.#thread !== undefined) {
+      if (!canInterrupt) addon.processes.end(this.#wasi)
+      this.#thread.terminate()
+    }
     return true
   }
 
@@ -223,7 +228,7 @@ class Execution {
   #reasonOf(outcome, result) {
     if (outcome?.startError !== undefined) return ['error', outcome.startError]
     if (outcome?.exitCode !== undefined) return ['exit']
-    if (outcome?.error !== undefined) {
+    if (outcome?.error !== undefined && this.#stopped === undefined) {
       const { name, message, stack, code } = outcome.error
       const error = threadError(name, message, stack)
       if (code !== undefined) error.code = code

@@ -9,6 +9,14 @@ const MIB = 2 ** 20
 /** The heap that a thread needs for itself, in MiB. */
 const OWN_HEAP = 16
 
+/**
+ * Whether the runtime can end each thread. In Bun a guest that computes ends at its next WASI call, and in Bun and Deno
+ * a thread that waits in `memory.atomic.wait` does not end.
+ */
+const canInterrupt = process.versions.bun === undefined && process.versions.deno === undefined
+/** How long a result waits for the end of such a thread, in milliseconds. */
+const MAX_DELAY = 100
+
 /** A worker that runs guests. */
 class Thread {
   #worker
@@ -61,6 +69,7 @@ class Thread {
   /** Ends the thread, at once. */
   terminate() {
     this.isEnding = true
+    if (!canInterrupt) setTimeout(() => this.#finish({}), MAX_DELAY)
     this.#worker.terminate()
   }
 
@@ -175,3 +184,4 @@ class Threads {
 }
 
 exports.Threads = Threads
+exports.canInterrupt = canInterrupt

@@ -455,7 +455,9 @@ if (native) {
     cpuTime: (wasi) => native.processes.cpuTime(stateOf(wasi).id),
     countCpuTime: (wasi, run) => native.processes.countCpuTime(stateOf(wasi).id, run),
     peakMemory: (wasi) => native.processes.peakMemory(stateOf(wasi).id),
+    end: (wasi) => native.processes.end(stateOf(wasi).id),
     pipe: native.processes.pipe,
+    closePipe: native.processes.closePipe,
   }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
