@@ -14,14 +14,17 @@ function readerOf(fd) {
   return reader.once('close', () => addon.processes.closePipe(fd))
 }
 
-/** Returns a stream that writes to a pipe. */
+/** Returns a stream that writes to a pipe. The sink has a duplicate of the descriptor, which `end` closes. */
 function writerOf(fd) {
   const sink = globalThis.Bun.file(fd).writer()
   const write = async (chunk) => {
     await sink.write(chunk)
     await sink.flush()
   }
-  const writer = new Writable({ write: (chunk, _, callback) => complete(write(chunk), callback) })
+  const writer = new Writable({
+    write: (chunk, _, callback) => complete(write(chunk), callback),
+    destroy: (error, callback) => complete(Promise.resolve(sink.end()), () => callback(error)),
+  })
   return writer.once('close', () => addon.processes.closePipe(fd))
 }
 

@@ -13,6 +13,9 @@ const { WASI } = require('./wasi.js')
 /** How long the processor time may go unchecked, in milliseconds. */
 const MAX_INTERVAL = 1000
 
+/** The time between two checks of the threads of a guest, in milliseconds. */
+const THREADS_INTERVAL = 50
+
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
 
@@ -130,6 +133,7 @@ class Execution {
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
+    if (hasThreads && !canInterrupt) this.#checkThreads()
     this.onStart()
     for (const each of this.#stdio) each.start()
   }
@@ -149,6 +153,14 @@ class Execution {
     const left = limit - addon.processes.cpuTime(this.#wasi)
     if (left <= 0) this.stop({ reason: 'limit', exceeded: 'cpuTime' })
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
+  }
+
+  /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
+  #checkThreads() {
+    const thrown = addon.threads.ending(this.#wasi)
+    if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
+    else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
+    else this.#thread?.terminate({ exitCode: thrown.exitCode })
   }
 
   /** Stops the guest, whether it waits for a thread, computes or waits. Returns whether it was running. */

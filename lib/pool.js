@@ -66,9 +66,10 @@ class Thread {
     this.#settle = undefined
   }
 
-  /** Ends the thread, at once. */
-  terminate() {
+  /** Ends the thread, at once. `outcome` is the result of the run if there is one already. */
+  terminate(outcome = undefined) {
     this.isEnding = true
+    if (outcome !== undefined) this.#finish(outcome)
     if (!canInterrupt) setTimeout(() => this.#finish({}), MAX_DELAY)
     this.#worker.terminate()
   }
