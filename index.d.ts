@@ -278,12 +278,13 @@ export interface WASIOptions {
   /**
    * Logs every WASI call like strace, with its result and the elapsed seconds:
    * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`. The result of a call that did not
-   * return is `?`. With `true`, each line goes to the standard error of the process, in one write. A function is
-   * called with each line, without the newline. The logged call throws the exceptions of the function. Not in
-   * node:wasi.
+   * return is `?`. With `true`, each line goes to the standard error of the process, in one write. With a number, the
+   * lines go to this descriptor, which must stay open while the guest runs. Errors of these writes are ignored. A
+   * function is called with each line, without the newline. The logged call throws the exceptions of the function. Not
+   * in node:wasi.
    * @default true if `CAPWASI_TRACE` was `1` in the environment when the first `WASI` was created, else false
    */
-  trace?: boolean | ((line: string) => void) | undefined
+  trace?: boolean | number | ((line: string) => void) | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -424,7 +425,7 @@ export class WASI {
 
   /**
    * Creates another `WASI` of a guest, in any thread of this process. It has the same arguments, environment, version,
-   * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
+   * `returnOnExit`, descriptors and limits. It traces its calls if `trace` of the guest is `true` or a number.
    *
    * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound. Before, it must
    * not have bound a memory, and `share()` must not have been called. `preopens`, `stdin`, `stdout`, `stderr`, `input`,

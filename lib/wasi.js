@@ -352,11 +352,12 @@ function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, ca
   const setMemory = (memory) => state.bind(memory)
   const wasiImport = new (importClassOf(namespace))(id, state)
   if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
-  if (traced) {
+  if (traced !== null) {
     const { call, result, write } = native.trace
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
     const { trace } = addon.modules.trace()
-    state.trace = (imports) => trace(imports, state, EMPTY, describe, traced === true ? write : traced, now)
+    const log = typeof traced === 'number' ? (line) => write(line, traced) : traced
+    state.trace = (imports) => trace(imports, state, EMPTY, describe, log, now)
     state.trace(wasiImport)
   }
   const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
