@@ -3,12 +3,14 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
-const { PipeReader, PipeWriter, drain, feed, sinkOf } = require('./pipes.js')
 const { ProcessError } = require('./process-error.js')
-const { wasiLimits } = require('./process-options.js')
 const { TooLarge } = require('./program.js')
 const { threadError } = require('./values.js')
 const { WASI } = require('./wasi.js')
+
+/** Limits of `new WASI`. */
+const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']
+const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [name, limits[name]]))
 
 /** How long the processor time may go unchecked, in milliseconds. */
 const MAX_INTERVAL = 1000
@@ -89,7 +91,7 @@ class Execution {
   }
 
   async #runInThread() {
-    const { limits } = this.#options
+    const { limits, invoke } = this.#options
     let program
     try {
       program = await this.#program.load()
@@ -98,13 +100,13 @@ class Execution {
       this.#stopped ??= { reason: 'limit', exceeded: 'memory', isBeforeStart: true }
     }
     if (this.#stopped !== undefined) return undefined
-    program.requireCommand()
+    if (invoke === undefined) program.requireCommand()
     this.#wasi = this.#createWASI(program)
     const thread = this.#threads.take(program.usesHeap ? limits.memory : undefined)
     this.#thread = thread
     const { module, memories, hasThreads } = program
     const threads = hasThreads ? limits.threads : undefined
-    const job = { handle: this.#wasi.share(), module, memories, threads }
+    const job = { handle: this.#wasi.share(), module, memories, threads, invoke }
     const ended = thread.run(job, () => this.#begin(hasThreads))
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
@@ -207,6 +209,7 @@ class Execution {
     const peakMemory = Math.max(outcome.memory ?? 0, addon.processes.peakMemory(this.#wasi))
     return {
       exitCode: outcome.exitCode,
+      ...(outcome.results && { results: outcome.results }),
       durationMs: outcome.durationMs ?? elapsed,
       cpuTimeMs: addon.processes.cpuTime(this.#wasi),
       peakMemory,
@@ -245,42 +248,4 @@ class Execution {
   }
 }
 
-const nothing = () => {}
-
-/** Connects a stream of the guest to a mode or a descriptor. */
-const plain = (value) => ({ open: () => value, close: nothing, done: undefined })
-
-/** Connects stdin to data. */
-const data = (value) => ({ open: () => (value === undefined ? 'ignore' : { input: value }), close: nothing })
-
-/** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
-const piped = (stream, done) => ({ stream, open: () => stream.open(), close: () => stream.closeGuestEnd(), done })
-
-/** Connects stdin to a source. `fail` receives the error of the source. */
-function fed(source, fail) {
-  const writer = new PipeWriter()
-  feed(source, writer).catch(fail)
-  return piped(writer)
-}
-
-/** Connects the output of the guest to targets, equal ones to the same. `fail` receives the error of a target. */
-function drained(targets, fail) {
-  const sinks = new Map()
-  const connections = targets.map((target) => {
-    if (typeof target === 'string' || typeof target === 'number') return plain(target)
-    if (!sinks.has(target)) sinks.set(target, sinkOf(target))
-    const reader = new PipeReader()
-    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
-  })
-  Promise.all(connections.map(({ done }) => done)).then(() => {
-    for (const sink of sinks.values()) sink.end()
-  })
-  return connections
-}
-
 exports.Execution = Execution
-exports.data = data
-exports.drained = drained
-exports.fed = fed
-exports.piped = piped
-exports.plain = plain

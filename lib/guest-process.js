@@ -4,7 +4,8 @@
 
 const { EventEmitter } = require('node:events')
 const { Duplex, finished } = require('node:stream')
-const { Execution, drained, fed, piped, plain } = require('./execution.js')
+const { drained, fed, piped, plain } = require('./connections.js')
+const { Execution } = require('./execution.js')
 const { PipeReader, PipeWriter } = require('./pipes.js')
 
 /** A running guest. Described in process.d.ts. */

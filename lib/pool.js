@@ -171,4 +171,5 @@ class Threads {
   }
 }
 
+exports.Thread = Thread
 exports.Threads = Threads

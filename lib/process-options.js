@@ -20,9 +20,6 @@ const LIMITS = ['memory', 'cpuTime', 'threads', 'openFiles', 'output', 'writtenB
 const CLOCKS = ['realtime', 'monotonic']
 const POOL = ['threads', 'maxQueue', 'idleTimeout']
 
-/** Limits of `new WASI`. */
-const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']
-
 /** Rejects unknown names: a misspelt name must not remove a restriction. */
 function rejectUnknown(given, name, known) {
   for (const key of Object.keys(given)) {
@@ -55,9 +52,6 @@ function readLimits(value) {
     threads: number('threads', 0, MAX_THREADS) ?? DEFAULT_THREADS,
   }
 }
-
-/** Returns the limits for `new WASI`. */
-const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [name, limits[name]]))
 
 function readClock(value) {
   const clock = object(value, 'options.clock')
@@ -174,4 +168,3 @@ exports.poolOptions = poolOptions
 exports.readArguments = readArguments
 exports.runOptions = runOptions
 exports.spawnOptions = spawnOptions
-exports.wasiLimits = wasiLimits

@@ -3,7 +3,8 @@
 // `capwasi/process`: runs programs like child processes, in threads of a pool.
 
 const { availableParallelism } = require('node:os')
-const { Execution, data, drained, fed } = require('./execution.js')
+const { data, drained, fed } = require('./connections.js')
+const { Execution } = require('./execution.js')
 const { GuestProcess } = require('./guest-process.js')
 const { Threads } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')

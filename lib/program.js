@@ -41,7 +41,7 @@ const isFunctionOfWasi = (name) => {
 function problemOf(imports, exports) {
   const namespaces = Object.keys(NAMESPACES).filter((name) => imports.some(({ module }) => module === name))
   if (namespaces.length > 1)
-    return `imports from both ${namespaces.join(' and ')}. A program can import only one version of WASI`
+    return `imports from both ${namespaces.join(' and ')}; a program can import only one version of WASI`
   const isProvided = ({ module, name, kind }) =>
     kind === 'memory' ||
     (kind === 'function' && Object.hasOwn(NAMESPACES, module) && isFunctionOfWasi(name)) ||
@@ -49,7 +49,8 @@ function problemOf(imports, exports) {
   const missing = imports.filter((entry) => !isProvided(entry))
   if (missing.length > 0) return describeMissing(missing)
   const hasMemory = [...imports, ...exports].some(({ kind }) => kind === 'memory')
-  return hasMemory ? undefined : 'exports no memory: expected one with the name `memory`'
+  const needsMemory = imports.length > 0 || exports.some(({ name }) => name === '_start' || name === '_initialize')
+  return hasMemory || !needsMemory ? undefined : 'exports no memory; expected one with the name `memory`'
 }
 
 /** What a compiled module imports and exports. */
@@ -194,4 +195,5 @@ function isModule(value) {
 
 exports.Program = Program
 exports.TooLarge = TooLarge
+exports.compileLimited = compileLimited
 exports.programOf = programOf
