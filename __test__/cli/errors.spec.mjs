@@ -168,9 +168,9 @@ for (const [title, [text, message]] of Object.entries(modules)) {
 
 onPosix('without an addon for the platform, the command exits with 2 and says so', async (t) => {
   const modules = readdirSync(join(root, 'lib')).map((name) => `lib/${name}`)
-  const files = ['cli.mjs', 'package.json', 'index.js', 'index.mjs', ...modules]
+  const files = ['cli.cjs', 'package.json', 'index.js', 'index.mjs', ...modules]
   const directory = tree(t, Object.fromEntries(files.map((name) => [name, readFileSync(join(root, name))])))
-  const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
+  const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.cjs" "$3"', directory] })
   t.is(code, 2)
   t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)
 })
