@@ -239,7 +239,8 @@ class Execution {
       result.exceeded = 'memory'
       return ['limit']
     }
-    if (this.#stopped === undefined) return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
+    if (this.#stopped === undefined)
+      return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
     const { reason, exceeded, error } = this.#stopped
     result.timedOut = reason === 'timeout'
     result.aborted = reason === 'abort' || reason === 'kill'

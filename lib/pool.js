@@ -15,6 +15,8 @@ class Thread {
   #settle
   #onStart
   #error
+  /** Whether the thread ends soon, and can run no further guest. */
+  isEnding = false
 
   /** `heap` limits the objects on the heap of the engine, in bytes; undefined for no limit. `onEnd` is called once. */
   constructor(heap, onEnd) {
@@ -58,6 +60,7 @@ class Thread {
 
   /** Ends the thread, at once. */
   terminate() {
+    this.isEnding = true
     this.#worker.terminate()
   }
 
@@ -145,9 +148,9 @@ class Threads {
     return thread
   }
 
-  /** Makes a thread idle, unless it has ended. */
+  /** Makes a thread idle, unless it ends. */
   release(thread) {
-    if (!this.#live.has(thread)) return
+    if (thread.isEnding || !this.#live.has(thread)) return
     const timer = setTimeout(() => this.#end(thread), this.#options.idleTimeout)
     timer.unref()
     this.#idle.set(thread, timer)

@@ -44,7 +44,8 @@ const string = (value, name) => {
 function readLimits(value) {
   const given = object(value ?? {}, 'options.limits')
   rejectUnknown(given, 'options.limits', LIMITS)
-  const number = (name, min, max) => optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
+  const number = (name, min, max) =>
+    optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
   return {
     ...given,
     memory: number('memory', 0, Number.MAX_SAFE_INTEGER),
@@ -132,8 +133,10 @@ function runOptions(value) {
 /** Checks the option stdio of `spawn`. Returns three values. */
 function readStdio(value = 'pipe') {
   if (MODES.includes(value)) return [value, value, value]
-  if (!Array.isArray(value)) throw invalidType(subject('options.stdio'), `one of ${MODES.join(', ')}, or an array`, value)
-  if (value.length > 3) throw invalidValue(`The property 'options.stdio' must have at most 3 items. It has ${value.length}`)
+  if (!Array.isArray(value))
+    throw invalidType(subject('options.stdio'), `one of ${MODES.join(', ')}, or an array`, value)
+  if (value.length > 3)
+    throw invalidValue(`The property 'options.stdio' must have at most 3 items. It has ${value.length}`)
   return [0, 1, 2].map((fd) => {
     const each = value[fd] ?? 'pipe'
     if (isPlain(each) || (fd === 0 ? isReadable(each) : isWritable(each))) return each
