@@ -3,9 +3,7 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
-const { ProcessError } = require('./process-error.js')
 const { TooLarge } = require('./program.js')
-const { threadError } = require('./values.js')
 const { WASI } = require('./wasi.js')
 
 /** Limits of `new WASI`. */
@@ -195,6 +193,7 @@ class Execution {
     if (this.#options.reject === false) return result
     const { cause } = this.#stopped ?? {}
     const { name } = this.#program
+    const { ProcessError } = require('./process-error.js')
     throw new ProcessError(name, reason, result, this.#options, cause === undefined ? undefined : { cause })
   }
 
@@ -229,6 +228,7 @@ class Execution {
     if (outcome?.exitCode !== undefined) return ['exit']
     if (outcome?.error !== undefined) {
       const { name, message, stack, code } = outcome.error
+      const { threadError } = require('./values.js')
       const error = threadError(name, message, stack)
       if (code !== undefined) error.code = code
       if (!outcome.isTrap) return ['error', error]

@@ -5,8 +5,6 @@
 
 const { performance } = require('node:perf_hooks')
 const addon = require('./native.js').load()
-const { createMemory } = require('./limit-memory.js')
-const { threadedImports } = require('./spawning.js')
 const { WASI } = require('./wasi.js')
 
 /** Returns a stack without the frames of this file, and of those that called it. */
@@ -30,9 +28,10 @@ function memoriesOf(instance, imported) {
 
 /** Returns the import object of a guest, and the memories in it. */
 function createImports(wasi, { module, memories, threads }) {
-  if (threads !== undefined) return threadedImports(module, wasi, threads, memories[0])
+  if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0])
   const imports = wasi.getImportObject()
-  const created = memories.map(createMemory)
+  if (memories.length === 0) return { imports, memories }
+  const created = memories.map(require('./limit-memory.js').createMemory)
   memories.forEach(({ module: namespace, name }, index) => {
     imports[namespace] = { ...imports[namespace], [name]: created[index] }
   })

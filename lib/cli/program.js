@@ -3,7 +3,6 @@
 // Loads the program of the command line.
 
 const { readFileSync, writeSync } = require('node:fs')
-const { isatty } = require('node:tty')
 const { TooLarge, compileLimited } = require('../program.js')
 const { fail, list, show, suggestion } = require('./messages.js')
 
@@ -46,15 +45,18 @@ function requireModule(name, bytes) {
   }
 }
 
-/** Compiles the program. At a terminal, a notice is shown while this takes more than half a second. */
+/** How long to compile without a notice, in milliseconds. */
+const NOTICE_DELAY = 500
+
+/** Compiles the program. At a terminal, a notice is shown while this takes longer. */
 async function compile(name, bytes, limit) {
   const notice = `compiling ${Math.round(bytes.length / 1e6)} MB …`
   let isShown = false
   const show = () => {
-    writeSync(2, notice)
-    isShown = true
+    isShown = require('node:tty').isatty(2)
+    if (isShown) writeSync(2, notice)
   }
-  const timer = isatty(2) && setTimeout(show, 500)
+  const timer = setTimeout(show, NOTICE_DELAY)
   try {
     return await compileLimited(name, bytes, limit)
   } catch (error) {

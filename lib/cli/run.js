@@ -74,9 +74,12 @@ function traceOf(values, traceFile) {
   return { trace: summary.open(), summary }
 }
 
+/** Connects a stream of the guest to the same stream of the process. */
+const inherited = (fd) => ({ open: () => fd, close: () => {} })
+
 /** Returns what stdout and stderr are connected to. */
 function outputsOf(maxOutput, onExceed) {
-  if (maxOutput === undefined) return ['inherit', 'inherit'].map((value) => ({ open: () => value, close: () => {} }))
+  if (maxOutput === undefined) return [1, 2].map(inherited)
   const { LimitedOutput } = require('./output.js')
   return [1, 2].map((fd) => new LimitedOutput(fd, maxOutput, onExceed))
 }
@@ -100,10 +103,9 @@ async function run({ values, traceFile, program: path, args }) {
   const { trace, summary } = traceOf(values, traceFile)
   const argv0 = values.argv0 ?? argv0Of(path)
   const options = { ...settings, argv0, preopens, trace, invoke, reject: false }
-  const stdin = { open: () => 'inherit', close: () => {} }
   const outputs = outputsOf(maxOutput, () => execution.stop({ reason: 'limit', exceeded: 'output' }))
   const given = values.invoke === undefined ? args : []
-  const execution = new Execution(thread, { load: () => program }, given, options, [stdin, ...outputs])
+  const execution = new Execution(thread, { load: () => program }, given, options, [inherited(0), ...outputs])
   execution.onStart = () => reportAddresses(execution.addresses, sockets)
   let result
   try {
