@@ -26,10 +26,10 @@ function splitNames(text, invalid) {
 /** `HOST:GUEST`, as other tools write it. `C:/name` is a path on Windows. */
 const WITH_ONE_COLON = /^(?![a-z]:[\\/][^:]*$)(.+?):(\/.*)$/i
 
-/** Fails for a directory of the host that cannot be opened. */
-function failToOpen(option, path, error) {
+/** Fails for a directory of the host that cannot be opened. `mode` is the mode of the option. */
+function failToOpen(option, path, error, mode = '') {
   const [, host, guest] = (error.code.endsWith('ENOENT') && WITH_ONE_COLON.exec(path)) || []
-  const names = host && show(`${host}::${guest}`)
+  const names = host && show(`${host}::${guest}${mode}`)
   const hint = host ? `; to mount ${show(host)} as ${show(guest)}, write ${option} ${names}` : ''
   fail(`${option} ${show(path)}: ${reasonOf(error)}${hint}`)
 }

@@ -13,16 +13,20 @@ const { OnlyThread } = require('./thread.js')
 /** Exit statuses of the command itself. */
 const STATUS = { trap: 134, limit: 124 }
 
-/** Converts an error of `new WASI` to one that names the option of the command line. */
-function explain(error, { listen, 'max-files': maxFiles }) {
+/** Converts an error before code of the guest runs to one that names the program or the option of the command line. */
+function explain(error, program, { listen, 'max-files': maxFiles }, directories) {
   const { code, path, message } = error
+  if (message.startsWith('WebAssembly.')) fail(`${program.name}: ${message}`)
   if (code === undefined) throw error
   const [, socket] = /options\.sockets\[(\d+)\]/.exec(message) ?? []
   if (socket !== undefined) {
     const expected = 'not an IP address with a port; expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:0'
     fail(`--listen ${show(listen[socket])}: ${code.startsWith('UVWASI_') ? reasonOf(error) : expected}`)
   }
-  if (path !== undefined) failToOpen('--dir', path, error)
+  if (path !== undefined) {
+    const isReadonly = directories.some(({ preopen }) => preopen.path === path)
+    failToOpen('--dir', path, error, isReadonly ? ':ro' : '')
+  }
   const [needs] = /the options need .*/.exec(message) ?? []
   if (needs !== undefined) fail(`--max-files ${maxFiles}: too small; ${needs}`)
   fail(message)
@@ -97,7 +101,7 @@ async function run({ values, traceFile, program: path, args }) {
   const numbers = values.invoke === undefined ? [] : readNumbers(args)
   const isThreadNeeded = values.summary || [timeout, limits.cpuTime, maxOutput].some((limit) => limit !== undefined)
   const thread = new OnlyThread(isThreadNeeded)
-  const program = await loadProgram(path, limits.memory, values.invoke)
+  const program = await loadProgram(path, limits.memory, values)
   const invoke = program.isCommand && values.invoke === undefined ? undefined : { name: values.invoke, numbers }
   const preopens = openDirectories(directories)
   const { trace, summary } = traceOf(values, traceFile)
@@ -111,7 +115,7 @@ async function run({ values, traceFile, program: path, args }) {
   try {
     result = await execution.run()
   } catch (error) {
-    explain(error, values)
+    explain(error, program, values, directories)
   }
   try {
     if (result.exitCode === 0 && invoke !== undefined && values.invoke === undefined) reportReactor(program)

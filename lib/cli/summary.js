@@ -62,13 +62,8 @@ class Summary {
       return row(share.toFixed(2), seconds.toFixed(6), average, calls, errors || '', name)
     }
     const rule = row(...[6, 11, 11, 9, 9, 16].map((width) => '-'.repeat(width)))
-    return [
-      row('% time', 'seconds', 'usecs/call', 'calls', 'errors', 'function'),
-      rule,
-      ...rows.map(cells),
-      rule,
-      cells(total),
-    ].join('\n')
+    const header = row('% time', 'seconds', 'usecs/call', 'calls', 'errors', 'function')
+    return [header, rule, ...rows.map(cells), ...(rows.length > 0 ? [rule] : []), cells(total)].join('\n')
   }
 }
 
