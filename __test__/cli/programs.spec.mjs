@@ -28,7 +28,11 @@ test('the program may follow --', async (t) => {
 })
 
 test('the word run may precede options and program', async (t) => {
-  await prints(t, ['run', '--argv0', 'x', guest('arguments'), 'count'], '2 arguments, 0 variables, 6 bytes, last <count>\n')
+  await prints(
+    t,
+    ['run', '--argv0', 'x', guest('arguments'), 'count'],
+    '2 arguments, 0 variables, 6 bytes, last <count>\n',
+  )
   await prints(t, ['run', guest('pipes'), 'copy'], 'text', { stdin: 'text' })
 })
 
@@ -229,7 +233,7 @@ test('a program with threads runs', async (t) => {
   t.is(readFileSync(join(directory, 'thread-3'), 'utf8'), 'line\n'.repeat(25))
 })
 
-test('the exit code of any thread is the exit code of the command', async (t) => {
+test('the exit of the main thread ends the other threads of a program', async (t) => {
   t.is((await run(['--dir', `${tree(t)}::/`, guest('threads'), 'ends'])).code, 7)
 })
 
