@@ -13,6 +13,9 @@ const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [nam
 /** How long the processor time may go unchecked, in milliseconds. */
 const MAX_INTERVAL = 1000
 
+/** The time between two checks of the threads of a guest, in milliseconds. */
+const THREADS_INTERVAL = 50
+
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
 
@@ -130,7 +133,9 @@ class Execution {
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
+    if (hasThreads && !this.#thread.canInterrupt) this.#checkThreads()
     this.onStart()
+    for (const each of this.#stdio) each.start()
   }
 
   #after(milliseconds, action) {
@@ -150,12 +155,23 @@ class Execution {
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
   }
 
+  /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
+  #checkThreads() {
+    const thrown = addon.threads.ending(this.#wasi)
+    if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
+    else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
+    else this.#thread?.terminate({ exitCode: thrown.exitCode })
+  }
+
   /** Stops the guest, whether it waits for a thread, computes or waits. Returns whether it was running. */
   stop(stopped) {
     if (this.#stopped !== undefined || this.hasEnded) return false
     this.#stopped = stopped
     this.#leaveQueue?.()
-    this.#thread?.terminate()
+    if (this.#thread !== undefined) {
+      if (!this.#thread.canInterrupt) addon.processes.end(this.#wasi)
+      this.#thread.terminate()
+    }
     return true
   }
 
@@ -226,7 +242,7 @@ class Execution {
   #reasonOf(outcome, result) {
     if (outcome?.startError !== undefined) return ['error', outcome.startError]
     if (outcome?.exitCode !== undefined) return ['exit']
-    if (outcome?.error !== undefined) {
+    if (outcome?.error !== undefined && this.#stopped === undefined) {
       const { name, message, stack, code } = outcome.error
       const { threadError } = require('./values.js')
       const error = threadError(name, message, stack)

@@ -7,10 +7,13 @@ const { performance } = require('node:perf_hooks')
 const addon = require('./native.js').load()
 const { WASI } = require('./wasi.js')
 
+/** This file, as stacks name it. */
+const FILE = 'guest.js'
+
 /** Returns a stack without the frames of this file, and of those that called it. */
 function guestStack(stack) {
   const lines = String(stack).split('\n')
-  const index = lines.findIndex((line) => line.includes(__filename))
+  const index = lines.findIndex((line) => line.includes(FILE))
   return lines.slice(0, index < 0 ? lines.length : index).join('\n')
 }
 

@@ -8,21 +8,24 @@ const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 
+const closePipe = addon.processes.closePipe ?? closeSync
+
 /** Bytes that a stream buffers. */
 const HIGH_WATER_MARK = 64 << 10
 
-/** Returns a stream that reads a pipe. */
-function readerOf(fd) {
-  // Sockets of Bun cannot read pipes.
-  if (process.versions.bun) return Readable.fromWeb(globalThis.Bun.file(fd).stream())
-  return new Socket({ fd, readable: true, writable: false })
+const forNode = {
+  readerOf: (fd) => new Socket({ fd, readable: true, writable: false }),
+  writerOf: (fd) => new Socket({ fd, readable: false, writable: true }),
 }
+/** Functions that return a stream over an end of a pipe. */
+const { readerOf, writerOf } = process.versions.bun === undefined ? forNode : require('./bun-pipes.js')
 
 /** Output of a guest. */
 class PipeReader extends Readable {
   #source
   #guestEnd
   #isWanted = false
+  #hasStarted = false
   #hasEnded = false
   #isReferenced = true
 
@@ -35,7 +38,7 @@ class PipeReader extends Readable {
     const [reader, writer] = addon.processes.pipe()
     this.#guestEnd = writer
     if (this.destroyed) {
-      closeSync(reader)
+      closePipe(reader)
       return writer
     }
     const source = readerOf(reader)
@@ -45,9 +48,15 @@ class PipeReader extends Readable {
     })
     source.on('end', () => this.push(null))
     source.on('error', (error) => this.destroy(error))
-    if (!this.#isWanted) source.pause()
+    source.pause()
     if (!this.#isReferenced) this.unref()
     return writer
+  }
+
+  /** Starts to read. */
+  start() {
+    this.#hasStarted = true
+    if (this.#isWanted) this.#source?.resume()
   }
 
   /**
@@ -57,7 +66,7 @@ class PipeReader extends Readable {
   closeGuestEnd() {
     this.#hasEnded = true
     if (this.#guestEnd === undefined) this.push(null)
-    else closeSync(this.#guestEnd)
+    else closePipe(this.#guestEnd)
     this.#guestEnd = undefined
     this.#source?.resume()
   }
@@ -69,7 +78,7 @@ class PipeReader extends Readable {
 
   _read() {
     this.#isWanted = true
-    this.#source?.resume()
+    if (this.#hasStarted) this.#source?.resume()
   }
 
   _destroy(error, callback) {
@@ -107,10 +116,10 @@ class PipeWriter extends Writable {
     const [reader, writer] = addon.processes.pipe()
     this.#guestEnd = reader
     if (this.destroyed) {
-      closeSync(writer)
+      closePipe(writer)
       return reader
     }
-    this.#sink = new Socket({ fd: writer, readable: false, writable: true })
+    this.#sink = writerOf(writer)
     // The guest has ended.
     this.#sink.on('error', (error) => this.destroy(error.code === 'EPIPE' ? null : error))
     if (!this.#isReferenced) this.unref()
@@ -121,7 +130,7 @@ class PipeWriter extends Writable {
 
   /** Closes the descriptor of a guest that has ended, and discards input that it has not read. */
   closeGuestEnd() {
-    if (this.#guestEnd !== undefined) closeSync(this.#guestEnd)
+    if (this.#guestEnd !== undefined) closePipe(this.#guestEnd)
     this.#guestEnd = undefined
     this.destroy()
   }
@@ -146,13 +155,13 @@ class PipeWriter extends Writable {
 
   ref() {
     this.#isReferenced = true
-    this.#sink?.ref()
+    this.#sink?.ref?.()
     return this
   }
 
   unref() {
     this.#isReferenced = false
-    this.#sink?.unref()
+    this.#sink?.unref?.()
     return this
   }
 }

@@ -9,12 +9,21 @@ const MIB = 2 ** 20
 /** The heap that a thread needs for itself, in MiB. */
 const OWN_HEAP = 16
 
+/**
+ * Whether the runtime can end each thread. In Bun a guest that computes ends at its next WASI call, and in Bun and Deno
+ * a thread that waits in `memory.atomic.wait` does not end.
+ */
+const canInterrupt = process.versions.bun === undefined && process.versions.deno === undefined
+/** How long a result waits for the end of such a thread, in milliseconds. */
+const MAX_DELAY = 100
+
 /** A worker that runs guests. */
 class Thread {
   #worker
   #settle
   #onStart
   #error
+  canInterrupt = canInterrupt
   /** Whether the thread ends soon, and can run no further guest. */
   isEnding = false
 
@@ -58,9 +67,11 @@ class Thread {
     this.#settle = undefined
   }
 
-  /** Ends the thread, at once. */
-  terminate() {
+  /** Ends the thread, at once. `outcome` is the result of the run if there is one already. */
+  terminate(outcome = undefined) {
     this.isEnding = true
+    if (outcome !== undefined) this.#finish(outcome)
+    if (!canInterrupt) setTimeout(() => this.#finish({}), MAX_DELAY)
     this.#worker.terminate()
   }
 

@@ -5,7 +5,7 @@
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 const { integer, invalidValue, object, options: optionsOf, subject } = require('./validate.js')
-const { invalidType } = require('./values.js')
+const { invalidType, nodeError } = require('./values.js')
 
 /** The longest delay of a timer in milliseconds. */
 const MAX_TIMEOUT = 2 ** 31 - 1
@@ -19,6 +19,9 @@ const SPAWN = [...COMMON, 'stdio']
 const LIMITS = ['memory', 'cpuTime', 'threads', 'openFiles', 'output', 'writtenBytes']
 const CLOCKS = ['realtime', 'monotonic']
 const POOL = ['threads', 'maxQueue', 'idleTimeout']
+
+const NO_CPU_TIME =
+  "The property 'options.limits.cpuTime' is not available in Bun, which cannot interrupt a guest that computes"
 
 /** Rejects unknown names: a misspelt name must not remove a restriction. */
 function rejectUnknown(given, name, known) {
@@ -44,6 +47,8 @@ const string = (value, name) => {
 function readLimits(value) {
   const given = object(value ?? {}, 'options.limits')
   rejectUnknown(given, 'options.limits', LIMITS)
+  if (given.cpuTime !== undefined && process.versions.bun !== undefined)
+    throw nodeError('Error', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', NO_CPU_TIME)
   const number = (name, min, max) =>
     optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
   return {

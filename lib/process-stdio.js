@@ -1,7 +1,7 @@
 'use strict'
 
 // Connects stdin, stdout and stderr of a guest in another thread. A connection has these methods: `open` returns the
-// value for `new WASI` when the guest starts, and `close` releases the guest's end. `stream` is the stream of this thread, and
+// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the stream of this thread, and
 // `done` a promise for the end of the output.
 
 const { Readable } = require('node:stream')
@@ -65,10 +65,16 @@ async function drain(reader, { write }) {
 const nothing = () => {}
 
 /** Connects a stream of the guest to a mode, a descriptor, or data. */
-const plain = (value) => ({ open: () => value, close: nothing, done: undefined })
+const plain = (value) => ({ open: () => value, start: nothing, close: nothing, done: undefined })
 
 /** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
-const piped = (stream, done) => ({ stream, open: () => stream.open(), close: () => stream.closeGuestEnd(), done })
+const piped = (stream, done) => ({
+  stream,
+  open: () => stream.open(),
+  start: () => stream.start?.(),
+  close: () => stream.closeGuestEnd(),
+  done,
+})
 
 const isData = (value) => typeof value === 'string' || value instanceof Uint8Array
 

@@ -37,6 +37,10 @@ class LimitedOutput {
     return this.#reader.open()
   }
 
+  start() {
+    this.#reader.start()
+  }
+
   close() {
     this.#reader.closeGuestEnd()
   }

@@ -78,8 +78,10 @@ function traceOf(values, traceFile) {
   return { trace: summary.open(), summary }
 }
 
+const nothing = () => {}
+
 /** Connects a stream of the guest to the same stream of the process. */
-const inherited = (fd) => ({ open: () => fd, close: () => {} })
+const inherited = (fd) => ({ open: () => fd, start: nothing, close: nothing })
 
 /** Returns what stdout and stderr are connected to. */
 function outputsOf(maxOutput, onExceed) {
@@ -110,11 +112,16 @@ async function run({ values, traceFile, program: path, args }) {
   const outputs = outputsOf(maxOutput, () => execution.stop({ reason: 'limit', exceeded: 'output' }))
   const given = values.invoke === undefined ? args : []
   const execution = new Execution(thread, { load: () => program }, given, options, [inherited(0), ...outputs])
-  execution.onStart = () => reportAddresses(execution.addresses, sockets)
+  execution.onStart = () => {
+    reportAddresses(execution.addresses, sockets)
+    summary?.start()
+  }
   let result
   try {
     result = await execution.run()
   } catch (error) {
+    // An open pipe would keep the process alive.
+    await summary?.finish()
     explain(error, program, values, directories)
   }
   try {

@@ -30,6 +30,11 @@ class Summary {
     return this.#reader.open()
   }
 
+  /** Starts to read the lines. */
+  start() {
+    this.#reader.start()
+  }
+
   async #read(traceFd) {
     const { createInterface } = require('node:readline')
     for await (const line of createInterface({ input: this.#reader, crlfDelay: Infinity })) {

@@ -8,7 +8,7 @@ const { runGuest } = require('../guest.js')
 const nothing = () => {}
 
 /** This thread. */
-const here = { run: runGuest, terminate: nothing, ref: nothing, unref: nothing }
+const here = { canInterrupt: true, run: runGuest, terminate: nothing, ref: nothing, unref: nothing }
 
 const createThread = (heap) => {
   const { Thread } = require('../pool.js')

@@ -4,6 +4,7 @@ use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error::uvwasi_init_error;
 use super::value::Value;
+use super::world::End;
 use crate::sys;
 use napi::Result;
 
@@ -14,6 +15,9 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     add_function::<CountCpuTime>(functions, state)?;
     add_function::<PeakMemory>(functions, state)?;
     add_function::<Pipe>(functions, state)?;
+    #[cfg(unix)]
+    add_function::<ClosePipe>(functions, state)?;
+    add_function::<EndGuest>(functions, state)?;
     Ok(functions)
 }
 
@@ -43,5 +47,23 @@ callbacks! {
         let pipe = sys::pipe();
         let pipe = pipe.map_err(|error| uvwasi_init_error(env, error.into(), "no pipe for stdio", None))?;
         Value::of(env, pipe.to_vec()).map(Some)
+    }
+
+    /// `end(id)`: ends a guest at its next WASI call, for a thread that the runtime cannot interrupt.
+    EndGuest "end" |_state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        sandbox.world.end_by(End::unknown());
+        Ok(None)
+    }
+}
+
+#[cfg(unix)]
+callbacks! {
+    /// `closePipe(fd)`: closes an end of a pipe. Deno closes only descriptors that it has opened itself. On Windows
+    /// descriptors belong to Node.
+    ClosePipe "closePipe" |_state, args| {
+        let [fd, ..] = args.read()?;
+        sys::close_pipe(fd.convert()?);
+        Ok(None)
     }
 }
