@@ -34,7 +34,6 @@ class Thread {
     const options = { execArgv: [], name: 'capwasi guest', resourceLimits }
     const worker = new Worker(join(__dirname, 'worker.js'), options)
     this.#worker = worker
-    worker.unref()
     worker.on('message', (message) => {
       if (message === 'start') this.#onStart()
       else this.#finish(message)
@@ -46,6 +45,8 @@ class Thread {
       onEnd()
       this.#finish({ workerError: this.#error })
     })
+    // After `on('message')`, which references the worker.
+    worker.unref()
   }
 
   /**

@@ -66,6 +66,14 @@ for (const [name, code] of Object.entries({ computes: LOOP, sleeps: SLEEP })) {
   }
 }
 
+test('a program that cannot be started exits with 2 at once, whatever limits it has', async (t) => {
+  const limits = ['--timeout', '1m', '--max-output', '1', '--summary']
+  const missing = await run([...limits, 'no/such.wasm'])
+  t.deepEqual(missing, { code: 2, stdout: '', stderr: 'capwasi: no/such.wasm: no such file\n' })
+  const { code, stdout, stderr } = await run([...limits, '--dir', 'no/such', program])
+  t.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: 'capwasi: --dir no/such: no such directory\n' })
+})
+
 test('a program that ends before its timeout keeps its exit status', async (t) => {
   const { code, stderr } = await run(['--timeout', '1m', '--max-cpu-time', '1m', program, 'exit', '7'])
   t.deepEqual({ code, stderr }, { code: 7, stderr: '' })

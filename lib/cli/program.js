@@ -94,7 +94,7 @@ function requireEntry({ name, isCommand, functions, ...program }) {
   fail(`${name} has neither \`_start\` nor \`_initialize\`; expected one of them${hint}`)
 }
 
-/** Loads a program with this limit for its memory. Checks that it can run, or that it exports the function to invoke. */
+/** Loads a program whose memory has this limit. Checks that it can run, or that it exports the function to invoke. */
 async function loadProgram(path, limit, { invoke, 'max-memory': maxMemory }) {
   const name = path === FROM_STDIN ? 'standard input' : path
   const bytes = await read(path)
