@@ -10,7 +10,7 @@ const { TooLarge } = require('./program.js')
 const { threadError } = require('./values.js')
 const { WASI } = require('./wasi.js')
 
-/** How long the processor time may go unchecked, in milliseconds. */
+/** The longest time between two checks of the processor time, in milliseconds: the delay of a timer has 31 bits. */
 const MAX_INTERVAL = 1000
 
 /** The time between two checks of the threads of a guest, in milliseconds. */
@@ -52,6 +52,7 @@ class Execution {
   onStart = () => {}
   onExit = () => {}
   addresses = []
+  hasEnded = false
 
   constructor(threads, program, args, options, stdio) {
     this.#threads = threads
@@ -112,7 +113,7 @@ class Execution {
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
     this.#thread = undefined
-    if (outcome.error?.code !== 'ERR_WORKER_OUT_OF_MEMORY') this.#threads.release(thread)
+    this.#threads.release(thread)
     return outcome
   }
 
