@@ -22,6 +22,9 @@ const WAITING = {
 /** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
 const SUSPENDING = 1 << 31
 
+/** The first token of a sandbox for which other threads have output (src/node/wakeups.rs). */
+const OUTPUT = 2 ** 52
+
 /**
  * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
  * import objects of a namespace, and `EMPTY` is an array without bytes.
@@ -30,13 +33,14 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
   /** Receivers of wake-ups, by token. */
   const receivers = new Map()
 
-  /** Called by native code when waits have ended. */
+  /** Called by native code when waits have ended, or other threads of a guest have output for its callbacks. */
   const wake = () => {
     for (const token of native.woken()) {
       const receiver = receivers.get(token)
       receivers.delete(token)
       try {
-        receiver?.wake()
+        if (token >= OUTPUT) native.deliver(token - OUTPUT)
+        else receiver?.wake()
       } catch (error) {
         // The others must wake, too.
         queueMicrotask(() => {

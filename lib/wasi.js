@@ -283,7 +283,7 @@ class Methods {
 
   share() {
     const { id } = stateOf(this)
-    return freeze({ capwasi: native.share(id, () => native.deliver(id)) })
+    return freeze({ capwasi: native.share(id) })
   }
 
   get stdout() {

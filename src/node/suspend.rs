@@ -13,7 +13,7 @@ use super::sandbox::Sandbox;
 use super::suspended::{Awaited, HostFunctionCall, Suspended};
 use super::timeout::Timeout;
 use super::value::Value;
-use super::wakeups::{Sleeper, WakeQueue};
+use super::wakeups::Sleeper;
 use crate::core::restart::RestartState;
 use crate::core::waker::{Registration, Wake};
 use crate::sys::errno::Errno;
@@ -91,7 +91,7 @@ callbacks! {
             sandbox.set_timeout(None);
             return Ok(None);
         }
-        let timeout = Timeout::start(milliseconds.convert()?, Arc::clone(wake_queue(state)?));
+        let timeout = Timeout::start(milliseconds.convert()?, Arc::clone(state.wake_queue()?));
         let timeout = timeout.map_err(|error| cannot_wait(state, &error))?;
         let token = timeout.token() as i64;
         sandbox.set_timeout(Some(timeout));
@@ -103,10 +103,6 @@ callbacks! {
         let [milliseconds, ..] = args.read()?;
         error::timeout(&state.env, milliseconds.convert()?).map(Some)
     }
-}
-
-fn wake_queue(state: &EnvState) -> Result<&Arc<WakeQueue>> {
-    state.wakeups.queue(state.helpers.wake.get(&state.env)?)
 }
 
 /// Throws an error of the system, which has no descriptor or thread left for the waits.
@@ -138,7 +134,7 @@ fn wait_for<'a>(
     id: Value<'_>,
     mut call: Suspended,
 ) -> Result<Value<'a>> {
-    let queue = wake_queue(state)?;
+    let queue = state.wake_queue()?;
     let sleeper = Arc::new(Sleeper::new(Arc::clone(queue), id.convert()?));
     let (awaited, registration) = match &mut call.awaited {
         Awaited::Wait(wait) => {

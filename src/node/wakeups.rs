@@ -29,7 +29,7 @@ pub(crate) struct WakeQueue {
     function: Mutex<Option<ThreadsafeFunction>>,
 }
 
-/// A suspended thread of a guest, which other threads can wake.
+/// A thread of a guest that other threads can wake.
 #[derive(Debug)]
 pub(crate) struct Sleeper {
     queue: Arc<WakeQueue>,
@@ -43,13 +43,27 @@ struct ThreadsafeFunction(sys::napi_threadsafe_function);
 unsafe impl Send for ThreadsafeFunction {}
 
 impl Sleeper {
-    /// Creates the sleeper of a sandbox. Its token is no token of a wait: lib/suspending.js reads it as `~id`.
+    /// The number of the first token that [`Self::for_output`] gives, as in lib/suspending.js.
+    const OUTPUT: Token = 1 << 52;
+
+    /// Creates the sleeper of a suspended sandbox. Its token is no token of a wait: lib/suspending.js reads it as
+    /// `~id`.
     pub(crate) fn new(queue: Arc<WakeQueue>, id: u32) -> Self {
         Self { queue, token: !Token::from(id) }
     }
 
+    /// Creates the sleeper of a sandbox whose callbacks receive output of other threads.
+    pub(crate) fn for_output(queue: Arc<WakeQueue>, id: u32) -> Self {
+        Self { queue, token: Self::OUTPUT + Token::from(id) }
+    }
+
     pub(crate) fn wake(&self) {
         self.queue.wake(self.token);
+    }
+
+    /// Returns whether the environment of the thread exists.
+    pub(crate) fn can_wake(&self) -> bool {
+        self.queue.function().is_some()
     }
 }
 
