@@ -259,7 +259,6 @@ impl Sandbox {
 }
 
 /// A call of `start` or `initialize` that has not returned.
-#[derive(Debug)]
 pub(crate) struct Run<'a>(&'a Cell<u32>);
 
 impl Drop for Run<'_> {

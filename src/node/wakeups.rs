@@ -5,7 +5,6 @@ use crate::core::waker::{Token, Wake};
 use napi::{Env, Result, check_status, sys};
 use once_cell::unsync::OnceCell;
 use std::cell::Cell;
-use std::fmt::{self, Debug, Formatter};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +21,7 @@ pub(crate) struct Wakeups {
 }
 
 /// Ended waits of an environment. Other threads add to the queue.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct WakeQueue {
     woken: Mutex<Vec<Token>>,
     /// Calls JavaScript in the thread of the environment; `None` once the environment ends.
@@ -30,13 +29,11 @@ pub(crate) struct WakeQueue {
 }
 
 /// A thread of a guest that other threads can wake.
-#[derive(Debug)]
 pub(crate) struct Sleeper {
     queue: Arc<WakeQueue>,
     token: Token,
 }
 
-#[derive(Debug)]
 struct ThreadsafeFunction(sys::napi_threadsafe_function);
 
 // SAFETY: Node-API's thread-safe functions may be called by any thread.
@@ -148,12 +145,6 @@ impl Drop for KeepAlive {
         if waiting.replace(waiting.get() - 1) == 1 {
             self.0.set_alive(false);
         }
-    }
-}
-
-impl Debug for KeepAlive {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str("KeepAlive")
     }
 }
 
