@@ -30,12 +30,12 @@ class Workers {
     worker.unref()
     worker.on('error', (error) => {
       const wasi = this.#weak.deref()
-      if (wasi !== undefined) addon.threads.fail(wasi, error)
+      if (wasi !== undefined) addon.threads().fail(wasi, error)
     })
     worker.on('exit', () => {
       this.#workers.delete(worker)
       const wasi = this.#weak.deref()
-      if (wasi !== undefined) addon.threads.report(wasi)
+      if (wasi !== undefined) addon.threads().report(wasi)
     })
   }
 
@@ -47,7 +47,7 @@ class Workers {
 /** Returns the imports of a thread. */
 function importsOf(module, wasi, memory, workers) {
   const imports = wasi.getImportObject()
-  const spawn = (argument) => addon.threads.spawn(wasi, argument, () => workers.add())
+  const spawn = (argument) => addon.threads().spawn(wasi, argument, () => workers.add())
   imports.wasi = { ...imports.wasi, 'thread-spawn': spawn }
   for (const { module: namespace, name } of importedMemories(module))
     imports[namespace] = { ...imports[namespace], [name]: memory }

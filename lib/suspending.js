@@ -27,9 +27,9 @@ const OUTPUT = 2 ** 52
 
 /**
  * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
- * import objects of a namespace, and `EMPTY` is an array without bytes.
+ * import objects of a namespace, and `EMPTY` is an array without bytes. The others are functions of lib/run.js.
  */
-function makeSuspending({ native, importClassOf, EMPTY }) {
+function makeSuspending({ native, importClassOf, begin, leave, resultOf, EMPTY }) {
   /** Receivers of wake-ups, by token. */
   const receivers = new Map()
 
@@ -223,7 +223,7 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     return { [state.namespace]: new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state)) }
   }
 
-  const runs = makeRuns({ native, receivers, EMPTY })
+  const runs = makeRuns({ native, receivers, leave, resultOf, EMPTY })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
   const execute = (state, instance, entryOf, isCommand, options) => {
@@ -233,8 +233,8 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       state.close()
       throw checked.signal.reason
     }
-    const run = state.begin(instance, entryOf, isCommand)
-    return run.entry === undefined ? state.resultOf(run) : runs.start(state, run, checked)
+    const run = begin(state, instance, entryOf, isCommand)
+    return run.entry === undefined ? resultOf(state, run) : runs.start(state, run, checked)
   }
 
   return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }

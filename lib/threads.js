@@ -83,7 +83,7 @@ async function instantiateThreaded(module, wasi, options = undefined) {
   validate.integer(threads, 'options.threads', 0, MAX_THREADS)
   const memory = createMemory(module)
   const workers = new Workers(wasi, { program: module, memory, handle: wasi.share() })
-  addon.threads.allow(wasi, threads, memory, () => workers.terminate())
+  addon.threads().allow(wasi, threads, memory, () => workers.terminate())
   return WebAssembly.instantiate(module, importsOf(module, wasi, memory, workers))
 }
 

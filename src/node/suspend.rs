@@ -3,7 +3,7 @@
 //! Three of them return the state of the guest's call: the errno of a call that is done, the negative token of a wait,
 //! or the promise of a callback. `restart` returns undefined if the call still waits for a promise.
 
-use super::callback::{Callback, RawArgs, callbacks};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::throw_end;
@@ -22,6 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 callbacks! {
+    /// `suspending()`: makes the functions for lib/suspending.js, which most programs do not need.
+    Functions "suspending" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `suspend(id)`: suspends a guest for the call that it has just made.
     Suspend "suspend" |state, args| {
         let (sandbox, [id, ..]) = args.read_with_sandbox()?;
@@ -103,6 +108,18 @@ callbacks! {
         let [milliseconds, ..] = args.read()?;
         error::timeout(&state.env, milliseconds.convert()?).map(Some)
     }
+}
+
+fn functions(state: &EnvState) -> Result<Value<'_>> {
+    let functions = Value::object(&state.env)?;
+    add_function::<Suspend>(functions, state)?;
+    add_function::<Restart>(functions, state)?;
+    add_function::<Finish>(functions, state)?;
+    add_function::<Cancel>(functions, state)?;
+    add_function::<Woken>(functions, state)?;
+    add_function::<SetTimeout>(functions, state)?;
+    add_function::<TimeoutError>(functions, state)?;
+    Ok(functions)
 }
 
 /// Throws an error of the system, which has no descriptor or thread left for the waits.
