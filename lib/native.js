@@ -46,10 +46,16 @@ const platform = `${process.platform}-${process.arch}${abi()}`
 /** The exceptions of calls of `require` that have not found their file. */
 const notFound = []
 
-/** Handles the exception of a `require`. In a single executable, `require` finds only the modules of Node. */
+/**
+ * Returns whether an exception says that there is no such file. The second code is that of a single executable of Node,
+ * and Bun's bundler throws the message.
+ */
+const isNotFound = ({ code, message }) =>
+  code === 'MODULE_NOT_FOUND' || code === 'ERR_UNKNOWN_BUILTIN_MODULE' || message.startsWith('Cannot require module')
+
+/** Handles the exception of a `require`. */
 function noteNotFound(error) {
-  const { code } = error
-  if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_UNKNOWN_BUILTIN_MODULE') throw loadErrors().explained(error)
+  if (!isNotFound(error)) throw loadErrors().explained(error)
   notFound.push(error)
 }
 
