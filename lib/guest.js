@@ -63,7 +63,7 @@ function run(wasi, job, onStart) {
   onStart()
   try {
     const { imports, memories: imported } = createImports(wasi, job)
-    instance = addon.processes.countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
+    instance = addon.processes().countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
     memories = memoriesOf(instance, imported)
     const memory = instance.exports.memory ?? imported[0] ?? new WebAssembly.Memory({ initial: 0 })
     outcome.exitCode = wasi.start({ exports: { memory, _start: entryOf(instance, job, outcome) } })
