@@ -78,7 +78,7 @@ test('the command requires only packed files, modules of Node and the packages o
   t.is(main.bin.capwasi, 'cli.cjs')
   const files = new Set()
   const modules = requiredModules('cli.cjs', files)
-  for (const name of modules) t.true(isBuiltin(name) || PLATFORMS.some((each) => name === `capwasi-${each}`), name)
+  for (const name of modules) t.true(isBuiltin(name) || PLATFORMS.some((each) => name === `@capwasi/${each}`), name)
   const required = [...files].map((file) => file.replaceAll('\\', '/')).filter((file) => !file.endsWith('.node'))
   const isPacked = (file) => main.files.some((entry) => file === entry || file.startsWith(`${entry}/`))
   t.deepEqual(
