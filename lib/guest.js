@@ -7,6 +7,9 @@ const { performance } = require('node:perf_hooks')
 const addon = require('./native.js').load()
 const { WASI } = require('./wasi.js')
 
+// No other code runs in the thread of a guest. Frames of the host and of this file count too.
+Error.stackTraceLimit = 100
+
 /** This file, as stacks name it. */
 const FILE = 'guest.js'
 

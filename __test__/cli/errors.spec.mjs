@@ -187,6 +187,20 @@ for (const [title, [text, message]] of Object.entries(modules)) {
   })
 }
 
+test('a program that cannot be instantiated exits with 2 and prints the error of the engine', async (t) => {
+  const path = file(
+    t,
+    `(module (import "wasi" "thread-spawn" (func (param i32) (result i32)))
+      (memory (export "memory") 1) (func (export "_start")))`,
+  )
+  for (const options of [[], ['--timeout', '1m']]) {
+    const { code, stdout, stderr } = await run([...options, path])
+    t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
+    t.true(stderr.startsWith(`capwasi: ${path}: WebAssembly.Instance(): Import #0`), stderr)
+    t.regex(stderr, /^[^\n]+\n$/)
+  }
+})
+
 onPosix('without an addon for the platform, the command exits with 2 and says so', async (t) => {
   const directory = tree(t)
   for (const name of ['cli.cjs', 'package.json', 'lib'])

@@ -95,6 +95,15 @@ test('a trap under a timeout exits with 134 and prints the stack', async (t) => 
   t.regex(stderr, /^capwasi: the program trapped: unreachable\n +at .*wasm:\/\/wasm\/.*\n$/)
 })
 
+test('endless recursion under a timeout is a trap with a long stack', async (t) => {
+  const { code, stderr } = await run(['--timeout', '1m', program, 'recursion'])
+  t.is(code, 134)
+  const [message, ...frames] = stderr.trimEnd().split('\n')
+  t.is(message, 'capwasi: the program trapped: Maximum call stack size exceeded')
+  t.true(frames.length > 50)
+  for (const frame of frames) t.regex(frame, /^ +at .*wasm:\/\//)
+})
+
 test('a program with a timeout reads stdin and gets its end', async (t) => {
   const result = await run(['--timeout', '1m', guest('pipes'), 'copy'], { stdin: 'some\ntext' })
   t.deepEqual(result, { code: 0, stdout: 'some\ntext', stderr: '' })

@@ -19,7 +19,6 @@ async function execute(argv) {
 
 /** Runs the command, and sets the exit status of the process. */
 exports.main = async (argv) => {
-  Error.stackTraceLimit = 100
   try {
     process.exitCode = await execute(argv)
   } catch (error) {
