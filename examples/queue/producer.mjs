@@ -23,6 +23,10 @@ export class Producer {
   #queue = new Queue(QUEUE, { connection: this.#redis, defaultJobOptions: JOB_OPTIONS })
   #events = new QueueEvents(QUEUE, { connection: this.#redis })
 
+  constructor() {
+    this.#queue.setMaxListeners(0) // Each job whose result is awaited adds one.
+  }
+
   /** Stores a program and returns its hash. */
   storeProgram(bytes) {
     return storeProgram(this.#redis, bytes)
