@@ -1,7 +1,7 @@
 // examples/queue with a real Redis and worker processes.
 
 import test from 'ava'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Queue, QueueEvents } from 'bullmq'
 import { slow } from '../support/conditions.mjs'
-import { root } from '../support/host.mjs'
+import { node, root } from '../support/host.mjs'
 import { hasRedis, startRedis } from '../support/redis.mjs'
 
 const JOBS = 500
@@ -150,6 +150,16 @@ onRedis('a worker that gets SIGTERM finishes its jobs and ends', async (t) => {
   workers.a.kill('SIGTERM')
   t.deepEqual(await once(workers.a, 'exit'), [0, null])
   t.true((await producer.result(job)).timedOut)
+})
+
+onRedis('submit.mjs and the example of docs/many-machines.md print the output of a guest', async (t) => {
+  await setUp(t, ['a'])
+  const command = ['examples/queue/submit.mjs', 'examples/guests/words.wasm']
+  const submitted = spawnSync(process.execPath, command, { cwd: root, input: 'to be or not to be', encoding: 'utf8' })
+  t.like(submitted, { status: 0, stdout: '6 words\n', stderr: '' })
+
+  const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(root, 'docs/many-machines.md'), 'utf8'))
+  t.like(await node(example, { module: true }), { code: 0, stdout: '0 6 words\n\n', stderr: '' })
 })
 
 onRedis('a program whose bytes do not have its hash does not run', async (t) => {
