@@ -1,5 +1,5 @@
-// Tests a program that creates files: `node --test examples/snapshot.test.mjs`. Each run has the same result, because the
-// clock is fixed and random numbers come from a seed. The program changes an overlay, and never the template below.
+// Tests a program that creates files: `node --test examples/snapshot.test.mjs`. Each run has the same result, because
+// the clock is fixed and random numbers come from a seed. The program changes an overlay, and never the template below.
 
 import assert from 'node:assert/strict'
 import test from 'node:test'

@@ -1,4 +1,4 @@
-// Streams a file through a guest and through gzip. Nothing holds the whole file in memory, except the last step.
+// Streams a file through a guest and through gzip. Only the last step holds the whole result in memory.
 
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'

@@ -15,7 +15,7 @@ const LONGER = ['chat.mjs', 'ruby.mjs']
 const OUTPUTS = {
   'stdout.mjs': '6 words\n',
   'streams.mjs':
-    '// STREAMS A FILE THROUGH A GUEST AND THROUGH GZIP. NOTHING HOLDS THE WHOLE FILE IN MEMORY, EXCEPT THE LAST STEP.\n',
+    '// STREAMS A FILE THROUGH A GUEST AND THROUGH GZIP. ONLY THE LAST STEP HOLDS THE WHOLE RESULT IN MEMORY.\n',
   'timeout.mjs': 'ERR_WASI_TIMEOUT plugin.wasm was stopped after its timeout of 1000 ms\n' + 'Hello from a plugin\n',
   'plugin.mjs': `\
 greet: exit code 0, 20 bytes of output

@@ -1,6 +1,6 @@
-// Rebuilds every guest of the specs and of the examples from its source: `npm run guests`. Needs Python with the package
-// ziglang, whose clang has a recent wasi-libc. The .wasm files are committed, so that the tests need neither. The file
-// hashes.json of each folder has the hashes of the sources and of the .wasm files.
+// Rebuilds every guest of the specs and of the examples from its source: `npm run guests`. Needs Python with the
+// package ziglang, whose clang has a recent wasi-libc. The .wasm files are committed, so that the tests need neither.
+// The file hashes.json of each folder has the hashes of the sources and of the .wasm files.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

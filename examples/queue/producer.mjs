@@ -7,6 +7,8 @@ import { connect, QUEUE } from './redis.mjs'
 /** Beyond this number of waiting jobs, `submit` rejects. */
 const MAX_WAITING = 10_000
 const DAY = 24 * 60 * 60
+/** Milliseconds between two looks at a job whose result is awaited. */
+const CHECK_INTERVAL = 1000
 
 const JOB_OPTIONS = {
   // Only errors of a worker are tried again. A guest that fails has a result.
@@ -45,9 +47,21 @@ export class Producer {
 
   /** Waits for the result of a job. Rejects if the job failed for another reason than its guest. */
   async result(job) {
-    const result = await job.waitUntilFinished(this.#events)
+    const result = await this.#wait(job)
     const [stdout, stderr] = [result.stdout, result.stderr].map((text) => Buffer.from(text, 'base64'))
     return { ...result, stdout, stderr }
+  }
+
+  /** Events can be lost, for example while a connection starts: so this also looks at the job every second. */
+  async #wait(job) {
+    for (;;) {
+      try {
+        return await job.waitUntilFinished(this.#events, CHECK_INTERVAL)
+      } catch (error) {
+        const state = await job.getState()
+        if (state === 'failed' || state === 'unknown') throw error
+      }
+    }
   }
 
   async close() {
