@@ -5,8 +5,8 @@ import { run } from 'capwasi/process'
 const plugin = new URL('guests/plugin.wasm', import.meta.url)
 const MIB = 2 ** 20
 const options = {
-  timeout: 10_000,
-  limits: { memory: 32 * MIB, cpuTime: 1000, output: 64 * 1024, threads: 0 },
+  timeout: 60_000,
+  limits: { memory: 32 * MIB, cpuTime: 500, output: 64 * 1024, threads: 0 },
   reject: false,
 }
 
