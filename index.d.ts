@@ -484,7 +484,7 @@ export class WASI {
   get stderr(): Buffer | undefined
 
   /** The first limit that the guest reached; `undefined` if none was reached. Not in node:wasi. */
-  readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | undefined
+  readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | 'threads' | undefined
 
   /** The addresses of `sockets`, in order, such as `['127.0.0.1:41207']`. Not in node:wasi. */
   readonly addresses: string[];

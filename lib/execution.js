@@ -3,7 +3,7 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
-const { PipeReader, PipeWriter, drain, feed, sinkOf } = require('./pipes.js')
+const { canInterrupt } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')
 const { wasiLimits } = require('./process-options.js')
 const { TooLarge } = require('./program.js')
@@ -12,6 +12,9 @@ const { WASI } = require('./wasi.js')
 
 /** How long the processor time may go unchecked, in milliseconds. */
 const MAX_INTERVAL = 1000
+
+/** The time between two checks of the threads of a guest, in milliseconds. */
+const THREADS_INTERVAL = 50
 
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
@@ -65,7 +68,7 @@ class Execution {
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()
     try {
-      const outcome = await this.#enter()
+      const outcome = await this.#enter().catch((error) => ({ startError: error }))
       return await this.#finish(outcome)
     } finally {
       signal?.removeEventListener('abort', abort)
@@ -130,7 +133,9 @@ class Execution {
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
+    if (hasThreads && !canInterrupt) this.#checkThreads()
     this.onStart()
+    for (const each of this.#stdio) each.start()
   }
 
   #after(milliseconds, action) {
@@ -150,12 +155,23 @@ class Execution {
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
   }
 
+  /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
+  #checkThreads() {
+    const thrown = addon.threads.ending(this.#wasi)
+    if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
+    else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
+    else this.#thread?.terminate({ exitCode: thrown.exitCode })
+  }
+
   /** Stops the guest, whether it waits for a thread, computes or waits. Returns whether it was running. */
   stop(stopped) {
     if (this.#stopped !== undefined || this.hasEnded) return false
     this.#stopped = stopped
     this.#leaveQueue?.()
-    this.#thread?.terminate()
+    if (this.#thread !== undefined) {
+      if (!canInterrupt) addon.processes.end(this.#wasi)
+      this.#thread.terminate()
+    }
     return true
   }
 
@@ -180,7 +196,9 @@ class Execution {
     const [reason, error] = this.#reasonOf(outcome, result)
     this.hasEnded = true
     for (const each of this.#stdio) each.close()
-    this.onExit(result.exitCode ?? null, reason)
+    // A program that needs too much memory at once cannot start.
+    const isStarted = this.#stopped?.isBeforeStart !== true
+    this.onExit(result.exitCode ?? null, isStarted ? reason : 'error')
     await Promise.all(this.#stdio.map(({ done }) => done))
     const failure = error ?? (this.#stopped?.reason === 'error' ? this.#stopped.error : undefined)
     const [stdout, stderr] = [this.#wasi?.stdout, this.#wasi?.stderr].map((output) => this.#decode(output))
@@ -220,8 +238,9 @@ class Execution {
 
   /** Returns the reason of the end, and the error of a guest that could not start. Completes the result. */
   #reasonOf(outcome, result) {
+    if (outcome?.startError !== undefined) return ['error', outcome.startError]
     if (outcome?.exitCode !== undefined) return ['exit']
-    if (outcome?.error !== undefined) {
+    if (outcome?.error !== undefined && this.#stopped === undefined) {
       const { name, message, stack, code } = outcome.error
       const error = threadError(name, message, stack)
       if (code !== undefined) error.code = code
@@ -233,7 +252,8 @@ class Execution {
       result.exceeded = 'memory'
       return ['limit']
     }
-    if (this.#stopped === undefined) return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
+    if (this.#stopped === undefined)
+      return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
     const { reason, exceeded, error } = this.#stopped
     result.timedOut = reason === 'timeout'
     result.aborted = reason === 'abort' || reason === 'kill'
@@ -242,42 +262,4 @@ class Execution {
   }
 }
 
-const nothing = () => {}
-
-/** Connects a stream of the guest to a mode or a descriptor. */
-const plain = (value) => ({ open: () => value, close: nothing, done: undefined })
-
-/** Connects stdin to data. */
-const data = (value) => ({ open: () => (value === undefined ? 'ignore' : { input: value }), close: nothing })
-
-/** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
-const piped = (stream, done) => ({ stream, open: () => stream.open(), close: () => stream.closeGuestEnd(), done })
-
-/** Connects stdin to a source. `fail` receives the error of the source. */
-function fed(source, fail) {
-  const writer = new PipeWriter()
-  feed(source, writer).catch(fail)
-  return piped(writer)
-}
-
-/** Connects the output of the guest to targets, equal ones to the same. `fail` receives the error of a target. */
-function drained(targets, fail) {
-  const sinks = new Map()
-  const connections = targets.map((target) => {
-    if (typeof target === 'string' || typeof target === 'number') return plain(target)
-    if (!sinks.has(target)) sinks.set(target, sinkOf(target))
-    const reader = new PipeReader()
-    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
-  })
-  Promise.all(connections.map(({ done }) => done)).then(() => {
-    for (const sink of sinks.values()) sink.end()
-  })
-  return connections
-}
-
 exports.Execution = Execution
-exports.data = data
-exports.drained = drained
-exports.fed = fed
-exports.piped = piped
-exports.plain = plain

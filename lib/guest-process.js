@@ -4,8 +4,9 @@
 
 const { EventEmitter } = require('node:events')
 const { Duplex, finished } = require('node:stream')
-const { Execution, drained, fed, piped, plain } = require('./execution.js')
+const { Execution } = require('./execution.js')
 const { PipeReader, PipeWriter } = require('./pipes.js')
+const { connectOutputs, connectStdin } = require('./process-stdio.js')
 
 /** A running guest. Described in process.d.ts. */
 class GuestProcess extends EventEmitter {
@@ -18,16 +19,13 @@ class GuestProcess extends EventEmitter {
     super()
     const fail = (error) => this.#execution.fail(error)
     const [stdin, ...outputs] = options.stdio
-    const stdio = [
-      stdin === 'pipe' ? piped(new PipeWriter()) : typeof stdin === 'object' ? fed(stdin, fail) : plain(stdin),
-      ...outputs.map((output) => (output === 'pipe' ? piped(new PipeReader()) : output)),
-    ]
-    const targets = drained(outputs.filter((output) => output !== 'pipe'), fail)
-    const connections = stdio.map((each) => (each.open === undefined ? targets.shift() : each))
-    ;[this.stdin, this.stdout, this.stderr] = connections.map(({ stream }, fd) =>
+    const input = stdin === 'pipe' ? new PipeWriter() : stdin
+    const targets = outputs.map((output) => (output === 'pipe' ? new PipeReader() : output))
+    const stdio = [connectStdin(input, fail), ...connectOutputs(targets, fail)]
+    ;[this.stdin, this.stdout, this.stderr] = stdio.map(({ stream }, fd) =>
       options.stdio[fd] === 'pipe' ? stream : null,
     )
-    this.#execution = new Execution(threads, program, args, options, connections)
+    this.#execution = new Execution(threads, program, args, options, stdio)
     this.#execution.onStart = () => this.emit('spawn')
     this.#execution.onExit = (code, reason) => this.#exit(code, reason)
     this.#result = this.#execution.run()

@@ -70,7 +70,7 @@ class Cursor {
     for (;;) {
       const opcode = this.byte()
       if (opcode === 0x0b) return
-      const skip = EXPRESSIONS[opcode]
+      const skip = EXPRESSIONS.get(opcode)
       if (skip === undefined) throw unreadable(this.at - 1)
       skip(this)
     }
@@ -90,22 +90,21 @@ class Cursor {
 const skipNumber = (cursor) => cursor.number()
 const skipNothing = () => {}
 /** Skips the operands of an instruction in a constant expression. */
-const EXPRESSIONS = {
-  __proto__: null,
-  0x23: skipNumber,
-  0x41: skipNumber,
-  0x42: skipNumber,
-  0x43: (cursor) => cursor.skip(4),
-  0x44: (cursor) => cursor.skip(8),
-  0x6a: skipNothing,
-  0x6b: skipNothing,
-  0x6c: skipNothing,
-  0x7c: skipNothing,
-  0x7d: skipNothing,
-  0x7e: skipNothing,
-  0xd0: skipNumber,
-  0xd2: skipNumber,
-}
+const EXPRESSIONS = new Map([
+  [0x23, skipNumber],
+  [0x41, skipNumber],
+  [0x42, skipNumber],
+  [0x43, (cursor) => cursor.skip(4)],
+  [0x44, (cursor) => cursor.skip(8)],
+  [0x6a, skipNothing],
+  [0x6b, skipNothing],
+  [0x6c, skipNothing],
+  [0x7c, skipNothing],
+  [0x7d, skipNothing],
+  [0x7e, skipNothing],
+  [0xd0, skipNumber],
+  [0xd2, skipNumber],
+])
 
 /** Yields the sections of a binary. */
 function* sections(bytes) {
@@ -177,7 +176,10 @@ const largest = ({ isTable, flags }) => {
   return flags & FLAG.index64 ? MAX_PAGES_64 : MAX_PAGES
 }
 
-const smaller = (a, b) => (a < b ? a : b)
+function smaller(a, b) {
+  if (a < b) return a
+  return b
+}
 
 /**
  * Distributes the bytes of a limit: each memory and table gets its initial size, and those that can grow share the rest

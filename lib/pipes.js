@@ -8,21 +8,24 @@ const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 
+const closePipe = addon.processes.closePipe ?? closeSync
+
 /** Bytes that a stream buffers. */
 const HIGH_WATER_MARK = 64 << 10
 
-/** Returns a stream that reads a pipe. */
-function readerOf(fd) {
-  // Sockets of Bun cannot read pipes.
-  if (process.versions.bun) return Readable.fromWeb(globalThis.Bun.file(fd).stream())
-  return new Socket({ fd, readable: true, writable: false })
+const forNode = {
+  readerOf: (fd) => new Socket({ fd, readable: true, writable: false }),
+  writerOf: (fd) => new Socket({ fd, readable: false, writable: true }),
 }
+/** Functions that return a stream over an end of a pipe. */
+const { readerOf, writerOf } = process.versions.bun === undefined ? forNode : require('./bun-pipes.js')
 
 /** Output of a guest. */
 class PipeReader extends Readable {
   #source
   #guestEnd
   #isWanted = false
+  #hasStarted = false
   #hasEnded = false
   #isReferenced = true
 
@@ -35,7 +38,7 @@ class PipeReader extends Readable {
     const [reader, writer] = addon.processes.pipe()
     this.#guestEnd = writer
     if (this.destroyed) {
-      closeSync(reader)
+      closePipe(reader)
       return writer
     }
     const source = readerOf(reader)
@@ -45,9 +48,15 @@ class PipeReader extends Readable {
     })
     source.on('end', () => this.push(null))
     source.on('error', (error) => this.destroy(error))
-    if (!this.#isWanted) source.pause()
+    source.pause()
     if (!this.#isReferenced) this.unref()
     return writer
+  }
+
+  /** Starts to read. */
+  start() {
+    this.#hasStarted = true
+    if (this.#isWanted) this.#source?.resume()
   }
 
   /**
@@ -57,7 +66,7 @@ class PipeReader extends Readable {
   closeGuestEnd() {
     this.#hasEnded = true
     if (this.#guestEnd === undefined) this.push(null)
-    else closeSync(this.#guestEnd)
+    else closePipe(this.#guestEnd)
     this.#guestEnd = undefined
     this.#source?.resume()
   }
@@ -69,7 +78,7 @@ class PipeReader extends Readable {
 
   _read() {
     this.#isWanted = true
-    this.#source?.resume()
+    if (this.#hasStarted) this.#source?.resume()
   }
 
   _destroy(error, callback) {
@@ -107,10 +116,10 @@ class PipeWriter extends Writable {
     const [reader, writer] = addon.processes.pipe()
     this.#guestEnd = reader
     if (this.destroyed) {
-      closeSync(writer)
+      closePipe(writer)
       return reader
     }
-    this.#sink = new Socket({ fd: writer, readable: false, writable: true })
+    this.#sink = writerOf(writer)
     // The guest has ended.
     this.#sink.on('error', (error) => this.destroy(error.code === 'EPIPE' ? null : error))
     if (!this.#isReferenced) this.unref()
@@ -121,7 +130,7 @@ class PipeWriter extends Writable {
 
   /** Closes the descriptor of a guest that has ended, and discards input that it has not read. */
   closeGuestEnd() {
-    if (this.#guestEnd !== undefined) closeSync(this.#guestEnd)
+    if (this.#guestEnd !== undefined) closePipe(this.#guestEnd)
     this.#guestEnd = undefined
     this.destroy()
   }
@@ -146,73 +155,16 @@ class PipeWriter extends Writable {
 
   ref() {
     this.#isReferenced = true
-    this.#sink?.ref()
+    this.#sink?.ref?.()
     return this
   }
 
   unref() {
     this.#isReferenced = false
-    this.#sink?.unref()
+    this.#sink?.unref?.()
     return this
   }
 }
 
-/** Returns the bytes of an item of the input. */
-function bytesOf(item) {
-  if (typeof item === 'string') return Buffer.from(item)
-  if (item instanceof Uint8Array) return item
-  const { invalidType } = require('./values.js')
-  throw invalidType('Each item of "options.input"', 'of type string or an instance of Uint8Array', item)
-}
-
-/** Returns an iterator over a source that is not destroyed at an early end. */
-function iteratorOf(source) {
-  if (typeof source.getReader === 'function') return source.values({ preventCancel: true })
-  if (source instanceof Readable) return source.iterator({ destroyOnReturn: false })
-  return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
-}
-
-/** Writes a source to the input of a guest. Throws the error of the source. */
-async function feed(source, writer) {
-  const iterator = iteratorOf(source)
-  let isDone = false
-  const closed = new Promise((resolve) => writer.once('close', resolve))
-  closed.then(() => {
-    if (!isDone) iterator.return?.()
-  })
-  for (;;) {
-    const { done, value } = await iterator.next()
-    isDone = done
-    if (done || writer.destroyed) break
-    // A source may fail its item, so this throws here.
-    if (!writer.write(bytesOf(value))) await Promise.race([closed, new Promise((resolve) => writer.once('drain', resolve))])
-  }
-  writer.end()
-}
-
-const ignore = () => {}
-
-/** Returns a function that passes a chunk on, and waits for it. */
-function sinkOf(target) {
-  if (typeof target === 'function') return { write: target, end: ignore }
-  if (typeof target.getWriter === 'function') {
-    const writer = target.getWriter()
-    return { write: (chunk) => writer.write(chunk), end: () => writer.releaseLock() }
-  }
-  // The callback of the write reports the error. Without a listener the event would end the process.
-  target.on('error', ignore)
-  const write = (chunk) =>
-    new Promise((resolve, reject) => target.write(chunk, (error) => (error ? reject(error) : resolve())))
-  return { write, end: () => target.off('error', ignore) }
-}
-
-/** Passes the output of a guest on. Throws the error of the target. */
-async function drain(reader, { write }) {
-  for await (const chunk of reader) await write(chunk)
-}
-
 exports.PipeReader = PipeReader
 exports.PipeWriter = PipeWriter
-exports.drain = drain
-exports.feed = feed
-exports.sinkOf = sinkOf

@@ -9,12 +9,22 @@ const MIB = 2 ** 20
 /** The heap that a thread needs for itself, in MiB. */
 const OWN_HEAP = 16
 
+/**
+ * Whether the runtime can end each thread. In Bun a guest that computes ends at its next WASI call, and in Bun and Deno
+ * a thread that waits in `memory.atomic.wait` does not end.
+ */
+const canInterrupt = process.versions.bun === undefined && process.versions.deno === undefined
+/** How long a result waits for the end of such a thread, in milliseconds. */
+const MAX_DELAY = 100
+
 /** A worker that runs guests. */
 class Thread {
   #worker
   #settle
   #onStart
   #error
+  /** Whether the thread ends soon, and can run no further guest. */
+  isEnding = false
 
   /** `heap` limits the objects on the heap of the engine, in bytes; undefined for no limit. `onEnd` is called once. */
   constructor(heap, onEnd) {
@@ -56,8 +66,11 @@ class Thread {
     this.#settle = undefined
   }
 
-  /** Ends the thread, at once. */
-  terminate() {
+  /** Ends the thread, at once. `outcome` is the result of the run if there is one already. */
+  terminate(outcome = undefined) {
+    this.isEnding = true
+    if (outcome !== undefined) this.#finish(outcome)
+    if (!canInterrupt) setTimeout(() => this.#finish({}), MAX_DELAY)
     this.#worker.terminate()
   }
 
@@ -145,9 +158,9 @@ class Threads {
     return thread
   }
 
-  /** Makes a thread idle, unless it has ended. */
+  /** Makes a thread idle, unless it ends. */
   release(thread) {
-    if (!this.#live.has(thread)) return
+    if (thread.isEnding || !this.#live.has(thread)) return
     const timer = setTimeout(() => this.#end(thread), this.#options.idleTimeout)
     timer.unref()
     this.#idle.set(thread, timer)
@@ -172,3 +185,4 @@ class Threads {
 }
 
 exports.Threads = Threads
+exports.canInterrupt = canInterrupt

@@ -5,7 +5,7 @@
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 const { integer, invalidValue, object, options: optionsOf, subject } = require('./validate.js')
-const { invalidType } = require('./values.js')
+const { invalidType, nodeError } = require('./values.js')
 
 /** The longest delay of a timer in milliseconds. */
 const MAX_TIMEOUT = 2 ** 31 - 1
@@ -19,6 +19,9 @@ const SPAWN = [...COMMON, 'stdio']
 const LIMITS = ['memory', 'cpuTime', 'threads', 'openFiles', 'output', 'writtenBytes']
 const CLOCKS = ['realtime', 'monotonic']
 const POOL = ['threads', 'maxQueue', 'idleTimeout']
+
+const NO_CPU_TIME =
+  "The property 'options.limits.cpuTime' is not available in Bun, which cannot interrupt a guest that computes"
 
 /** Limits of `new WASI`. */
 const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']
@@ -47,7 +50,10 @@ const string = (value, name) => {
 function readLimits(value) {
   const given = object(value ?? {}, 'options.limits')
   rejectUnknown(given, 'options.limits', LIMITS)
-  const number = (name, min, max) => optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
+  if (given.cpuTime !== undefined && process.versions.bun !== undefined)
+    throw nodeError('Error', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', NO_CPU_TIME)
+  const number = (name, min, max) =>
+    optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
   return {
     ...given,
     memory: number('memory', 0, Number.MAX_SAFE_INTEGER),
@@ -138,8 +144,10 @@ function runOptions(value) {
 /** Checks the option stdio of `spawn`. Returns three values. */
 function readStdio(value = 'pipe') {
   if (MODES.includes(value)) return [value, value, value]
-  if (!Array.isArray(value)) throw invalidType(subject('options.stdio'), `one of ${MODES.join(', ')}, or an array`, value)
-  if (value.length > 3) throw invalidValue(`The property 'options.stdio' must have at most 3 items. It has ${value.length}`)
+  if (!Array.isArray(value))
+    throw invalidType(subject('options.stdio'), `one of ${MODES.join(', ')}, or an array`, value)
+  if (value.length > 3)
+    throw invalidValue(`The property 'options.stdio' must have at most 3 items. It has ${value.length}`)
   return [0, 1, 2].map((fd) => {
     const each = value[fd] ?? 'pipe'
     if (isPlain(each) || (fd === 0 ? isReadable(each) : isWritable(each))) return each

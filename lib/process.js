@@ -3,11 +3,12 @@
 // `capwasi/process`: runs programs like child processes, in threads of a pool.
 
 const { availableParallelism } = require('node:os')
-const { Execution, data, drained, fed } = require('./execution.js')
+const { Execution } = require('./execution.js')
 const { GuestProcess } = require('./guest-process.js')
 const { Threads } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')
 const { poolOptions, readArguments, runOptions, spawnOptions } = require('./process-options.js')
+const { connectInput, connectOutputs } = require('./process-stdio.js')
 const { programOf } = require('./program.js')
 const { nodeError } = require('./values.js')
 
@@ -36,9 +37,7 @@ class Pool {
     this.#admit()
     const fail = (error) => execution.fail(error)
     const { input, stdout, stderr } = checked
-    const isData = input === undefined || typeof input === 'string' || input instanceof Uint8Array
-    const stdin = isData ? data(input) : fed(input, fail)
-    const stdio = [stdin, ...drained([stdout, stderr], fail)]
+    const stdio = [connectInput(input, fail), ...connectOutputs([stdout, stderr], fail)]
     const execution = new Execution(this.#threads, loader, given, checked, stdio)
     return this.#track(execution.run(), () => execution.stop({ reason: 'kill' }))
   }

@@ -16,7 +16,9 @@ const NAMESPACES = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstabl
 
 /** Returns the version of WASI that imports belong to. */
 const versionOf = (imports) =>
-  imports.some(({ module }) => module === 'wasi_unstable') ? NAMESPACES.wasi_unstable : NAMESPACES.wasi_snapshot_preview1
+  imports.some(({ module }) => module === 'wasi_unstable')
+    ? NAMESPACES.wasi_unstable
+    : NAMESPACES.wasi_snapshot_preview1
 
 /** Names at most three of the imports that are missing, and counts the rest. */
 function describeMissing(missing) {

@@ -22,9 +22,9 @@ function join() {
 /** Runs a thread in an instance of its own. Returns whether to wait for the next thread. */
 function run(wasi, workers, thread) {
   try {
-    const { wasi_thread_start: start } = new WebAssembly.Instance(program, importsOf(program, wasi, memory, workers))
-      .exports
-    wasi.initialize({ exports: { memory, _initialize: () => start(...thread) } })
+    const imports = importsOf(program, wasi, memory, workers)
+    const start = () => new WebAssembly.Instance(program, imports).exports.wasi_thread_start(...thread)
+    wasi.initialize({ exports: { memory, _initialize: start } })
     return true
   } catch (error) {
     // The thread that created the guest throws the error.

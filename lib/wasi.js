@@ -439,6 +439,8 @@ if (native) {
     next: (wasi) => next(stateOf(wasi).id),
     finish: (wasi) => finish(stateOf(wasi).id),
     fail: (wasi, error) => fail(stateOf(wasi).id, error),
+    /** Returns the error or the exit by which a thread has ended the guest; undefined if it was reported before. */
+    ending: (wasi) => ending(stateOf(wasi).id),
     /** Reports the error or the exit of another thread, unless a run has thrown it. */
     report(wasi) {
       const state = stateOf(wasi)
@@ -453,8 +455,11 @@ if (native) {
   addon.processes = {
     __proto__: null,
     cpuTime: (wasi) => native.processes.cpuTime(stateOf(wasi).id),
+    countCpuTime: (wasi, run) => native.processes.countCpuTime(stateOf(wasi).id, run),
     peakMemory: (wasi) => native.processes.peakMemory(stateOf(wasi).id),
+    end: (wasi) => native.processes.end(stateOf(wasi).id),
     pipe: native.processes.pipe,
+    closePipe: native.processes.closePipe,
   }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)

@@ -5,14 +5,25 @@
 
 const { performance } = require('node:perf_hooks')
 const { parentPort } = require('node:worker_threads')
+const addon = require('./native.js').load()
 const { createMemory } = require('./limit-memory.js')
 const { threadedImports } = require('./spawning.js')
 const { WASI } = require('./wasi.js')
 
+/** This file, as stacks name it. */
+const FILE = 'worker.js'
+
+/** Returns a stack without the frames of this file, and of those that called it. */
+function guestStack(stack) {
+  const lines = String(stack).split('\n')
+  const index = lines.findIndex((line) => line.includes(FILE))
+  return lines.slice(0, index < 0 ? lines.length : index).join('\n')
+}
+
 /** Returns what another thread needs to create an equal error. */
 function describe(error) {
   const { name = 'Error', message, stack = '' } = Object(error)
-  return { name: String(name), message: String(message ?? error), stack: String(stack), code: error?.code }
+  return { name: String(name), message: String(message ?? error), stack: guestStack(stack), code: error?.code }
 }
 
 /** Returns the memories of an instance. */
@@ -46,7 +57,7 @@ function run(wasi, job) {
   parentPort.postMessage('start')
   try {
     const { imports, memories: imported } = createImports(wasi, job)
-    instance = new WebAssembly.Instance(job.module, imports)
+    instance = addon.processes.countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
     memories = memoriesOf(instance, imported)
     const memory = instance.exports.memory ?? imported[0]
     outcome.exitCode = wasi.start({ exports: { memory, _start: () => instance.exports._start() } })

@@ -34,6 +34,8 @@ mod readdir;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use readdir::DirStream;
 
+#[cfg(all(feature = "node", unix))]
+pub(crate) use platform::close_pipe;
 pub(crate) use platform::{
     Handle, NULL_DEVICE, Socket, accept, advise, allocate, appendv, attributes_at, check_allocate,
     clock_resolution, clock_time, create_dir, datasync, handle, hard_link, host_listener, host_stream,

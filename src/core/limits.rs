@@ -14,6 +14,9 @@ pub enum Limit {
     Output,
     /// Bytes written in total.
     WrittenBytes,
+    /// Threads that run at the same time.
+    #[cfg(feature = "node")]
+    Threads,
 }
 
 impl Limit {
@@ -24,6 +27,8 @@ impl Limit {
             Limit::OpenFiles => "openFiles",
             Limit::Output => "output",
             Limit::WrittenBytes => "writtenBytes",
+            #[cfg(feature = "node")]
+            Limit::Threads => "threads",
         }
     }
 }

@@ -191,7 +191,8 @@ fn start_together<'a>(
         return ended();
     }
     let Err(error) = started else { return started };
-    if !sandbox.has_joined {
+    // `start` throws the error for all threads. A thread of `capwasi/threads` runs in `initialize`.
+    if is_command || !sandbox.has_joined {
         world.report();
     }
     let Some(thrown) = termination::catch(env) else {

@@ -4,6 +4,7 @@ use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error::uvwasi_init_error;
 use super::value::Value;
+use super::world::End;
 use crate::sys;
 use napi::Result;
 
@@ -11,8 +12,12 @@ use napi::Result;
 pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<CpuTime>(functions, state)?;
+    add_function::<CountCpuTime>(functions, state)?;
     add_function::<PeakMemory>(functions, state)?;
     add_function::<Pipe>(functions, state)?;
+    #[cfg(unix)]
+    add_function::<ClosePipe>(functions, state)?;
+    add_function::<EndGuest>(functions, state)?;
     Ok(functions)
 }
 
@@ -21,6 +26,13 @@ callbacks! {
     CpuTime "cpuTime" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
+    }
+
+    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its result.
+    CountCpuTime "countCpuTime" |_state, args| {
+        let (sandbox, [_, callback, ..]) = args.read_with_sandbox()?;
+        let _run = sandbox.run();
+        callback.call(&[]).map(Some)
     }
 
     /// `peakMemory(id)`: returns the bytes of the largest memory that the guest has bound.
@@ -35,5 +47,23 @@ callbacks! {
         let pipe = sys::pipe();
         let pipe = pipe.map_err(|error| uvwasi_init_error(env, error.into(), "no pipe for stdio", None))?;
         Value::of(env, pipe.to_vec()).map(Some)
+    }
+
+    /// `end(id)`: ends a guest at its next WASI call, for a thread that the runtime cannot interrupt.
+    EndGuest "end" |_state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        sandbox.world.end_by(End::unknown());
+        Ok(None)
+    }
+}
+
+#[cfg(unix)]
+callbacks! {
+    /// `closePipe(fd)`: closes an end of a pipe. Deno closes only descriptors that it has opened itself. On Windows
+    /// descriptors belong to Node.
+    ClosePipe "closePipe" |_state, args| {
+        let [fd, ..] = args.read()?;
+        sys::close_pipe(fd.convert()?);
+        Ok(None)
     }
 }

@@ -7,6 +7,7 @@ use super::threads::NextThread;
 use super::value::Value;
 use super::wait::wait_in_slices;
 use super::world::End;
+use crate::core::limits::Limit;
 use napi::Result;
 
 /// Returns the functions.
@@ -39,6 +40,7 @@ callbacks! {
         let (sandbox, [_, argument, create_worker, ..]) = args.read_with_sandbox()?;
         let threads = &sandbox.world.threads;
         let Some((thread, needs_worker)) = threads.add(argument.convert::<i32>()?.cast_unsigned()) else {
+            sandbox.world.guest.limits.note_exceeded(Limit::Threads);
             return Value::of(&state.env, FAILED).map(Some);
         };
         if needs_worker {

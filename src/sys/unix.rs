@@ -36,7 +36,7 @@ pub use path::{
     create_dir, hard_link, parent_ino, path, read_link, remove_dir, rename, set_times_at, stat_at, symlink,
     unlink,
 };
-pub use pipe::pipe;
+pub use pipe::{close_pipe, pipe};
 pub use resolve::without_trailing_slashes;
 pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
 pub use thread_clock::ThreadClock;

@@ -1,7 +1,8 @@
 //! Pipes between threads of the process.
+#![expect(unsafe_code, reason = "JavaScript has the ends of pipes as numbers")]
 
 use std::io::Result;
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 /// Bytes that a pipe can hold. The system's default, 64 KiB on Linux, makes reader and writer take turns too often.
 #[cfg(target_os = "linux")]
@@ -14,4 +15,12 @@ pub fn pipe() -> Result<[i32; 2]> {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(&writer, CAPACITY);
     Ok([OwnedFd::from(reader).into_raw_fd(), OwnedFd::from(writer).into_raw_fd()])
+}
+
+/// Closes an end of a pipe.
+pub fn close_pipe(fd: i32) {
+    if fd >= 0 {
+        // SAFETY: lib/pipes.js closes a descriptor that `pipe` has returned, once.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    }
 }
