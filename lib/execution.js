@@ -10,7 +10,7 @@ const { TooLarge } = require('./program.js')
 const { threadError } = require('./values.js')
 const { WASI } = require('./wasi.js')
 
-/** How long the processor time may go unchecked, in milliseconds. */
+/** The longest time between two checks of the processor time, in milliseconds: the delay of a timer has 31 bits. */
 const MAX_INTERVAL = 1000
 
 /** The time between two checks of the threads of a guest, in milliseconds. */
@@ -52,6 +52,7 @@ class Execution {
   onStart = () => {}
   onExit = () => {}
   addresses = []
+  hasEnded = false
 
   constructor(threads, program, args, options, stdio) {
     this.#threads = threads
@@ -112,7 +113,7 @@ class Execution {
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
     this.#thread = undefined
-    if (outcome.error?.code !== 'ERR_WORKER_OUT_OF_MEMORY') this.#threads.release(thread)
+    this.#threads.release(thread)
     return outcome
   }
 
@@ -150,14 +151,14 @@ class Execution {
 
   /** Stops the guest once it has used its processor time. */
   #checkCpuTime(limit, threads) {
-    const left = limit - addon.processes.cpuTime(this.#wasi)
+    const left = limit - addon.processes().cpuTime(this.#wasi)
     if (left <= 0) this.stop({ reason: 'limit', exceeded: 'cpuTime' })
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
   }
 
   /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
   #checkThreads() {
-    const thrown = addon.threads.ending(this.#wasi)
+    const thrown = addon.threads().ending(this.#wasi)
     if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
     else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
     else this.#thread?.terminate({ exitCode: thrown.exitCode })
@@ -169,7 +170,7 @@ class Execution {
     this.#stopped = stopped
     this.#leaveQueue?.()
     if (this.#thread !== undefined) {
-      if (!canInterrupt) addon.processes.end(this.#wasi)
+      if (!canInterrupt) addon.processes().end(this.#wasi)
       this.#thread.terminate()
     }
     return true
@@ -220,11 +221,11 @@ class Execution {
   #measure(outcome) {
     if (this.#wasi === undefined || outcome === undefined) return {}
     const elapsed = this.#startTime === undefined ? 0 : performance.now() - this.#startTime
-    const peakMemory = Math.max(outcome.memory ?? 0, addon.processes.peakMemory(this.#wasi))
+    const peakMemory = Math.max(outcome.memory ?? 0, addon.processes().peakMemory(this.#wasi))
     return {
       exitCode: outcome.exitCode,
       durationMs: outcome.durationMs ?? elapsed,
-      cpuTimeMs: addon.processes.cpuTime(this.#wasi),
+      cpuTimeMs: addon.processes().cpuTime(this.#wasi),
       peakMemory,
       exceeded: this.#wasi.exceeded ?? this.#memoryExceeded(peakMemory),
     }

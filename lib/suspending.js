@@ -22,21 +22,25 @@ const WAITING = {
 /** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
 const SUSPENDING = 1 << 31
 
+/** The first token of a sandbox for which other threads have output (src/node/wakeups.rs). */
+const OUTPUT = 2 ** 52
+
 /**
  * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
- * import objects of a namespace, and `EMPTY` is an array without bytes.
+ * import objects of a namespace, and `EMPTY` is an array without bytes. The others are functions of lib/run.js.
  */
-function makeSuspending({ native, importClassOf, EMPTY }) {
+function makeSuspending({ native, importClassOf, begin, leave, resultOf, EMPTY }) {
   /** Receivers of wake-ups, by token. */
   const receivers = new Map()
 
-  /** Called by native code when waits have ended. */
+  /** Called by native code when waits have ended, or other threads of a guest have output for its callbacks. */
   const wake = () => {
     for (const token of native.woken()) {
       const receiver = receivers.get(token)
       receivers.delete(token)
       try {
-        receiver?.wake()
+        if (token >= OUTPUT) native.deliver(token - OUTPUT)
+        else receiver?.wake()
       } catch (error) {
         // The others must wake, too.
         queueMicrotask(() => {
@@ -219,7 +223,7 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     return { [state.namespace]: new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state)) }
   }
 
-  const runs = makeRuns({ native, receivers, EMPTY })
+  const runs = makeRuns({ native, receivers, leave, resultOf, EMPTY })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
   const execute = (state, instance, entryOf, isCommand, options) => {
@@ -229,8 +233,8 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       state.close()
       throw checked.signal.reason
     }
-    const run = state.begin(instance, entryOf, isCommand)
-    return run.entry === undefined ? state.resultOf(run) : runs.start(state, run, checked)
+    const run = begin(state, instance, entryOf, isCommand)
+    return run.entry === undefined ? resultOf(state, run) : runs.start(state, run, checked)
   }
 
   return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }

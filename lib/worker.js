@@ -57,7 +57,7 @@ function run(wasi, job) {
   parentPort.postMessage('start')
   try {
     const { imports, memories: imported } = createImports(wasi, job)
-    instance = addon.processes.countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
+    instance = addon.processes().countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
     memories = memoriesOf(instance, imported)
     const memory = instance.exports.memory ?? imported[0]
     outcome.exitCode = wasi.start({ exports: { memory, _start: () => instance.exports._start() } })

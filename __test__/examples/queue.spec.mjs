@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Queue, QueueEvents } from 'bullmq'
 import { slow } from '../support/conditions.mjs'
-import { node, root } from '../support/host.mjs'
+import { node, root, TIMEOUT_MS } from '../support/host.mjs'
 import { hasRedis, startRedis } from '../support/redis.mjs'
 
 const JOBS = 500
@@ -54,7 +54,11 @@ async function setUp(t, names) {
 
 /** Waits until a condition holds. */
 async function until(condition) {
-  while (!(await condition())) await sleep(5)
+  const deadline = Date.now() + TIMEOUT_MS
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`Not within ${TIMEOUT_MS} ms: ${condition}`)
+    await sleep(5)
+  }
 }
 
 /** Stops the process of a worker at a moment when it runs a job. Returns the ids of its jobs. */
@@ -93,19 +97,19 @@ onRedis('500 jobs on three workers, of which one is killed, have one right resul
   const { producer, queue, completions, workers } = await setUp(t, ['a', 'b', 'c'])
   const [words, plugin] = await Promise.all(['words', 'plugin'].map((name) => producer.storeProgram(guest(name))))
   const plans = Array.from({ length: JOBS }, (_, index) => plan(index, { words, plugin }))
-  const results = plans.map(async ([job], index) => {
+  const run = async ([job], index) => {
     await producer.submit(`job-${index}`, job)
     // Submitted again, as by a producer that did not receive the answer.
     const { stdout, stderr, ...end } = await producer.result(await producer.submit(`job-${index}`, job))
     return { stdout: String(stdout), stderr: String(stderr), ...end }
-  })
-
-  await until(() => completions.size > JOBS / 5)
+  }
+  const results = Promise.all(plans.map(run))
+  await Promise.race([until(() => completions.size > JOBS / 5), results])
   const lost = await freeze(queue, 'b', workers.b)
   t.true(completions.size < JOBS)
   workers.b.kill('SIGKILL')
 
-  const wrong = (await Promise.all(results)).flatMap((received, index) => {
+  const wrong = (await results).flatMap((received, index) => {
     const [, expected] = plans[index]
     return isDeepStrictEqual(received, expected) ? [] : [{ index, received, expected }]
   })

@@ -24,7 +24,7 @@ test('each platform has one package, restricted to its system, processor and C l
   t.deepEqual(readdirSync(join(root, 'npm')).sort(), [...PLATFORMS].sort())
   for (const { name, os, cpu, libc, file, triple } of platforms) {
     const { name: packageName, files, main: entry, ...manifest } = json(`npm/${name}/package.json`)
-    t.deepEqual([packageName, entry, files], [`capwasi-${name}`, file, [file]])
+    t.deepEqual([packageName, entry, files], [`@capwasi/${name}`, file, [file]])
     t.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], libc && [libc]], name)
     t.deepEqual([manifest.license, manifest.engines], [main.license, main.engines], name)
     t.false('scripts' in manifest, name)

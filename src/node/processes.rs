@@ -8,8 +8,7 @@ use super::world::End;
 use crate::sys;
 use napi::Result;
 
-/// Returns the functions.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<CpuTime>(functions, state)?;
     add_function::<CountCpuTime>(functions, state)?;
@@ -22,6 +21,11 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
 }
 
 callbacks! {
+    /// `processes()`: makes the functions for lib/process.js, which most programs do not need.
+    Functions "processes" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `cpuTime(id)`: returns the processor time of all threads of the guest, in milliseconds.
     CpuTime "cpuTime" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;

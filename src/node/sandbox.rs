@@ -262,7 +262,6 @@ impl Sandbox {
 }
 
 /// A call of `start` or `initialize` that has not returned.
-#[derive(Debug)]
 pub(crate) struct Run<'a> {
     running: &'a Cell<u32>,
     _time: Option<Counting<'a>>,

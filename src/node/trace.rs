@@ -1,6 +1,6 @@
 //! Descriptions of calls for the option `trace`. lib/trace.js joins the descriptions to lines.
 
-use super::callback::{Callback, RawArgs, add_function};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::dispatch::refresh_memory;
 use super::env_state::EnvState;
 use super::value::Value;
@@ -17,8 +17,15 @@ use napi::{Error, Result, Status, ValueType};
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Returns the functions for lib/trace.js.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+callbacks! {
+    /// `trace()`: makes the functions for lib/trace.js, which most programs do not need.
+    Functions "trace" |state, _args| {
+        functions(state).map(Some)
+    }
+}
+
+/// Returns the functions.
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<DescribeCall>(functions, state)?;
     add_function::<DescribeResult>(functions, state)?;

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The end of all threads of a guest.
-#[derive(Debug)]
 pub(crate) enum End {
     /// A thread has exited with this code.
     Exit(u32),

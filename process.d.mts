@@ -1,0 +1,4 @@
+import * as capwasi from './process.js'
+
+export * from './process.js'
+export default capwasi
