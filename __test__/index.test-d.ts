@@ -178,7 +178,7 @@ wasi.wasiImport.proc_exit = (exitCode: number) => exitCode
 wasi.wasiImport.fd_write?.(1, 0, 0, 0)
 wasi.close()
 wasi[Symbol.dispose]()
-is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | undefined>>()
+is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | 'threads' | undefined>>()
 const disposable: Disposable = wasi
 
 // @ts-expect-error The instance is required.

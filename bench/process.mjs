@@ -1,6 +1,7 @@
 // Measures capwasi/process: node bench/process.mjs
 //
-// Beside `run`, the table has a child process with the command line of capwasi, and with that of wasmtime if there is one.
+// Beside `run`, the table has a child process with the command line of capwasi, and with that of wasmtime if there is
+// one.
 
 import { execFile } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'

@@ -1,8 +1,8 @@
 'use strict'
 
 // Connects stdin, stdout and stderr of a guest in another thread. A connection has these methods: `open` returns the
-// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the stream of this thread, and
-// `done` a promise for the end of the output.
+// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the
+// stream of this thread, and `done` a promise for the end of the output.
 
 const { Readable } = require('node:stream')
 const { PipeReader, PipeWriter } = require('./pipes.js')

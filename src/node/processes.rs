@@ -32,7 +32,8 @@ callbacks! {
         Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
     }
 
-    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its result.
+    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its
+    /// result.
     CountCpuTime "countCpuTime" |_state, args| {
         let (sandbox, [_, callback, ..]) = args.read_with_sandbox()?;
         let _run = sandbox.run();
