@@ -222,7 +222,10 @@ function read(bytes) {
     const content = bytes.subarray(section.content, section.end)
     const reader = READERS[section.id]
     if (reader !== undefined) {
-      const found = reader(new Cursor(bytes, section.content, section.end))
+      const cursor = new Cursor(bytes, section.content, section.end)
+      const found = reader(cursor)
+      // An encoding that this file misreads ends elsewhere.
+      if (cursor.at !== section.end) throw unreadable(cursor.at)
       binary.changed.push({ ...section, from: binary.found.length, to: binary.found.length + found.length })
       binary.found.push(...found)
     }

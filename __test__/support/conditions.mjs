@@ -12,6 +12,20 @@ const canSuspend = typeof WebAssembly.Suspending === 'function'
 export const onSuspending = canSuspend ? test : test.skip
 export const onBlocking = canSuspend ? test.skip : test
 
+/** Binaries that compile only on an engine with a feature of WebAssembly. */
+const WASM_FEATURES = {
+  'multi-memory': [5, 5, 2, 0, 0, 0, 0],
+  memory64: [5, 3, 1, 4, 0],
+  'table initializers': [4, 9, 1, 0x40, 0, 0x70, 0, 1, 0xd0, 0x70, 0x0b],
+  structures: [1, 3, 1, 0x5f, 0],
+}
+
+/** Skips a spec on engines without a feature. */
+export const onWasm = (feature, on = test) => {
+  const binary = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...WASM_FEATURES[feature]])
+  return WebAssembly.validate(binary) ? on : (title, run) => test.skip(`${title} (this engine has no ${feature})`, run)
+}
+
 /** The emulator that runs the specs, `qemu` or `wine`: set by scripts/platforms/test-platforms.mjs. */
 const emulator = process.env.CAPWASI_EMULATOR
 

@@ -16,18 +16,26 @@ export * from './host.mjs'
 
 const require = createRequire(import.meta.url)
 const { parseWat } = await wabt()
+const FEATURES = { threads: true, exceptions: true, mutable_globals: true, multi_memory: true, memory64: true }
+const binaries = new Map()
 const assembled = new Map()
 
-/** Compiles a WAT text. */
-export function assemble(text) {
-  if (!assembled.has(text)) {
-    const parsed = parseWat('guest.wat', text, { threads: true, exceptions: true, mutable_globals: true })
+/** Returns the binary of a WAT text. */
+export function binary(text) {
+  if (!binaries.has(text)) {
+    const parsed = parseWat('guest.wat', text, FEATURES)
     try {
-      assembled.set(text, new WebAssembly.Module(parsed.toBinary({}).buffer))
+      binaries.set(text, parsed.toBinary({}).buffer)
     } finally {
       parsed.destroy()
     }
   }
+  return binaries.get(text)
+}
+
+/** Compiles a WAT text. */
+export function assemble(text) {
+  if (!assembled.has(text)) assembled.set(text, new WebAssembly.Module(binary(text)))
   return assembled.get(text)
 }
 
@@ -36,12 +44,17 @@ export function instantiate(wasi, text, imports = {}) {
   return new WebAssembly.Instance(assemble(text), { ...wasi.getImportObject(), ...imports })
 }
 
-/** Returns a WAT module with one page and `_start`, which may call `$proc_exit`, `$fd_write` and `$poll_oneoff`. */
-export function command(start, { namespace = 'wasi_snapshot_preview1', more = '' } = {}) {
-  const imported = ['proc_exit', 'fd_write', 'poll_oneoff'].map((name) => importOf(namespace, name)).join('')
-  return `(module ${imported} (memory (export "memory") 1) (func (export "_start") ${start}) ${more})`
+/**
+ * Returns a WAT module with `_start`, which may call `$proc_exit`, `$fd_write`, `$poll_oneoff` and more functions.
+ * `memory` is the definition of its memories: by default one page.
+ */
+export function command(start, { namespace = 'wasi_snapshot_preview1', more = '', memory = PAGE, calls = [] } = {}) {
+  const names = new Set(['proc_exit', 'fd_write', 'poll_oneoff', ...calls])
+  const imported = Array.from(names, (name) => importOf(namespace, name)).join('')
+  return `(module ${imported} ${memory} (func (export "_start") ${start}) ${more})`
 }
 
+const PAGE = '(memory (export "memory") 1)'
 const TYPES = { i: 'i32', I: 'i64' }
 const signature = (name) => {
   const params = [...FUNCTIONS[name]].map((type) => TYPES[type]).join(' ')
