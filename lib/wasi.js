@@ -326,7 +326,8 @@ const importClassOf = (namespace) => {
 /** The functions of lib/suspending.js, after their first use. */
 let suspendingFunctions
 const suspending = () => {
-  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, EMPTY })
+  const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
+  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, ints, longs, EMPTY })
   return suspendingFunctions
 }
 
