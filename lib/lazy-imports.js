@@ -47,36 +47,61 @@ function makeLazyImports({ native, importClassOf, ints, longs, EMPTY, wait }) {
 
   const namespaces = { __proto__: null }
 
-  /** Creates each function when a guest imports it. */
-  class LazyImports {
-    constructor(state) {
+  /** The operations of a proxy that creates each function when a guest imports it. */
+  class Lazy {
+    constructor(state, isComplete) {
       this.state = state
-      this.functions = undefined
+      /** Whether the object has the functions of `wasiImport`. Copying them creates them. */
+      this.isComplete = isComplete
+      /** The functions that suspend the guest. */
+      this.shims = undefined
+    }
+
+    complete(imports) {
+      if (!this.isComplete) Object.assign(imports, this.state.wasi.wasiImport)
+      this.isComplete = true
+    }
+
+    shim(name) {
+      const { state } = this
+      namespaces[state.namespace] ??= new Namespace(state.namespace)
+      if (this.shims?.[name] === undefined) this.shims = namespaces[state.namespace].instantiate(name, state)
+      return this.shims[name]
     }
 
     create(imports, name) {
-      const { originals, namespace } = this.state
-      if (WAITING[name] === undefined || originals[name] === undefined || imports[name] !== originals[name]) return
-      if (this.functions?.[name] === undefined) {
-        namespaces[namespace] ??= new Namespace(namespace)
-        this.functions = namespaces[namespace].instantiate(name, this.state)
-      }
-      imports[name] = this.functions[name]
+      if (WAITING[name] === undefined) return
+      const original = this.state.originals?.[name]
+      if (original !== undefined && imports[name] === original) imports[name] = this.shim(name)
     }
 
     get(imports, name) {
+      if (!this.isComplete && WAITING[name] !== undefined) return this.shim(name)
+      this.complete(imports)
       this.create(imports, name)
       return imports[name]
     }
 
     getOwnPropertyDescriptor(imports, name) {
+      this.complete(imports)
       this.create(imports, name)
       return Reflect.getOwnPropertyDescriptor(imports, name)
     }
   }
+  for (const name of ['has', 'ownKeys', 'defineProperty', 'deleteProperty', 'preventExtensions']) {
+    const operation = Reflect[name]
+    Lazy.prototype[name] = function (imports, ...args) {
+      this.complete(imports)
+      return operation(imports, ...args)
+    }
+  }
 
-  /** Functions of `wasiImport` that the embedder has replaced stay. */
-  return (state) => new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state))
+  return (state) => {
+    const { wasiImport } = state.wasi
+    // Functions that the embedder has replaced stay.
+    const isComplete = state.originals !== undefined || wasiImport !== state.wasiImport
+    return new Proxy(isComplete ? { ...wasiImport } : {}, new Lazy(state, isComplete))
+  }
 }
 
 exports.makeLazyImports = makeLazyImports

@@ -4,11 +4,11 @@
 // (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 
 const { commandEntry, expectObject, isNative, isResizable, memoryBytes, reactorEntry } = require('./exports.js')
-const { makeImportClass } = require('./imports.js')
+const { lazyImports, makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
 const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, freeze, getOwnPropertyDescriptors, keys } = Object
+const { assign, create, defineProperties, defineProperty, entries, freeze, getOwnPropertyDescriptors, keys } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
@@ -62,14 +62,15 @@ const stateOf = (wasi) => {
 
 /** The state that a WASI object and the functions of its `wasiImport` share. Each function keeps the state alive. */
 class State {
-  constructor(wasi, id, namespace, startsReactors, callbacks) {
+  constructor(wasi, id, namespace, startsReactors, returnOnExit, callbacks) {
     this.wasi = wasi
     this.id = id
     this.namespace = namespace
+    this.returnOnExit = returnOnExit
     /** Whether `start` also runs `__wasi_unstable_reactor_start`, as without a version. */
     this.startsReactors = startsReactors
     this.callbacks = callbacks
-    this.captured = { __proto__: null }
+    this.captured = undefined
     this.memory = undefined
     /**
      * The bytes of the memory. Growth detaches the buffer, and then `bytes[0]` is undefined: `refreshMemory` is called
@@ -86,10 +87,21 @@ class State {
     this.describeEnd = undefined
     /** Replaces the functions of an import object by functions that log, for the option `trace`. */
     this.trace = undefined
-    /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
+    /** The original `wasiImport`. */
+    this.wasiImport = undefined
+    /** Its functions that may have to wait, before the embedder replaces some. Undefined until the first use. */
     this.originals = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
+  }
+
+  /** Adds the functions to `wasiImport`. */
+  addFunctions(wasiImport) {
+    apply(importClassOf(this.namespace), wasiImport, [this.id, this])
+    if (this.returnOnExit) wasiImport.proc_exit = returnOnProcExit(this)
+    this.trace?.(wasiImport)
+    const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
+    this.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
   }
 
   /** Throws the exception that has ended the current run. */
@@ -215,6 +227,7 @@ class State {
 
   /** Returns captured output: the same Buffer until the guest writes more. */
   output(fd) {
+    this.captured ??= { __proto__: null }
     const output = native.captured(this.id, fd, this.captured[fd])
     this.captured[fd] = output
     return output
@@ -326,8 +339,9 @@ const importClassOf = (namespace) => {
 /** The functions of lib/suspending.js, after their first use. */
 let suspendingFunctions
 const suspending = () => {
+  if (suspendingFunctions !== undefined) return suspendingFunctions
   const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
-  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, ints, longs, EMPTY })
+  suspendingFunctions = addon.modules.suspending().makeSuspending({ native, importClassOf, ints, longs, EMPTY })
   return suspendingFunctions
 }
 
@@ -349,20 +363,16 @@ const returnOnProcExit = (state) =>
 
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
-  const state = new State(wasi, id, namespace, isUnversioned, callbacks)
+  const state = new State(wasi, id, namespace, isUnversioned, returnOnExit, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  const wasiImport = new (importClassOf(namespace))(id, state)
-  if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced) {
     const { call, result, write } = native.trace
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
     const { trace } = addon.modules.trace()
     state.trace = (imports) => trace(imports, state, EMPTY, describe, traced === true ? write : traced, now)
-    state.trace(wasiImport)
   }
-  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
-  state.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
-  wasi.wasiImport = wasiImport
+  state.wasiImport = lazyImports(create(importClassOf(namespace).prototype), state)
+  wasi.wasiImport = state.wasiImport
   apply(set, states, [setMemory, state])
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false

@@ -1,5 +1,5 @@
-// Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments. Also writes
-// lib/suspending-imports.js: the host functions for lib/shim.js.
+// Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments. Writes
+// lib/suspending-imports.js as well: the host functions for lib/shim.js.
 //
 // A generic function would be shorter. With a separate function for each call, V8 optimizes for its callee and its
 // arguments.
@@ -31,7 +31,8 @@ const HEADER = `'use strict'
 //   up the stack. As \`bytes\` is empty, each later call in the run calls \`refreshMemory\`, which throws the exception
 //   again.
 
-const { is } = Object
+const { is, keys, setPrototypeOf } = Object
+const LazyObject = Proxy
 
 /** WebAssembly passes an i32 as a signed number. JavaScript may pass an unsigned one, but neither -0 nor a fraction. */
 const isI32 = (value) => typeof value === 'number' && ((value | 0) === value || value >>> 0 === value) && !is(value, -0)
@@ -156,8 +157,34 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
 ${statements.join('')}  })
   // Only its name matters: inspecting the object shows WASI, as in node:wasi.
   Imports.prototype.constructor = class WASI {}
+  // Inspecting the object would not see functions that \`lazyImports\` has not created yet.
+  Imports.prototype[Symbol.for('nodejs.util.inspect.custom')] = function () {
+    keys(this)
+    return this
+  }
   return Imports
 })
+
+/** The operations of a proxy. Each calls \`state.addFunctions\` first. */
+class Lazy {
+  constructor(state) {
+    this.state = state
+  }
+}
+for (const name of [
+  'get', 'has', 'set', 'ownKeys', 'getOwnPropertyDescriptor', 'defineProperty', 'deleteProperty', 'preventExtensions'
+]) {
+  const operation = Reflect[name]
+  Lazy.prototype[name] = function (object, ...args) {
+    this.state.addFunctions(object)
+    // Without operations in its handler, a proxy behaves like the object.
+    setPrototypeOf(this, null)
+    return operation(object, ...args)
+  }
+}
+
+/** Returns an import object whose functions are created at the first use: 46 functions take 3 KiB. */
+exports.lazyImports = (object, state) => new LazyObject(object, new Lazy(state))
 `
 }
 
