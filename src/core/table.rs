@@ -14,15 +14,15 @@ pub struct Fd(pub u32);
 /// Open descriptors, by number.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Blocks of slots, each twice as large as the one before it. A slot never moves.
+    /// Blocks of slots, each four times as large as the one before it. A slot never moves.
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
     numbers: Mutex<Numbers>,
 }
 
-/// Number of slots in the first block.
-const FIRST_BLOCK: usize = 8;
+/// Number of slots in the first block: enough for most guests.
+const FIRST_BLOCK: usize = 4;
 /// Enough for the largest limit of open descriptors.
-const BLOCKS: usize = 18;
+const BLOCKS: usize = 10;
 
 /// The place of a descriptor.
 #[derive(Debug, Default)]
@@ -143,7 +143,7 @@ impl Table {
         };
         let (block, index) = place(Fd(number));
         let slots = self.blocks.get(block).ok_or(Errno::Mfile)?;
-        let slots = slots.get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect());
+        let slots = slots.get_or_init(|| (0..size_of_block(block)).map(|_| Slot::default()).collect());
         *slots[index].write() = State::Reserved;
         Ok(Reservation { table: self, fd: Fd(number), filled: false })
     }
@@ -207,10 +207,13 @@ impl Table {
     }
 }
 
+fn size_of_block(block: usize) -> usize {
+    FIRST_BLOCK << (2 * block)
+}
+
 /// Returns the block of a number, and its index there.
 #[inline]
 fn place(Fd(number): Fd) -> (usize, usize) {
-    let position = number as usize / FIRST_BLOCK + 1;
-    let block = position.ilog2() as usize;
-    (block, number as usize - FIRST_BLOCK * ((1 << block) - 1))
+    let block = (u64::from(number) * 3 / FIRST_BLOCK as u64 + 1).ilog2() as usize / 2;
+    (block, number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
 }
