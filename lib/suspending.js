@@ -95,16 +95,22 @@ function makeSuspending({ native, importClassOf, ints, longs, EMPTY }) {
         this.token = -awaited
         receivers.set(this.token, this)
         receivers.set(~state.id, this)
+        // A poll may wait for stdin.
+        state.callbacks?.[0]?.polled?.pending?.then(() => this.wake(true))
       } else {
         state.bytes = this.bytes
         this.resolve(awaited)
       }
     }
 
-    /** Called for the token of a wait, for `~id` if another thread has ended or closed the guest, and by `close`. */
-    wake() {
+    /**
+     * Called for the token of a wait, for `~id` if another thread has ended or closed the guest, by `close`, and when
+     * stdin has an item.
+     */
+    wake(isStdinReady) {
+      if (!this.isCurrent) return
       receivers.delete(this.token)
-      this.proceed(native.restart)
+      this.proceed((id) => native.restart(id, isStdinReady))
     }
 
     /** Throws an exception in the guest, which ends the run. */

@@ -168,6 +168,9 @@ class State {
     } catch (thrown) {
       // Another thread of the guest has exited.
       if (native.isExit(thrown)) run.end ??= { thrown }
+      if (thrown?.name === 'SuspendError' && this.suspended !== undefined) {
+        thrown.message = 'The guest has to wait, for which start() cannot suspend it: use startAsync()'
+      }
       throw thrown
     } finally {
       if (guest === undefined) {
