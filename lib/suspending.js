@@ -35,9 +35,11 @@ function makeSuspending({ native, importClassOf, ints, longs, EMPTY }) {
 
   /** Drops guests that wait for a promise of the embedder which can no longer be settled. */
   const unreachable = new FinalizationRegistry((call) => {
-    if (!call.isCurrent) return
-    receivers.delete(~call.state.id)
-    if (call.state.run?.promised !== undefined) call.drop()
+    const { run, id } = call.state
+    // A timeout or a signal ends the run with its own error.
+    if (!call.isCurrent || run?.disarm !== undefined || run?.promised?.signal !== undefined) return
+    receivers.delete(~id)
+    if (run?.promised !== undefined) call.drop()
   })
 
   /** A call for which a guest is suspended. */
