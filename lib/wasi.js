@@ -168,7 +168,7 @@ class State {
     } catch (thrown) {
       // Another thread of the guest has exited.
       if (native.isExit(thrown)) run.end ??= { thrown }
-      if (thrown?.name === 'SuspendError' && this.suspended !== undefined) {
+      if (thrown?.name === 'SuspendError') {
         thrown.message = 'The guest has to wait, for which start() cannot suspend it: use startAsync()'
       }
       throw thrown

@@ -96,12 +96,14 @@ impl RestartState {
 
     /// Returns the fields. Convert them back with `into` after changes.
     #[must_use]
+    #[inline(never)]
     pub(crate) fn into_saved(self) -> Saved {
         self.0.map_or_else(Saved::default, |saved| *saved)
     }
 }
 
 impl From<Saved> for RestartState {
+    #[inline(never)]
     fn from(saved: Saved) -> Self {
         Self(Some(Box::new(saved)))
     }
