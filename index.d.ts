@@ -226,7 +226,7 @@ export interface WASIOptions {
    *   the rest, up to `limits.output`. With suspending imports the guest instead waits while the stream is full, and a
    *   failure of the stream rejects `startAsync()`;
    * - a `WritableStream`, or a function that returns a promise: see {@link AsyncSink}. A guest without suspending
-   *   imports does not wait for the promise.
+   *   imports does not wait for the promise. A failure is then an unhandled rejection: use `startAsync()`.
    * @default 1
    */
   stdout?: number | Sink | undefined
@@ -400,7 +400,8 @@ export class WASI {
    * process stays alive. The guest starts in a task of its own, after this method has returned.
    *
    * When the signal aborts or the time is over, a guest that waits never continues, and its descriptors are closed. A
-   * guest that computes is stopped at its next WASI call.
+   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or a
+   * promise with `EBADF`.
    *
    * While the guest is suspended, do not call its exports: they would share its stack in memory. A WASI call that the
    * guest then makes throws an `Error` with the code `ERR_WASI_SUSPENDED`.

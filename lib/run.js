@@ -117,6 +117,9 @@ function makeRunFunctions({ native, suspending, terminationProbe, kExitCode, kIn
     } catch (thrown) {
       // Another thread of the guest has exited.
       if (native.isExit(thrown)) run.end ??= { thrown }
+      if (thrown?.name === 'SuspendError') {
+        thrown.message = 'The guest has to wait, for which start() cannot suspend it: use startAsync()'
+      }
       throw thrown
     } finally {
       if (guest === undefined) {

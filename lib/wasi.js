@@ -6,16 +6,39 @@
 const addon = require('./native.js').load()
 
 const { apply, ownKeys } = Reflect
-const { assign, defineProperty, entries, freeze, getOwnPropertyDescriptor, getPrototypeOf, keys } = Object
+const {
+  assign,
+  create,
+  defineProperty,
+  entries,
+  freeze,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  keys,
+  setPrototypeOf,
+} = Object
 const { isArray } = Array
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
 const Ints = Int32Array
 const Longs = BigInt64Array
+const LazyObject = Proxy
 const WrongType = TypeError
 const now = process.hrtime.bigint
 const EMPTY = new Bytes(0)
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
+/** Operations that depend on the properties of an object. */
+const IMPORT_OPERATIONS = [
+  'get',
+  'has',
+  'set',
+  'ownKeys',
+  'getOwnPropertyDescriptor',
+  'defineProperty',
+  'deleteProperty',
+  'preventExtensions',
+]
 
 const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
 const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
@@ -96,14 +119,15 @@ const expectObject = (value, subject) => {
 
 /** The state that a WASI object and the functions of its `wasiImport` share. Each function keeps the state alive. */
 class State {
-  constructor(wasi, id, namespace, startsReactors, callbacks) {
+  constructor(wasi, id, namespace, startsReactors, returnOnExit, callbacks) {
     this.wasi = wasi
     this.id = id
     this.namespace = namespace
+    this.returnOnExit = returnOnExit
     /** Whether `start` also runs `__wasi_unstable_reactor_start`, as without a version. */
     this.startsReactors = startsReactors
     this.callbacks = callbacks
-    this.captured = { __proto__: null }
+    this.captured = undefined
     this.memory = undefined
     /**
      * The bytes of the memory. Growth detaches the buffer, and then `bytes[0]` is undefined: `refreshMemory` is called
@@ -120,10 +144,21 @@ class State {
     this.describeEnd = undefined
     /** Replaces the functions of an import object by functions that log, for the option `trace`. */
     this.trace = undefined
-    /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
+    /** The original `wasiImport`. */
+    this.wasiImport = undefined
+    /** Its functions that may have to wait, before the embedder replaces some. Undefined until the first use. */
     this.originals = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
+  }
+
+  /** Adds the functions to `wasiImport`. */
+  addFunctions(wasiImport) {
+    apply(importClassOf(this.namespace), wasiImport, [this.id, this])
+    if (this.returnOnExit) wasiImport.proc_exit = returnOnProcExit(this)
+    this.trace?.(wasiImport)
+    const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
+    this.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
   }
 
   /** Throws the exception that has ended the current run. */
@@ -173,6 +208,7 @@ class State {
 
   /** Returns captured output: the same Buffer until the guest writes more. */
   output(fd) {
+    this.captured ??= { __proto__: null }
     const output = native.captured(this.id, fd, this.captured[fd])
     this.captured[fd] = output
     return output
@@ -264,7 +300,32 @@ const shadowWithOwn = (name) =>
     defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
   }
 
-/** Classes of import objects, by namespace. */
+/** The prototype of import objects. The name of its class shows when they are inspected, as in node:wasi. */
+const { prototype: importPrototype } = class WASI {
+  /** Adds the functions, which inspecting would not do. */
+  [inspectCustom]() {
+    keys(this)
+    return this
+  }
+}
+
+/** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and lib/imports.js takes time. */
+class LazyImports {
+  constructor(state) {
+    this.state = state
+  }
+}
+for (const name of IMPORT_OPERATIONS) {
+  const operation = Reflect[name]
+  LazyImports.prototype[name] = function (wasiImport, ...args) {
+    this.state.addFunctions(wasiImport)
+    // A proxy whose handler has no operations behaves like the object.
+    setPrototypeOf(this, null)
+    return operation(wasiImport, ...args)
+  }
+}
+
+/** Constructors of import objects, by namespace. */
 const importClasses = { __proto__: null }
 
 const importClassOf = (namespace) => {
@@ -293,8 +354,9 @@ let suspendingFunctions
 const suspending = () => {
   if (suspendingFunctions === undefined) {
     const natives = { ...native, ...native.suspending() }
+    const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
     const { makeSuspending } = addon.modules.suspending()
-    suspendingFunctions = makeSuspending({ native: natives, importClassOf, EMPTY, ...runs() })
+    suspendingFunctions = makeSuspending({ native: natives, importClassOf, ints, longs, EMPTY, ...runs() })
   }
   return suspendingFunctions
 }
@@ -317,21 +379,17 @@ const returnOnProcExit = (state) =>
 
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
-  const state = new State(wasi, id, namespace, isUnversioned, callbacks)
+  const state = new State(wasi, id, namespace, isUnversioned, returnOnExit, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  const wasiImport = new (importClassOf(namespace))(id, state)
-  if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
   if (traced !== null) {
     const { call, result, write } = native.trace()
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
     const { trace } = addon.modules.trace()
     const log = typeof traced === 'number' ? (line) => write(line, traced) : traced
     state.trace = (imports) => trace(imports, state, EMPTY, describe, log, now)
-    state.trace(wasiImport)
   }
-  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
-  state.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
-  wasi.wasiImport = wasiImport
+  state.wasiImport = new LazyObject(create(importPrototype), new LazyImports(state))
+  wasi.wasiImport = state.wasiImport
   apply(set, states, [setMemory, state])
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false

@@ -15,17 +15,17 @@ pub struct Fd(pub u32);
 /// Open descriptors, by number.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Blocks of slots, each twice as large as the one before it. A slot never moves.
+    /// Blocks of slots, each four times as large as the one before it. A slot never moves.
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
     numbers: Mutex<Numbers>,
     /// Whether the table was cleared. Set before the slots are cleared.
     is_closed: AtomicBool,
 }
 
-/// Number of slots in the first block.
-const FIRST_BLOCK: usize = 8;
+/// Number of slots in the first block: enough for most guests.
+const FIRST_BLOCK: usize = 4;
 /// Enough for the largest limit of open descriptors.
-const BLOCKS: usize = 18;
+const BLOCKS: usize = 10;
 
 /// The place of a descriptor. `None` while the number is free or reserved.
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ impl Table {
         };
         let (block, _) = place(Fd(number));
         let slots = self.blocks.get(block).ok_or(Errno::Mfile)?;
-        slots.get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect());
+        slots.get_or_init(|| (0..size_of_block(block)).map(|_| Slot::default()).collect());
         Ok(Reservation { table: self, fd: Fd(number), filled: false })
     }
 
@@ -181,10 +181,13 @@ impl Table {
     }
 }
 
+fn size_of_block(block: usize) -> usize {
+    FIRST_BLOCK << (2 * block)
+}
+
 /// Returns the block of a number, and its index there.
 #[inline]
 fn place(Fd(number): Fd) -> (usize, usize) {
-    let position = number as usize / FIRST_BLOCK + 1;
-    let block = position.ilog2() as usize;
-    (block, number as usize - FIRST_BLOCK * ((1 << block) - 1))
+    let block = (u64::from(number) * 3 / FIRST_BLOCK as u64 + 1).ilog2() as usize / 2;
+    (block, number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
 }

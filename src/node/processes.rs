@@ -7,6 +7,7 @@ use super::value::Value;
 use super::world::End;
 use crate::sys;
 use napi::Result;
+use std::time::Duration;
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
@@ -29,7 +30,8 @@ callbacks! {
     /// `cpuTime(id)`: returns the processor time of all threads of the guest, in milliseconds.
     CpuTime "cpuTime" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
+        let time = Duration::from_nanos(sandbox.world.cpu_time.total());
+        Value::of(&state.env, time.as_secs_f64() * 1e3).map(Some)
     }
 
     /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its
@@ -43,7 +45,7 @@ callbacks! {
     /// `peakMemory(id)`: returns the bytes of the largest memory that the guest has bound.
     PeakMemory "peakMemory" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        Value::of(&state.env, sandbox.world.peak_memory() as f64).map(Some)
+        Value::of(&state.env, sandbox.world.peak_memory() as i64).map(Some)
     }
 
     /// `pipe()`: creates a pipe, and returns the descriptors of its reading and its writing end as an array.

@@ -35,10 +35,10 @@ callbacks! {
         wait_for(state, &sandbox, id, call).map(Some)
     }
 
-    /// `restart(id)`: continues the call of a guest whose wait may have ended, or which another thread has ended or
-    /// closed.
+    /// `restart(id, isStdinReady)`: continues the call of a guest whose wait may have ended, or which another thread
+    /// has ended or closed.
     Restart "restart" |state, args| {
-        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
+        let (sandbox, [id, is_stdin_ready, ..]) = args.read_with_sandbox()?;
         let Some(suspended) = sandbox.take_suspended() else { return Ok(None) };
         if let Some(end) = sandbox.world.end() {
             return Err(throw_end(&state.env, &sandbox, end));
@@ -48,6 +48,10 @@ callbacks! {
         }
         match suspended {
             Suspended { call, awaited: Awaited::Wait(mut wait), .. } => {
+                if wait.is_for_stdin() && !is_stdin_ready.is_undefined()? {
+                    let restart = wait.restart.with_stdin_ready(true);
+                    return continue_call(state, &sandbox, id, &call, restart).map(Some);
+                }
                 // Ignores poll errors: the restarted call reports them.
                 if wait.block(Duration::ZERO).unwrap_or(true) {
                     return continue_call(state, &sandbox, id, &call, wait.restart).map(Some);

@@ -56,9 +56,12 @@ impl Suspended {
             Some(Active { _registration: registration, _keep_alive: keep_alive, _sleeper: sleeper });
     }
 
-    /// Returns whether the call waits for streams.
+    /// Returns whether the call waits for streams of the system or of the embedder.
     pub(crate) fn is_for_streams(&self) -> bool {
-        matches!(&self.awaited, Awaited::Wait(wait) if wait.is_for_streams())
+        match &self.awaited {
+            Awaited::Wait(wait) => wait.is_for_streams(),
+            Awaited::Callback(..) => true,
+        }
     }
 
     /// Returns whether the guest is suspended.
