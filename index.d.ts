@@ -226,7 +226,7 @@ export interface WASIOptions {
    *   the rest, up to `limits.output`. With suspending imports the guest instead waits while the stream is full, and a
    *   failure of the stream rejects `startAsync()`;
    * - a `WritableStream`, or a function that returns a promise: see {@link AsyncSink}. A guest without suspending
-   *   imports does not wait for the promise.
+   *   imports does not wait for the promise. A failure is then an unhandled rejection: use `startAsync()`.
    * @default 1
    */
   stdout?: number | Sink | undefined
@@ -278,12 +278,13 @@ export interface WASIOptions {
   /**
    * Logs every WASI call like strace, with its result and the elapsed seconds:
    * `path_open(3, SYMLINK_FOLLOW, "etc/hosts", 0, FD_READ, 0, 0) = 4 <0.000041>`. The result of a call that did not
-   * return is `?`. With `true`, each line goes to the standard error of the process, in one write. A function is
-   * called with each line, without the newline. The logged call throws the exceptions of the function. Not in
-   * node:wasi.
+   * return is `?`. With `true`, each line goes to the standard error of the process, in one write. With a number, the
+   * lines go to this descriptor, which must stay open while the guest runs. Errors of these writes are ignored. A
+   * function is called with each line, without the newline. The logged call throws the exceptions of the function. Not
+   * in node:wasi.
    * @default true if `CAPWASI_TRACE` was `1` in the environment when the first `WASI` was created, else false
    */
-  trace?: boolean | ((line: string) => void) | undefined
+  trace?: boolean | number | ((line: string) => void) | undefined
 }
 
 /** Options of {@link WASI.finalizeBindings}. */
@@ -399,7 +400,8 @@ export class WASI {
    * process stays alive. The guest starts in a task of its own, after this method has returned.
    *
    * When the signal aborts or the time is over, a guest that waits never continues, and its descriptors are closed. A
-   * guest that computes is stopped at its next WASI call.
+   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or a
+   * promise with `EBADF`.
    *
    * While the guest is suspended, do not call its exports: they would share its stack in memory. A WASI call that the
    * guest then makes throws an `Error` with the code `ERR_WASI_SUSPENDED`.
@@ -424,7 +426,7 @@ export class WASI {
 
   /**
    * Creates another `WASI` of a guest, in any thread of this process. It has the same arguments, environment, version,
-   * `returnOnExit`, descriptors and limits. It traces its calls if the guest has `trace: true`.
+   * `returnOnExit`, descriptors and limits. It traces its calls if `trace` of the guest is `true` or a number.
    *
    * A `WASI` joins by itself when it binds a shared memory that a `WASI` of another thread has bound. Before, it must
    * not have bound a memory, and `share()` must not have been called. `preopens`, `stdin`, `stdout`, `stderr`, `input`,

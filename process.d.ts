@@ -282,8 +282,8 @@ export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDis
   /** Lets the process end while the guest runs. */
   unref(): this
   /**
-   * Settles like `run()`. An unread rejection is not reported as unhandled. `stdout` and `stderr` are `''` where they are
-   * streams.
+   * Settles like `run()`. An unread rejection is not reported as unhandled. `stdout` and `stderr` are `''` where they
+   * are streams.
    */
   readonly result: Promise<Result<string>>
 }

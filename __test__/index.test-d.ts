@@ -98,6 +98,7 @@ new WASI({ input: undefined, stdin: 0 })
 is<Equal<WASIOptions['input'], Data | Iterable<string | Uint8Array> | undefined>>()
 new WASI({ trace: true })
 new WASI({ trace: (line) => line.length })
+new WASI({ trace: 2 })
 
 new WASI({ clock: {}, random: { seed: 1n }, sockets: [] as const })
 new WASI({ clock: { realtime: undefined, monotonic: undefined }, random: { seed: undefined } })
@@ -147,7 +148,7 @@ new WASI({ stdout: 'pipes' })
 new WASI({ stderr: null })
 // @ts-expect-error `returnOnExit` is a boolean.
 new WASI({ returnOnExit: 1 })
-// @ts-expect-error `trace` is a boolean or a function.
+// @ts-expect-error `trace` is a boolean, a number or a function.
 new WASI({ trace: process.stderr })
 // @ts-expect-error `preopen` is not an option.
 new WASI({ preopen: {} })
@@ -177,7 +178,7 @@ wasi.wasiImport.proc_exit = (exitCode: number) => exitCode
 wasi.wasiImport.fd_write?.(1, 0, 0, 0)
 wasi.close()
 wasi[Symbol.dispose]()
-is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | undefined>>()
+is<Equal<typeof wasi.exceeded, 'openFiles' | 'output' | 'writtenBytes' | 'threads' | undefined>>()
 const disposable: Disposable = wasi
 
 // @ts-expect-error The instance is required.

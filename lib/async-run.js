@@ -6,9 +6,9 @@ const { callWithTimeout } = require('./timeout.js')
 
 /**
  * Returns the functions for runs. `native` has the native functions, `receivers` the receivers of wake-ups by token,
- * and `EMPTY` is an array without bytes.
+ * and `EMPTY` is an array without bytes. The others are functions of lib/run.js.
  */
-function makeRuns({ native, receivers, EMPTY }) {
+function makeRuns({ native, receivers, leave, resultOf, EMPTY }) {
   /** The promise of the end of a run. */
   class AsyncRun {
     constructor(state, run, signal, resolve, reject) {
@@ -47,10 +47,10 @@ function makeRuns({ native, receivers, EMPTY }) {
       this.signal?.removeEventListener('abort', this)
       for (const detach of this.detach ?? []) detach?.()
       try {
-        const exitCode = state.leave(run)
+        const exitCode = leave(state, run)
         if (run.end !== undefined) this.resolve(exitCode)
         else if (isRejected) this.reject(thrown)
-        else this.resolve(state.resultOf(run))
+        else this.resolve(resultOf(state, run))
       } catch (error) {
         this.reject(error)
       }

@@ -4,8 +4,8 @@
 //
 // A function here returns a promise where the guest has to wait. `canWait` tells whether the guest can: whether it has
 // suspending imports. A function may have these properties: `end` stops reading; `attach` is called when a guest
-// starts, with a function for failures, and returns a function for the guest's end; `rejectBlocking` throws. Streams
-// stay the embedder's: capwasi neither ends nor destroys one.
+// starts, with a function for failures, and returns a function for the guest's end; `rejectBlocking` throws; `polled`
+// has the item that a poll waits for. Streams stay the embedder's: capwasi neither ends nor destroys one.
 
 const { invalidValue } = require('./validate.js')
 
@@ -102,8 +102,14 @@ function readableReader(stream) {
     stream.resume()
     return settled
   }
+  const giveBack = (polled) => {
+    if (polled.pending !== undefined) cancel()
+    const { item } = polled.result ?? {}
+    if (item !== undefined && item !== END && !stream.readableEnded) stream.unshift(item)
+    polled.pending = polled.result = undefined
+  }
   // The next read reports a failure.
-  return { read, end: () => cancel?.(), attach: () => watch(stream, () => {}) }
+  return { read, giveBack, end: () => cancel?.(), attach: () => watch(stream, () => {}) }
 }
 
 /** Reads a web stream. It is locked while the guest runs. */
@@ -149,30 +155,103 @@ function readerOf(value) {
   return isFunction(value[Symbol.asyncIterator]) ? iterableReader(value) : undefined
 }
 
+/** The size for a function of the embedder that a poll calls. */
+const POLL_SIZE = 1 << 16
+
+const isEmpty = (item) => item === '' || item?.byteLength === 0
+
+/** The item of a source that a poll has read, or reads. `read` is the function of a reader. */
+class Polled {
+  constructor(read) {
+    this.read = read
+    this.pending = undefined
+    /** `{ item }` or `{ error }`. */
+    this.result = undefined
+  }
+
+  /** Returns whether there is an item. Otherwise begins to read one. */
+  poll() {
+    if (this.pending !== undefined || this.result !== undefined) return this.pending === undefined
+    const item = this.begin()
+    if (!isPromise(item)) {
+      this.result = { item }
+      return true
+    }
+    const pending = item
+      .then(
+        (item) => ({ item }),
+        (error) => ({ error }),
+      )
+      .then((result) => {
+        // A guest that has ended waits no more.
+        if (this.pending !== pending) return
+        this.pending = undefined
+        this.result = result
+      })
+    this.pending = pending
+    return false
+  }
+
+  begin() {
+    let item = this.read(POLL_SIZE)
+    while (isEmpty(item)) item = this.read(POLL_SIZE)
+    return isPromise(item) ? item.then((item) => (isEmpty(item) ? this.begin() : item)) : item
+  }
+
+  /** Returns the item, or a promise of it; undefined if no poll has read one. */
+  take() {
+    if (this.pending !== undefined) return this.pending.then(() => this.take())
+    const { result } = this
+    this.result = undefined
+    if (result !== undefined && 'error' in result) throw result.error
+    return result?.item
+  }
+}
+
 /** Returns a function that reads an asynchronous source; undefined for any other value. `bytes` converts an item. */
 function source(value, bytes) {
   const reader = readerOf(value)
   if (reader === undefined) return undefined
+  const polled = new Polled(reader.read)
   const convert = (item) => (item === END ? null : bytes(item))
-  const read = (_, canWait) => {
+  const read = (size, canWait) => {
+    if (size === 0) return polled.poll()
     if (!canWait) throw blockingError()
-    const item = reader.read()
+    const item = polled.take() ?? reader.read()
     return isPromise(item) ? item.then(convert) : convert(item)
   }
-  return Object.assign(read, { end: reader.end, attach: reader.attach, rejectBlocking })
+  const attach = (fail) => {
+    const detach = reader.attach(fail)
+    return () => {
+      detach?.()
+      reader.giveBack?.(polled)
+    }
+  }
+  const end = () => {
+    reader.giveBack?.(polled)
+    reader.end()
+  }
+  return Object.assign(read, { end, attach, polled, rejectBlocking })
 }
 
 /** Returns the function of the embedder that reads stdin. It may return a promise. `bytes` converts the data. */
 function functionSource(value, bytes) {
-  const read = (size, canWait) => {
+  const call = (size) => {
     const data = value(size)
-    if (!isPromise(data)) return bytes(data)
-    if (canWait) return Promise.resolve(data).then(bytes)
+    return isPromise(data) ? Promise.resolve(data).then((data) => data ?? END) : (data ?? END)
+  }
+  const polled = new Polled(call)
+  const convert = (item) => (item === END ? null : bytes(item))
+  const read = (size, canWait) => {
+    if (size === 0) return polled.poll()
+    const item = polled.take() ?? call(size)
+    if (!isPromise(item)) return convert(item)
+    if (canWait) return item.then(convert)
     // The error below says everything.
-    data.then(undefined, () => {})
+    item.then(undefined, () => {})
     throw blockingError()
   }
-  return isAsyncFunction(value) ? Object.assign(read, { rejectBlocking }) : read
+  return Object.assign(read, { polled, rejectBlocking: isAsyncFunction(value) ? rejectBlocking : undefined })
 }
 
 const isAsyncFunction = (value) => require('node:util').types.isAsyncFunction(value)
@@ -197,17 +276,37 @@ function drained(stream) {
 }
 
 /**
- * Writes to a stream of Node. Returns a promise if the guest has to wait because the stream is full. `write` throws if
- * the stream has failed.
+ * Writes to a stream of Node. Returns a promise if the guest has to wait because the stream is full: it buffers as much
+ * as its `highWaterMark`, or `limit` bytes. `failIfClosed` throws if the stream has failed.
  */
-function writeAndDrain(stream, write) {
-  if (!stream.writableNeedDrain) return write() === false ? drained(stream) : undefined
-  return writeAfterDrain(stream, write)
+function writeAndDrain(stream, chunk, limit, failIfClosed) {
+  if (limit === 0) return 0
+  if (stream.writableNeedDrain || chunk.length > limit) return writeInParts(stream, chunk, limit, failIfClosed)
+  failIfClosed()
+  return writePart(stream, chunk, limit)
 }
 
-async function writeAfterDrain(stream, write) {
-  while (stream.writableNeedDrain && !stream.destroyed) await drained(stream)
-  if (write() === false) await drained(stream)
+/** Writes bytes that fit. Returns a promise if the stream is full then. */
+function writePart(stream, part, limit) {
+  let isWritten = false
+  let done
+  const hasRoom = stream.write(part, () => {
+    isWritten = true
+    done?.()
+  })
+  if (hasRoom === false) return drained(stream)
+  if (isWritten || !(stream.writableLength >= limit)) return undefined
+  return new Promise((resolve) => {
+    done = resolve
+  })
+}
+
+async function writeInParts(stream, chunk, limit, failIfClosed) {
+  for (let at = 0; at < chunk.length; at += limit) {
+    while (stream.writableNeedDrain && !stream.destroyed) await drained(stream)
+    failIfClosed()
+    await writePart(stream, chunk.subarray(at, at + limit), limit)
+  }
 }
 
 /** The last write to each web stream. */
@@ -229,7 +328,10 @@ function writeToWebStream(stream, chunk) {
   return written
 }
 
-/** Returns the function that writes to a web stream. A guest that cannot wait fills it up to `limits.output`. */
+/**
+ * Returns the function that writes to a web stream. A guest that cannot wait fills it up to `limits.output`. Its later
+ * writes throw the error of a stream that fails, which is also an unhandled rejection: the guest may write no more.
+ */
 function webSink(stream) {
   let held = 0
   let failure
@@ -244,6 +346,7 @@ function webSink(stream) {
     }
     const failed = (error) => {
       failure = { error }
+      throw error
     }
     writeToWebStream(stream, Buffer.from(chunk.subarray(0, accepted))).then(written, failed)
     return accepted

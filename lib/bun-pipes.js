@@ -11,7 +11,7 @@ const complete = (promise, callback) => promise.then(() => callback(), callback)
 /** Returns a stream that reads a pipe. */
 function readerOf(fd) {
   const reader = Readable.fromWeb(globalThis.Bun.file(fd).stream())
-  return reader.once('close', () => addon.processes.closePipe(fd))
+  return reader.once('close', () => addon.processes().closePipe(fd))
 }
 
 /** Returns a stream that writes to a pipe. The sink has a duplicate of the descriptor, which `end` closes. */
@@ -25,7 +25,7 @@ function writerOf(fd) {
     write: (chunk, _, callback) => complete(write(chunk), callback),
     destroy: (error, callback) => complete(Promise.resolve(sink.end()), () => callback(error)),
   })
-  return writer.once('close', () => addon.processes.closePipe(fd))
+  return writer.once('close', () => addon.processes().closePipe(fd))
 }
 
 exports.readerOf = readerOf

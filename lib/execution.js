@@ -3,14 +3,14 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const addon = require('./native.js').load()
-const { canInterrupt } = require('./pool.js')
-const { ProcessError } = require('./process-error.js')
-const { wasiLimits } = require('./process-options.js')
 const { TooLarge } = require('./program.js')
-const { threadError } = require('./values.js')
 const { WASI } = require('./wasi.js')
 
-/** How long the processor time may go unchecked, in milliseconds. */
+/** Limits of `new WASI`. */
+const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']
+const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [name, limits[name]]))
+
+/** The longest time between two checks of the processor time, in milliseconds: the delay of a timer has 31 bits. */
 const MAX_INTERVAL = 1000
 
 /** The time between two checks of the threads of a guest, in milliseconds. */
@@ -52,6 +52,7 @@ class Execution {
   onStart = () => {}
   onExit = () => {}
   addresses = []
+  hasEnded = false
 
   constructor(threads, program, args, options, stdio) {
     this.#threads = threads
@@ -92,7 +93,7 @@ class Execution {
   }
 
   async #runInThread() {
-    const { limits } = this.#options
+    const { limits, invoke } = this.#options
     let program
     try {
       program = await this.#program.load()
@@ -101,18 +102,18 @@ class Execution {
       this.#stopped ??= { reason: 'limit', exceeded: 'memory', isBeforeStart: true }
     }
     if (this.#stopped !== undefined) return undefined
-    program.requireCommand()
+    if (invoke === undefined) program.requireCommand()
     this.#wasi = this.#createWASI(program)
     const thread = this.#threads.take(program.usesHeap ? limits.memory : undefined)
     this.#thread = thread
     const { module, memories, hasThreads } = program
     const threads = hasThreads ? limits.threads : undefined
-    const job = { handle: this.#wasi.share(), module, memories, threads }
+    const job = { handle: this.#wasi.share(), module, memories, threads, invoke }
     const ended = thread.run(job, () => this.#begin(hasThreads))
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
     this.#thread = undefined
-    if (outcome.error?.code !== 'ERR_WORKER_OUT_OF_MEMORY') this.#threads.release(thread)
+    this.#threads.release(thread)
     return outcome
   }
 
@@ -133,7 +134,7 @@ class Execution {
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
-    if (hasThreads && !canInterrupt) this.#checkThreads()
+    if (hasThreads && !this.#thread.canInterrupt) this.#checkThreads()
     this.onStart()
     for (const each of this.#stdio) each.start()
   }
@@ -150,14 +151,14 @@ class Execution {
 
   /** Stops the guest once it has used its processor time. */
   #checkCpuTime(limit, threads) {
-    const left = limit - addon.processes.cpuTime(this.#wasi)
+    const left = limit - addon.processes().cpuTime(this.#wasi)
     if (left <= 0) this.stop({ reason: 'limit', exceeded: 'cpuTime' })
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
   }
 
   /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
   #checkThreads() {
-    const thrown = addon.threads.ending(this.#wasi)
+    const thrown = addon.threads().ending(this.#wasi)
     if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
     else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
     else this.#thread?.terminate({ exitCode: thrown.exitCode })
@@ -169,7 +170,7 @@ class Execution {
     this.#stopped = stopped
     this.#leaveQueue?.()
     if (this.#thread !== undefined) {
-      if (!canInterrupt) addon.processes.end(this.#wasi)
+      if (!this.#thread.canInterrupt) addon.processes().end(this.#wasi)
       this.#thread.terminate()
     }
     return true
@@ -209,6 +210,7 @@ class Execution {
     if (this.#options.reject === false) return result
     const { cause } = this.#stopped ?? {}
     const { name } = this.#program
+    const { ProcessError } = require('./process-error.js')
     throw new ProcessError(name, reason, result, this.#options, cause === undefined ? undefined : { cause })
   }
 
@@ -220,11 +222,12 @@ class Execution {
   #measure(outcome) {
     if (this.#wasi === undefined || outcome === undefined) return {}
     const elapsed = this.#startTime === undefined ? 0 : performance.now() - this.#startTime
-    const peakMemory = Math.max(outcome.memory ?? 0, addon.processes.peakMemory(this.#wasi))
+    const peakMemory = Math.max(outcome.memory ?? 0, addon.processes().peakMemory(this.#wasi))
     return {
       exitCode: outcome.exitCode,
+      ...(outcome.results && { results: outcome.results }),
       durationMs: outcome.durationMs ?? elapsed,
-      cpuTimeMs: addon.processes.cpuTime(this.#wasi),
+      cpuTimeMs: addon.processes().cpuTime(this.#wasi),
       peakMemory,
       exceeded: this.#wasi.exceeded ?? this.#memoryExceeded(peakMemory),
     }
@@ -242,6 +245,7 @@ class Execution {
     if (outcome?.exitCode !== undefined) return ['exit']
     if (outcome?.error !== undefined && this.#stopped === undefined) {
       const { name, message, stack, code } = outcome.error
+      const { threadError } = require('./values.js')
       const error = threadError(name, message, stack)
       if (code !== undefined) error.code = code
       if (!outcome.isTrap) return ['error', error]

@@ -25,9 +25,8 @@ const isI32 = (value) => typeof value === 'number' && ((value | 0) === value || 
 const isI64 = (value) => typeof value === 'bigint'
 
 /**
- * Returns the class of the import objects of one namespace. `new Imports(id, state)` creates an object whose
- * functions call the sandbox with the number `id`. These functions keep `state` alive, and `state` keeps the
- * sandbox alive.
+ * Returns the constructor of the import objects of one namespace. It adds functions which call the sandbox with the
+ * number `id`. These functions keep `state` alive, and `state` keeps the sandbox alive.
  *
  * - `natives`: the native functions by name
  * - `ints`, `longs`: two views of the buffer
@@ -934,7 +933,5 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
       },
     }['bound sock_shutdown']
   })
-  // Only its name matters: inspecting the object shows WASI, as in node:wasi.
-  Imports.prototype.constructor = class WASI {}
   return Imports
 })

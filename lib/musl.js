@@ -44,7 +44,11 @@ function usesMusl(program) {
   const header = headerOf(program)
   const interpreter = header && interpreterOf(header)
   if (interpreter) return /\/ld-musl-[^/]*$/.test(interpreter)
-  return !process.report.getReport().header.glibcVersionRuntime
+  try {
+    return !process.report.getReport().header.glibcVersionRuntime
+  } catch {
+    return false // Deno without permissions, which needs glibc.
+  }
 }
 
 exports.interpreterOf = interpreterOf

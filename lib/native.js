@@ -1,10 +1,8 @@
 'use strict'
 
 // Loads the native addon of this platform: built beside index.js (`npm run build`), or installed as the package
-// `capwasi-<platform>`. Each `require` has a literal name and is inside a `try`: bundlers then include the existing
+// `@capwasi/<platform>`. Each `require` has a literal name and is inside a `try`: bundlers then include the existing
 // addons and skip the others.
-
-const { existsSync } = require('node:fs')
 
 /** The platforms that have a package. */
 const PLATFORMS = [
@@ -18,22 +16,22 @@ const PLATFORMS = [
   'win32-arm64-msvc',
 ]
 
-/** Returns whether a file does not exist. Returns false if Node's permission model forbids the check. */
+/** The path of musl's dynamic linker, by processor. */
+const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
+
+/** Returns whether a file does not exist. Returns false if the runtime's permissions forbid the check. */
 function isMissing(file) {
   try {
-    return !existsSync(file)
+    return !require('node:fs').existsSync(file)
   } catch {
     return false
   }
 }
 
-/** Names of the processors in the path of musl's dynamic linker. */
-const MUSL_ARCH = { x64: 'x86_64', arm64: 'aarch64' }
-
-/** Returns whether this program uses musl, whose dynamic linker has a fixed path. glibc can be installed beside it. */
+/** Returns whether this program uses musl. glibc and musl can be installed beside each other. */
 function usesMusl() {
-  const name = MUSL_ARCH[process.arch]
-  return !(name && isMissing(`/lib/ld-musl-${name}.so.1`)) && require('./musl.js').usesMusl(process.execPath)
+  const linker = MUSL_LINKERS[process.arch]
+  return !(linker && isMissing(linker)) && require('./musl.js').usesMusl(process.execPath)
 }
 
 function abi() {
@@ -45,41 +43,37 @@ function abi() {
 /** The name of this platform, as in the names of its addon and its package. */
 const platform = `${process.platform}-${process.arch}${abi()}`
 
-const built = `${__dirname}/../capwasi.${platform}.node`
+/** The exceptions of calls of `require` that have not found their file. */
+const notFound = []
 
-/** The exception of a `require` that has not found its file. */
-let notFound
+/**
+ * Returns whether an exception says that there is no such file. The second code is that of a single executable of Node,
+ * and Bun's bundler throws the message.
+ */
+const isNotFound = ({ code, message }) =>
+  code === 'MODULE_NOT_FOUND' || code === 'ERR_UNKNOWN_BUILTIN_MODULE' || message.startsWith('Cannot require module')
 
-const rethrowUnlessNotFound = (error) => {
-  if (error.code !== 'MODULE_NOT_FOUND') throw error
-  notFound = error
+/** Handles the exception of a `require`. */
+function noteNotFound(error) {
+  if (!isNotFound(error)) throw loadErrors().explained(error)
+  notFound.push(error)
 }
 
-/** Loads the package of this platform; undefined if there is none. */
-function loadPackage() {
+const loadErrors = () => require('./load-errors.js')
+
+/**
+ * Loads the addon that the environment names, as for a single executable; undefined if it names none. Deno would ask
+ * for a permission.
+ */
+function loadNamed() {
+  const file = globalThis.Deno === undefined ? process.env.CAPWASI_ADDON : undefined
+  if (!file) return undefined
+  const path = require('node:path').resolve(file)
   try {
-    switch (platform) {
-      case 'linux-x64-gnu':
-        return require('capwasi-linux-x64-gnu')
-      case 'linux-x64-musl':
-        return require('capwasi-linux-x64-musl')
-      case 'linux-arm64-gnu':
-        return require('capwasi-linux-arm64-gnu')
-      case 'linux-arm64-musl':
-        return require('capwasi-linux-arm64-musl')
-      case 'darwin-x64':
-        return require('capwasi-darwin-x64')
-      case 'darwin-arm64':
-        return require('capwasi-darwin-arm64')
-      case 'win32-x64-msvc':
-        return require('capwasi-win32-x64-msvc')
-      case 'win32-arm64-msvc':
-        return require('capwasi-win32-arm64-msvc')
-    }
+    return require('node:module').createRequire(path)(path)
   } catch (error) {
-    rethrowUnlessNotFound(error)
+    throw error.code === 'MODULE_NOT_FOUND' ? loadErrors().missingFile(file, error) : error
   }
-  return undefined
 }
 
 /** Loads the built addon; undefined if there is none. */
@@ -103,31 +97,48 @@ function loadBuilt() {
       case 'win32-arm64-msvc':
         return require('../capwasi.win32-arm64-msvc.node')
       default: // A platform without a package. Bundlers cannot follow this `require`.
-        return require('node:module').createRequire(__filename)(built)
+        return require('node:module').createRequire(__filename)(`../capwasi.${platform}.node`)
     }
   } catch (error) {
-    rethrowUnlessNotFound(error)
+    noteNotFound(error)
   }
   return undefined
 }
 
-/**
- * Loads the addon. Checks for the built file first, because a failing `require` is slow. In a bundle there is no file
- * at `built`, but `loadBuilt` works.
- */
-const load = () => (existsSync(built) ? loadBuilt() : (loadPackage() ?? loadBuilt())) ?? fail()
+/** Loads the package of this platform; undefined if there is none. */
+function loadPackage() {
+  try {
+    switch (platform) {
+      case 'linux-x64-gnu':
+        return require('@capwasi/linux-x64-gnu')
+      case 'linux-x64-musl':
+        return require('@capwasi/linux-x64-musl')
+      case 'linux-arm64-gnu':
+        return require('@capwasi/linux-arm64-gnu')
+      case 'linux-arm64-musl':
+        return require('@capwasi/linux-arm64-musl')
+      case 'darwin-x64':
+        return require('@capwasi/darwin-x64')
+      case 'darwin-arm64':
+        return require('@capwasi/darwin-arm64')
+      case 'win32-x64-msvc':
+        return require('@capwasi/win32-x64-msvc')
+      case 'win32-arm64-msvc':
+        return require('@capwasi/win32-arm64-msvc')
+    }
+  } catch (error) {
+    noteNotFound(error)
+  }
+  return undefined
+}
 
-/** Throws the error for a platform without an addon. */
-function fail() {
-  const remedy = PLATFORMS.includes(platform)
-    ? `Install that package. It is an optional dependency: npm skips it with --omit=optional, and also if ` +
-      `node_modules or the lock file come from another platform.`
-    : `Packages exist for ${PLATFORMS.join(', ')}.`
-  const message =
-    `capwasi has no native addon for ${platform}: found neither ${require('node:path').normalize(built)} ` +
-    `nor the package capwasi-${platform}. ` +
-    `${remedy} To build the addon from source, run \`npm run build\` in a clone of capwasi; this needs Rust.`
-  throw Object.assign(new Error(message, { cause: notFound }), { code: 'ERR_CAPWASI_NO_ADDON' })
+let addon
+
+/** Returns the addon. Loads it at the first call. */
+function load() {
+  addon ??= loadNamed() ?? loadBuilt() ?? loadPackage()
+  if (addon === undefined) throw loadErrors().missing(platform, PLATFORMS, notFound)
+  return addon
 }
 
 exports.load = load

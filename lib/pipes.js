@@ -7,8 +7,10 @@ const { closeSync } = require('node:fs')
 const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
+// Adds `processes` to the addon.
+require('./wasi.js')
 
-const closePipe = addon.processes.closePipe ?? closeSync
+const closePipe = addon.processes().closePipe ?? closeSync
 
 /** Bytes that a stream buffers. */
 const HIGH_WATER_MARK = 64 << 10
@@ -35,7 +37,7 @@ class PipeReader extends Readable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes.pipe()
+    const [reader, writer] = addon.processes().pipe()
     this.#guestEnd = writer
     if (this.destroyed) {
       closePipe(reader)
@@ -113,7 +115,7 @@ class PipeWriter extends Writable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes.pipe()
+    const [reader, writer] = addon.processes().pipe()
     this.#guestEnd = reader
     if (this.destroyed) {
       closePipe(writer)

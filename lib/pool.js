@@ -23,6 +23,7 @@ class Thread {
   #settle
   #onStart
   #error
+  canInterrupt = canInterrupt
   /** Whether the thread ends soon, and can run no further guest. */
   isEnding = false
 
@@ -33,7 +34,6 @@ class Thread {
     const options = { execArgv: [], name: 'capwasi guest', resourceLimits }
     const worker = new Worker(join(__dirname, 'worker.js'), options)
     this.#worker = worker
-    worker.unref()
     worker.on('message', (message) => {
       if (message === 'start') this.#onStart()
       else this.#finish(message)
@@ -45,6 +45,8 @@ class Thread {
       onEnd()
       this.#finish({ workerError: this.#error })
     })
+    // After `on('message')`, which references the worker.
+    worker.unref()
   }
 
   /**
@@ -184,5 +186,5 @@ class Threads {
   }
 }
 
+exports.Thread = Thread
 exports.Threads = Threads
-exports.canInterrupt = canInterrupt

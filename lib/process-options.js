@@ -23,9 +23,6 @@ const POOL = ['threads', 'maxQueue', 'idleTimeout']
 const NO_CPU_TIME =
   "The property 'options.limits.cpuTime' is not available in Bun, which cannot interrupt a guest that computes"
 
-/** Limits of `new WASI`. */
-const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']
-
 /** Rejects unknown names: a misspelt name must not remove a restriction. */
 function rejectUnknown(given, name, known) {
   for (const key of Object.keys(given)) {
@@ -61,9 +58,6 @@ function readLimits(value) {
     threads: number('threads', 0, MAX_THREADS) ?? DEFAULT_THREADS,
   }
 }
-
-/** Returns the limits for `new WASI`. */
-const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [name, limits[name]]))
 
 function readClock(value) {
   const clock = object(value, 'options.clock')
@@ -182,4 +176,3 @@ exports.poolOptions = poolOptions
 exports.readArguments = readArguments
 exports.runOptions = runOptions
 exports.spawnOptions = spawnOptions
-exports.wasiLimits = wasiLimits

@@ -9,7 +9,7 @@ const { Threads } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')
 const { poolOptions, readArguments, runOptions, spawnOptions } = require('./process-options.js')
 const { connectInput, connectOutputs } = require('./process-stdio.js')
-const { programOf } = require('./program.js')
+const { programOf } = require('./load-program.js')
 const { nodeError } = require('./values.js')
 
 const IDLE_TIMEOUT = 10_000

@@ -1,14 +1,7 @@
 'use strict'
 
-// Loads programs: from files, which are compiled once, or from bytes.
-
-const { statSync } = require('node:fs')
-const { readFile } = require('node:fs/promises')
-const { basename } = require('node:path')
-const { PAGE_SIZE, limitMemory, memoryImportsOf } = require('./limit-memory.js')
-const { memoryLimitsOf } = require('./shared-memory.js')
-const { invalidType, urlPath } = require('./values.js')
-const { invalidValue, subject, text } = require('./validate.js')
+// Compiles programs. Loads other files of capwasi only for the programs that need them, because `capwasi` has to start
+// fast.
 
 const { CompileError, LinkError, Module } = WebAssembly
 
@@ -43,7 +36,7 @@ const isFunctionOfWasi = (name) => {
 function problemOf(imports, exports) {
   const namespaces = Object.keys(NAMESPACES).filter((name) => imports.some(({ module }) => module === name))
   if (namespaces.length > 1)
-    return `imports from both ${namespaces.join(' and ')}. A program can import only one version of WASI`
+    return `imports from both ${namespaces.join(' and ')}; a program can import only one version of WASI`
   const isProvided = ({ module, name, kind }) =>
     kind === 'memory' ||
     (kind === 'function' && Object.hasOwn(NAMESPACES, module) && isFunctionOfWasi(name)) ||
@@ -51,7 +44,8 @@ function problemOf(imports, exports) {
   const missing = imports.filter((entry) => !isProvided(entry))
   if (missing.length > 0) return describeMissing(missing)
   const hasMemory = [...imports, ...exports].some(({ kind }) => kind === 'memory')
-  return hasMemory ? undefined : 'exports no memory: expected one with the name `memory`'
+  const needsMemory = imports.length > 0 || exports.some(({ name }) => name === '_start' || name === '_initialize')
+  return hasMemory || !needsMemory ? undefined : 'exports no memory; expected one with the name `memory`'
 }
 
 /** What a compiled module imports and exports. */
@@ -79,6 +73,7 @@ class Program {
   requireCommand() {
     if (this.problem !== undefined) throw new LinkError(`${this.name} ${this.problem}`)
     if (this.isCommand) return
+    const { invalidValue } = require('./validate.js')
     throw invalidValue(`The argument 'program' must export the function _start. ${this.name} exports none`)
   }
 }
@@ -109,91 +104,15 @@ async function compileLimited(name, bytes, limit) {
   if (limit === undefined) {
     const module = await compile(name, bytes)
     const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
-    return new Program(name, module, importsMemory ? memoryImportsOf(bytes) : [], false)
+    return new Program(name, module, importsMemory ? require('./limit-memory.js').memoryImportsOf(bytes) : [], false)
   }
   // Only a valid binary can be changed safely.
   if (!WebAssembly.validate(bytes)) await compile(name, bytes)
-  const limited = limitMemory(bytes, limit)
+  const limited = require('./limit-memory.js').limitMemory(bytes, limit)
   if (limited.needed !== undefined) throw new TooLarge(limited.needed)
   return new Program(name, await compile(name, limited.bytes), limited.memories, limited.usesHeap)
 }
 
-/** Maximum number of programs from files that are kept. */
-const MAX_KEPT = 100
-
-/** Programs from files, by path and limit, from the one whose last use is the longest ago. */
-const kept = new Map()
-
-/** Loads a file, or returns the program that was loaded from it before, unless the file has changed. */
-function loadFile(path, limit) {
-  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
-  const stamp = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
-  const key = `${limit} ${path}`
-  let entry = kept.get(key)
-  kept.delete(key)
-  if (entry?.stamp !== stamp) {
-    const program = readFile(path).then((bytes) => compileLimited(path, bytes, limit))
-    entry = { stamp, program }
-    program.catch(() => {
-      if (kept.get(key) === entry) kept.delete(key)
-    })
-  }
-  kept.set(key, entry)
-  if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value)
-  return entry.program
-}
-
-/** The name of a program without a file. */
-const UNNAMED = 'program.wasm'
-
-/** Programs of modules that the embedder has compiled. */
-const ofModules = new WeakMap()
-
-function ofModule(module, limit) {
-  const hasOwnMemory = Module.exports(module).some(({ kind }) => kind === 'memory')
-  const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
-  if (limit !== undefined && (hasOwnMemory || !importsMemory)) {
-    throw invalidValue(
-      "The property 'options.limits.memory' cannot limit a WebAssembly.Module with a memory of its own. Pass its bytes",
-    )
-  }
-  let program = ofModules.get(module)
-  if (program === undefined) {
-    program = new Program(UNNAMED, module, importsMemory ? [memoryLimitsOf(module)] : [], false)
-    ofModules.set(module, program)
-  }
-  return limit === undefined ? program : limitImport(program, limit)
-}
-
-/** Returns a program whose imported memory has a lower maximum. */
-function limitImport(program, limit) {
-  const [memory] = program.memories
-  const pages = BigInt(Math.floor(limit / PAGE_SIZE))
-  if (memory.initial > pages) throw new TooLarge(memory.initial * BigInt(PAGE_SIZE))
-  const maximum = memory.maximum < pages ? memory.maximum : pages
-  return new Program(program.name, program.module, [{ ...memory, maximum }], false)
-}
-
-/** Returns a function that loads a program, and the name of its file. Throws for a value that is no program. */
-function programOf(value, limit) {
-  if (value instanceof Uint8Array) return { name: UNNAMED, load: () => compileLimited(UNNAMED, value, limit) }
-  if (isModule(value)) return { name: UNNAMED, load: () => ofModule(value, limit) }
-  const path = typeof value === 'string' ? value : urlPath(value, 'program')
-  const expected = 'of type string or an instance of URL, Uint8Array, or WebAssembly.Module'
-  if (path === undefined) throw invalidType(subject('program'), expected, value)
-  text(path, 'program')
-  return { name: basename(path), load: () => loadFile(path, limit) }
-}
-
-/** Returns whether a value is a module, of this realm or another. */
-function isModule(value) {
-  try {
-    return Array.isArray(Module.imports(value))
-  } catch {
-    return false
-  }
-}
-
 exports.Program = Program
 exports.TooLarge = TooLarge
-exports.programOf = programOf
+exports.compileLimited = compileLimited

@@ -4,7 +4,7 @@
 
 const addon = require('./native.js').load()
 const { invalidType, nodeError } = require('./values.js')
-const { integer, invalidValue, subject } = require('./validate.js')
+const { integer, invalidValue, object, subject } = require('./validate.js')
 
 /** The longest timeout in milliseconds, as in node:vm. */
 const MAX_TIMEOUT = 2 ** 32 - 1
@@ -21,7 +21,7 @@ const ELSEWHERE = {
 const READERS = {
   timeout: (value) => integer(value, 'options.timeout', 1, MAX_TIMEOUT),
   signal(value) {
-    if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    if (typeof value?.aborted !== 'boolean' || typeof value.addEventListener !== 'function') {
       throw invalidType(subject('options.signal'), 'an instance of AbortSignal', value)
     }
     return value
@@ -35,10 +35,7 @@ const READERS = {
 /** Returns the options with these names. Rejects others: a misspelt name must not remove a restriction. */
 function runOptions(options, names) {
   if (options === undefined) return {}
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidType('The "options" argument', 'of type object', options)
-  }
-  for (const name of Object.keys(options)) {
+  for (const name of Object.keys(object(options, 'options'))) {
     if (names.includes(name)) continue
     const advice = ELSEWHERE[name] ?? addon.suggestion(name, names) ?? `Known are ${names.join(', ')}`
     throw invalidValue(`The property 'options.${name}' is unknown. ${advice}`)

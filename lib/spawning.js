@@ -31,12 +31,12 @@ class Workers {
     worker.unref()
     worker.on('error', (error) => {
       const wasi = this.#weak.deref()
-      if (wasi !== undefined) addon.threads.fail(wasi, error)
+      if (wasi !== undefined) addon.threads().fail(wasi, error)
     })
     worker.on('exit', () => {
       this.#workers.delete(worker)
       const wasi = this.#weak.deref()
-      if (wasi !== undefined) addon.threads.report(wasi)
+      if (wasi !== undefined) addon.threads().report(wasi)
     })
   }
 
@@ -48,7 +48,7 @@ class Workers {
 /** Returns the imports of a thread. */
 function importsOf(module, wasi, memory, workers) {
   const imports = wasi.getImportObject()
-  const spawn = (argument) => addon.threads.spawn(wasi, argument, () => workers.add())
+  const spawn = (argument) => addon.threads().spawn(wasi, argument, () => workers.add())
   imports.wasi = { ...imports.wasi, 'thread-spawn': spawn }
   for (const { module: namespace, name } of importedMemories(module))
     imports[namespace] = { ...imports[namespace], [name]: memory }
@@ -59,7 +59,7 @@ function importsOf(module, wasi, memory, workers) {
 function threadedImports(module, wasi, limit, memoryLimits) {
   const memory = createMemory(memoryLimits)
   const workers = new Workers(wasi, { program: module, memory, handle: wasi.share() })
-  addon.threads.allow(wasi, limit, memory, () => workers.terminate())
+  addon.threads().allow(wasi, limit, memory, () => workers.terminate())
   return { imports: importsOf(module, wasi, memory, workers), memories: [memory] }
 }
 

@@ -33,7 +33,10 @@ const itemBytes = (value, option) => {
   throw nodeError('TypeError', 'ERR_INVALID_RETURN_VALUE', `${message} Received ${describe(value)}`)
 }
 
-/** Returns a function that returns the bytes of an iterable, one item per call. Its `end` stops the iteration early. */
+/**
+ * Returns a function that returns the bytes of an iterable, one item per call. For the size 0 it returns true: a read
+ * does not wait. Its `end` stops the iteration early.
+ */
 const reader = (iterable, option) => {
   let iterator
   let open = false // Whether the iterator is suspended between two items.
@@ -44,7 +47,8 @@ const reader = (iterable, option) => {
     open = false
     iterator.return?.()
   }
-  const read = () => {
+  const read = (size) => {
+    if (size === 0) return true
     iterator ??= iterable[Symbol.iterator]()
     open = false
     const { done, value } = iterator.next()
@@ -105,7 +109,8 @@ const data = (value, option = 'input') => {
 
 /**
  * Converts the option stdin: a mode, or what `data` returns. Also accepts a function of the embedder, and asynchronous
- * sources. The function gets a size, and whether it may return a promise.
+ * sources. The function gets a size, and whether it may return a promise. For the size 0 of a poll it returns whether
+ * it has bytes.
  */
 const input = (value) => {
   if (MODES.in.includes(value)) return value
@@ -140,13 +145,7 @@ const output = (value) => {
     }
   }
   const write = (chunk, limit, canWait) => {
-    if (canWait) {
-      const writeNow = () => {
-        failIfClosed()
-        return value.write(chunk)
-      }
-      return asynchronous().writeAndDrain(value, writeNow)
-    }
+    if (canWait) return asynchronous().writeAndDrain(value, chunk, limit, failIfClosed)
     const room = backlog.room(limit)
     // A copy: a view would keep the memory of the whole chunk.
     const given = room < chunk.length ? Buffer.from(chunk.subarray(0, room)) : chunk

@@ -4,39 +4,30 @@
 // continues the calls. Loaded at the first use.
 
 const { makeRuns } = require('./async-run.js')
+const { makeLazyImports } = require('./lazy-imports.js')
 const { requireSuspending, runOptions } = require('./run-options.js')
-const { TRAP, assemble } = require('./shim.js')
+const { TRAP } = require('./shim.js')
 
-/** The functions that may have to wait, with the types of their parameters. */
-const WAITING = {
-  __proto__: null,
-  fd_read: 'iiii',
-  fd_write: 'iiii',
-  path_open: 'iiiiiIIii',
-  poll_oneoff: 'iiii',
-  sock_accept: 'iii',
-  sock_recv: 'iiiiii',
-  sock_send: 'iiiii',
-}
-
-/** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
-const SUSPENDING = 1 << 31
+/** The first token of a sandbox for which other threads have output (src/node/wakeups.rs). */
+const OUTPUT = 2 ** 52
 
 /**
  * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
- * import objects of a namespace, and `EMPTY` is an array without bytes.
+ * import objects of a namespace, `ints` and `longs` are views of the argument buffer, and `EMPTY` is an array without
+ * bytes. The others are functions of lib/run.js.
  */
-function makeSuspending({ native, importClassOf, EMPTY }) {
+function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resultOf, EMPTY }) {
   /** Receivers of wake-ups, by token. */
   const receivers = new Map()
 
-  /** Called by native code when waits have ended. */
+  /** Called by native code when waits have ended, or other threads of a guest have output for its callbacks. */
   const wake = () => {
     for (const token of native.woken()) {
       const receiver = receivers.get(token)
       receivers.delete(token)
       try {
-        receiver?.wake()
+        if (token >= OUTPUT) native.deliver(token - OUTPUT)
+        else receiver?.wake()
       } catch (error) {
         // The others must wake, too.
         queueMicrotask(() => {
@@ -48,9 +39,11 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
 
   /** Drops guests that wait for a promise of the embedder which can no longer be settled. */
   const unreachable = new FinalizationRegistry((call) => {
-    if (!call.isCurrent) return
-    receivers.delete(~call.state.id)
-    if (call.state.run?.promised !== undefined) call.drop()
+    const { run, id } = call.state
+    // A timeout or a signal ends the run with its own error.
+    if (!call.isCurrent || run?.disarm !== undefined || run?.promised?.signal !== undefined) return
+    receivers.delete(~id)
+    if (run?.promised !== undefined) call.drop()
   })
 
   /** A call for which a guest is suspended. */
@@ -108,16 +101,22 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
         this.token = -awaited
         receivers.set(this.token, this)
         receivers.set(~state.id, this)
+        // A poll may wait for stdin.
+        state.callbacks?.[0]?.polled?.pending?.then(() => this.wake(true))
       } else {
         state.bytes = this.bytes
         this.resolve(awaited)
       }
     }
 
-    /** Called for the token of a wait, for `~id` if another thread has ended or closed the guest, and by `close`. */
-    wake() {
+    /**
+     * Called for the token of a wait, for `~id` if another thread has ended or closed the guest, by `close`, and when
+     * stdin has an item.
+     */
+    wake(isStdinReady) {
+      if (!this.isCurrent) return
       receivers.delete(this.token)
-      this.proceed(native.restart)
+      this.proceed((id) => native.restart(id, isStdinReady))
     }
 
     /** Throws an exception in the guest, which ends the run. */
@@ -158,68 +157,25 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
     }
   }
 
-  /** Modules of lib/shim.js, by the name of their function. */
-  const shims = { __proto__: null }
-
-  /** Returns the function that suspends a guest for its last call. */
-  const suspendingWait = (state) => {
-    const wait = () => {
-      // A callback may have ended the run during the call.
-      if (state.run?.end !== undefined) {
-        native.cancel(state.id)
-        throw state.run.end.thrown
-      }
-      return new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
+  /** Suspends a guest for its last call. */
+  const wait = (state) => {
+    // A callback may have ended the run during the call.
+    if (state.run?.end !== undefined) {
+      native.cancel(state.id)
+      throw state.run.end.thrown
     }
-    return new WebAssembly.Suspending(wait)
+    return new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
   }
 
-  /** Returns the functions that lib/shim.js imports. */
-  const hostOf = (state) => {
-    const host = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
-    state.trace?.(host)
-    host.wait = suspendingWait(state)
-    return host
-  }
+  const lazyImports = makeLazyImports({ native, importClassOf, ints, longs, EMPTY, wait })
 
-  /** Returns the function of an import object that suspends the guest if it has to wait. */
-  const suspendingFunction = (host, name) => {
-    shims[name] ??= new WebAssembly.Module(assemble(name, WAITING[name]))
-    return new WebAssembly.Instance(shims[name], { host }).exports[name]
-  }
-
-  /** Creates each function when a guest imports it: most guests import few, and each takes a KiB. */
-  class LazyImports {
-    constructor(state) {
-      this.state = state
-      this.host = undefined
-    }
-
-    create(imports, name) {
-      const { originals } = this.state
-      if (WAITING[name] === undefined || originals[name] === undefined || imports[name] !== originals[name]) return
-      this.host ??= hostOf(this.state)
-      imports[name] = suspendingFunction(this.host, name)
-    }
-
-    get(imports, name) {
-      this.create(imports, name)
-      return imports[name]
-    }
-
-    getOwnPropertyDescriptor(imports, name) {
-      this.create(imports, name)
-      return Reflect.getOwnPropertyDescriptor(imports, name)
-    }
-  }
-
-  /** Returns the import object of a guest. Functions of `wasiImport` that the embedder has replaced stay. */
+  /** Returns the import object of a guest. */
   const importObject = (state) => {
     requireSuspending('getImportObject({ suspending: true })')
-    return { [state.namespace]: new Proxy({ ...state.wasi.wasiImport }, new LazyImports(state)) }
+    return { [state.namespace]: lazyImports(state) }
   }
 
-  const runs = makeRuns({ native, receivers, EMPTY })
+  const runs = makeRuns({ native, receivers, leave, resultOf, EMPTY })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
   const execute = (state, instance, entryOf, isCommand, options) => {
@@ -229,8 +185,8 @@ function makeSuspending({ native, importClassOf, EMPTY }) {
       state.close()
       throw checked.signal.reason
     }
-    const run = state.begin(instance, entryOf, isCommand)
-    return run.entry === undefined ? state.resultOf(run) : runs.start(state, run, checked)
+    const run = begin(state, instance, entryOf, isCommand)
+    return run.entry === undefined ? resultOf(state, run) : runs.start(state, run, checked)
   }
 
   return { importObject, wake, execute, enter: runs.enter, settle: runs.settle }

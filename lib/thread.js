@@ -28,7 +28,7 @@ function run(wasi, workers, thread) {
     return true
   } catch (error) {
     // The thread that created the guest throws the error.
-    addon.threads.fail(wasi, error)
+    addon.threads().fail(wasi, error)
     return false
   }
 }
@@ -36,8 +36,8 @@ function run(wasi, workers, thread) {
 const worker = join()
 const workers = worker && new Workers(worker, workerData)
 for (let isRunning = worker !== undefined; isRunning; ) {
-  const thread = addon.threads.next(worker)
+  const thread = addon.threads().next(worker)
   const wasi = thread && join()
   isRunning = wasi !== undefined && run(wasi, workers, thread)
-  if (isRunning) addon.threads.finish(worker)
+  if (isRunning) addon.threads().finish(worker)
 }

@@ -3,19 +3,46 @@
 // The methods, symbols and object lifetimes of the class WASI. Rust creates the class and its sandboxes
 // (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 
-const { commandEntry, expectObject, isNative, isResizable, memoryBytes, reactorEntry } = require('./exports.js')
-const { makeImportClass } = require('./imports.js')
 const addon = require('./native.js').load()
 
-const { apply } = Reflect
-const { assign, defineProperties, defineProperty, entries, freeze, getOwnPropertyDescriptors, keys } = Object
+const { apply, ownKeys } = Reflect
+const {
+  assign,
+  create,
+  defineProperty,
+  entries,
+  freeze,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  keys,
+  setPrototypeOf,
+} = Object
+const { isArray } = Array
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
 const Ints = Int32Array
 const Longs = BigInt64Array
+const LazyObject = Proxy
+const WrongType = TypeError
 const now = process.hrtime.bigint
 const EMPTY = new Bytes(0)
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
+/** Operations that depend on the properties of an object. */
+const IMPORT_OPERATIONS = [
+  'get',
+  'has',
+  'set',
+  'ownKeys',
+  'getOwnPropertyDescriptor',
+  'defineProperty',
+  'deleteProperty',
+  'preventExtensions',
+]
+
+const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
+const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
+const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.get
 
 const { WASI, install } = addon
 
@@ -25,6 +52,8 @@ const { WASI, install } = addon
  * test file ends, its `require` stops working. The functions of the latest evaluation work.
  */
 addon.modules = {
+  imports: () => require('./imports.js'),
+  run: () => require('./run.js'),
   values: () => require('./values.js'),
   stdio: () => require('./stdio.js'),
   trace: () => require('./trace.js'),
@@ -35,6 +64,8 @@ addon.modules = {
   validate: () => require('./validate.js'),
   suspending: () => require('./suspending.js'),
   runOptions: () => require('./run-options.js'),
+  threadFunctions: () => require('./thread-functions.js'),
+  processFunctions: () => require('./process-functions.js'),
 }
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
@@ -60,16 +91,43 @@ const stateOf = (wasi) => {
   return state
 }
 
+/**
+ * Returns the bytes of a memory; undefined if the value is not a WebAssembly.Memory. Throws other exceptions, such as a
+ * stack overflow.
+ */
+const memoryBytes = (memory) => {
+  try {
+    return new Bytes(apply(bufferOfMemory, memory, []))
+  } catch (error) {
+    if (error instanceof WrongType) return undefined
+    throw error
+  }
+}
+
+/** Returns whether bytes can grow without a new buffer. False for shared buffers, which lack the property. */
+const isResizable = (bytes) => {
+  try {
+    return apply(resizable, apply(bufferOfBytes, bytes, []), [])
+  } catch {
+    return false
+  }
+}
+
+const expectObject = (value, subject) => {
+  if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
+}
+
 /** The state that a WASI object and the functions of its `wasiImport` share. Each function keeps the state alive. */
 class State {
-  constructor(wasi, id, namespace, startsReactors, callbacks) {
+  constructor(wasi, id, namespace, startsReactors, returnOnExit, callbacks) {
     this.wasi = wasi
     this.id = id
     this.namespace = namespace
+    this.returnOnExit = returnOnExit
     /** Whether `start` also runs `__wasi_unstable_reactor_start`, as without a version. */
     this.startsReactors = startsReactors
     this.callbacks = callbacks
-    this.captured = { __proto__: null }
+    this.captured = undefined
     this.memory = undefined
     /**
      * The bytes of the memory. Growth detaches the buffer, and then `bytes[0]` is undefined: `refreshMemory` is called
@@ -86,10 +144,21 @@ class State {
     this.describeEnd = undefined
     /** Replaces the functions of an import object by functions that log, for the option `trace`. */
     this.trace = undefined
-    /** The functions of `wasiImport` that may have to wait, before the embedder replaces some. */
+    /** The original `wasiImport`. */
+    this.wasiImport = undefined
+    /** Its functions that may have to wait, before the embedder replaces some. Undefined until the first use. */
     this.originals = undefined
     /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
     this.hasExited = false
+  }
+
+  /** Adds the functions to `wasiImport`. */
+  addFunctions(wasiImport) {
+    apply(importClassOf(this.namespace), wasiImport, [this.id, this])
+    if (this.returnOnExit) wasiImport.proc_exit = returnOnProcExit(this)
+    this.trace?.(wasiImport)
+    const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
+    this.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
   }
 
   /** Throws the exception that has ended the current run. */
@@ -119,82 +188,6 @@ class State {
     if (!isResizable(bytes) && this.run?.end === undefined) this.bytes = bytes
   }
 
-  /** Begins a run: binds an instance. The result has the export that `entryOf` returns; undefined for none. */
-  begin(instance, entryOf, isCommand) {
-    const { wasi } = this
-    if (this.hasExited) {
-      wasi[kExitCode] = 0
-      this.hasExited = false
-    }
-    const run = { end: undefined, entry: undefined, isCommand, outer: this.run, code: wasi[kExitCode] }
-    try {
-      apply(bindInstance, wasi, [instance])
-      run.entry = entryOf(wasi[kInstance].exports, this)
-      return run
-    } finally {
-      if (run.entry === undefined) {
-        this.bytes = EMPTY
-        terminationProbe()
-      }
-    }
-  }
-
-  /**
-   * Runs a guest. The result is the first exception of a host function, or the exit, even if the guest caught it. A
-   * promise, if the entry returns one.
-   */
-  execute(instance, entryOf, isCommand, { timeout }) {
-    const run = this.begin(instance, entryOf, isCommand)
-    if (run.entry === undefined) return this.resultOf(run)
-    let guest
-    try {
-      this.run = run
-      if (timeout === undefined) guest = native.start(this.id, run.entry, isCommand)
-      else guest = suspending().enter(this, run, run.entry, timeout)
-      // node:wasi does not wait for an asynchronous function of JavaScript.
-      if (guest !== undefined && !isNative(run.entry)) guest = undefined
-    } catch (thrown) {
-      // Another thread of the guest has exited.
-      if (native.isExit(thrown)) run.end ??= { thrown }
-      throw thrown
-    } finally {
-      if (guest === undefined) {
-        const exitCode = this.leave(run)
-        // biome-ignore lint/correctness/noUnsafeFinally: the end of the run replaces what the guest throws or returns
-        if (run.end !== undefined) return exitCode
-      }
-    }
-    return guest === undefined ? this.resultOf(run) : suspending().settle(this, run, guest)
-  }
-
-  /** Returns the result of a run that has ended by itself. */
-  resultOf({ isCommand }) {
-    return isCommand ? this.wasi[kExitCode] : undefined
-  }
-
-  /** Ends a run. Throws the exception that has ended it, or returns the exit code. */
-  leave(run) {
-    const { end, outer } = run
-    if (this.run === run) this.run = outer
-    this.bytes = EMPTY
-    run.disarm?.()
-    if (run.isCommand) this.threads?.end()
-    // Without WebAssembly.promising, the engine throws a SuspendError when a call has to wait.
-    this.suspended?.cancel()
-    // Carries out a termination that Node-API dropped and native code requested again (src/node/termination.rs).
-    terminationProbe()
-    if (end === undefined) return undefined
-    const isExit = end.isExit || native.isExit(end.thrown)
-    // Another thread of the guest has exited.
-    if (isExit && !end.isExit) this.wasi[kExitCode] = end.thrown.exitCode
-    const exitCode = this.wasi[kExitCode]
-    // The code belongs to this run, not to an outer one or the next.
-    if (outer !== undefined) this.wasi[kExitCode] = run.code
-    else this.hasExited = isExit
-    if (!isExit || !run.isCommand) throw end.thrown
-    return exitCode
-  }
-
   close() {
     const captures = native.close(this.id)
     // A call that waits for a descriptor fails.
@@ -215,15 +208,11 @@ class State {
 
   /** Returns captured output: the same Buffer until the guest writes more. */
   output(fd) {
+    this.captured ??= { __proto__: null }
     const output = native.captured(this.id, fd, this.captured[fd])
     this.captured[fd] = output
     return output
   }
-}
-
-/** Calls `finalizeBindings`, which a subclass may override. */
-function bindInstance(instance) {
-  this.finalizeBindings(instance)
 }
 
 /** Returns the promise of a result or exception. An async function would keep a second promise until the guest ends. */
@@ -256,11 +245,11 @@ class Methods {
     const state = stateOf(this)
     const checked = runOptions(options, ['timeout'])
     state.callbacks?.[0]?.rejectBlocking?.()
-    return state.execute(instance, commandEntry, true, checked)
+    return runs().execute(state, instance, runs().commandEntry, true, checked)
   }
 
   initialize(instance) {
-    return stateOf(this).execute(instance, reactorEntry, false, NO_OPTIONS)
+    return runs().execute(stateOf(this), instance, runs().reactorEntry, false, NO_OPTIONS)
   }
 
   getImportObject(options = undefined) {
@@ -270,11 +259,11 @@ class Methods {
   }
 
   startAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, commandEntry, true, options))
+    return promiseOf(() => suspending().execute(stateOf(this), instance, runs().commandEntry, true, options))
   }
 
   initializeAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, reactorEntry, false, options))
+    return promiseOf(() => suspending().execute(stateOf(this), instance, runs().reactorEntry, false, options))
   }
 
   close() {
@@ -283,7 +272,7 @@ class Methods {
 
   share() {
     const { id } = stateOf(this)
-    return freeze({ capwasi: native.share(id, () => native.deliver(id)) })
+    return freeze({ capwasi: native.share(id) })
   }
 
   get stdout() {
@@ -311,22 +300,64 @@ const shadowWithOwn = (name) =>
     defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
   }
 
-/** Classes of import objects, by namespace. */
+/** The prototype of import objects. The name of its class shows when they are inspected, as in node:wasi. */
+const { prototype: importPrototype } = class WASI {
+  /** Adds the functions, which inspecting would not do. */
+  [inspectCustom]() {
+    keys(this)
+    return this
+  }
+}
+
+/** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and lib/imports.js takes time. */
+class LazyImports {
+  constructor(state) {
+    this.state = state
+  }
+}
+for (const name of IMPORT_OPERATIONS) {
+  const operation = Reflect[name]
+  LazyImports.prototype[name] = function (wasiImport, ...args) {
+    this.state.addFunctions(wasiImport)
+    // A proxy whose handler has no operations behaves like the object.
+    setPrototypeOf(this, null)
+    return operation(wasiImport, ...args)
+  }
+}
+
+/** Constructors of import objects, by namespace. */
 const importClasses = { __proto__: null }
 
 const importClassOf = (namespace) => {
   if (importClasses[namespace] !== undefined) return importClasses[namespace]
   const natives = { __proto__: null }
   native.addFunctions(namespace, natives)
+  const { makeImportClass } = addon.modules.imports()
   const importClass = makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
   importClasses[namespace] = importClass
   return importClass
 }
 
+/** The functions of lib/run.js, after their first use. */
+let runFunctions
+const runs = () => {
+  if (runFunctions === undefined) {
+    const { makeRunFunctions, commandEntry, reactorEntry } = addon.modules.run()
+    const functions = makeRunFunctions({ native, suspending, terminationProbe, kExitCode, kInstance, EMPTY })
+    runFunctions = { ...functions, commandEntry, reactorEntry }
+  }
+  return runFunctions
+}
+
 /** The functions of lib/suspending.js, after their first use. */
 let suspendingFunctions
 const suspending = () => {
-  suspendingFunctions ??= addon.modules.suspending().makeSuspending({ native, importClassOf, EMPTY })
+  if (suspendingFunctions === undefined) {
+    const natives = { ...native, ...native.suspending() }
+    const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
+    const { makeSuspending } = addon.modules.suspending()
+    suspendingFunctions = makeSuspending({ native: natives, importClassOf, ints, longs, EMPTY, ...runs() })
+  }
   return suspendingFunctions
 }
 
@@ -348,20 +379,17 @@ const returnOnProcExit = (state) =>
 
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
-  const state = new State(wasi, id, namespace, isUnversioned, callbacks)
+  const state = new State(wasi, id, namespace, isUnversioned, returnOnExit, callbacks)
   const setMemory = (memory) => state.bind(memory)
-  const wasiImport = new (importClassOf(namespace))(id, state)
-  if (returnOnExit) wasiImport.proc_exit = returnOnProcExit(state)
-  if (traced) {
-    const { call, result, write } = native.trace
+  if (traced !== null) {
+    const { call, result, write } = native.trace()
     const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
     const { trace } = addon.modules.trace()
-    state.trace = (imports) => trace(imports, state, EMPTY, describe, traced === true ? write : traced, now)
-    state.trace(wasiImport)
+    const log = typeof traced === 'number' ? (line) => write(line, traced) : traced
+    state.trace = (imports) => trace(imports, state, EMPTY, describe, log, now)
   }
-  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
-  state.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
-  wasi.wasiImport = wasiImport
+  state.wasiImport = new LazyObject(create(importPrototype), new LazyImports(state))
+  wasi.wasiImport = state.wasiImport
   apply(set, states, [setMemory, state])
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false
@@ -388,6 +416,12 @@ function join(handle) {
 /** The class Directory and its `idOf`, after its first use. */
 let directory
 
+/** The functions of lib/thread-functions.js, after their first use. */
+let threads
+
+/** The functions of lib/process-functions.js, after their first use. */
+let processes
+
 /** Native functions. They accept the number of any sandbox, so `install` returns them only once: to this file. */
 const native = install({
   __proto__: null,
@@ -413,53 +447,21 @@ const native = install({
 })
 // `native` is undefined if an earlier evaluation of this file completed the class.
 if (native) {
-  const { constructor: _, ...members } = getOwnPropertyDescriptors(Methods.prototype)
-  for (const name of ['stdout', 'stderr', 'exceeded', 'addresses']) members[name].set = shadowWithOwn(name)
-  if (Symbol.dispose) members[Symbol.dispose] = members.close
-  defineProperties(WASI.prototype, members)
-  defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
-  const { spawn, next, finish, fail, end, ending, allow } = native.threads
-  /** Functions for lib/threads.js. The first argument is a WASI object. */
-  addon.threads = {
-    __proto__: null,
-    allow(wasi, limit, memory, terminate) {
-      const state = stateOf(wasi)
-      allow(state.id, limit)
-      state.threads = {
-        memory,
-        terminate,
-        end() {
-          end(state.id)
-          // Where native code cannot stop threads that compute, their workers are terminated.
-          terminate()
-        },
-      }
-    },
-    spawn: (wasi, argument, createWorker) => spawn(stateOf(wasi).id, argument, createWorker),
-    next: (wasi) => next(stateOf(wasi).id),
-    finish: (wasi) => finish(stateOf(wasi).id),
-    fail: (wasi, error) => fail(stateOf(wasi).id, error),
-    /** Returns the error or the exit by which a thread has ended the guest; undefined if it was reported before. */
-    ending: (wasi) => ending(stateOf(wasi).id),
-    /** Reports the error or the exit of another thread, unless a run has thrown it. */
-    report(wasi) {
-      const state = stateOf(wasi)
-      const thrown = ending(state.id)
-      if (thrown === undefined) return
-      const promised = state.run?.promised
-      if (promised !== undefined) promised.stop(thrown)
-      else if (!native.isExit(thrown)) throw thrown
-    },
+  for (const name of ownKeys(Methods.prototype)) {
+    if (name === 'constructor') continue
+    const member = getOwnPropertyDescriptor(Methods.prototype, name)
+    if (member.get !== undefined) member.set = shadowWithOwn(name)
+    defineProperty(WASI.prototype, name, member)
+    if (name === 'close' && Symbol.dispose) defineProperty(WASI.prototype, Symbol.dispose, member)
   }
-  /** Functions for `capwasi/process`. The first argument of most is a WASI object. */
-  addon.processes = {
-    __proto__: null,
-    cpuTime: (wasi) => native.processes.cpuTime(stateOf(wasi).id),
-    countCpuTime: (wasi, run) => native.processes.countCpuTime(stateOf(wasi).id, run),
-    peakMemory: (wasi) => native.processes.peakMemory(stateOf(wasi).id),
-    end: (wasi) => native.processes.end(stateOf(wasi).id),
-    pipe: native.processes.pipe,
-    closePipe: native.processes.closePipe,
+  defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
+  addon.threads = () => {
+    threads ??= addon.modules.threadFunctions().makeThreadFunctions({ native, stateOf })
+    return threads
+  }
+  addon.processes = () => {
+    processes ??= addon.modules.processFunctions().makeProcessFunctions({ native, stateOf })
+    return processes
   }
   addon.directoryClass = () => {
     directory ??= addon.modules.directory().defineDirectory(addon, native.directory)

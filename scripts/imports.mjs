@@ -1,4 +1,5 @@
-// Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments.
+// Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments. Writes
+// lib/suspending-imports.js as well: the host functions for lib/shim.js.
 //
 // A generic function would be shorter. With a separate function for each call, V8 optimizes for its callee and its
 // arguments.
@@ -42,16 +43,19 @@ const isI64 = (value) => typeof value === 'bigint'
 /** Breaks a line after each comma, semicolon or `&&` beyond 80 columns. */
 const wrap = (line, indent) => line.replace(/(.{80}.*?[,;&]) /g, `$1\n${' '.repeat(indent)}`)
 
+/** Returns the statements that write the arguments to the buffer. */
+const writesOf = (types) =>
+  [...types].map((type, index) => {
+    const at = index + 1
+    // An i32 is the lower half of a word.
+    return type === 'I' ? `longs[${at}] = a${at}` : `ints[${2 * at}] = a${at}`
+  })
+
 /** Returns the statement that creates one function. */
 function statement(name, types) {
   const parameters = [...types].map((_, index) => `a${index + 1}`)
   const checks = [...types].map((type, index) => `${type === 'I' ? 'isI64' : 'isI32'}(a${index + 1})`)
   const isValid = [`arguments.length === ${types.length}`, ...checks].join(' && ')
-  const writes = [...types].map((type, index) => {
-    const at = index + 1
-    // An i32 is the lower half of a word.
-    return type === 'I' ? `longs[${at}] = a${at}` : `ints[${2 * at}] = a${at}`
-  })
   const guard = NEW_IN_PREVIEW1.includes(name) ? `if (${name} !== undefined) ` : ''
   return `    ${guard}this.${name} = {
       'bound ${name}'(${parameters.join(', ')}) {
@@ -60,7 +64,7 @@ function statement(name, types) {
           return 28
         }
         if (state.bytes[0] === undefined) state.refreshMemory()
-        ${wrap([...writes, 'ints[0] = id'].join('; '), 8)}
+        ${wrap([...writesOf(types), 'ints[0] = id'].join('; '), 8)}
         try {
           const end = ${name}()
           return end === undefined ? ints[0] : end
@@ -75,14 +79,67 @@ function statement(name, types) {
 `
 }
 
+/** The functions that may have to wait. */
+const WAITING = ['fd_read', 'fd_write', 'path_open', 'poll_oneoff', 'sock_accept', 'sock_recv', 'sock_send']
+
+/** Returns the property that is one function of lib/suspending-imports.js. */
+function waitingFunction(name) {
+  const types = [...FUNCTIONS[name]]
+  const parameters = types.map((_, index) => `a${index + 1}`)
+  return `    ${name}(state, ${parameters.join(', ')}) {
+      if (state.bytes[0] === undefined) state.refreshMemory()
+      ${wrap([...writesOf(types), 'ints[0] = state.id | SUSPENDING'].join('; '), 6)}
+      try {
+        const end = ${name}()
+        return end === undefined ? ints[0] : end
+      } catch (thrown) {
+        state.bytes = EMPTY
+        if (state.run === undefined) throw thrown
+        state.run.end ??= { thrown }
+        throw state.run.end.thrown
+      }
+    },
+`
+}
+
+/** Returns the text of lib/suspending-imports.js. */
+export function suspendingSource() {
+  const types = WAITING.map((name) => `  ${name}: '${FUNCTIONS[name]}',\n`)
+  return `'use strict'
+
+// The host functions that may have to wait, for lib/shim.js. This file is written by \`npm run imports\`
+// (scripts/imports.mjs). The functions work like those of lib/imports.js, with two differences. All guests share them:
+// the first argument is the state of the guest. WebAssembly has checked the other arguments.
+
+/** The types of the parameters: \`i\` is an i32, \`I\` an i64. */
+const WAITING = {
+  __proto__: null,
+${types.join('')}}
+
+/** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
+const SUSPENDING = 1 << 31
+
+/** Returns the functions of one namespace. */
+const makeWaitingFunctions = (natives, ints, longs, EMPTY) => {
+  const { ${WAITING.join(', ')} } = natives
+  return {
+    __proto__: null,
+${WAITING.map(waitingFunction).join('')}  }
+}
+
+exports.SUSPENDING = SUSPENDING
+exports.WAITING = WAITING
+exports.makeWaitingFunctions = makeWaitingFunctions
+`
+}
+
 /** Returns the text of lib/imports.js. */
 export function source() {
   const statements = Object.entries(FUNCTIONS).map(([name, types]) => statement(name, types))
   return `${HEADER}
 /**
- * Returns the class of the import objects of one namespace. \`new Imports(id, state)\` creates an object whose
- * functions call the sandbox with the number \`id\`. These functions keep \`state\` alive, and \`state\` keeps the
- * sandbox alive.
+ * Returns the constructor of the import objects of one namespace. It adds functions which call the sandbox with the
+ * number \`id\`. These functions keep \`state\` alive, and \`state\` keeps the sandbox alive.
  *
  * - \`natives\`: the native functions by name
  * - \`ints\`, \`longs\`: two views of the buffer
@@ -96,11 +153,12 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
   } = natives
   const Imports = (function WASI(id, state) {
 ${statements.join('')}  })
-  // Only its name matters: inspecting the object shows WASI, as in node:wasi.
-  Imports.prototype.constructor = class WASI {}
   return Imports
 })
 `
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(root, 'lib/imports.js'), source())
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(join(root, 'lib/imports.js'), source())
+  writeFileSync(join(root, 'lib/suspending-imports.js'), suspendingSource())
+}

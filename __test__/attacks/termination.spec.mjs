@@ -122,10 +122,10 @@ const SCRIPTS = {
     const wasi = make({ sockets: ['127.0.0.1:0'] })
     Object.defineProperty(Array.prototype, 0, { set: hang })
     wasi.addresses`,
-  'a setter for a function of the import object': `
+  'a setter for a property of the WASI object': `
     make()
-    Object.defineProperty(Object.prototype, 'fd_write', { set: hang })
-    make({ version: 'unstable' })`,
+    Object.defineProperty(Object.prototype, 'wasiImport', { set: hang })
+    make()`,
   'a getter that napi-rs calls to register the addon': `
     Object.defineProperty(globalThis, 'Reflect', { get: hang }); make()`,
   'a getter that loading the addon calls': `Object.defineProperty(process, 'hrtime', { get: hang }); make()`,
@@ -177,7 +177,7 @@ const TIMEOUT_PLACES = [
   'a trace function',
   'process.exit',
   'a sleep in poll_oneoff',
-  'a setter for a function of the import object',
+  'a setter for a property of the WASI object',
   'a getter that the first stdin data calls',
 ]
 const withVmTimeout = (script) => `

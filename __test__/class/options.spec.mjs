@@ -165,7 +165,7 @@ const WRONG = [
   ['clock', 5],
   ['random', 5],
   ['limits', 5],
-  ['trace', 5],
+  ['trace', '5'],
   ['returnOnExit', 5],
 ]
 

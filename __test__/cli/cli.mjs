@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import wabt from 'wabt'
 import { TIMEOUT_MS, root, tree } from '../support/guest.mjs'
 
-const cli = join(root, 'cli.mjs')
+const cli = join(root, 'cli.cjs')
 const { parseWat } = await wabt()
 
 /** Returns the path of a committed guest. */

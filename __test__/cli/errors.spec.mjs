@@ -1,6 +1,6 @@
 // Errors before the program runs: one line with the reason, and the exit code 2.
 
-import { readFileSync, readdirSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { root, tree } from '../support/guest.mjs'
@@ -36,7 +36,16 @@ for (const [args, message] of [
     "Option '--seed' argument is ambiguous; to pass '-1' as its value, write --seed=-1; see capwasi --help",
   ],
   [['--seed=-1', program], `--seed -1: not a whole number; ${seedError}`],
-  [['--trace=1', program], "Option '--trace' does not take an argument; see capwasi --help"],
+  [['--changes=1', program], "Option '--changes' does not take an argument; see capwasi --help"],
+  [['--trace=', program], '--trace=: FILE is empty; expected --trace or --trace=FILE'],
+  [['--trace=no/such/file', program], '--trace=no/such/file: no such directory'],
+  [['--time-out', '1', program], "Unknown option '--time-out'. Did you mean '--timeout'? See capwasi --help"],
+  [['--maxMemory', '1', program], "Unknown option '--maxMemory'. Did you mean '--max-memory'? See capwasi --help"],
+  [['-e'], "Option '-e, --env <value>' argument missing; see capwasi --help"],
+  [['-e', 'hello.wasm'], 'no program given; hello.wasm is the value of -e; see capwasi --help'],
+  [['-e', '=a', program], '--env =a: NAME is empty; expected NAME[=VALUE]'],
+  [['run'], 'no program given; see capwasi --help'],
+  [['run', 'run'], 'run: no such file'],
   [['--dir', '::/a', program], '--dir ::/a: HOST is empty; expected HOST[::GUEST][:ro]'],
   [['--dir', 'a::', program], '--dir a::: GUEST is empty; expected HOST[::GUEST][:ro]'],
   [['--dir', 'a::b::c', program], "--dir a::b::c: more than one '::'; expected HOST[::GUEST][:ro]"],
@@ -53,6 +62,11 @@ for (const [args, message] of [
   [['--dir', 'src:RO', program], "--dir src:RO: unknown mode ':RO'; expected HOST[::GUEST][:ro]"],
   [['--dir', '', program], "--dir '': HOST is empty; expected HOST[::GUEST][:ro]"],
   [['--dir', 'no/such', program], '--dir no/such: no such directory'],
+  [['--dir', '.:/x', program], '--dir .:/x: no such directory; to mount . as /x, write --dir .::/x'],
+  [['--dir', './src:/', program], '--dir ./src:/: no such directory; to mount ./src as /, write --dir ./src::/'],
+  [['--dir', '.:/x:ro', program], '--dir .:/x: no such directory; to mount . as /x, write --dir .::/x:ro'],
+  [['--dir', '.:/x::/y', program], '--dir .:/x: no such directory; to mount . as /x, write --dir .::/x'],
+  [['--overlay', '.:/x', program], '--overlay .:/x: no such directory; to mount . as /x, write --overlay .::/x'],
   [['--overlay', 'src::/:ro', program], "--overlay src::/:ro: unknown mode ':ro'; expected HOST[::GUEST]"],
   [['--overlay', 'src:rw', program], "--overlay src:rw: unknown mode ':rw'; expected HOST[::GUEST]"],
   [['--overlay', '::/a', program], '--overlay ::/a: HOST is empty; expected HOST[::GUEST]'],
@@ -80,6 +94,9 @@ for (const [args, message] of [
   [['--dir', 'README.md', program], '--dir README.md: not a directory'],
   [['--listen', 'localhost', program], `--listen localhost: ${addressError}`],
   [['--listen', '127.0.0.1:0', '--listen', ':80', program], `--listen :80: ${addressError}`],
+  [['--listen', 'localhost:', program], `--listen localhost:: ${addressError}`],
+  [['--listen', 'localhost:x', program], `--listen localhost:x: ${addressError}`],
+  [['--listen', '65536', program], `--listen 65536: ${addressError}`],
   [['--listen', '192.0.2.1:80', program], '--listen 192.0.2.1:80: this machine has no such address'],
   [['--env', '=a', program], '--env =a: NAME is empty; expected NAME[=VALUE]'],
   [['--env', '', program], "--env '': NAME is empty; expected NAME[=VALUE]"],
@@ -89,6 +106,10 @@ for (const [args, message] of [
   [['--seed', '', program], `--seed '': not a whole number; ${seedError}`],
   [[''], "'': no such file"],
   [['no/such.wasm'], 'no/such.wasm: no such file'],
+  ...['https://example.org/a.wasm', 'file:///a.wasm'].map((url) => [
+    [url],
+    `${url} is a URL; download the program first, and pass its path`,
+  ]),
   [['README.md'], 'README.md is not WebAssembly; expected a binary module, which starts with "\\0asm"'],
 ]) {
   const command = ['capwasi', ...args.map((arg) => arg.replace(root, ''))].join(' ').slice(0, 80)
@@ -142,10 +163,6 @@ const modules = {
       (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32 i32) (result i32)))`,
     'imports from both wasi_snapshot_preview1 and wasi_unstable; a program can import only one version of WASI',
   ],
-  'a program with threads is rejected': [
-    '(import "env" "memory" (memory 1 2 shared)) (import "wasi" "thread-spawn" (func (param i32) (result i32)))',
-    'imports its memory (env.memory), as programs with threads do; this command runs programs that export their memory',
-  ],
   'a module without a memory is rejected': [
     '(func (export "_start"))',
     'exports no memory; expected one with the name `memory`',
@@ -153,6 +170,10 @@ const modules = {
   'a module without `_start` and `_initialize` is rejected': [
     '(memory (export "memory") 1)',
     'has neither `_start` nor `_initialize`; expected one of them',
+  ],
+  'a module without `_start` and `_initialize` is rejected with a hint at its functions': [
+    '(func (export "a")) (func (export "b"))',
+    'has neither `_start` nor `_initialize`; expected one of them, or --invoke NAME; it exports a, b',
   ],
   'a module with both `_start` and `_initialize` is rejected': [
     '(memory (export "memory") 1) (func (export "_start")) (func (export "_initialize"))',
@@ -166,19 +187,36 @@ for (const [title, [text, message]] of Object.entries(modules)) {
   })
 }
 
+test('a program that cannot be instantiated exits with 2 and prints the error of the engine', async (t) => {
+  const path = file(
+    t,
+    `(module (import "wasi" "thread-spawn" (func (param i32) (result i32)))
+      (memory (export "memory") 1) (func (export "_start")))`,
+  )
+  for (const options of [[], ['--timeout', '1m']]) {
+    const { code, stdout, stderr } = await run([...options, path])
+    t.deepEqual({ code, stdout }, { code: 2, stdout: '' })
+    t.true(stderr.startsWith(`capwasi: ${path}: WebAssembly.Instance(): Import #0`), stderr)
+    t.regex(stderr, /^[^\n]+\n$/)
+  }
+})
+
 onPosix('without an addon for the platform, the command exits with 2 and says so', async (t) => {
-  const modules = readdirSync(join(root, 'lib')).map((name) => `lib/${name}`)
-  const files = ['cli.mjs', 'package.json', 'index.js', 'index.mjs', ...modules]
-  const directory = tree(t, Object.fromEntries(files.map((name) => [name, readFileSync(join(root, name))])))
-  const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.mjs" "$3"', directory] })
+  const directory = tree(t)
+  for (const name of ['cli.cjs', 'package.json', 'lib'])
+    cpSync(join(root, name), join(directory, name), { recursive: true })
+  const { code, stderr } = await run([program], { through: ['sh', '-c', 'exec "$1" "$0/cli.cjs" "$3"', directory] })
   t.is(code, 2)
   t.regex(stderr, /^capwasi: capwasi has no native addon for [^\n]+\n$/)
 })
 
-test('--version prints the version of the package', async (t) => {
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  await prints(t, ['--version'], `capwasi ${version}\n`)
-})
+for (const option of ['--version', '-V']) {
+  test(`${option} prints the version of the package`, async (t) => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    await prints(t, [option], `capwasi ${version}\n`)
+    await prints(t, ['run', option], `capwasi ${version}\n`)
+  })
+}
 
 test('--help into a closed pipe exits with 0', async (t) => {
   const through = ['sh', '-c', '"$@" | true; exit', 'sh']
@@ -189,13 +227,14 @@ test('-h prints the same as --help', async (t) => {
   t.is((await run(['-h'])).stdout, (await run(['--help'])).stdout)
 })
 
-test('--help lists every option, on fewer than 30 lines of at most 100 columns', async (t) => {
+test('--help lists every option, on fewer than 50 lines of at most 100 columns', async (t) => {
   const { code, stdout, stderr } = await run(['--help'])
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   const lines = stdout.split('\n')
-  t.true(lines.length < 30)
+  t.true(lines.length < 50)
   for (const line of lines) t.true(line.length <= 100, line)
-  for (const option of ['dir', 'env', 'inherit-env', 'listen', 'argv0', 'seed', 'trace', 'version', 'help']) {
-    t.true(stdout.includes(`--${option}`), option)
-  }
+  const options = ['dir', 'overlay', 'memory-dir', 'env', 'inherit-env', 'listen', 'argv0', 'changes', 'seed', 'trace']
+  const limits = ['timeout', 'max-cpu-time', 'max-output', 'max-memory', 'max-written', 'max-files', 'max-threads']
+  for (const option of [...options, ...limits, 'invoke', 'summary', 'version', 'help'])
+    t.regex(stdout, new RegExp(`^  (-\\w, )?--${option}\\b`, 'm'))
 })

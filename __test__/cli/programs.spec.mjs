@@ -27,6 +27,24 @@ test('the program may follow --', async (t) => {
   )
 })
 
+test('the word run may precede options and program', async (t) => {
+  await prints(
+    t,
+    ['run', '--argv0', 'x', guest('arguments'), 'count'],
+    '2 arguments, 0 variables, 6 bytes, last <count>\n',
+  )
+  await prints(t, ['run', guest('pipes'), 'copy'], 'text', { stdin: 'text' })
+})
+
+test('the program - is read from stdin, and has the name program.wasm', async (t) => {
+  const stdin = readFileSync(guest('arguments'))
+  const { code, stdout, stderr } = await run(['-e', 'A=1', '-', '-', 'b'], { stdin })
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  t.deepEqual(stdout.match(/^<.*>$/gm), ['<program.wasm>', '<->', '<b>', '<A=1>'])
+  const message = 'capwasi: standard input is not WebAssembly; expected a binary module, which starts with "\\0asm"\n'
+  t.deepEqual(await run(['-'], { stdin: 'text' }), { code: 2, stdout: '', stderr: message })
+})
+
 test('--argv0 sets argv[0] of the program', async (t) => {
   const { stdout } = await run(['--argv0', 'name', guest('arguments')])
   t.regex(stdout, /^<name>\n/)
@@ -34,7 +52,7 @@ test('--argv0 sets argv[0] of the program', async (t) => {
 
 test('the program has only the environment variables of --env', async (t) => {
   const env = { ...process.env, HERE: 'here', UNSET: undefined }
-  const args = ['--env', 'A=1=2', '--env', 'B=', '--env', 'HERE', '--env', 'NOWHERE']
+  const args = ['--env', 'A=1=2', '-e', 'B=', '-e', 'HERE', '--env', 'NOWHERE']
   const { stdout } = await run([...args, '--argv0', 'x', guest('arguments')], { env })
   t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<A=1=2>', '<B=>', '<HERE=here>'])
 })
@@ -207,6 +225,18 @@ test('--trace writes a line for each call to stderr', async (t) => {
   t.deepEqual(await run(['--trace', file(t, text)]), { code: 3, stdout: '', stderr: 'proc_exit(3) = ?\n' })
 })
 
+test('a program with threads runs', async (t) => {
+  const directory = tree(t)
+  const { code, stdout, stderr } = await run(['--dir', `${directory}::/`, guest('threads'), 'files'])
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  t.deepEqual(stdout.match(/thread-\d: ok/g), ['thread-0: ok', 'thread-1: ok', 'thread-2: ok', 'thread-3: ok'])
+  t.is(readFileSync(join(directory, 'thread-3'), 'utf8'), 'line\n'.repeat(25))
+})
+
+test('the exit of the main thread ends the other threads of a program', async (t) => {
+  t.is((await run(['--dir', `${tree(t)}::/`, guest('threads'), 'ends'])).code, 7)
+})
+
 onPosix('a program whose stdout has no reader anymore gets EPIPE', async (t) => {
   const through = ['sh', '-c', '"$@" | head -c 1; exit', 'sh']
   t.deepEqual(await run([guest('pipes'), 'hung up'], { through }), { code: 0, stdout: 'x', stderr: 'EPIPE' })
@@ -250,6 +280,17 @@ test('--listen passes sockets to the program, sets LISTEN_FDS and prints the add
   t.deepEqual(stdout.match(/^<.*>$/gm), ['<x>', '<LISTEN_FDS=2>'])
   t.regex(stderr, /^capwasi: listening on 127\.0\.0\.1:\d+\ncapwasi: listening on 127\.0\.0\.1:\d+\n$/)
 })
+
+for (const [address, expected] of [
+  ['localhost:0', /^capwasi: listening on 127\.0\.0\.1:\d+\n$/],
+  ['0', /^capwasi: listening on 127\.0\.0\.1:\d+\n$/],
+]) {
+  test(`--listen ${address} listens on 127.0.0.1`, async (t) => {
+    const { code, stderr } = await run(['--listen', address, guest('arguments')])
+    t.is(code, 0)
+    t.regex(stderr, expected)
+  })
+}
 
 test('a program with --listen serves an HTTP request and ends', async (t) => {
   const child = launch(['--listen', '127.0.0.1:0', guest('server'), 'http'])

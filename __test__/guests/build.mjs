@@ -1,6 +1,6 @@
-// Rebuilds every guest from its source: `npm run guests`. Needs Python with the package ziglang, whose clang has a
-// recent wasi-libc. The .wasm files are committed, so that the tests need neither. hashes.json has the hashes of the
-// sources and of the .wasm files.
+// Rebuilds every guest of the specs and of the examples from its source: `npm run guests`. Needs Python with the
+// package ziglang, whose clang has a recent wasi-libc. The .wasm files are committed, so that the tests need neither.
+// The file hashes.json of each folder has the hashes of the sources and of the .wasm files.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -13,28 +13,35 @@ const threads =
   '-pthread -mcpu=generic+atomics+bulk_memory -Wl,--import-memory,--export-memory,--shared-memory,' +
   '--max-memory=16777216,-z,stack-size=65536,--export=malloc,--export=free'
 
-const here = new URL('./', import.meta.url)
-const sha256 = (name) =>
-  createHash('sha256')
-    .update(readFileSync(new URL(name, here)))
-    .digest('hex')
-
-const names = readdirSync(here).sort()
-const sources = names.filter((name) => name.endsWith('.c'))
 const binary = (source) => source.replace(/c$/, 'wasm')
-for (const source of sources) {
-  const threadOptions = readFileSync(new URL(source, here), 'utf8').includes('"pthreads.h"') ? threads.split(' ') : []
-  execFileSync(python, [...ziglang, ...options, ...threadOptions, source, '-o', binary(source)], {
-    cwd: here,
-    stdio: 'inherit',
-  })
-  chmodSync(new URL(binary(source), here), 0o644)
+
+/** Builds the guests of a folder. */
+function build(folder) {
+  const sha256 = (name) =>
+    createHash('sha256')
+      .update(readFileSync(new URL(name, folder)))
+      .digest('hex')
+
+  const names = readdirSync(folder).sort()
+  const sources = names.filter((name) => name.endsWith('.c'))
+  for (const source of sources) {
+    const isThreaded = readFileSync(new URL(source, folder), 'utf8').includes('"pthreads.h"')
+    const threadOptions = isThreaded ? threads.split(' ') : []
+    execFileSync(python, [...ziglang, ...options, ...threadOptions, source, '-o', binary(source)], {
+      cwd: folder,
+      stdio: 'inherit',
+    })
+    chmodSync(new URL(binary(source), folder), 0o644)
+  }
+
+  const hashes = {}
+  for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)])
+    hashes[name] = sha256(name)
+  const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
+  const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
+  const record = { compiler: `ziglang==${version}`, command, threads, sha256: hashes }
+  writeFileSync(new URL('hashes.json', folder), `${JSON.stringify(record, null, 2)}\n`)
 }
 
-const hashes = {}
-for (const name of [...names.filter((name) => /\.[ch]$/.test(name)), ...sources.map(binary)])
-  hashes[name] = sha256(name)
-const version = execFileSync(python, [...ziglang, 'version'], { encoding: 'utf8' }).trim()
-const command = [python, ...ziglang, ...options, 'NAME.c', '-o', 'NAME.wasm'].join(' ')
-const record = { compiler: `ziglang==${version}`, command, threads, sha256: hashes }
-writeFileSync(new URL('hashes.json', here), `${JSON.stringify(record, null, 2)}\n`)
+build(new URL('./', import.meta.url))
+build(new URL('../../examples/guests/', import.meta.url))

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { makeImportClass } from '../../lib/imports.js'
-import { source } from '../../scripts/imports.mjs'
+import { source, suspendingSource } from '../../scripts/imports.mjs'
 import { FUNCTIONS } from '../support/abi.mjs'
 
 const EMPTY = new Uint8Array(0)
@@ -144,8 +144,10 @@ test('in a run, the first exception ends the run and is thrown again instead of 
   t.is(first.message, 'exception 1')
 })
 
-test('lib/imports.js is the output of `npm run imports`', (t) => {
-  t.is(readFileSync(new URL('../../lib/imports.js', import.meta.url), 'utf8'), source())
+test('lib/imports.js and lib/suspending-imports.js are the output of `npm run imports`', (t) => {
+  const read = (name) => readFileSync(new URL(`../../lib/${name}`, import.meta.url), 'utf8')
+  t.is(read('imports.js'), source())
+  t.is(read('suspending-imports.js'), suspendingSource())
 })
 
 test('a stack trace names the function and the file', (t) => {

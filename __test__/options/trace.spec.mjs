@@ -1,5 +1,7 @@
 // The option `trace` and CAPWASI_TRACE: one line for each call, and where the lines go.
 
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { WASI } from 'capwasi'
 import { NO_SYMLINKS, knownFailure } from '../support/conditions.mjs'
@@ -155,17 +157,37 @@ for (const [title, trace, value, expected] of [
   })
 }
 
-test('a trace that is neither a boolean nor a function throws ERR_INVALID_ARG_TYPE', (t) => {
+test('a trace that is a number writes lines to this descriptor, also those of objects that join', (t) => {
+  const path = join(tree(t), 'log')
+  const fd = openSync(path, 'w')
+  t.teardown(() => closeSync(fd))
+  const wasi = new WASI({ version: 'preview1', trace: fd })
+  t.is(wasi.start(instantiate(wasi, command('i32.const 7 call $proc_exit'))), 7)
+  const joined = WASI.join(new WASI({ version: 'preview1', trace: fd }).share())
+  t.is(joined.start(instantiate(joined, command('i32.const 8 call $proc_exit'))), 8)
+  t.is(readFileSync(path, 'utf8'), 'proc_exit(7) = ?\nproc_exit(8) = ?\n')
+})
+
+test('a trace that is a closed descriptor is ignored', (t) => {
+  const wasi = new WASI({ version: 'preview1', trace: 2 ** 30 })
+  t.is(wasi.start(instantiate(wasi, command('i32.const 7 call $proc_exit'))), 7)
+})
+
+test('a trace that is no descriptor throws ERR_OUT_OF_RANGE', (t) => {
+  for (const trace of [-1, 0.5, 2 ** 31, Number.NaN])
+    t.throws(() => new WASI({ version: 'preview1', trace }), { code: 'ERR_OUT_OF_RANGE' }, `${trace}`)
+})
+
+test('a trace that is not a boolean, a number or a function throws ERR_INVALID_ARG_TYPE', (t) => {
   for (const [value, received] of [
     [null, 'null'],
     ['1', "type string ('1')"],
-    [1, 'type number (1)'],
     [{}, 'an instance of Object'],
   ]) {
     t.throws(() => new WASI({ version: 'preview1', trace: value }), {
       instanceOf: TypeError,
       code: 'ERR_INVALID_ARG_TYPE',
-      message: `The "options.trace" property must be one of type boolean or function. Received ${received}`,
+      message: `The "options.trace" property must be one of type boolean, number, or function. Received ${received}`,
     })
   }
 })

@@ -1,8 +1,10 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { nodeFileTrace } from '@vercel/nft'
 import { buildSync } from 'esbuild'
+import { explained } from '../../lib/load-errors.js'
 import { PLATFORMS, platform } from '../../lib/native.js'
 import { root, tree } from '../support/guest.mjs'
 
@@ -21,7 +23,8 @@ function installed(t) {
   return { app, home }
 }
 
-const print = (cwd, script) => execFileSync(process.execPath, ['-e', script], { cwd, encoding: 'utf8', stdio: 'pipe' })
+const print = (cwd, script, env = process.env) =>
+  execFileSync(process.execPath, ['-e', script], { cwd, env, encoding: 'utf8', stdio: 'pipe' })
 
 test('the addon beside index.js is loaded', (t) => {
   const { app, home } = installed(t)
@@ -31,10 +34,10 @@ test('the addon beside index.js is loaded', (t) => {
 
 /** Installs the package of this platform, with its addon or other contents. */
 function installPlatform(app, content = readFileSync(join(root, addon))) {
-  const there = join(app, 'node_modules', `capwasi-${platform}`)
-  mkdirSync(there)
+  const there = join(app, 'node_modules/@capwasi', platform)
+  mkdirSync(there, { recursive: true })
   writeFileSync(join(there, 'addon.node'), content)
-  writeFileSync(join(there, 'package.json'), JSON.stringify({ name: `capwasi-${platform}`, main: 'addon.node' }))
+  writeFileSync(join(there, 'package.json'), JSON.stringify({ name: `@capwasi/${platform}`, main: 'addon.node' }))
 }
 
 test('without an addon beside index.js the one of the platform package is loaded', (t) => {
@@ -68,7 +71,7 @@ test('where there is neither, the error names both', (t) => {
   ).split('\n')
   t.is(code, 'ERR_CAPWASI_NO_ADDON')
   t.true(message.includes(join(home, addon)), message)
-  t.true(message.includes(`the package capwasi-${platform}`), message)
+  t.true(message.includes(`the package @capwasi/${platform}`), message)
   t.true(message.includes('optional dependency'), message)
   t.true(message.includes('npm run build'), message)
 })
@@ -92,12 +95,36 @@ test('an addon of the platform package that cannot be loaded is an error of its 
   t.is(print(app, "try { require('capwasi') } catch (error) { console.log(error.code) }"), 'ERR_DLOPEN_FAILED\n')
 })
 
+test('CAPWASI_ADDON names the addon, also relative to the current directory', (t) => {
+  const { app, home } = installed(t)
+  cpSync(join(root, addon), join(app, 'elsewhere.node'))
+  writeFileSync(join(home, addon), 'no addon')
+  for (const CAPWASI_ADDON of [join(app, 'elsewhere.node'), 'elsewhere.node']) {
+    t.is(print(app, "console.log(require('capwasi').WASI.name)", { ...process.env, CAPWASI_ADDON }), 'WASI\n')
+  }
+})
+
+test('a CAPWASI_ADDON without a file is ERR_CAPWASI_NO_ADDON, which names the variable and the file', (t) => {
+  const { app } = installed(t)
+  const script = "try { require('capwasi') } catch ({ code, message }) { console.log(code, message) }"
+  const printed = print(app, script, { ...process.env, CAPWASI_ADDON: 'nope.node' })
+  t.regex(printed, /^ERR_CAPWASI_NO_ADDON .*CAPWASI_ADDON.*'nope\.node'/)
+})
+
+test("an error of Deno's permissions is ERR_CAPWASI_NO_ADDON, which names the flags", (t) => {
+  const refused = Object.assign(new Error('Requires ffi access'), { name: 'NotCapable' })
+  const { code, message, cause } = explained(refused)
+  t.is(code, 'ERR_CAPWASI_NO_ADDON')
+  t.regex(message, /--allow-read and --allow-ffi.*Requires ffi access/)
+  t.is(cause, refused)
+})
+
 test('each platform has its two addons as literals, which bundlers find', (t) => {
   const source = readFileSync(join(root, 'lib/native.js'), 'utf8')
   const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
   t.deepEqual(literals, [
-    ...PLATFORMS.map((name) => `capwasi-${name}`),
     ...PLATFORMS.map((name) => `../capwasi.${name}.node`),
+    ...PLATFORMS.map((name) => `@capwasi/${name}`),
   ])
 })
 
@@ -110,27 +137,48 @@ const bundles = (() => {
   }
 })()
 
-for (const [where, place] of [
+const PLACES = [
   ['beside index.js', (_app, home) => cpSync(join(root, addon), join(home, addon))],
   ['in the platform package', (app) => installPlatform(app)],
-]) {
+]
+
+/** Writes a program that uses the package, and returns its path. */
+function program(app) {
+  const file = join(app, 'app.cjs')
+  const script = `
+    const { WASI } = require('capwasi')
+    new WASI({ version: 'preview1' }).initialize({ exports: { memory: new WebAssembly.Memory({ initial: 1 }) } })
+    console.log('initialized')`
+  writeFileSync(file, script)
+  return file
+}
+
+for (const [where, place] of PLACES) {
   ;(bundles ? test : test.skip)(`a program bundled by esbuild, with the addon ${where}, runs on its own`, (t) => {
     const { app, home } = installed(t)
     place(app, home)
-    writeFileSync(
-      join(app, 'app.cjs'),
-      "console.log(typeof new (require('capwasi').WASI)({ version: 'preview1' }).start)",
-    )
     const outdir = tree(t)
     const { warnings } = buildSync({
-      entryPoints: [join(app, 'app.cjs')],
+      entryPoints: [program(app)],
       bundle: true,
       platform: 'node',
       loader: { '.node': 'copy' },
       outdir,
       logLevel: 'silent',
     })
+    rmSync(app, { recursive: true })
     t.deepEqual(warnings, [])
-    t.is(print(outdir, "require('./app.js')"), 'function\n')
+    t.is(print(outdir, "require('./app.js')"), 'initialized\n')
+  })
+
+  test(`the files that @vercel/nft finds, with the addon ${where}, run elsewhere`, async (t) => {
+    const { app, home } = installed(t)
+    place(app, home)
+    const base = realpathSync(app)
+    const { fileList } = await nodeFileTrace([program(base)], { base, processCwd: base })
+    const moved = tree(t)
+    for (const file of fileList) cpSync(join(base, file), join(moved, file), { recursive: true })
+    rmSync(app, { recursive: true })
+    t.is(print(moved, "require('./app.cjs')"), 'initialized\n')
   })
 }

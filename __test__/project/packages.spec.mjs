@@ -3,7 +3,8 @@
 import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { isBuiltin } from 'node:module'
+import { dirname, join } from 'node:path'
 import { PLATFORMS } from '../../lib/native.js'
 import { packMain } from '../../scripts/platforms/pack.mjs'
 import { platforms } from '../../scripts/platforms/table.mjs'
@@ -24,7 +25,7 @@ test('each platform has one package, restricted to its system, processor and C l
   t.deepEqual(readdirSync(join(root, 'npm')).sort(), [...PLATFORMS].sort())
   for (const { name, os, cpu, libc, file, triple } of platforms) {
     const { name: packageName, files, main: entry, ...manifest } = json(`npm/${name}/package.json`)
-    t.deepEqual([packageName, entry, files], [`capwasi-${name}`, file, [file]])
+    t.deepEqual([packageName, entry, files], [`@capwasi/${name}`, file, [file]])
     t.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], libc && [libc]], name)
     t.deepEqual([manifest.license, manifest.engines], [main.license, main.engines], name)
     t.false('scripts' in manifest, name)
@@ -64,6 +65,31 @@ test('package.json has no install scripts and no dependencies', (t) => {
   t.false('dependencies' in main)
 })
 
+/** Adds a file and all files that it requires. Returns other modules that they require. */
+function requiredModules(file, files) {
+  if (files.has(file)) return []
+  files.add(file)
+  if (!/\.c?js$/.test(file)) return []
+  const names = Array.from(text(file).matchAll(/\brequire\('([^']+)'\)/g), ([, name]) => name)
+  return names.flatMap((name) => (name[0] === '.' ? requiredModules(join(dirname(file), name), files) : [name]))
+}
+
+test('the command requires only packed files, modules of Node and the packages of platforms', (t) => {
+  t.is(main.bin.capwasi, 'cli.cjs')
+  const files = new Set()
+  const modules = requiredModules('cli.cjs', files)
+  for (const name of modules) t.true(isBuiltin(name) || PLATFORMS.some((each) => name === `@capwasi/${each}`), name)
+  const required = [...files].map((file) => file.replaceAll('\\', '/')).filter((file) => !file.endsWith('.node'))
+  const isPacked = (file) => main.files.some((entry) => file === entry || file.startsWith(`${entry}/`))
+  t.deepEqual(
+    required.filter((file) => file !== 'package.json' && !isPacked(file)),
+    [],
+  )
+  t.true(required.includes('lib/cli/main.js') && required.includes('lib/execution.js'))
+  // Yarn PnP resolves `import` only with a loader.
+  for (const file of required) t.notRegex(text(file), /^import\b|\bimport\(/m, file)
+})
+
 const needsNpm = skippedOn({ wine: 'wine has no npm' })
 
 needsNpm('a release packs the files that package.json lists', (t) => {
@@ -71,5 +97,6 @@ needsNpm('a release packs the files that package.json lists', (t) => {
   const packed = paths(packMain(tree(t)))
   const options = { cwd: root, encoding: 'utf8', shell: windows }
   t.deepEqual(packed, paths(JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], options))[0]))
-  for (const file of ['index.js', 'lib/native.js', 'README.md', 'LICENSE']) t.true(packed.includes(file), file)
+  for (const file of ['index.js', 'lib/native.js', 'lib/cli/main.js', 'cli.cjs', 'README.md', 'LICENSE'])
+    t.true(packed.includes(file), file)
 })

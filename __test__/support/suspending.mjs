@@ -1,6 +1,7 @@
 // Guests that are suspended while they wait. The specs need a runtime with JSPI: `npm test` runs them on Node 24.
 
 import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
 import { assemble } from './guest.mjs'
 
 const require = createRequire(import.meta.url)
@@ -50,5 +51,37 @@ export async function cat(options, runOptions) {
 }
 
 export const later = (milliseconds, value) => new Promise((resolve) => setTimeout(resolve, milliseconds, value))
+
+export async function* slowly(...items) {
+  for (const item of items) yield await later(1, item)
+}
+
+const encoder = new TextEncoder()
+
+/** Sources of 'one two', by name. */
+export const SOURCES = {
+  'a Readable': () => Readable.from(slowly('one ', Buffer.from('two'))),
+  'a Readable that has ended before': () => Readable.from(['one ', 'two']),
+  'a Readable with an encoding': () =>
+    Readable.from([Buffer.from('one two')], { objectMode: false }).setEncoding('utf8'),
+  'an async generator': () => slowly('one ', encoder.encode('two')),
+  'a ReadableStream': () =>
+    new ReadableStream({
+      async start(controller) {
+        controller.enqueue(encoder.encode('one '))
+        await later(1)
+        controller.enqueue(encoder.encode('two'))
+        controller.close()
+      },
+    }),
+  'an async function': () => {
+    const parts = ['one ', '', 'two']
+    return async () => later(1, parts.shift() ?? null)
+  },
+  'a function that returns promises sometimes': () => {
+    const parts = ['one ', Promise.resolve('two')]
+    return () => parts.shift() ?? null
+  },
+}
 
 export { WASI }

@@ -359,6 +359,10 @@ test('proc_exit in a worker ends start() in the first thread, which returns the 
         (drop (call $poll (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024)))))\`)
     const { exports } = new WebAssembly.Instance(module, { ...wasi.getImportObject(), env: { memory } })
     const thread = await startThread({ teardown() {} }, memory)
+    // Sleeps for 1 s, so that start() has joined the guest.
+    new DataView(memory.buffer).setUint32(2048 + 16, 1, true)
+    new DataView(memory.buffer).setBigUint64(2048 + 24, 1_000_000_000n, true)
+    thread.worker.postMessage(['call', 'poll_oneoff', 2048, 3072, 1, 3200])
     thread.worker.postMessage(['call', 'proc_exit', 3])
     console.log(wasi.start({ exports: { ...exports, memory } }))
     process.exit()`,

@@ -115,3 +115,16 @@ onSuspending('a guest that was aborted does not run its handlers of exceptions',
   await later(5)
   t.is(caught, 0)
 })
+
+onSuspending('a guest that waits for an unreachable promise is stopped by its timeout', async (t) => {
+  const code = `
+    const collect = globalThis.gc ?? (() => Bun.gc(true))
+    const run = cat({ stdin: () => new Promise(() => {}) }, { timeout: 200 }).catch(({ code }) => code)
+    for (let round = 0; round < 5; round++) {
+      await later(10)
+      collect()
+    }
+    console.log(await run)`
+  const { stdout } = await script(code, { flags: process.versions.bun ? [] : ['--expose-gc'] })
+  t.is(stdout, 'ERR_WASI_TIMEOUT\n')
+})

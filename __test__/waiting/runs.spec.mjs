@@ -168,6 +168,8 @@ onSuspending('an option with a wrong type is refused', async (t) => {
   const { wasi, start } = suspendable(guest(''))
   for (const [options, code] of [
     [{ signal: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ signal: { aborted: false } }, 'ERR_INVALID_ARG_TYPE'],
+    [new Map(), 'ERR_INVALID_ARG_TYPE'],
     [{ timeout: '5' }, 'ERR_INVALID_ARG_TYPE'],
     [{ timeout: 0 }, 'ERR_OUT_OF_RANGE'],
     [{ sginal: null }, 'ERR_INVALID_ARG_VALUE'],
@@ -184,6 +186,7 @@ onSuspending('start() with suspending imports throws a SuspendError for a call t
   const { wasi, instance } = suspendable(guest(sleep(100_000)))
   const error = t.throws(() => wasi.start(instance))
   t.is(error.name, 'SuspendError')
+  t.regex(error.message, /startAsync\(\)/)
   t.is(wasi.wasiImport.sched_yield(), 0)
 })
 

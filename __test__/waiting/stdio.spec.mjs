@@ -4,42 +4,10 @@ import { Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
 import { createRequire } from 'node:module'
 import { onSuspending } from '../support/conditions.mjs'
-import { instantiate } from '../support/guest.mjs'
-import { CAT, cat, later, suspendable } from '../support/suspending.mjs'
+import { instantiate, node } from '../support/guest.mjs'
+import { CAT, SOURCES, cat, later, slowly, suspendable } from '../support/suspending.mjs'
 
 const { WASI } = createRequire(import.meta.url)('capwasi')
-
-async function* slowly(...items) {
-  for (const item of items) yield await later(1, item)
-}
-
-const encoder = new TextEncoder()
-
-/** Sources of 'one two', by name. */
-const SOURCES = {
-  'a Readable': () => Readable.from(slowly('one ', Buffer.from('two'))),
-  'a Readable that has ended before': () => Readable.from(['one ', 'two']),
-  'a Readable with an encoding': () =>
-    Readable.from([Buffer.from('one two')], { objectMode: false }).setEncoding('utf8'),
-  'an async generator': () => slowly('one ', encoder.encode('two')),
-  'a ReadableStream': () =>
-    new ReadableStream({
-      async start(controller) {
-        controller.enqueue(encoder.encode('one '))
-        await later(1)
-        controller.enqueue(encoder.encode('two'))
-        controller.close()
-      },
-    }),
-  'an async function': () => {
-    const parts = ['one ', '', 'two']
-    return async () => later(1, parts.shift() ?? null)
-  },
-  'a function that returns promises sometimes': () => {
-    const parts = ['one ', Promise.resolve('two')]
-    return () => parts.shift() ?? null
-  },
-}
 
 for (const [name, source] of Object.entries(SOURCES)) {
   onSuspending(`stdin: ${name} is read to its end`, async (t) => {
@@ -248,4 +216,36 @@ test('start() fills a WritableStream up to limits.output', async (t) => {
   await later(5)
   t.is(chunks.join(''), 'abcde')
   t.is(wasi.exceeded, 'output')
+})
+
+onSuspending('a Writable buffers no more than limits.output, and gets all output', async (t) => {
+  let [size, most] = [0, 0]
+  const stdout = new Writable({
+    highWaterMark: 1 << 20,
+    write(chunk, _, done) {
+      size += chunk.length
+      most = Math.max(most, this.writableLength)
+      setImmediate(done)
+    },
+  })
+  const stdin = [Buffer.alloc(50_000), Buffer.alloc(50_000)]
+  t.is((await cat({ stdin, stdout, limits: { output: 1000 } })).code, 0)
+  t.is(size, 100_000)
+  t.true(most <= 1000)
+})
+
+test('a WritableStream that fails after start() is an unhandled rejection', async (t) => {
+  const { code, stdout } = await node(
+    `
+    import { createRequire } from 'node:module'
+    import { instantiate } from './__test__/support/guest.mjs'
+    import { CAT } from './__test__/support/suspending.mjs'
+    const { WASI } = createRequire(import.meta.url)('capwasi')
+    process.on('unhandledRejection', ({ message }) => console.log(message))
+    const write = () => { throw new Error('of the sink') }
+    const wasi = new WASI({ version: 'preview1', stdin: 'x', stdout: new WritableStream({ write }) })
+    wasi.start(instantiate(wasi, CAT))`,
+    { module: true },
+  )
+  t.deepEqual({ code, stdout }, { code: 0, stdout: 'of the sink\n' })
 })

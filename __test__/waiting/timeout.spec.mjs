@@ -100,7 +100,7 @@ for (const [options, message] of [
 }
 
 test('start() with options that are no object throws ERR_INVALID_ARG_TYPE', (t) => {
-  for (const options of [null, 5, 'x', []]) {
+  for (const options of [null, 5, 'x', [], new Map(), new Date()]) {
     t.throws(() => start(guest(''), options), { code: 'ERR_INVALID_ARG_TYPE', message: /^The "options" argument/ })
   }
   t.is(start(guest(''), undefined), 0)

@@ -19,7 +19,7 @@ export const platforms = PLATFORMS.map((name) => {
   const [os, cpu, abi] = name.split('-')
   const { triple, fromLinux = triple } = TARGETS[name]
   const libc = { gnu: 'glibc', musl: 'musl' }[abi]
-  return { name, os, cpu, libc, triple, fromLinux, package: `capwasi-${name}`, file: `capwasi.${name}.node` }
+  return { name, os, cpu, libc, triple, fromLinux, package: `@capwasi/${name}`, file: `capwasi.${name}.node` }
 })
 
 /** Returns the platforms with these names, or all platforms if there are no names. */

@@ -4,7 +4,16 @@
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -20,7 +29,7 @@ const work = mkdtempSync(join(tmpdir(), 'capwasi-install-'))
 function packument(name, registry) {
   const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'))
   const { version } = manifest
-  const tarball = `${name}-${version}.tgz`
+  const tarball = `${name.replace('@', '').replace('/', '-')}-${version}.tgz`
   const hash = createHash('sha512')
     .update(readFileSync(join(packages, tarball)))
     .digest('base64')
@@ -29,9 +38,8 @@ function packument(name, registry) {
 }
 
 const server = createServer(({ url }, response) => {
-  const name = url.slice(1)
-  const packed = readdirSync(packages)
-  if (!packed.includes(name)) return response.writeHead(404).end('{}')
+  const name = decodeURIComponent(url.slice(1))
+  if (!existsSync(join(packages, name))) return response.writeHead(404).end('{}')
   response.end(name.endsWith('.tgz') ? readFileSync(join(packages, name)) : JSON.stringify(packument(name, registry)))
 })
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -108,13 +116,13 @@ try {
   for (const [name, install] of Object.entries(INSTALLERS)) {
     const folder = await project(name, install)
     await use(folder)
-    const installed = readdirSync(join(folder, 'node_modules')).filter((each) => each.startsWith('capwasi'))
-    console.log(`${name}: installed and used on Node ${process.version}; in node_modules: ${installed.join(', ')}`)
+    const installed = readdirSync(join(folder, 'node_modules/@capwasi'))
+    console.log(`${name}: installed and used on Node ${process.version}; in @capwasi: ${installed.join(', ')}`)
   }
   const folder = await project('without', [...INSTALLERS.npm, '--omit=optional'])
   const program = "try { require('capwasi') } catch ({ code, message }) { console.log(code, message) }"
   const printed = await run(folder, process.execPath, '-e', program)
-  if (!printed.includes('ERR_CAPWASI_NO_ADDON') || !printed.includes(`capwasi-${platform}`)) throw new Error(printed)
+  if (!printed.includes('ERR_CAPWASI_NO_ADDON') || !printed.includes(`@capwasi/${platform}`)) throw new Error(printed)
   console.log(`without a platform package: ${printed}`)
 } finally {
   server.close()

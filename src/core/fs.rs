@@ -10,6 +10,7 @@ pub(crate) mod listing;
 pub(crate) mod lower;
 pub mod memory;
 pub(crate) mod memory_file;
+mod name_hash;
 mod names;
 pub mod path_error;
 pub(crate) mod remove;

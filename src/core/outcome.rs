@@ -89,6 +89,9 @@ pub enum HostCall {
     /// Reads up to `size` bytes for the input pipe `fd`, to be passed to
     /// [`Input::push`](crate::core::pipe::Input::push). The call is then restarted with [`RestartState::of`] `fd`.
     ReadStdin { fd: Arc<Entry>, size: Size },
+    /// Checks whether the callback for stdin has bytes now. The call is then restarted with the answer in
+    /// [`Saved::is_stdin_ready`].
+    PollStdin(RestartState),
     /// Passes output to a callback.
     WriteOutput(OutputWrite),
 }

@@ -116,6 +116,12 @@ impl Input {
         Ok(Some(done as Size))
     }
 
+    /// Returns whether the next read needs the callback.
+    pub(crate) fn needs_callback(&self) -> bool {
+        let buffer = self.buffer();
+        buffer.read == buffer.bytes.len() && !buffer.ended
+    }
+
     fn available(&self) -> u64 {
         let buffer = self.buffer();
         (buffer.bytes.len() - buffer.read) as u64

@@ -32,6 +32,8 @@ pub struct Saved {
     pub(crate) slept: Timestamp,
     /// Grant of the write budget for the whole call.
     pub(crate) grant: Option<Arc<Grant>>,
+    /// Whether the callback for stdin has bytes, if the call has checked.
+    pub(crate) is_stdin_ready: Option<bool>,
     /// Readiness of the streams that the call waited for, at the end of the wait.
     pub(crate) polled: Vec<Polled>,
 }
@@ -58,6 +60,7 @@ static NONE: Saved = Saved {
     clock_readings: ClockReadings::NONE,
     slept: 0,
     grant: None,
+    is_stdin_ready: None,
     polled: Vec::new(),
 };
 
@@ -85,14 +88,22 @@ impl RestartState {
         saved.into()
     }
 
+    /// Adds whether the callback for stdin has bytes.
+    #[must_use]
+    pub fn with_stdin_ready(self, is_ready: bool) -> Self {
+        Saved { is_stdin_ready: Some(is_ready), ..self.into_saved() }.into()
+    }
+
     /// Returns the fields. Convert them back with `into` after changes.
     #[must_use]
+    #[inline(never)]
     pub(crate) fn into_saved(self) -> Saved {
         self.0.map_or_else(Saved::default, |saved| *saved)
     }
 }
 
 impl From<Saved> for RestartState {
+    #[inline(never)]
     fn from(saved: Saved) -> Self {
         Self(Some(Box::new(saved)))
     }

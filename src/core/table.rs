@@ -5,6 +5,7 @@ use crate::core::entry::Entry;
 use crate::sys::errno::{Errno, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A descriptor number of a guest.
@@ -14,27 +15,21 @@ pub struct Fd(pub u32);
 /// Open descriptors, by number.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Blocks of slots, each twice as large as the one before it. A slot never moves.
+    /// Blocks of slots, each four times as large as the one before it. A slot never moves.
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
     numbers: Mutex<Numbers>,
+    /// Whether the table was cleared. Set before the slots are cleared.
+    is_closed: AtomicBool,
 }
 
-/// Number of slots in the first block.
-const FIRST_BLOCK: usize = 8;
+/// Number of slots in the first block: enough for most guests.
+const FIRST_BLOCK: usize = 4;
 /// Enough for the largest limit of open descriptors.
-const BLOCKS: usize = 18;
+const BLOCKS: usize = 10;
 
-/// The place of a descriptor.
+/// The place of a descriptor. `None` while the number is free or reserved.
 #[derive(Debug, Default)]
-struct Slot(RwLock<State>);
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Free,
-    Reserved,
-    Open(Arc<Entry>),
-}
+struct Slot(RwLock<Option<Arc<Entry>>>);
 
 /// Which numbers are in use.
 #[derive(Debug, Default)]
@@ -43,7 +38,6 @@ struct Numbers {
     end: u32,
     /// Free numbers below `end`.
     free: BinaryHeap<Reverse<u32>>,
-    is_closed: bool,
 }
 
 /// A reserved descriptor number. Dropping an unused reservation frees the number.
@@ -60,9 +54,9 @@ impl Reservation<'_> {
     pub(crate) fn fill(mut self, entry: Entry) -> Fd {
         let entry = Arc::new(entry);
         if let Some(slot) = self.table.slot(self.fd) {
-            let mut state = slot.write();
-            if matches!(*state, State::Reserved) {
-                *state = State::Open(entry);
+            let mut slot = slot.write();
+            if !self.table.is_closed.load(Relaxed) {
+                *slot = Some(entry);
             }
         }
         self.filled = true;
@@ -72,10 +66,7 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if !self.filled
-            && let Some(slot) = self.table.slot(self.fd)
-        {
-            *slot.write() = State::Free;
+        if !self.filled {
             self.table.free(self.fd);
         }
     }
@@ -83,29 +74,12 @@ impl Drop for Reservation<'_> {
 
 impl Slot {
     #[inline]
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, Option<Arc<Entry>>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Arc<Entry>>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Removes the entry. `EBADF` if the number is not open.
-    fn take(&mut self) -> Result<Arc<Entry>> {
-        match std::mem::take(self) {
-            State::Open(entry) => Ok(entry),
-            state => {
-                *self = state;
-                Err(Errno::Badf)
-            }
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self, State::Open(_))
     }
 }
 
@@ -115,8 +89,8 @@ impl Table {
     #[inline]
     pub(crate) fn with_entry<T>(&self, fd: Fd, action: impl FnOnce(&Arc<Entry>) -> T) -> Result<T> {
         match &*self.slot(fd).ok_or(Errno::Badf)?.read() {
-            State::Open(entry) => Ok(action(entry)),
-            State::Free | State::Reserved => Err(Errno::Badf),
+            Some(entry) => Ok(action(entry)),
+            None => Err(Errno::Badf),
         }
     }
 
@@ -130,7 +104,7 @@ impl Table {
     /// cleared. Callers reserve a number before they open a file.
     pub(crate) fn reserve(&self, limit: usize) -> Result<Reservation<'_>> {
         let mut numbers = self.numbers();
-        if numbers.is_closed {
+        if self.is_closed.load(Relaxed) {
             return Err(Errno::Badf);
         }
         let number = match numbers.free.pop() {
@@ -141,17 +115,16 @@ impl Table {
                 numbers.end - 1
             }
         };
-        let (block, index) = place(Fd(number));
+        let (block, _) = place(Fd(number));
         let slots = self.blocks.get(block).ok_or(Errno::Mfile)?;
-        let slots = slots.get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect());
-        *slots[index].write() = State::Reserved;
+        slots.get_or_init(|| (0..size_of_block(block)).map(|_| Slot::default()).collect());
         Ok(Reservation { table: self, fd: Fd(number), filled: false })
     }
 
     /// Frees a number and returns its entry. The file closes when the last call that uses the entry ends. `EBADF` if
     /// the number is not open.
     pub(crate) fn remove(&self, fd: Fd) -> Result<Arc<Entry>> {
-        let entry = self.slot(fd).ok_or(Errno::Badf)?.write().take()?;
+        let entry = self.slot(fd).ok_or(Errno::Badf)?.write().take().ok_or(Errno::Badf)?;
         self.free(fd);
         Ok(entry)
     }
@@ -160,7 +133,7 @@ impl Table {
     pub(crate) fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Entry>>> {
         let (source, target) = (self.slot(from).ok_or(Errno::Badf)?, self.slot(to).ok_or(Errno::Badf)?);
         if from == to {
-            return if source.read().is_open() { Ok(None) } else { Err(Errno::Badf) };
+            return if source.read().is_some() { Ok(None) } else { Err(Errno::Badf) };
         }
         // Every thread locks the lower number first.
         let (mut source, mut target) = if from < to {
@@ -170,24 +143,25 @@ impl Table {
             let target = target.write();
             (source.write(), target)
         };
-        if !source.is_open() || !target.is_open() {
+        if source.is_none() || target.is_none() {
             return Err(Errno::Badf);
         }
-        let previous = std::mem::replace(&mut *target, State::Open(source.take()?)).take()?;
+        let previous = std::mem::replace(&mut *target, source.take());
         drop((source, target));
         self.free(from);
-        Ok(Some(previous))
+        Ok(previous)
     }
 
     /// Closes all descriptors. No more can be opened.
     pub fn clear(&self) {
-        let mut numbers = self.numbers();
-        numbers.is_closed = true;
+        let numbers = self.numbers();
+        self.is_closed.store(true, Relaxed);
         let end = numbers.end;
         drop(numbers);
         for slot in (0..end).filter_map(|number| self.slot(Fd(number))) {
-            let state = std::mem::take(&mut *slot.write());
-            drop(state);
+            // Without the lock, because this may close a file.
+            let entry = slot.write().take();
+            drop(entry);
         }
     }
 
@@ -207,10 +181,13 @@ impl Table {
     }
 }
 
+fn size_of_block(block: usize) -> usize {
+    FIRST_BLOCK << (2 * block)
+}
+
 /// Returns the block of a number, and its index there.
 #[inline]
 fn place(Fd(number): Fd) -> (usize, usize) {
-    let position = number as usize / FIRST_BLOCK + 1;
-    let block = position.ilog2() as usize;
-    (block, number as usize - FIRST_BLOCK * ((1 << block) - 1))
+    let block = (u64::from(number) * 3 / FIRST_BLOCK as u64 + 1).ilog2() as usize / 2;
+    (block, number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
 }

@@ -32,9 +32,14 @@ impl Wait {
         Self { streams, deadline, restart }
     }
 
-    /// Returns whether the call waits for streams.
+    /// Returns whether the call waits for streams, or for the callback of stdin.
     pub(crate) fn is_for_streams(&self) -> bool {
-        !self.streams.is_empty()
+        !self.streams.is_empty() || self.is_for_stdin()
+    }
+
+    /// Returns whether the call waits for the callback of stdin.
+    pub(crate) fn is_for_stdin(&self) -> bool {
+        self.restart.is_stdin_ready == Some(false)
     }
 
     /// Returns whether this is only a pause of a long call.

@@ -9,7 +9,6 @@ use crate::sys::poller::{self, Poller};
 use crate::sys::types::{Interest, Timestamp};
 use once_cell::sync::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,13 +18,12 @@ use std::{io, thread};
 pub type Token = u64;
 
 /// Receives the ends of waits. Called by any thread.
-pub trait Wake: Debug + Send + Sync {
+pub trait Wake: Send + Sync {
     /// The streams of a wait may be ready, or its deadline has passed.
     fn wake(&self, token: Token);
 }
 
 /// A wait of the process. Dropping the value cancels the wait.
-#[derive(Debug)]
 pub struct Registration {
     waker: &'static Waker,
     token: Token,
@@ -65,7 +63,6 @@ const MAX_HELPERS: usize = 16;
 const HELPER_SLICE: Duration = Duration::from_millis(10);
 
 /// The waits of the process, and the thread that waits for them.
-#[derive(Debug)]
 struct Waker {
     poller: Poller,
     registry: Mutex<Registry>,
@@ -76,7 +73,7 @@ struct Waker {
 
 type Streams = Vec<(Arc<Entry>, Interest)>;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Registry {
     waits: BTreeMap<Token, Registered>,
     /// The waits for each stream in the poller, by [`poller::key`].
@@ -87,7 +84,6 @@ struct Registry {
     helpers: Vec<BTreeMap<Token, Streams>>,
 }
 
-#[derive(Debug)]
 struct Registered {
     wake: Arc<dyn Wake>,
     /// Streams in the poller.

@@ -22,7 +22,6 @@ const SUSPENDED: u32 = u32::MAX;
 const WORDS: usize = 1 + MAX_PARAMS;
 
 /// The buffer of one environment.
-#[derive(Debug)]
 pub(crate) struct ArgumentBuffer {
     words: *const [Cell<u64>; WORDS],
     buffer: StrongRef,

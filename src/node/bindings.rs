@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 
 /// A shared memory that a sandbox has bound. The owner keeps the memory alive, so that its address is not reused.
-#[derive(Debug)]
 pub(crate) struct Binding {
     address: usize,
     id: u64,

@@ -31,8 +31,8 @@ impl ObjectFinalize for WasiClass {
 /// `trace`.
 fn create<'env>(env: &'env Env, options: Options<'env>) -> Result<(Sandbox, Value<'env>, Value<'env>)> {
     let Options { version, guest, strings, return_on_exit, callbacks, input_option, trace } = options;
-    let traces = trace.type_of()? == ValueType::Boolean && trace.convert()?;
-    let world = World::new(guest, Arc::new(strings), version, return_on_exit, traces);
+    let trace_fd = if trace.type_of()? == ValueType::Number { Some(trace.convert()?) } else { None };
+    let world = World::new(guest, Arc::new(strings), version, return_on_exit, trace_fd);
     let weak = callbacks.map(|callbacks| WeakRef::new(env, callbacks)).transpose()?;
     let callbacks = callbacks.map_or_else(|| Value::undefined(env), Ok)?;
     Ok((Sandbox::new(world, weak, input_option), callbacks, trace))
@@ -57,7 +57,7 @@ impl WasiClass {
             let joined = state.joining.take().filter(|_| is_joining);
             let (sandbox, callbacks, trace) = match joined {
                 Some(world) => {
-                    let trace = Value::of(&env, world.traces)?;
+                    let trace = Value::of(&env, world.trace_fd)?;
                     (Sandbox::joining(world), undefined, trace)
                 }
                 None => create(&env, Options::read(&env, Value::from_unknown(&env, options))?)?,

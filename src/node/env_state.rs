@@ -4,7 +4,7 @@ use super::arguments::ArgumentBuffer;
 use super::helpers::JsHelpers;
 use super::permission_model::PermissionModel;
 use super::sandbox::Sandbox;
-use super::wakeups::Wakeups;
+use super::wakeups::{WakeQueue, Wakeups};
 use super::world::World;
 use crate::core::shared_directory::SharedDirectory;
 use napi::{Env, Error, Result, Status};
@@ -87,6 +87,11 @@ impl EnvState {
     pub(crate) fn of(env: &Env) -> Result<Rc<Self>> {
         let state = env.get_instance_data::<Rc<Self>>()?;
         Ok(Rc::clone(state.ok_or_else(|| Error::from_status(Status::GenericFailure))?))
+    }
+
+    /// Returns the queue by which other threads call JavaScript in this one.
+    pub(crate) fn wake_queue(&self) -> Result<&Arc<WakeQueue>> {
+        self.wakeups.queue(self.helpers.wake.get(&self.env)?)
     }
 
     /// Adds a sandbox, and returns its number.

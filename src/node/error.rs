@@ -7,7 +7,7 @@ use napi::{Env, Error, Result, sys};
 use std::ptr;
 
 /// The class of an error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Class {
     Error,
     TypeError,

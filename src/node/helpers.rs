@@ -7,7 +7,6 @@ use napi::{Env, Result};
 macro_rules! helpers {
     ($($(#[$doc:meta])* $field:ident: $name:literal,)*) => {
         /// The helpers, under their names.
-        #[derive(Debug)]
         pub(crate) struct JsHelpers {
             $($(#[$doc])* pub(crate) $field: StrongRef,)*
         }

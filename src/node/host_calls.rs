@@ -19,6 +19,7 @@ pub(crate) fn queue_host_call(
 ) -> std::result::Result<RestartState, Errno> {
     match host_call {
         HostCall::ReadStdin { .. } => Err(Errno::Notsup),
+        HostCall::PollStdin(restart) => Ok(restart.with_stdin_ready(true)),
         HostCall::WriteOutput(write) => sandbox.world.mailbox.post(&sandbox.world.guest.limits, write),
     }
 }
@@ -35,6 +36,12 @@ pub(crate) fn start_host_call<'env>(
     match host_call {
         HostCall::ReadStdin { size, .. } => {
             sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, *size)?, Value::of(env, can_wait)?])
+        }
+        HostCall::PollStdin(_) => {
+            if !can_wait {
+                return Value::of(env, true);
+            }
+            sandbox.call_back(env, CallbackSlot::Stdin, &[Value::of(env, 0)?, Value::of(env, can_wait)?])
         }
         HostCall::WriteOutput(write) => {
             // Output of other threads was written first.
@@ -65,6 +72,7 @@ pub(crate) fn finish_host_call(
             }
             Ok(Ok(RestartState::of(&fd)))
         }
+        HostCall::PollStdin(restart) => Ok(Ok(restart.with_stdin_ready(returned.convert()?))),
         HostCall::WriteOutput(write) => {
             // A callback that returns no number accepts all bytes.
             let accepted = match returned.type_of()? {

@@ -8,9 +8,8 @@ use super::imports::AddFunctions;
 use super::methods::{
     Addresses, Bind, Captured, Close, Deliver, Exceeded, Exit, IsExit, IsRunning, Join, Share, Start,
 };
-use super::suspend::{Cancel, Finish, Restart, SetTimeout, Suspend, TimeoutError, Woken};
 use super::value::Value;
-use super::{processes, spawning, termination, trace};
+use super::{processes, spawning, suspend, termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -46,15 +45,9 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add_function::<Exceeded>(functions, state)?;
     add_function::<Addresses>(functions, state)?;
     add_function::<Functions>(functions, state)?;
-    add_function::<Suspend>(functions, state)?;
-    add_function::<Restart>(functions, state)?;
-    add_function::<Finish>(functions, state)?;
-    add_function::<Cancel>(functions, state)?;
-    add_function::<Woken>(functions, state)?;
-    add_function::<SetTimeout>(functions, state)?;
-    add_function::<TimeoutError>(functions, state)?;
-    functions.set("trace", trace::functions(state)?)?;
-    functions.set("threads", spawning::functions(state)?)?;
-    functions.set("processes", processes::functions(state)?)?;
+    add_function::<suspend::Functions>(functions, state)?;
+    add_function::<trace::Functions>(functions, state)?;
+    add_function::<spawning::Functions>(functions, state)?;
+    add_function::<processes::Functions>(functions, state)?;
     Ok(functions)
 }

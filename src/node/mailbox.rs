@@ -1,17 +1,14 @@
 //! Output of the other threads of a guest, on its way to the callbacks of the thread that created the guest. A thread
 //! that writes does not wait for the callback, because the other thread may be waiting for it.
 
-use super::value::Value;
+use super::wakeups::{Sleeper, WakeQueue};
 use crate::core::limits::Limits;
 use crate::core::outcome::OutputWrite;
 use crate::core::pipe::CallbackSlot;
 use crate::core::restart::RestartState;
 use crate::sys::errno::Errno;
-use napi::bindgen_prelude::Unknown;
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Result, Status};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Output that the callbacks have not received yet, in the order of the writes.
 #[derive(Default)]
@@ -22,15 +19,12 @@ struct Queue {
     writes: VecDeque<(CallbackSlot, Vec<u8>)>,
     /// Bytes in `writes`.
     bytes: u64,
-    /// Whether the waker was called, and has not started to empty the mailbox.
-    is_called: bool,
+    /// Whether the sleeper was woken, and has not started to empty the mailbox.
+    is_woken: bool,
     /// Empties the mailbox on the thread with the callbacks. `None` before the guest is shared, and once its sandbox is
-    /// released.
-    waker: Option<Waker>,
+    /// released. It does not keep the process alive: the threads that write do.
+    sleeper: Option<Sleeper>,
 }
-
-/// A function that other threads call. It does not keep the process alive: the threads that write do.
-type Waker = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
 
 /// Number of writes that count only by their bytes.
 const FREE_WRITES: usize = 1024;
@@ -38,13 +32,12 @@ const FREE_WRITES: usize = 1024;
 const WRITE_SIZE: u64 = 64;
 
 impl Queue {
-    /// Calls the waker, unless it was called or there is no output. Returns whether the thread with the callbacks ends.
-    fn call(&mut self) -> bool {
-        let Some(waker) = self.waker.as_ref().filter(|_| !self.is_called && !self.writes.is_empty()) else {
-            return false;
-        };
-        self.is_called = true;
-        waker.call((), ThreadsafeFunctionCallMode::NonBlocking) == Status::Closing
+    /// Wakes the thread with the callbacks, unless it was woken or there is no output.
+    fn wake(&mut self) {
+        if let Some(sleeper) = self.sleeper.as_ref().filter(|_| !self.is_woken && !self.writes.is_empty()) {
+            self.is_woken = true;
+            sleeper.wake();
+        }
     }
 
     /// Returns the number of bytes that count towards the limit.
@@ -58,15 +51,9 @@ impl Mailbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the mailbox. `deliver` is a function of JavaScript that empties the mailbox.
-    pub(crate) fn open(&self, deliver: Value<'_>) -> Result<()> {
-        self.queue().waker = Some(deliver.convert()?);
-        Ok(())
-    }
-
-    /// Returns whether the mailbox is open.
-    pub(crate) fn is_open(&self) -> bool {
-        self.queue().waker.is_some()
+    /// Opens the mailbox of the sandbox with a number. `wakeups` calls the thread of the sandbox.
+    pub(crate) fn open(&self, wakeups: &Arc<WakeQueue>, id: u32) {
+        self.queue().sleeper.get_or_insert_with(|| Sleeper::for_output(Arc::clone(wakeups), id));
     }
 
     /// Closes the mailbox, because its callbacks are released.
@@ -83,7 +70,7 @@ impl Mailbox {
         write: OutputWrite,
     ) -> std::result::Result<RestartState, Errno> {
         let mut queue = self.queue();
-        if queue.waker.is_none() {
+        if !queue.sleeper.as_ref().is_some_and(Sleeper::can_wake) {
             return Err(Errno::Pipe);
         }
         let room = limits.output.saturating_sub(queue.size()).min(write.bytes.len() as u64);
@@ -91,19 +78,19 @@ impl Mailbox {
             queue.bytes += room;
             queue.writes.push_back((write.slot, write.bytes[..room as usize].to_vec()));
         }
-        let is_closing = queue.call();
+        queue.wake();
         drop(queue);
-        if is_closing { Err(Errno::Pipe) } else { write.finish(limits, room as usize) }
+        write.finish(limits, room as usize)
     }
 
-    /// Notes that the waker has started to empty the mailbox. The next write calls it again.
-    pub(crate) fn note_call(&self) {
-        self.queue().is_called = false;
+    /// Notes that the thread with the callbacks has started to empty the mailbox. The next write wakes it again.
+    pub(crate) fn note_wake(&self) {
+        self.queue().is_woken = false;
     }
 
-    /// Calls the waker, if there is output.
-    pub(crate) fn call(&self) {
-        self.queue().call();
+    /// Wakes the thread with the callbacks, if there is output.
+    pub(crate) fn wake(&self) {
+        self.queue().wake();
     }
 
     /// Removes the first write.

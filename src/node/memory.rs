@@ -10,7 +10,6 @@ use napi::{Env, Error, Result, Status};
 use std::sync::Arc;
 
 /// The memory that is bound to a sandbox.
-#[derive(Debug)]
 pub(crate) struct MemoryView {
     /// The `WebAssembly.Memory`.
     memory: WeakRef,
@@ -21,7 +20,6 @@ pub(crate) struct MemoryView {
     shared: Option<SharedMemory>,
 }
 
-#[derive(Debug)]
 struct SharedMemory {
     /// The array of all bytes. It keeps the memory at its address, without keeping other objects alive.
     array: StrongRef,

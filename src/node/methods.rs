@@ -67,12 +67,11 @@ callbacks! {
         Value::of(&state.env, sandbox.captures).map(Some)
     }
 
-    /// `share(id, deliver)`: returns the handle of the guest. `deliver` calls the function `deliver`.
+    /// `share(id)`: returns the handle of the guest.
     Share "share" |state, args| {
-        let (sandbox, [_, deliver, ..]) = args.read_with_sandbox()?;
-        let mailbox = &sandbox.world.mailbox;
-        if !sandbox.has_joined && !mailbox.is_open() {
-            mailbox.open(deliver)?;
+        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
+        if !sandbox.has_joined {
+            sandbox.world.mailbox.open(state.wake_queue()?, id.convert()?);
         }
         Value::of(&state.env, sandbox.world.share()).map(Some)
     }
@@ -86,13 +85,15 @@ callbacks! {
         Value::of(&state.env, is_known).map(Some)
     }
 
-    /// `deliver(id)`: passes output of other threads to the callbacks. The waker of the mailbox calls this.
+    /// `deliver(id)`: passes output of other threads to the callbacks, unless the sandbox was released. Called when the
+    /// mailbox has woken this thread.
     Deliver "deliver" |state, args| {
-        let (sandbox, _) = args.read_with_sandbox()?;
+        let [id, ..] = args.read()?;
+        let Some(sandbox) = state.sandbox(id.convert()?) else { return Ok(None) };
         let mailbox = &sandbox.world.mailbox;
-        mailbox.note_call();
+        mailbox.note_wake();
         // After an exception, the next turn of the event loop passes the rest.
-        deliver(state, &sandbox).inspect_err(|_| mailbox.call()).map(|()| None)
+        deliver(state, &sandbox).inspect_err(|_| mailbox.wake()).map(|()| None)
     }
 
     /// `captured(id, fd, known)`: returns captured output; in a thread that joined, from the first byte that was not

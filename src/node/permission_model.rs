@@ -5,7 +5,6 @@ use super::value::Value;
 use napi::{Env, Result, ValueType};
 
 /// `process.permission` and its `has`. A program cannot replace them after loading.
-#[derive(Debug)]
 pub(crate) struct PermissionModel {
     permission: StrongRef,
     has: StrongRef,

@@ -7,9 +7,9 @@ use super::value::Value;
 use super::world::End;
 use crate::sys;
 use napi::Result;
+use std::time::Duration;
 
-/// Returns the functions.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<CpuTime>(functions, state)?;
     add_function::<CountCpuTime>(functions, state)?;
@@ -22,13 +22,20 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
 }
 
 callbacks! {
+    /// `processes()`: makes the functions for lib/process.js, which most programs do not need.
+    Functions "processes" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `cpuTime(id)`: returns the processor time of all threads of the guest, in milliseconds.
     CpuTime "cpuTime" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        Value::of(&state.env, sandbox.world.cpu_time.total() as f64 / 1e6).map(Some)
+        let time = Duration::from_nanos(sandbox.world.cpu_time.total());
+        Value::of(&state.env, time.as_secs_f64() * 1e3).map(Some)
     }
 
-    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its result.
+    /// `countCpuTime(id, callback)`: calls a function that runs code of the guest outside `start`, and returns its
+    /// result.
     CountCpuTime "countCpuTime" |_state, args| {
         let (sandbox, [_, callback, ..]) = args.read_with_sandbox()?;
         let _run = sandbox.run();
@@ -38,7 +45,7 @@ callbacks! {
     /// `peakMemory(id)`: returns the bytes of the largest memory that the guest has bound.
     PeakMemory "peakMemory" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        Value::of(&state.env, sandbox.world.peak_memory() as f64).map(Some)
+        Value::of(&state.env, sandbox.world.peak_memory() as i64).map(Some)
     }
 
     /// `pipe()`: creates a pipe, and returns the descriptors of its reading and its writing end as an array.

@@ -5,7 +5,6 @@ use napi::{Env, Result, sys};
 use std::ptr;
 
 /// Keeps an object alive: until `delete`, or as long as the environment.
-#[derive(Debug)]
 pub(crate) struct StrongRef(sys::napi_ref);
 
 impl StrongRef {
@@ -29,7 +28,6 @@ impl StrongRef {
 
 /// Refers to an object that JavaScript keeps alive. A strong reference would need a finalizer to delete it, and
 /// finalizers do not run while a program creates sandboxes in a loop.
-#[derive(Debug)]
 pub(crate) struct WeakRef(sys::napi_ref);
 
 impl WeakRef {

@@ -4,17 +4,16 @@ use super::termination::{self, Isolate};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Runs that can be stopped.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Runs(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     runs: Vec<Run>,
     last_id: u64,
     has_ended: bool,
 }
 
-#[derive(Debug)]
 struct Run {
     id: u64,
     isolate: Isolate,

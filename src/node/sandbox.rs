@@ -183,8 +183,8 @@ impl Sandbox {
         }
         let mut guest = Guest::default();
         guest.captured.clone_from(&self.world.guest.captured);
-        let World { version, return_on_exit, traces, .. } = *self.world;
-        let world = World::new(guest, Arc::clone(&self.strings), version, return_on_exit, traces);
+        let World { version, return_on_exit, trace_fd, .. } = *self.world;
+        let world = World::new(guest, Arc::clone(&self.strings), version, return_on_exit, trace_fd);
         world.close();
         self.moved_to(Arc::new(world))
     }
@@ -262,7 +262,6 @@ impl Sandbox {
 }
 
 /// A call of `start` or `initialize` that has not returned.
-#[derive(Debug)]
 pub(crate) struct Run<'a> {
     running: &'a Cell<u32>,
     _time: Option<Counting<'a>>,

@@ -11,7 +11,7 @@ use crate::core::limits::Limit;
 use napi::Result;
 
 /// Returns the functions.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<Allow>(functions, state)?;
     add_function::<Spawn>(functions, state)?;
@@ -27,6 +27,11 @@ pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
 const FAILED: i32 = -1;
 
 callbacks! {
+    /// `threads()`: makes the functions for lib/threads.js, which most programs do not need.
+    Functions "threads" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `allow(id, limit)`: allows the guest to start threads, which end together.
     Allow "allow" |_state, args| {
         let (sandbox, [_, limit, ..]) = args.read_with_sandbox()?;

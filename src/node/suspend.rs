@@ -3,7 +3,7 @@
 //! Three of them return the state of the guest's call: the errno of a call that is done, the negative token of a wait,
 //! or the promise of a callback. `restart` returns undefined if the call still waits for a promise.
 
-use super::callback::{Callback, RawArgs, callbacks};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::throw_end;
@@ -13,7 +13,7 @@ use super::sandbox::Sandbox;
 use super::suspended::{Awaited, HostFunctionCall, Suspended};
 use super::timeout::Timeout;
 use super::value::Value;
-use super::wakeups::{Sleeper, WakeQueue};
+use super::wakeups::Sleeper;
 use crate::core::restart::RestartState;
 use crate::core::waker::{Registration, Wake};
 use crate::sys::errno::Errno;
@@ -22,6 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 callbacks! {
+    /// `suspending()`: makes the functions for lib/suspending.js, which most programs do not need.
+    Functions "suspending" |state, _args| {
+        functions(state).map(Some)
+    }
+
     /// `suspend(id)`: suspends a guest for the call that it has just made.
     Suspend "suspend" |state, args| {
         let (sandbox, [id, ..]) = args.read_with_sandbox()?;
@@ -30,10 +35,10 @@ callbacks! {
         wait_for(state, &sandbox, id, call).map(Some)
     }
 
-    /// `restart(id)`: continues the call of a guest whose wait may have ended, or which another thread has ended or
-    /// closed.
+    /// `restart(id, isStdinReady)`: continues the call of a guest whose wait may have ended, or which another thread
+    /// has ended or closed.
     Restart "restart" |state, args| {
-        let (sandbox, [id, ..]) = args.read_with_sandbox()?;
+        let (sandbox, [id, is_stdin_ready, ..]) = args.read_with_sandbox()?;
         let Some(suspended) = sandbox.take_suspended() else { return Ok(None) };
         if let Some(end) = sandbox.world.end() {
             return Err(throw_end(&state.env, &sandbox, end));
@@ -43,6 +48,10 @@ callbacks! {
         }
         match suspended {
             Suspended { call, awaited: Awaited::Wait(mut wait), .. } => {
+                if wait.is_for_stdin() && !is_stdin_ready.is_undefined()? {
+                    let restart = wait.restart.with_stdin_ready(true);
+                    return continue_call(state, &sandbox, id, &call, restart).map(Some);
+                }
                 // Ignores poll errors: the restarted call reports them.
                 if wait.block(Duration::ZERO).unwrap_or(true) {
                     return continue_call(state, &sandbox, id, &call, wait.restart).map(Some);
@@ -91,7 +100,7 @@ callbacks! {
             sandbox.set_timeout(None);
             return Ok(None);
         }
-        let timeout = Timeout::start(milliseconds.convert()?, Arc::clone(wake_queue(state)?));
+        let timeout = Timeout::start(milliseconds.convert()?, Arc::clone(state.wake_queue()?));
         let timeout = timeout.map_err(|error| cannot_wait(state, &error))?;
         let token = timeout.token() as i64;
         sandbox.set_timeout(Some(timeout));
@@ -105,8 +114,16 @@ callbacks! {
     }
 }
 
-fn wake_queue(state: &EnvState) -> Result<&Arc<WakeQueue>> {
-    state.wakeups.queue(state.helpers.wake.get(&state.env)?)
+fn functions(state: &EnvState) -> Result<Value<'_>> {
+    let functions = Value::object(&state.env)?;
+    add_function::<Suspend>(functions, state)?;
+    add_function::<Restart>(functions, state)?;
+    add_function::<Finish>(functions, state)?;
+    add_function::<Cancel>(functions, state)?;
+    add_function::<Woken>(functions, state)?;
+    add_function::<SetTimeout>(functions, state)?;
+    add_function::<TimeoutError>(functions, state)?;
+    Ok(functions)
 }
 
 /// Throws an error of the system, which has no descriptor or thread left for the waits.
@@ -138,7 +155,7 @@ fn wait_for<'a>(
     id: Value<'_>,
     mut call: Suspended,
 ) -> Result<Value<'a>> {
-    let queue = wake_queue(state)?;
+    let queue = state.wake_queue()?;
     let sleeper = Arc::new(Sleeper::new(Arc::clone(queue), id.convert()?));
     let (awaited, registration) = match &mut call.awaited {
         Awaited::Wait(wait) => {

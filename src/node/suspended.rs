@@ -11,14 +11,13 @@ use napi::{Env, Result};
 use std::sync::Arc;
 
 /// A host function with its arguments.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct HostFunctionCall {
     pub(crate) function: fn(&Call<'_>, &CoreArgs) -> HostResult,
     pub(crate) core: CoreArgs,
 }
 
 /// A call that waits.
-#[derive(Debug)]
 pub(crate) struct Suspended {
     pub(crate) call: HostFunctionCall,
     pub(crate) awaited: Awaited,
@@ -26,7 +25,6 @@ pub(crate) struct Suspended {
 }
 
 /// The event that a call waits for.
-#[derive(Debug)]
 pub(crate) enum Awaited {
     /// A stream or a deadline.
     Wait(Box<Wait>),
@@ -35,7 +33,6 @@ pub(crate) enum Awaited {
 }
 
 /// The resources of a call whose guest is suspended.
-#[derive(Debug)]
 struct Active {
     _registration: Option<Registration>,
     _keep_alive: KeepAlive,
@@ -59,9 +56,12 @@ impl Suspended {
             Some(Active { _registration: registration, _keep_alive: keep_alive, _sleeper: sleeper });
     }
 
-    /// Returns whether the call waits for streams.
+    /// Returns whether the call waits for streams of the system or of the embedder.
     pub(crate) fn is_for_streams(&self) -> bool {
-        matches!(&self.awaited, Awaited::Wait(wait) if wait.is_for_streams())
+        match &self.awaited {
+            Awaited::Wait(wait) => wait.is_for_streams(),
+            Awaited::Callback(..) => true,
+        }
     }
 
     /// Returns whether the guest is suspended.

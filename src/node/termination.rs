@@ -47,7 +47,7 @@ pub(crate) fn propagate(env: &Env, error: Error) -> Error {
 
 /// Repeats a termination that was requested while napi-rs registers the addon. napi-rs cannot define the class then:
 /// it clears the exception and creates an error object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Registration;
 
 impl ToNapiValue for Registration {
@@ -74,7 +74,7 @@ pub(crate) fn catch(env: &Env) -> Option<Value<'_>> {
 }
 
 /// An environment's instance of V8, for [`stop`]. Null in a program that does not export V8's functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Isolate(*mut c_void);
 
 // SAFETY: only an address. V8 allows `TerminateExecution` from any thread.

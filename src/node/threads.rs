@@ -6,13 +6,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Threads of a guest.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Threads {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// Maximum number of threads at once.
     limit: usize,
@@ -27,7 +27,7 @@ struct State {
 }
 
 /// A thread of a guest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Thread {
     /// The positive number that `thread-spawn` returned.
     pub(crate) id: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Thread {
 }
 
 /// The next action of a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum NextThread {
     /// Runs this thread.
     Thread(Thread),

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The timeout of the current run.
-#[derive(Debug)]
 pub(crate) struct Timeout {
     pub(crate) milliseconds: u32,
     has_passed: Arc<PassedFlag>,
     registration: Registration,
 }
 
-#[derive(Debug)]
 struct PassedFlag {
     has_passed: AtomicBool,
     queue: Arc<WakeQueue>,

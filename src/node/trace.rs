@@ -1,6 +1,6 @@
 //! Descriptions of calls for the option `trace`. lib/trace.js joins the descriptions to lines.
 
-use super::callback::{Callback, RawArgs, add_function};
+use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::dispatch::refresh_memory;
 use super::env_state::EnvState;
 use super::value::Value;
@@ -17,8 +17,15 @@ use napi::{Error, Result, Status, ValueType};
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Returns the functions for lib/trace.js.
-pub(crate) fn functions(state: &EnvState) -> Result<Value<'_>> {
+callbacks! {
+    /// `trace()`: makes the functions for lib/trace.js, which most programs do not need.
+    Functions "trace" |state, _args| {
+        functions(state).map(Some)
+    }
+}
+
+/// Returns the functions.
+fn functions(state: &EnvState) -> Result<Value<'_>> {
     let functions = Value::object(&state.env)?;
     add_function::<DescribeCall>(functions, state)?;
     add_function::<DescribeResult>(functions, state)?;
@@ -114,16 +121,17 @@ fn i64_argument(value: Value<'_>) -> Result<Option<u64>> {
     Ok(Some(if sign_bit { low.wrapping_neg() } else { low }))
 }
 
-/// `write(line)`: writes a line to the stderr of the process. Ignores errors.
+/// `write(line, fd)`: writes a line to a descriptor of the host. Ignores errors.
 struct Write;
 
 impl Callback for Write {
     const NAME: &'static str = "write";
 
     fn call<'a>(state: &'a EnvState, args: RawArgs<'a>) -> Result<Option<Value<'a>>> {
-        let line = args.read()?[0].convert::<String>()? + "\n";
-        if let Ok(stderr) = host_stream(2).and_then(Stream::stdio) {
-            write_all(state, &stderr, line.into_bytes())?;
+        let [line, fd, ..] = args.read()?;
+        let line = line.convert::<String>()? + "\n";
+        if let Ok(stream) = host_stream(fd.convert()?).and_then(Stream::stdio) {
+            write_all(state, &stream, line.into_bytes())?;
         }
         Ok(None)
     }
@@ -131,18 +139,18 @@ impl Callback for Write {
 
 /// Writes all bytes, and waits while there is no room. A pipe takes up to 4,096 bytes in one piece, so that shorter
 /// lines of several threads do not mix.
-fn write_all(state: &EnvState, stderr: &Stream, mut line: Vec<u8>) -> Result<()> {
-    let write = if stderr.may_wait() { writev_nowait } else { writev };
+fn write_all(state: &EnvState, stream: &Stream, mut line: Vec<u8>) -> Result<()> {
+    let write = if stream.may_wait() { writev_nowait } else { writev };
     let mut written = 0;
     while written < line.len() {
         let rest = &mut line[written..];
         // SAFETY: the line outlives the call.
         let buffer = unsafe { Buffer::new(rest.as_mut_ptr(), rest.len()) };
-        match write(stderr.handle(), &[buffer]) {
+        match write(stream.handle(), &[buffer]) {
             Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 wait_in_slices(state, |slice| {
-                    Ok(poll(&[(stderr.handle(), Interest::Write)], slice)?[0].ready)
+                    Ok(poll(&[(stream.handle(), Interest::Write)], slice)?[0].ready)
                 })?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

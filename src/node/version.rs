@@ -4,7 +4,7 @@ use crate::preview1::describe::CallFormat;
 use crate::preview1::imports::{preview1, unstable};
 
 /// A value of the option `version`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     /// No version: Node's module `wasi` as first documented.
     Unversioned,

@@ -5,7 +5,6 @@ use crate::core::waker::{Token, Wake};
 use napi::{Env, Result, check_status, sys};
 use once_cell::unsync::OnceCell;
 use std::cell::Cell;
-use std::fmt::{self, Debug, Formatter};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,34 +21,46 @@ pub(crate) struct Wakeups {
 }
 
 /// Ended waits of an environment. Other threads add to the queue.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct WakeQueue {
     woken: Mutex<Vec<Token>>,
     /// Calls JavaScript in the thread of the environment; `None` once the environment ends.
     function: Mutex<Option<ThreadsafeFunction>>,
 }
 
-/// A suspended thread of a guest, which other threads can wake.
-#[derive(Debug)]
+/// A thread of a guest that other threads can wake.
 pub(crate) struct Sleeper {
     queue: Arc<WakeQueue>,
     token: Token,
 }
 
-#[derive(Debug)]
 struct ThreadsafeFunction(sys::napi_threadsafe_function);
 
 // SAFETY: Node-API's thread-safe functions may be called by any thread.
 unsafe impl Send for ThreadsafeFunction {}
 
 impl Sleeper {
-    /// Creates the sleeper of a sandbox. Its token is no token of a wait: lib/suspending.js reads it as `~id`.
+    /// The number of the first token that [`Self::for_output`] gives, as in lib/suspending.js.
+    const OUTPUT: Token = 1 << 52;
+
+    /// Creates the sleeper of a suspended sandbox. Its token is no token of a wait: lib/suspending.js reads it as
+    /// `~id`.
     pub(crate) fn new(queue: Arc<WakeQueue>, id: u32) -> Self {
         Self { queue, token: !Token::from(id) }
     }
 
+    /// Creates the sleeper of a sandbox whose callbacks receive output of other threads.
+    pub(crate) fn for_output(queue: Arc<WakeQueue>, id: u32) -> Self {
+        Self { queue, token: Self::OUTPUT + Token::from(id) }
+    }
+
     pub(crate) fn wake(&self) {
         self.queue.wake(self.token);
+    }
+
+    /// Returns whether the environment of the thread exists.
+    pub(crate) fn can_wake(&self) -> bool {
+        self.queue.function().is_some()
     }
 }
 
@@ -134,12 +145,6 @@ impl Drop for KeepAlive {
         if waiting.replace(waiting.get() - 1) == 1 {
             self.0.set_alive(false);
         }
-    }
-}
-
-impl Debug for KeepAlive {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str("KeepAlive")
     }
 }
 

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The end of all threads of a guest.
-#[derive(Debug)]
 pub(crate) enum End {
     /// A thread has exited with this code.
     Exit(u32),
@@ -36,8 +35,8 @@ pub(crate) struct World {
     pub(crate) strings: Arc<Strings>,
     pub(crate) version: Version,
     pub(crate) return_on_exit: bool,
-    /// Whether calls are traced to standard error.
-    pub(crate) traces: bool,
+    /// The descriptor to which calls are traced.
+    pub(crate) trace_fd: Option<i32>,
     /// Output of other threads for the callbacks of the thread that created the guest.
     pub(crate) mailbox: Mailbox,
     /// Threads that the guest starts.
@@ -67,14 +66,14 @@ impl World {
         strings: Arc<Strings>,
         version: Version,
         return_on_exit: bool,
-        traces: bool,
+        trace_fd: Option<i32>,
     ) -> Self {
         Self {
             guest,
             strings,
             version,
             return_on_exit,
-            traces,
+            trace_fd,
             mailbox: Mailbox::default(),
             threads: Threads::default(),
             runs: Runs::default(),

@@ -5,7 +5,8 @@ use crate::core::entry::{Descriptor, Entry};
 use crate::core::guest::Guest;
 use crate::core::layout::{Load, Store};
 use crate::core::memory::{List, Memory, Ptr, Size};
-use crate::core::outcome::{HostResult, Outcome};
+use crate::core::outcome::{HostCall, HostResult, Outcome};
+use crate::core::pipe::Pipe;
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
 use crate::core::table::Fd;
@@ -77,6 +78,8 @@ enum Pollable {
     Done(EventResult),
     /// A stream, by its index in [`PollCall::streams`].
     Stream(usize),
+    /// The callback for stdin, which has no bytes yet.
+    Stdin,
     /// A clock, and its current time if the timeout is absolute.
     Clock(Clockid, Option<Timestamp>),
 }
@@ -152,8 +155,10 @@ impl<'a> PollCall<'a> {
             Eventtype::FdRead => Interest::Read,
             Eventtype::FdWrite => Interest::Write,
         };
-        let fd = Fd(subscription.fd);
-        Ok(self.collect_fd(fd, interest).unwrap_or_else(|errno| Pollable::Done(EventResult::Error(errno))))
+        match self.collect_fd(Fd(subscription.fd), interest) {
+            Err(Outcome::Errno(errno)) => Ok(Pollable::Done(EventResult::Error(errno))),
+            result => result,
+        }
     }
 
     fn collect_clock(&self, subscription: &Subscription) -> HostResult<Pollable> {
@@ -172,7 +177,7 @@ impl<'a> PollCall<'a> {
     }
 
     /// Adds a descriptor. Files and directories are always ready.
-    fn collect_fd(&mut self, fd: Fd, interest: Interest) -> Result<Pollable> {
+    fn collect_fd(&mut self, fd: Fd, interest: Interest) -> HostResult<Pollable> {
         let entry = self.guest.table.get(fd)?;
         entry.require(Rights::POLL_FD_READWRITE)?;
         if entry.is_shut_down() {
@@ -186,6 +191,17 @@ impl<'a> PollCall<'a> {
                     streams.len() - 1
                 });
                 return Ok(Pollable::Stream(index));
+            }
+            (Descriptor::Pipe(Pipe::Input(input)), Interest::Read) if input.needs_callback() => {
+                match self.saved.is_stdin_ready {
+                    None => {
+                        let saved = std::mem::take(&mut self.saved);
+                        let restart = Saved { started: Some(self.started), ..saved }.into();
+                        return Err(Outcome::HostCall(Box::new(HostCall::PollStdin(restart))));
+                    }
+                    Some(false) => return Ok(Pollable::Stdin),
+                    Some(true) => 0,
+                }
             }
             (Descriptor::File(file), Interest::Read) => file.remaining()?,
             (Descriptor::Stream(stream), Interest::Read) => sys::readable_bytes(stream.handle()),
@@ -218,6 +234,7 @@ impl<'a> PollCall<'a> {
     ) -> Option<EventResult> {
         match *pollable {
             Pollable::Done(result) => Some(result),
+            Pollable::Stdin => None,
             Pollable::Stream(index) => self.stream_result(index, readiness[index]),
             Pollable::Clock(clock, time) => self.clock_result(clock, time, subscription.timeout),
         }

@@ -1,6 +1,7 @@
 //! Entries of a directory in memory or in an overlay.
 
 use crate::core::fs::inode::Inode;
+use crate::core::fs::name_hash::NameHash;
 use crate::sys::dir::DirEntry;
 use crate::sys::types::Filetype;
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Weak};
 /// Entries of a directory, by name and in the order of their creation.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    by_name: HashMap<Arc<[u8]>, Slot>,
+    by_name: HashMap<Arc<[u8]>, Slot, NameHash>,
     /// Names and inodes: a listing needs no look-up by name.
     by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
     next_cookie: u64,

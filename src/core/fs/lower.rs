@@ -6,7 +6,7 @@ use crate::sys::buffers::Buffer;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::Result;
 use crate::sys::types::{Attributes, Fdflags, Filesize, Filestat, Oflags, OpenOptions};
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) const READ: OpenOptions = OpenOptions {
 };
 
 /// A directory that an overlay can read from. No call follows a symlink at the end of a path.
-pub(crate) trait LowerDirectory: Debug + Send + Sync {
+pub(crate) trait LowerDirectory: Send + Sync {
     /// Returns the number of overlays over each other from here down.
     fn depth(&self) -> u64;
 
@@ -52,7 +52,7 @@ pub(crate) trait LowerDirectory: Debug + Send + Sync {
 }
 
 /// An open regular file of a lower directory.
-pub(crate) trait LowerFile: Debug + Send + Sync {
+pub(crate) trait LowerFile: Send + Sync {
     /// Reads into guest buffers: `preadv`.
     fn read_at(&self, buffers: &[Buffer], offset: Filesize) -> Result<usize>;
 
@@ -67,10 +67,22 @@ pub(crate) trait LowerFile: Debug + Send + Sync {
 }
 
 /// Entries of an open lower directory.
-pub(crate) trait LowerEntries: Debug + Send {
+pub(crate) trait LowerEntries: Send {
     /// Passes the entries from position `from` to `each`, until `each` returns false: `getdents`. Omits `.` and `..`.
     fn read(&mut self, from: u64, each: &mut dyn FnMut(&DirEntry<'_>) -> bool) -> Result<Progress>;
 }
+
+// With a bound on the traits, the addon would contain the `Debug` of everything that a directory holds.
+macro_rules! debug {
+    ($($name:ident),*) => {$(
+        impl Debug for dyn $name {
+            fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+                formatter.write_str(stringify!($name))
+            }
+        }
+    )*};
+}
+debug!(LowerDirectory, LowerFile, LowerEntries);
 
 impl dyn LowerEntries {
     /// Passes all entries to `each`.

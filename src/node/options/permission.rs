@@ -10,7 +10,7 @@ use napi::{Env, Error, Result};
 use std::path::{Component, MAIN_SEPARATOR_STR, Path, PathBuf};
 
 /// A permission that Node knows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Scope {
     /// The name that `has` takes.
     name: &'static str,

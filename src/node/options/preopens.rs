@@ -20,7 +20,6 @@ use napi::{Env, Error, Result, ValueType};
 use std::sync::Arc;
 
 /// A directory for the guest.
-#[derive(Debug)]
 pub(super) struct Preopen {
     /// The path of the directory in the guest.
     name: String,
@@ -28,7 +27,6 @@ pub(super) struct Preopen {
     readonly: bool,
 }
 
-#[derive(Debug)]
 enum PreopenSource {
     /// A directory of the host, which is opened for the guest.
     Host(DirectorySource),

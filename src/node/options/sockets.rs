@@ -10,7 +10,7 @@ use napi::{Env, Result};
 use std::net::SocketAddr;
 
 /// A socket for the guest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Socket {
     /// A new socket, bound to this address.
     Address(SocketAddr),

@@ -5,7 +5,6 @@ use std::io::Result;
 use std::path::Path;
 
 /// Names a directory of the host.
-#[derive(Debug)]
 pub(crate) enum DirectorySource {
     Path(String),
     Fd(i32),
