@@ -1,5 +1,5 @@
-// `npm run test:runtimes`: runs all specs on each supported Node version. Also runs the specs of C guests with Bun and
-// Deno as the guests' runtime. The first run needs the network. Prints a table and exits with 1 if a spec failed.
+// `npm run test:runtimes`: runs all specs on each supported Node version. Also runs the specs of C guests, and of
+// processes, with Bun and Deno as the guests' runtime. The first run needs the network. Prints a table and exits with 1 if a spec failed.
 //
 //   npm run test:runtimes -- 22 bun     only these runtimes
 
@@ -22,7 +22,7 @@ const deno = (version) => {
   return { name, version, file: platform === 'win32' ? 'deno.exe' : 'deno' }
 }
 
-const guests = ['__test__/libc/**']
+const guests = ['__test__/libc/**', '__test__/process/runtimes.spec.mjs']
 const RUNTIMES = {
   20: { title: 'Node.js', binary: node('20') },
   22: { title: 'Node.js', binary: node('22') },

@@ -157,7 +157,7 @@ for (const [title, text, expected] of [
   [
     'has no memory',
     '(module (func (export "_start")))',
-    [WebAssembly.LinkError, 'program.wasm exports no memory: expected one with the name `memory`'],
+    [WebAssembly.LinkError, 'program.wasm exports no memory; expected one with the name `memory`'],
   ],
   [
     'is a reactor',
