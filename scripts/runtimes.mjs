@@ -1,5 +1,6 @@
 // `npm run test:runtimes`: runs all specs on each supported Node version. Also runs the specs of C guests, and of
-// processes, with Bun and Deno as the guests' runtime. The first run needs the network. Prints a table and exits with 1 if a spec failed.
+// processes, with Bun and Deno as the guests' runtime. The first run needs the network. Prints a table and exits with 1
+// if a spec failed.
 //
 //   npm run test:runtimes -- 22 bun     only these runtimes
 

@@ -145,7 +145,8 @@ test('with reject: false a guest that fails resolves with the result', async (t)
 for (const [title, text, expected] of [
   [
     'imports functions that capwasi does not provide',
-    '(module (import "env" "a" (func)) (import "env" "b" (func)) (memory (export "memory") 1) (func (export "_start")))',
+    `(module (import "env" "a" (func)) (import "env" "b" (func))
+     (memory (export "memory") 1) (func (export "_start")))`,
     [WebAssembly.LinkError, 'program.wasm imports 2 functions that capwasi does not provide: env.a, env.b'],
   ],
   [

@@ -179,7 +179,8 @@ for (const [value, expected] of [
   ['many', availableParallelism()],
   ['', availableParallelism()],
 ]) {
-  test(`CAPWASI_THREADS=${value} gives pools ${expected === 3 ? 'that number' : 'the number of processors'}`, async (t) => {
+  const number = expected === 3 ? 'that number' : 'the number of processors'
+  test(`CAPWASI_THREADS=${value} gives pools ${number} of threads`, async (t) => {
     const { stdout } = await node(
       `import { Pool, WAIT, failure, program } from './__test__/support/process.mjs'
        const pool = new Pool()

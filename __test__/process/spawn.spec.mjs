@@ -221,8 +221,10 @@ test('a socket is closed when its guest is killed', async (t) => {
 
 // The life of the process.
 
-const PRELUDE =
-  "import * as support from './__test__/support/process.mjs'\nconst { CAT, COMPUTE, WAIT, Pool, event, print, program, run, spawn } = support\n"
+const PRELUDE = `
+  import * as support from './__test__/support/process.mjs'
+  const { CAT, COMPUTE, WAIT, Pool, event, print, program, run, spawn } = support
+`
 const script = (code, options) => node(PRELUDE + code, { module: true, ...options })
 
 for (const [title, code, stdout] of [
