@@ -226,10 +226,10 @@ function bindInstance(instance) {
   this.finalizeBindings(instance)
 }
 
-/** Returns the promise of a result or exception. An async function would keep a second promise until the guest ends. */
-const promiseOf = (call) => {
+/** Returns a promise of the result. An async function would keep a second promise until the guest ends. */
+const executeAsync = (wasi, ...args) => {
   try {
-    return Promise.resolve(call())
+    return Promise.resolve(suspending().execute(stateOf(wasi), ...args))
   } catch (error) {
     return Promise.reject(error)
   }
@@ -270,11 +270,11 @@ class Methods {
   }
 
   startAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, commandEntry, true, options))
+    return executeAsync(this, instance, commandEntry, true, options)
   }
 
   initializeAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, reactorEntry, false, options))
+    return executeAsync(this, instance, reactorEntry, false, options)
   }
 
   close() {
@@ -300,6 +300,17 @@ class Methods {
 
   get addresses() {
     return native.addresses(stateOf(this).id)
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](depth, options, inspect) {
+    // The prototype, or an object that only inherits from it.
+    if (this[kSetMemory] === undefined) return this
+    const name = this.constructor?.name || 'WASI'
+    if (depth < 0) return options.stylize(`[${name}]`, 'special')
+    const version = this[kBindingName] === 'wasi_unstable' ? 'unstable' : 'preview1'
+    // Functions and internal symbols would be 50 lines. A subclass may have properties of its own.
+    const { wasiImport, ...others } = Object.fromEntries(entries(this))
+    return `${name} ${inspect({ version, started: this[kStarted], ...others }, options)}`
   }
 }
 
