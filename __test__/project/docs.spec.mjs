@@ -61,6 +61,10 @@ for (const page of pages) {
   })
 }
 
+test('README.md has at most 220 lines', (t) => {
+  t.true(read('README.md').split('\n').length <= 220)
+})
+
 test('README.md links each page in docs/', (t) => {
   const readme = read('README.md')
   const missing = docs.filter((page) => !readme.includes(`](${page.replaceAll('\\', '/')})`))
