@@ -88,6 +88,29 @@ test('docs/errors.md explains each code that the sources throw', (t) => {
 /** Codes of errors that capwasi catches. */
 const CAUGHT = ['ERR_SCRIPT_EXECUTION_TIMEOUT', 'ERR_WORKER_OUT_OF_MEMORY']
 
+/** Returns the names of the members of a class or an interface in index.d.ts. */
+function membersOf(declaration) {
+  const text = read('index.d.ts')
+  const body = text.slice(text.indexOf(`export ${declaration}`)).split('\n}\n')[0]
+  return new Set(Array.from(body.matchAll(/^ {2}(?:static |readonly |get )*(\w+)[?(:]/gm), ([, name]) => name))
+}
+
+for (const [declaration, page] of [
+  ['interface WASIOptions', 'docs/api.md'],
+  ['class WASI', 'docs/api.md'],
+  ['class Directory', 'docs/directories.md'],
+]) {
+  test(`${page} names each member of the ${declaration}`, (t) => {
+    const members = [...membersOf(declaration)].filter((name) => !['constructor', 'private'].includes(name))
+    t.true(members.length > 10)
+    const text = read(page)
+    t.deepEqual(
+      members.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+      [],
+    )
+  })
+}
+
 /** The examples of a page, with the line where each starts. */
 function examplesOf(page) {
   const text = read(page)
