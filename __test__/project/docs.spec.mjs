@@ -88,6 +88,17 @@ test('docs/errors.md explains each code that the sources throw', (t) => {
 /** Codes of errors that capwasi catches. */
 const CAUGHT = ['ERR_SCRIPT_EXECUTION_TIMEOUT', 'ERR_WORKER_OUT_OF_MEMORY']
 
+test('docs/speed.svg and docs/speed.md show the same run', (t) => {
+  const [svg, page] = [read('docs/speed.svg'), read('docs/speed.md')]
+  const rows = Array.from(svg.matchAll(/text-anchor="end">(.*?)</g), ([, name]) => name)
+  t.true(rows.length > 20)
+  t.deepEqual(
+    rows.filter((name) => !page.includes(`| ${name} `)),
+    [],
+  )
+  t.true(page.includes(/\d{4}-\d\d-\d\d(?=<)/.exec(svg)[0]))
+})
+
 /** Returns the names of the members of a class or an interface in index.d.ts. */
 function membersOf(declaration) {
   const text = read('index.d.ts')
@@ -122,10 +133,16 @@ function examplesOf(page) {
 }
 const examples = ['README.md', ...docs].flatMap(examplesOf)
 
-/** Returns why this Node, or this build of capwasi, cannot run an example. */
+/** Returns a file that an example imports and that the projects of this spec do not have. */
+function missingImport(code) {
+  const names = [...code.matchAll(/from '((?:capwasi\/|\.\.?\/)[^']*)'/g)].map(([, name]) => name)
+  return names.find((name) => !(name.replace(/^capwasi/, '.') in entries))
+}
+
+/** Returns why an example cannot run. */
 function obstacle(code) {
-  const [, entry] = /'capwasi(\/[\w-]+)'/.exec(code) ?? []
-  if (entry !== undefined && !(`.${entry}` in entries)) return `there is no capwasi${entry}`
+  const missing = missingImport(code)
+  if (missing !== undefined) return `imports ${missing}`
   if (/suspending: true|startAsync/.test(code) && WebAssembly.Suspending === undefined) return 'needs JSPI'
   return undefined
 }
@@ -210,7 +227,7 @@ async function compile(t, chosen, ...options) {
   return stdout
 }
 
-const available = examples.filter(({ code }) => !obstacle(code)?.startsWith('there is no'))
+const available = examples.filter(({ code }) => missingImport(code) === undefined)
 const isStrict = ({ name, language }) => language === 'ts' || name.startsWith('README.md')
 
 test('the examples in README.md and in TypeScript compile with the default libraries, and strict', async (t) => {
