@@ -86,7 +86,7 @@ test('docs/errors.md explains each code that the sources throw', (t) => {
   )
 })
 /** Codes of errors that capwasi catches. */
-const CAUGHT = ['ERR_SCRIPT_EXECUTION_TIMEOUT', 'ERR_WORKER_OUT_OF_MEMORY']
+const CAUGHT = ['ERR_SCRIPT_EXECUTION_TIMEOUT', 'ERR_UNKNOWN_BUILTIN_MODULE', 'ERR_WORKER_OUT_OF_MEMORY']
 
 test('docs/speed.svg and docs/speed.md show the same run', (t) => {
   const [svg, page] = [read('docs/speed.svg'), read('docs/speed.md')]
@@ -189,7 +189,7 @@ function project(t) {
   return cwd
 }
 
-const needsEsbuild = skippedOn({ wine: 'wine does not run esbuild' })
+const needsLinks = skippedOn({ wine: 'wine creates no links, and does not run esbuild' })
 
 for (const { name, language, code } of examples) {
   const reason = obstacle(code)
@@ -198,7 +198,7 @@ for (const { name, language, code } of examples) {
     test.skip(`${title} (${reason})`, () => {})
     continue
   }
-  needsEsbuild(title, async (t) => {
+  needsLinks(title, async (t) => {
     const cwd = project(t)
     const script = language === 'ts' ? transformSync(code, { loader: 'ts' }).code : code
     writeFileSync(join(cwd, 'example.mjs'), script)
@@ -230,11 +230,11 @@ async function compile(t, chosen, ...options) {
 const available = examples.filter(({ code }) => missingImport(code) === undefined)
 const isStrict = ({ name, language }) => language === 'ts' || name.startsWith('README.md')
 
-test('the examples in README.md and in TypeScript compile with the default libraries, and strict', async (t) => {
+needsLinks('the examples in README.md and in TypeScript compile with the default libraries, and strict', async (t) => {
   t.is(await compile(t, available.filter(isStrict), '--strict'), '')
 })
 
-test('the examples in JavaScript compile as TypeScript with the default libraries', async (t) => {
+needsLinks('the examples in JavaScript compile as TypeScript with the default libraries', async (t) => {
   const chosen = available.filter((example) => !isStrict(example))
   t.is(await compile(t, chosen, '--strict', 'false'), '')
 })
