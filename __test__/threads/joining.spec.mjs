@@ -359,6 +359,11 @@ test('proc_exit in a worker ends start() in the first thread, which returns the 
         (drop (call $poll (i32.const 0) (i32.const 512) (i32.const 1) (i32.const 1024)))))\`)
     const { exports } = new WebAssembly.Instance(module, { ...wasi.getImportObject(), env: { memory } })
     const thread = await startThread({ teardown() {} }, memory)
+    // The worker exits after 300 ms, because a guest that has ended before start() cannot be joined.
+    const subscription = new DataView(memory.buffer, 2048)
+    subscription.setUint32(16, 1, true)
+    subscription.setBigUint64(24, 300_000_000n, true)
+    thread.worker.postMessage(['call', 'poll_oneoff', 2048, 2560, 1, 3072])
     thread.worker.postMessage(['call', 'proc_exit', 3])
     console.log(wasi.start({ exports: { ...exports, memory } }))
     process.exit()`,
