@@ -209,8 +209,8 @@ impl Entries {
     }
 }
 
-/// Returns whether an entry with this inode counts towards the limits. `is_own` says whether the inode is the lower file
-/// of the name.
+/// Returns whether an entry with this inode counts towards the limits. `is_own` says whether the inode is the lower
+/// file of the name.
 pub(crate) fn counts(inode: &Inode, is_own: bool) -> bool {
     !is_own || inode.filetype() != Filetype::Directory
 }
