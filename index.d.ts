@@ -445,8 +445,8 @@ export class WASI<out Stdout extends Output = Output, out Stderr extends Output 
    * process stays alive. The guest starts in a task of its own, after this method has returned.
    *
    * When the signal aborts or the time is over, a guest that waits never continues, and its descriptors are closed. A
-   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or a
-   * promise with `EBADF`.
+   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or
+   * a promise with `EBADF`.
    *
    * While the guest is suspended, do not call its exports: they would share its stack in memory. A WASI call that the
    * guest then makes throws an `Error` with the code `ERR_WASI_SUSPENDED`.
