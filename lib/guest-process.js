@@ -26,7 +26,7 @@ class GuestProcess extends EventEmitter {
       options.stdio[fd] === 'pipe' ? stream : null,
     )
     this.#execution = new Execution(threads, program, args, options, stdio)
-    this.#execution.onStart = () => this.emit('spawn')
+    this.#execution.onStart = () => this.#emitLater('spawn')
     this.#execution.onExit = (code, reason) => this.#exit(code, reason)
     this.#result = this.#execution.run()
     this.#result.catch(() => {})
@@ -46,18 +46,29 @@ class GuestProcess extends EventEmitter {
     return this.#result
   }
 
+  /** Emits an event outside the execution, which an exception of a listener must not disturb. */
+  #emitLater(name, ...args) {
+    process.nextTick(() => this.emit(name, ...args))
+  }
+
   #exit(code, reason) {
     this.exitCode = code
     if (reason === 'error') this.#result.catch((error) => this.#fail(error))
-    else this.emit('exit', code, reason)
+    else this.#emitLater('exit', code, reason)
+    process.nextTick(() => this.#close(code, reason))
+  }
+
+  /** Emits `close` when the streams that are read have ended. */
+  #close(code, reason) {
     const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null && !stream.isUnread)
     const closed = streams.map((stream) => new Promise((resolve) => finished(stream, resolve)))
-    Promise.all(closed).then(() => this.emit('close', code, reason))
+    const settled = this.#result.catch(() => {})
+    Promise.all([settled, ...closed]).then(() => this.#emitLater('close', code, reason))
   }
 
   /** Emits the error of a guest that could not start. Whoever uses `result` gets it there. */
   #fail(error) {
-    if (!this.#isResultUsed || this.listenerCount('error') > 0) this.emit('error', error)
+    if (!this.#isResultUsed || this.listenerCount('error') > 0) this.#emitLater('error', error)
   }
 
   duplex() {

@@ -4,7 +4,7 @@
 // value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the
 // stream of this thread, and `done` a promise for the end of the output.
 
-const { Readable } = require('node:stream')
+const { Readable, finished } = require('node:stream')
 const { PipeReader, PipeWriter } = require('./pipes.js')
 
 /** Returns the bytes of an item of the input. */
@@ -50,11 +50,16 @@ function sinkOf(target) {
     const writer = target.getWriter()
     return { write: (chunk) => writer.write(chunk), end: () => writer.releaseLock() }
   }
-  // The callback of the write reports the error. Without a listener the event would end the process.
-  target.on('error', ignore)
+  // A write that is pending when the stream is destroyed has no callback. An error without a listener would end the
+  // process.
+  let fail
+  const removeListeners = finished(target, { readable: false }, (error) => fail?.(error))
   const write = (chunk) =>
-    new Promise((resolve, reject) => target.write(chunk, (error) => (error ? reject(error) : resolve())))
-  return { write, end: () => target.off('error', ignore) }
+    new Promise((resolve, reject) => {
+      fail = reject
+      target.write(chunk, (error) => (error ? reject(error) : resolve()))
+    })
+  return { write, end: removeListeners }
 }
 
 /** Passes the output of a guest on. Throws the error of the target. */
