@@ -3,8 +3,17 @@
  * `wasi` module (https://nodejs.org/api/wasi.html). These comments note each difference in behaviour.
  */
 
+/// <reference types="node" />
 import type { Dirent, Stats } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
+
+declare global {
+  // For projects without the library "dom", which declares the rest.
+  namespace WebAssembly {
+    interface Instance {}
+    interface Module {}
+  }
+}
 
 /** Bytes for the guest. A string is encoded as UTF-8. */
 export type Data = string | ArrayBuffer | NodeJS.ArrayBufferView
@@ -135,11 +144,28 @@ export interface SocketOptions {
   fd: number
 }
 
+/** Accepted values of the options `stdout` and `stderr`. */
+export type Output = number | Sink | undefined
+
+/** The captured output of a guest: a Buffer for the option `'pipe'`, else `undefined`. */
+export type Captured<Option extends Output> = Option extends 'pipe' ? Buffer : undefined
+
 /**
  * Options of {@link WASI}. An own property whose name is close to one of these, or that belongs elsewhere (`limit`,
  * `preOpens`, `timeout`), is `ERR_INVALID_ARG_VALUE`. Other unknown properties are ignored.
+ *
+ * The type parameters are the types of `stdout` and `stderr`.
+ * @example
+ * const options: WASIOptions = {
+ *   version: 'preview1',
+ *   args: ['program', '--verbose'],
+ *   env: { LANG: 'C.UTF-8' },
+ *   preopens: { '/': 'project', '/usr': { path: '/usr', readonly: true } },
+ *   input: 'text',
+ *   stdout: 'pipe',
+ * }
  */
-export interface WASIOptions {
+export interface WASIOptions<Stdout extends Output = Output, Stderr extends Output = Output> {
   /**
    * Version of WASI. `'preview1'` provides the functions of `wasi_snapshot_preview1`. `'unstable'` provides the
    * functions of `wasi_unstable` (snapshot 0) with their own layouts; node:wasi uses the layouts of preview1 there.
@@ -229,12 +255,12 @@ export interface WASIOptions {
    *   imports does not wait for the promise. A failure is then an unhandled rejection: use `startAsync()`.
    * @default 1
    */
-  stdout?: number | Sink | undefined
+  stdout?: Stdout | undefined
   /**
    * Standard error of the guest, like {@link WASIOptions.stdout}. `'inherit'` is descriptor 2.
    * @default 2
    */
-  stderr?: number | Sink | undefined
+  stderr?: Stderr | undefined
   /**
    * TCP sockets on which the guest accepts connections. A string is the address of a new socket: an IP address and a
    * port, such as `'127.0.0.1:8080'` or `'[::1]:0'`. For port 0 the system chooses a free port, and
@@ -325,8 +351,17 @@ export interface ImportObjectOptions {
   suspending?: boolean | undefined
 }
 
-/** A sandbox for one guest: its arguments, environment and descriptors. */
-export class WASI {
+/**
+ * A sandbox for one guest: its arguments, environment and descriptors.
+ *
+ * The type parameters are the types of the options `stdout` and `stderr`. The constructor infers them.
+ * @example
+ * const wasi = new WASI({ version: 'preview1', args: ['hello'], stdout: 'pipe' })
+ * const { instance } = await WebAssembly.instantiate(await readFile('hello.wasm'), wasi.getImportObject())
+ * const exitCode = wasi.start(instance)
+ * console.log(exitCode, wasi.stdout.toString())
+ */
+export class WASI<out Stdout extends Output = Output, out Stderr extends Output = Output> {
   /**
    * Creates a sandbox and opens its directories and sockets.
    *
@@ -338,11 +373,14 @@ export class WASI {
    * `--allow-fs-read` for a preopen; without `--allow-fs-write` for a preopen that is not read-only; from Node 25 on,
    * without `--allow-net` for an address in `sockets`. The error has a `permission` and a `resource`, like Node's.
    */
-  constructor(options?: WASIOptions)
+  constructor(options?: WASIOptions<Stdout, Stderr>)
 
   /**
    * Binds the memory of `instance` without running anything. Needed for a guest that is started without `start()`, or
    * that imports its memory, as programs with threads do. node:wasi has this method since Node 24.4.
+   * @example
+   * wasi.finalizeBindings(instance, { memory })
+   * instance.exports.run()
    * @throws the errors of {@link WASI.start} for an invalid instance, exports or memory, or a second start.
    */
   finalizeBindings(instance: object, options?: FinalizeBindingsOptions): void
@@ -364,6 +402,8 @@ export class WASI {
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if `instance` has no exports or no memory. With `version` set, also if
    * there is no `_start` or there is an `_initialize`.
    * @throws exceptions from the guest, unchanged.
+   * @example
+   * process.exitCode = wasi.start(instance, { timeout: 10_000 })
    */
   start(instance: object, options?: StartOptions): number
 
@@ -374,6 +414,9 @@ export class WASI {
    * @throws the errors of {@link WASI.start}, but `_start` must not exist.
    * @throws `Error` `ERR_WASI_EXIT`, with the `exitCode`, if the guest exits. Exports that are called later throw
    * this error too.
+   * @example
+   * wasi.initialize(instance)
+   * console.log(instance.exports.add(1, 2))
    */
   initialize(instance: object): void
 
@@ -387,11 +430,13 @@ export class WASI {
    * {@link WASI.startAsync}, or call its exports through `WebAssembly.promising`; otherwise a call that has to wait
    * throws a `WebAssembly.SuspendError`.
    *
-   *     const instance = await WebAssembly.instantiate(module, wasi.getImportObject({ suspending: true }))
-   *     const exitCode = await wasi.startAsync(instance)
-   *
    * @throws `Error` `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM` with `suspending` in a runtime without JSPI. Node 24.22 and
    * later, Bun 1.4 and Deno 2.9 have it.
+   * @example
+   * const { instance } = await WebAssembly.instantiate(bytes, wasi.getImportObject())
+   * @example
+   * const instance = await WebAssembly.instantiate(module, wasi.getImportObject({ suspending: true }))
+   * const exitCode = await wasi.startAsync(instance)
    */
   getImportObject(options?: ImportObjectOptions): Record<string, Record<string, (...args: any[]) => any>>
 
@@ -400,20 +445,27 @@ export class WASI {
    * process stays alive. The guest starts in a task of its own, after this method has returned.
    *
    * When the signal aborts or the time is over, a guest that waits never continues, and its descriptors are closed. A
-   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or a
-   * promise with `EBADF`.
+   * guest that computes is stopped at its next WASI call. {@link WASI.close} ends a wait for a descriptor, a stream or
+   * a promise with `EBADF`.
    *
    * While the guest is suspended, do not call its exports: they would share its stack in memory. A WASI call that the
    * guest then makes throws an `Error` with the code `ERR_WASI_SUSPENDED`.
    * @returns a promise of the exit code. It rejects with what {@link WASI.start} throws, with the reason of the signal,
    * with `ERR_WASI_TIMEOUT`, with the error of a stream in the options, and with `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`
    * in a runtime without JSPI.
+   * @example
+   * const wasi = new WASI({ version: 'preview1', stdin: socket, stdout: socket })
+   * const instance = await WebAssembly.instantiate(module, wasi.getImportObject({ suspending: true }))
+   * const exitCode = await wasi.startAsync(instance, { signal: AbortSignal.timeout(60_000) })
    */
   startAsync(instance: object, options?: StartAsyncOptions): Promise<number>
 
   /**
    * Initializes a reactor like {@link WASI.startAsync}. Call its exports through `WebAssembly.promising`, one at a
    * time.
+   * @example
+   * await wasi.initializeAsync(instance)
+   * const answer = await WebAssembly.promising(instance.exports.answer)()
    */
   initializeAsync(instance: object, options?: StartAsyncOptions): Promise<void>
 
@@ -479,11 +531,15 @@ export class WASI {
    * Buffer until the guest writes more; then a new Buffer gets a copy of the old one and the new output. Do not modify
    * or transfer the Buffer: later results would show the change or miss the bytes. Not in node:wasi.
    * @throws `RangeError` if there is no memory for the Buffer. No output is lost: read again later.
+   * @example
+   * const wasi = new WASI({ version: 'preview1', stdout: 'pipe' })
+   * // Instantiate and start the guest, then:
+   * const text = wasi.stdout.toString()
    */
-  get stdout(): Buffer | undefined
+  get stdout(): Captured<Stdout>
 
   /** Returns the captured standard error, like {@link WASI.stdout}. */
-  get stderr(): Buffer | undefined
+  get stderr(): Captured<Stderr>
 
   /** The first limit that the guest reached; `undefined` if none was reached. Not in node:wasi. */
   readonly exceeded: 'openFiles' | 'output' | 'writtenBytes' | 'threads' | undefined
@@ -559,20 +615,18 @@ export class Directory {
   /**
    * Opens a directory of the host by path, URL or descriptor. Later renames of the path do not matter. With
    * `readonly: true` changes fail with `EROFS`.
-   *
-   *     using uploads = Directory.open('/srv/uploads')
-   *     uploads.readFileSync('../secret') // throws ERR_WASI_ESCAPE
-   *
    * @throws `ENOENT`, `ENOTDIR`, `EACCES`, … if the directory cannot be opened
+   * @example
+   * using uploads = Directory.open('/srv/uploads')
+   * uploads.readFileSync('../secret') // throws ERR_WASI_ESCAPE
    */
   static open(path: string | URL | { fd: number }, options?: { readonly?: boolean | undefined }): Directory
   /**
    * Creates a directory in memory. Nothing of it ever touches the disk. New files and directories lack the permission
    * bits of `process.umask()` at the time of this call, like those of an overlay.
-   *
-   *     const directory = Directory.memory({ 'src/main.rb': 'puts 1', tmp: null }, { maxBytes: 2 ** 20 })
-   *
    * @throws `ENOSPC` if the files exceed the limits
+   * @example
+   * const directory = Directory.memory({ 'src/main.rb': 'puts 1', tmp: null }, { maxBytes: 2 ** 20 })
    */
   static memory(files?: FileTree, limits?: DirectoryLimits): Directory
   /**
@@ -580,20 +634,19 @@ export class Directory {
    * the access times of its files where Linux allows that. FIFOs and devices of `lower` can be read, but not written:
    * `EROFS`. No program may change `lower` while the overlay is in use: the overlay stays confined, but may show a
    * mixture of old and new.
-   *
-   *     const overlay = Directory.overlay('project')
-   *     overlay.writeFileSync('notes.txt', 'text')
-   *     overlay.changes() // [{ path: 'notes.txt', change: 'added', type: 'file' }]
-   *
    * @throws `ENOENT`, `ENOTDIR`, `EACCES`, … if `lower` cannot be opened; `ELOOP` for more than 31 overlays over each
    * other
+   * @example
+   * const overlay = Directory.overlay('project')
+   * overlay.writeFileSync('notes.txt', 'text')
+   * overlay.changes() // [{ path: 'notes.txt', change: 'added', type: 'file' }]
    */
   static overlay(lower: string | URL | Directory, limits?: DirectoryLimits): Directory
   /**
    * Returns a handle that can be posted to a worker of this process. The handle is valid while the directory is open
    * anywhere.
-   *
-   *     worker.postMessage(directory.share()) // the worker calls Directory.join(message)
+   * @example
+   * worker.postMessage(directory.share()) // the worker calls Directory.join(message)
    */
   share(): DirectoryHandle
   /**
@@ -612,10 +665,9 @@ export class Directory {
 
   /**
    * Reads a file: as a Buffer, or as a string with an encoding.
-   *
-   *     directory.readFileSync('notes.txt', 'utf8')
-   *
    * @throws `ERR_FS_FILE_TOO_LARGE` above 2 GiB, whatever holes the file has; `EISDIR` for a directory
+   * @example
+   * directory.readFileSync('notes.txt', 'utf8')
    */
   readFileSync(path: string): Buffer
   readFileSync(path: string, encoding: BufferEncoding | { encoding: BufferEncoding }): string
@@ -623,10 +675,9 @@ export class Directory {
    * Writes a file. The flag `'w'` (default) replaces the contents, `'wx'` fails with `EEXIST` if the file exists, and
    * `'a'` appends. `mode` has the permission bits of a new file, by default 0o666, without those of the umask.
    * `encoding` is that of a string, by default UTF-8.
-   *
-   *     directory.writeFileSync('notes.txt', 'text', { flag: 'wx' })
-   *
    * @throws `ENOSPC` beyond the limits
+   * @example
+   * directory.writeFileSync('notes.txt', 'text', { flag: 'wx' })
    */
   writeFileSync(
     path: string,
@@ -655,8 +706,8 @@ export class Directory {
   /**
    * Lists a directory, by default the whole one. With `recursive`, also the directories below, following no links: the
    * names are then paths.
-   *
-   *     directory.readdirSync('src', { recursive: true }) // ['lib', 'main.rb', 'lib/a.rb']
+   * @example
+   * directory.readdirSync('src', { recursive: true }) // ['lib', 'main.rb', 'lib/a.rb']
    */
   readdirSync(path?: string, options?: { recursive?: boolean | undefined }): string[]
   readdirSync(path: string, options: { recursive?: boolean | undefined; withFileTypes: true }): Dirent[]
@@ -684,12 +735,11 @@ export class Directory {
   /**
    * Copies a file or link; with `recursive` also a directory and everything below. Links are copied as links, and holes
    * are kept. Replaces files and links. A copy that fails leaves the entries that it has copied, but no part of a file.
-   *
-   *     directory.cpSync('src', 'backup/src', { recursive: true })
-   *
    * @throws `ERR_FS_EISDIR` for a directory without `recursive`; `ERR_FS_CP_EINVAL` for a copy into itself;
    * `ERR_FS_CP_DIR_TO_NON_DIR` or `ERR_FS_CP_NON_DIR_TO_DIR` for a copy over another type, at any level; `EINVAL` for a
    * FIFO, socket or device
+   * @example
+   * directory.cpSync('src', 'backup/src', { recursive: true })
    */
   cpSync(from: string, to: string, options?: { recursive?: boolean | undefined }): void
   /** Returns the target of a symbolic link; `EINVAL` for any other file. */
@@ -723,23 +773,22 @@ export class Directory {
    * and a crash perhaps that directory. A modified file is replaced by a new one, which belongs to the user of the
    * process. Nothing else may change the overlay or the target during the call. The target may be `lower` itself: close
    * the overlay afterwards.
-   *
-   *     overlay.applyTo(Directory.open('project'))
-   *
    * @throws `ENOTSUP` for a directory that is no overlay, and for a FIFO, socket or device among the changes;
    * `ENAMETOOLONG` as in {@link Directory.changes}; `EROFS` for a read-only target; `EINVAL` for the overlay itself as
    * target; `ENOSPC`, `EACCES`, … of the target, with the `path`
+   * @example
+   * overlay.applyTo(Directory.open('project'))
    */
   applyTo(target: Directory): void
   /**
    * Returns every file as UTF-8 text by path, sorted, empty directories as `null`, links as `'-> target'`: for
    * snapshots in tests.
    *
-   *     Directory.memory({ 'a/b': 'text', c: null }).toJSON() // { 'a/b': 'text', c: null }
-   *
    * Holes become NUL characters.
    * @throws `ERR_FS_FILE_TOO_LARGE`, with the `path`, for a file of more than `buffer.constants.MAX_STRING_LENGTH`
    * bytes, before the file is read. `JSON.stringify` throws a `RangeError` if all files are too long for one string.
+   * @example
+   * Directory.memory({ 'a/b': 'text', c: null }).toJSON() // { 'a/b': 'text', c: null }
    */
   toJSON(): Record<string, string | null>
   /** Releases the handle or the memory once no guest uses it. */

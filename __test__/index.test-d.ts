@@ -7,6 +7,7 @@ import { Directory, WASI } from 'capwasi'
 import type { AsyncSink, AsyncSource, ImportObjectOptions, StartAsyncOptions, StartOptions } from 'capwasi'
 import type { Data, DirectoryHandle, DirectoryLimits, FileTree, FinalizeBindingsOptions, Limits } from 'capwasi'
 import type { NewPreopen, Preopen, PreopenDirectory, Sink, WASIHandle, WASIOptions } from 'capwasi'
+import 'capwasi/register'
 import { instantiateThreaded } from 'capwasi/threads'
 import type { Dirent, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -88,6 +89,28 @@ is<
 >()
 is<Equal<WASIOptions['stdout' | 'stderr'], number | Sink | undefined>>()
 is<Equal<WASI['stdout' | 'stderr'], Buffer | undefined>>()
+is<Equal<WASIOptions<'pipe', 2>['stdout'], 'pipe' | undefined>>()
+
+// The options stdout and stderr decide whether there is captured output.
+const captured = new WASI({ version: 'preview1', stdout: 'pipe', stderr: 2 })
+is<Equal<typeof captured.stdout, Buffer>>()
+is<Equal<typeof captured.stderr, undefined>>()
+is<Equal<typeof captured, WASI<'pipe', 2>>>()
+is<Equal<WASI<'ignore', 'pipe'>['stdout'], undefined>>()
+is<Equal<WASI<'ignore', 'pipe'>['stderr'], Buffer>>()
+const mode: 'pipe' | 'inherit' = process.stdout.isTTY ? 'inherit' : 'pipe'
+const perhapsCaptured: Buffer | undefined = new WASI({ stdout: mode }).stdout
+const withAnyOptions: Buffer | undefined = new WASI(options).stdout
+const anyWASI: WASI[] = [captured, new WASI({ stderr: 'pipe' }), new WASI({ stdout: () => {} })]
+// @ts-expect-error The output may not have been captured.
+const alwaysCaptured: WASI<'pipe'> = new WASI({ stdout: mode })
+// @ts-expect-error Only the option 'pipe' captures output.
+new WASI({ stdout: (chunk) => chunk.length }).stdout.length
+class Capturing extends WASI<'pipe', 'pipe'> {
+  get text(): string {
+    return this.stdout.toString()
+  }
+}
 
 new WASI({ stdin: 'text', stdout: 'pipe', stderr: process.stderr })
 new WASI({ stdin: ['one', new Uint8Array(2), new ArrayBuffer(3)], stdout: (chunk) => chunk.readUInt8(0) })
@@ -163,7 +186,8 @@ is<Equal<ReturnType<typeof wasi.start>, number>>()
 is<Equal<ReturnType<typeof wasi.initialize>, void>>()
 is<Equal<ReturnType<typeof wasi.finalizeBindings>, void>>()
 is<Equal<ReturnType<typeof wasi.getImportObject>, Record<string, Record<string, (...args: any[]) => any>>>>()
-const imports: WebAssembly.Imports = wasi.getImportObject()
+const imports: WebAssembly.Imports = wasi.getImportObject({ suspending: false })
+const importsOfNode: ReturnType<node.WASI['getImportObject']> = wasi.getImportObject()
 is<Equal<ReturnType<typeof wasi.close>, void>>()
 is<Equal<(typeof wasi)[typeof Symbol.dispose], () => void>>()
 is<Equal<typeof wasi.wasiImport, NodeJS.Dict<any>>>()
@@ -293,6 +317,9 @@ instantiateThreaded(wasmModule, joined, { thread: 4 })
 WASI.join({ capwasiDirectory: '' })
 
 export {
+  Capturing,
+  alwaysCaptured,
+  anyWASI,
   asNode,
   changes,
   code,
@@ -304,10 +331,13 @@ export {
   stats,
   texts,
   imports,
+  importsOfNode,
   nodeClass,
   options,
+  perhapsCaptured,
   sandbox,
   threaded,
+  withAnyOptions,
 }
 
 // Guests that wait without blocking the thread.

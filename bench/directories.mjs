@@ -17,6 +17,28 @@ const BUDGET_MS = 2_000
 const MANY = 100_000
 const OPTIONS = { version: 'preview1', stdin: openSync('/dev/zero', 'r'), stderr: openSync('/dev/null', 'w') }
 
+/** Returns the resident memory in bytes. */
+function resident() {
+  globalThis.gc?.()
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
+}
+
+/** Returns the memory that each of many files takes, beside its name. */
+function memoryPerFile() {
+  const files = Directory.memory()
+  const names = Array.from({ length: MANY }, (_, index) => `entry-${index}`)
+  // Memory of JavaScript that the calls need does not count.
+  for (const _ of names) files.writeFileSync('one', '')
+  const before = resident()
+  for (const name of names) files.writeFileSync(name, '')
+  const bytes = resident() - before
+  files.close()
+  return (bytes - names.join('').length) / MANY
+}
+
+// Memory that the other measurements have freed would serve the files.
+const perFile = process.platform === 'linux' ? memoryPerFile() : undefined
+
 const folder = makeTree([100, 1_000, 30_000, MANY])
 
 /** Returns a copy of the folder in memory. */
@@ -67,21 +89,7 @@ for (const { name, host, memory, overlay } of directoryRows.map(measure)) {
   console.log([name.padEnd(44), ...cells].join(' '))
 }
 
-/** Returns the resident memory in bytes. */
-function resident() {
-  globalThis.gc?.()
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
-}
-
-if (process.platform === 'linux') {
-  const files = Directory.memory()
-  const names = Array.from({ length: MANY }, (_, index) => `entry-${index}`)
-  // Memory of JavaScript that the calls need does not count.
-  for (const _ of names) files.writeFileSync('one', '')
-  const before = resident()
-  for (const name of names) files.writeFileSync(name, '')
-  const bytes = (resident() - before) / MANY - names.join('').length / MANY
+if (perFile !== undefined)
   console.log(
-    `\nMemory of a directory with ${MANY} empty files: ${bytes.toFixed(0)} bytes for each file beside its name`,
+    `\nMemory of a directory with ${MANY} empty files: ${perFile.toFixed(0)} bytes for each file beside its name`,
   )
-}

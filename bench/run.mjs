@@ -1,10 +1,11 @@
 // `npm run bench`: times each call on capwasi, on node:wasi and as bare system calls, then whole programs on the first
 // two, then calls on each kind of directory.
 //
-//   npm run bench -- [--node PATH] [--wasmtime PATH]
+//   npm run bench -- [--node PATH] [--wasmtime PATH] [--svg]
 //
 //   --node PATH       the Node to measure, with its node:wasi (default: the Node that runs this script)
 //   --wasmtime PATH   also run the guest with wasmtime's command
+//   --svg             also draw the times of the calls: docs/speed.svg
 //
 // Prints tables and writes all figures to bench/results.json. Unless stated otherwise, times are nanoseconds: the best
 // of several rounds. capwasi and node:wasi alternate. The raw system calls run before capwasi, and wasmtime runs at the
@@ -20,11 +21,16 @@ import { ready } from '../scripts/ready.mjs'
 import { load } from './load.mjs'
 import { programs } from './programs.mjs'
 import { guest, rows } from './rows.mjs'
+import { chart } from './svg.mjs'
 import { makeTree } from './tree.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
-const { node = process.execPath, wasmtime } = parseArgs({
-  options: { node: { type: 'string' }, wasmtime: { type: 'string' } },
+const {
+  node = process.execPath,
+  wasmtime,
+  svg,
+} = parseArgs({
+  options: { node: { type: 'string' }, wasmtime: { type: 'string' }, svg: { type: 'boolean' } },
 }).values
 
 // Otherwise a wrong path would only cause an empty column.
@@ -127,11 +133,6 @@ print(
   ]),
 )
 console.log(`\n${output(node, ['--no-warnings', '--expose-gc', here('directories.mjs')])}`)
-writeFileSync(
-  here('results.json'),
-  JSON.stringify(
-    { date, machine, node: version, rows: measured, mean, meanWithoutQuadratic, programs: whole },
-    null,
-    2,
-  ),
-)
+const results = { date, machine, node: version, rows: measured, mean, meanWithoutQuadratic, programs: whole }
+writeFileSync(here('results.json'), JSON.stringify(results, null, 2))
+if (svg) writeFileSync(here('../docs/speed.svg'), chart(results))

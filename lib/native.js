@@ -51,7 +51,9 @@ const notFound = []
  * and Bun's bundler throws the message.
  */
 const isNotFound = ({ code, message }) =>
-  code === 'MODULE_NOT_FOUND' || code === 'ERR_UNKNOWN_BUILTIN_MODULE' || message.startsWith('Cannot require module')
+  code === 'MODULE_NOT_FOUND' ||
+  code === 'ERR_UNKNOWN_BUILTIN_MODULE' ||
+  `${message}`.startsWith('Cannot require module')
 
 /** Handles the exception of a `require`. */
 function noteNotFound(error) {

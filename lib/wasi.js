@@ -215,10 +215,13 @@ class State {
   }
 }
 
-/** Returns the promise of a result or exception. An async function would keep a second promise until the guest ends. */
-const promiseOf = (call) => {
+/**
+ * Returns a promise of the result. `entry` is the name of a function of lib/run.js. An async function would keep a
+ * second promise until the guest ends.
+ */
+const executeAsync = (wasi, instance, entry, ...args) => {
   try {
-    return Promise.resolve(call())
+    return Promise.resolve(suspending().execute(stateOf(wasi), instance, runs()[entry], ...args))
   } catch (error) {
     return Promise.reject(error)
   }
@@ -259,11 +262,11 @@ class Methods {
   }
 
   startAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, runs().commandEntry, true, options))
+    return executeAsync(this, instance, 'commandEntry', true, options)
   }
 
   initializeAsync(instance, options = undefined) {
-    return promiseOf(() => suspending().execute(stateOf(this), instance, runs().reactorEntry, false, options))
+    return executeAsync(this, instance, 'reactorEntry', false, options)
   }
 
   close() {
@@ -290,6 +293,17 @@ class Methods {
   get addresses() {
     return native.addresses(stateOf(this).id)
   }
+
+  [Symbol.for('nodejs.util.inspect.custom')](depth, options, inspect) {
+    // The prototype, or an object that only inherits from it.
+    if (this[kSetMemory] === undefined) return this
+    const name = this.constructor?.name || 'WASI'
+    if (depth < 0) return options.stylize(`[${name}]`, 'special')
+    const version = this[kBindingName] === 'wasi_unstable' ? 'unstable' : 'preview1'
+    // Functions and internal symbols would be 50 lines. A subclass may have properties of its own.
+    const { wasiImport, ...others } = Object.fromEntries(entries(this))
+    return `${name} ${inspect({ version, started: this[kStarted], ...others }, options)}`
+  }
 }
 
 /**
@@ -309,7 +323,7 @@ const { prototype: importPrototype } = class WASI {
   }
 }
 
-/** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and lib/imports.js takes time. */
+/** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and loading them takes time. */
 class LazyImports {
   constructor(state) {
     this.state = state

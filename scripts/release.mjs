@@ -5,6 +5,7 @@
 
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { notesOf } from './notes.mjs'
 import { packMain, packPlatform } from './platforms/pack.mjs'
 import { platforms } from './platforms/table.mjs'
 import { root, run } from './ready.mjs'
@@ -17,7 +18,7 @@ function checkVersion() {
   const { GITHUB_REF_TYPE, GITHUB_REF_NAME } = process.env
   if (GITHUB_REF_TYPE === 'tag' && GITHUB_REF_NAME !== `v${version}`)
     throw new Error(`the tag is ${GITHUB_REF_NAME}, but the version in package.json is ${version}`)
-  if (!read('CHANGELOG.md').includes(`\n## [${version}]`)) throw new Error(`CHANGELOG.md has no section ${version}`)
+  notesOf(read('CHANGELOG.md'), version)
 }
 
 /** Prints the contents of a packed package. */

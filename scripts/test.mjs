@@ -1,5 +1,5 @@
 // `npm test`: all checks, fast ones first. Unlike a plain `npx ava`, also runs the specs that are marked as slow, and
-// those of guests that wait, on a Node that can suspend them.
+// those of guests that wait, on a Node that can suspend them, with the examples of the documentation.
 
 import { delimiter, dirname, join } from 'node:path'
 import { cachedPackage, node } from './cache.mjs'
@@ -11,7 +11,7 @@ function suspendingNode() {
   try {
     return join(cachedPackage(name, version), file)
   } catch ({ message }) {
-    console.log(`Skipped the specs in __test__/waiting: ${message}`)
+    console.log(`Skipped the specs in __test__/waiting, and examples that wait: ${message}`)
     return undefined
   }
 }
@@ -27,7 +27,7 @@ if (WebAssembly.Suspending === undefined) {
   if (binary !== undefined) {
     process.env.PATH = `${dirname(binary)}${delimiter}${process.env.PATH}`
     const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs')
-    run(binary, ava, '__test__/waiting/**')
+    run(binary, ava, '__test__/waiting/**', '__test__/project/docs.spec.mjs')
     // The guests in C, suspended while they wait: the same results.
     process.env.CAPWASI_SUSPENDING = '1'
     run(binary, ava, '__test__/libc/**')

@@ -27,7 +27,7 @@ test('each platform has one package, restricted to its system, processor and C l
     const { name: packageName, files, main: entry, ...manifest } = json(`npm/${name}/package.json`)
     t.deepEqual([packageName, entry, files], [`@capwasi/${name}`, file, [file]])
     t.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], libc && [libc]], name)
-    t.deepEqual([manifest.license, manifest.engines], [main.license, main.engines], name)
+    for (const field of ['license', 'author', 'engines']) t.deepEqual(manifest[field], main[field], name)
     t.false('scripts' in manifest, name)
     t.true(text(`npm/${name}/README.md`).includes(triple), name)
   }
@@ -49,7 +49,8 @@ test('release.yml builds each platform, and tests each platform before it publis
   t.deepEqual(rows('test').sort(), list('test', 'platform').sort())
   const tested = [...list('test', 'platform'), ...list('test-musl', 'cpu').map((cpu) => `linux-${cpu}-musl`)]
   t.deepEqual(tested.sort(), names)
-  t.deepEqual(list('publish', 'needs'), ['test', 'test-musl'])
+  t.deepEqual(list('pack', 'needs'), ['test', 'test-musl'])
+  t.deepEqual(list('publish', 'needs'), ['pack'])
 })
 
 test('scripts/platforms/README.md lists each platform in a row', (t) => {

@@ -1,5 +1,6 @@
 // The expected differences between node:wasi and capwasi. A row has: the calls (a name or an expression), the errno of
-// node:wasi, the errno of capwasi, the reason, and an optional condition. Most reasons are titles of rows in README.md.
+// node:wasi, the errno of capwasi, the reason, and an optional condition. Most reasons are titles of rows in
+// docs/migrating-from-node-wasi.md.
 // An errno is a name, several names separated by `|`, or `*`.
 
 import { LOOKUP, OFLAGS } from '../../__test__/support/abi.mjs'

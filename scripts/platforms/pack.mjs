@@ -9,9 +9,17 @@ import { platforms } from './table.mjs'
 
 const readJson = (path) => JSON.parse(readFileSync(join(root, path), 'utf8'))
 
-/** npm's provenance requires that the field `repository` names the repository that the workflow runs in. */
+/**
+ * The links of all packages. They are only here, and name the repository that the workflow runs in: npm's provenance
+ * requires this of the field `repository`.
+ */
 const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env
-const repository = GITHUB_REPOSITORY && { type: 'git', url: `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` }
+const page = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`
+const links = GITHUB_REPOSITORY && {
+  homepage: `${page}#readme`,
+  bugs: `${page}/issues`,
+  repository: { type: 'git', url: `git+${page}.git` },
+}
 
 /**
  * Packs files and folders, given as `{ name in the package: path in the project }`. The tarball, and a folder with its
@@ -22,7 +30,7 @@ function pack(destination, manifest, files) {
   mkdirSync(folder, { recursive: true })
   for (const [name, from] of Object.entries({ LICENSE: 'LICENSE', ...files }))
     cpSync(join(root, from), join(folder, name), { recursive: true })
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest, repository }, null, 2)}\n`)
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest, ...links }, null, 2)}\n`)
   const options = { cwd: folder, encoding: 'utf8', shell: process.platform === 'win32' }
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', destination], options))
   return packed

@@ -1,6 +1,5 @@
 // Installs the packages that release.mjs packed, from a registry in this process, in empty projects without Rust. Uses
-// npm, pnpm and yarn, and runs the README's example there. Also checks the error message that a missing
-// platform package causes.
+// npm, pnpm and yarn, and runs programs there. Also checks the error message that a missing platform package causes.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

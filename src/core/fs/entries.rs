@@ -97,12 +97,15 @@ impl Entries {
         }
     }
 
-    /// Returns whether a name still refers to the inode that a look-up found.
-    pub(crate) fn refers(&self, name: &[u8], target: &Target) -> bool {
+    /// Returns whether a name counts towards the limits: an entry stored here, except a lower directory at its own
+    /// place. `None` if the name no longer refers to the inode that a look-up found.
+    pub(crate) fn counts(&self, name: &[u8], target: &Target) -> Option<bool> {
         match self.by_name.get(name) {
-            Some(Slot::Stored(entry)) => Arc::ptr_eq(&entry.inode, &target.inode),
-            Some(Slot::Hidden) => false,
-            Some(Slot::Cached(_)) | None => self.is_merged && !target.is_stored,
+            Some(Slot::Stored(entry)) => {
+                Arc::ptr_eq(&entry.inode, &target.inode).then(|| counts(&entry.inode, entry.is_own))
+            }
+            Some(Slot::Hidden) => None,
+            Some(Slot::Cached(_)) | None => (self.is_merged && !target.is_stored).then_some(false),
         }
     }
 
@@ -184,13 +187,6 @@ impl Entries {
         self.by_name.insert(name.into(), Slot::Hidden);
     }
 
-    /// Returns whether a name counts towards the limits: an entry stored here, except a lower directory at its own
-    /// place.
-    pub(crate) fn counts(&self, name: &[u8]) -> bool {
-        self.stored_entry(name)
-            .is_some_and(|entry| !entry.is_own || entry.inode.filetype() != Filetype::Directory)
-    }
-
     /// Returns the entries from a cookie on, with their cookies, in a stable order.
     pub(crate) fn from(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], &Arc<Inode>)> {
         self.by_cookie.range(cookie..).map(|(cookie, (name, inode))| (*cookie, &name[..], inode))
@@ -211,4 +207,10 @@ impl Entries {
         };
         self.by_name.drain().filter_map(|(_, slot)| inode(slot)).collect()
     }
+}
+
+/// Returns whether an entry with this inode counts towards the limits. `is_own` says whether the inode is the lower
+/// file of the name.
+pub(crate) fn counts(inode: &Inode, is_own: bool) -> bool {
+    !is_own || inode.filetype() != Filetype::Directory
 }

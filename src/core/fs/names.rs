@@ -1,6 +1,6 @@
 //! Removing and renaming in directories in memory and overlays.
 
-use crate::core::fs::entries::Target;
+use crate::core::fs::entries::{Target, counts};
 use crate::core::fs::inode::{Inode, read, write};
 use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
 use crate::core::fs::resolve::Place;
@@ -70,10 +70,10 @@ impl MemoryDirectory {
         // Reads attributes of the lower directory before the lock.
         target.inode.attributes();
         let mut entries = write(parent.directory()?);
-        if !entries.refers(name, target) {
+        let Some(is_counted) = entries.counts(name, target) else {
             return Ok(false);
-        }
-        if entries.counts(name) {
+        };
+        if is_counted {
             self.volume().space.give_name();
         }
         entries.remove(name);
@@ -184,23 +184,23 @@ impl MemoryDirectory {
         let mut entries = write(new_parent.directory()?);
         let mut other = if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
         let old = other.as_deref().unwrap_or(&entries);
-        let is_unchanged = match replaced {
-            Some(replaced) => entries.refers(new_name, replaced),
-            None => !entries.stores(new_name),
+        let target_counts = match replaced {
+            Some(replaced) => entries.counts(new_name, replaced),
+            None => (!entries.stores(new_name)).then_some(false),
         };
-        if !is_unchanged || !old.refers(name, source) {
+        let (Some(source_counts), Some(target_counts)) = (old.counts(name, source), target_counts) else {
             return Ok(false);
-        }
+        };
         if entries.is_removed {
             return Err(Errno::Noent);
         }
-        let counted = u32::from(old.counts(name)) + u32::from(entries.counts(new_name));
+        let counted = u32::from(source_counts) + u32::from(target_counts);
         if counted == 0 {
             volume.space.take_name()?;
         }
         other.as_deref_mut().unwrap_or(&mut entries).remove(name);
         entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
-        for _ in u32::from(entries.counts(new_name))..counted.max(1) {
+        for _ in u32::from(counts(&source.inode, is_own))..counted.max(1) {
             volume.space.give_name();
         }
         volume.detach(&source.inode);
