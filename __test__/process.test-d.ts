@@ -18,7 +18,7 @@ is<Equal<typeof commonjs.run, typeof run>>()
 is<Equal<typeof commonjs.Pool, typeof Pool>>()
 
 // Programs.
-const programs: Program[] = ['a.wasm', new URL('file:///a.wasm'), new Uint8Array(8), Buffer.alloc(8), wasmModule]
+export const programs: Program[] = ['a.wasm', new URL('file:///a.wasm'), new Uint8Array(8), Buffer.alloc(8), wasmModule]
 // @ts-expect-error
 run(undefined)
 
@@ -77,7 +77,11 @@ run('a.wasm', [], {
 })
 for (const stdout of ['pipe', 'inherit', 'ignore', 1, writable, new WritableStream<Uint8Array>()] as const)
   run('a.wasm', [], { stdout, stderr: stdout })
-run('a.wasm', [], { stdout: (chunk: Buffer) => {}, stderr: async (chunk) => void chunk.length, reject: false })
+run('a.wasm', [], {
+  stdout: (chunk: Buffer) => void chunk.length,
+  stderr: async (chunk) => void chunk.length,
+  reject: false,
+})
 
 // Errors.
 run('a.wasm').catch((error: unknown) => {
@@ -94,8 +98,8 @@ new ProcessError()
 const guest: GuestProcess = spawn('a.wasm', ['a'], { ...common, stdio: ['pipe', writable, 2] })
 is<Equal<typeof guest.stdin, Writable | null>>()
 is<Equal<typeof guest.stdout, Readable | null>>()
-const duplex: Duplex = guest.duplex()
-const wasRunning: boolean = guest.kill()
+export const duplex: Duplex = guest.duplex()
+export const wasRunning: boolean = guest.kill()
 guest
   .ref()
   .unref()
@@ -104,10 +108,10 @@ guest.on('exit', (code, reason) => {
   is<Equal<typeof code, number | null>>()
   is<Equal<typeof reason, ExitReason>>()
 })
-guest.once('close', (code, reason) => is<Equal<typeof reason, ExitReason | 'error'>>())
+guest.once('close', (...[, reason]) => is<Equal<typeof reason, ExitReason | 'error'>>())
 guest.on('error', ({ message }) => message)
 is<Equal<GuestProcessEvents['spawn'], []>>()
-const stdio: SpawnOptions['stdio'][] = ['pipe', 'inherit', 'ignore', [null, undefined, 'pipe'], undefined]
+export const stdio: SpawnOptions['stdio'][] = ['pipe', 'inherit', 'ignore', [null, undefined, 'pipe'], undefined]
 // @ts-expect-error
 spawn('a.wasm', [], { input: 'a' })
 
@@ -120,6 +124,7 @@ export async function pools() {
   is<Equal<typeof stdout, Buffer>>()
   const numbers: number[] = Object.values(pool.stats)
   await pool.close()
+  return numbers
 }
 // @ts-expect-error
 new Pool({ thread: 2 })
