@@ -52,19 +52,39 @@ function sinkOf(target) {
   }
   // A write that is pending when the stream is destroyed has no callback. An error without a listener would end the
   // process.
-  let fail
-  const removeListeners = finished(target, { readable: false }, (error) => fail?.(error))
+  const pending = new Set()
+  const removeListeners = finished(target, { readable: false }, (error) => {
+    for (const fail of pending) fail(error)
+  })
   const write = (chunk) =>
     new Promise((resolve, reject) => {
-      fail = reject
-      target.write(chunk, (error) => (error ? reject(error) : resolve()))
+      pending.add(reject)
+      target.write(chunk, (error) => {
+        pending.delete(reject)
+        if (error) reject(error)
+        else resolve()
+      })
     })
   return { write, end: removeListeners }
 }
 
-/** Passes the output of a guest on. Throws the error of the target. */
-async function drain(reader, { write }) {
-  for await (const chunk of reader) await write(chunk)
+/** Sinks in use, by target. Guests that write to the same target share one, with one lock and few listeners. */
+const sinks = new WeakMap()
+
+/** Passes the output of a guest to a target. Throws the error of the target. */
+async function drain(reader, target) {
+  if (!sinks.has(target)) sinks.set(target, { ...sinkOf(target), users: 0 })
+  const sink = sinks.get(target)
+  sink.users++
+  try {
+    for await (const chunk of reader) await sink.write(chunk)
+  } finally {
+    sink.users--
+    if (sink.users === 0) {
+      sinks.delete(target)
+      sink.end()
+    }
+  }
 }
 
 const nothing = () => {}
@@ -99,24 +119,16 @@ function connectStdin(value, fail) {
 }
 
 /**
- * Connects stdout and stderr to modes, descriptors, streams or functions, or to a PipeReader. Equal targets share one
- * writer. `fail` receives the error of a target.
+ * Connects stdout or stderr to a mode, a descriptor, a stream or a function, or to a PipeReader. `fail` receives the
+ * error of the target.
  */
-function connectOutputs(targets, fail) {
-  const sinks = new Map()
-  const connections = targets.map((target) => {
-    if (target instanceof PipeReader) return piped(target)
-    if (typeof target === 'string' || typeof target === 'number') return plain(target)
-    if (!sinks.has(target)) sinks.set(target, sinkOf(target))
-    const reader = new PipeReader()
-    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
-  })
-  Promise.all(connections.map(({ done }) => done)).then(() => {
-    for (const sink of sinks.values()) sink.end()
-  })
-  return connections
+function connectOutput(target, fail) {
+  if (target instanceof PipeReader) return piped(target)
+  if (typeof target === 'string' || typeof target === 'number') return plain(target)
+  const reader = new PipeReader()
+  return piped(reader, drain(reader, target).catch(fail))
 }
 
 exports.connectInput = connectInput
-exports.connectOutputs = connectOutputs
+exports.connectOutput = connectOutput
 exports.connectStdin = connectStdin

@@ -184,6 +184,25 @@ test('one WritableStream receives both outputs', async (t) => {
   t.is(Buffer.concat(chunks).length, 6)
 })
 
+for (const [name, create] of [
+  ['Writable', (write) => new Writable({ write: (chunk, _, done) => setImmediate(done, write(chunk)) })],
+  ['WritableStream', (write) => new WritableStream({ write })],
+]) {
+  test(`many guests write to one ${name} at once, without warnings`, async (t) => {
+    const warnings = []
+    const note = (warning) => warnings.push(warning)
+    process.on('warning', note)
+    let received = 0
+    const stdout = create(({ length }) => {
+      received += length
+    })
+    await Promise.all(Array.from({ length: 30 }, () => run(program(print('abc')), [], { stdout, stderr: stdout })))
+    t.is(received, 90)
+    process.off('warning', note)
+    t.deepEqual(warnings, [])
+  })
+}
+
 test('an error of a WritableStream stops the guest and rejects run()', async (t) => {
   const reason = new Error('reason')
   const stream = new WritableStream({ write: () => Promise.reject(reason) })
