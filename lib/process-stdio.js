@@ -22,14 +22,15 @@ function iteratorOf(source) {
   return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
 }
 
+const ignore = () => {}
+
 /** Writes a source to the input of a guest. Throws the error of the source. */
 async function feed(source, writer) {
   const iterator = iteratorOf(source)
   let isDone = false
   const closed = new Promise((resolve) => writer.once('close', resolve))
-  closed.then(() => {
-    if (!isDone) iterator.return?.()
-  })
+  // The result of the guest does not depend on an error at this point.
+  closed.then(() => (isDone ? undefined : iterator.return?.())).catch(ignore)
   for (;;) {
     const { done, value } = await iterator.next()
     isDone = done
@@ -40,8 +41,6 @@ async function feed(source, writer) {
   }
   writer.end()
 }
-
-const ignore = () => {}
 
 /** Returns a function that passes a chunk on, and waits for it. */
 function sinkOf(target) {
@@ -87,10 +86,8 @@ async function drain(reader, target) {
   }
 }
 
-const nothing = () => {}
-
 /** Connects a stream of the guest to a mode, a descriptor, or data. */
-const plain = (value) => ({ open: () => value, start: nothing, close: nothing, done: undefined })
+const plain = (value) => ({ open: () => value, start: ignore, close: ignore, done: undefined })
 
 /** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
 const piped = (stream, done) => ({

@@ -170,3 +170,24 @@ test('an invalid input rejects with ERR_INVALID_ARG_TYPE', async (t) => {
   for (const input of [1, null, true, {}, () => {}, Symbol('s'), new ArrayBuffer(1), new EventEmitter()])
     t.is((await failure(run(CAT, [], { input }))).code, 'ERR_INVALID_ARG_TYPE', String(input))
 })
+
+test('an error of return() after the end of the guest has no effect', async (t) => {
+  const next = () => ({ value: 'x'.repeat(MIB), done: false })
+  const fail = () => {
+    throw new Error('reason')
+  }
+  for (const input of [
+    { [Symbol.iterator]: () => ({ next, return: fail }) },
+    { [Symbol.asyncIterator]: () => ({ next, return: async () => fail() }) },
+  ])
+    t.is((await run(program(print('end')), [], { input })).stdout, 'end')
+})
+
+test('a source that cannot be read rejects run()', async (t) => {
+  const locked = new Blob(['text']).stream()
+  locked.getReader()
+  t.true((await failure(run(CAT, [], { input: locked }))) instanceof TypeError)
+  const destroyed = Readable.from(['text'])
+  destroyed.destroy()
+  t.true((await failure(run(CAT, [], { input: destroyed }))) instanceof Error)
+})

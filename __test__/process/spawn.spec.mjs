@@ -99,6 +99,22 @@ test('an error without a listener is thrown, unless result was used', async (t) 
   t.is((await run(`spawn('/no/such').result.catch((error) => console.log(error.code))`)).stdout, 'ENOENT\n')
 })
 
+test('an exception of a listener is uncaught and does not disturb the guest', async (t) => {
+  const { code, stdout } = await node(
+    `import { event, print, program, spawn } from './__test__/support/process.mjs'
+     process.on('uncaughtException', (error) => console.log('uncaught', error.message))
+     process.on('unhandledRejection', () => process.exit(9))
+     const guest = spawn(program(print('text')))
+     for (const name of ['spawn', 'exit', 'close']) guest.on(name, () => { throw new Error(name) })
+     guest.stdout.on('data', (chunk) => console.log(String(chunk)))
+     guest.on('close', () => process.exit(8))
+     console.log((await guest.result).exitCode)`,
+    { module: true },
+  )
+  const lines = ['uncaught spawn', 'uncaught exit', 'uncaught close', 'text', '0']
+  t.deepEqual([code, stdout.trim().split('\n').sort()], [0, lines.sort()])
+})
+
 test('an unread rejection of result is not reported as unhandled', async (t) => {
   const { code, stdout } = await node(
     `import { TRAP, program, spawn } from './__test__/support/process.mjs'
