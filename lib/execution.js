@@ -13,8 +13,8 @@ const wasiLimits = (limits) => Object.fromEntries(WASI_LIMITS.map((name) => [nam
 /** The longest time between two checks of the processor time, in milliseconds: the delay of a timer has 31 bits. */
 const MAX_INTERVAL = 1000
 
-/** The time between two checks of the threads of a guest, in milliseconds. */
-const THREADS_INTERVAL = 50
+/** The time between two checks of the threads or the heap of a guest, in milliseconds. */
+const INTERVAL = 50
 
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
@@ -104,12 +104,13 @@ class Execution {
     if (this.#stopped !== undefined) return undefined
     if (invoke === undefined) program.requireCommand()
     this.#wasi = this.#createWASI(program)
-    const thread = this.#threads.take(program.usesHeap ? limits.memory : undefined)
+    const guardsHeap = program.usesHeap && limits.memory !== undefined
+    const thread = this.#threads.take(guardsHeap ? limits.memory : undefined)
     this.#thread = thread
     const { module, memories, hasThreads } = program
     const threads = hasThreads ? limits.threads : undefined
-    const job = { handle: this.#wasi.share(), module, memories, threads, invoke }
-    const ended = thread.run(job, () => this.#begin(hasThreads))
+    const job = { handle: this.#wasi.share(), module, memories, threads, invoke, guardsHeap }
+    const ended = thread.run(job, () => this.#begin(hasThreads, guardsHeap))
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
     this.#thread = undefined
@@ -128,13 +129,14 @@ class Execution {
   }
 
   /** Notes that the guest runs. Its time counts from now. */
-  #begin(hasThreads) {
+  #begin(hasThreads, guardsHeap) {
     this.#startTime = performance.now()
     this.addresses = this.#wasi.addresses
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
     if (hasThreads && !this.#thread.canInterrupt) this.#checkThreads()
+    if (guardsHeap) this.#checkHeap()
     this.onStart()
     for (const each of this.#stdio) each.start()
   }
@@ -156,10 +158,16 @@ class Execution {
     else this.#after(Math.min(Math.max(left / threads, 1), MAX_INTERVAL), () => this.#checkCpuTime(limit, threads))
   }
 
+  /** Stops the guest once the heap of its thread is full, where native code has ended it already. */
+  #checkHeap() {
+    if (addon.processes().hasFullHeap(this.#wasi)) this.stop({ reason: 'limit', exceeded: 'memory' })
+    else this.#after(INTERVAL, () => this.#checkHeap())
+  }
+
   /** Ends the first thread once another one has ended the guest, where the runtime does not interrupt it. */
   #checkThreads() {
     const thrown = addon.threads().ending(this.#wasi)
-    if (thrown === undefined) this.#after(THREADS_INTERVAL, () => this.#checkThreads())
+    if (thrown === undefined) this.#after(INTERVAL, () => this.#checkThreads())
     else if (thrown.exitCode === undefined) this.#thread?.terminate({ error: thrown, isTrap: true })
     else this.#thread?.terminate({ exitCode: thrown.exitCode })
   }

@@ -65,6 +65,7 @@ function run(wasi, job, onStart) {
   const start = performance.now()
   onStart()
   try {
+    if (job.guardsHeap) addon.processes().guardHeap(wasi)
     const { imports, memories: imported } = createImports(wasi, job)
     instance = addon.processes().countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
     memories = memoriesOf(instance, imported)

@@ -4,12 +4,14 @@
 
 /** Returns the functions. `native` has the native functions, and `stateOf` returns the state of a WASI object. */
 function makeProcessFunctions({ native, stateOf }) {
-  const { cpuTime, countCpuTime, peakMemory, end, pipe, closePipe } = native.processes()
+  const { cpuTime, countCpuTime, peakMemory, guardHeap, hasFullHeap, end, pipe, closePipe } = native.processes()
   return {
     __proto__: null,
     cpuTime: (wasi) => cpuTime(stateOf(wasi).id),
     countCpuTime: (wasi, run) => countCpuTime(stateOf(wasi).id, run),
     peakMemory: (wasi) => peakMemory(stateOf(wasi).id),
+    guardHeap: (wasi) => guardHeap(stateOf(wasi).id),
+    hasFullHeap: (wasi) => hasFullHeap(stateOf(wasi).id),
     end: (wasi) => end(stateOf(wasi).id),
     pipe,
     closePipe,

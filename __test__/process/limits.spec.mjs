@@ -223,3 +223,25 @@ test('hostile binaries are refused or limited', async (t) => {
   const { peakMemory } = await run(binary(text), [], { limits: { memory: MIB } })
   t.is(peakMemory, MIB / 2)
 })
+
+/** Creates arrays of 1,000 numbers, and keeps them in an array. wabt cannot assemble the types of arrays. */
+const ARRAYS = Uint8Array.from([
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  // Types: a function, an array of i64, an array of references to any object.
+  ...[1, 10, 3, 0x60, 0, 0, 0x5e, 0x7e, 1, 0x5e, 0x6e, 1],
+  ...[3, 2, 1, 0],
+  ...[5, 3, 1, 0, 1],
+  ...[7, 19, 2, 6, ...Buffer.from('memory'), 2, 0, 6, ...Buffer.from('_start'), 0, 0],
+  ...[10, 43, 1, 41, 2, 1, 0x63, 2, 1, 0x7f],
+  // (local.set 0 (array.new_default 2 (i32.const 100000)))
+  ...[0x41, 0xa0, 0x8d, 0x06, 0xfb, 7, 2, 0x21, 0],
+  // (loop (array.set 2 (local.get 0) (local.get 1) (array.new_default 1 (i32.const 1000)))
+  ...[0x03, 0x40, 0x20, 0, 0x20, 1, 0x41, 0xe8, 0x07, 0xfb, 7, 1, 0xfb, 0x0e, 2],
+  //   (local.set 1 (i32.add (local.get 1) (i32.const 1))) (br 0))
+  ...[0x20, 1, 0x41, 1, 0x6a, 0x21, 1, 0x0c, 0, 0x0b, 0x0b],
+])
+
+onWasm('structures')('limits.memory bounds arrays on the heap of the engine', async (t) => {
+  const error = await failure(run(ARRAYS, [], { limits: { memory: 16 * MIB } }))
+  t.deepEqual([error.code, error.exceeded], ['ERR_WASI_LIMIT', 'memory'])
+})

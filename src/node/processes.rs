@@ -3,10 +3,12 @@
 use super::callback::{Callback, RawArgs, add_function, callbacks};
 use super::env_state::EnvState;
 use super::error::uvwasi_init_error;
+use super::termination;
 use super::value::Value;
 use super::world::End;
 use crate::sys;
 use napi::Result;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
@@ -14,6 +16,8 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add_function::<CpuTime>(functions, state)?;
     add_function::<CountCpuTime>(functions, state)?;
     add_function::<PeakMemory>(functions, state)?;
+    add_function::<GuardHeap>(functions, state)?;
+    add_function::<HasFullHeap>(functions, state)?;
     add_function::<Pipe>(functions, state)?;
     #[cfg(unix)]
     add_function::<ClosePipe>(functions, state)?;
@@ -46,6 +50,25 @@ callbacks! {
     PeakMemory "peakMemory" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
         Value::of(&state.env, sandbox.world.peak_memory() as i64).map(Some)
+    }
+
+    /// `guardHeap(id)`: terminates JavaScript in this thread when its heap is full, and notes that for the guest. Node
+    /// alone would terminate it too, but leaves V8 so little room that a large object ends the process.
+    GuardHeap "guardHeap" |_state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        let world = Arc::downgrade(&sandbox.world);
+        termination::guard_heap(move || {
+            if let Some(world) = world.upgrade() {
+                world.note_full_heap();
+            }
+        });
+        Ok(None)
+    }
+
+    /// `hasFullHeap(id)`: returns whether the heap of a thread of the guest is full.
+    HasFullHeap "hasFullHeap" |state, args| {
+        let (sandbox, _) = args.read_with_sandbox()?;
+        Value::of(&state.env, sandbox.world.has_full_heap()).map(Some)
     }
 
     /// `pipe()`: creates a pipe, and returns the descriptors of its reading and its writing end as an array.

@@ -18,6 +18,7 @@ use super::value::{Value, pending};
 use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, Error, Result, sys};
 use once_cell::sync::Lazy;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
@@ -149,6 +150,12 @@ const IS_EXECUTION_TERMINATING: &CStr = c"_ZN2v87Isolate22IsExecutionTerminating
 #[cfg(windows)]
 const IS_EXECUTION_TERMINATING: &CStr = c"?IsExecutionTerminating@Isolate@v8@@QEAA_NXZ";
 
+/// `void v8::Isolate::AddNearHeapLimitCallback(size_t (*)(void*, size_t, size_t), void*)`.
+#[cfg(not(windows))]
+const ADD_NEAR_HEAP_LIMIT_CALLBACK: &CStr = c"_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_";
+#[cfg(windows)]
+const ADD_NEAR_HEAP_LIMIT_CALLBACK: &CStr = c"?AddNearHeapLimitCallback@Isolate@v8@@QEAAXP6A_KPEAX_K1@Z0@Z";
+
 /// Returns the address of a function that the program exports, or null.
 #[cfg(not(windows))]
 fn exported(name: &CStr) -> *const c_void {
@@ -201,6 +208,45 @@ static FUNCTIONS: Lazy<Option<Functions>> = Lazy::new(|| {
         })
     }
 });
+
+/// Bytes by which the heap of a thread may exceed its limit once, until V8 has terminated JavaScript. If that is not
+/// enough, V8 ends the process: it does not interrupt a loop that only allocates large arrays. An array of WebAssembly
+/// has at most 1 GiB.
+const HEAP_RESERVE: usize = 1088 << 20;
+
+thread_local! {
+    /// Called when the heap of this thread is full. `None` before [`guard_heap`].
+    static ON_FULL_HEAP: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+    static IS_HEAP_FULL: Cell<bool> = const { Cell::new(false) };
+}
+
+type NearHeapLimitCallback = extern "C" fn(*mut c_void, usize, usize) -> usize;
+type AddNearHeapLimitCallback = unsafe extern "C" fn(*mut c_void, NearHeapLimitCallback, *mut c_void);
+
+/// Calls `on_full` when the heap of this thread has reached its limit, and terminates JavaScript then. Replaces an
+/// earlier `on_full`. Does nothing in a program that does not export V8's functions.
+pub(crate) fn guard_heap(on_full: impl Fn() + 'static) {
+    let is_first = ON_FULL_HEAP.replace(Some(Box::new(on_full))).is_none();
+    let (add, isolate) = (exported(ADD_NEAR_HEAP_LIMIT_CALLBACK), Isolate::current());
+    if !is_first || add.is_null() || isolate.0.is_null() {
+        return;
+    }
+    // SAFETY: the mangled name contains the signature. C++ passes `this` as the first argument.
+    let add = unsafe { std::mem::transmute::<*const c_void, AddNearHeapLimitCallback>(add) };
+    // SAFETY: the current isolate. The callback uses no data.
+    unsafe { add(isolate.0, near_heap_limit, ptr::null_mut()) };
+}
+
+/// Called by V8, in the thread of the heap. Returns the new limit. Must not use the heap.
+extern "C" fn near_heap_limit(_data: *mut c_void, current: usize, _initial: usize) -> usize {
+    ON_FULL_HEAP.with(|on_full| {
+        if let Ok(Some(on_full)) = on_full.try_borrow().as_deref() {
+            on_full();
+        }
+    });
+    terminate();
+    if IS_HEAP_FULL.replace(true) { current } else { current.saturating_add(HEAP_RESERVE) }
+}
 
 /// Requests that V8 terminates JavaScript at its next call.
 fn terminate() {

@@ -46,6 +46,7 @@ pub(crate) struct World {
     pub(crate) cpu_time: CpuTime,
     /// Bytes of the largest memory that was bound.
     peak_memory: AtomicUsize,
+    has_full_heap: AtomicBool,
     ends_together: AtomicBool,
     /// Threads that are suspended.
     sleepers: Mutex<Vec<Weak<Sleeper>>>,
@@ -79,6 +80,7 @@ impl World {
             runs: Runs::default(),
             cpu_time: CpuTime::default(),
             peak_memory: AtomicUsize::new(0),
+            has_full_heap: AtomicBool::new(false),
             ends_together: AtomicBool::new(false),
             sleepers: Mutex::default(),
             end: OnceLock::new(),
@@ -155,6 +157,16 @@ impl World {
     /// Returns the bytes of the largest memory that was bound.
     pub(crate) fn peak_memory(&self) -> usize {
         self.peak_memory.load(Relaxed)
+    }
+
+    /// Notes that the heap of a thread is full.
+    pub(crate) fn note_full_heap(&self) {
+        self.has_full_heap.store(true, Relaxed);
+    }
+
+    /// Returns whether the heap of a thread is full.
+    pub(crate) fn has_full_heap(&self) -> bool {
+        self.has_full_heap.load(Relaxed)
     }
 
     /// Closes the descriptors. Ends the waits for streams.
