@@ -26,7 +26,7 @@ class GuestProcess extends EventEmitter {
       options.stdio[fd] === 'pipe' ? stream : null,
     )
     this.#execution = new Execution(threads, program, args, options, stdio)
-    this.#execution.onStart = () => this.emit('spawn')
+    this.#execution.onStart = () => this.#emit('spawn')
     this.#execution.onExit = (code, reason) => this.#exit(code, reason)
     this.#result = this.#execution.run()
     this.#result.catch(() => {})
@@ -49,13 +49,18 @@ class GuestProcess extends EventEmitter {
   #exit(code, reason) {
     this.exitCode = code
     if (reason === 'error') this.#result.catch((error) => this.#fail(error))
-    else this.emit('exit', code, reason)
+    else this.#emit('exit', code, reason)
     const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null && !stream.isUnread)
     const closed = streams.map((stream) => new Promise((resolve) => finished(stream, resolve)))
     Promise.all(closed).then(() => this.emit('close', code, reason))
   }
 
-  /** Emits the error of a guest that could not start. Whoever uses `result` gets it there. */
+  /** Emits an event. The exception of a listener is an unhandled rejection: it must not change the result. */
+  async #emit(...args) {
+    this.emit(...args)
+  }
+
+  /** Emits the error of a guest that could not start, unless the embedder gets the error from `result`. */
   #fail(error) {
     if (!this.#isResultUsed || this.listenerCount('error') > 0) this.emit('error', error)
   }

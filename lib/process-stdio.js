@@ -7,6 +7,8 @@
 const { Readable } = require('node:stream')
 const { PipeReader, PipeWriter } = require('./pipes.js')
 
+const nothing = () => {}
+
 /** Returns the bytes of an item of the input. */
 function bytesOf(item) {
   if (typeof item === 'string') return Buffer.from(item)
@@ -27,9 +29,8 @@ async function feed(source, writer) {
   const iterator = iteratorOf(source)
   let isDone = false
   const closed = new Promise((resolve) => writer.once('close', resolve))
-  closed.then(() => {
-    if (!isDone) iterator.return?.()
-  })
+  // The guest has ended, so a failure of the iterator does not matter.
+  closed.then(() => (isDone ? undefined : iterator.return?.())).catch(nothing)
   for (;;) {
     const { done, value } = await iterator.next()
     isDone = done
@@ -41,28 +42,24 @@ async function feed(source, writer) {
   writer.end()
 }
 
-const ignore = () => {}
-
-/** Returns a function that passes a chunk on, and waits for it. */
+/** Returns functions that pass a chunk on and wait for it, and that release the target. */
 function sinkOf(target) {
-  if (typeof target === 'function') return { write: target, end: ignore }
+  if (typeof target === 'function') return { write: target, end: nothing }
   if (typeof target.getWriter === 'function') {
     const writer = target.getWriter()
     return { write: (chunk) => writer.write(chunk), end: () => writer.releaseLock() }
   }
   // The callback of the write reports the error. Without a listener the event would end the process.
-  target.on('error', ignore)
+  target.on('error', nothing)
   const write = (chunk) =>
     new Promise((resolve, reject) => target.write(chunk, (error) => (error ? reject(error) : resolve())))
-  return { write, end: () => target.off('error', ignore) }
+  return { write, end: () => target.off('error', nothing) }
 }
 
 /** Passes the output of a guest on. Throws the error of the target. */
 async function drain(reader, { write }) {
   for await (const chunk of reader) await write(chunk)
 }
-
-const nothing = () => {}
 
 /** Connects a stream of the guest to a mode, a descriptor, or data. */
 const plain = (value) => ({ open: () => value, start: nothing, close: nothing, done: undefined })
@@ -83,6 +80,7 @@ function connectInput(source, fail) {
   if (source === undefined) return plain('ignore')
   if (isData(source)) return plain({ input: source })
   const writer = new PipeWriter()
+  writer.on('error', fail)
   feed(source, writer).catch(fail)
   return piped(writer)
 }
