@@ -3,14 +3,13 @@
 // Streams over pipes of the system, one end of which is a descriptor of a guest in another thread. A guest that reads
 // or writes then blocks only its own thread.
 
-const { closeSync } = require('node:fs')
 const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 // Adds `processes` to the addon.
 require('./wasi.js')
 
-const closePipe = addon.processes().closePipe ?? closeSync
+const { pipe, closePipe } = addon.processes()
 
 /** Bytes that a stream buffers. */
 const HIGH_WATER_MARK = 64 << 10
@@ -37,7 +36,7 @@ class PipeReader extends Readable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes().pipe()
+    const [reader, writer] = pipe()
     this.#guestEnd = writer
     if (this.destroyed) {
       closePipe(reader)
@@ -115,7 +114,7 @@ class PipeWriter extends Writable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes().pipe()
+    const [reader, writer] = pipe()
     this.#guestEnd = reader
     if (this.destroyed) {
       closePipe(writer)

@@ -12,7 +12,8 @@ function makeProcessFunctions({ native, stateOf }) {
     peakMemory: (wasi) => peakMemory(stateOf(wasi).id),
     end: (wasi) => end(stateOf(wasi).id),
     pipe,
-    closePipe,
+    // On Windows the descriptors belong to Node.
+    closePipe: closePipe ?? require('node:fs').closeSync,
   }
 }
 
