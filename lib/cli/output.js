@@ -1,6 +1,6 @@
 'use strict'
 
-// Output with a limit, for --max-output.
+// Output with a limit, for --max-output, and writes to descriptors of the process.
 
 const { write } = require('node:fs')
 const { promisify } = require('node:util')
@@ -65,3 +65,4 @@ class LimitedOutput {
 }
 
 exports.LimitedOutput = LimitedOutput
+exports.writeAll = writeAll

@@ -40,13 +40,13 @@ function reportTrap({ message, stack }) {
 }
 
 /** Limits that stop a program, and limits that refuse something to it, by the name in `exceeded`. */
-const STOPPING = { timeout: 'timeout', cpuTime: 'max-cpu-time', output: 'max-output', heap: 'max-memory' }
+const STOPPING = { timeout: 'timeout', cpuTime: 'max-cpu-time', output: 'max-output', memory: 'max-memory' }
 const REFUSING = { openFiles: 'max-files', writtenBytes: 'max-written', memory: 'max-memory', threads: 'max-threads' }
 
 /** Reports how the program has ended. Returns the exit status. */
 function reportEnd({ exitCode, trap, timedOut, exceeded, results = [] }, isOutputExceeded, values) {
   const hasEnded = exitCode !== undefined || trap !== undefined
-  const stoppedBy = isOutputExceeded ? 'output' : timedOut ? 'timeout' : exceeded === 'memory' ? 'heap' : exceeded
+  const stoppedBy = isOutputExceeded ? 'output' : timedOut ? 'timeout' : exceeded
   if (trap !== undefined) reportTrap(trap)
   if (isOutputExceeded || !hasEnded) {
     const option = STOPPING[stoppedBy]
