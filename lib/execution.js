@@ -38,7 +38,7 @@ class Execution {
   #program
   #options
   #args
-  /** What stdin, stdout and stderr are connected to. */
+  /** The connections of stdin, stdout and stderr (lib/process-stdio.js). */
   #stdio
   #thread
   #wasi

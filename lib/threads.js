@@ -2,8 +2,8 @@
 
 // `capwasi/threads`: instantiates programs that import a shared memory and `wasi.thread-spawn`.
 
-const { memoryLimitsOf } = require('./shared-memory.js')
-const { importedMemories, threadedImports } = require('./spawning.js')
+const { importedMemories, memoryLimitsOf } = require('./imported-memory.js')
+const { threadedImports } = require('./spawning.js')
 const { DEFAULT_THREADS, MAX_THREADS } = require('./thread-limit.js')
 const { WASI } = require('./wasi.js')
 const validate = require('./validate.js')

@@ -65,8 +65,8 @@ const oneOf = (known) =>
   known.length === 0 ? 'there is none' : `must be one of: ${known.map((each) => `'${each}'`).join(', ')}`
 
 /**
- * Rejects unknown properties: a misspelt name must not remove a restriction. `elsewhere` has advice for names that other
- * functions accept.
+ * Rejects unknown properties: a misspelt name must not remove a restriction. `elsewhere` has advice for names that
+ * other functions accept.
  */
 function onlyKnown(value, name, known, elsewhere = { __proto__: null }) {
   const unknown = Object.keys(value).find((key) => !known.includes(key))
