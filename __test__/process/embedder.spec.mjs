@@ -18,7 +18,7 @@ async function outputOf(script) {
 }
 
 for (const event of ['spawn', 'exit']) {
-  test(`an exception of a listener of '${event}' is unhandled, and changes neither the result nor later events`, async (t) => {
+  test(`an exception of a listener of '${event}' is unhandled, and does not change the result`, async (t) => {
     const output = await outputOf(`
       const guest = spawn(${JSON.stringify(HELLO)}, [], { stdio: 'ignore' })
       guest.on('${event}', () => { throw new Error('of the listener') })
