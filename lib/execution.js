@@ -16,6 +16,9 @@ const MAX_INTERVAL = 1000
 /** The time between two checks of the threads of a guest, in milliseconds. */
 const THREADS_INTERVAL = 50
 
+/** Whether a write to a full pipe waits in the system, where ending the thread does not interrupt the write. */
+const isWriteBlocking = process.platform === 'win32'
+
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
 
@@ -172,6 +175,7 @@ class Execution {
     if (this.#thread !== undefined) {
       if (!this.#thread.canInterrupt) addon.processes().end(this.#wasi)
       this.#thread.terminate()
+      if (isWriteBlocking) for (const each of this.#stdio) each.drain?.()
     }
     return true
   }

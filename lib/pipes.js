@@ -27,7 +27,7 @@ class PipeReader extends Readable {
   #guestEnd
   #isWanted = false
   #hasStarted = false
-  #hasEnded = false
+  #isDraining = false
   #isReferenced = true
 
   constructor() {
@@ -45,7 +45,7 @@ class PipeReader extends Readable {
     const source = readerOf(reader)
     this.#source = source
     source.on('data', (chunk) => {
-      if (!this.push(chunk) && !this.#hasEnded) source.pause()
+      if (!this.push(chunk) && !this.#isDraining) source.pause()
     })
     source.on('end', () => this.push(null))
     source.on('error', (error) => this.destroy(error))
@@ -60,16 +60,21 @@ class PipeReader extends Readable {
     if (this.#isWanted) this.#source?.resume()
   }
 
+  /** Buffers the rest of the output of a guest that ends, even if the stream is full. */
+  drain() {
+    this.#isDraining = true
+    this.#source?.resume()
+  }
+
   /**
    * Closes the descriptor of a guest that has ended. Buffers the rest of the output, at most the capacity of the pipe,
    * so that an unread stream leaves no descriptor open.
    */
   closeGuestEnd() {
-    this.#hasEnded = true
     if (this.#guestEnd === undefined) this.push(null)
     else closePipe(this.#guestEnd)
     this.#guestEnd = undefined
-    this.#source?.resume()
+    this.drain()
   }
 
   /** Whether nothing reads the stream. */

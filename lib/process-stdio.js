@@ -1,8 +1,9 @@
 'use strict'
 
 // Connects stdin, stdout and stderr of a guest in another thread. A connection has these methods: `open` returns the
-// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the
-// stream of this thread, and `done` a promise for the end of the output.
+// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. The optional
+// `drain` ends a wait of the guest for room. `stream` is the stream of this thread, and `done` a promise for the end of
+// the output.
 
 const { Readable } = require('node:stream')
 const { PipeReader, PipeWriter } = require('./pipes.js')
@@ -57,7 +58,7 @@ function sinkOf(target) {
 }
 
 /** Passes the output of a guest on. Throws the error of the target. */
-async function drain(reader, { write }) {
+async function pass(reader, { write }) {
   for await (const chunk of reader) await write(chunk)
 }
 
@@ -69,6 +70,7 @@ const piped = (stream, done) => ({
   stream,
   open: () => stream.open(),
   start: () => stream.start?.(),
+  drain: () => stream.drain?.(),
   close: () => stream.closeGuestEnd(),
   done,
 })
@@ -102,7 +104,7 @@ function connectOutputs(targets, fail) {
     if (typeof target === 'string' || typeof target === 'number') return plain(target)
     if (!sinks.has(target)) sinks.set(target, sinkOf(target))
     const reader = new PipeReader()
-    return piped(reader, drain(reader, sinks.get(target)).catch(fail))
+    return piped(reader, pass(reader, sinks.get(target)).catch(fail))
   })
   Promise.all(connections.map(({ done }) => done)).then(() => {
     for (const sink of sinks.values()) sink.end()

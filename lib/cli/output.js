@@ -41,6 +41,10 @@ class LimitedOutput {
     this.#reader.start()
   }
 
+  drain() {
+    this.#reader.drain()
+  }
+
   close() {
     this.#reader.closeGuestEnd()
   }
