@@ -7,7 +7,7 @@ const { promisify } = require('node:util')
 const { PipeReader } = require('../pipes.js')
 
 const writeSome = promisify(write)
-/** How long to wait for room in a descriptor that does not wait by itself, in milliseconds. */
+/** Milliseconds until the next write to a descriptor that has no room and does not wait by itself. */
 const RETRY_INTERVAL = 10
 const later = () => new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL))
 

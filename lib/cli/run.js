@@ -83,7 +83,7 @@ const nothing = () => {}
 /** Connects a stream of the guest to the same stream of the process. */
 const inherited = (fd) => ({ open: () => fd, start: nothing, close: nothing })
 
-/** Returns what stdout and stderr are connected to. */
+/** Returns the connections of stdout and stderr, as lib/process-stdio.js describes them. */
 function outputsOf(maxOutput, onExceed) {
   if (maxOutput === undefined) return [1, 2].map(inherited)
   const { LimitedOutput } = require('./output.js')
