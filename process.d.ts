@@ -232,7 +232,7 @@ export function run(
 /** Options of {@link spawn}. */
 export interface SpawnOptions extends ProcessOptions {
   /**
-   * What stdin, stdout and stderr are connected to: one value for the three, or an array. `'pipe'` creates a stream,
+   * The targets of stdin, stdout and stderr: one value for the three, or an array. `'pipe'` creates a stream,
    * such as {@link GuestProcess.stdout}. A number is a descriptor. Streams in the array are read or written as fast as
    * the guest, and are not ended.
    * @default 'pipe'
@@ -262,12 +262,13 @@ export interface GuestProcessEvents {
 
 /**
  * A running guest. Emits `'spawn'`, then `'exit'`, then `'close'`, as a `ChildProcess` does. Emits `'error'` instead of
- * `'spawn'` if the guest cannot be started; whoever has used `result` gets the error there.
+ * `'spawn'` if the guest cannot be started. Without a listener the error ends the process, unless `result` was read:
+ * the error is then only there.
  */
 export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDisposable {
   /** Standard input, unless `stdio` connects it elsewhere. Input that the guest does not read is discarded. */
   readonly stdin: Writable | null
-  /** Standard output. The guest waits while nobody reads. */
+  /** Standard output. The guest waits while the stream is full. */
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /** The addresses of `sockets`, from `'spawn'` on, such as `['127.0.0.1:41207']`. */

@@ -8,7 +8,7 @@ const { callWithTimeout } = require('./timeout.js')
  * Returns the functions for runs. `native` has the native functions, `receivers` the receivers of wake-ups by token,
  * and `EMPTY` is an array without bytes. The others are functions of lib/run.js.
  */
-function makeRuns({ native, receivers, leave, resultOf, EMPTY }) {
+function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
   /** The promise of the end of a run. */
   class AsyncRun {
     constructor(state, run, signal, resolve, reject) {
@@ -150,4 +150,4 @@ function promising(entry) {
   }
 }
 
-exports.makeRuns = makeRuns
+exports.makeAsyncRuns = makeAsyncRuns

@@ -16,6 +16,9 @@ const MAX_INTERVAL = 1000
 /** The time between two checks of the threads or the heap of a guest, in milliseconds. */
 const INTERVAL = 50
 
+/** Whether a write to a full pipe waits in the system, where ending the thread does not interrupt the write. */
+const isWriteBlocking = process.platform === 'win32'
+
 /** A memory that has less room than this part of its limit has reached it. */
 const ROOM = 1 / 16
 
@@ -38,7 +41,7 @@ class Execution {
   #program
   #options
   #args
-  /** What stdin, stdout and stderr are connected to. */
+  /** The connections of stdin, stdout and stderr (lib/process-stdio.js). */
   #stdio
   #thread
   #wasi
@@ -180,6 +183,7 @@ class Execution {
     if (this.#thread !== undefined) {
       if (!this.#thread.canInterrupt) addon.processes().end(this.#wasi)
       this.#thread.terminate()
+      if (isWriteBlocking) for (const each of this.#stdio) each.drain?.()
     }
     return true
   }

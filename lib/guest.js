@@ -37,7 +37,7 @@ function createImports(wasi, { module, memories, threads }) {
   if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0])
   const imports = wasi.getImportObject()
   if (memories.length === 0) return { imports, memories }
-  const created = memories.map(require('./limit-memory.js').createMemory)
+  const created = memories.map(require('./imported-memory.js').createMemory)
   memories.forEach(({ module: namespace, name }, index) => {
     imports[namespace] = { ...imports[namespace], [name]: created[index] }
   })

@@ -4,6 +4,7 @@
 // bytes. Changes the sections of imports, tables and memories only. Offsets in the code stay valid for debuggers, which
 // count from the start of its section. The format is https://webassembly.github.io/spec/core/binary/modules.html.
 
+const { PAGE_SIZE } = require('./imported-memory.js')
 const { invalidValue } = require('./validate.js')
 
 const SECTION = { type: 1, import: 2, table: 4, memory: 5, code: 10, tag: 13 }
@@ -11,7 +12,6 @@ const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 }
 const FLAG = { maximum: 1, shared: 2, index64: 4 }
 /** Bytes for which a table element counts. */
 const ELEMENT_SIZE = 8
-const PAGE_SIZE = 65536
 /** Maxima of those that declare none: what V8 allows. */
 const [MAX_PAGES, MAX_PAGES_64, MAX_ELEMENTS] = [2n ** 16n, 2n ** 18n, 2n ** 32n - 1n]
 /** Opcodes of structures and arrays in the section of types. */
@@ -284,14 +284,5 @@ const importedMemories = (found, maxima) =>
 /** Returns the limits of the memories that a binary imports. */
 const memoryImportsOf = (bytes) => importedMemories(read(bytes).found)
 
-/** Creates a memory with the limits of an import, which are bigints. */
-function createMemory({ initial, maximum, isShared, is64 }) {
-  const size = (pages) => (pages === undefined || is64 ? pages : Number(pages))
-  const descriptor = { initial: size(initial), maximum: size(maximum), shared: isShared }
-  return new WebAssembly.Memory(is64 ? { ...descriptor, address: 'i64' } : descriptor)
-}
-
-exports.PAGE_SIZE = PAGE_SIZE
-exports.createMemory = createMemory
 exports.limitMemory = limitMemory
 exports.memoryImportsOf = memoryImportsOf

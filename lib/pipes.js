@@ -3,14 +3,13 @@
 // Streams over pipes of the system, one end of which is a descriptor of a guest in another thread. A guest that reads
 // or writes then blocks only its own thread.
 
-const { closeSync } = require('node:fs')
 const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
 const addon = require('./native.js').load()
 // Adds `processes` to the addon.
 require('./wasi.js')
 
-const closePipe = addon.processes().closePipe ?? closeSync
+const { pipe, closePipe } = addon.processes()
 
 /** Bytes that a stream buffers. */
 const HIGH_WATER_MARK = 64 << 10
@@ -28,7 +27,7 @@ class PipeReader extends Readable {
   #guestEnd
   #isWanted = false
   #hasStarted = false
-  #hasEnded = false
+  #isDraining = false
   #isReferenced = true
 
   constructor() {
@@ -37,7 +36,7 @@ class PipeReader extends Readable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes().pipe()
+    const [reader, writer] = pipe()
     this.#guestEnd = writer
     if (this.destroyed) {
       closePipe(reader)
@@ -46,7 +45,7 @@ class PipeReader extends Readable {
     const source = readerOf(reader)
     this.#source = source
     source.on('data', (chunk) => {
-      if (!this.push(chunk) && !this.#hasEnded) source.pause()
+      if (!this.push(chunk) && !this.#isDraining) source.pause()
     })
     source.on('end', () => this.push(null))
     source.on('error', (error) => this.destroy(error))
@@ -61,16 +60,21 @@ class PipeReader extends Readable {
     if (this.#isWanted) this.#source?.resume()
   }
 
+  /** Buffers the rest of the output of a guest that ends, even if the stream is full. */
+  drain() {
+    this.#isDraining = true
+    this.#source?.resume()
+  }
+
   /**
    * Closes the descriptor of a guest that has ended. Buffers the rest of the output, at most the capacity of the pipe,
    * so that an unread stream leaves no descriptor open.
    */
   closeGuestEnd() {
-    this.#hasEnded = true
     if (this.#guestEnd === undefined) this.push(null)
     else closePipe(this.#guestEnd)
     this.#guestEnd = undefined
-    this.#source?.resume()
+    this.drain()
   }
 
   /** Whether nothing reads the stream. */
@@ -115,7 +119,7 @@ class PipeWriter extends Writable {
 
   /** Creates the pipe, and returns the descriptor for the guest. */
   open() {
-    const [reader, writer] = addon.processes().pipe()
+    const [reader, writer] = pipe()
     this.#guestEnd = reader
     if (this.destroyed) {
       closePipe(writer)

@@ -14,7 +14,7 @@ const OWN_HEAP = 16
  * a thread that waits in `memory.atomic.wait` does not end.
  */
 const canInterrupt = process.versions.bun === undefined && process.versions.deno === undefined
-/** How long a result waits for the end of such a thread, in milliseconds. */
+/** Milliseconds that a result waits for the end of a thread that the runtime cannot end. */
 const MAX_DELAY = 100
 
 /** A worker that runs guests. */

@@ -14,7 +14,8 @@ function makeProcessFunctions({ native, stateOf }) {
     hasFullHeap: (wasi) => hasFullHeap(stateOf(wasi).id),
     end: (wasi) => end(stateOf(wasi).id),
     pipe,
-    closePipe,
+    // On Windows the descriptors belong to Node.
+    closePipe: closePipe ?? require('node:fs').closeSync,
   }
 }
 

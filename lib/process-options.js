@@ -3,15 +3,14 @@
 // Checks the options of `run` and `spawn`. The remaining options are checked by `new WASI`.
 
 const { Readable, Writable } = require('node:stream')
-const addon = require('./native.js').load()
-const { integer, invalidValue, object, options: optionsOf, subject } = require('./validate.js')
+const { DEFAULT_THREADS, MAX_THREADS } = require('./thread-limit.js')
+const validate = require('./validate.js')
 const { invalidType, nodeError } = require('./values.js')
+
+const { abortSignal, boolean, integer, invalidValue, object, onlyKnown, subject } = validate
 
 /** The longest delay of a timer in milliseconds. */
 const MAX_TIMEOUT = 2 ** 31 - 1
-/** The numbers of threads have 29 bits. */
-const MAX_THREADS = 2 ** 29 - 1
-const DEFAULT_THREADS = 16
 
 const COMMON = ['argv0', 'env', 'preopens', 'sockets', 'clock', 'random', 'timeout', 'signal', 'limits', 'trace']
 const RUN = [...COMMON, 'input', 'stdout', 'stderr', 'encoding', 'reject']
@@ -23,21 +22,7 @@ const POOL = ['threads', 'maxQueue', 'idleTimeout']
 const NO_CPU_TIME =
   "The property 'options.limits.cpuTime' is not available in Bun, which cannot interrupt a guest that computes"
 
-/** Rejects unknown names: a misspelt name must not remove a restriction. */
-function rejectUnknown(given, name, known) {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue
-    const advice = addon.suggestion(key, known) ?? `Known are ${known.join(', ')}`
-    throw invalidValue(`The property '${name}.${key}' is unknown. ${advice}`)
-  }
-}
-
 const optional = (value, check) => (value === undefined ? undefined : check(value))
-
-const boolean = (value, name) => {
-  if (typeof value === 'boolean') return value
-  throw invalidType(subject(name), 'of type boolean', value)
-}
 
 const string = (value, name) => {
   if (typeof value === 'string') return value
@@ -46,7 +31,7 @@ const string = (value, name) => {
 
 function readLimits(value) {
   const given = object(value ?? {}, 'options.limits')
-  rejectUnknown(given, 'options.limits', LIMITS)
+  onlyKnown(given, 'options.limits', LIMITS)
   if (given.cpuTime !== undefined && process.versions.bun !== undefined)
     throw nodeError('Error', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', NO_CPU_TIME)
   const number = (name, min, max) =>
@@ -61,7 +46,7 @@ function readLimits(value) {
 
 function readClock(value) {
   const clock = object(value, 'options.clock')
-  rejectUnknown(clock, 'options.clock', CLOCKS)
+  onlyKnown(clock, 'options.clock', CLOCKS)
   for (const name of CLOCKS) {
     if (clock[name] === undefined || typeof clock[name] === 'bigint') continue
     throw invalidType(subject(`options.clock.${name}`), 'of type bigint', clock[name])
@@ -69,14 +54,9 @@ function readClock(value) {
   return clock
 }
 
-function readSignal(value) {
-  if (typeof value === 'object' && value !== null && 'aborted' in value) return value
-  throw invalidType(subject('options.signal'), 'an instance of AbortSignal', value)
-}
-
 /** Checks the options that `run` and `spawn` share. Copies those that the caller may change while the guest waits. */
 function readCommon(given, known) {
-  rejectUnknown(given, 'options', known)
+  onlyKnown(given, 'options', known)
   return {
     argv0: optional(given.argv0, (value) => string(value, 'options.argv0')),
     env: optional(given.env, (value) => ({ ...object(value, 'options.env') })),
@@ -85,7 +65,7 @@ function readCommon(given, known) {
     clock: optional(given.clock, readClock),
     random: given.random,
     timeout: optional(given.timeout, (value) => integer(value, 'options.timeout', 1, MAX_TIMEOUT)),
-    signal: optional(given.signal, readSignal),
+    signal: optional(given.signal, (value) => abortSignal(value, 'options.signal')),
     limits: readLimits(given.limits),
     trace: optional(given.trace, (value) => boolean(value, 'options.trace')),
   }
@@ -163,7 +143,7 @@ function readArguments(value = []) {
 
 /** Checks the options of `new Pool`. */
 function poolOptions(value, defaults) {
-  const given = optionsOf(value, ...POOL)
+  const given = validate.options(value, ...POOL)
   const number = (name, min, max) => optional(given[name], (each) => integer(each, `options.${name}`, min, max))
   return {
     threads: number('threads', 1, 1024) ?? defaults.threads,

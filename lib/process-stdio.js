@@ -1,11 +1,14 @@
 'use strict'
 
 // Connects stdin, stdout and stderr of a guest in another thread. A connection has these methods: `open` returns the
-// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. `stream` is the
-// stream of this thread, and `done` a promise for the end of the output.
+// value for `new WASI`, `start` is called when the guest starts, and `close` releases the guest's end. The optional
+// `drain` ends a wait of the guest for room. `stream` is the stream of this thread, and `done` a promise for the end of
+// the output.
 
 const { Readable, finished } = require('node:stream')
 const { PipeReader, PipeWriter } = require('./pipes.js')
+
+const nothing = () => {}
 
 /** Returns the bytes of an item of the input. */
 function bytesOf(item) {
@@ -22,15 +25,13 @@ function iteratorOf(source) {
   return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
 }
 
-const ignore = () => {}
-
 /** Writes a source to the input of a guest. Throws the error of the source. */
 async function feed(source, writer) {
   const iterator = iteratorOf(source)
   let isDone = false
   const closed = new Promise((resolve) => writer.once('close', resolve))
-  // The result of the guest does not depend on an error at this point.
-  closed.then(() => (isDone ? undefined : iterator.return?.())).catch(ignore)
+  // The guest has ended, so a failure of the iterator does not matter.
+  closed.then(() => (isDone ? undefined : iterator.return?.())).catch(nothing)
   for (;;) {
     const { done, value } = await iterator.next()
     isDone = done
@@ -42,9 +43,9 @@ async function feed(source, writer) {
   writer.end()
 }
 
-/** Returns a function that passes a chunk on, and waits for it. */
+/** Returns functions that pass a chunk on and wait for it, and that release the target. */
 function sinkOf(target) {
-  if (typeof target === 'function') return { write: target, end: ignore }
+  if (typeof target === 'function') return { write: target, end: nothing }
   if (typeof target.getWriter === 'function') {
     const writer = target.getWriter()
     return { write: (chunk) => writer.write(chunk), end: () => writer.releaseLock() }
@@ -71,7 +72,7 @@ function sinkOf(target) {
 const sinks = new WeakMap()
 
 /** Passes the output of a guest to a target. Throws the error of the target. */
-async function drain(reader, target) {
+async function pass(reader, target) {
   if (!sinks.has(target)) sinks.set(target, { ...sinkOf(target), users: 0 })
   const sink = sinks.get(target)
   sink.users++
@@ -94,6 +95,7 @@ const piped = (stream, done) => ({
   stream,
   open: () => stream.open(),
   start: () => stream.start?.(),
+  drain: () => stream.drain?.(),
   close: () => stream.closeGuestEnd(),
   done,
 })
@@ -105,6 +107,7 @@ function connectInput(source, fail) {
   if (source === undefined) return plain('ignore')
   if (isData(source)) return plain({ input: source })
   const writer = new PipeWriter()
+  writer.on('error', fail)
   feed(source, writer).catch(fail)
   return piped(writer)
 }
@@ -123,7 +126,7 @@ function connectOutput(target, fail) {
   if (target instanceof PipeReader) return piped(target)
   if (typeof target === 'string' || typeof target === 'number') return plain(target)
   const reader = new PipeReader()
-  return piped(reader, drain(reader, target).catch(fail))
+  return piped(reader, pass(reader, target).catch(fail))
 }
 
 exports.connectInput = connectInput

@@ -48,7 +48,7 @@ function problemOf(imports, exports) {
   return hasMemory || !needsMemory ? undefined : 'exports no memory; expected one with the name `memory`'
 }
 
-/** What a compiled module imports and exports. */
+/** A compiled module, with its imports and exports. */
 class Program {
   constructor(name, module, memories, usesHeap) {
     this.name = name

@@ -2,9 +2,8 @@
 
 // Checks the options of `start`, `startAsync`, `initializeAsync` and `getImportObject`. Loaded at the first use.
 
-const addon = require('./native.js').load()
-const { invalidType, nodeError } = require('./values.js')
-const { integer, invalidValue, object, subject } = require('./validate.js')
+const { nodeError } = require('./values.js')
+const { abortSignal, boolean, integer, object, onlyKnown } = require('./validate.js')
 
 /** The longest timeout in milliseconds, as in node:vm. */
 const MAX_TIMEOUT = 2 ** 32 - 1
@@ -20,26 +19,14 @@ const ELSEWHERE = {
 
 const READERS = {
   timeout: (value) => integer(value, 'options.timeout', 1, MAX_TIMEOUT),
-  signal(value) {
-    if (typeof value?.aborted !== 'boolean' || typeof value.addEventListener !== 'function') {
-      throw invalidType(subject('options.signal'), 'an instance of AbortSignal', value)
-    }
-    return value
-  },
-  suspending(value) {
-    if (typeof value !== 'boolean') throw invalidType(subject('options.suspending'), 'of type boolean', value)
-    return value
-  },
+  signal: (value) => abortSignal(value, 'options.signal'),
+  suspending: (value) => boolean(value, 'options.suspending'),
 }
 
-/** Returns the options with these names. Rejects others: a misspelt name must not remove a restriction. */
+/** Returns the options with these names. Rejects others. */
 function runOptions(options, names) {
   if (options === undefined) return {}
-  for (const name of Object.keys(object(options, 'options'))) {
-    if (names.includes(name)) continue
-    const advice = ELSEWHERE[name] ?? addon.suggestion(name, names) ?? `Known are ${names.join(', ')}`
-    throw invalidValue(`The property 'options.${name}' is unknown. ${advice}`)
-  }
+  onlyKnown(object(options, 'options'), 'options', names, ELSEWHERE)
   const read = names.map((name) => {
     const value = options[name]
     return [name, value === undefined ? undefined : READERS[name](value)]

@@ -5,11 +5,8 @@
 
 const { join } = require('node:path')
 const { Worker } = require('node:worker_threads')
-const { createMemory } = require('./limit-memory.js')
+const { createMemory, importedMemories } = require('./imported-memory.js')
 const addon = require('./native.js').load()
-
-/** Returns the imported memories of a module. */
-const importedMemories = (module) => WebAssembly.Module.imports(module).filter(({ kind }) => kind === 'memory')
 
 /** Creates workers for the threads of a guest. A worker reports the error that has ended the guest when it ends. */
 class Workers {
@@ -65,5 +62,4 @@ function threadedImports(module, wasi, limit, memoryLimits) {
 
 exports.Workers = Workers
 exports.threadedImports = threadedImports
-exports.importedMemories = importedMemories
 exports.importsOf = importsOf

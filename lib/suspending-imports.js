@@ -1,125 +1,107 @@
 'use strict'
 
-// The host functions that may have to wait, for lib/shim.js. This file is written by `npm run imports`
-// (scripts/imports.mjs). The functions work like those of lib/imports.js, with two differences. All guests share them:
-// the first argument is the state of the guest. WebAssembly has checked the other arguments.
+// Import objects with functions that suspend a guest which has to wait.
 
-/** The types of the parameters: `i` is an i32, `I` an i64. */
-const WAITING = {
-  __proto__: null,
-  fd_read: 'iiii',
-  fd_write: 'iiii',
-  path_open: 'iiiiiIIii',
-  poll_oneoff: 'iiii',
-  sock_accept: 'iii',
-  sock_recv: 'iiiiii',
-  sock_send: 'iiiii',
-}
+const { assemble } = require('./shim.js')
+const { SUSPENDING, WAITING, makeWaitingFunctions } = require('./waiting-functions.js')
 
-/** The bit in the number of a sandbox that lets native code suspend the guest (src/node/arguments.rs). */
-const SUSPENDING = 1 << 31
+/**
+ * Returns the function that creates the import object of a guest. The argument has the same values as that of
+ * `makeSuspending`, and `wait`, which returns the promise of a call that has to wait.
+ */
+function makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait }) {
+  /** The functions of one namespace. */
+  class Namespace {
+    constructor(name) {
+      const natives = { __proto__: null }
+      native.addFunctions(name, natives)
+      this.functions = makeWaitingFunctions(natives, ints, longs, EMPTY)
+      this.functions.wait = new WebAssembly.Suspending(wait)
+      /** The functions that guests have imported so far, with the types of their parameters. */
+      this.imported = { __proto__: null }
+      this.module = undefined
+    }
 
-/** Returns the functions of one namespace. */
-const makeWaitingFunctions = (natives, ints, longs, EMPTY) => {
-  const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = natives
-  return {
-    __proto__: null,
-    fd_read(state, a1, a2, a3, a4) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = state.id | SUSPENDING
-      try {
-        const end = fd_read()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
+    /**
+     * Returns functions that suspend a guest, at least the one with this name. One instance of WebAssembly with all
+     * functions that guests import takes less memory than an instance for each.
+     */
+    instantiate(name, state) {
+      if (this.imported[name] === undefined) {
+        this.imported[name] = WAITING[name]
+        this.module = new WebAssembly.Module(assemble(this.imported))
       }
-    },
-    fd_write(state, a1, a2, a3, a4) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = state.id | SUSPENDING
-      try {
-        const end = fd_write()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
-    path_open(state, a1, a2, a3, a4, a5, a6, a7, a8, a9) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; longs[6] = a6;
-      longs[7] = a7; ints[16] = a8; ints[18] = a9; ints[0] = state.id | SUSPENDING
-      try {
-        const end = path_open()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
-    poll_oneoff(state, a1, a2, a3, a4) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = state.id | SUSPENDING
-      try {
-        const end = poll_oneoff()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
-    sock_accept(state, a1, a2, a3) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = state.id | SUSPENDING
-      try {
-        const end = sock_accept()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
-    sock_recv(state, a1, a2, a3, a4, a5, a6) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
-      ints[0] = state.id | SUSPENDING
-      try {
-        const end = sock_recv()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
-    sock_send(state, a1, a2, a3, a4, a5) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = state.id | SUSPENDING
-      try {
-        const end = sock_send()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
-    },
+      return new WebAssembly.Instance(this.module, { host: this.hostOf(state) }).exports
+    }
+
+    /** Returns the functions that lib/shim.js imports, and the state. */
+    hostOf(state) {
+      const host = { __proto__: this.functions, state }
+      if (state.trace === undefined) return host
+      const traced = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
+      state.trace(traced)
+      for (const name of Object.keys(WAITING)) host[name] = (_, ...args) => traced[name](...args)
+      return host
+    }
+  }
+
+  const namespaces = { __proto__: null }
+
+  /** The operations of a proxy that creates each function when a guest imports it. */
+  class SuspendingImports {
+    constructor(state, isComplete) {
+      this.state = state
+      /** Whether the object has the functions of `wasiImport`. Copying them creates them. */
+      this.isComplete = isComplete
+      /** The functions that suspend the guest. */
+      this.shims = undefined
+    }
+
+    complete(imports) {
+      if (!this.isComplete) Object.assign(imports, this.state.wasi.wasiImport)
+      this.isComplete = true
+    }
+
+    shim(name) {
+      const { state } = this
+      namespaces[state.namespace] ??= new Namespace(state.namespace)
+      if (this.shims?.[name] === undefined) this.shims = namespaces[state.namespace].instantiate(name, state)
+      return this.shims[name]
+    }
+
+    create(imports, name) {
+      if (WAITING[name] === undefined) return
+      const original = this.state.originals?.[name]
+      if (original !== undefined && imports[name] === original) imports[name] = this.shim(name)
+    }
+
+    get(imports, name) {
+      if (!this.isComplete && WAITING[name] !== undefined) return this.shim(name)
+      this.complete(imports)
+      this.create(imports, name)
+      return imports[name]
+    }
+
+    getOwnPropertyDescriptor(imports, name) {
+      this.complete(imports)
+      this.create(imports, name)
+      return Reflect.getOwnPropertyDescriptor(imports, name)
+    }
+  }
+  for (const name of ['has', 'ownKeys', 'defineProperty', 'deleteProperty', 'preventExtensions']) {
+    const operation = Reflect[name]
+    SuspendingImports.prototype[name] = function (imports, ...args) {
+      this.complete(imports)
+      return operation(imports, ...args)
+    }
+  }
+
+  return (state) => {
+    const { wasiImport } = state.wasi
+    // Functions that the embedder has replaced stay.
+    const isComplete = state.originals !== undefined || wasiImport !== state.wasiImport
+    return new Proxy(isComplete ? { ...wasiImport } : {}, new SuspendingImports(state, isComplete))
   }
 }
 
-exports.SUSPENDING = SUSPENDING
-exports.WAITING = WAITING
-exports.makeWaitingFunctions = makeWaitingFunctions
+exports.makeSuspendingImports = makeSuspendingImports

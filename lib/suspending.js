@@ -3,8 +3,8 @@
 // Guests that wait without blocking the thread: imports that suspend the guest (JSPI). src/node/suspend.rs waits and
 // continues the calls. Loaded at the first use.
 
-const { makeRuns } = require('./async-run.js')
-const { makeLazyImports } = require('./lazy-imports.js')
+const { makeAsyncRuns } = require('./async-run.js')
+const { makeSuspendingImports } = require('./suspending-imports.js')
 const { requireSuspending, runOptions } = require('./run-options.js')
 const { TRAP } = require('./shim.js')
 
@@ -167,15 +167,15 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
     return new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
   }
 
-  const lazyImports = makeLazyImports({ native, importClassOf, ints, longs, EMPTY, wait })
+  const importsOf = makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait })
 
   /** Returns the import object of a guest. */
   const importObject = (state) => {
     requireSuspending('getImportObject({ suspending: true })')
-    return { [state.namespace]: lazyImports(state) }
+    return { [state.namespace]: importsOf(state) }
   }
 
-  const runs = makeRuns({ native, receivers, leave, resultOf, EMPTY })
+  const runs = makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
   const execute = (state, instance, entryOf, isCommand, options) => {

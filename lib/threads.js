@@ -2,8 +2,9 @@
 
 // `capwasi/threads`: instantiates programs that import a shared memory and `wasi.thread-spawn`.
 
-const { memoryLimitsOf } = require('./shared-memory.js')
-const { importedMemories, threadedImports } = require('./spawning.js')
+const { importedMemories, memoryLimitsOf } = require('./imported-memory.js')
+const { threadedImports } = require('./spawning.js')
+const { DEFAULT_THREADS, MAX_THREADS } = require('./thread-limit.js')
 const { WASI } = require('./wasi.js')
 const validate = require('./validate.js')
 const { invalidType } = require('./values.js')
@@ -11,10 +12,6 @@ const { invalidType } = require('./values.js')
 const { invalidValue } = validate
 
 const { Module } = WebAssembly
-
-const DEFAULT_THREADS = 16
-/** The numbers of threads have 29 bits. */
-const MAX_THREADS = 2 ** 29 - 1
 
 /** Checks that a module can have threads. */
 function check(module) {

@@ -1,8 +1,9 @@
 'use strict'
 
-// Checks of arguments like those of node:fs, for the class Directory.
+// Checks of arguments and options, with errors like those of Node.
 
 const { inspect } = require('node:util')
+const addon = require('./native.js').load()
 const { invalidType, isCollection, nodeError, urlPath } = require('./values.js')
 
 const invalidValue = (message) => nodeError('TypeError', 'ERR_INVALID_ARG_VALUE', message)
@@ -45,23 +46,34 @@ function options(value, ...known) {
   return given
 }
 
+function boolean(value, name) {
+  if (typeof value === 'boolean') return value
+  throw invalidType(subject(name), 'of type boolean', value)
+}
+
 /** Returns a boolean option; false for undefined. */
-function flag(given, name) {
-  const value = given[name]
-  if (value !== undefined && typeof value !== 'boolean')
-    throw invalidType(subject(`options.${name}`), 'of type boolean', value)
-  return value === true
+const flag = (given, name) => given[name] !== undefined && boolean(given[name], `options.${name}`)
+
+/** Returns an AbortSignal, of this realm or another. */
+function abortSignal(value, name) {
+  if (typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function') return value
+  throw invalidType(subject(name), 'an instance of AbortSignal', value)
 }
 
 /** Shows the accepted values. */
 const oneOf = (known) =>
   known.length === 0 ? 'there is none' : `must be one of: ${known.map((each) => `'${each}'`).join(', ')}`
 
-/** Rejects unknown properties: a misspelt name must not remove a restriction. */
-function onlyKnown(value, name, known) {
+/**
+ * Rejects unknown properties: a misspelt name must not remove a restriction. `elsewhere` has advice for names that
+ * other functions accept.
+ */
+function onlyKnown(value, name, known, elsewhere = { __proto__: null }) {
   const unknown = Object.keys(value).find((key) => !known.includes(key))
-  if (unknown !== undefined)
-    throw invalidValue(`The property '${name}[${inspect(unknown)}]' is unknown, ${oneOf(known)}`)
+  if (unknown === undefined) return
+  const advice = elsewhere[unknown] ?? addon.suggestion(unknown, known)
+  const problem = `The property '${name}[${inspect(unknown)}]' is unknown, ${oneOf(known)}`
+  throw invalidValue(advice ? `${problem}. ${advice}` : problem)
 }
 
 const LIMITS = ['maxBytes', 'maxFiles']
@@ -132,6 +144,8 @@ function source(value) {
 }
 
 module.exports = {
+  abortSignal,
+  boolean,
   bytes,
   flag,
   integer,
@@ -139,6 +153,7 @@ module.exports = {
   limits,
   lower,
   object,
+  onlyKnown,
   options,
   seconds,
   source,

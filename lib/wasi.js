@@ -294,7 +294,7 @@ class Methods {
     return native.addresses(stateOf(this).id)
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](depth, options, inspect) {
+  [inspectCustom](depth, options, inspect) {
     // The prototype, or an object that only inherits from it.
     if (this[kSetMemory] === undefined) return this
     const name = this.constructor?.name || 'WASI'

@@ -1,5 +1,5 @@
 // Writes lib/imports.js: the functions of `wasiImport`, each with the number and the types of its arguments. Writes
-// lib/suspending-imports.js as well: the host functions for lib/shim.js.
+// lib/waiting-functions.js as well: the host functions for lib/shim.js.
 //
 // A generic function would be shorter. With a separate function for each call, V8 optimizes for its callee and its
 // arguments.
@@ -82,7 +82,7 @@ function statement(name, types) {
 /** The functions that may have to wait. */
 const WAITING = ['fd_read', 'fd_write', 'path_open', 'poll_oneoff', 'sock_accept', 'sock_recv', 'sock_send']
 
-/** Returns the property that is one function of lib/suspending-imports.js. */
+/** Returns the property that is one function of lib/waiting-functions.js. */
 function waitingFunction(name) {
   const types = [...FUNCTIONS[name]]
   const parameters = types.map((_, index) => `a${index + 1}`)
@@ -102,8 +102,8 @@ function waitingFunction(name) {
 `
 }
 
-/** Returns the text of lib/suspending-imports.js. */
-export function suspendingSource() {
+/** Returns the text of lib/waiting-functions.js. */
+export function waitingSource() {
   const types = WAITING.map((name) => `  ${name}: '${FUNCTIONS[name]}',\n`)
   return `'use strict'
 
@@ -160,5 +160,5 @@ ${statements.join('')}  })
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(join(root, 'lib/imports.js'), source())
-  writeFileSync(join(root, 'lib/suspending-imports.js'), suspendingSource())
+  writeFileSync(join(root, 'lib/waiting-functions.js'), waitingSource())
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { makeImportClass } from '../../lib/imports.js'
-import { source, suspendingSource } from '../../scripts/imports.mjs'
+import { source, waitingSource } from '../../scripts/imports.mjs'
 import { FUNCTIONS } from '../support/abi.mjs'
 
 const EMPTY = new Uint8Array(0)
@@ -144,10 +144,10 @@ test('in a run, the first exception ends the run and is thrown again instead of 
   t.is(first.message, 'exception 1')
 })
 
-test('lib/imports.js and lib/suspending-imports.js are the output of `npm run imports`', (t) => {
+test('lib/imports.js and lib/waiting-functions.js are the output of `npm run imports`', (t) => {
   const read = (name) => readFileSync(new URL(`../../lib/${name}`, import.meta.url), 'utf8')
   t.is(read('imports.js'), source())
-  t.is(read('suspending-imports.js'), suspendingSource())
+  t.is(read('waiting-functions.js'), waitingSource())
 })
 
 test('a stack trace names the function and the file', (t) => {

@@ -2,6 +2,7 @@
 // attacker may encode them as no tool does.
 
 import test from 'ava'
+import { createMemory } from '../../lib/imported-memory.js'
 import limitMemoryOf from '../../lib/limit-memory.js'
 import { binary } from '../support/guest.mjs'
 import { onWasm, slow } from '../support/conditions.mjs'
@@ -325,7 +326,7 @@ test('an imported memory gets a maximum in the binary and in the list of imports
     const bytes = moduleOf(section(ID.import, vector([imported])), exportsOf([['m', MEMORY, 0]]))
     const { memories: found } = limit(t, bytes, MIB)
     t.deepEqual(found, [{ module: 'env', name: 'memory', initial: 2n, maximum: 16n, isShared, is64: false }])
-    const memory = limitMemoryOf.createMemory(found[0])
+    const memory = createMemory(found[0])
     t.deepEqual(growthOf(t, bytes, MIB, { env: { memory } }), [MIB])
   }
 })

@@ -89,10 +89,10 @@ for (const [value, code, message] of [
 }
 
 for (const [options, message] of [
-  [{ timout: 1 }, "The property 'options.timout' is unknown. Did you mean 'timeout'?"],
+  [{ timout: 1 }, "The property 'options['timout']' is unknown, must be one of: 'timeout'. Did you mean 'timeout'?"],
   [{ signal: undefined }, /Only startAsync\(\) and initializeAsync\(\) can be aborted/],
   [{ suspending: true }, /an option of getImportObject\(\)/],
-  [{ other: 1 }, "The property 'options.other' is unknown. Known are timeout"],
+  [{ other: 1 }, "The property 'options['other']' is unknown, must be one of: 'timeout'"],
 ]) {
   test(`start() with the options ${Object.keys(options)} throws ERR_INVALID_ARG_VALUE`, (t) => {
     t.throws(() => start(guest(''), options), { code: 'ERR_INVALID_ARG_VALUE', message })

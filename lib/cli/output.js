@@ -1,13 +1,13 @@
 'use strict'
 
-// Output with a limit, for --max-output.
+// Output with a limit, for --max-output, and writes to descriptors of the process.
 
 const { write } = require('node:fs')
 const { promisify } = require('node:util')
 const { PipeReader } = require('../pipes.js')
 
 const writeSome = promisify(write)
-/** How long to wait for room in a descriptor that does not wait by itself, in milliseconds. */
+/** Milliseconds until the next write to a descriptor that has no room and does not wait by itself. */
 const RETRY_INTERVAL = 10
 const later = () => new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL))
 
@@ -41,6 +41,10 @@ class LimitedOutput {
     this.#reader.start()
   }
 
+  drain() {
+    this.#reader.drain()
+  }
+
   close() {
     this.#reader.closeGuestEnd()
   }
@@ -65,3 +69,4 @@ class LimitedOutput {
 }
 
 exports.LimitedOutput = LimitedOutput
+exports.writeAll = writeAll

@@ -45,7 +45,7 @@ function requireModule(name, bytes) {
   }
 }
 
-/** How long to compile without a notice, in milliseconds. */
+/** Milliseconds of compiling without a notice. */
 const NOTICE_DELAY = 500
 
 /** Compiles the program. At a terminal, a notice is shown while this takes longer. */

@@ -40,13 +40,13 @@ function reportTrap({ message, stack }) {
 }
 
 /** Limits that stop a program, and limits that refuse something to it, by the name in `exceeded`. */
-const STOPPING = { timeout: 'timeout', cpuTime: 'max-cpu-time', output: 'max-output', heap: 'max-memory' }
+const STOPPING = { timeout: 'timeout', cpuTime: 'max-cpu-time', output: 'max-output', memory: 'max-memory' }
 const REFUSING = { openFiles: 'max-files', writtenBytes: 'max-written', memory: 'max-memory', threads: 'max-threads' }
 
 /** Reports how the program has ended. Returns the exit status. */
 function reportEnd({ exitCode, trap, timedOut, exceeded, results = [] }, isOutputExceeded, values) {
   const hasEnded = exitCode !== undefined || trap !== undefined
-  const stoppedBy = isOutputExceeded ? 'output' : timedOut ? 'timeout' : exceeded === 'memory' ? 'heap' : exceeded
+  const stoppedBy = isOutputExceeded ? 'output' : timedOut ? 'timeout' : exceeded
   if (trap !== undefined) reportTrap(trap)
   if (isOutputExceeded || !hasEnded) {
     const option = STOPPING[stoppedBy]
@@ -83,7 +83,7 @@ const nothing = () => {}
 /** Connects a stream of the guest to the same stream of the process. */
 const inherited = (fd) => ({ open: () => fd, start: nothing, close: nothing })
 
-/** Returns what stdout and stderr are connected to. */
+/** Returns the connections of stdout and stderr, as lib/process-stdio.js describes them. */
 function outputsOf(maxOutput, onExceed) {
   if (maxOutput === undefined) return [1, 2].map(inherited)
   const { LimitedOutput } = require('./output.js')

@@ -3,6 +3,7 @@
 // Converts the values of options to options of the guest.
 
 const { openSync } = require('node:fs')
+const { DEFAULT_THREADS, MAX_THREADS } = require('../thread-limit.js')
 const { fail, rejecting, show } = require('./messages.js')
 const { reasonOf } = require('./reasons.js')
 const { readCount, readSize, readTime } = require('./units.js')
@@ -26,10 +27,8 @@ function readSeed(text) {
 /** Converts `--listen` to an address with a port. */
 const readAddress = (text) => (/^\d+$/.test(text) ? `127.0.0.1:${text}` : text.replace(/^localhost:/i, '127.0.0.1:'))
 
-/** What native code allows. */
+/** The largest `limits.openFiles` of `new WASI`. */
 const MAX_OPEN_FILES = 2 ** 20
-const MAX_THREADS = 2 ** 29 - 1
-const DEFAULT_THREADS = 16
 
 function readLimits(values) {
   return {

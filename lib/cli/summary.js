@@ -2,8 +2,8 @@
 
 // The table of --summary, from the lines of the option `trace`.
 
-const { writeSync } = require('node:fs')
 const { PipeReader } = require('../pipes.js')
+const { writeAll } = require('./output.js')
 
 const CALL = /^(\w+)\(/
 const END = / = (?:E[A-Z\d]+( )|[^<]* )?<(\d+\.\d+)>$|\?$/
@@ -38,8 +38,9 @@ class Summary {
   async #read(traceFd) {
     const { createInterface } = require('node:readline')
     for await (const line of createInterface({ input: this.#reader, crlfDelay: Infinity })) {
-      if (traceFd !== undefined) writeSync(traceFd, `${line}\n`)
       this.#add(line)
+      // Ignores errors, as the option `trace` does.
+      if (traceFd !== undefined) await writeAll(traceFd, Buffer.from(`${line}\n`)).catch(() => {})
     }
   }
 

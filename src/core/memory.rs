@@ -101,6 +101,7 @@ impl Memory {
     }
 
     /// Returns the address of the first byte, which identifies the memory in this process.
+    #[cfg(feature = "node")]
     #[must_use]
     pub(crate) fn start(self) -> usize {
         self.base.addr()

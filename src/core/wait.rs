@@ -33,11 +33,13 @@ impl Wait {
     }
 
     /// Returns whether the call waits for streams, or for the callback of stdin.
+    #[cfg(feature = "node")]
     pub(crate) fn is_for_streams(&self) -> bool {
         !self.streams.is_empty() || self.is_for_stdin()
     }
 
     /// Returns whether the call waits for the callback of stdin.
+    #[cfg(feature = "node")]
     pub(crate) fn is_for_stdin(&self) -> bool {
         self.restart.is_stdin_ready == Some(false)
     }

@@ -59,7 +59,7 @@ impl Drop for Registration {
 /// Maximum number of threads that wait for streams which a [`Poller`] rejects.
 const MAX_HELPERS: usize = 16;
 
-/// How long a helper waits until it looks for new streams.
+/// The longest wait of a helper before it looks for new streams.
 const HELPER_SLICE: Duration = Duration::from_millis(10);
 
 /// The waits of the process, and the thread that waits for them.

@@ -40,7 +40,7 @@ struct ThreadsafeFunction(sys::napi_threadsafe_function);
 unsafe impl Send for ThreadsafeFunction {}
 
 impl Sleeper {
-    /// The number of the first token that [`Self::for_output`] gives, as in lib/suspending.js.
+    /// The first token of [`Self::for_output`], as in lib/suspending.js.
     const OUTPUT: Token = 1 << 52;
 
     /// Creates the sleeper of a suspended sandbox. Its token is no token of a wait: lib/suspending.js reads it as

@@ -13,9 +13,11 @@ mod host;
 mod net;
 mod open;
 mod path;
+#[cfg(feature = "node")]
 mod pipe;
 mod resolve;
 mod stream;
+#[cfg(feature = "node")]
 mod thread_clock;
 mod transfer;
 
@@ -36,8 +38,10 @@ pub use path::{
     create_dir, hard_link, parent_ino, path, read_link, remove_dir, rename, set_times_at, stat_at, symlink,
     unlink,
 };
+#[cfg(feature = "node")]
 pub use pipe::{close_pipe, pipe};
 pub use resolve::without_trailing_slashes;
 pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
+#[cfg(feature = "node")]
 pub use thread_clock::ThreadClock;
 pub use transfer::{appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};

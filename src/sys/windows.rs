@@ -13,8 +13,10 @@ mod host;
 mod net;
 mod open;
 mod path;
+#[cfg(feature = "node")]
 mod pipe;
 mod stream;
+#[cfg(feature = "node")]
 mod thread_clock;
 mod transfer;
 
@@ -35,7 +37,9 @@ pub use path::{
     create_dir, hard_link, mount_id, open_directory, parent_ino, path, path_of, read_link, remove_dir,
     rename, reopen_directory, set_times_at, stat_at, symlink, unlink, without_trailing_slashes,
 };
+#[cfg(feature = "node")]
 pub use pipe::pipe;
 pub use stream::{poll, read_timeout, readable_bytes, stream_directions, stream_flags, stream_kind};
+#[cfg(feature = "node")]
 pub use thread_clock::ThreadClock;
 pub use transfer::{appendv, preadv, pwritev, readv, readv_nowait, writev, writev_nowait};

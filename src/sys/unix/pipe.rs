@@ -20,7 +20,7 @@ pub fn pipe() -> Result<[i32; 2]> {
 /// Closes an end of a pipe.
 pub fn close_pipe(fd: i32) {
     if fd >= 0 {
-        // SAFETY: lib/pipes.js closes a descriptor that `pipe` has returned, once.
+        // SAFETY: lib/pipes.js and lib/bun-pipes.js close a descriptor that `pipe` has returned, once.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
     }
 }

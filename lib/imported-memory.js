@@ -1,14 +1,22 @@
 'use strict'
 
-// Finds the limits of the shared memory that a compiled module imports.
-
-const { importedMemories } = require('./spawning.js')
-const { invalidValue } = require('./validate.js')
+// Memories that compiled modules import. Their limits are bigints.
 
 const { Instance, LinkError, Memory, Module } = WebAssembly
 
+const PAGE_SIZE = 65536
 /** The pages of 4 GiB. */
 const MAX_PAGES = 2 ** 16
+
+/** Returns the imported memories of a module. */
+const importedMemories = (module) => Module.imports(module).filter(({ kind }) => kind === 'memory')
+
+/** Creates a memory with the limits of an import. */
+function createMemory({ initial, maximum, isShared, is64 }) {
+  const size = (pages) => (pages === undefined || is64 ? pages : Number(pages))
+  const descriptor = { initial: size(initial), maximum: size(maximum), shared: isShared }
+  return new Memory(is64 ? { ...descriptor, address: 'i64' } : descriptor)
+}
 
 /** Returns the smallest number from `low` to `high` for which `holds` returns true, as it does for all larger ones. */
 function smallest(low, high, holds) {
@@ -27,8 +35,8 @@ function smallest(low, high, holds) {
 }
 
 /**
- * Returns the limits of the memory that a module imports. WebAssembly has no API for them, so this finds them by the
- * errors for memories that do not fit. As those memories are not shared, no attempt creates an instance.
+ * Returns the limits of the shared memory that a module imports. WebAssembly has no API for the limits, so this finds
+ * them by the errors for memories that do not fit. As those memories are not shared, no attempt creates an instance.
  */
 function memoryLimitsOf(module) {
   const imports = {}
@@ -45,6 +53,7 @@ function memoryLimitsOf(module) {
       if (error instanceof LinkError) return error.message.includes(reason)
       throw error
     }
+    const { invalidValue } = require('./validate.js')
     throw invalidValue("The argument 'module' must import a shared memory. Its memory is not shared")
   }
   const initial = smallest(0, MAX_PAGES, (pages) => !refuses('smaller', pages, MAX_PAGES))
@@ -53,4 +62,7 @@ function memoryLimitsOf(module) {
   return { module: namespace, name, initial: BigInt(initial), maximum: BigInt(maximum), isShared: true, is64: false }
 }
 
+exports.PAGE_SIZE = PAGE_SIZE
+exports.createMemory = createMemory
+exports.importedMemories = importedMemories
 exports.memoryLimitsOf = memoryLimitsOf
