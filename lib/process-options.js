@@ -51,8 +51,11 @@ function readLimits(value) {
     throw nodeError('Error', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', NO_CPU_TIME)
   const number = (name, min, max) =>
     optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
+  const { openFiles, output, writtenBytes } = given
   return {
-    ...given,
+    openFiles,
+    output,
+    writtenBytes,
     memory: number('memory', 0, Number.MAX_SAFE_INTEGER),
     cpuTime: number('cpuTime', 1, Number.MAX_SAFE_INTEGER),
     threads: number('threads', 0, MAX_THREADS) ?? DEFAULT_THREADS,
@@ -70,7 +73,7 @@ function readClock(value) {
 }
 
 function readSignal(value) {
-  if (typeof value === 'object' && value !== null && 'aborted' in value) return value
+  if (typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function') return value
   throw invalidType(subject('options.signal'), 'an instance of AbortSignal', value)
 }
 
