@@ -17,3 +17,12 @@ test('a signal without addEventListener is ERR_INVALID_ARG_TYPE', async (t) => {
     t.is(error.code, 'ERR_INVALID_ARG_TYPE')
   }
 })
+
+test('a callback that throws undefined rejects with undefined', async (t) => {
+  const running = run(program(print('text')), [], {
+    stdout() {
+      throw undefined
+    },
+  })
+  t.is(await failure(running), undefined)
+})
