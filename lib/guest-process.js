@@ -26,7 +26,7 @@ class GuestProcess extends EventEmitter {
       options.stdio[fd] === 'pipe' ? stream : null,
     )
     this.#execution = new Execution(threads, program, args, options, stdio)
-    this.#execution.onStart = () => this.emit('spawn')
+    this.#execution.onStart = () => this.#emit('spawn')
     this.#execution.onExit = (code, reason) => this.#exit(code, reason)
     this.#result = this.#execution.run()
     this.#result.catch(() => {})
@@ -46,10 +46,21 @@ class GuestProcess extends EventEmitter {
     return this.#result
   }
 
+  /** Emits an event. An exception of a listener is uncaught, and does not change the run. */
+  #emit(...event) {
+    try {
+      this.emit(...event)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+
   #exit(code, reason) {
     this.exitCode = code
     if (reason === 'error') this.#result.catch((error) => this.#fail(error))
-    else this.emit('exit', code, reason)
+    else this.#emit('exit', code, reason)
     const streams = [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== null && !stream.isUnread)
     const closed = streams.map((stream) => new Promise((resolve) => finished(stream, resolve)))
     Promise.all(closed).then(() => this.emit('close', code, reason))

@@ -22,14 +22,15 @@ function iteratorOf(source) {
   return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
 }
 
+const ignore = () => {}
+
 /** Writes a source to the input of a guest. Throws the error of the source. */
 async function feed(source, writer) {
   const iterator = iteratorOf(source)
   let isDone = false
   const closed = new Promise((resolve) => writer.once('close', resolve))
-  closed.then(() => {
-    if (!isDone) iterator.return?.()
-  })
+  // The guest has ended without this input, so errors of `return` change nothing.
+  closed.then(() => (isDone ? undefined : iterator.return?.())).catch(ignore)
   for (;;) {
     const { done, value } = await iterator.next()
     isDone = done
@@ -40,8 +41,6 @@ async function feed(source, writer) {
   }
   writer.end()
 }
-
-const ignore = () => {}
 
 /** Returns a function that passes a chunk on, and waits for it. */
 function sinkOf(target) {
