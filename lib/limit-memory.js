@@ -261,9 +261,9 @@ function countInstances(found, threads) {
 }
 
 /**
- * Limits a program that starts at most `threads` threads to this many bytes of memory. Returns the changed binary, the limits of imported memories, and
- * whether the program can also allocate on the heap of the engine. `needed` is set instead if the program needs more
- * at once. The engine has accepted the binary.
+ * Limits a program to this many bytes of memory, in all of its instances. Returns the changed binary, the limits of
+ * imported memories, and whether the program can also allocate on the heap of the engine. `needed` is set instead if
+ * the program needs more at once. The engine has accepted the binary.
  */
 function limitMemory(bytes, limit, threads) {
   const { changed, tablesGrow, usesHeap, ...binary } = read(bytes)
