@@ -104,11 +104,13 @@ class Execution {
     if (this.#stopped !== undefined) return undefined
     if (invoke === undefined) program.requireCommand()
     this.#wasi = this.#createWASI(program)
-    const thread = this.#threads.take(program.usesHeap ? limits.memory : undefined)
-    this.#thread = thread
-    const { module, memories, hasThreads } = program
+    const { module, memories, hasThreads, usesHeap } = program
     const threads = hasThreads ? limits.threads : undefined
-    const job = { handle: this.#wasi.share(), module, memories, threads, invoke }
+    // The threads of a guest share the limit equally.
+    const heap = usesHeap ? Math.floor(limits.memory / (1 + (threads ?? 0))) : undefined
+    const thread = this.#threads.take(heap)
+    this.#thread = thread
+    const job = { handle: this.#wasi.share(), module, memories, threads, heap, invoke }
     const ended = thread.run(job, () => this.#begin(hasThreads))
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended

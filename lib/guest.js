@@ -33,8 +33,8 @@ function memoriesOf(instance, imported) {
 }
 
 /** Returns the import object of a guest, and the memories in it. */
-function createImports(wasi, { module, memories, threads }) {
-  if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0])
+function createImports(wasi, { module, memories, threads, heap }) {
+  if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0], heap)
   const imports = wasi.getImportObject()
   if (memories.length === 0) return { imports, memories }
   const created = memories.map(require('./limit-memory.js').createMemory)
