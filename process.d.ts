@@ -22,8 +22,8 @@ export interface ProcessLimits {
    * Maximum bytes of all linear memories together. A table element counts 8 bytes. Growing beyond the limit fails in
    * the guest. A program that needs more at once is not started: `ERR_WASI_LIMIT`. Memories and tables that can grow
    * share the bytes that are left equally. Objects of wasm-GC have the same limit, through the heap of the thread; not
-   * in Bun and Deno. A `WebAssembly.Module` with a memory of its own cannot be limited: `ERR_INVALID_ARG_VALUE`. Pass
-   * its bytes.
+   * in Bun and Deno. A `WebAssembly.Module` cannot be limited: `ERR_INVALID_ARG_VALUE`. Pass its bytes. Tables, and
+   * memories that are not imported, count for each of `threads` and for the first thread.
    *
    * `exceeded` is `'memory'` if the guest ended with less than a sixteenth of this limit left.
    * @default no limit

@@ -107,13 +107,14 @@ class Execution {
     if (this.#stopped !== undefined) return undefined
     if (invoke === undefined) program.requireCommand()
     this.#wasi = this.#createWASI(program)
-    const guardsHeap = program.usesHeap && limits.memory !== undefined
-    const thread = this.#threads.take(guardsHeap ? limits.memory : undefined)
-    this.#thread = thread
-    const { module, memories, hasThreads } = program
+    const { module, memories, hasThreads, usesHeap } = program
     const threads = hasThreads ? limits.threads : undefined
-    const job = { handle: this.#wasi.share(), module, memories, threads, invoke, guardsHeap }
-    const ended = thread.run(job, () => this.#begin(hasThreads, guardsHeap))
+    // The threads of a guest share the limit equally.
+    const heap = usesHeap ? Math.floor(limits.memory / (1 + (threads ?? 0))) : undefined
+    const thread = this.#threads.take(heap)
+    this.#thread = thread
+    const job = { handle: this.#wasi.share(), module, memories, threads, heap, invoke }
+    const ended = thread.run(job, () => this.#begin(hasThreads, usesHeap))
     if (!this.#isReferenced) thread.unref()
     const outcome = await ended
     this.#thread = undefined
@@ -132,14 +133,14 @@ class Execution {
   }
 
   /** Notes that the guest runs. Its time counts from now. */
-  #begin(hasThreads, guardsHeap) {
+  #begin(hasThreads, usesHeap) {
     this.#startTime = performance.now()
     this.addresses = this.#wasi.addresses
     const { timeout, limits } = this.#options
     if (timeout !== undefined) this.#after(timeout, () => this.stop({ reason: 'timeout' }))
     if (limits.cpuTime !== undefined) this.#checkCpuTime(limits.cpuTime, hasThreads ? limits.threads + 1 : 1)
     if (hasThreads && !this.#thread.canInterrupt) this.#checkThreads()
-    if (guardsHeap) this.#checkHeap()
+    if (usesHeap) this.#checkHeap()
     this.onStart()
     for (const each of this.#stdio) each.start()
   }
@@ -206,17 +207,18 @@ class Execution {
   /** Closes the descriptors of the guest and waits for its output. Returns or throws the result. */
   async #finish(outcome) {
     const result = { ...noResult(), ...this.#measure(outcome) }
-    const [reason, error] = this.#reasonOf(outcome, result)
+    const [reason, startFailure] = this.#reasonOf(outcome, result)
     this.hasEnded = true
     for (const each of this.#stdio) each.close()
     // A program that needs too much memory at once cannot start.
     const isStarted = this.#stopped?.isBeforeStart !== true
     this.onExit(result.exitCode ?? null, isStarted ? reason : 'error')
     await Promise.all(this.#stdio.map(({ done }) => done))
-    const failure = error ?? (this.#stopped?.reason === 'error' ? this.#stopped.error : undefined)
+    // An error of a stream can be any value, also undefined.
+    const failure = startFailure ?? (this.#stopped?.reason === 'error' ? this.#stopped : undefined)
     const [stdout, stderr] = [this.#wasi?.stdout, this.#wasi?.stderr].map((output) => this.#decode(output))
     this.#wasi?.close()
-    if (failure !== undefined) throw failure
+    if (failure !== undefined) throw failure.error
     Object.assign(result, { stdout, stderr })
     if (reason === 'exit' && result.exitCode === 0) return result
     if (this.#options.reject === false) return result
@@ -251,16 +253,16 @@ class Execution {
     return memory !== undefined && bytes > memory * (1 - ROOM) ? 'memory' : undefined
   }
 
-  /** Returns the reason of the end, and the error of a guest that could not start. Completes the result. */
+  /** Returns the reason of the end, and `{ error }` of a guest that could not start. Completes the result. */
   #reasonOf(outcome, result) {
-    if (outcome?.startError !== undefined) return ['error', outcome.startError]
+    if (outcome?.startError !== undefined) return ['error', { error: outcome.startError }]
     if (outcome?.exitCode !== undefined) return ['exit']
     if (outcome?.error !== undefined && this.#stopped === undefined) {
       const { name, message, stack, code } = outcome.error
       const { threadError } = require('./values.js')
       const error = threadError(name, message, stack)
       if (code !== undefined) error.code = code
-      if (!outcome.isTrap) return ['error', error]
+      if (!outcome.isTrap) return ['error', { error }]
       result.trap = error
       return ['trap']
     }
@@ -269,12 +271,12 @@ class Execution {
       return ['limit']
     }
     if (this.#stopped === undefined)
-      return ['error', outcome.workerError ?? new Error('The thread of the guest has ended')]
-    const { reason, exceeded, error } = this.#stopped
+      return ['error', { error: outcome.workerError ?? new Error('The thread of the guest has ended') }]
+    const { reason, exceeded } = this.#stopped
     result.timedOut = reason === 'timeout'
     result.aborted = reason === 'abort' || reason === 'kill'
     result.exceeded = exceeded ?? result.exceeded
-    return reason === 'error' ? [reason, error] : [reason]
+    return [reason]
   }
 }
 

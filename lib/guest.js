@@ -33,8 +33,8 @@ function memoriesOf(instance, imported) {
 }
 
 /** Returns the import object of a guest, and the memories in it. */
-function createImports(wasi, { module, memories, threads }) {
-  if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0])
+function createImports(wasi, { module, memories, threads, heap }) {
+  if (threads !== undefined) return require('./spawning.js').threadedImports(module, wasi, threads, memories[0], heap)
   const imports = wasi.getImportObject()
   if (memories.length === 0) return { imports, memories }
   const created = memories.map(require('./imported-memory.js').createMemory)
@@ -44,9 +44,14 @@ function createImports(wasi, { module, memories, threads }) {
   return { imports, memories: created }
 }
 
+/** Returns whether an error is one that a start function throws, and no failure to create the instance. */
+const isOfStartFunction = (error) =>
+  error instanceof WebAssembly.RuntimeError ||
+  error instanceof WebAssembly.Exception ||
+  (error instanceof RangeError && error.message.includes('call stack'))
+
 /** Returns whether an error ended code of the guest. */
-const isTrap = (error, instance) =>
-  instance === undefined ? error instanceof WebAssembly.RuntimeError : error?.code === undefined
+const isTrap = (error, instance) => (instance === undefined ? isOfStartFunction(error) : error?.code === undefined)
 
 /** Returns the function that runs as the command: `_start`, or one that calls the export of `job.invoke`. */
 function entryOf({ exports }, { invoke }, outcome) {
@@ -65,15 +70,16 @@ function run(wasi, job, onStart) {
   const start = performance.now()
   onStart()
   try {
-    if (job.guardsHeap) addon.processes().guardHeap(wasi)
+    if (job.heap !== undefined) addon.processes().guardHeap(wasi)
     const { imports, memories: imported } = createImports(wasi, job)
     instance = addon.processes().countCpuTime(wasi, () => new WebAssembly.Instance(job.module, imports))
     memories = memoriesOf(instance, imported)
     const memory = instance.exports.memory ?? imported[0] ?? new WebAssembly.Memory({ initial: 0 })
     outcome.exitCode = wasi.start({ exports: { memory, _start: entryOf(instance, job, outcome) } })
   } catch (error) {
-    outcome.error = describe(error)
-    outcome.isTrap = isTrap(error, instance)
+    // A start function can exit.
+    if (error?.code === 'ERR_WASI_EXIT') outcome.exitCode = error.exitCode
+    else Object.assign(outcome, { error: describe(error), isTrap: isTrap(error, instance) })
   }
   outcome.durationMs = performance.now() - start
   outcome.memory = memories.reduce((bytes, { buffer }) => bytes + buffer.byteLength, 0)

@@ -253,13 +253,21 @@ function rewrite(bytes, section, found, maxima) {
   return [Buffer.from([section.id, ...encode(BigInt(content.length), sizeLength)]), content]
 }
 
+/** Returns the entries with the bytes that all instances use. Each thread has tables and memories of its own. */
+function countInstances(found, threads) {
+  const isThreaded = found.some(({ name, flags }) => name !== undefined && flags & FLAG.shared)
+  if (!isThreaded) return found
+  return found.map((each) => (each.name === undefined ? { ...each, unit: each.unit * BigInt(threads + 1) } : each))
+}
+
 /**
- * Limits a program to this many bytes of memory. Returns the changed binary, the limits of imported memories, and
- * whether the program can also allocate on the heap of the engine. `needed` is set instead if the program needs more
- * at once. The engine has accepted the binary.
+ * Limits a program to this many bytes of memory, in all of its instances. Returns the changed binary, the limits of
+ * imported memories, and whether the program can also allocate on the heap of the engine. `needed` is set instead if
+ * the program needs more at once. The engine has accepted the binary.
  */
-function limitMemory(bytes, limit) {
-  const { changed, found, tablesGrow, usesHeap } = read(bytes)
+function limitMemory(bytes, limit, threads) {
+  const { changed, tablesGrow, usesHeap, ...binary } = read(bytes)
+  const found = countInstances(binary.found, threads)
   const maxima = distribute(found, limit, tablesGrow)
   if (maxima === undefined) return { needed: found.reduce((sum, { initial, unit }) => sum + initial * unit, 0n) }
   const parts = []

@@ -5,8 +5,8 @@
 const { statSync } = require('node:fs')
 const { readFile } = require('node:fs/promises')
 const { basename } = require('node:path')
-const { PAGE_SIZE, importedMemories, memoryLimitsOf } = require('./imported-memory.js')
-const { Program, TooLarge, compileLimited } = require('./program.js')
+const { memoryLimitsOf } = require('./imported-memory.js')
+const { Program, compileLimited } = require('./program.js')
 const { invalidType, urlPath } = require('./values.js')
 const { invalidValue, subject, text } = require('./validate.js')
 
@@ -15,18 +15,18 @@ const { Module } = WebAssembly
 /** Maximum number of cached programs. */
 const MAX_CACHED = 100
 
-/** Programs from files, by path and limit. The least recently used one is first. */
+/** Programs from files, by path and limits. The least recently used one is first. */
 const cached = new Map()
 
 /** Loads a file, or returns the program that was loaded from it before, unless the file has changed. */
-function loadFile(path, limit) {
+function loadFile(path, limits) {
   const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
   const stamp = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
-  const key = `${limit} ${path}`
+  const key = `${limits.memory} ${limits.threads} ${path}`
   let entry = cached.get(key)
   cached.delete(key)
   if (entry?.stamp !== stamp) {
-    const program = readFile(path).then((bytes) => compileLimited(path, bytes, limit))
+    const program = readFile(path).then((bytes) => compileLimited(path, bytes, limits))
     entry = { stamp, program }
     program.catch(() => {
       if (cached.get(key) === entry) cached.delete(key)
@@ -43,40 +43,34 @@ const UNNAMED = 'program.wasm'
 /** Programs of modules that the embedder has compiled. */
 const ofModules = new WeakMap()
 
-function ofModule(module, limit) {
-  const hasOwnMemory = Module.exports(module).some(({ kind }) => kind === 'memory')
-  const importsMemory = importedMemories(module).length > 0
-  if (limit !== undefined && (hasOwnMemory || !importsMemory)) {
-    throw invalidValue(
-      "The property 'options.limits.memory' cannot limit a WebAssembly.Module with a memory of its own. Pass its bytes",
-    )
-  }
+function ofModule(module) {
   let program = ofModules.get(module)
   if (program === undefined) {
+    const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
     program = new Program(UNNAMED, module, importsMemory ? [memoryLimitsOf(module)] : [], false)
     ofModules.set(module, program)
   }
-  return limit === undefined ? program : limitImport(program, limit)
+  return program
 }
 
-/** Returns a program whose imported memory has a lower maximum. */
-function limitImport(program, limit) {
-  const [memory] = program.memories
-  const pages = BigInt(Math.floor(limit / PAGE_SIZE))
-  if (memory.initial > pages) throw new TooLarge(memory.initial * BigInt(PAGE_SIZE))
-  const maximum = memory.maximum < pages ? memory.maximum : pages
-  return new Program(program.name, program.module, [{ ...memory, maximum }], false)
+/** Throws for a limit of a compiled module, which cannot be changed, and may have memories that it does not export. */
+function refuseLimit({ memory }) {
+  if (memory === undefined) return
+  throw invalidValue("The property 'options.limits.memory' cannot limit a WebAssembly.Module. Pass its bytes")
 }
 
 /** Returns a function that loads a program, and the name of its file. Throws for a value that is no program. */
-function programOf(value, limit) {
-  if (value instanceof Uint8Array) return { name: UNNAMED, load: () => compileLimited(UNNAMED, value, limit) }
-  if (isModule(value)) return { name: UNNAMED, load: () => ofModule(value, limit) }
+function programOf(value, limits) {
+  if (value instanceof Uint8Array) return { name: UNNAMED, load: () => compileLimited(UNNAMED, value, limits) }
+  if (isModule(value)) {
+    refuseLimit(limits)
+    return { name: UNNAMED, load: () => ofModule(value) }
+  }
   const path = typeof value === 'string' ? value : urlPath(value, 'program')
   const expected = 'of type string or an instance of URL, Uint8Array, or WebAssembly.Module'
   if (path === undefined) throw invalidType(subject('program'), expected, value)
   text(path, 'program')
-  return { name: basename(path), load: () => loadFile(path, limit) }
+  return { name: basename(path), load: () => loadFile(path, limits) }
 }
 
 /** Returns whether a value is a module, of this realm or another. */

@@ -4,10 +4,7 @@
 
 const { join } = require('node:path')
 const { Worker } = require('node:worker_threads')
-
-const MIB = 2 ** 20
-/** The heap that a thread needs for itself, in MiB. */
-const OWN_HEAP = 16
+const { resourceLimitsOf } = require('./spawning.js')
 
 /**
  * Whether the runtime can end each thread. In Bun a guest that computes ends at its next WASI call, and in Bun and Deno
@@ -30,8 +27,7 @@ class Thread {
   /** `heap` limits the objects on the heap of the engine, in bytes; undefined for no limit. `onEnd` is called once. */
   constructor(heap, onEnd) {
     this.heap = heap
-    const resourceLimits = heap === undefined ? {} : { maxOldGenerationSizeMb: OWN_HEAP + Math.ceil(heap / MIB) }
-    const options = { execArgv: [], name: 'capwasi guest', resourceLimits }
+    const options = { execArgv: [], name: 'capwasi guest', resourceLimits: resourceLimitsOf(heap) }
     const worker = new Worker(join(__dirname, 'worker.js'), options)
     this.#worker = worker
     worker.on('message', (message) => {

@@ -36,8 +36,11 @@ function readLimits(value) {
     throw nodeError('Error', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', NO_CPU_TIME)
   const number = (name, min, max) =>
     optional(given[name], (limit) => integer(limit, `options.limits.${name}`, min, max))
+  const { openFiles, output, writtenBytes } = given
   return {
-    ...given,
+    openFiles,
+    output,
+    writtenBytes,
     memory: number('memory', 0, Number.MAX_SAFE_INTEGER),
     cpuTime: number('cpuTime', 1, Number.MAX_SAFE_INTEGER),
     threads: number('threads', 0, MAX_THREADS) ?? DEFAULT_THREADS,

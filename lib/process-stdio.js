@@ -25,6 +25,8 @@ function iteratorOf(source) {
   return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
 }
 
+const ignore = () => {}
+
 /** Writes a source to the input of a guest. Throws the error of the source. */
 async function feed(source, writer) {
   const iterator = iteratorOf(source)

@@ -32,7 +32,7 @@ class Pool {
 
   async run(program, args = undefined, options = undefined) {
     const checked = runOptions(options)
-    const loader = programOf(program, checked.limits.memory)
+    const loader = programOf(program, checked.limits)
     const given = readArguments(args)
     this.#admit()
     const fail = (error) => execution.fail(error)
@@ -44,7 +44,7 @@ class Pool {
 
   spawn(program, args = undefined, options = undefined) {
     const checked = spawnOptions(options)
-    const loader = programOf(program, checked.limits.memory)
+    const loader = programOf(program, checked.limits)
     const given = readArguments(args)
     this.#admit()
     const guest = new GuestProcess(this.#threads, loader, given, checked)

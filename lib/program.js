@@ -99,16 +99,16 @@ async function compile(name, bytes) {
   }
 }
 
-/** Compiles bytes with a limit for the memory; undefined for none. */
-async function compileLimited(name, bytes, limit) {
-  if (limit === undefined) {
+/** Compiles bytes with limits for the memory, which can be undefined, and for the number of threads. */
+async function compileLimited(name, bytes, { memory, threads }) {
+  if (memory === undefined) {
     const module = await compile(name, bytes)
     const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
     return new Program(name, module, importsMemory ? require('./limit-memory.js').memoryImportsOf(bytes) : [], false)
   }
   // Only a valid binary can be changed safely.
   if (!WebAssembly.validate(bytes)) await compile(name, bytes)
-  const limited = require('./limit-memory.js').limitMemory(bytes, limit)
+  const limited = require('./limit-memory.js').limitMemory(bytes, memory, threads)
   if (limited.needed !== undefined) throw new TooLarge(limited.needed)
   return new Program(name, await compile(name, limited.bytes), limited.memories, limited.usesHeap)
 }

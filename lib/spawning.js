@@ -8,6 +8,18 @@ const { Worker } = require('node:worker_threads')
 const { createMemory, importedMemories } = require('./imported-memory.js')
 const addon = require('./native.js').load()
 
+const MIB = 2 ** 20
+/** The heap that a worker needs for itself, in MiB. */
+const OWN_HEAP = 16
+/** The young generation in MiB. The engine aborts the process if survivors exceed the old generation by 16 MiB. */
+const YOUNG_HEAP = 4
+
+/** Returns the limits of a worker whose guest may have this many bytes on the heap; undefined for no limit. */
+function resourceLimitsOf(heap) {
+  if (heap === undefined) return {}
+  return { maxOldGenerationSizeMb: OWN_HEAP + Math.ceil(heap / MIB), maxYoungGenerationSizeMb: YOUNG_HEAP }
+}
+
 /** Creates workers for the threads of a guest. A worker reports the error that has ended the guest when it ends. */
 class Workers {
   #data
@@ -21,7 +33,8 @@ class Workers {
   }
 
   add() {
-    const options = { workerData: this.#data, execArgv: [], name: 'capwasi thread' }
+    const resourceLimits = resourceLimitsOf(this.#data.heap)
+    const options = { workerData: this.#data, execArgv: [], name: 'capwasi thread', resourceLimits }
     const worker = new Worker(join(__dirname, 'thread.js'), options)
     this.#workers.add(worker)
     // Threads of a guest do not keep the process alive.
@@ -52,14 +65,18 @@ function importsOf(module, wasi, memory, workers) {
   return imports
 }
 
-/** Allows a guest to start threads. Returns the imports of its first thread, and the memories in them. */
-function threadedImports(module, wasi, limit, memoryLimits) {
+/**
+ * Allows a guest to start threads. Returns the imports of its first thread, and the memories in them. `heap` limits the
+ * objects of each thread on the heap of the engine, in bytes; undefined for no limit.
+ */
+function threadedImports(module, wasi, limit, memoryLimits, heap = undefined) {
   const memory = createMemory(memoryLimits)
-  const workers = new Workers(wasi, { program: module, memory, handle: wasi.share() })
+  const workers = new Workers(wasi, { program: module, memory, handle: wasi.share(), heap })
   addon.threads().allow(wasi, limit, memory, () => workers.terminate())
   return { imports: importsOf(module, wasi, memory, workers), memories: [memory] }
 }
 
 exports.Workers = Workers
+exports.resourceLimitsOf = resourceLimitsOf
 exports.threadedImports = threadedImports
 exports.importsOf = importsOf

@@ -7,7 +7,7 @@ const addon = require('./native.js').load()
 const { Workers, importsOf } = require('./spawning.js')
 const { WASI } = require('./wasi.js')
 
-const { program, memory, handle } = workerData
+const { program, memory, handle, heap } = workerData
 
 /** Returns a WASI object of the guest; undefined if the guest has ended. */
 function join() {
@@ -22,6 +22,7 @@ function join() {
 /** Runs a thread in an instance of its own. Returns whether to wait for the next thread. */
 function run(wasi, workers, thread) {
   try {
+    if (heap !== undefined) addon.processes().guardHeap(wasi)
     const imports = importsOf(program, wasi, memory, workers)
     const start = () => new WebAssembly.Instance(program, imports).exports.wasi_thread_start(...thread)
     wasi.initialize({ exports: { memory, _initialize: start } })

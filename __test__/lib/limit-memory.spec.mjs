@@ -77,7 +77,7 @@ function sectionsOf(bytes) {
 /** Limits a binary. Checks that the result compiles and that only sections with limits differ. */
 function limit(t, bytes, size) {
   t.true(WebAssembly.validate(bytes), 'the input is valid')
-  const result = limitMemory(bytes, size)
+  const result = limitMemory(bytes, size, 0)
   if (result.needed !== undefined) return result
   t.notThrows(() => new WebAssembly.Module(result.bytes), 'the result compiles')
   const unchanged = ({ id }) => ![ID.import, ID.table, ID.memory].includes(id)
@@ -364,7 +364,7 @@ test('a program that needs more than the limit is reported with its bytes', (t) 
 })
 
 test('a type of a structure or an array, or an exception, shows that the program uses the heap', (t) => {
-  const usesHeap = (bytes) => limitMemory(bytes, MIB).usesHeap
+  const usesHeap = (bytes) => limitMemory(bytes, MIB, 0).usesHeap
   t.false(usesHeap(withCode([])))
   t.true(usesHeap(moduleOf(section(ID.type, [1, 0x5f, 0]))))
   t.true(usesHeap(moduleOf(section(ID.type, [1, 0x5e, 0x7f, 1]))))
@@ -386,7 +386,7 @@ for (const [title, bytes] of [
   ['a reference type with more bytes', moduleOf(section(ID.table, [1, 0x63, 0x62, 0, 0, 1]))],
 ]) {
   test(`a binary with ${title} is refused`, (t) => {
-    t.throws(() => limitMemory(bytes, MIB), {
+    t.throws(() => limitMemory(bytes, MIB, 0), {
       code: 'ERR_INVALID_ARG_VALUE',
       message: /^The memory of the program cannot be limited: unknown encoding at byte \d+$/,
     })

@@ -78,6 +78,17 @@ test('a trap of a start function is ERR_WASI_TRAP', async (t) => {
   t.is((await failure(run(bytes))).code, 'ERR_WASI_TRAP')
 })
 
+test('a recursion of a start function that is too deep is a trap', async (t) => {
+  const { trap, exitCode } = await run(program('', { more: '(func $s (call $s)) (start $s)' }), [], { reject: false })
+  t.is(exitCode, undefined)
+  t.regex(trap.message, /call stack/)
+})
+
+test('a start function that exits is an exit', async (t) => {
+  const bytes = program('', { more: `(func $s ${exit(3)}) (start $s)` })
+  t.like(await failure(run(bytes)), { code: 'ERR_WASI_EXIT', exitCode: 3 })
+})
+
 test('a timeout is ERR_WASI_TIMEOUT, whether the guest computes or waits', async (t) => {
   for (const start of [COMPUTE, WAIT]) {
     const error = await failure(run(program(BOTH + start), [], { timeout: 100 }))

@@ -107,9 +107,21 @@ test('limits.memory applies to the shared memory of threads', async (t) => {
   t.deepEqual(await outcome(bytes, { memory: MIB }), { exitCode: 16, exceeded: 'memory' })
 })
 
-test('a WebAssembly.Module with a memory cannot be limited', async (t) => {
-  const running = run(new WebAssembly.Module(GROW), [], { limits: { memory: MIB } })
-  await t.throwsAsync(running, { code: 'ERR_INVALID_ARG_VALUE', message: /Pass its bytes/ })
+test('a WebAssembly.Module cannot be limited in memory', async (t) => {
+  for (const bytes of [GROW, threaded('')]) {
+    const running = run(new WebAssembly.Module(bytes), [], { limits: { memory: MIB } })
+    await t.throwsAsync(running, { code: 'ERR_INVALID_ARG_VALUE', message: /Pass its bytes/ })
+  }
+})
+
+test('limits.memory counts the tables of all threads', async (t) => {
+  const growTable = `(loop $more (br_if $more
+    (i32.ne (table.grow 0 (ref.null func) (i32.const 1)) (i32.const -1))))`
+  const thread = `${growTable} ${exitWith('(table.size 0)')}`
+  const bytes = threaded(thread, { more: '(table 0 funcref)', memory: '1 1 shared' })
+  const memory = PAGE_SIZE + 8000
+  t.is((await outcome(bytes, { memory, threads: 1 })).exitCode, 500)
+  t.is((await outcome(bytes, { memory, threads: 3 })).exitCode, 250)
 })
 
 test('without limits.memory a guest grows to its own maximum', async (t) => {

@@ -56,7 +56,7 @@ export const growMemory = (index = 0) =>
 export const program = (start, options) => binary(command(start, options))
 
 /** A program whose first thread waits, after it has started a second one that runs `thread`. */
-export const threaded = (thread, { start = '', memory = '1 2 shared', calls } = {}) =>
+export const threaded = (thread, { start = '', memory = '1 2 shared', calls, more = '' } = {}) =>
   program(
     `(drop (call $spawn (i32.const 0)))
      ${start || '(drop (memory.atomic.wait32 (i32.const 32) (i32.const 0) (i64.const -1)))'}`,
@@ -65,7 +65,7 @@ export const threaded = (thread, { start = '', memory = '1 2 shared', calls } = 
       memory: `
         (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
         (import "env" "memory" (memory ${memory}))`,
-      more: `(export "memory" (memory 0)) (func (export "wasi_thread_start") (param i32 i32) ${thread})`,
+      more: `(export "memory" (memory 0)) (func (export "wasi_thread_start") (param i32 i32) ${thread}) ${more}`,
     },
   )
 

@@ -49,7 +49,7 @@ function requireModule(name, bytes) {
 const NOTICE_DELAY = 500
 
 /** Compiles the program. At a terminal, a notice is shown while this takes longer. */
-async function compile(name, bytes, limit, maxMemory) {
+async function compile(name, bytes, limits, maxMemory) {
   const notice = `compiling ${Math.round(bytes.length / 1e6)} MB …`
   let isShown = false
   const show = () => {
@@ -58,7 +58,7 @@ async function compile(name, bytes, limit, maxMemory) {
   }
   const timer = setTimeout(show, NOTICE_DELAY)
   try {
-    return await compileLimited(name, bytes, limit)
+    return await compileLimited(name, bytes, limits)
   } catch (error) {
     if (!(error instanceof TooLarge)) return fail(error.message)
     return fail(`${name} needs ${error.needed} bytes of memory at its start, and --max-memory is ${maxMemory}`)
@@ -94,12 +94,12 @@ function requireEntry({ name, isCommand, functions, ...program }) {
   fail(`${name} has neither \`_start\` nor \`_initialize\`; expected one of them${hint}`)
 }
 
-/** Loads a program whose memory has this limit. Checks that it can run, or that it exports the function to invoke. */
-async function loadProgram(path, limit, { invoke, 'max-memory': maxMemory }) {
+/** Loads a program with limits. Checks that it can run, or that it exports the function to invoke. */
+async function loadProgram(path, limits, { invoke, 'max-memory': maxMemory }) {
   const name = path === FROM_STDIN ? 'standard input' : path
   const bytes = await read(path)
   requireModule(name, bytes)
-  const program = await compile(name, bytes, limit, maxMemory)
+  const program = await compile(name, bytes, limits, maxMemory)
   if (program.problem !== undefined) fail(`${name} ${program.problem}`)
   if (invoke === undefined) requireEntry(program)
   else requireExport(program, invoke)

@@ -103,7 +103,7 @@ async function run({ values, traceFile, program: path, args }) {
   const numbers = values.invoke === undefined ? [] : readNumbers(args)
   const isThreadNeeded = values.summary || [timeout, limits.cpuTime, maxOutput].some((limit) => limit !== undefined)
   const thread = new OnlyThread(isThreadNeeded)
-  const program = await loadProgram(path, limits.memory, values)
+  const program = await loadProgram(path, limits, values)
   const invoke = program.isCommand && values.invoke === undefined ? undefined : { name: values.invoke, numbers }
   const preopens = openDirectories(directories)
   const { trace, summary } = traceOf(values, traceFile)
