@@ -9,16 +9,16 @@ import { failure, guestFile, program, run, until } from '../support/process.mjs'
 const execute = promisify(execFile)
 const HELLO = guestFile('arguments')
 
-/** Runs a script that reports unhandled exceptions. Returns its output. */
+/** Runs a script that reports uncaught exceptions. Returns its output. */
 async function outputOf(script) {
-  const report = (event) => `process.on('${event}', ({ message }) => console.log('unhandled: ' + message))\n`
-  const code = `const { spawn } = require('capwasi/process')\n${report('unhandledRejection')}${script}`
+  const report = (event) => `process.on('${event}', ({ message }) => console.log('uncaught: ' + message))\n`
+  const code = `const { spawn } = require('capwasi/process')\n${report('uncaughtException')}${script}`
   const { stdout } = await execute(process.execPath, ['-e', code], { cwd: root })
   return stdout
 }
 
 for (const event of ['spawn', 'exit']) {
-  test(`an exception of a listener of '${event}' is unhandled, and does not change the result`, async (t) => {
+  test(`an exception of a listener of '${event}' is uncaught, and does not change the result`, async (t) => {
     const output = await outputOf(`
       const guest = spawn(${JSON.stringify(HELLO)}, [], { stdio: 'ignore' })
       guest.on('${event}', () => { throw new Error('of the listener') })
@@ -26,7 +26,7 @@ for (const event of ['spawn', 'exit']) {
       guest.result.then(() => console.log('resolved'), () => console.log('rejected'))
     `)
     const lines = output.trim().split('\n').sort()
-    t.deepEqual(lines, ['close: exit', 'resolved', 'unhandled: of the listener'])
+    t.deepEqual(lines, ['close: exit', 'resolved', 'uncaught: of the listener'])
   })
 }
 

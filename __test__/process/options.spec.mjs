@@ -15,21 +15,21 @@ async function refused(t, options, code, message) {
 }
 
 for (const [options, message] of [
-  [{ timeOut: 3 }, /^The property 'options\.timeOut' is unknown\. Did you mean 'timeout'\?/],
-  [{ preopen: {} }, /'options\.preopen' is unknown\. Did you mean 'preopens'\?/],
-  [{ limit: {} }, /'options\.limit' is unknown\. Did you mean 'limits'\?/],
-  [{ cwd: '/' }, /'options\.cwd' is unknown\. /],
-  [{ stdin: 'inherit' }, /'options\.stdin' is unknown\. /],
-  [{ xyz: undefined }, /'options\.xyz' is unknown\. Known are argv0, env, preopens/],
-  [{ limits: { Memory: 3 } }, /'options\.limits\.Memory' is unknown\. Did you mean 'memory'\?/],
-  [{ limits: { cpu: 3 } }, /'options\.limits\.cpu' is unknown\. /],
-  [{ clock: { real: 1n } }, /'options\.clock\.real' is unknown\. /],
+  [{ timeOut: 3 }, /^The property 'options\['timeOut'\]' is unknown, .* Did you mean 'timeout'\?$/],
+  [{ preopen: {} }, /'options\['preopen'\]' is unknown, .* Did you mean 'preopens'\?$/],
+  [{ limit: {} }, /'options\['limit'\]' is unknown, .* Did you mean 'limits'\?$/],
+  [{ cwd: '/' }, /'options\['cwd'\]' is unknown, /],
+  [{ stdin: 'inherit' }, /'options\['stdin'\]' is unknown, /],
+  [{ xyz: undefined }, /'options\['xyz'\]' is unknown, must be one of: 'argv0', 'env', 'preopens'/],
+  [{ limits: { Memory: 3 } }, /'options\.limits\['Memory'\]' is unknown, .* Did you mean 'memory'\?$/],
+  [{ limits: { cpu: 3 } }, /'options\.limits\['cpu'\]' is unknown, /],
+  [{ clock: { real: 1n } }, /'options\.clock\['real'\]' is unknown, /],
 ]) {
   test(`${inspect(options)} is refused`, (t) => refused(t, options, 'ERR_INVALID_ARG_VALUE', message))
 }
 
 test('the options of spawn are unknown to run, and those of run to spawn', async (t) => {
-  t.regex((await failure(run(HELLO, [], { stdio: 'pipe' }))).message, /'options\.stdio' is unknown/)
+  t.regex((await failure(run(HELLO, [], { stdio: 'pipe' }))).message, /'options\['stdio'\]' is unknown/)
   for (const options of [
     { input: '' },
     { stdout: 'pipe' },
