@@ -132,7 +132,8 @@ export interface RunOptions extends ProcessOptions {
   /**
    * Where standard output goes. `'pipe'` collects it for the result. A number is a descriptor. The guest waits while a
    * stream is full, or while the promise of a function is pending. Streams are not ended. An error of a stream or
-   * function stops the guest and rejects `run()`.
+   * function stops the guest and rejects `run()`. `run()` settles when all output has been taken, also after a timeout
+   * or an abort.
    * @default 'pipe'
    */
   stdout?:
