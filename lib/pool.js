@@ -32,7 +32,7 @@ class Thread {
     this.heap = heap
     const resourceLimits = heap === undefined ? {} : { maxOldGenerationSizeMb: OWN_HEAP + Math.ceil(heap / MIB) }
     const options = { execArgv: [], name: 'capwasi guest', resourceLimits }
-    const worker = new Worker(join(__dirname, 'worker.js'), options)
+    const worker = new Worker(join(__dirname, 'capwasi-worker.js'), options)
     this.#worker = worker
     worker.on('message', (message) => {
       if (message === 'start') this.#onStart()
@@ -50,7 +50,7 @@ class Thread {
   }
 
   /**
-   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/worker.js, or of
+   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/capwasi-worker.js, or of
    * `workerError` if the thread ends first: undefined after `terminate`.
    */
   run(job, onStart) {

@@ -17,7 +17,7 @@ class Workers {
   #weak
   #workers = new Set()
 
-  /** `data` is for lib/thread.js. The event handlers of a worker must not keep the WASI object alive. */
+  /** `data` is for lib/capwasi-thread.js. The event handlers of a worker must not keep the WASI object alive. */
   constructor(wasi, data) {
     this.#data = data
     this.#weak = new WeakRef(wasi)
@@ -25,7 +25,7 @@ class Workers {
 
   add() {
     const options = { workerData: this.#data, execArgv: [], name: 'capwasi thread' }
-    const worker = new Worker(join(__dirname, 'thread.js'), options)
+    const worker = new Worker(join(__dirname, 'capwasi-thread.js'), options)
     this.#workers.add(worker)
     // Threads of a guest do not keep the process alive.
     worker.unref()
