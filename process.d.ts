@@ -10,9 +10,9 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { NewPreopen, Preopen, RandomOptions, SocketOptions } from './index.js'
 
 /**
- * A file, the bytes of a file, or a compiled module. A file is compiled once, and again only after it has changed. A
- * missing file rejects with the error of `node:fs`. Anything that is not WebAssembly rejects with a
- * `WebAssembly.CompileError` whose message names the file.
+ * A file, the bytes of a file, or a compiled module. A file is compiled once, and again only after it has changed. Bytes
+ * are compiled at each call. A missing file rejects with the error of `node:fs`. Anything that is not WebAssembly rejects
+ * with a `WebAssembly.CompileError` whose message names the file.
  */
 export type Program = string | URL | Uint8Array | WebAssembly.Module
 
@@ -22,8 +22,10 @@ export interface ProcessLimits {
    * Maximum bytes of all linear memories together. A table element counts 8 bytes. Growing beyond the limit fails in
    * the guest. A program that needs more at once is not started: `ERR_WASI_LIMIT`. Memories and tables that can grow
    * share the bytes that are left equally. Objects of wasm-GC have the same limit, through the heap of the thread; not
-   * in Bun and Deno. A `WebAssembly.Module` with a memory of its own cannot be limited: `ERR_INVALID_ARG_VALUE`. Pass
-   * its bytes.
+   * in Bun and Deno. A single large array of wasm-GC, or a loop of arrays, can still end the process.
+   *
+   * A `WebAssembly.Module` that does not import its memory cannot be limited: `ERR_INVALID_ARG_VALUE`. A module that
+   * does may hide a second memory. Pass the bytes of programs that you do not trust.
    *
    * `exceeded` is `'memory'` if the guest ended with less than a sixteenth of this limit left.
    * @default no limit
@@ -156,7 +158,7 @@ export interface RunOptions extends ProcessOptions {
   encoding?: BufferEncoding | 'buffer' | undefined
   /**
    * Whether a guest that fails rejects with a {@link ProcessError}. If false, `run()` resolves with the result. A
-   * program that cannot be started rejects in any case.
+   * program that cannot be started rejects in any case, except one that needs more memory than its limit.
    * @default true
    */
   reject?: boolean | undefined
@@ -275,7 +277,10 @@ export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDis
   readonly exitCode: number | null
   /** Returns stdin and stdout as one stream, for `pipeline`. */
   duplex(): Duplex
-  /** Stops the guest at once, whether it waits for a thread, computes or waits. Returns whether it was running. */
+  /**
+   * Stops the guest at once, whether it waits for a thread, computes or waits. Returns whether it was running. In Bun a
+   * guest that computes stops at its next WASI call.
+   */
   kill(): boolean
   /** Makes the guest and its streams keep the process alive, which is the default. */
   ref(): this

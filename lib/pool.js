@@ -8,6 +8,11 @@ const { Worker } = require('node:worker_threads')
 const MIB = 2 ** 20
 /** The heap that a thread needs for itself, in MiB. */
 const OWN_HEAP = 16
+/**
+ * Limit of the young generation, in MiB. V8 promotes it at once: if it exceeds what Node adds to a heap that reaches its
+ * limit, 16 MiB, V8 ends the process.
+ */
+const YOUNG_HEAP = 8
 
 /**
  * Whether the runtime can end each thread. In Bun a guest that computes ends at its next WASI call, and in Bun and Deno
@@ -16,6 +21,12 @@ const OWN_HEAP = 16
 const canInterrupt = process.versions.bun === undefined && process.versions.deno === undefined
 /** How long a result waits for the end of such a thread, in milliseconds. */
 const MAX_DELAY = 100
+
+/** Returns the limits of a worker for objects of this many bytes; undefined for no limit. */
+const heapLimits = (bytes) =>
+  bytes === undefined
+    ? {}
+    : { maxOldGenerationSizeMb: OWN_HEAP + Math.ceil(bytes / MIB), maxYoungGenerationSizeMb: YOUNG_HEAP }
 
 /** A worker that runs guests. */
 class Thread {
@@ -30,8 +41,7 @@ class Thread {
   /** `heap` limits the objects on the heap of the engine, in bytes; undefined for no limit. `onEnd` is called once. */
   constructor(heap, onEnd) {
     this.heap = heap
-    const resourceLimits = heap === undefined ? {} : { maxOldGenerationSizeMb: OWN_HEAP + Math.ceil(heap / MIB) }
-    const options = { execArgv: [], name: 'capwasi guest', resourceLimits }
+    const options = { execArgv: [], name: 'capwasi guest', resourceLimits: heapLimits(heap) }
     const worker = new Worker(join(__dirname, 'capwasi-worker.js'), options)
     this.#worker = worker
     worker.on('message', (message) => {
