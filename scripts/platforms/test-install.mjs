@@ -83,10 +83,19 @@ async function project(name, install) {
 const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext']
 const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
 
+/** `(module (memory (export "memory") 0) (func (export "_start")))` */
+const COMMAND = 'AGFzbQEAAAABBAFgAAADAgEABQMBAAAHEwIGbWVtb3J5AgAGX3N0YXJ0AAAKBAECAAs='
+
 /** Files, the arguments of Node before the file, and the expected output. */
 const USES = {
   'app.cjs': ["console.log(require('capwasi').WASI.name)", [], 'WASI\n'],
   'app.mjs': ["import { WASI } from 'capwasi'\nconsole.log(WASI.name)", [], 'WASI\n'],
+  'process.mjs': [
+    `import { run } from 'capwasi/process'
+    console.log((await run(Buffer.from('${COMMAND}', 'base64'))).exitCode)`,
+    [],
+    '0\n',
+  ],
   'registered.mjs': [
     "import { WASI } from 'node:wasi'\nimport capwasi from 'capwasi'\nconsole.log(WASI === capwasi.WASI)",
     ['--no-warnings', '--import', 'capwasi/register'],
