@@ -264,12 +264,12 @@ export interface GuestProcessEvents {
 
 /**
  * A running guest. Emits `'spawn'`, then `'exit'`, then `'close'`, as a `ChildProcess` does. Emits `'error'` instead of
- * `'spawn'` if the guest cannot be started; whoever has used `result` gets the error there.
+ * `'spawn'` if the guest cannot be started. If `result` was read and there is no listener, only `result` rejects.
  */
 export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDisposable {
   /** Standard input, unless `stdio` connects it elsewhere. Input that the guest does not read is discarded. */
   readonly stdin: Writable | null
-  /** Standard output. The guest waits while nobody reads. */
+  /** Standard output. The guest waits while the stream is not read. */
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /** The addresses of `sockets`, from `'spawn'` on, such as `['127.0.0.1:41207']`. */

@@ -55,7 +55,7 @@ class GuestProcess extends EventEmitter {
     Promise.all(closed).then(() => this.emit('close', code, reason))
   }
 
-  /** Emits the error of a guest that could not start. Whoever uses `result` gets it there. */
+  /** Emits the error of a guest that could not start, unless `result` reports the error and there is no listener. */
   #fail(error) {
     if (!this.#isResultUsed || this.listenerCount('error') > 0) this.emit('error', error)
   }

@@ -13,28 +13,28 @@ const { invalidValue, subject, text } = require('./validate.js')
 
 const { Module } = WebAssembly
 
-/** Maximum number of programs from files that are kept. */
-const MAX_KEPT = 100
+/** Maximum number of cached programs. */
+const MAX_CACHED = 100
 
 /** Programs from files, by path and limit, from the one whose last use is the longest ago. */
-const kept = new Map()
+const cached = new Map()
 
 /** Loads a file, or returns the program that was loaded from it before, unless the file has changed. */
 function loadFile(path, limit) {
   const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
   const stamp = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
   const key = `${limit} ${path}`
-  let entry = kept.get(key)
-  kept.delete(key)
+  let entry = cached.get(key)
+  cached.delete(key)
   if (entry?.stamp !== stamp) {
     const program = readFile(path).then((bytes) => compileLimited(path, bytes, limit))
     entry = { stamp, program }
     program.catch(() => {
-      if (kept.get(key) === entry) kept.delete(key)
+      if (cached.get(key) === entry) cached.delete(key)
     })
   }
-  kept.set(key, entry)
-  if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value)
+  cached.set(key, entry)
+  if (cached.size > MAX_CACHED) cached.delete(cached.keys().next().value)
   return entry.program
 }
 
