@@ -10,9 +10,9 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { NewPreopen, Preopen, RandomOptions, SocketOptions } from './index.js'
 
 /**
- * A file, the bytes of a file, or a compiled module. A file is compiled once, and again only after it has changed. Bytes
- * are compiled at each call. A missing file rejects with the error of `node:fs`. Anything that is not WebAssembly rejects
- * with a `WebAssembly.CompileError` whose message names the file.
+ * A file, the bytes of a file, or a compiled module. A file is compiled once, and again only after it has changed.
+ * Bytes are compiled at each call. A missing file rejects with the error of `node:fs`. Anything that is not WebAssembly
+ * rejects with a `WebAssembly.CompileError` whose message names the file.
  */
 export type Program = string | URL | Uint8Array | WebAssembly.Module
 

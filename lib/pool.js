@@ -9,8 +9,8 @@ const MIB = 2 ** 20
 /** The heap that a thread needs for itself, in MiB. */
 const OWN_HEAP = 16
 /**
- * Limit of the young generation, in MiB. V8 promotes it at once: if it exceeds what Node adds to a heap that reaches its
- * limit, 16 MiB, V8 ends the process.
+ * Limit of the young generation, in MiB. At the limit of the heap, Node allows 16 MiB more until it has stopped the
+ * thread. V8 may promote the whole young generation before, and ends the process if there is no room.
  */
 const YOUNG_HEAP = 8
 
@@ -60,8 +60,8 @@ class Thread {
   }
 
   /**
-   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/capwasi-worker.js, or of
-   * `workerError` if the thread ends first: undefined after `terminate`.
+   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/capwasi-worker.js, or
+   * of `workerError` if the thread ends first: undefined after `terminate`.
    */
   run(job, onStart) {
     this.#onStart = onStart

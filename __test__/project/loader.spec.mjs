@@ -198,7 +198,7 @@ for (const [where, place] of PLACES) {
       },
     )
 
-    test(`a program that ${action}, with the files that @vercel/nft finds and the addon ${where}, runs elsewhere`, async (t) => {
+    test(`a program that ${action}, traced by @vercel/nft with the addon ${where}, runs elsewhere`, async (t) => {
       const base = setUp(t)
       const { fileList } = await nodeFileTrace([join(base, 'app.cjs')], { base, processCwd: base })
       const moved = tree(t)

@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -124,7 +125,7 @@ try {
   for (const [name, install] of Object.entries(INSTALLERS)) {
     const folder = await project(name, install)
     await use(folder)
-    const installed = readdirSync(join(folder, 'node_modules/@capwasi'))
+    const installed = readdirSync(join(realpathSync(join(folder, 'node_modules/capwasi')), '../@capwasi'))
     console.log(`${name}: installed and used on Node ${process.version}; in @capwasi: ${installed.join(', ')}`)
   }
   const folder = await project('without', [...INSTALLERS.npm, '--omit=optional'])
