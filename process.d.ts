@@ -22,8 +22,11 @@ export interface ProcessLimits {
    * Maximum bytes of all linear memories together. A table element counts 8 bytes. Growing beyond the limit fails in
    * the guest. A program that needs more at once is not started: `ERR_WASI_LIMIT`. Memories and tables that can grow
    * share the bytes that are left equally. Objects of wasm-GC have the same limit, through the heap of the thread; not
-   * in Bun and Deno. A `WebAssembly.Module` cannot be limited: `ERR_INVALID_ARG_VALUE`. Pass its bytes. Tables, and
+   * in Bun and Deno. A single large array of wasm-GC, or a loop of large arrays, can still end the process. Tables, and
    * memories that are not imported, count for each of `threads` and for the first thread.
+   *
+   * A `WebAssembly.Module` cannot be limited: `ERR_INVALID_ARG_VALUE`. It may have memories that it does not export.
+   * Pass its bytes.
    *
    * `exceeded` is `'memory'` if the guest ended with less than a sixteenth of this limit left.
    * @default no limit
@@ -157,7 +160,7 @@ export interface RunOptions extends ProcessOptions {
   encoding?: BufferEncoding | 'buffer' | undefined
   /**
    * Whether a guest that fails rejects with a {@link ProcessError}. If false, `run()` resolves with the result. A
-   * program that cannot be started rejects in any case.
+   * program that cannot be started rejects in any case, except one that needs more memory than its limit.
    * @default true
    */
   reject?: boolean | undefined
@@ -263,13 +266,12 @@ export interface GuestProcessEvents {
 
 /**
  * A running guest. Emits `'spawn'`, then `'exit'`, then `'close'`, as a `ChildProcess` does. Emits `'error'` instead of
- * `'spawn'` if the guest cannot be started. Without a listener the error ends the process, unless `result` was read:
- * the error is then only there.
+ * `'spawn'` if the guest cannot be started. If `result` was read and there is no listener, only `result` rejects.
  */
 export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDisposable {
   /** Standard input, unless `stdio` connects it elsewhere. Input that the guest does not read is discarded. */
   readonly stdin: Writable | null
-  /** Standard output. The guest waits while the stream is full. */
+  /** Standard output. The guest waits while the stream is not read. */
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /** The addresses of `sockets`, from `'spawn'` on, such as `['127.0.0.1:41207']`. */
@@ -277,7 +279,10 @@ export interface GuestProcess extends EventEmitter<GuestProcessEvents>, AsyncDis
   readonly exitCode: number | null
   /** Returns stdin and stdout as one stream, for `pipeline`. */
   duplex(): Duplex
-  /** Stops the guest at once, whether it waits for a thread, computes or waits. Returns whether it was running. */
+  /**
+   * Stops the guest at once, whether it waits for a thread, computes or waits. Returns whether it was running. In Bun a
+   * guest that computes stops at its next WASI call.
+   */
   kill(): boolean
   /** Makes the guest and its streams keep the process alive, which is the default. */
   ref(): this

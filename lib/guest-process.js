@@ -66,7 +66,7 @@ class GuestProcess extends EventEmitter {
     Promise.all([settled, ...closed]).then(() => this.#emitLater('close', code, reason))
   }
 
-  /** Emits the error of a guest that could not start. Whoever uses `result` gets it there. */
+  /** Emits the error of a guest that could not start, unless `result` reports the error and there is no listener. */
   #fail(error) {
     if (!this.#isResultUsed || this.listenerCount('error') > 0) this.#emitLater('error', error)
   }

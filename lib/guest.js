@@ -10,13 +10,10 @@ const { WASI } = require('./wasi.js')
 // No other code runs in the thread of a guest. Frames of the host and of this file count too.
 Error.stackTraceLimit = 100
 
-/** This file, as stacks name it. */
-const FILE = 'guest.js'
-
-/** Returns a stack without the frames of this file, and of those that called it. */
+/** Returns a stack without the frames of this file, or of its bundle, and of those that called it. */
 function guestStack(stack) {
   const lines = String(stack).split('\n')
-  const index = lines.findIndex((line) => line.includes(FILE))
+  const index = lines.findIndex((line) => line.includes(__filename))
   return lines.slice(0, index < 0 ? lines.length : index).join('\n')
 }
 

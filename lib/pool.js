@@ -28,7 +28,7 @@ class Thread {
   constructor(heap, onEnd) {
     this.heap = heap
     const options = { execArgv: [], name: 'capwasi guest', resourceLimits: resourceLimitsOf(heap) }
-    const worker = new Worker(join(__dirname, 'worker.js'), options)
+    const worker = new Worker(join(__dirname, 'capwasi-worker.js'), options)
     this.#worker = worker
     worker.on('message', (message) => {
       if (message === 'start') this.#onStart()
@@ -46,8 +46,8 @@ class Thread {
   }
 
   /**
-   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/worker.js, or of
-   * `workerError` if the thread ends first: undefined after `terminate`.
+   * Runs a guest. Calls `onStart` when its code starts. Returns a promise of the message of lib/capwasi-worker.js, or
+   * of `workerError` if the thread ends first: undefined after `terminate`.
    */
   run(job, onStart) {
     this.#onStart = onStart

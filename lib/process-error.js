@@ -15,7 +15,11 @@ const REASONS = {
 const LIMITS = {
   __proto__: null,
   cpuTime: (limit) => `was stopped after ${limit} ms of processor time (limits.cpuTime)`,
-  memory: (limit) => `needs more memory than limits.memory allows, which is ${limit} bytes`,
+  // A thread without a limit has the limit of the engine for its heap.
+  memory: (limit) =>
+    limit === undefined
+      ? 'needs a larger heap than its thread has'
+      : `needs more memory than limits.memory allows, which is ${limit} bytes`,
 }
 
 /** Thrown for a guest that failed. Described in process.d.ts. */

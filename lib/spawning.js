@@ -11,7 +11,7 @@ const addon = require('./native.js').load()
 const MIB = 2 ** 20
 /** The heap that a worker needs for itself, in MiB. */
 const OWN_HEAP = 16
-/** The young generation in MiB. The engine aborts the process if survivors exceed the old generation by 16 MiB. */
+/** The limit of the young generation in MiB. V8 may promote all of it at once when the heap has reached its limit. */
 const YOUNG_HEAP = 4
 
 /** Returns the limits of a worker whose guest may have this many bytes on the heap; undefined for no limit. */
@@ -26,7 +26,7 @@ class Workers {
   #weak
   #workers = new Set()
 
-  /** `data` is for lib/thread.js. The event handlers of a worker must not keep the WASI object alive. */
+  /** `data` is for lib/capwasi-thread.js. The event handlers of a worker must not keep the WASI object alive. */
   constructor(wasi, data) {
     this.#data = data
     this.#weak = new WeakRef(wasi)
@@ -35,7 +35,7 @@ class Workers {
   add() {
     const resourceLimits = resourceLimitsOf(this.#data.heap)
     const options = { workerData: this.#data, execArgv: [], name: 'capwasi thread', resourceLimits }
-    const worker = new Worker(join(__dirname, 'thread.js'), options)
+    const worker = new Worker(join(__dirname, 'capwasi-thread.js'), options)
     this.#workers.add(worker)
     // Threads of a guest do not keep the process alive.
     worker.unref()

@@ -188,3 +188,8 @@ test('a host function that the guest calls with an invalid descriptor does not t
   t.is((await run(program(exitIfZero(write(1, { fd: 99 }))), [], { reject: false })).exitCode, 0)
 })
 const exitIfZero = (errno) => `(if (i32.eqz ${errno}) (then ${exit(9)}))`
+
+test('a guest that exceeds the heap of a thread without limits.memory is ERR_WASI_LIMIT', (t) => {
+  const { code, message } = new ProcessError('program.wasm', 'limit', { exceeded: 'memory' }, { limits: {} })
+  t.deepEqual([code, message], ['ERR_WASI_LIMIT', 'program.wasm needs a larger heap than its thread has'])
+})

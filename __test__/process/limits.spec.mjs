@@ -257,3 +257,24 @@ onWasm('structures')('limits.memory bounds arrays on the heap of the engine', as
   const error = await failure(run(ARRAYS, [], { limits: { memory: 16 * MIB } }))
   t.deepEqual([error.code, error.exceeded], ['ERR_WASI_LIMIT', 'memory'])
 })
+
+/** The sections of a program that creates structures of wasm-GC forever, each with a reference to the one before. */
+const LINKED_STRUCTURES = Buffer.from(
+  [
+    '0061736d01000000',
+    '0109025f01630000600000', // (type (struct (field (ref null 0)))) (type (func))
+    '03020101',
+    '0503010001',
+    '060701630001d0000b', // (global (mut (ref null 0)) (ref.null 0))
+    '071302065f73746172740000066d656d6f72790200',
+    '0a10010e0003402300fb000024000c000b0b', // (loop (global.set 0 (struct.new 0 (global.get 0))) (br 0))
+  ].join(''),
+  'hex',
+)
+onWasm('structures')('structures of wasm-GC beyond limits.memory stop the guest', async (t) => {
+  for (const memory of [MIB, 64 * MIB]) {
+    const { code, exceeded, message } = await failure(run(LINKED_STRUCTURES, [], { limits: { memory } }))
+    t.deepEqual([code, exceeded], ['ERR_WASI_LIMIT', 'memory'])
+    t.is(message, `program.wasm needs more memory than limits.memory allows, which is ${memory} bytes`)
+  }
+})

@@ -18,7 +18,7 @@ function installed(t) {
   const app = tree(t)
   const home = join(app, 'node_modules/capwasi')
   mkdirSync(home, { recursive: true })
-  for (const file of ['index.js', 'index.mjs', 'lib', 'register.js', 'package.json'])
+  for (const file of ['index.js', 'index.mjs', 'lib', 'process.js', 'process.mjs', 'register.js', 'package.json'])
     cpSync(join(root, file), join(home, file), { recursive: true })
   return { app, home }
 }
@@ -142,43 +142,69 @@ const PLACES = [
   ['in the platform package', (app) => installPlatform(app)],
 ]
 
-/** Writes a program that uses the package, and returns its path. */
-function program(app) {
-  const file = join(app, 'app.cjs')
-  const script = `
+const guest = (name) => JSON.stringify(join(root, '__test__/guests', name))
+
+/** Programs that use the package, by what they do, and what they print. */
+const BUNDLED = {
+  'runs a guest in its thread': [
+    `
     const { WASI } = require('capwasi')
     new WASI({ version: 'preview1' }).initialize({ exports: { memory: new WebAssembly.Memory({ initial: 1 }) } })
-    console.log('initialized')`
-  writeFileSync(file, script)
-  return file
+    console.log('initialized')`,
+    'initialized\n',
+  ],
+  'runs guests in other threads': [
+    `
+    const { Directory } = require('capwasi')
+    const { run } = require('capwasi/process')
+    const directory = Directory.memory()
+    run(${guest('threads.wasm')}, ['files'], { preopens: { '/': directory } })
+      .then(() => run(${guest('cat.wasm')}, [], { input: 'text' }))
+      .then(({ stdout }) => console.log(stdout, directory.readdirSync().length))`,
+    'text 4\n',
+  ],
 }
 
-for (const [where, place] of PLACES) {
-  ;(bundles ? test : test.skip)(`a program bundled by esbuild, with the addon ${where}, runs on its own`, (t) => {
-    const { app, home } = installed(t)
-    place(app, home)
-    const outdir = tree(t)
-    const { warnings } = buildSync({
-      entryPoints: [program(app)],
-      bundle: true,
-      platform: 'node',
-      loader: { '.node': 'copy' },
-      outdir,
-      logLevel: 'silent',
-    })
-    rmSync(app, { recursive: true })
-    t.deepEqual(warnings, [])
-    t.is(print(outdir, "require('./app.js')"), 'initialized\n')
-  })
+/** The files that capwasi starts as workers. */
+const WORKERS = ['capwasi-worker', 'capwasi-thread']
 
-  test(`the files that @vercel/nft finds, with the addon ${where}, run elsewhere`, async (t) => {
-    const { app, home } = installed(t)
-    place(app, home)
-    const base = realpathSync(app)
-    const { fileList } = await nodeFileTrace([program(base)], { base, processCwd: base })
-    const moved = tree(t)
-    for (const file of fileList) cpSync(join(base, file), join(moved, file), { recursive: true })
-    rmSync(app, { recursive: true })
-    t.is(print(moved, "require('./app.cjs')"), 'initialized\n')
-  })
+for (const [where, place] of PLACES) {
+  for (const [action, [script, printed]] of Object.entries(BUNDLED)) {
+    /** Installs the package with its addon, and writes the program. Returns the folder, with the real path. */
+    const setUp = (t) => {
+      const { app, home } = installed(t)
+      place(app, home)
+      writeFileSync(join(app, 'app.cjs'), script)
+      return realpathSync(app)
+    }
+
+    ;(bundles ? test : test.skip)(
+      `a program that ${action}, bundled by esbuild with the addon ${where}, runs on its own`,
+      (t) => {
+        const app = setUp(t)
+        const outdir = tree(t)
+        const workers = WORKERS.map((out) => ({ in: join(app, `node_modules/capwasi/lib/${out}.js`), out }))
+        const { warnings } = buildSync({
+          entryPoints: [{ in: join(app, 'app.cjs'), out: 'app' }, ...workers],
+          bundle: true,
+          platform: 'node',
+          loader: { '.node': 'copy' },
+          outdir,
+          logLevel: 'silent',
+        })
+        rmSync(app, { recursive: true })
+        t.deepEqual(warnings, [])
+        t.is(print(outdir, "require('./app.js')"), printed)
+      },
+    )
+
+    test(`a program that ${action}, traced by @vercel/nft with the addon ${where}, runs elsewhere`, async (t) => {
+      const base = setUp(t)
+      const { fileList } = await nodeFileTrace([join(base, 'app.cjs')], { base, processCwd: base })
+      const moved = tree(t)
+      for (const file of fileList) cpSync(join(base, file), join(moved, file), { recursive: true })
+      rmSync(base, { recursive: true })
+      t.is(print(moved, "require('./app.cjs')"), printed)
+    })
+  }
 }

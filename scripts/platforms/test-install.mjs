@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -83,10 +84,19 @@ async function project(name, install) {
 const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext']
 const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
 
+/** `(module (memory (export "memory") 0) (func (export "_start")))` */
+const COMMAND = 'AGFzbQEAAAABBAFgAAADAgEABQMBAAAHEwIGbWVtb3J5AgAGX3N0YXJ0AAAKBAECAAs='
+
 /** Files, the arguments of Node before the file, and the expected output. */
 const USES = {
   'app.cjs': ["console.log(require('capwasi').WASI.name)", [], 'WASI\n'],
   'app.mjs': ["import { WASI } from 'capwasi'\nconsole.log(WASI.name)", [], 'WASI\n'],
+  'process.mjs': [
+    `import { run } from 'capwasi/process'
+    console.log((await run(Buffer.from('${COMMAND}', 'base64'))).exitCode)`,
+    [],
+    '0\n',
+  ],
   'registered.mjs': [
     "import { WASI } from 'node:wasi'\nimport capwasi from 'capwasi'\nconsole.log(WASI === capwasi.WASI)",
     ['--no-warnings', '--import', 'capwasi/register'],
@@ -115,7 +125,7 @@ try {
   for (const [name, install] of Object.entries(INSTALLERS)) {
     const folder = await project(name, install)
     await use(folder)
-    const installed = readdirSync(join(folder, 'node_modules/@capwasi'))
+    const installed = readdirSync(join(realpathSync(join(folder, 'node_modules/capwasi')), '../@capwasi'))
     console.log(`${name}: installed and used on Node ${process.version}; in @capwasi: ${installed.join(', ')}`)
   }
   const folder = await project('without', [...INSTALLERS.npm, '--omit=optional'])

@@ -1,6 +1,7 @@
 'use strict'
 
-// Runs in a worker of a guest: runs threads until the guest ends.
+// Runs in a worker of a guest: runs threads until the guest ends. In a bundle this file is beside the program, so its
+// name differs from names of the program.
 
 const { workerData } = require('node:worker_threads')
 const addon = require('./native.js').load()
