@@ -149,7 +149,7 @@ export interface RunOptions extends ProcessOptions {
     | ((chunk: Buffer) => void | Promise<void>)
     | undefined
   /**
-   * Where standard error goes, like `stdout`.
+   * Where standard error goes, like `stdout`. The order of the output is kept in a stream or function that gets both.
    * @default 'pipe'
    */
   stderr?: RunOptions['stdout']

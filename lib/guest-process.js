@@ -6,7 +6,7 @@ const { EventEmitter } = require('node:events')
 const { Duplex, finished } = require('node:stream')
 const { Execution } = require('./execution.js')
 const { PipeReader, PipeWriter } = require('./pipes.js')
-const { connectOutput, connectStdin } = require('./process-stdio.js')
+const { connectOutputs, connectStdin } = require('./process-stdio.js')
 
 /** A running guest. Described in process.d.ts. */
 class GuestProcess extends EventEmitter {
@@ -21,7 +21,7 @@ class GuestProcess extends EventEmitter {
     const [stdin, ...outputs] = options.stdio
     const input = stdin === 'pipe' ? new PipeWriter() : stdin
     const targets = outputs.map((output) => (output === 'pipe' ? new PipeReader() : output))
-    const stdio = [connectStdin(input, fail), ...targets.map((target) => connectOutput(target, fail))]
+    const stdio = [connectStdin(input, fail), ...connectOutputs(targets, fail)]
     ;[this.stdin, this.stdout, this.stderr] = stdio.map(({ stream }, fd) =>
       options.stdio[fd] === 'pipe' ? stream : null,
     )

@@ -93,14 +93,23 @@ async function pass(reader, target) {
 const plain = (value) => ({ open: () => value, start: ignore, close: ignore, done: undefined })
 
 /** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
-const piped = (stream, done) => ({
-  stream,
-  open: () => stream.open(),
-  start: () => stream.start?.(),
-  drain: () => stream.drain?.(),
-  close: () => stream.closeGuestEnd(),
-  done,
-})
+function piped(stream, done) {
+  let descriptor
+  return {
+    stream,
+    get descriptor() {
+      return descriptor
+    },
+    open() {
+      descriptor = stream.open()
+      return descriptor
+    },
+    start: () => stream.start?.(),
+    drain: () => stream.drain?.(),
+    close: () => stream.closeGuestEnd(),
+    done,
+  }
+}
 
 const isData = (value) => typeof value === 'string' || value instanceof Uint8Array
 
@@ -120,10 +129,7 @@ function connectStdin(value, fail) {
   return typeof value === 'object' ? connectInput(value, fail) : plain(value)
 }
 
-/**
- * Connects stdout or stderr to a mode, a descriptor, a stream or a function, or to a PipeReader. `fail` receives the
- * error of the target.
- */
+/** Connects stdout or stderr to a mode, a descriptor, a stream or a function, or to a PipeReader. */
 function connectOutput(target, fail) {
   if (target instanceof PipeReader) return piped(target)
   if (typeof target === 'string' || typeof target === 'number') return plain(target)
@@ -131,6 +137,13 @@ function connectOutput(target, fail) {
   return piped(reader, pass(reader, target).catch(fail))
 }
 
+/** Connects stdout and stderr. One target for both gets one pipe, in which the order of the output is kept. */
+function connectOutputs([stdout, stderr], fail) {
+  const output = connectOutput(stdout, fail)
+  const isShared = stdout === stderr && output.stream !== undefined
+  return [output, isShared ? { ...plain(), open: () => output.descriptor } : connectOutput(stderr, fail)]
+}
+
 exports.connectInput = connectInput
-exports.connectOutput = connectOutput
+exports.connectOutputs = connectOutputs
 exports.connectStdin = connectStdin

@@ -8,7 +8,7 @@ const { GuestProcess } = require('./guest-process.js')
 const { Threads } = require('./pool.js')
 const { ProcessError } = require('./process-error.js')
 const { poolOptions, readArguments, runOptions, spawnOptions } = require('./process-options.js')
-const { connectInput, connectOutput } = require('./process-stdio.js')
+const { connectInput, connectOutputs } = require('./process-stdio.js')
 const { programOf } = require('./load-program.js')
 const { nodeError } = require('./values.js')
 
@@ -37,7 +37,7 @@ class Pool {
     this.#admit()
     const fail = (error) => execution.fail(error)
     const { input, stdout, stderr } = checked
-    const stdio = [connectInput(input, fail), connectOutput(stdout, fail), connectOutput(stderr, fail)]
+    const stdio = [connectInput(input, fail), ...connectOutputs([stdout, stderr], fail)]
     const execution = new Execution(this.#threads, loader, given, checked, stdio)
     return this.#track(execution.run(), () => execution.stop({ reason: 'kill' }))
   }

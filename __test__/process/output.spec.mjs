@@ -177,6 +177,16 @@ test('a WritableStream receives the output, is not closed, and is unlocked', asy
   t.false(stream.locked)
 })
 
+test('a function that receives both outputs gets them in the order of the writes', async (t) => {
+  let text = ''
+  const stdout = (chunk) => {
+    text += chunk
+  }
+  const lines = Array.from({ length: 100 }, (_, index) => print(`${index} `, 1 + (index % 2)))
+  await run(program(lines.join('')), [], { stdout, stderr: stdout })
+  t.is(text, Array.from({ length: 100 }, (_, index) => `${index} `).join(''))
+})
+
 test('one WritableStream receives both outputs', async (t) => {
   const chunks = []
   const stream = new WritableStream({ write: (chunk) => void chunks.push(chunk) })
