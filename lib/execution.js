@@ -2,6 +2,7 @@
 
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
+const { onAbort } = require('./abort.js')
 const addon = require('./native.js').load()
 const { TooLarge } = require('./program.js')
 const { WASI } = require('./wasi.js')
@@ -69,13 +70,13 @@ class Execution {
   async run() {
     const { signal } = this.#options
     const abort = () => this.stop({ reason: 'abort', cause: signal.reason })
-    signal?.addEventListener('abort', abort, { once: true })
+    const removeListener = signal === undefined ? () => {} : onAbort(signal, abort)
     if (signal?.aborted) abort()
     try {
       const outcome = await this.#enter().catch((error) => ({ startError: error }))
       return await this.#finish(outcome)
     } finally {
-      signal?.removeEventListener('abort', abort)
+      removeListener()
     }
   }
 

@@ -1,5 +1,6 @@
 // Guests that fail: ProcessError, and programs that cannot be started.
 
+import { getEventListeners } from 'node:events'
 import test from 'ava'
 import { binary } from '../support/guest.mjs'
 import {
@@ -122,6 +123,21 @@ test('a signal that has aborted starts no guest', async (t) => {
   const running = run(program(BOTH), [], { signal: AbortSignal.abort('reason') })
   const error = await failure(running)
   t.deepEqual([error.code, error.cause, error.stdout, error.aborted], ['ABORT_ERR', 'reason', '', true])
+})
+
+test('a signal stops many guests at once, without warnings, and keeps no listener', async (t) => {
+  const warnings = []
+  const note = (warning) => warnings.push(warning)
+  process.on('warning', note)
+  const controller = new AbortController()
+  const { signal } = controller
+  const guests = Array.from({ length: 20 }, () => failure(run(program(WAIT), [], { signal })))
+  await run(program(BOTH), [], { reject: false, signal: AbortSignal.timeout(100) })
+  controller.abort()
+  for (const { code } of await Promise.all(guests)) t.is(code, 'ABORT_ERR')
+  process.off('warning', note)
+  t.deepEqual(warnings, [])
+  t.deepEqual(getEventListeners(signal, 'abort'), [])
 })
 
 test('a signal that aborts after the end changes nothing', async (t) => {
