@@ -51,6 +51,22 @@ const writesOf = (types) =>
     return type === 'I' ? `longs[${at}] = a${at}` : `ints[${2 * at}] = a${at}`
   })
 
+/** Returns the statements that call a native function for the sandbox with the number `id`, indented by some spaces. */
+function callOf(name, types, id, indent) {
+  const lines = `if (state.bytes[0] === undefined) state.refreshMemory()
+${wrap([...writesOf(types), `ints[0] = ${id}`].join('; '), 0)}
+try {
+  const end = ${name}()
+  return end === undefined ? ints[0] : end
+} catch (thrown) {
+  state.bytes = EMPTY
+  if (state.run === undefined) throw thrown
+  state.run.end ??= { thrown }
+  throw state.run.end.thrown
+}`
+  return lines.replace(/^/gm, ' '.repeat(indent))
+}
+
 /** Returns the statement that creates one function. */
 function statement(name, types) {
   const parameters = [...types].map((_, index) => `a${index + 1}`)
@@ -63,17 +79,7 @@ function statement(name, types) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ${wrap([...writesOf(types), 'ints[0] = id'].join('; '), 8)}
-        try {
-          const end = ${name}()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+${callOf(name, types, 'id', 8)}
       },
     }['bound ${name}']
 `
@@ -87,17 +93,7 @@ function waitingFunction(name) {
   const types = [...FUNCTIONS[name]]
   const parameters = types.map((_, index) => `a${index + 1}`)
   return `    ${name}(state, ${parameters.join(', ')}) {
-      if (state.bytes[0] === undefined) state.refreshMemory()
-      ${wrap([...writesOf(types), 'ints[0] = state.id | SUSPENDING'].join('; '), 6)}
-      try {
-        const end = ${name}()
-        return end === undefined ? ints[0] : end
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run === undefined) throw thrown
-        state.run.end ??= { thrown }
-        throw state.run.end.thrown
-      }
+${callOf(name, types, 'state.id | SUSPENDING', 6)}
     },
 `
 }
