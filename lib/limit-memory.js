@@ -279,10 +279,11 @@ function limitMemory(bytes, limit, threads) {
     copied = end
   }
   parts.push(bytes.subarray(copied))
-  return { bytes: Buffer.concat(parts), memories: importedMemories(found, maxima), usesHeap }
+  return { bytes: Buffer.concat(parts), memories: importsAmong(found, maxima), usesHeap }
 }
 
-const importedMemories = (found, maxima) =>
+/** Returns the limits of the imported memories among the entries. */
+const importsAmong = (found, maxima) =>
   found.flatMap(({ module, name, initial, maximum, flags }, index) => {
     if (name === undefined) return []
     const [isShared, is64] = [(flags & FLAG.shared) !== 0, (flags & FLAG.index64) !== 0]
@@ -290,7 +291,7 @@ const importedMemories = (found, maxima) =>
   })
 
 /** Returns the limits of the memories that a binary imports. */
-const memoryImportsOf = (bytes) => importedMemories(read(bytes).found)
+const memoryImportsOf = (bytes) => importsAmong(read(bytes).found)
 
 exports.limitMemory = limitMemory
 exports.memoryImportsOf = memoryImportsOf

@@ -5,7 +5,7 @@
 const { statSync } = require('node:fs')
 const { readFile } = require('node:fs/promises')
 const { basename } = require('node:path')
-const { memoryLimitsOf } = require('./imported-memory.js')
+const { importedMemories, memoryLimitsOf } = require('./imported-memory.js')
 const { Program, compileLimited } = require('./program.js')
 const { invalidType, urlPath } = require('./values.js')
 const { invalidValue, subject, text } = require('./validate.js')
@@ -46,8 +46,8 @@ const ofModules = new WeakMap()
 function ofModule(module) {
   let program = ofModules.get(module)
   if (program === undefined) {
-    const importsMemory = Module.imports(module).some(({ kind }) => kind === 'memory')
-    program = new Program(UNNAMED, module, importsMemory ? [memoryLimitsOf(module)] : [], false)
+    const memories = importedMemories(module).length > 0 ? [memoryLimitsOf(module)] : []
+    program = new Program(UNNAMED, module, memories, false)
     ofModules.set(module, program)
   }
   return program

@@ -25,8 +25,6 @@ function iteratorOf(source) {
   return (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source)
 }
 
-const ignore = () => {}
-
 /** Writes a source to the input of a guest. Throws the error of the source. */
 async function feed(source, writer) {
   const iterator = iteratorOf(source)
@@ -90,7 +88,7 @@ async function pass(reader, target) {
 }
 
 /** Connects a stream of the guest to a mode, a descriptor, or data. */
-const plain = (value) => ({ open: () => value, start: ignore, close: ignore, done: undefined })
+const plain = (value) => ({ open: () => value, start: nothing, close: nothing, done: undefined })
 
 /** Connects a stream of the guest to a stream of this thread. `done` is undefined or a promise. */
 function piped(stream, done) {

@@ -1,4 +1,4 @@
-// What console.log() prints for a WASI, and the frames of capwasi in stacks.
+// The output of console.log() for a WASI, and the frames of capwasi in stacks.
 
 import test from 'ava'
 import { Directory, WASI } from 'capwasi'

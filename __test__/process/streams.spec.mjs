@@ -145,7 +145,7 @@ test('a fast guest waits for a slow reader', async (t) => {
   guest.stdin.on('drain', feed)
   feed()
   await event(guest, 'spawn')
-  // Nobody reads: the guest, and then the writer, stop.
+  // Without a reader the guest stops, and then the writer.
   for (let before = -1; before !== written; ) {
     before = written
     await new Promise((resolve) => setTimeout(resolve, 200))
