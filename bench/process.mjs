@@ -26,7 +26,8 @@ const IO = `(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i3
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))`
 
 /** Has the two pages of a small program in C. */
-const HELLO = `(module ${IO} (memory (export "memory") 2) (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n")
+const HELLO = `(module ${IO} (memory (export "memory") 2)
+  (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n")
   (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))`
 
 /** Copies stdin to stdout. The list of buffers is at 0, the size of a transfer at 8. */
