@@ -3,7 +3,7 @@
 // Streams over the ends of pipes in Bun, whose sockets cannot read pipes, and block the thread when they write.
 
 const { Readable, Writable } = require('node:stream')
-const addon = require('./native.js').load()
+const { addon } = require('./wasi.js')
 
 /** Calls back when a promise settles. */
 const complete = (promise, callback) => promise.then(() => callback(), callback)

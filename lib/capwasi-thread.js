@@ -4,9 +4,8 @@
 // name differs from names of the program.
 
 const { workerData } = require('node:worker_threads')
-const addon = require('./native.js').load()
 const { Workers, importsOf } = require('./spawning.js')
-const { WASI } = require('./wasi.js')
+const { WASI, addon } = require('./wasi.js')
 
 const { program, memory, handle, heap } = workerData
 

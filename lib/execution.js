@@ -3,9 +3,8 @@
 // One guest of `run` or `spawn`, from its place in a pool to its result.
 
 const { onAbort } = require('./abort.js')
-const addon = require('./native.js').load()
 const { TooLarge } = require('./program.js')
-const { WASI } = require('./wasi.js')
+const { WASI, addon } = require('./wasi.js')
 
 /** Limits of `new WASI`. */
 const WASI_LIMITS = ['openFiles', 'output', 'writtenBytes']

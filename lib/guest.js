@@ -4,8 +4,7 @@
 // descriptors outlive this thread.
 
 const { performance } = require('node:perf_hooks')
-const addon = require('./native.js').load()
-const { WASI } = require('./wasi.js')
+const { WASI, addon } = require('./wasi.js')
 
 // No other code runs in the thread of a guest. Frames of the host and of this file count too.
 Error.stackTraceLimit = 100

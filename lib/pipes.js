@@ -5,9 +5,7 @@
 
 const { Socket } = require('node:net')
 const { Readable, Writable } = require('node:stream')
-const addon = require('./native.js').load()
-// Adds `processes` to the addon.
-require('./wasi.js')
+const { addon } = require('./wasi.js')
 
 const { pipe, closePipe } = addon.processes()
 

@@ -2,46 +2,12 @@
 
 // Runs of a guest: the calls of its exports `_start` and `_initialize`. Loaded at the first run.
 
-const addon = require('./native.js').load()
-
+const { isArray } = Array
 const { apply } = Reflect
 const { toString: sourceOf } = Function.prototype
 
-const invalidType = (...args) => addon.modules.values().invalidType(...args)
-
 /** Returns whether a function is native, as those of `WebAssembly.promising` are. */
 const isNative = (value) => apply(sourceOf, value, []).includes('[native code]')
-
-const expectFunction = (value, name) => {
-  if (typeof value !== 'function') throw invalidType(`The "${name}" property`, 'of type function', value)
-}
-const expectUndefined = (value, name) => {
-  if (value !== undefined) throw invalidType(`The "${name}" property`, 'undefined', value)
-}
-
-/** Returns the entry of a command. Without a version the entry is optional, and the entry of a reactor is accepted. */
-const commandEntry = (exports, { startsReactors }) => {
-  if (startsReactors) {
-    for (const name of ['_start', '__wasi_unstable_reactor_start']) {
-      const entry = exports[name]
-      if (!entry) continue
-      expectFunction(entry, `instance.exports.${name}`)
-      return entry
-    }
-    return undefined
-  }
-  const { _start, _initialize } = exports
-  expectFunction(_start, 'instance.exports._start')
-  expectUndefined(_initialize, 'instance.exports._initialize')
-  return _start
-}
-
-/** Returns the entry of a reactor, which is optional. */
-const reactorEntry = ({ _start, _initialize }) => {
-  expectUndefined(_start, 'instance.exports._start')
-  if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
-  return _initialize
-}
 
 /** Calls `finalizeBindings`, which a subclass may override. */
 function bindInstance(instance) {
@@ -49,10 +15,69 @@ function bindInstance(instance) {
 }
 
 /**
- * Returns the functions for the class WASI. `native` has the native functions, `suspending` returns the functions of
- * lib/suspending.js, the symbols are those of the WASI objects, and `EMPTY` is an array without bytes.
+ * Returns the functions for the class WASI.
+ *
+ * - `native`: the native functions
+ * - `values`, `suspending`: return the functions of lib/values.js and lib/suspending.js
+ * - `symbols`: the keys of properties of WASI objects
+ * - `EMPTY`: an array without bytes
  */
-function makeRunFunctions({ native, suspending, terminationProbe, kExitCode, kInstance, EMPTY }) {
+function makeRunFunctions({ native, values, suspending, terminationProbe, symbols, EMPTY }) {
+  const { kExitCode, kInstance, kSetMemory, kStarted } = symbols
+  const invalidType = (...args) => values().invalidType(...args)
+  const expectObject = (value, subject) => {
+    if (typeof value !== 'object' || value === null || isArray(value))
+      throw invalidType(subject, 'of type object', value)
+  }
+  const expectFunction = (value, name) => {
+    if (typeof value !== 'function') throw invalidType(`The "${name}" property`, 'of type function', value)
+  }
+  const expectUndefined = (value, name) => {
+    if (value !== undefined) throw invalidType(`The "${name}" property`, 'undefined', value)
+  }
+
+  /**
+   * Returns the entry of a command. Without a version the entry is optional, and the entry of a reactor is accepted.
+   */
+  const commandEntry = (exports, { startsReactors }) => {
+    if (startsReactors) {
+      for (const name of ['_start', '__wasi_unstable_reactor_start']) {
+        const entry = exports[name]
+        if (!entry) continue
+        expectFunction(entry, `instance.exports.${name}`)
+        return entry
+      }
+      return undefined
+    }
+    const { _start, _initialize } = exports
+    expectFunction(_start, 'instance.exports._start')
+    expectUndefined(_initialize, 'instance.exports._initialize')
+    return _start
+  }
+
+  /** Returns the entry of a reactor, which is optional. */
+  const reactorEntry = ({ _start, _initialize }) => {
+    expectUndefined(_start, 'instance.exports._start')
+    if (_initialize !== undefined) expectFunction(_initialize, 'instance.exports._initialize')
+    return _initialize
+  }
+
+  /** The method `finalizeBindings`: stores an instance and its memory. */
+  const finalizeBindings = ({ wasi, threads }, instance, options) => {
+    if (options === null) throw invalidType('The "options" argument', 'of type object', options)
+    let memory = options === undefined ? undefined : options.memory
+    if (memory === undefined) memory = instance?.exports?.memory ?? threads?.memory
+    if (wasi[kStarted]) {
+      const message = 'WASI instance has already started'
+      throw values().nodeError('Error', 'ERR_WASI_ALREADY_STARTED', message)
+    }
+    expectObject(instance, 'The "instance" argument')
+    expectObject(instance.exports, 'The "instance.exports" property')
+    wasi[kSetMemory](memory)
+    wasi[kInstance] = instance
+    wasi[kStarted] = true
+  }
+
   /** Begins a run: binds an instance. The result has the export that `entryOf` returns; undefined for none. */
   const begin = (state, instance, entryOf, isCommand) => {
     const { wasi } = state
@@ -131,9 +156,7 @@ function makeRunFunctions({ native, suspending, terminationProbe, kExitCode, kIn
     return guest === undefined ? resultOf(state, run) : suspending().settle(state, run, guest)
   }
 
-  return { begin, resultOf, leave, execute }
+  return { begin, resultOf, leave, execute, finalizeBindings, commandEntry, reactorEntry }
 }
 
-exports.commandEntry = commandEntry
 exports.makeRunFunctions = makeRunFunctions
-exports.reactorEntry = reactorEntry

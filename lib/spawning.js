@@ -6,7 +6,7 @@
 const { join } = require('node:path')
 const { Worker } = require('node:worker_threads')
 const { createMemory, importedMemories } = require('./imported-memory.js')
-const addon = require('./native.js').load()
+const { addon } = require('./wasi.js')
 
 const MIB = 2 ** 20
 /** The heap that a worker needs for itself, in MiB. */

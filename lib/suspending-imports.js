@@ -37,7 +37,7 @@ function makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait
     /** Returns the functions that lib/shim.js imports, and the state. */
     hostOf(state) {
       const host = { __proto__: this.functions, state }
-      if (state.trace === undefined) return host
+      if (state.traceSink === null) return host
       const traced = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
       state.trace(traced)
       for (const name of Object.keys(WAITING)) host[name] = (_, ...args) => traced[name](...args)

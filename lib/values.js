@@ -3,7 +3,7 @@
 // Describes JavaScript values, and creates errors like Node's. Loaded at the first use.
 
 const { captureStackTrace } = Error
-const { defineProperty, is } = Object
+const { defineProperty, entries, fromEntries, is } = Object
 const { inspect, types } = require('node:util')
 
 const CLASSES = { __proto__: null, Error, TypeError, RangeError }
@@ -53,6 +53,15 @@ function describe(value) {
   }
 }
 
+/** Describes a WASI object with some properties for `util.inspect`, which passes the last three arguments. */
+function inspectWasi(wasi, properties, depth, options, inspectValue) {
+  const name = wasi.constructor?.name || 'WASI'
+  if (depth < 0) return options.stylize(`[${name}]`, 'special')
+  // Functions and internal symbols would be 50 lines. A subclass may have properties of its own.
+  const { wasiImport, ...others } = fromEntries(entries(wasi))
+  return `${name} ${inspectValue({ ...properties, ...others }, options)}`
+}
+
 /**
  * Returns the path of a URL of any realm, recognized as in Node; undefined for any other value. The error for a URL
  * without a path names `option`.
@@ -92,6 +101,7 @@ exports.nodeError = nodeError
 exports.describe = describe
 exports.invalidType = invalidType
 exports.inspect = show
+exports.inspectWasi = inspectWasi
 exports.isCollection = isCollection
 exports.urlPath = urlPath
 exports.threadError = threadError

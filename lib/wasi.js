@@ -1,32 +1,103 @@
 'use strict'
 
-// The methods, symbols and object lifetimes of the class WASI. Rust creates the class and its sandboxes
-// (src/node/class.rs). Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
+// Loads the native addon and completes the class WASI. Rust creates the class and its sandboxes (src/node/class.rs).
+// Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
+//
+// Loading a module takes Node a quarter of a millisecond. So this file has all that a program needs before the first
+// use of a WASI object, and nothing else: lib/state.js and others load at the first use.
 
-const addon = require('./native.js').load()
+/** The path of musl's dynamic linker, by processor. */
+const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
+
+/** Returns whether a file may exist. Also returns true if the runtime's permissions forbid the check. */
+function mayExist(file) {
+  try {
+    return require('node:fs').existsSync(file)
+  } catch {
+    return true
+  }
+}
+
+/** Returns whether this program uses musl. glibc and musl can be installed beside each other. */
+function usesMusl() {
+  const linker = MUSL_LINKERS[process.arch]
+  return linker !== undefined && mayExist(linker) && require('./platform.js').usesMusl(process.execPath)
+}
+
+function abi() {
+  if (process.platform === 'win32') return '-msvc'
+  if (process.platform !== 'linux') return ''
+  return usesMusl() ? '-musl' : '-gnu'
+}
+
+/** The name of this platform, as in the names of its addon and its package. */
+const platform = `${process.platform}-${process.arch}${abi()}`
+
+/** The exceptions of calls of `require` that have not found their file. */
+const notFound = []
+
+/**
+ * Returns whether an exception says that there is no such file. The second code is that of a single executable of Node,
+ * and Bun's bundler throws the message.
+ */
+const isNotFound = ({ code, message }) =>
+  code === 'MODULE_NOT_FOUND' ||
+  code === 'ERR_UNKNOWN_BUILTIN_MODULE' ||
+  `${message}`.startsWith('Cannot require module')
+
+/**
+ * Loads the addon beside index.js, or that of the package; undefined if there is none. Each `require` has a literal
+ * name and is inside a `try`: bundlers then include the existing addons and skip the others.
+ */
+function load(isBuilt) {
+  try {
+    switch (platform) {
+      case 'linux-x64-gnu':
+        return isBuilt ? require('../capwasi.linux-x64-gnu.node') : require('@capwasi/linux-x64-gnu')
+      case 'linux-x64-musl':
+        return isBuilt ? require('../capwasi.linux-x64-musl.node') : require('@capwasi/linux-x64-musl')
+      case 'linux-arm64-gnu':
+        return isBuilt ? require('../capwasi.linux-arm64-gnu.node') : require('@capwasi/linux-arm64-gnu')
+      case 'linux-arm64-musl':
+        return isBuilt ? require('../capwasi.linux-arm64-musl.node') : require('@capwasi/linux-arm64-musl')
+      case 'darwin-x64':
+        return isBuilt ? require('../capwasi.darwin-x64.node') : require('@capwasi/darwin-x64')
+      case 'darwin-arm64':
+        return isBuilt ? require('../capwasi.darwin-arm64.node') : require('@capwasi/darwin-arm64')
+      case 'win32-x64-msvc':
+        return isBuilt ? require('../capwasi.win32-x64-msvc.node') : require('@capwasi/win32-x64-msvc')
+      case 'win32-arm64-msvc':
+        return isBuilt ? require('../capwasi.win32-arm64-msvc.node') : require('@capwasi/win32-arm64-msvc')
+      default:
+        return isBuilt ? require('./load-addon.js').loadOther() : undefined
+    }
+  } catch (error) {
+    if (!isNotFound(error)) throw require('./load-addon.js').explained(error)
+    notFound.push(error)
+  }
+  return undefined
+}
+
+function loadAddon() {
+  // Deno would ask for a permission.
+  const file = globalThis.Deno === undefined ? process.env.CAPWASI_ADDON : undefined
+  if (file) return require('./load-addon.js').loadNamed(file)
+  // A failing `require` takes half a millisecond.
+  const isBuilt = mayExist(`${__dirname}/../capwasi.${platform}.node`)
+  const addon = load(isBuilt) ?? load(!isBuilt)
+  if (addon === undefined) throw require('./load-addon.js').missing(notFound)
+  return addon
+}
+
+const addon = loadAddon()
 
 const { apply, ownKeys } = Reflect
-const {
-  assign,
-  create,
-  defineProperty,
-  entries,
-  freeze,
-  getOwnPropertyDescriptor,
-  getPrototypeOf,
-  keys,
-  setPrototypeOf,
-} = Object
-const { isArray } = Array
+const { assign, create, defineProperty, entries, freeze, getOwnPropertyDescriptor, keys, setPrototypeOf } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
-const Ints = Int32Array
-const Longs = BigInt64Array
 const LazyObject = Proxy
 const WrongType = TypeError
-const now = process.hrtime.bigint
-const EMPTY = new Bytes(0)
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
 /** Operations that depend on the properties of an object. */
 const IMPORT_OPERATIONS = [
@@ -41,8 +112,6 @@ const IMPORT_OPERATIONS = [
 ]
 
 const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'buffer').get
-const bufferOfBytes = getOwnPropertyDescriptor(getPrototypeOf(Bytes.prototype), 'buffer').get
-const resizable = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'resizable')?.get
 
 const { WASI, install } = addon
 
@@ -52,9 +121,11 @@ const { WASI, install } = addon
  * test file ends, its `require` stops working. The functions of the latest evaluation work.
  */
 addon.modules = {
+  state: () => require('./state.js'),
   imports: () => require('./imports.js'),
   run: () => require('./run.js'),
   values: () => require('./values.js'),
+  names: () => require('./names.js'),
   stdio: () => require('./stdio.js'),
   trace: () => require('./trace.js'),
   directory: () => require('./directory.js'),
@@ -83,12 +154,23 @@ const kBindingName = Symbol('kBindingName')
 /** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
 
-/** The state of each WASI object. The key is its function `kSetMemory`, which a method can read through a proxy. */
+/** Functions that return the states of WASI objects. A method can read the key, `kSetMemory`, through a proxy. */
 const states = new WeakMap()
 const stateOf = (wasi) => {
   const state = apply(get, states, [wasi[kSetMemory]])
   if (state === undefined) throw new TypeError('Illegal invocation')
-  return state
+  return state()
+}
+
+/** The functions of lib/state.js, after their first use. */
+let stateFunctions
+const loaded = () => {
+  if (stateFunctions === undefined) {
+    const symbols = { kExitCode, kInstance, kSetMemory, kStarted }
+    const { makeStateFunctions } = addon.modules.state()
+    stateFunctions = makeStateFunctions({ native, addon, memoryBytes, terminationProbe, symbols })
+  }
+  return stateFunctions
 }
 
 /**
@@ -104,123 +186,13 @@ const memoryBytes = (memory) => {
   }
 }
 
-/** Returns whether bytes can grow without a new buffer. False for shared buffers, which lack the property. */
-const isResizable = (bytes) => {
-  try {
-    return apply(resizable, apply(bufferOfBytes, bytes, []), [])
-  } catch {
-    return false
-  }
-}
-
-const expectObject = (value, subject) => {
-  if (typeof value !== 'object' || value === null || isArray(value)) throw invalidType(subject, 'of type object', value)
-}
-
-/** The state that a WASI object and the functions of its `wasiImport` share. Each function keeps the state alive. */
-class State {
-  constructor(wasi, id, namespace, startsReactors, returnOnExit, callbacks) {
-    this.wasi = wasi
-    this.id = id
-    this.namespace = namespace
-    this.returnOnExit = returnOnExit
-    /** Whether `start` also runs `__wasi_unstable_reactor_start`, as without a version. */
-    this.startsReactors = startsReactors
-    this.callbacks = callbacks
-    this.captured = undefined
-    this.memory = undefined
-    /**
-     * The bytes of the memory. Growth detaches the buffer, and then `bytes[0]` is undefined: `refreshMemory` is called
-     * before the next native call. Growth of a resizable buffer is invisible, so for one `bytes` is always EMPTY.
-     */
-    this.bytes = EMPTY
-    /** The innermost run of the guest. `end` holds the exception that has ended the run. */
-    this.run = undefined
-    /** The memory and the workers of a guest with threads: see lib/threads.js. */
-    this.threads = undefined
-    /** The call for which the guest is suspended (lib/suspending.js). */
-    this.suspended = undefined
-    /** Logs the end of that call, for the option `trace`. */
-    this.describeEnd = undefined
-    /** Replaces the functions of an import object by functions that log, for the option `trace`. */
-    this.trace = undefined
-    /** The original `wasiImport`. */
-    this.wasiImport = undefined
-    /** Its functions that may have to wait, before the embedder replaces some. Undefined until the first use. */
-    this.originals = undefined
-    /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
-    this.hasExited = false
-  }
-
-  /** Adds the functions to `wasiImport`. */
-  addFunctions(wasiImport) {
-    apply(importClassOf(this.namespace), wasiImport, [this.id, this])
-    if (this.returnOnExit) wasiImport.proc_exit = returnOnProcExit(this)
-    this.trace?.(wasiImport)
-    const { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send } = wasiImport
-    this.originals = { fd_read, fd_write, path_open, poll_oneoff, sock_accept, sock_recv, sock_send }
-  }
-
-  /** Throws the exception that has ended the current run. */
-  check() {
-    if (this.suspended !== undefined) throw values().suspendedError()
-    if (this.run?.end === undefined) return
-    if (this.run.promised || native.isRunning(this.id)) throw this.run.end.thrown
-    // A timeout of node:vm has ended the run without the `finally` of `execute`.
-    this.run = undefined
-  }
-
-  refreshMemory() {
-    this.check()
-    if (this.memory !== undefined) this.bind(this.memory)
-  }
-
-  bind(memory) {
-    // If a statement below throws, no function may use the old memory: garbage collection may free it.
-    this.bytes = EMPTY
-    const bytes = memoryBytes(memory)
-    if (bytes === undefined) {
-      const message = '"instance.exports.memory" property must be a WebAssembly.Memory object'
-      throw assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
-    }
-    native.bind(this.id, memory, bytes)
-    this.memory = memory
-    if (!isResizable(bytes) && this.run?.end === undefined) this.bytes = bytes
-  }
-
-  close() {
-    const captures = native.close(this.id)
-    // A call that waits for a descriptor fails.
-    this.suspended?.wake()
-    if (this.run === undefined) this.threads?.terminate()
-    try {
-      // Moves captured output from native memory into Buffers, which V8 can free while JavaScript runs. Finalizers of
-      // native memory run only when JavaScript pauses.
-      if (captures) {
-        this.output(1)
-        this.output(2)
-      }
-    } finally {
-      // Ends the iteration of `stdin` or `input`.
-      this.callbacks?.[0]?.end?.()
-    }
-  }
-
-  /** Returns captured output: the same Buffer until the guest writes more. */
-  output(fd) {
-    this.captured ??= { __proto__: null }
-    const output = native.captured(this.id, fd, this.captured[fd])
-    this.captured[fd] = output
-    return output
-  }
-}
-
 /**
  * Returns a promise of the result. `entry` is the name of a function of lib/run.js. An async function would keep a
  * second promise until the guest ends.
  */
 const executeAsync = (wasi, instance, entry, ...args) => {
   try {
+    const { runs, suspending } = loaded()
     return Promise.resolve(suspending().execute(stateOf(wasi), instance, runs()[entry], ...args))
   } catch (error) {
     return Promise.reject(error)
@@ -230,35 +202,26 @@ const executeAsync = (wasi, instance, entry, ...args) => {
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
-    const { wasi, threads } = stateOf(this)
-    if (options === null) throw invalidType('The "options" argument', 'of type object', options)
-    let memory = options === undefined ? undefined : options.memory
-    if (memory === undefined) memory = instance?.exports?.memory ?? threads?.memory
-    if (wasi[kStarted]) {
-      throw values().nodeError('Error', 'ERR_WASI_ALREADY_STARTED', 'WASI instance has already started')
-    }
-    expectObject(instance, 'The "instance" argument')
-    expectObject(instance.exports, 'The "instance.exports" property')
-    wasi[kSetMemory](memory)
-    wasi[kInstance] = instance
-    wasi[kStarted] = true
+    loaded().runs().finalizeBindings(stateOf(this), instance, options)
   }
 
   start(instance, options = undefined) {
     const state = stateOf(this)
     const checked = runOptions(options, ['timeout'])
     state.callbacks?.[0]?.rejectBlocking?.()
-    return runs().execute(state, instance, runs().commandEntry, true, checked)
+    const { execute, commandEntry } = loaded().runs()
+    return execute(state, instance, commandEntry, true, checked)
   }
 
   initialize(instance) {
-    return runs().execute(stateOf(this), instance, runs().reactorEntry, false, NO_OPTIONS)
+    const { execute, reactorEntry } = loaded().runs()
+    return execute(stateOf(this), instance, reactorEntry, false, NO_OPTIONS)
   }
 
   getImportObject(options = undefined) {
     const state = stateOf(this)
     const isSuspending = runOptions(options, ['suspending']).suspending
-    return isSuspending ? suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
+    return isSuspending ? loaded().suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
   }
 
   startAsync(instance, options = undefined) {
@@ -297,12 +260,8 @@ class Methods {
   [inspectCustom](depth, options, inspect) {
     // The prototype, or an object that only inherits from it.
     if (this[kSetMemory] === undefined) return this
-    const name = this.constructor?.name || 'WASI'
-    if (depth < 0) return options.stylize(`[${name}]`, 'special')
     const version = this[kBindingName] === 'wasi_unstable' ? 'unstable' : 'preview1'
-    // Functions and internal symbols would be 50 lines. A subclass may have properties of its own.
-    const { wasiImport, ...others } = Object.fromEntries(entries(this))
-    return `${name} ${inspect({ version, started: this[kStarted], ...others }, options)}`
+    return values().inspectWasi(this, { version, started: this[kStarted] }, depth, options, inspect)
   }
 }
 
@@ -332,79 +291,24 @@ class LazyImports {
 for (const name of IMPORT_OPERATIONS) {
   const operation = Reflect[name]
   LazyImports.prototype[name] = function (wasiImport, ...args) {
-    this.state.addFunctions(wasiImport)
+    this.state().addFunctions(wasiImport)
     // A proxy whose handler has no operations behaves like the object.
     setPrototypeOf(this, null)
     return operation(wasiImport, ...args)
   }
 }
 
-/** Constructors of import objects, by namespace. */
-const importClasses = { __proto__: null }
-
-const importClassOf = (namespace) => {
-  if (importClasses[namespace] !== undefined) return importClasses[namespace]
-  const natives = { __proto__: null }
-  native.addFunctions(namespace, natives)
-  const { makeImportClass } = addon.modules.imports()
-  const importClass = makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
-  importClasses[namespace] = importClass
-  return importClass
-}
-
-/** The functions of lib/run.js, after their first use. */
-let runFunctions
-const runs = () => {
-  if (runFunctions === undefined) {
-    const { makeRunFunctions, commandEntry, reactorEntry } = addon.modules.run()
-    const functions = makeRunFunctions({ native, suspending, terminationProbe, kExitCode, kInstance, EMPTY })
-    runFunctions = { ...functions, commandEntry, reactorEntry }
-  }
-  return runFunctions
-}
-
-/** The functions of lib/suspending.js, after their first use. */
-let suspendingFunctions
-const suspending = () => {
-  if (suspendingFunctions === undefined) {
-    const natives = { ...native, ...native.suspending() }
-    const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
-    const { makeSuspending } = addon.modules.suspending()
-    suspendingFunctions = makeSuspending({ native: natives, importClassOf, ints, longs, EMPTY, ...runs() })
-  }
-  return suspendingFunctions
-}
-
-/** Returns the `proc_exit` of a sandbox with `returnOnExit`: stores the argument, of any type, and ends the guest. */
-const returnOnProcExit = (state) =>
-  ({
-    'bound wasiReturnOnProcExit'(code) {
-      state.check()
-      state.wasi[kExitCode] = code
-      try {
-        native.exit(state.id, code)
-      } catch (thrown) {
-        state.bytes = EMPTY
-        if (state.run !== undefined) state.run.end = { thrown, isExit: true }
-        throw thrown
-      }
-    },
-  })['bound wasiReturnOnProcExit']
-
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
-function initializeInstance(wasi, id, namespace, isUnversioned, returnOnExit, callbacks, traced) {
-  const state = new State(wasi, id, namespace, isUnversioned, returnOnExit, callbacks)
-  const setMemory = (memory) => state.bind(memory)
-  if (traced !== null) {
-    const { call, result, write } = native.trace()
-    const describe = { call: (...args) => call(id, ...args), result: (...args) => result(id, ...args) }
-    const { trace } = addon.modules.trace()
-    const log = typeof traced === 'number' ? (line) => write(line, traced) : traced
-    state.trace = (imports) => trace(imports, state, EMPTY, describe, log, now)
+function initializeInstance(wasi, id, namespace, ...options) {
+  let state
+  const stateOfWasi = () => {
+    state ??= new (loaded().State)(wasi, wasiImport, id, namespace, ...options)
+    return state
   }
-  state.wasiImport = new LazyObject(create(importPrototype), new LazyImports(state))
-  wasi.wasiImport = state.wasiImport
-  apply(set, states, [setMemory, state])
+  const setMemory = (memory) => stateOfWasi().bind(memory)
+  const wasiImport = new LazyObject(create(importPrototype), new LazyImports(stateOfWasi))
+  apply(set, states, [setMemory, stateOfWasi])
+  wasi.wasiImport = wasiImport
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false
   wasi[kExitCode] = 0
@@ -445,7 +349,7 @@ const native = install({
   memoryBytes,
   // Throws if the memory runs out. The Node-API function would end the process instead.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
-  wake: () => suspending().wake(),
+  wake: () => loaded().suspending().wake(),
   text: String,
   keys,
   entries,
@@ -453,6 +357,7 @@ const native = install({
   describe: (value) => values().describe(value),
   inspect: (value) => values().inspect(value),
   threadError: (...args) => values().threadError(...args),
+  nearestName: (...args) => addon.modules.names().nearest(...args),
   isCollection: (value) => values().isCollection(value),
   urlPath: (value, option) => values().urlPath(value, option),
   directoryId: (value) => directory?.idOf(value),
@@ -484,5 +389,7 @@ if (native) {
 }
 
 exports.WASI = WASI
+// For the other files of lib/. The property cannot be enumerated, because programs do not need it.
+defineProperty(exports, 'addon', { value: addon })
 // Loads the class at its first use.
 defineProperty(exports, 'Directory', { enumerable: true, get: addon.directoryClass })

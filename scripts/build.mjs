@@ -4,7 +4,7 @@
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { platform } from '../lib/native.js'
+import { platform } from '../lib/platform.js'
 import { ADDON, LIBRARY, RELEASE } from './cargo.mjs'
 import { root, run } from './ready.mjs'
 

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { platform } from '../lib/native.js'
+import { platform } from '../lib/platform.js'
 import { ready, root } from './ready.mjs'
 
 const work = mkdtempSync(join(tmpdir(), 'capwasi-'))

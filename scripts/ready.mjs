@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { platform } from '../lib/native.js'
+import { platform } from '../lib/platform.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 

@@ -128,7 +128,7 @@ const SCRIPTS = {
     make()`,
   'a getter that napi-rs calls to register the addon': `
     Object.defineProperty(globalThis, 'Reflect', { get: hang }); make()`,
-  'a getter that loading the addon calls': `Object.defineProperty(process, 'hrtime', { get: hang }); make()`,
+  'a getter that loading the addon calls': `Object.defineProperty(process, 'arch', { get: hang }); make()`,
   'a getter that the first stdin data calls': `
     Object.defineProperty(globalThis, 'TextEncoder', { get: hang }); make({ stdin: 'text' })`,
 }

@@ -1,9 +1,8 @@
-// lib/native.js and lib/musl.js: which platform this is.
+// lib/platform.js and the same in lib/wasi.js: which platform this is.
 
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
-import { interpreterOf, usesMusl } from '../../lib/musl.js'
-import { platform } from '../../lib/native.js'
+import { interpreterOf, platform, usesMusl } from '../../lib/platform.js'
 import { onLinux } from '../support/conditions.mjs'
 
 /** An ELF file of two program headers, of which the second names a dynamic linker. */
@@ -50,11 +49,10 @@ onLinux('usesMusl reads the program file if the dynamic linker of musl exists or
       seen = true
       ${'MODE'}
     }
-    const { platform } = require('./lib/native.js')
-    console.log(platform, seen)`
+    console.log(require('./lib/wasi.js').WASI.name, seen)`
   for (const mode of ['return true', "throw new Error('hidden')"]) {
     const { stdout } = spawnSync(process.execPath, ['-e', script.replace('MODE', mode)], { encoding: 'utf8' })
-    if (['x64', 'arm64'].includes(process.arch)) t.is(stdout, `${platform} true\n`)
+    if (['x64', 'arm64'].includes(process.arch)) t.is(stdout, 'WASI true\n')
   }
   t.pass()
 })

@@ -7,7 +7,7 @@ import { transformSync } from 'esbuild'
 import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import wabt from 'wabt'
 import { HELP } from '../../lib/cli/help.js'
@@ -50,6 +50,34 @@ function exists(page, target) {
   if (!existsSync(join(root, file))) return false
   return anchor === undefined || (file.endsWith('.md') && anchors(file).includes(anchor))
 }
+
+test('CONTRIBUTING.md lists each file of lib/', (t) => {
+  const [, table] = /### Files of lib\n\n((?:\|.*\n)+)/.exec(read('CONTRIBUTING.md'))
+  const rows = table.split('\n').filter((row) => !row.includes('`cli/`'))
+  const named = [...rows.join().matchAll(/`([\w-]+\.js)`/g)].map(([, name]) => name)
+  t.deepEqual(
+    [...new Set(named)].sort(),
+    readdirSync(join(root, 'lib'))
+      .filter((name) => name !== 'cli')
+      .sort(),
+  )
+})
+
+test('each file that a comment or a page names exists', (t) => {
+  const sources = ['lib', 'scripts', 'bench', '__test__', 'src', 'tests', 'fuzz'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /\.(js|mjs|cjs|rs|ts|md)$/.test(entry.name))
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name)),
+  )
+  const own = pages.map((page) => join(root, page)).filter((page) => !page.endsWith('CHANGELOG.md'))
+  const missing = [...sources, ...own].flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/(?<![\w./@-])(?:lib|src|scripts)\/[\w/-]+\.(?:js|mjs|rs)\b/g)]
+      .map(([name]) => name)
+      .filter((name) => !existsSync(join(root, name)))
+      .map((name) => `${relative(root, file)}: ${name}`),
+  )
+  t.deepEqual(missing, [])
+})
 
 for (const page of pages) {
   test(`each link in ${page} leads to a file and a heading that exist`, (t) => {

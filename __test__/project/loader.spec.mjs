@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } 
 import { join } from 'node:path'
 import { nodeFileTrace } from '@vercel/nft'
 import { buildSync } from 'esbuild'
-import { explained } from '../../lib/load-errors.js'
-import { PLATFORMS, platform } from '../../lib/native.js'
+import { explained } from '../../lib/load-addon.js'
+import { PLATFORMS, platform } from '../../lib/platform.js'
 import { root, tree } from '../support/guest.mjs'
 
 const addon = `capwasi.${platform}.node`
@@ -56,7 +56,7 @@ test('the addon beside index.js is loaded, even if there is a platform package',
 test('the addon beside index.js is loaded, even on a platform without a package', (t) => {
   const { app, home } = installed(t)
   const { platform: elsewhere } = JSON.parse(
-    print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/lib/native.js')))`),
+    print(app, `${S390X}; console.log(JSON.stringify(require('./node_modules/capwasi/lib/platform.js')))`),
   )
   cpSync(join(root, addon), join(home, `capwasi.${elsewhere}.node`))
   t.regex(elsewhere, /s390x/)
@@ -120,12 +120,12 @@ test("an error of Deno's permissions is ERR_CAPWASI_NO_ADDON, which names the fl
 })
 
 test('each platform has its two addons as literals, which bundlers find', (t) => {
-  const source = readFileSync(join(root, 'lib/native.js'), 'utf8')
+  const source = readFileSync(join(root, 'lib/wasi.js'), 'utf8')
   const literals = [...source.matchAll(/require\('([^']*capwasi[^']*)'\)/g)].map(([, name]) => name)
-  t.deepEqual(literals, [
-    ...PLATFORMS.map((name) => `../capwasi.${name}.node`),
-    ...PLATFORMS.map((name) => `@capwasi/${name}`),
-  ])
+  t.deepEqual(
+    literals,
+    PLATFORMS.flatMap((name) => [`../capwasi.${name}.node`, `@capwasi/${name}`]),
+  )
 })
 
 // The bundler is a program of its own, which not every platform has.

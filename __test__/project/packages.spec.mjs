@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
-import { PLATFORMS } from '../../lib/native.js'
+import { PLATFORMS } from '../../lib/platform.js'
 import { packMain } from '../../scripts/platforms/pack.mjs'
 import { platforms } from '../../scripts/platforms/table.mjs'
 import { skippedOn } from '../support/conditions.mjs'
@@ -98,6 +98,6 @@ needsNpm('a release packs the files that package.json lists', (t) => {
   const packed = paths(packMain(tree(t)))
   const options = { cwd: root, encoding: 'utf8', shell: windows }
   t.deepEqual(packed, paths(JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], options))[0]))
-  for (const file of ['index.js', 'lib/native.js', 'lib/cli/main.js', 'cli.cjs', 'README.md', 'LICENSE'])
+  for (const file of ['index.js', 'lib/platform.js', 'lib/cli/main.js', 'cli.cjs', 'README.md', 'LICENSE'])
     t.true(packed.includes(file), file)
 })

@@ -3,7 +3,8 @@
 // Splits the command line into options, program and arguments.
 
 const { parseArgs } = require('node:util')
-const { fail, show, suggestion } = require('./messages.js')
+const { suggestion } = require('../names.js')
+const { fail, show } = require('./messages.js')
 
 const text = { type: 'string' }
 const texts = { type: 'string', multiple: true, default: [] }
@@ -40,7 +41,7 @@ function explain({ code, message }, options) {
     const { rawName } = options.find(({ name }) => !Object.hasOwn(OPTIONS, name))
     const known = Object.keys(OPTIONS).map((option) => `--${option}`)
     const advice = suggestion(rawName, known)
-    if (advice !== null) return `${problem}. ${advice} See capwasi --help`
+    if (advice !== undefined) return `${problem}. ${advice} See capwasi --help`
   }
   if (problem.endsWith('is ambiguous')) {
     const isOption = ({ inlineValue, value }) => inlineValue === false && /^-./.test(value)

@@ -26,15 +26,6 @@ const escapeControls = (text, characters = /\p{Cc}/gu) =>
 /** Prints a message in one line. */
 const report = (message) => console.error(escapeControls(`capwasi: ${message}`))
 
-/** Returns a suggestion for an unknown name, as `new WASI` does; null if none is similar, or if there is no addon. */
-function suggestion(name, known) {
-  try {
-    return require('../native.js').load().suggestion(name, known)
-  } catch {
-    return null
-  }
-}
-
 /** Names at most this many items, and counts the rest. */
 const MAX_LISTED = 10
 function list(names) {
@@ -49,4 +40,3 @@ exports.list = list
 exports.rejecting = rejecting
 exports.report = report
 exports.show = show
-exports.suggestion = suggestion

@@ -3,8 +3,9 @@
 // Loads the program of the command line.
 
 const { readFileSync, writeSync } = require('node:fs')
+const { suggestion } = require('../names.js')
 const { TooLarge, compileLimited } = require('../program.js')
-const { fail, list, show, suggestion } = require('./messages.js')
+const { fail, list, show } = require('./messages.js')
 
 const FROM_STDIN = '-'
 
@@ -79,7 +80,7 @@ function requireExport({ name: file, functions, isCommand, ...program }, name) {
   const names = callable({ functions, ...program })
   const problem = `--invoke ${show(name)}: ${file} exports no function with this name`
   const advice = suggestion(name, names)
-  if (advice !== null) fail(`${problem}. ${advice}`)
+  if (advice !== undefined) fail(`${problem}. ${advice}`)
   if (names.length > 0) fail(`${problem}; it exports ${list(names)}`)
   fail(isCommand ? `${problem}; it is a command, to run without --invoke` : problem)
 }

@@ -1,7 +1,7 @@
 // The platforms that have a package. A release builds each of them on its own runner (.github/workflows/release.yml).
 // `npm run build:all` cross-compiles all of them on Linux.
 
-import { PLATFORMS } from '../../lib/native.js'
+import { PLATFORMS } from '../../lib/platform.js'
 
 /** The Rust target of each platform. `fromLinux` is the target for cross-compiling, if it differs. */
 const TARGETS = {

@@ -18,7 +18,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { platform } from '../../lib/native.js'
+import { platform } from '../../lib/platform.js'
 import { root } from '../ready.mjs'
 
 const packages = join(root, 'target/packages')

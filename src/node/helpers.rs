@@ -39,6 +39,8 @@ helpers! {
     describe: "describe",
     /// `util.inspect`
     inspect: "inspect",
+    /// Returns the index of the known name that a name nearly equals; undefined if there is none.
+    nearest_name: "nearestName",
     /// Returns whether a value is a Map, a Set or a Date.
     is_collection: "isCollection",
     /// `String(value)`

@@ -1,8 +1,9 @@
 //! Unknown options: detects probable mistakes and suggests names.
 
+use crate::node::env_state::EnvState;
 use crate::node::error::{invalid_value, quote};
+use crate::node::value::Value;
 use napi::{Env, Result};
-use napi_derive::napi;
 
 /// The options of `new WASI()`.
 const OPTIONS: [&str; 14] = [
@@ -44,7 +45,7 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
             continue;
         }
         let known = OPTIONS.into_iter().chain(ELSEWHERE.map(|(known, _)| known));
-        let advice = match nearest(name, known) {
+        let advice = match nearest(env, name, known.collect())? {
             None => continue,
             Some(at) if at < OPTIONS.len() => format!("Did you mean {}?", quote(OPTIONS[at])),
             Some(at) => ELSEWHERE[at - OPTIONS.len()].1.to_owned(),
@@ -56,52 +57,14 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
     Ok(())
 }
 
-/// Returns a suggestion for a name that is nearly a known one. The command line uses it as well.
-#[napi(catch_unwind)]
-pub fn suggestion(name: String, known: Vec<String>) -> Option<String> {
-    let at = nearest(&name, known.iter().map(String::as_str))?;
-    Some(format!("Did you mean {}?", quote(&known[at])))
-}
-
 /// Returns the index of the known name that a name nearly equals.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<usize> {
-    let name = plain(name);
-    let near = known.enumerate().filter_map(|(at, known)| Some((distance(&name, &plain(known))?, at, known)));
-    let (distance, at, known) = near.min_by_key(|(distance, ..)| *distance)?;
-    // A short name with two typos may be a different word.
-    let mistakes = if known.len() > 5 { 2 } else { 1 };
-    (distance <= mistakes).then_some(at)
-}
-
-/// Returns a name in lower case, without `_` and `-`.
-fn plain(name: &str) -> String {
-    name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase).collect()
+pub(super) fn nearest(env: &Env, name: &str, known: Vec<&str>) -> Result<Option<usize>> {
+    let state = EnvState::of(env)?;
+    let index =
+        state.helpers.nearest_name.get(env)?.call(&[Value::of(env, name)?, Value::of(env, known)?])?;
+    Ok(index.convert::<Option<u32>>()?.map(|index| index as usize))
 }
 
 fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
-}
-
-/// Returns the number of insertions, deletions, replacements and swaps of adjacent characters between two texts. `None`
-/// if the lengths differ by more than two.
-fn distance(one: &str, other: &str) -> Option<usize> {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().take(64).collect(), other.chars().collect());
-    if one.len().abs_diff(other.len()) > 2 {
-        return None;
-    }
-    // Three rows of the table of distances between prefixes (Damerau-Levenshtein).
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let mut least = (above[j] + usize::from(a != b)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                least = least.min(before[j - 1] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above.last().copied()
 }

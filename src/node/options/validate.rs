@@ -69,9 +69,8 @@ pub(super) fn entries<'env>(env: &'env Env, object: Value<'env>) -> Result<Vec<(
 pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, known: &[&str]) -> Result<()> {
     for key in keys(env, object)? {
         if !known.contains(&key.as_str()) {
-            let suggestion =
-                names::suggestion(key.clone(), known.iter().copied().map(str::to_owned).collect());
-            let suggestion = suggestion.map_or_else(String::new, |text| format!(". {text}"));
+            let suggestion = names::nearest(env, &key, known.to_vec())?
+                .map_or_else(String::new, |at| format!(". Did you mean {}?", quote(known[at])));
             let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
             let key = quote(&key);
             let message = format!(

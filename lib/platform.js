@@ -1,8 +1,20 @@
 'use strict'
 
-// Detects whether this program uses musl or glibc. Called only if musl's dynamic linker is installed.
+// The name of this platform, as in the names of its addon and its package.
 
 const { closeSync, openSync, readSync } = require('node:fs')
+
+/** The platforms that have a package. */
+const PLATFORMS = [
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+  'win32-arm64-msvc',
+]
 
 /** Bytes of an ELF file that hold its program headers and the path of its dynamic linker. */
 const HEADER_BYTES = 2048
@@ -51,5 +63,13 @@ function usesMusl(program) {
   }
 }
 
+function abi() {
+  if (process.platform === 'win32') return '-msvc'
+  if (process.platform !== 'linux') return ''
+  return usesMusl(process.execPath) ? '-musl' : '-gnu'
+}
+
+exports.PLATFORMS = PLATFORMS
 exports.interpreterOf = interpreterOf
+exports.platform = `${process.platform}-${process.arch}${abi()}`
 exports.usesMusl = usesMusl

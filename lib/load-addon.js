@@ -1,23 +1,25 @@
 'use strict'
 
-// Errors of loading the native addon.
+// Loads the native addon where lib/wasi.js has not found it, or throws the error that explains why there is none.
 
-const { dirname, join } = require('node:path')
+const { createRequire } = require('node:module')
+const { dirname, join, resolve } = require('node:path')
+const { PLATFORMS, platform } = require('./platform.js')
 
 const { assign } = Object
 
 const withCode = (code, message, cause) => assign(new Error(message, { cause }), { code })
 
 /** Returns the error for a platform without an addon. `notFound` has the exceptions of `require`. */
-function missing(platform, platforms, notFound) {
+function missing(notFound) {
   const file = `capwasi.${platform}.node`
   // The file that has called `require`. In a bundle, this is the bundle.
-  const caller = notFound[0].requireStack?.[0]
-  const remedy = platforms.includes(platform)
+  const caller = notFound[0]?.requireStack?.[0]
+  const remedy = PLATFORMS.includes(platform)
     ? `Install that package. It is an optional dependency: npm skips it with --omit=optional, and also if ` +
       `node_modules or the lock file come from another platform. In a bundle or a single executable, the environment ` +
       `variable CAPWASI_ADDON can name the addon.`
-    : `Packages exist for ${platforms.join(', ')}.`
+    : `Packages exist for ${PLATFORMS.join(', ')}.`
   const message =
     `capwasi has no native addon for ${platform}: found neither ` +
     `${caller === undefined ? file : join(dirname(caller), '..', file)} nor the package @capwasi/${platform}. ` +
@@ -25,9 +27,20 @@ function missing(platform, platforms, notFound) {
   return withCode('ERR_CAPWASI_NO_ADDON', message, notFound.at(-1))
 }
 
-/** Returns the error for an environment variable that names no file. */
-const missingFile = (file, cause) =>
-  withCode('ERR_CAPWASI_NO_ADDON', `The environment variable CAPWASI_ADDON: no such file: '${file}'`, cause)
+/** Loads the addon that the environment variable CAPWASI_ADDON names, as for a single executable. */
+function loadNamed(file) {
+  const path = resolve(file)
+  try {
+    return createRequire(path)(path)
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error
+    const message = `The environment variable CAPWASI_ADDON: no such file: '${file}'`
+    throw withCode('ERR_CAPWASI_NO_ADDON', message, error)
+  }
+}
+
+/** Loads the addon beside index.js on a platform without a package. Bundlers cannot follow this call of `require`. */
+const loadOther = () => createRequire(__filename)(`../capwasi.${platform}.node`)
 
 /** Returns the exception of a `require` that has found its file, or the error that explains it. */
 function explained(error) {
@@ -39,5 +52,6 @@ function explained(error) {
 }
 
 exports.explained = explained
+exports.loadNamed = loadNamed
+exports.loadOther = loadOther
 exports.missing = missing
-exports.missingFile = missingFile
