@@ -1,6 +1,7 @@
 // Measures loading: `require` and the first `new WASI`, in a new process and in a new worker, compared with node:wasi.
 // capwasi is required as an installed package: by its folder, and by its name. The name takes longer because Node then
-// loads its resolver of `exports`, unless another package or an ES module has loaded the resolver before.
+// loads its resolver of `exports`, unless another package or an ES module has loaded the resolver before. Times are the
+// best of several rounds.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -29,9 +30,7 @@ const { Worker } = require('node:worker_threads')
 const worker = new Worker(require('node:path').join(__dirname, 'main.cjs'), { workerData: process.argv[2] })
 worker.on('message', (time) => console.log(time))`
 
-const median = (times) => times.sort((one, other) => one - other)[times.length >> 1]
-
-/** Returns the rows: the median time of each module in milliseconds. Alternates between the modules. */
+/** Returns the rows: the best time of each module in milliseconds. Alternates between the modules. */
 export function load(node = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), 'capwasi-load-'))
   try {
@@ -43,12 +42,11 @@ export function load(node = process.execPath) {
     const time = (script, module) => Number(execFileSync(node, ['--no-warnings', script, module], { encoding: 'utf8' }))
     return Object.entries(scripts).flatMap(([where, script]) =>
       Object.entries(REQUESTS).map(([what, request]) => {
-        const times = { capwasi: [], node: [] }
+        let [capwasi, node] = [Infinity, Infinity]
         for (let round = 0; round < ROUNDS; round++) {
-          times.capwasi.push(time(script, request))
-          times.node.push(time(script, 'node:wasi'))
+          capwasi = Math.min(capwasi, time(script, request))
+          node = Math.min(node, time(script, 'node:wasi'))
         }
-        const [capwasi, node] = [median(times.capwasi), median(times.node)]
         return { name: `require by ${what} and new WASI in ${where}`, capwasi, node }
       }),
     )

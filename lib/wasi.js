@@ -6,9 +6,6 @@
 // Loading a module takes Node a quarter of a millisecond. So this file has all that a program needs before the first
 // use of a WASI object, and nothing else: lib/state.js and others load at the first use.
 
-/** The path of musl's dynamic linker, by processor. */
-const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
-
 /** Returns whether a file may exist. Also returns true if the runtime's permissions forbid the check. */
 function mayExist(file) {
   try {
@@ -18,20 +15,15 @@ function mayExist(file) {
   }
 }
 
-/** Returns whether this program uses musl. glibc and musl can be installed beside each other. */
-function usesMusl() {
-  const linker = MUSL_LINKERS[process.arch]
-  return linker !== undefined && mayExist(linker) && require('./platform.js').usesMusl(process.execPath)
-}
+/** The path of musl's dynamic linker, by processor. glibc and musl can be installed beside each other. */
+const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
 
-function abi() {
-  if (process.platform === 'win32') return '-msvc'
-  if (process.platform !== 'linux') return ''
-  return usesMusl() ? '-musl' : '-gnu'
-}
+const linker = process.platform === 'linux' ? MUSL_LINKERS[process.arch] : undefined
+const usesMusl = linker !== undefined && mayExist(linker) && require('./platform.js').usesMusl(process.execPath)
+const abi = { __proto__: null, linux: usesMusl ? '-musl' : '-gnu', win32: '-msvc' }[process.platform] ?? ''
 
 /** The name of this platform, as in the names of its addon and its package. */
-const platform = `${process.platform}-${process.arch}${abi()}`
+const platform = `${process.platform}-${process.arch}${abi}`
 
 /** The exceptions of calls of `require` that have not found their file. */
 const notFound = []
@@ -78,18 +70,12 @@ function load(isBuilt) {
   return undefined
 }
 
-function loadAddon() {
-  // Deno would ask for a permission.
-  const file = globalThis.Deno === undefined ? process.env.CAPWASI_ADDON : undefined
-  if (file) return require('./load-addon.js').loadNamed(file)
-  // A failing `require` takes half a millisecond.
-  const isBuilt = mayExist(`${__dirname}/../capwasi.${platform}.node`)
-  const addon = load(isBuilt) ?? load(!isBuilt)
-  if (addon === undefined) throw require('./load-addon.js').missing(notFound)
-  return addon
-}
-
-const addon = loadAddon()
+// Deno would ask for a permission.
+const named = globalThis.Deno === undefined ? process.env.CAPWASI_ADDON : undefined
+// A `require` that fails takes half a millisecond.
+const isBuilt = mayExist(`${__dirname}/../capwasi.${platform}.node`)
+const addon = named ? require('./load-addon.js').loadNamed(named) : (load(isBuilt) ?? load(!isBuilt))
+if (addon === undefined) throw require('./load-addon.js').missing(notFound)
 
 const { apply, ownKeys } = Reflect
 const { assign, create, defineProperty, entries, freeze, getOwnPropertyDescriptor, keys, setPrototypeOf } = Object
@@ -343,26 +329,18 @@ let processes
 /** Native functions. They accept the number of any sandbox, so `install` returns them only once: to this file. */
 const native = install({
   __proto__: null,
+  addon,
   isNew,
   initializeInstance,
   terminationProbe,
   memoryBytes,
   // Throws if the memory runs out. The Node-API function would end the process instead.
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
-  wake: () => loaded().suspending().wake(),
   text: String,
+  directoryId: (value) => directory?.idOf(value),
+  wake: () => loaded().suspending().wake(),
   keys,
   entries,
-  nodeError: (name, code, message) => values().nodeError(name, code, message),
-  describe: (value) => values().describe(value),
-  inspect: (value) => values().inspect(value),
-  threadError: (...args) => values().threadError(...args),
-  nearestName: (...args) => addon.modules.names().nearest(...args),
-  isCollection: (value) => values().isCollection(value),
-  urlPath: (value, option) => values().urlPath(value, option),
-  directoryId: (value) => directory?.idOf(value),
-  fsError: (...args) => addon.modules.fsError().fsError(...args),
-  stdio: (kind, value) => addon.modules.stdio()[kind](value),
 })
 // `native` is undefined if an earlier evaluation of this file completed the class.
 if (native) {

@@ -22,7 +22,7 @@ pub(crate) fn create<'env>(env: &'env Env, class: Class, code: &str, message: &s
         Class::RangeError => "RangeError",
     };
     let args = [Value::of(env, class)?, Value::of(env, code)?, Value::of(env, message)?];
-    EnvState::of(env)?.helpers.node_error.get(env)?.call(&args)
+    EnvState::of(env)?.helpers.function(env, "values", "nodeError")?.call(&args)
 }
 
 /// Creates an error as Node's C++ does: the stack contains no code.
@@ -140,12 +140,13 @@ pub(crate) fn timed_out(env: &Env, milliseconds: u32) -> Error {
 
 /// Describes a value as in Node's messages.
 pub(crate) fn describe(env: &Env, value: Value<'_>) -> Result<String> {
-    EnvState::of(env)?.helpers.describe.get(env)?.call(&[value])?.convert()
+    EnvState::of(env)?.helpers.function(env, "values", "describe")?.call(&[value])?.convert()
 }
 
 /// Shows a value with `util.inspect`, like Node's messages about values of the right type.
 pub(crate) fn inspect(env: &Env, value: Value<'_>) -> Result<String> {
-    let inspected = EnvState::of(env)?.helpers.inspect.get(env)?.call(&[value])?.convert::<String>()?;
+    let inspect = EnvState::of(env)?.helpers.function(env, "values", "inspect")?;
+    let inspected = inspect.call(&[value])?.convert::<String>()?;
     Ok(shorten(&inspected))
 }
 

@@ -40,7 +40,10 @@ pub(crate) fn end_error<'env>(env: &'env Env, sandbox: &Sandbox, end: &End) -> R
         End::Failure { name, message, stack } => {
             let args = [name, message, stack].map(|text| Value::of(env, text.as_str()));
             let [name, message, stack] = args;
-            EnvState::of(env)?.helpers.thread_error.get(env)?.call(&[name?, message?, stack?])
+            EnvState::of(env)?
+                .helpers
+                .function(env, "values", "threadError")?
+                .call(&[name?, message?, stack?])
         }
     }
 }

@@ -21,6 +21,8 @@ macro_rules! helpers {
 }
 
 helpers! {
+    /// The exports of the addon. Their property `modules` loads modules of lib/.
+    addon: "addon",
     /// Returns whether `new WASI()` has just created an object.
     is_new: "isNew",
     /// Adds the properties to a new WASI object.
@@ -31,32 +33,21 @@ helpers! {
     memory_bytes: "memoryBytes",
     /// Allocates a Buffer.
     allocate: "allocate",
-    /// Creates an error like those of Node's JavaScript.
-    node_error: "nodeError",
-    /// Creates the error that another thread has thrown, from its name, message and stack.
-    thread_error: "threadError",
-    /// Describes a value like Node's messages.
-    describe: "describe",
-    /// `util.inspect`
-    inspect: "inspect",
-    /// Returns the index of the known name that a name nearly equals; undefined if there is none.
-    nearest_name: "nearestName",
-    /// Returns whether a value is a Map, a Set or a Date.
-    is_collection: "isCollection",
     /// `String(value)`
     text: "text",
-    /// Returns the path of a `URL`; undefined for any other value. The second argument names the option.
-    url_path: "urlPath",
     /// Returns the number of a `Directory`; undefined for any other value, and 0 if it is closed.
     directory_id: "directoryId",
-    /// Makes an error like those of node:fs.
-    fs_error: "fsError",
     /// Continues the guests whose waits have ended.
     wake: "wake",
     /// `Object.keys`
     keys: "keys",
     /// `Object.entries`
     entries: "entries",
-    /// Converts an option for stdin, stdout or stderr.
-    stdio: "stdio",
+}
+
+impl JsHelpers {
+    /// Returns a function of a module of lib/. The first use loads the module.
+    pub(crate) fn function<'env>(&self, env: &'env Env, module: &str, name: &str) -> Result<Value<'env>> {
+        self.addon.get(env)?.get("modules")?.get(module)?.call(&[])?.get(name)
+    }
 }

@@ -146,7 +146,7 @@ pub(super) fn throw(
     let text = |text: Option<&str>| text.map_or_else(|| Value::undefined(env), |text| Value::of(env, text));
     let create = || {
         let args = [Value::of(env, errno.name())?, Value::of(env, syscall)?, text(path)?, text(dest)?];
-        Ok(error::throw_value(env, state.helpers.fs_error.get(env)?.call(&args)?))
+        Ok(error::throw_value(env, state.helpers.function(env, "fsError", "fsError")?.call(&args)?))
     };
     create().unwrap_or_else(|error| error)
 }

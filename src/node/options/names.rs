@@ -60,8 +60,8 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
 /// Returns the index of the known name that a name nearly equals.
 pub(super) fn nearest(env: &Env, name: &str, known: Vec<&str>) -> Result<Option<usize>> {
     let state = EnvState::of(env)?;
-    let index =
-        state.helpers.nearest_name.get(env)?.call(&[Value::of(env, name)?, Value::of(env, known)?])?;
+    let nearest = state.helpers.function(env, "names", "nearest")?;
+    let index = nearest.call(&[Value::of(env, name)?, Value::of(env, known)?])?;
     Ok(index.convert::<Option<u32>>()?.map(|index| index as usize))
 }
 

@@ -76,7 +76,7 @@ fn read_input<'env>(env: &'env Env, options: Value<'env>, has_stdin: bool) -> Re
 
 /// Converts a value by a function of lib/stdio.js.
 fn convert<'env>(env: &'env Env, function: &str, value: Value<'env>) -> Result<Value<'env>> {
-    EnvState::of(env)?.helpers.stdio.get(env)?.call(&[Value::of(env, function)?, value])
+    EnvState::of(env)?.helpers.function(env, "stdio", function)?.call(&[value])
 }
 
 /// Returns bytes, or a function that returns or receives bytes; `None` for any other value.

@@ -48,8 +48,9 @@ pub(super) fn optional_record<'env>(
 
 /// Rejects a Map, a Set or a Date without properties: its contents would be ignored.
 pub(super) fn reject_collection(env: &Env, object: Value<'_>, name: &str) -> Result<()> {
-    let is_collection = &EnvState::of(env)?.helpers.is_collection;
-    if keys(env, object)?.is_empty() && is_collection.get(env)?.call(&[object])?.convert()? {
+    let state = EnvState::of(env)?;
+    let is_collection = || state.helpers.function(env, "values", "isCollection");
+    if keys(env, object)?.is_empty() && is_collection()?.call(&[object])?.convert()? {
         return Err(invalid_type(env, &subject(name), "a plain object", object));
     }
     Ok(())
@@ -160,7 +161,7 @@ pub(super) fn text(env: &Env, value: Value<'_>) -> Result<String> {
 /// Returns the path of a `URL` of any realm; `None` for any other value.
 pub(super) fn url_path(env: &Env, value: Value<'_>, name: &str) -> Result<Option<String>> {
     let name = Value::of(env, format!("options.{name}"))?;
-    EnvState::of(env)?.helpers.url_path.get(env)?.call(&[value, name])?.string()
+    EnvState::of(env)?.helpers.function(env, "values", "urlPath")?.call(&[value, name])?.string()
 }
 
 /// Throws the error for a descriptor, a directory or an address that cannot be used. `otherwise` is the reason for all
