@@ -4,11 +4,12 @@
 // best of several rounds.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const root = fileURLToPath(new URL('..', import.meta.url))
 const ROUNDS = 41
 const REQUESTS = { 'the folder': './node_modules/capwasi', 'the name': 'capwasi' }
 
@@ -34,8 +35,8 @@ worker.on('message', (time) => console.log(time))`
 export function load(node = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), 'capwasi-load-'))
   try {
-    mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(folder, 'node_modules/capwasi'), 'junction')
+    for (const file of ['package.json', 'lib', ...readdirSync(root).filter((name) => name.endsWith('.node'))])
+      cpSync(join(root, file), join(folder, 'node_modules/capwasi', file), { recursive: true })
     const scripts = { 'a process': join(folder, 'main.cjs'), 'a worker': join(folder, 'worker.cjs') }
     writeFileSync(scripts['a process'], MEASURE)
     writeFileSync(scripts['a worker'], IN_WORKER)

@@ -186,5 +186,5 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
     }
   }
 
-  return { State, runs, suspending }
+  return { native, State, runs, suspending }
 }

@@ -77,8 +77,9 @@ const isBuilt = mayExist(`${__dirname}/../capwasi.${platform}.node`)
 const addon = named ? require('./load-addon.js').loadNamed(named) : (load(isBuilt) ?? load(!isBuilt))
 if (addon === undefined) throw require('./load-addon.js').missing(notFound)
 
-const { apply, ownKeys } = Reflect
-const { assign, create, defineProperty, entries, freeze, getOwnPropertyDescriptor, keys, setPrototypeOf } = Object
+const { apply } = Reflect
+const { assign, create, defineProperties, defineProperty, entries, freeze, keys, setPrototypeOf } = Object
+const { getOwnPropertyDescriptor, getOwnPropertyDescriptors } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
 const Bytes = Uint8Array
@@ -154,7 +155,7 @@ const loaded = () => {
   if (stateFunctions === undefined) {
     const symbols = { kExitCode, kInstance, kSetMemory, kStarted }
     const { makeStateFunctions } = addon.modules.state()
-    stateFunctions = makeStateFunctions({ native, addon, memoryBytes, terminationProbe, symbols })
+    stateFunctions = makeStateFunctions({ native: natives(), addon, memoryBytes, terminationProbe, symbols })
   }
   return stateFunctions
 }
@@ -224,7 +225,7 @@ class Methods {
 
   share() {
     const { id } = stateOf(this)
-    return freeze({ capwasi: native.share(id) })
+    return freeze({ capwasi: loaded().native.share(id) })
   }
 
   get stdout() {
@@ -236,11 +237,11 @@ class Methods {
   }
 
   get exceeded() {
-    return native.exceeded(stateOf(this).id)
+    return loaded().native.exceeded(stateOf(this).id)
   }
 
   get addresses() {
-    return native.addresses(stateOf(this).id)
+    return loaded().native.addresses(stateOf(this).id)
   }
 
   [inspectCustom](depth, options, inspect) {
@@ -250,6 +251,8 @@ class Methods {
     return values().inspectWasi(this, { version, started: this[kStarted] }, depth, options, inspect)
   }
 }
+
+const GETTERS = ['stdout', 'stderr', 'exceeded', 'addresses']
 
 /**
  * Returns a setter that defines an own property. node:wasi has no such getters, so subclasses may assign to the names.
@@ -309,7 +312,7 @@ const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 function join(handle) {
   const text = handle?.capwasi
   if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
-  if (native.join(text)) return new WASI(null)
+  if (loaded().native.join(text)) return new WASI(null)
   throw values().nodeError(
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
@@ -326,8 +329,11 @@ let threads
 /** The functions of lib/process-functions.js, after their first use. */
 let processes
 
-/** Native functions. They accept the number of any sandbox, so `install` returns them only once: to this file. */
-const native = install({
+/**
+ * Returns the native functions. They accept the number of any sandbox, so `install` returns this function only once: to
+ * this file.
+ */
+const natives = install({
   __proto__: null,
   addon,
   isNew,
@@ -342,26 +348,24 @@ const native = install({
   keys,
   entries,
 })
-// `native` is undefined if an earlier evaluation of this file completed the class.
-if (native) {
-  for (const name of ownKeys(Methods.prototype)) {
-    if (name === 'constructor') continue
-    const member = getOwnPropertyDescriptor(Methods.prototype, name)
-    if (member.get !== undefined) member.set = shadowWithOwn(name)
-    defineProperty(WASI.prototype, name, member)
-    if (name === 'close' && Symbol.dispose) defineProperty(WASI.prototype, Symbol.dispose, member)
-  }
+// `natives` is undefined if an earlier evaluation of this file completed the class.
+if (natives) {
+  const members = getOwnPropertyDescriptors(Methods.prototype)
+  delete members.constructor
+  for (const name of GETTERS) members[name].set = shadowWithOwn(name)
+  if (Symbol.dispose) members[Symbol.dispose] = members.close
+  defineProperties(WASI.prototype, members)
   defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
   addon.threads = () => {
-    threads ??= addon.modules.threadFunctions().makeThreadFunctions({ native, stateOf })
+    threads ??= addon.modules.threadFunctions().makeThreadFunctions({ native: loaded().native, stateOf })
     return threads
   }
   addon.processes = () => {
-    processes ??= addon.modules.processFunctions().makeProcessFunctions({ native, stateOf })
+    processes ??= addon.modules.processFunctions().makeProcessFunctions({ native: loaded().native, stateOf })
     return processes
   }
   addon.directoryClass = () => {
-    directory ??= addon.modules.directory().defineDirectory(addon, native.directory)
+    directory ??= addon.modules.directory().defineDirectory(addon, natives().directory)
     return directory.Directory
   }
 }

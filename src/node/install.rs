@@ -1,7 +1,6 @@
 //! Connects lib/wasi.js and native code, once per environment.
 
-use super::callback::add_function;
-use super::directory::Functions;
+use super::callback::{Callback, RawArgs, add_function, callbacks, function};
 use super::env_state::EnvState;
 use super::helpers::JsHelpers;
 use super::imports::AddFunctions;
@@ -9,13 +8,13 @@ use super::methods::{
     Addresses, Bind, Captured, Close, Deliver, Exceeded, Exit, IsExit, IsRunning, Join, Share, Start,
 };
 use super::value::Value;
-use super::{processes, spawning, suspend, termination, trace};
+use super::{directory, processes, spawning, suspend, termination, trace};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
 
-/// Receives the functions of lib/wasi.js that native code calls, and returns the native functions for lib/wasi.js.
-/// Later calls return undefined: the native functions accept the number of any sandbox, so no other code may get them.
+/// Receives the functions of lib/wasi.js that native code calls, and returns the function `natives`. Later calls return
+/// undefined: the native functions accept the number of any sandbox, so no other code may get them.
 #[napi(catch_unwind)]
 pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
     termination::scope(&env, || {
@@ -24,8 +23,15 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
         }
         let helpers = JsHelpers::read(&env, Value::from_unknown(&env, helpers))?;
         let state = EnvState::install(env, helpers)?;
-        Ok(functions(&state)?.raw())
+        Ok(function::<Natives>(&state)?.raw())
     })
+}
+
+callbacks! {
+    /// `natives()`: creates the native functions for lib/. Loading the module gets faster without them.
+    Natives "natives" |state, _args| {
+        functions(state).map(Some)
+    }
 }
 
 fn functions(state: &EnvState) -> Result<Value<'_>> {
@@ -44,7 +50,7 @@ fn functions(state: &EnvState) -> Result<Value<'_>> {
     add_function::<Captured>(functions, state)?;
     add_function::<Exceeded>(functions, state)?;
     add_function::<Addresses>(functions, state)?;
-    add_function::<Functions>(functions, state)?;
+    add_function::<directory::Functions>(functions, state)?;
     add_function::<suspend::Functions>(functions, state)?;
     add_function::<trace::Functions>(functions, state)?;
     add_function::<spawning::Functions>(functions, state)?;
