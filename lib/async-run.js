@@ -11,17 +11,27 @@ const { callWithTimeout } = require('./timeout.js')
 function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
   /** The promise of the end of a run. */
   class AsyncRun {
-    constructor(state, run, signal, resolve, reject) {
+    constructor(state, run, signal, resolve) {
       this.state = state
       this.run = run
       this.signal = signal
       this.resolve = resolve
-      this.reject = reject
       this.isOver = false
       /** Functions that streams of the embedder have returned, for the end of the run. */
       this.detach = state.callbacks?.map((callback) => callback?.attach?.((error) => this.drop(error)))
       run.promised = this
       signal?.addEventListener('abort', this)
+    }
+
+    fulfill(value) {
+      this.resolve?.(value)
+      this.resolve = undefined
+    }
+
+    /** Rejects the promise. Its second function, `reject`, would take memory for each guest that waits. */
+    reject(reason) {
+      this.resolve?.(Promise.reject(reason))
+      this.resolve = undefined
     }
 
     /** Called by the signal. */
@@ -48,9 +58,9 @@ function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
       for (const detach of this.detach ?? []) detach?.()
       try {
         const exitCode = leave(state, run)
-        if (run.end !== undefined) this.resolve(exitCode)
+        if (run.end !== undefined) this.fulfill(exitCode)
         else if (isRejected) this.reject(thrown)
-        else this.resolve(resultOf(state, run))
+        else this.fulfill(resultOf(state, run))
       } catch (error) {
         this.reject(error)
       }
@@ -116,12 +126,12 @@ function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
 
   /** Returns a promise of the end of a run whose guest is suspended. */
   const settle = (state, run, guest) =>
-    new Promise((resolve, reject) => new AsyncRun(state, run, undefined, resolve, reject).follow(guest))
+    new Promise((resolve) => new AsyncRun(state, run, undefined, resolve).follow(guest))
 
   /** Returns a promise of the end of a run, and enters the guest in a task of its own. */
   const start = (state, run, { timeout, signal }) =>
-    new Promise((resolve, reject) => {
-      const promised = new AsyncRun(state, run, signal, resolve, reject)
+    new Promise((resolve) => {
+      const promised = new AsyncRun(state, run, signal, resolve)
       const begin = () => {
         if (run.end !== undefined) return
         try {

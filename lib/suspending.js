@@ -48,13 +48,11 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
 
   /** A call for which a guest is suspended. */
   class SuspendedCall {
-    constructor(state, resolve, reject) {
+    constructor(state, resolve) {
       this.state = state
       this.resolve = resolve
-      this.reject = reject
       this.token = undefined
-      this.bytes = state.bytes
-      // Every call of the guest from here on calls `state.check`, which rejects the call.
+      // Every call of the guest from here on calls `state.check`, which rejects the call while the guest is suspended.
       state.bytes = EMPTY
       state.suspended = this
     }
@@ -104,7 +102,6 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
         // A poll may wait for stdin.
         state.callbacks?.[0]?.polled?.pending?.then(() => this.wake(true))
       } else {
-        state.bytes = this.bytes
         this.resolve(awaited)
       }
     }
@@ -117,6 +114,12 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
       if (!this.isCurrent) return
       receivers.delete(this.token)
       this.proceed((id) => native.restart(id, isStdinReady))
+    }
+
+    /** Throws an exception in the guest. A second function, `reject`, would take memory for each guest that waits. */
+    reject(thrown) {
+      this.resolve?.(Promise.reject(thrown))
+      this.resolve = undefined
     }
 
     /** Throws an exception in the guest, which ends the run. */
@@ -164,7 +167,7 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
       native.cancel(state.id)
       throw state.run.end.thrown
     }
-    return new Promise((resolve, reject) => new SuspendedCall(state, resolve, reject).proceed(native.suspend))
+    return new Promise((resolve) => new SuspendedCall(state, resolve).proceed(native.suspend))
   }
 
   const importsOf = makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait })

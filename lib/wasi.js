@@ -141,12 +141,21 @@ const kBindingName = Symbol('kBindingName')
 /** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
 
-/** Functions that return the states of WASI objects. A method can read the key, `kSetMemory`, through a proxy. */
-const states = new WeakMap()
+/** Objects with the states of WASI objects. A method can read the key, `kSetMemory`, through a proxy. */
+const holders = new WeakMap()
 const stateOf = (wasi) => {
-  const state = apply(get, states, [wasi[kSetMemory]])
-  if (state === undefined) throw new TypeError('Illegal invocation')
-  return state()
+  const holder = apply(get, holders, [wasi[kSetMemory]])
+  if (holder === undefined) throw new TypeError('Illegal invocation')
+  return stateIn(holder)
+}
+
+/** Returns the state in a `LazyImports`. The first call creates it. */
+const stateIn = (holder) => {
+  if (holder.state === undefined) {
+    holder.state = new (loaded().State)(...holder.args)
+    holder.args = undefined
+  }
+  return holder.state
 }
 
 /** The functions of lib/state.js, after their first use. */
@@ -273,14 +282,14 @@ const { prototype: importPrototype } = class WASI {
 
 /** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and loading them takes time. */
 class LazyImports {
-  constructor(state) {
-    this.state = state
-  }
+  state = undefined
+  /** The arguments of the constructor of the state. */
+  args = undefined
 }
 for (const name of IMPORT_OPERATIONS) {
   const operation = Reflect[name]
   LazyImports.prototype[name] = function (wasiImport, ...args) {
-    this.state().addFunctions(wasiImport)
+    stateIn(this).addFunctions(wasiImport)
     // A proxy whose handler has no operations behaves like the object.
     setPrototypeOf(this, null)
     return operation(wasiImport, ...args)
@@ -289,15 +298,11 @@ for (const name of IMPORT_OPERATIONS) {
 
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, ...options) {
-  let state
-  const stateOfWasi = () => {
-    state ??= new (loaded().State)(wasi, wasiImport, id, namespace, ...options)
-    return state
-  }
-  const setMemory = (memory) => stateOfWasi().bind(memory)
-  const wasiImport = new LazyObject(create(importPrototype), new LazyImports(stateOfWasi))
-  apply(set, states, [setMemory, stateOfWasi])
-  wasi.wasiImport = wasiImport
+  const holder = new LazyImports()
+  const setMemory = (memory) => stateIn(holder).bind(memory)
+  wasi.wasiImport = new LazyObject(create(importPrototype), holder)
+  holder.args = [wasi, wasi.wasiImport, id, namespace, ...options]
+  apply(set, holders, [setMemory, holder])
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false
   wasi[kExitCode] = 0

@@ -68,6 +68,9 @@ impl Drop for Counting<'_> {
         if let Some(index) = state.running.iter().position(|run| run.id == self.id) {
             let run = state.running.swap_remove(index);
             state.ended += run.time();
+            if state.running.is_empty() {
+                state.running = Vec::new();
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::core::directory::Directory;
 use crate::core::entry::{Descriptor, Entry};
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::limits::{Limit, Limits};
-use crate::core::origin::Origin;
+use crate::core::origin::{DirectoryOrigin, Origin};
 use crate::core::pipe::{CaptureBuffer, Pipe};
 use crate::core::preopens::{FileId, shared_handle};
 use crate::core::random::Random;
@@ -111,7 +111,8 @@ impl Guest {
         let dir = Descriptor::Dir(Box::new(dir));
         let entry = Entry::new(dir, Rights::ALL, Rights::INHERITING, Fdflags::empty());
         let entry = entry.with_access(Access::from_readonly(readonly));
-        self.add(Origin::Directory { name: name.into(), id, readonly }, entry)
+        let origin = DirectoryOrigin { name: name.into(), id, readonly };
+        self.add(Origin::Directory(Box::new(origin)), entry)
     }
 
     /// Adds a socket that listens on `address` as the next descriptor.
@@ -158,7 +159,7 @@ impl Guest {
 
     /// Returns whether a directory is a preopen, by its device and inode numbers.
     pub(crate) fn is_preopen(&self, id: FileId) -> bool {
-        self.origins.iter().any(|origin| matches!(origin, Origin::Directory { id: of, .. } if *of == id))
+        self.origins.iter().any(|origin| matches!(origin, Origin::Directory(directory) if directory.id == id))
     }
 
     /// Returns whether the options of two guests define the same descriptors, limits, clocks and random bytes.

@@ -17,10 +17,18 @@ pub(crate) enum Origin {
     Data(Arc<Vec<u8>>),
     /// Captured output.
     Capture,
-    /// A directory, its name for the guest, and whether it is read-only.
-    Directory { name: Box<[u8]>, id: FileId, readonly: bool },
+    /// A directory.
+    Directory(Box<DirectoryOrigin>),
     /// A callback of the embedder, or a socket that only this guest has. Equal to no other origin.
     Unique,
+}
+
+/// A directory of the option `preopens`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DirectoryOrigin {
+    pub(crate) name: Box<[u8]>,
+    pub(crate) id: FileId,
+    pub(crate) readonly: bool,
 }
 
 impl Origin {
@@ -42,10 +50,7 @@ impl Origin {
             }
             (Origin::Null, Origin::Null) | (Origin::Capture, Origin::Capture) => true,
             (Origin::Data(bytes), Origin::Data(other)) => bytes == other,
-            (
-                Origin::Directory { name, id, readonly },
-                Origin::Directory { name: other_name, id: other_id, readonly: other_readonly },
-            ) => (name, id, readonly) == (other_name, other_id, other_readonly),
+            (Origin::Directory(directory), Origin::Directory(other)) => directory == other,
             _ => false,
         }
     }

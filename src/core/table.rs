@@ -15,17 +15,22 @@ pub struct Fd(pub u32);
 /// Open descriptors, by number.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Blocks of slots, each four times as large as the one before it. A slot never moves.
-    blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
+    /// The slots of the first numbers.
+    first: [Slot; FIRST_BLOCK],
+    /// Blocks of further slots, each four times as large as the one before it. A slot never moves.
+    blocks: OnceLock<Box<[Block; MORE_BLOCKS]>>,
     numbers: Mutex<Numbers>,
     /// Whether the table was cleared. Set before the slots are cleared.
     is_closed: AtomicBool,
 }
 
-/// Number of slots in the first block: enough for most guests.
+/// Slots, from the first use of their numbers on.
+type Block = OnceLock<Box<[Slot]>>;
+
+/// Number of slots in the first block: enough for a guest without files.
 const FIRST_BLOCK: usize = 4;
-/// Enough for the largest limit of open descriptors.
-const BLOCKS: usize = 10;
+/// Number of further blocks: enough for the largest limit of open descriptors.
+const MORE_BLOCKS: usize = 9;
 
 /// The place of a descriptor. `None` while the number is free or reserved.
 #[derive(Debug, Default)]
@@ -115,9 +120,10 @@ impl Table {
                 numbers.end - 1
             }
         };
-        let (block, _) = place(Fd(number));
-        let slots = self.blocks.get(block).ok_or(Errno::Mfile)?;
-        slots.get_or_init(|| (0..size_of_block(block)).map(|_| Slot::default()).collect());
+        if let (Some(block), _) = place(Fd(number)) {
+            let slots = self.blocks.get_or_init(Box::default).get(block).ok_or(Errno::Mfile)?;
+            slots.get_or_init(|| (0..size_of_block(block + 1)).map(|_| Slot::default()).collect());
+        }
         Ok(Reservation { table: self, fd: Fd(number), filled: false })
     }
 
@@ -168,8 +174,10 @@ impl Table {
     /// Returns the slot of a number, if the number was in use at any time.
     #[inline]
     fn slot(&self, fd: Fd) -> Option<&Slot> {
-        let (block, index) = place(fd);
-        self.blocks.get(block)?.get()?.get(index)
+        match place(fd) {
+            (None, index) => self.first.get(index),
+            (Some(block), index) => self.blocks.get()?.get(block)?.get()?.get(index),
+        }
     }
 
     fn free(&self, fd: Fd) {
@@ -185,9 +193,9 @@ fn size_of_block(block: usize) -> usize {
     FIRST_BLOCK << (2 * block)
 }
 
-/// Returns the block of a number, and its index there.
+/// Returns the block of a number, `None` for the first block, and its index there.
 #[inline]
-fn place(Fd(number): Fd) -> (usize, usize) {
+fn place(Fd(number): Fd) -> (Option<usize>, usize) {
     let block = (u64::from(number) * 3 / FIRST_BLOCK as u64 + 1).ilog2() as usize / 2;
-    (block, number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
+    (block.checked_sub(1), number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
 }

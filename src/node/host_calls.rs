@@ -20,7 +20,10 @@ pub(crate) fn queue_host_call(
     match host_call {
         HostCall::ReadStdin { .. } => Err(Errno::Notsup),
         HostCall::PollStdin(restart) => Ok(restart.with_stdin_ready(true)),
-        HostCall::WriteOutput(write) => sandbox.world.mailbox.post(&sandbox.world.guest.limits, write),
+        HostCall::WriteOutput(write) => {
+            let mailbox = sandbox.world.mailbox().ok_or(Errno::Pipe)?;
+            mailbox.post(&sandbox.world.guest.limits, write)
+        }
     }
 }
 
@@ -87,10 +90,10 @@ pub(crate) fn finish_host_call(
 /// Passes the output of other threads of the guest to the callbacks, in the thread that has them. Throws the exceptions
 /// of callbacks.
 pub(crate) fn deliver(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
-    if sandbox.has_joined {
+    let Some(mailbox) = sandbox.world.mailbox().filter(|_| !sandbox.has_joined) else {
         return Ok(());
-    }
-    while let Some((slot, bytes)) = sandbox.world.mailbox.take() {
+    };
+    while let Some((slot, bytes)) = mailbox.take() {
         state.env.run_in_scope(|| sandbox.pass_output(&state.env, slot, &bytes, false).map(drop))?;
     }
     Ok(())

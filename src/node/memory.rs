@@ -17,7 +17,7 @@ pub(crate) struct MemoryView {
     /// next look-up.
     pub(crate) bytes: Memory,
     /// A memory that threads can share.
-    shared: Option<SharedMemory>,
+    shared: Option<Box<SharedMemory>>,
 }
 
 struct SharedMemory {
@@ -40,7 +40,7 @@ impl MemoryView {
         let bytes = unsafe { Memory::new(base, size) };
         let array =
             (array.is_shared()? && !base.is_null()).then(|| StrongRef::new(env, array)).transpose()?;
-        let shared = array.map(|array| SharedMemory { array, binding: None });
+        let shared = array.map(|array| Box::new(SharedMemory { array, binding: None }));
         Ok(Self { memory: WeakRef::new(env, memory)?, bytes, shared })
     }
 
@@ -80,7 +80,8 @@ impl MemoryView {
     /// Deletes the references to the memory.
     pub(crate) fn delete(self, env: &Env) {
         self.memory.delete(env);
-        if let Some(SharedMemory { array, binding }) = self.shared {
+        if let Some(shared) = self.shared {
+            let SharedMemory { array, binding } = *shared;
             drop(binding);
             array.delete(env);
         }

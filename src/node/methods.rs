@@ -6,6 +6,7 @@ use super::error;
 use super::exit::{end_by_error, is_exit, throw_end, throw_exit};
 use super::host_calls::deliver;
 use super::memory::MemoryView;
+use super::runs::Runs;
 use super::sandbox::Sandbox;
 use super::termination;
 use super::value::Value;
@@ -30,8 +31,10 @@ callbacks! {
     Start "start" |state, args| {
         let (sandbox, [_, entry, is_command, ..]) = args.read_with_sandbox()?;
         let is_command = is_command.convert()?;
-        if sandbox.world.ends_together() { start_together(state, &sandbox, entry, is_command) }
-        else { start(state, &sandbox, entry, is_command) }
+        match sandbox.world.together() {
+            Some(together) => start_together(state, &sandbox, &together.runs, entry, is_command),
+            None => start(state, &sandbox, entry, is_command),
+        }
     }
 
     /// `isRunning(id)`: returns whether a `start` has not returned.
@@ -71,7 +74,7 @@ callbacks! {
     Share "share" |state, args| {
         let (sandbox, [id, ..]) = args.read_with_sandbox()?;
         if !sandbox.has_joined {
-            sandbox.world.mailbox.open(state.wake_queue()?, id.convert()?);
+            sandbox.world.open_mailbox(state.wake_queue()?, id.convert()?);
         }
         Value::of(&state.env, sandbox.world.share()).map(Some)
     }
@@ -90,7 +93,7 @@ callbacks! {
     Deliver "deliver" |state, args| {
         let [id, ..] = args.read()?;
         let Some(sandbox) = state.sandbox(id.convert()?) else { return Ok(None) };
-        let mailbox = &sandbox.world.mailbox;
+        let Some(mailbox) = sandbox.world.mailbox() else { return Ok(None) };
         mailbox.note_wake();
         // After an exception, the next turn of the event loop passes the rest.
         deliver(state, &sandbox).inspect_err(|_| mailbox.wake()).map(|()| None)
@@ -177,17 +180,21 @@ fn start<'a>(
 fn start_together<'a>(
     state: &'a EnvState,
     sandbox: &Sandbox,
+    runs: &Runs,
     entry: Value<'a>,
     is_command: bool,
 ) -> Result<Option<Value<'a>>> {
     let (env, world) = (&state.env, &sandbox.world);
     let ended = || world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
-    let Some(run) = world.runs.enter() else { return ended() };
+    let Some(run) = runs.enter() else { return ended() };
     state.runs.borrow_mut().push((Arc::clone(world), run));
     let started = start(state, sandbox, entry, is_command);
     state.runs.borrow_mut().pop();
-    if world.runs.leave(run) {
-        let is_stopped = || state.runs.borrow().iter().any(|(world, run)| world.runs.is_stopped(*run));
+    if runs.leave(run) {
+        let is_stopped = |(world, run): &(Arc<World>, u64)| {
+            world.together().is_some_and(|together| together.runs.is_stopped(*run))
+        };
+        let is_stopped = || state.runs.borrow().iter().any(is_stopped);
         termination::resume(env, is_stopped)?;
         return ended();
     }

@@ -12,7 +12,6 @@ use crate::core::guest::Guest;
 use crate::core::memory::Memory;
 use crate::core::pipe::CallbackSlot;
 use crate::core::strings::Strings;
-use crate::preview1::describe::CallFormat;
 use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -30,8 +29,6 @@ pub(crate) struct Sandbox {
     callbacks: RefCell<Option<WeakRef>>,
     /// The option that standard input comes from, for messages.
     pub(crate) input_option: &'static str,
-    /// Formats of the calls of its functions, for the option `trace`.
-    pub(crate) formats: &'static [CallFormat],
     /// Whether this sandbox reports captured output to V8.
     pub(crate) captures: bool,
     /// Bytes of captured output that JavaScript has read, by descriptor.
@@ -42,7 +39,7 @@ pub(crate) struct Sandbox {
     running: Cell<u32>,
     /// The call for which the guest is suspended, or is about to be.
     suspended: RefCell<Option<Box<Suspended>>>,
-    timeout: RefCell<Option<Timeout>>,
+    timeout: RefCell<Option<Box<Timeout>>>,
     /// Whether there is a `timeout`.
     has_timeout: Cell<bool>,
 }
@@ -78,7 +75,6 @@ impl Sandbox {
             memory: RefCell::new(None),
             callbacks: RefCell::new(None),
             input_option: "stdin",
-            formats: world.version.call_formats(),
             captures: false,
             reported: Cell::new(0),
             running: Cell::new(0),
@@ -95,8 +91,10 @@ impl Sandbox {
             view.delete(env);
         }
         if !self.has_joined {
-            self.world.mailbox.close();
-            self.world.threads.end();
+            if let Some(mailbox) = self.world.mailbox() {
+                mailbox.close();
+            }
+            self.world.end_threads();
         }
         if let Some(callbacks) = self.callbacks.take() {
             callbacks.delete(env);
@@ -129,7 +127,7 @@ impl Sandbox {
     /// Starts or ends the timeout of a run.
     pub(crate) fn set_timeout(&self, timeout: Option<Timeout>) {
         self.has_timeout.set(timeout.is_some());
-        self.timeout.replace(timeout);
+        self.timeout.replace(timeout.map(Box::new));
     }
 
     /// Returns the milliseconds of the timeout if they are over.

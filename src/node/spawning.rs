@@ -43,8 +43,10 @@ callbacks! {
     /// `createWorker` if no worker is without a thread.
     Spawn "spawn" |state, args| {
         let (sandbox, [_, argument, create_worker, ..]) = args.read_with_sandbox()?;
-        let threads = &sandbox.world.threads;
-        let Some((thread, needs_worker)) = threads.add(argument.convert::<i32>()?.cast_unsigned()) else {
+        let argument = argument.convert::<i32>()?.cast_unsigned();
+        let threads = sandbox.world.threads();
+        let added = threads.and_then(|threads| Some((threads, threads.add(argument)?)));
+        let Some((threads, (thread, needs_worker))) = added else {
             sandbox.world.guest.limits.note_exceeded(Limit::Threads);
             return Value::of(&state.env, FAILED).map(Some);
         };
@@ -58,9 +60,10 @@ callbacks! {
     /// guest has ended.
     Next "next" |state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
+        let Some(threads) = sandbox.world.threads() else { return Ok(None) };
         let mut next = NextThread::TimedOut;
         wait_in_slices(state, |slice| {
-            next = sandbox.world.threads.wait(slice);
+            next = threads.wait(slice);
             Ok(!matches!(next, NextThread::TimedOut))
         })?;
         let NextThread::Thread(thread) = next else { return Ok(None) };
@@ -70,7 +73,9 @@ callbacks! {
     /// `finish(id)`: ends a thread that `next` has returned.
     Finish "finish" |_state, args| {
         let (sandbox, _) = args.read_with_sandbox()?;
-        sandbox.world.threads.finish();
+        if let Some(threads) = sandbox.world.threads() {
+            threads.finish();
+        }
         Ok(None)
     }
 

@@ -73,7 +73,8 @@ struct TracedCall<'a> {
 impl<'a> TracedCall<'a> {
     fn read(state: &'a EnvState, args: RawArgs<'a>) -> Result<Self> {
         let (sandbox, [_, index, arguments, errno, elapsed]) = args.read_with_sandbox()?;
-        let format = i32_argument(index)?.and_then(|index| sandbox.formats.get(index as usize));
+        let format =
+            i32_argument(index)?.and_then(|index| sandbox.world.version.call_formats().get(index as usize));
         let format = format.ok_or_else(|| Error::from_status(Status::InvalidArg))?;
         let width: usize = format.args.iter().map(Format::width).sum::<usize>() + format.result.pointers();
         let mut core = [0; MAX_PARAMS];

@@ -4,13 +4,13 @@ use super::mailbox::Mailbox;
 use super::runs::Runs;
 use super::threads::Threads;
 use super::version::Version;
-use super::wakeups::Sleeper;
+use super::wakeups::{Sleeper, WakeQueue};
 use crate::core::cpu_time::CpuTime;
 use crate::core::guest::Guest;
 use crate::core::handles::Handles;
 use crate::core::strings::Strings;
 use once_cell::sync::Lazy;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The end of all threads of a guest.
@@ -38,24 +38,36 @@ pub(crate) struct World {
     /// The descriptor to which calls are traced.
     pub(crate) trace_fd: Option<i32>,
     /// Output of other threads for the callbacks of the thread that created the guest.
-    pub(crate) mailbox: Mailbox,
-    /// Threads that the guest starts.
-    pub(crate) threads: Threads,
-    /// Runs of threads, if the threads end together.
-    pub(crate) runs: Runs,
+    mailbox: OnceLock<Box<Mailbox>>,
+    /// Threads that end together.
+    together: OnceLock<Box<Together>>,
     pub(crate) cpu_time: CpuTime,
     /// Bytes of the largest memory that was bound.
     peak_memory: AtomicUsize,
     has_full_heap: AtomicBool,
-    ends_together: AtomicBool,
     /// Threads that are suspended.
     sleepers: Mutex<Vec<Weak<Sleeper>>>,
-    end: OnceLock<End>,
+    end: OnceLock<Box<End>>,
     /// Whether the thread that created the guest has thrown the error that ended it.
     is_reported: AtomicBool,
     is_closed: AtomicBool,
     /// The handle, once the guest is shared.
     handle: OnceLock<String>,
+}
+
+/// Threads that end together, with the thread that created the guest.
+#[derive(Default)]
+pub(crate) struct Together {
+    pub(crate) threads: Threads,
+    pub(crate) runs: Runs,
+}
+
+impl Together {
+    /// Stops the runs, and starts no more threads.
+    fn end(&self) {
+        self.threads.end();
+        self.runs.end();
+    }
 }
 
 static HANDLES: Lazy<Handles<World>> = Lazy::new(Handles::default);
@@ -75,19 +87,27 @@ impl World {
             version,
             return_on_exit,
             trace_fd,
-            mailbox: Mailbox::default(),
-            threads: Threads::default(),
-            runs: Runs::default(),
+            mailbox: OnceLock::new(),
+            together: OnceLock::new(),
             cpu_time: CpuTime::default(),
             peak_memory: AtomicUsize::new(0),
             has_full_heap: AtomicBool::new(false),
-            ends_together: AtomicBool::new(false),
             sleepers: Mutex::default(),
             end: OnceLock::new(),
             is_reported: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             handle: OnceLock::new(),
         }
+    }
+
+    /// Opens the mailbox of the sandbox with a number, which has created the guest.
+    pub(crate) fn open_mailbox(&self, wakeups: &Arc<WakeQueue>, id: u32) {
+        self.mailbox.get_or_init(Box::default).open(wakeups, id);
+    }
+
+    /// Returns the mailbox; `None` before it is opened.
+    pub(crate) fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.get().map(Box::as_ref)
     }
 
     /// Returns the handle of the guest, the same each time.
@@ -114,34 +134,46 @@ impl World {
 
     /// Ends all threads by the exit of one. The only thread of a guest without a handle ends just its run.
     pub(crate) fn exit(self: &Arc<Self>, code: u32) {
-        if self.ends_together() || self.is_shared() || Arc::strong_count(self) > 1 {
+        if self.together().is_some() || self.is_shared() || Arc::strong_count(self) > 1 {
             self.end_by(End::Exit(code));
         }
     }
 
     /// Makes the end of one thread the end of all, and allows this number of threads.
     pub(crate) fn end_together(&self, limit: usize) {
-        self.threads.allow(limit);
-        self.ends_together.store(true, Relaxed);
+        let together = self.together.get_or_init(Box::default);
+        together.threads.allow(limit);
+        // Another thread that ends or closes the guest now finds `together`, or its end is seen here.
+        fence(SeqCst);
+        if self.has_ended() {
+            together.end();
+        }
     }
 
-    /// Returns whether the end of one thread is the end of all.
-    pub(crate) fn ends_together(&self) -> bool {
-        self.ends_together.load(Relaxed)
+    /// Returns the threads and their runs, if the end of one thread is the end of all.
+    pub(crate) fn together(&self) -> Option<&Together> {
+        self.together.get().map(Box::as_ref)
+    }
+
+    /// Returns the threads that the guest starts; `None` if it may start none.
+    pub(crate) fn threads(&self) -> Option<&Threads> {
+        self.together().map(|together| &together.threads)
     }
 
     /// Ends all threads.
     pub(crate) fn end_by(&self, end: End) {
-        let _ = self.end.set(end);
-        self.threads.end();
-        self.runs.end();
+        let _ = self.end.set(Box::new(end));
+        fence(SeqCst);
+        if let Some(together) = self.together() {
+            together.end();
+        }
         self.wake_sleepers();
     }
 
     /// Returns the end of all threads.
     #[inline(always)]
     pub(crate) fn end(&self) -> Option<&End> {
-        self.end.get()
+        self.end.get().map(Box::as_ref)
     }
 
     /// Notes that the error which ended the guest is reported. Returns whether the error was reported before.
@@ -174,9 +206,17 @@ impl World {
         self.is_closed.store(true, Relaxed);
         // Threads that end from now on report no errors.
         self.report();
-        self.threads.end();
+        fence(SeqCst);
+        self.end_threads();
         self.guest.table.clear();
         self.wake_sleepers();
+    }
+
+    /// Starts no more threads.
+    pub(crate) fn end_threads(&self) {
+        if let Some(threads) = self.threads() {
+            threads.end();
+        }
     }
 
     /// Returns whether a wait is over because the guest has ended, or because the streams of the wait are closed.
