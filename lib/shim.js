@@ -1,13 +1,20 @@
 'use strict'
 
-// Assembles the WebAssembly module between a guest and the host functions that may have to wait. A function of
-// `WebAssembly.Suspending` always suspends the guest, even for a result that it has at once. So the guest calls a
-// function of this module, which calls the host function, and `wait` only if the result is SUSPENDED. All guests share
-// the host functions: the first argument is the state of the guest, a global that the module imports.
+// Assembles the WebAssembly modules between a guest and the host functions that may have to wait. A function of
+// `WebAssembly.Suspending` always suspends the guest, even for a result that it has at once. So a function of
+// WebAssembly calls the host function, and `wait` only if the result is SUSPENDED. All guests share the function: its
+// first argument is the state of the guest.
 //
-//     (func (export "sock_accept") (param i32 i32 i32) (result i32) (local i32)
-//       (local.tee 3 (call $sock_accept (global.get $state) (local.get 0) (local.get 1) (local.get 2)))
-//       (if (result i32) (i32.eq (i32.const -1)) (then (call $wait (global.get $state))) (else (local.get 3))))
+//     (func (export "sock_accept") (param externref i32 i32 i32) (result i32) (local i32)
+//       (local.tee 4 (call $sock_accept (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+//       (if (result i32) (i32.eq (i32.const -1)) (then (call $wait (local.get 0))) (else (local.get 4))))
+//
+// A guest imports a function of its own, which calls the shared one. The state is in a global of its instance.
+//
+//     (func (export "sock_accept") (param i32 i32 i32) (result i32)
+//       (call $sock_accept (global.get $state) (local.get 0) (local.get 1) (local.get 2)))
+//
+// V8 needs more memory to import a function of JavaScript than one of WebAssembly.
 
 /** The result of a host function that has to wait. */
 const SUSPENDED = -1
@@ -31,48 +38,74 @@ const typesOf = (params) => [...params].map((type) => TYPES[type])
 /** Returns the type of a function with parameters of these types and an i32 as its result. */
 const functionType = (types) => [0x60, ...list(types), 1, I32]
 
-/** Returns the code of a function that calls the imported function with this index. `wait` is import 0. */
-function functionBody(params, host) {
-  const result = params.length
-  const body = [
-    ...[1, 1, I32], // One local, an i32.
-    ...[0x23, 0], // global.get
-    ...[...params].flatMap((_, param) => [0x20, param]), // local.get
-    ...[0x10, host, 0x22, result], // call, local.tee
-    ...[0x41, SUSPENDED & 0x7f, 0x46], // i32.const -1, i32.eq
-    ...[0x04, I32, 0x23, 0, 0x10, 0, 0x05, 0x20, result, 0x0b, 0x0b], // if, global.get, call, else, local.get, end, end
-  ]
+/** Returns an import from `host`. */
+const imported = (text, ...description) => [...name('host'), ...name(text), ...description]
+
+/** Returns the code of a function. */
+const bodyOf = (locals, ...code) => {
+  const body = [...list(locals), ...code.flat(), 0x0b] // end
   return [...number(body.length), ...body]
 }
 
+const localGet = (index) => [0x20, index]
+const localsGet = (count) => Array.from({ length: count }, (_, index) => localGet(index)).flat()
+const globalGet = (index) => [0x23, index]
+const call = (index) => [0x10, index]
+
 /**
- * Returns the bytes of the module for functions with these names and parameters: `i` is an i32, `I` an i64. The module
- * imports `state`, `wait` and the host functions from `host`, and exports functions of the same names.
+ * Returns the bytes of a module. `functions` has the type and the code of each exported function, and `first` is the
+ * index of the first: the number of imported functions.
  */
-function assemble(functions) {
-  const names = Object.keys(functions)
-  const params = Object.values(functions)
-  // Type 0 is that of `wait`. Each function has two types: the one of the host function, and its own.
-  const types = params.flatMap((params) => [[EXTERNREF, ...typesOf(params)], typesOf(params)])
-  const imported = (text, ...description) => [...name('host'), ...name(text), ...description]
-  const imports = names.map((text, index) => imported(text, 0, 2 * index + 1))
-  return Uint8Array.from([
+const moduleOf = (types, imports, names, functions, first) =>
+  Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // The magic number and the version.
-    ...section(1, [[EXTERNREF], ...types].map(functionType)), // types
-    ...section(2, [imported('wait', 0, 0), ...imports, imported('state', 3, EXTERNREF, 0)]), // imports
+    ...section(1, types.map(functionType)),
+    ...section(2, imports),
     ...section(
       3,
-      names.map((_, index) => [2 * index + 2]),
-    ), // functions
+      functions.map(({ type }) => [type]),
+    ),
     ...section(
       7,
-      names.map((text, index) => [...name(text), 0, names.length + 1 + index]),
+      names.map((text, index) => [...name(text), 0, first + index]),
     ), // exports
     ...section(
       10,
-      params.map((params, index) => functionBody(params, index + 1)),
-    ), // code
+      functions.map(({ code }) => code),
+    ),
   ])
+
+/**
+ * Returns the bytes of the module that all guests share, for host functions with these names and parameters: `i` is an
+ * i32, `I` an i64. It imports `wait` and the host functions from `host`, and exports functions of the same names.
+ */
+function assembleShared(names, params) {
+  const types = [[EXTERNREF], ...params.map((each) => [EXTERNREF, ...typesOf(each)])]
+  const imports = ['wait', ...names].map((text, type) => imported(text, 0, type))
+  const functions = params.map((each, index) => {
+    const count = each.length + 1 // with the state
+    const code = bodyOf(
+      [[1, I32]],
+      localsGet(count),
+      call(index + 1),
+      [0x22, count], // local.tee
+      [0x41, SUSPENDED & 0x7f, 0x46], // i32.const -1, i32.eq
+      [0x04, I32, localGet(0), call(0), 0x05, localGet(count), 0x0b].flat(), // if, else, end
+    )
+    return { type: index + 1, code }
+  })
+  return moduleOf(types, imports, names, functions, names.length + 1)
+}
+
+/** Returns the bytes of the module of a guest. It imports `state` and the shared functions, and exports its own. */
+function assembleOwn(names, params) {
+  const types = [...params.map((each) => [EXTERNREF, ...typesOf(each)]), ...params.map(typesOf)]
+  const imports = [...names.map((text, type) => imported(text, 0, type)), imported('state', 3, EXTERNREF, 0)]
+  const functions = params.map((each, index) => {
+    const code = bodyOf([], globalGet(0), localsGet(each.length), call(index))
+    return { type: names.length + index, code }
+  })
+  return moduleOf(types, imports, names, functions, names.length)
 }
 
 /** The bytes of a module whose export `trap` traps. */
@@ -84,6 +117,7 @@ const TRAP = Uint8Array.from([
   ...section(10, [[3, 0, 0x00, 0x0b]]), // unreachable, end
 ])
 
-exports.assemble = assemble
+exports.assembleOwn = assembleOwn
+exports.assembleShared = assembleShared
 exports.TRAP = TRAP
 exports.SUSPENDED = SUSPENDED

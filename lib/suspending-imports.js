@@ -2,7 +2,7 @@
 
 // Import objects with functions that suspend a guest which has to wait.
 
-const { assemble } = require('./shim.js')
+const { assembleOwn, assembleShared } = require('./shim.js')
 const { SUSPENDING, WAITING, makeWaitingFunctions } = require('./waiting-functions.js')
 
 /**
@@ -19,7 +19,10 @@ function makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait
       this.functions.wait = new WebAssembly.Suspending(wait)
       /** The functions that guests have imported so far, with the types of their parameters. */
       this.imported = { __proto__: null }
-      this.module = undefined
+      /** The modules of lib/shim.js for these functions, and the shared instance. */
+      this.shared = undefined
+      this.own = undefined
+      this.instance = undefined
     }
 
     /**
@@ -29,19 +32,22 @@ function makeSuspendingImports({ native, importClassOf, ints, longs, EMPTY, wait
     instantiate(name, state) {
       if (this.imported[name] === undefined) {
         this.imported[name] = WAITING[name]
-        this.module = new WebAssembly.Module(assemble(this.imported))
+        const [names, params] = [Object.keys(this.imported), Object.values(this.imported)]
+        this.shared = new WebAssembly.Module(assembleShared(names, params))
+        this.own = new WebAssembly.Module(assembleOwn(names, params))
+        this.instance = new WebAssembly.Instance(this.shared, { host: this.functions })
       }
-      return new WebAssembly.Instance(this.module, { host: this.hostOf(state) }).exports
+      const { exports } = state.traceSink === null ? this.instance : this.tracing(state)
+      return new WebAssembly.Instance(this.own, { host: { __proto__: exports, state } }).exports
     }
 
-    /** Returns the functions that lib/shim.js imports, and the state. */
-    hostOf(state) {
-      const host = { __proto__: this.functions, state }
-      if (state.traceSink === null) return host
+    /** Returns an instance like the shared one, with functions that log. */
+    tracing(state) {
       const traced = new (importClassOf(state.namespace))(state.id | SUSPENDING, state)
       state.trace(traced)
+      const host = { __proto__: this.functions }
       for (const name of Object.keys(WAITING)) host[name] = (_, ...args) => traced[name](...args)
-      return host
+      return new WebAssembly.Instance(this.shared, { host })
     }
   }
 
