@@ -3,12 +3,12 @@
 use crate::core::clock::Clocks;
 use crate::core::fs::lower::LowerFile;
 use crate::core::fs::memory_file::{MemoryFile, check_advice};
+use crate::core::lock::{RwLock, WriteGuard};
 use crate::core::memory::with_buffer;
 use crate::sys;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Advice, Filedelta, Filesize, Filestat, NewTime, Whence};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that a copy of a file reads at once.
 const PIECE: usize = 256 * 1024;
@@ -233,14 +233,14 @@ impl LowerFile for FileData {
 #[derive(Debug)]
 pub struct File {
     data: FileData,
-    position: Mutex<Filesize>,
+    position: RwLock<Filesize>,
 }
 
 impl File {
     /// Creates a file at position 0.
     #[must_use]
     pub(crate) fn new(data: FileData) -> Self {
-        Self { data, position: Mutex::new(0) }
+        Self { data, position: RwLock::new(0) }
     }
 
     /// Returns the contents and attributes.
@@ -250,8 +250,8 @@ impl File {
     }
 
     /// Locks the position.
-    pub(crate) fn position(&self) -> MutexGuard<'_, Filesize> {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn position(&self) -> WriteGuard<'_, Filesize> {
+        self.position.write()
     }
 
     /// Moves the position and returns it: `lseek`. `EINVAL` for a negative position, or beyond the maximum of the

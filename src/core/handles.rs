@@ -1,5 +1,6 @@
 //! Handles by which the threads of the process share objects. A handle cannot be guessed.
 
+use crate::core::lock;
 use crate::core::random::Random;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -18,6 +19,7 @@ impl<T> Default for Handles<T> {
 impl<T> Handles<T> {
     /// Adds an object, and returns its handle.
     pub(crate) fn add(&self, object: &Arc<T>) -> String {
+        lock::share();
         let mut bytes = [0; 16];
         Random::System.fill(&mut bytes);
         let handle = bytes.iter().fold(String::new(), |mut handle, byte| {

@@ -2,11 +2,12 @@
 //! descriptors do not wait for each other.
 
 use crate::core::entry::Entry;
+use crate::core::lock::{RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock};
 
 /// A descriptor number of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +20,7 @@ pub struct Table {
     first: [Slot; FIRST_BLOCK],
     /// Blocks of further slots, each four times as large as the one before it. A slot never moves.
     blocks: OnceLock<Box<[Block; MORE_BLOCKS]>>,
-    numbers: Mutex<Numbers>,
+    numbers: RwLock<Numbers>,
     /// Whether the table was cleared. Set before the slots are cleared.
     is_closed: AtomicBool,
 }
@@ -33,8 +34,7 @@ const FIRST_BLOCK: usize = 4;
 const MORE_BLOCKS: usize = 9;
 
 /// The place of a descriptor. `None` while the number is free or reserved.
-#[derive(Debug, Default)]
-struct Slot(RwLock<Option<Arc<Entry>>>);
+type Slot = RwLock<Option<Arc<Entry>>>;
 
 /// Which numbers are in use.
 #[derive(Debug, Default)]
@@ -74,17 +74,6 @@ impl Drop for Reservation<'_> {
         if !self.filled {
             self.table.free(self.fd);
         }
-    }
-}
-
-impl Slot {
-    #[inline]
-    fn read(&self) -> RwLockReadGuard<'_, Option<Arc<Entry>>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Option<Arc<Entry>>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,8 +173,8 @@ impl Table {
         self.numbers().free.push(Reverse(fd.0));
     }
 
-    fn numbers(&self) -> MutexGuard<'_, Numbers> {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn numbers(&self) -> WriteGuard<'_, Numbers> {
+        self.numbers.write()
     }
 }
 

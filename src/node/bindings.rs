@@ -5,6 +5,7 @@
 //! grows.
 
 use super::world::World;
+use crate::core::lock;
 use once_cell::sync::Lazy;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -35,6 +36,7 @@ impl Binding {
     /// memory with equal options, if there is one.
     pub(crate) fn new(address: usize, world: &Arc<World>, joins: bool) -> (Self, Arc<World>) {
         static LAST: AtomicU64 = AtomicU64::new(0);
+        lock::share();
         let (id, thread) = (LAST.fetch_add(1, Relaxed), thread::current().id());
         // Outlives the lock: the last reference to a world closes its files.
         let others: Vec<_>;

@@ -9,6 +9,7 @@ use super::methods::{
 };
 use super::value::Value;
 use super::{directory, processes, spawning, suspend, termination, trace};
+use crate::core::lock;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -21,6 +22,8 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
         if EnvState::is_installed(&env)? {
             return Value::undefined(&env).map(Value::raw);
         }
+        // SAFETY: a thread reaches an object of another one by a handle or a binding only.
+        unsafe { lock::confine() };
         let helpers = JsHelpers::read(&env, Value::from_unknown(&env, helpers))?;
         let state = EnvState::install(env, helpers)?;
         Ok(function::<Natives>(&state)?.raw())

@@ -2,7 +2,7 @@
 
 use crate::core::directory::{Directory, PATH_MAX};
 use crate::core::fs::entries::Target;
-use crate::core::fs::inode::{Attributes, Body, Inode, read};
+use crate::core::fs::inode::{Attributes, Body, Inode};
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::core::fs::path_error::{AtPath, PathResult};
@@ -110,7 +110,7 @@ impl Search<'_> {
             _ => false,
         };
         if is_own_place && !self.visits_all {
-            let entries = read(pair.inode.directory()?);
+            let entries = pair.inode.directory()?.read();
             names.extend(entries.changed_names().map(Box::from));
             return Ok(names);
         }

@@ -4,11 +4,12 @@ use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::space::Space;
+use crate::core::lock::{RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes as AllAttributes, Filestat, Filetype, NewTime, Timestamp};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock};
 
 /// Maximum number of hard links, as on ext4.
 const LINK_MAX: u32 = 65_000;
@@ -54,7 +55,7 @@ pub(crate) struct Lower {
     /// Whether the contents were copied.
     is_copied: AtomicBool,
     /// `None` once the parent stores the inode, or the file was removed.
-    location: Mutex<Option<Location>>,
+    location: RwLock<Option<Location>>,
 }
 
 /// Directory of an unchanged file, and the name of the file there. The file keeps the directory in memory. After a
@@ -136,12 +137,12 @@ impl File {
 
     /// Reads the contents. `EIO` while they are those of the lower file.
     pub(crate) fn read<T>(&self, then: impl FnOnce(&Contents) -> T) -> Result<T> {
-        Ok(then(read(&self.contents).as_ref().ok_or(Errno::Io)?))
+        Ok(then(self.contents.read().as_ref().ok_or(Errno::Io)?))
     }
 
     /// Changes the contents. `EIO` while they are those of the lower file.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Contents) -> Result<T>) -> Result<T> {
-        let mut contents = write(&self.contents);
+        let mut contents = self.contents.write();
         let contents = contents.as_mut().ok_or(Errno::Io)?;
         let result = change(contents);
         self.size.store(contents.size(), Relaxed);
@@ -152,12 +153,12 @@ impl File {
 impl Lower {
     /// Describes a file that nothing has changed.
     pub(crate) fn new(path: LowerPath, link: Option<(u64, u64)>, location: Option<Location>) -> Self {
-        Self { path, link, is_copied: AtomicBool::new(false), location: Mutex::new(location) }
+        Self { path, link, is_copied: AtomicBool::new(false), location: RwLock::new(location) }
     }
 
     /// Locks the location.
-    pub(crate) fn location(&self) -> MutexGuard<'_, Option<Location>> {
-        self.location.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn location(&self) -> WriteGuard<'_, Option<Location>> {
+        self.location.write()
     }
 }
 
@@ -227,7 +228,7 @@ impl Inode {
     /// Returns all attributes. Files in memory belong to the user and group 0.
     pub(crate) fn all_attributes(&self) -> Result<AllAttributes> {
         let (kind, allocated) = match &self.body {
-            Body::File(file) => (0o100_000, read(&file.contents).as_ref().map(Contents::allocated)),
+            Body::File(file) => (0o100_000, file.contents.read().as_ref().map(Contents::allocated)),
             Body::Directory(_) => (0o040_000, Some(0)),
             Body::Symlink(_) => (0o120_000, Some(0)),
             Body::Special(_) => (0, None),
@@ -306,7 +307,7 @@ impl Inode {
     /// Stores the copied contents, unless another thread has copied them.
     pub(crate) fn set_copied(&self, contents: Contents) {
         if let (Body::File(file), Some(lower)) = (&self.body, &self.lower) {
-            let mut own = write(&file.contents);
+            let mut own = file.contents.write();
             let contents = own.get_or_insert(contents);
             file.size.store(contents.size(), Relaxed);
             lower.is_copied.store(true, Release);
@@ -315,13 +316,13 @@ impl Inode {
 
     fn drain(&mut self) -> Vec<Arc<Self>> {
         match &mut self.body {
-            Body::Directory(entries) => entries.get_mut().unwrap_or_else(PoisonError::into_inner).drain(),
+            Body::Directory(entries) => entries.get_mut().drain(),
             _ => Vec::new(),
         }
     }
 
     fn take_parent(&mut self) -> Option<Arc<Self>> {
-        let location = self.lower.as_mut()?.location.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let location = self.lower.as_mut()?.location.get_mut();
         location.take().map(|(parent, _)| parent)
     }
 }
@@ -338,16 +339,6 @@ impl Drop for Inode {
             }
         }
     }
-}
-
-/// Locks for reading.
-pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks for writing.
-pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Converts a time, which a guest may set to any value. Not later than 2262.

@@ -1,6 +1,5 @@
 //! Listing directories in memory and overlays: the entries of the lower directory first, then the stored ones.
 
-use crate::core::fs::inode::read;
 use crate::core::fs::lower::LowerEntries;
 use crate::core::fs::memory::MemoryDirectory;
 use crate::sys::dir::{DirBudget, DirEntry, MAX_ENTRIES, Progress};
@@ -38,7 +37,7 @@ impl MemoryDirectory {
                 return Ok(progress);
             }
         }
-        let entries = read(self.inode().directory()?);
+        let entries = self.inode().directory()?.read();
         for (count, (cookie, name, inode)) in entries.from(from.saturating_sub(first)).enumerate() {
             if count == MAX_ENTRIES {
                 return Ok(Progress::Paused(first + cookie));
@@ -62,7 +61,7 @@ impl MemoryDirectory {
             return Ok(Progress::End);
         };
         let entries = self.inode().directory()?;
-        if read(entries).is_removed {
+        if entries.read().is_removed {
             return Ok(Progress::End);
         }
         let lower_entries = match &mut reader.lower {
@@ -70,7 +69,7 @@ impl MemoryDirectory {
             unread => unread.insert(lower.path.entries(reader.budget.share())?),
         };
         lower_entries.read(from, &mut |entry| {
-            let merged = read(entries).merge(entry);
+            let merged = entries.read().merge(entry);
             merged.is_none_or(|entry| each(&entry))
         })
     }

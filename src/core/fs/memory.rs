@@ -3,17 +3,18 @@
 use crate::core::clock::Clocks;
 use crate::core::file::FileData;
 use crate::core::fs::entries::Entries;
-use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
 use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Volume};
+use crate::core::lock::RwLock;
 use crate::core::opened::Opened;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes, Filestat, Filetype, NewTime, Oflags, OpenOptions, Timestamp};
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// Permission bits of a new directory, without the umask. Guests cannot see permission bits, and nothing enforces them.
 const DIRECTORY_MODE: u16 = 0o777;
@@ -47,7 +48,7 @@ impl MemoryDirectory {
 
     fn root(volume: Arc<Volume>, root: Arc<Inode>) -> Self {
         if let Body::Directory(entries) = &root.body {
-            write(entries).parent = Arc::downgrade(&root);
+            entries.write().parent = Arc::downgrade(&root);
         }
         Self { volume, inode: root }
     }
@@ -337,7 +338,7 @@ impl MemoryDirectory {
     ) -> Result {
         let (parent, name) = (place.parent(), place.name());
         self.volume.store_in_parent(parent)?;
-        let mut entries = write(parent.directory()?);
+        let mut entries = parent.directory()?.write();
         if entries.is_removed {
             return Err(Errno::Noent);
         }
@@ -353,7 +354,7 @@ impl MemoryDirectory {
 
 /// Returns the parent of a directory.
 pub(crate) fn parent_of(directory: &Inode) -> Option<Arc<Inode>> {
-    read(directory.directory().ok()?).parent.upgrade()
+    directory.directory().ok()?.read().parent.upgrade()
 }
 
 /// Returns a path without its trailing slashes.

@@ -1,7 +1,7 @@
 //! Removing and renaming in directories in memory and overlays.
 
 use crate::core::fs::entries::{Target, counts};
-use crate::core::fs::inode::{Inode, read, write};
+use crate::core::fs::inode::Inode;
 use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
 use crate::core::fs::resolve::Place;
 use crate::sys::dir::{DirBudget, Progress};
@@ -69,7 +69,7 @@ impl MemoryDirectory {
         self.volume().store_in_parent(parent)?;
         // Reads attributes of the lower directory before the lock.
         target.inode.attributes();
-        let mut entries = write(parent.directory()?);
+        let mut entries = parent.directory()?.write();
         let Some(is_counted) = entries.counts(name, target) else {
             return Ok(false);
         };
@@ -145,7 +145,7 @@ impl MemoryDirectory {
         let swapped = self.swap_names(old, new, &source, replaced.as_ref(), is_own, now);
         if !matches!(swapped, Ok(true)) {
             if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
-                write(entries).is_removed = false;
+                entries.write().is_removed = false;
             }
             return swapped;
         }
@@ -156,7 +156,7 @@ impl MemoryDirectory {
             }
         }
         if is_directory && !Arc::ptr_eq(parent, new_parent) {
-            write(source.inode.directory()?).parent = Arc::downgrade(new_parent);
+            source.inode.directory()?.write().parent = Arc::downgrade(new_parent);
             parent.add_links(-1, now);
             new_parent.add_links(1, now);
         }
@@ -181,8 +181,9 @@ impl MemoryDirectory {
         let (parent, name) = (old.parent(), old.name());
         let (new_parent, new_name) = (new.parent(), new.name());
         let volume = self.volume();
-        let mut entries = write(new_parent.directory()?);
-        let mut other = if Arc::ptr_eq(parent, new_parent) { None } else { Some(write(parent.directory()?)) };
+        let mut entries = new_parent.directory()?.write();
+        let mut other =
+            if Arc::ptr_eq(parent, new_parent) { None } else { Some(parent.directory()?.write()) };
         let old = other.as_deref().unwrap_or(&entries);
         let target_counts = match replaced {
             Some(replaced) => entries.counts(new_name, replaced),
@@ -215,10 +216,10 @@ impl MemoryDirectory {
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.
 fn mark_removed(inode: &Inode) -> Result {
     // A hidden name stays hidden, or becomes a stored one.
-    if read(inode.directory()?).is_empty() && has_lower_entries(inode)? {
+    if inode.directory()?.read().is_empty() && has_lower_entries(inode)? {
         return Err(Errno::Notempty);
     }
-    let mut entries = write(inode.directory()?);
+    let mut entries = inode.directory()?.write();
     if !entries.is_empty() {
         return Err(Errno::Notempty);
     }
@@ -233,7 +234,7 @@ fn has_lower_entries(inode: &Inode) -> Result<bool> {
     let entries = inode.directory()?;
     let mut from = 0;
     loop {
-        match lower_entries.read(from, &mut |entry| read(entries).merge(entry).is_none())? {
+        match lower_entries.read(from, &mut |entry| entries.read().merge(entry).is_none())? {
             Progress::End => return Ok(false),
             Progress::Stopped => return Ok(true),
             Progress::Paused(next) => from = next,

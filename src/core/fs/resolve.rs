@@ -1,6 +1,6 @@
 //! Resolution of paths in a file system in memory, as `openat2` with `RESOLVE_BENEATH`.
 
-use crate::core::fs::inode::{Body, Inode, read};
+use crate::core::fs::inode::{Body, Inode};
 use crate::core::fs::volume::{Node, Volume};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::Filetype;
@@ -111,7 +111,7 @@ pub(crate) fn resolve<'a>(
         if is_last && !has_slash {
             let is_looked_up = match last.look_up {
                 LookUp::Always => true,
-                LookUp::UnlessLower => !read(current.directory()?).is_lower(name),
+                LookUp::UnlessLower => !current.directory()?.read().is_lower(name),
                 LookUp::Never => current.directory().map(|_| false)?,
             };
             if !is_looked_up {

@@ -2,14 +2,15 @@
 
 use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
-use crate::core::fs::inode::{Body, File, Inode, Lower, read, write};
+use crate::core::fs::inode::{Body, File, Inode, Lower};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::space::{Space, SpaceLimits};
+use crate::core::lock::{RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// Maximum number of overlays over each other, so that each has positions of its own in listings.
 const MAX_DEPTH: u64 = 31;
@@ -25,7 +26,7 @@ pub(crate) struct Volume {
     next_ino: AtomicU64,
     pub(crate) space: Arc<Space>,
     /// Held by an operation while it locks more than one directory.
-    structure: Mutex<()>,
+    structure: RwLock<()>,
     /// The lower directory of an overlay.
     pub(crate) lower: Option<Arc<dyn LowerDirectory>>,
     /// Permission bits that new files and directories lack.
@@ -33,9 +34,9 @@ pub(crate) struct Volume {
     /// Number of overlays from here down; 0 for a file system in memory.
     pub(crate) depth: u64,
     /// Inodes of lower files with several names, by device and inode number there.
-    links: Mutex<HashMap<(u64, u64), Link>>,
+    links: RwLock<HashMap<(u64, u64), Link>>,
     /// Inodes of unchanged directories and symlinks that were used last.
-    recent: Mutex<VecDeque<Arc<Inode>>>,
+    recent: RwLock<VecDeque<Arc<Inode>>>,
 }
 
 /// Inode of a lower file with several names.
@@ -90,12 +91,12 @@ impl Volume {
             dev: LAST.fetch_add(1, Relaxed) + 1,
             next_ino: AtomicU64::new(first_ino),
             space: Arc::new(Space::new(limits)),
-            structure: Mutex::default(),
+            structure: RwLock::default(),
             lower,
             umask,
             depth,
-            links: Mutex::default(),
-            recent: Mutex::default(),
+            links: RwLock::default(),
+            recent: RwLock::default(),
         })
     }
 
@@ -121,15 +122,15 @@ impl Volume {
     }
 
     /// Locks the structure of the tree: only the owner of this lock may lock a second directory.
-    pub(crate) fn structure(&self) -> MutexGuard<'_, ()> {
-        lock(&self.structure)
+    pub(crate) fn structure(&self) -> WriteGuard<'_, ()> {
+        self.structure.write()
     }
 
     /// Looks up a name; `ENOENT` if it does not exist.
     #[inline]
     pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
         // Unlocks the directory before the match.
-        let found = read(parent.directory()?).find(name);
+        let found = parent.directory()?.read().find(name);
         match found {
             Found::Inode(target) => Ok(Node::Inode(target)),
             Found::Nothing => Err(Errno::Noent),
@@ -188,7 +189,7 @@ impl Volume {
             let inode = self.add_link(id, new);
             return found_link(parent, name, inode);
         }
-        let mut entries = write(parent.directory()?);
+        let mut entries = parent.directory()?.write();
         match entries.find(name) {
             Found::Inode(target) => Ok(target),
             Found::Nothing => Err(Errno::Noent),
@@ -209,7 +210,7 @@ impl Volume {
         while let Some(lower) = &inode.lower {
             if let Some(id) = lower.link {
                 let is_linked = inode.own_attributes().is_none_or(|own| own.nlink() > 0);
-                if let Some(link) = lock(&self.links).get_mut(&id).filter(|_| is_linked) {
+                if let Some(link) = self.links.write().get_mut(&id).filter(|_| is_linked) {
                     link.changed.get_or_insert(Arc::clone(&inode));
                 }
                 return Ok(());
@@ -218,7 +219,7 @@ impl Volume {
                 return Ok(());
             };
             {
-                let mut entries = write(parent.directory()?);
+                let mut entries = parent.directory()?.write();
                 let mut location = lower.location();
                 if location.is_none() {
                     return Ok(());
@@ -242,7 +243,7 @@ impl Volume {
             && inode.own_attributes().is_some_and(|own| own.nlink() == 0)
         {
             // The caller has a reference to the inode, so nothing is dropped under the lock.
-            lock(&self.links).remove(&id);
+            self.links.write().remove(&id);
         }
     }
 
@@ -266,7 +267,7 @@ impl Volume {
 
     /// Returns whether a file with several names in the lower directory has been changed.
     pub(crate) fn has_changed_links(&self) -> bool {
-        lock(&self.links).values().any(|link| link.changed.is_some())
+        self.links.write().values().any(|link| link.changed.is_some())
     }
 
     /// Returns whether a lower file with several names has an inode.
@@ -276,13 +277,13 @@ impl Volume {
 
     /// Returns the inode of a lower file with several names, by its device and inode number there.
     fn known_link(&self, id: (u64, u64)) -> Option<Arc<Inode>> {
-        lock(&self.links).get(&id)?.inode.upgrade()
+        self.links.write().get(&id)?.inode.upgrade()
     }
 
     /// Adds an inode of a lower file with several names, and returns it. Returns the inode of another thread instead if
     /// that has added one.
     fn add_link(&self, id: (u64, u64), new: Arc<Inode>) -> Arc<Inode> {
-        let mut links = lock(&self.links);
+        let mut links = self.links.write();
         if let Some(inode) = links.get(&id).and_then(|link| link.inode.upgrade()) {
             drop(links);
             return inode;
@@ -295,7 +296,7 @@ impl Volume {
     }
 
     fn add_recent(&self, inode: &Arc<Inode>) {
-        let mut recent = lock(&self.recent);
+        let mut recent = self.recent.write();
         recent.push_back(Arc::clone(inode));
         let last = if recent.len() > MAX_RECENT { recent.pop_front() } else { None };
         drop(recent);
@@ -305,7 +306,7 @@ impl Volume {
 
 /// Returns an inode that was found by its device and inode number, if the name still exists.
 fn found_link(parent: &Arc<Inode>, name: &[u8], inode: Arc<Inode>) -> Result<Target> {
-    match read(parent.directory()?).find(name) {
+    match parent.directory()?.read().find(name) {
         Found::Inode(target) => Ok(target),
         Found::Nothing => Err(Errno::Noent),
         Found::Lower => Ok(Target { inode, is_stored: false }),
@@ -320,8 +321,4 @@ fn lower_child(parent: &Inode, name: &[u8]) -> Result<LowerPath> {
 /// Returns the device and inode number of a file with several names.
 fn link_id(stat: &Filestat) -> Option<(u64, u64)> {
     (stat.nlink > 1 && stat.filetype != Filetype::Directory).then_some((stat.dev, stat.ino))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
