@@ -60,14 +60,24 @@ unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
 /// Access of a reader.
 pub(crate) struct ReadGuard<'a, T> {
     value: NonNull<T>,
-    _hold: Hold<'a, sync::RwLockReadGuard<'a, ()>>,
+    hold: Hold<'a, sync::RwLockReadGuard<'a, ()>>,
+}
+
+impl<'a, T> ReadGuard<'a, T> {
+    /// Returns the access to a part of the value; `None` without the part.
+    #[inline(always)]
+    pub(crate) fn filter_map<U>(self, part: impl FnOnce(&T) -> Option<&U>) -> Option<ReadGuard<'a, U>> {
+        let value = NonNull::from(part(&self)?);
+        Some(ReadGuard { value, hold: self.hold })
+    }
 }
 
 /// Access of a writer.
 pub(crate) struct WriteGuard<'a, T> {
     // No reference, because that would exclude others for longer than the guard lives.
     value: NonNull<T>,
-    _hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,
+    #[expect(dead_code, reason = "ends with the guard")]
+    hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,
 }
 
 /// What ends with a guard: a guard of the lock, or one that is counted.
@@ -95,7 +105,7 @@ impl<T> RwLock<T> {
         } else {
             Hold::Locked { _guard: self.lock.read().unwrap_or_else(PoisonError::into_inner) }
         };
-        ReadGuard { value: self.pointer(), _hold: hold }
+        ReadGuard { value: self.pointer(), hold }
     }
 
     /// Locks for writing.
@@ -110,7 +120,7 @@ impl<T> RwLock<T> {
         } else {
             Hold::Locked { _guard: self.lock.write().unwrap_or_else(PoisonError::into_inner) }
         };
-        WriteGuard { value: self.pointer(), _hold: hold }
+        WriteGuard { value: self.pointer(), hold }
     }
 
     /// Returns the value, which nothing else can access.

@@ -2,10 +2,11 @@
 //! descriptors do not wait for each other.
 
 use crate::core::entry::Entry;
-use crate::core::lock::{RwLock, WriteGuard};
+use crate::core::lock::{self, ReadGuard, RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -77,6 +78,26 @@ impl Drop for Reservation<'_> {
     }
 }
 
+/// An open descriptor that a call uses.
+pub(crate) enum OpenEntry<'a> {
+    /// The descriptor in the table, which only this thread reaches. Closing it during the call would be a bug.
+    Borrowed(ReadGuard<'a, Arc<Entry>>),
+    /// A descriptor that other threads can close.
+    Owned(Arc<Entry>),
+}
+
+impl Deref for OpenEntry<'_> {
+    type Target = Arc<Entry>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Arc<Entry> {
+        match self {
+            Self::Borrowed(entry) => entry,
+            Self::Owned(entry) => entry,
+        }
+    }
+}
+
 impl Table {
     /// Calls `action` with an open descriptor. The descriptor is locked during the call: `action` must not wait, open
     /// or close. `EBADF` if the number is not open.
@@ -88,10 +109,17 @@ impl Table {
         }
     }
 
-    /// Returns an open descriptor. A call can use the entry even after the number was closed or reused. `EBADF`
-    /// if the number is not open.
-    pub(crate) fn get(&self, fd: Fd) -> Result<Arc<Entry>> {
-        self.with_entry(fd, Arc::clone)
+    /// Returns an open descriptor for a call. The call can use the entry even after another thread has closed or reused
+    /// the number. `EBADF` if the number is not open.
+    #[inline]
+    pub(crate) fn get(&self, fd: Fd) -> Result<OpenEntry<'_>> {
+        let entry = self.slot(fd).ok_or(Errno::Badf)?.read();
+        let entry = entry.filter_map(Option::as_ref).ok_or(Errno::Badf)?;
+        Ok(if lock::is_confined() {
+            OpenEntry::Borrowed(entry)
+        } else {
+            OpenEntry::Owned(Arc::clone(&entry))
+        })
     }
 
     /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved, `EBADF` if the table was

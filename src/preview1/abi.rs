@@ -1,7 +1,6 @@
 //! Conversion between core WebAssembly values and the arguments and results of host functions. A host function is a
 //! method of [`Guest`] or [`Strings`]. Its signature is derived from its type.
 
-use crate::core::entry::Entry;
 use crate::core::guest::Guest;
 use crate::core::layout::{Load, Store};
 use crate::core::memory::{Iovec, List, Memory, Ptr, Size};
@@ -9,7 +8,7 @@ use crate::core::outcome::HostResult;
 use crate::core::restart::RestartState;
 use crate::core::rights::Rights;
 use crate::core::strings::Strings;
-use crate::core::table::Fd;
+use crate::core::table::{Fd, OpenEntry};
 use crate::preview1::describe::{CallFormat, Describe, Format};
 use crate::preview1::types::{Fdstat, Fstflags, Lookupflags, Prestat, Roflags};
 use crate::sys::errno::{Errno, Result};
@@ -73,7 +72,7 @@ pub struct Call<'a> {
 }
 
 /// An argument of a host function, converted from any number of core values.
-pub(crate) trait Arg: Describe + Sized {
+pub(crate) trait Arg<'a>: Describe + Sized {
     /// Types of the core values.
     const CORE: &'static [CoreType];
 
@@ -84,7 +83,7 @@ pub(crate) trait Arg: Describe + Sized {
     }
 
     /// Converts the core values.
-    fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self>;
+    fn lift(call: &'a Call<'a>, core: &[u64]) -> Result<Self>;
 }
 
 /// The result of a host function besides its errno. The last core arguments are the addresses for the result.
@@ -102,14 +101,14 @@ pub(crate) trait Ret: Describe {
 }
 
 /// A host function: a method of a [`Receiver`] whose arguments are [`Arg`]s and whose result is a [`Ret`].
-pub(crate) trait HostFn<Args> {
+pub(crate) trait HostFn<'a, Args> {
     /// Core signature.
     const SIGNATURE: Signature;
     /// Format of its calls in traces.
     const FORMAT: CallFormat;
 
     /// Calls the function.
-    fn call(self, call: &Call<'_>, core: &CoreArgs) -> HostResult;
+    fn call(self, call: &'a Call<'a>, core: &CoreArgs) -> HostResult;
 }
 
 /// A part of a guest that has host functions.
@@ -134,9 +133,10 @@ impl Receiver for Strings {
 
 macro_rules! host_fn {
     ($($arg:ident)*) => {
-        impl<Function, Object: Receiver, Returned: Ret, $($arg: Arg,)*> HostFn<(Object, $($arg,)*)> for Function
+        impl<'a, Function, Object: Receiver + 'a, Returned: Ret, $($arg: Arg<'a>,)*> HostFn<'a, (Object, $($arg,)*)>
+            for Function
         where
-            Function: Fn(&Object, $($arg,)*) -> HostResult<Returned>,
+            Function: Fn(&'a Object, $($arg,)*) -> HostResult<Returned>,
         {
             const SIGNATURE: Signature = Signature {
                 returns: Returned::RETURNS,
@@ -146,7 +146,7 @@ macro_rules! host_fn {
 
             #[inline(always)]
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "the same for any number of arguments")]
-            fn call(self, call: &Call<'_>, core: &CoreArgs) -> HostResult {
+            fn call(self, call: &'a Call<'a>, core: &CoreArgs) -> HostResult {
                 let mut rest = &core[..];
                 $(
                     let $arg = rest;
@@ -172,51 +172,51 @@ host_fn!(A B C D E F G H);
 host_fn!(A B C D E F G H I);
 
 /// Returns the signature of a host function. The compiler infers the type of the function, which has no name.
-pub(crate) const fn signature<Args, F: HostFn<Args>>(_: &F) -> Signature {
+pub(crate) const fn signature<'a, Args, F: HostFn<'a, Args>>(_: &F) -> Signature {
     F::SIGNATURE
 }
 
 /// Returns the format of the calls of a host function. The compiler infers the type of the function, which has no name.
-pub(crate) const fn call_format<Args, F: HostFn<Args>>(_: &F) -> CallFormat {
+pub(crate) const fn call_format<'a, Args, F: HostFn<'a, Args>>(_: &F) -> CallFormat {
     F::FORMAT
 }
 
-impl Arg for Memory {
+impl Arg<'_> for Memory {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
         Ok(call.memory)
     }
 }
 
-impl Arg for RestartState {
+impl Arg<'_> for RestartState {
     const CORE: &'static [CoreType] = &[];
     fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
         Ok(call.restart.clone())
     }
 }
 
-impl Arg for u32 {
+impl Arg<'_> for u32 {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(core[0] as u32)
     }
 }
 
-impl Arg for u64 {
+impl Arg<'_> for u64 {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(core[0])
     }
 }
 
-impl Arg for i64 {
+impl Arg<'_> for i64 {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(core[0].cast_signed())
     }
 }
 
-impl Arg for Fd {
+impl Arg<'_> for Fd {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(Fd(core[0] as u32))
@@ -225,11 +225,11 @@ impl Arg for Fd {
 
 /// Converts a number to the open descriptor. A restarted call uses the descriptor that it started with. `EBADF` if
 /// the number is not open.
-impl Arg for Arc<Entry> {
+impl<'a> Arg<'a> for OpenEntry<'a> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
-    fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
+    fn lift(call: &'a Call<'a>, core: &[u64]) -> Result<Self> {
         match &call.restart.fd {
-            Some(fd) => Ok(Arc::clone(fd)),
+            Some(fd) => Ok(OpenEntry::Owned(Arc::clone(fd))),
             None => call.guest.table.get(Fd(core[0] as u32)),
         }
     }
@@ -238,7 +238,7 @@ impl Arg for Arc<Entry> {
 /// Converts enumerations. Numbers that the witx does not define are `EINVAL`.
 macro_rules! enumeration_args {
     ($($name:ident)*) => {$(
-        impl Arg for $name {
+        impl Arg<'_> for $name {
             const CORE: &'static [CoreType] = &[CoreType::I32];
             fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
                 $name::from_number(core[0]).ok_or(Errno::Inval)
@@ -251,7 +251,7 @@ enumeration_args!(Advice Clockid Whence);
 /// Converts flags. Bits that the witx does not define are `EINVAL`.
 macro_rules! flags_args {
     ($($name:ident: $repr:ty)*) => {$(
-        impl Arg for $name {
+        impl Arg<'_> for $name {
             const CORE: &'static [CoreType] = &[CoreType::I32];
             fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
                 <$repr>::try_from(core[0]).ok().and_then($name::from_bits).ok_or(Errno::Inval)
@@ -262,7 +262,7 @@ macro_rules! flags_args {
 flags_args!(Fdflags: u16 Fstflags: u16 Lookupflags: u32 Oflags: u16 Riflags: u16 Sdflags: u8);
 
 /// Converts rights. Unknown bits are retained, so that requesting one is `ENOTCAPABLE`.
-impl Arg for Rights {
+impl Arg<'_> for Rights {
     const CORE: &'static [CoreType] = &[CoreType::I64];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         Ok(Rights::from_bits_retain(core[0]))
@@ -274,7 +274,7 @@ fn list<T>(core: &[u64]) -> List<T> {
 }
 
 /// Converts a range of bytes: a path, or the buffer of an [`Out`].
-impl Arg for List<u8> {
+impl Arg<'_> for List<u8> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
         memory.check_list(list::<u8>(core), 1)
@@ -288,7 +288,7 @@ impl Arg for List<u8> {
 pub(crate) const MAX_IOVECS: Size = 1 << 20;
 
 /// Converts the buffers of a vectored call and checks the bounds of each. More than [`MAX_IOVECS`] are `EINVAL`.
-impl Arg for List<Iovec> {
+impl Arg<'_> for List<Iovec> {
     const CORE: &'static [CoreType] = &[CoreType::I32, CoreType::I32];
     fn check(memory: Memory, core: &[u64]) -> Result {
         let iovs = list::<Iovec>(core);
@@ -314,7 +314,7 @@ impl Describe for Out<List<Iovec>> {
     const FORMAT: Format = Format::OutIovecs;
 }
 
-impl<T: Arg> Arg for Out<T>
+impl<'a, T: Arg<'a>> Arg<'a> for Out<T>
 where
     Self: Describe,
 {
@@ -322,13 +322,13 @@ where
     fn check(memory: Memory, core: &[u64]) -> Result {
         T::check(memory, core)
     }
-    fn lift(call: &Call<'_>, core: &[u64]) -> Result<Self> {
+    fn lift(call: &'a Call<'a>, core: &[u64]) -> Result<Self> {
         T::lift(call, core).map(Out)
     }
 }
 
 /// Converts a pointer. The host function checks the bounds, because another argument is the length.
-impl<T> Arg for Ptr<T>
+impl<T> Arg<'_> for Ptr<T>
 where
     Self: Describe,
 {

@@ -1,10 +1,8 @@
 //! Formats of the arguments and results of calls in traces, by type.
 
-use crate::core::entry::Entry;
 use crate::core::memory::{Iovec, List, Memory, Ptr};
 use crate::core::restart::RestartState;
-use crate::core::table::Fd;
-use std::sync::Arc;
+use crate::core::table::{Fd, OpenEntry};
 
 /// Format of a value. Sizes are bytes in guest memory. Names are separated by spaces, and belong to consecutive numbers
 /// or bits from the given first number or bit.
@@ -112,7 +110,7 @@ formats! {
     u64: Format::Unsigned(8);
     i64: Format::Signed;
     Fd: Format::Unsigned(4);
-    Arc<Entry>: Format::Unsigned(4);
+    OpenEntry<'_>: Format::Unsigned(4);
     Ptr<u8>: Format::Pointer;
     Ptr<u32>: Format::Pointer;
     List<u8>: Format::Path;

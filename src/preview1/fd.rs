@@ -6,7 +6,7 @@ use crate::core::memory::{List, Memory, Size};
 use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
-use crate::core::table::Fd;
+use crate::core::table::{Fd, OpenEntry};
 use crate::preview1::abi::Out;
 use crate::preview1::types::{Fdstat, Fstflags, Prestat};
 use crate::sys;
@@ -23,7 +23,7 @@ impl Guest {
     /// Announces how a range of a file will be used: `posix_fadvise`.
     pub(crate) fn fd_advise(
         &self,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         offset: Filesize,
         len: Filesize,
         advice: Advice,
@@ -37,7 +37,7 @@ impl Guest {
     pub(crate) fn fd_allocate(
         &self,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         offset: Filesize,
         len: Filesize,
     ) -> HostResult {
@@ -71,7 +71,8 @@ impl Guest {
         if done == len {
             return Ok(());
         }
-        let saved = Saved { fd: Some(fd), bytes_done: done, grant: Some(grant), ..Saved::default() };
+        let saved =
+            Saved { fd: Some(Arc::clone(&fd)), bytes_done: done, grant: Some(grant), ..Saved::default() };
         Err(Outcome::pause(saved.into()))
     }
 
@@ -83,7 +84,7 @@ impl Guest {
 
     /// Stores the data of a file on the disk: `fdatasync`. Directories never have the right to `fd_datasync`: for
     /// them the right to `fd_sync` is checked.
-    pub(crate) fn fd_datasync(&self, fd: Arc<Entry>) -> HostResult {
+    pub(crate) fn fd_datasync(&self, fd: OpenEntry<'_>) -> HostResult {
         fd.require(match fd.descriptor.filetype() {
             Filetype::Directory => Rights::FD_SYNC,
             _ => Rights::FD_DATASYNC,
@@ -103,7 +104,7 @@ impl Guest {
     }
 
     /// Sets `APPEND` or `NONBLOCK`: `fcntl(F_SETFL)`. The other flags cannot change after opening: `ENOTSUP`.
-    pub(crate) fn fd_fdstat_set_flags(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult {
+    pub(crate) fn fd_fdstat_set_flags(&self, fd: OpenEntry<'_>, flags: Fdflags) -> HostResult {
         fd.require(Rights::FD_FDSTAT_SET_FLAGS)?;
         let changed = fd.flags() ^ flags;
         if changed.intersects(Fdflags::SYNC | Fdflags::DSYNC | Fdflags::RSYNC) {
@@ -125,7 +126,7 @@ impl Guest {
     /// Reduces the rights of a descriptor. `ENOTCAPABLE` if that would add a right.
     pub(crate) fn fd_fdstat_set_rights(
         &self,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         base: Rights,
         inheriting: Rights,
     ) -> HostResult {
@@ -133,13 +134,13 @@ impl Guest {
     }
 
     /// Returns the attributes of an open file: `fstat`.
-    pub(crate) fn fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
+    pub(crate) fn fd_filestat_get(&self, fd: OpenEntry<'_>) -> HostResult<Filestat> {
         fd.require(Rights::FD_FILESTAT_GET)?;
         Ok(fd.descriptor.stat()?)
     }
 
     /// Truncates or extends an open file: `ftruncate`.
-    pub(crate) fn fd_filestat_set_size(&self, fd: Arc<Entry>, size: Filesize) -> HostResult {
+    pub(crate) fn fd_filestat_set_size(&self, fd: OpenEntry<'_>, size: Filesize) -> HostResult {
         fd.require(Rights::FD_FILESTAT_SET_SIZE)?;
         Ok(fd.descriptor.set_size(size, &self.clocks)?)
     }
@@ -147,7 +148,7 @@ impl Guest {
     /// Sets the times of an open file: `futimens`.
     pub(crate) fn fd_filestat_set_times(
         &self,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         atim: Timestamp,
         mtim: Timestamp,
         flags: Fstflags,
@@ -174,7 +175,7 @@ impl Guest {
     pub(crate) fn fd_prestat_dir_name(
         &self,
         memory: Memory,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         Out(path): Out<List<u8>>,
     ) -> HostResult {
         let name = preopen_name(&fd).ok_or(Errno::Badf)?;
@@ -192,7 +193,12 @@ impl Guest {
     }
 
     /// Moves the position: `lseek`.
-    pub(crate) fn fd_seek(&self, fd: Arc<Entry>, offset: Filedelta, whence: Whence) -> HostResult<Filesize> {
+    pub(crate) fn fd_seek(
+        &self,
+        fd: OpenEntry<'_>,
+        offset: Filedelta,
+        whence: Whence,
+    ) -> HostResult<Filesize> {
         // FD_TELL allows reading the position, but not moving it.
         let tells = offset == 0 && whence == Whence::Cur;
         fd.require(if tells { Rights::FD_TELL } else { Rights::FD_SEEK })?;
@@ -205,13 +211,13 @@ impl Guest {
     }
 
     /// Stores data and metadata of a file on the disk: `fsync`.
-    pub(crate) fn fd_sync(&self, fd: Arc<Entry>) -> HostResult {
+    pub(crate) fn fd_sync(&self, fd: OpenEntry<'_>) -> HostResult {
         fd.require(Rights::FD_SYNC)?;
         Ok(fd.descriptor.sync()?)
     }
 
     /// Returns the position: `lseek(0, SEEK_CUR)`.
-    pub(crate) fn fd_tell(&self, fd: Arc<Entry>) -> HostResult<Filesize> {
+    pub(crate) fn fd_tell(&self, fd: OpenEntry<'_>) -> HostResult<Filesize> {
         self.fd_seek(fd, 0, Whence::Cur)
     }
 }

@@ -10,6 +10,7 @@ use crate::core::pipe::{CallbackSlot, Input, MAX_TRANSFER, Output, Pipe, gather}
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
 use crate::core::stream::Stream;
+use crate::core::table::OpenEntry;
 use crate::preview1::abi::Out;
 use crate::preview1::vectored::{at_offset, read_write_once, until_done};
 use crate::sys;
@@ -25,7 +26,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         Out(iovs): Out<List<Iovec>>,
     ) -> HostResult<Size> {
         fd.require(Rights::FD_READ)?;
@@ -55,7 +56,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         iovs: List<Iovec>,
     ) -> HostResult<Size> {
         fd.require(Rights::FD_WRITE)?;
@@ -133,7 +134,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         Out(iovs): Out<List<Iovec>>,
         offset: Filesize,
     ) -> HostResult<Size> {
@@ -149,7 +150,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         iovs: List<Iovec>,
         offset: Filesize,
     ) -> HostResult<Size> {

@@ -1,13 +1,13 @@
 //! `fd_readdir`.
 
 use crate::core::dir::DirDescriptor;
-use crate::core::entry::Entry;
 use crate::core::guest::Guest;
 use crate::core::layout::Store;
 use crate::core::memory::{List, Memory, Ptr, Size};
 use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
+use crate::core::table::OpenEntry;
 use crate::preview1::abi::Out;
 use crate::preview1::types::Dirent;
 use crate::sys::dir::{DirEntry, Progress};
@@ -25,7 +25,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         Out(buf): Out<List<u8>>,
         cookie: Dircookie,
     ) -> HostResult<Size> {

@@ -25,7 +25,7 @@ pub trait Visitor {
 
 /// Calls a host function. Not inlined, so that both versions of WASI and the restarts of calls share the code.
 #[inline(never)]
-fn call_method<Args>(method: impl HostFn<Args>, call: &Call<'_>, core: &CoreArgs) -> HostResult {
+fn call_method<'a, Args>(method: impl HostFn<'a, Args>, call: &'a Call<'a>, core: &CoreArgs) -> HostResult {
     method.call(call, core)
 }
 

@@ -11,7 +11,7 @@ use crate::core::opened::Opened;
 use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::{RestartState, Saved};
 use crate::core::rights::Rights;
-use crate::core::table::Fd;
+use crate::core::table::{Fd, OpenEntry};
 use crate::preview1::abi::Out;
 use crate::preview1::types::{Fstflags, Lookupflags};
 use crate::sys;
@@ -109,7 +109,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
         in_directory(self, memory, &restart, &fd, Rights::PATH_CREATE_DIRECTORY, path, DirAccess::create_dir)
@@ -120,7 +120,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
     ) -> HostResult<Filestat> {
@@ -135,7 +135,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
         atim: Timestamp,
@@ -154,10 +154,10 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        old_fd: Arc<Entry>,
+        old_fd: OpenEntry<'_>,
         old_flags: Lookupflags,
         old_path: List<u8>,
-        new_fd: Arc<Entry>,
+        new_fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
         restart_on_rename(&restart, None, || {
@@ -178,7 +178,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         dirflags: Lookupflags,
         path: List<u8>,
         oflags: Oflags,
@@ -236,7 +236,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         path: List<u8>,
         Out(buf): Out<List<u8>>,
     ) -> HostResult<Size> {
@@ -254,7 +254,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
         in_directory(self, memory, &restart, &fd, Rights::PATH_REMOVE_DIRECTORY, path, DirAccess::remove_dir)
@@ -265,9 +265,9 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         old_path: List<u8>,
-        new_fd: Arc<Entry>,
+        new_fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
         restart_on_rename(&restart, None, || {
@@ -287,7 +287,7 @@ impl Guest {
         memory: Memory,
         restart: RestartState,
         old_path: List<u8>,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
         restart_on_rename(&restart, Some(&fd), || {
@@ -306,7 +306,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
         in_directory(self, memory, &restart, &fd, Rights::PATH_UNLINK_FILE, path, DirAccess::unlink)

@@ -2,24 +2,23 @@
 //! of 32 bits, an identifier in clock subscriptions, and no `sock_accept`. These methods convert the types and call the
 //! methods of preview1.
 
-use crate::core::entry::Entry;
 use crate::core::guest::Guest;
 use crate::core::layout::{Load, Store};
 use crate::core::memory::{List, Memory, Ptr, Size};
 use crate::core::outcome::HostResult;
 use crate::core::restart::RestartState;
+use crate::core::table::OpenEntry;
 use crate::preview1::abi::{Arg, Call, CoreType, stored_results};
 use crate::preview1::describe::{Describe, Field, Format, Snapshot};
 use crate::preview1::types::{self, Event, Lookupflags, Userdata};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{self as sys_types, Filedelta, Filesize, Filetype, Timestamp};
-use std::sync::Arc;
 
 /// Origin of a seek, in the order of snapshot 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Whence(sys_types::Whence);
 
-impl Arg for Whence {
+impl Arg<'_> for Whence {
     const CORE: &'static [CoreType] = &[CoreType::I32];
     fn lift(_: &Call<'_>, core: &[u64]) -> Result<Self> {
         match core[0] {
@@ -112,14 +111,14 @@ impl From<Subscription> for types::Subscription {
 
 impl Guest {
     /// Implements `fd_filestat_get` of snapshot 0.
-    pub(crate) fn unstable_fd_filestat_get(&self, fd: Arc<Entry>) -> HostResult<Filestat> {
+    pub(crate) fn unstable_fd_filestat_get(&self, fd: OpenEntry<'_>) -> HostResult<Filestat> {
         self.fd_filestat_get(fd).map(Into::into)
     }
 
     /// Implements `fd_seek` of snapshot 0.
     pub(crate) fn unstable_fd_seek(
         &self,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         offset: Filedelta,
         whence: Whence,
     ) -> HostResult<Filesize> {
@@ -131,7 +130,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
     ) -> HostResult<Filestat> {

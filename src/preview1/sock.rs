@@ -7,7 +7,7 @@ use crate::core::outcome::{HostResult, Outcome};
 use crate::core::restart::RestartState;
 use crate::core::rights::Rights;
 use crate::core::stream::Stream;
-use crate::core::table::Fd;
+use crate::core::table::{Fd, OpenEntry};
 use crate::preview1::abi::Out;
 use crate::preview1::types::Roflags;
 use crate::preview1::vectored::{read_write_once, until_done};
@@ -15,11 +15,10 @@ use crate::sys;
 use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filetype, Interest, Riflags, Sdflags};
-use std::sync::Arc;
 
 impl Guest {
     /// Accepts a connection: `accept4`. `NONBLOCK` in `flags` applies to the new descriptor.
-    pub(crate) fn sock_accept(&self, fd: Arc<Entry>, flags: Fdflags) -> HostResult<Fd> {
+    pub(crate) fn sock_accept(&self, fd: OpenEntry<'_>, flags: Fdflags) -> HostResult<Fd> {
         let socket = socket(&fd, Rights::SOCK_ACCEPT)?;
         if socket.is_shut_down() {
             return Err(Errno::Inval.into());
@@ -41,7 +40,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         Out(ri_data): Out<List<Iovec>>,
         ri_flags: Riflags,
     ) -> HostResult<(Size, Roflags)> {
@@ -68,7 +67,7 @@ impl Guest {
         &self,
         memory: Memory,
         restart: RestartState,
-        fd: Arc<Entry>,
+        fd: OpenEntry<'_>,
         si_data: List<Iovec>,
         si_flags: u32,
     ) -> HostResult<Size> {
@@ -82,7 +81,7 @@ impl Guest {
     }
 
     /// Shuts down one or both directions: `shutdown`. Stdio is `ENOTSOCK`: the guest may only read and write there.
-    pub(crate) fn sock_shutdown(&self, fd: Arc<Entry>, how: Sdflags) -> HostResult {
+    pub(crate) fn sock_shutdown(&self, fd: OpenEntry<'_>, how: Sdflags) -> HostResult {
         if matches!(&fd.descriptor, Descriptor::Stream(stream) if stream.is_stdio()) {
             return Err(Errno::Notsock.into());
         }
