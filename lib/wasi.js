@@ -300,9 +300,11 @@ for (const name of IMPORT_OPERATIONS) {
 function initializeInstance(wasi, id, namespace, ...options) {
   const holder = new LazyImports()
   const setMemory = (memory) => stateIn(holder).bind(memory)
-  wasi.wasiImport = new LazyObject(create(importPrototype), holder)
-  holder.args = [wasi, wasi.wasiImport, id, namespace, ...options]
+  const wasiImport = new LazyObject(create(importPrototype), holder)
+  holder.args = [wasi, wasiImport, id, namespace, ...options]
   apply(set, holders, [setMemory, holder])
+  // A setter of a subclass may keep the object, and throw.
+  wasi.wasiImport = wasiImport
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false
   wasi[kExitCode] = 0
