@@ -16,7 +16,7 @@ pub mod guest;
 pub(crate) mod handles;
 pub mod layout;
 pub mod limits;
-pub(crate) mod lock;
+pub mod lock;
 pub mod memory;
 pub(crate) mod opened;
 pub(crate) mod origin;

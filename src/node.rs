@@ -5,13 +5,14 @@
 //! |---|---|
 //! | `value.rs`, `reference.rs` | JavaScript values, and references to them: the only wrappers |
 //! | `termination.rs` | passes the termination of a worker or of `node:vm` through native code |
-//! | `helpers.rs`, `permission_model.rs` | functions of lib/wasi.js and of Node that native code calls |
+//! | `helpers.rs`, `permission_model.rs` | functions of lib/ and of Node that native code calls |
 //! | `arguments.rs`, `memory.rs` | the buffer for the arguments of a call; the view of a guest's memory |
+//! | `wakeups.rs` | wake-ups of a thread by others |
 //! | `mailbox.rs` | output on its way to another thread of the guest |
 //! | `threads.rs`, `runs.rs` | threads that the guest starts; runs that end together |
 //! | `version.rs`, `world.rs` | the version of WASI; the part of a guest that its threads share |
 //! | `bindings.rs` | shared memories, by which threads join a guest |
-//! | `wakeups.rs`, `suspended.rs`, `timeout.rs` | waits that block no thread: their ends, a suspended call, a timeout |
+//! | `suspended.rs`, `timeout.rs` | waits that block no thread: a suspended call, a timeout |
 //! | `sandbox.rs`, `env_state.rs` | a guest with its memory and callbacks; the sandboxes of an environment |
 //! | `error.rs`, `exit.rs` | errors like those of Node; the end of a guest |
 //! | `callback.rs` | a native function: arguments, state, panic and exception barrier |

@@ -3,6 +3,7 @@
 mod common;
 
 use capwasi::core::guest::Guest;
+use capwasi::core::lock::share_objects;
 #[cfg(target_os = "linux")]
 use common::FD_READ;
 use common::{DIRECTORY, OUT, TestGuest, Tree};
@@ -138,6 +139,7 @@ fn threads_reading_the_same_directories_get_the_entry_of_their_cookie() {
     guest.add_preopen(b"/", tree.path()).unwrap();
     let guest = Arc::new(guest);
     let fds: Vec<_> = (0..150).map(|_| reopen(&mut TestGuest::new(Arc::clone(&guest)))).collect();
+    share_objects();
     std::thread::scope(|scope| {
         for start in 0..4 {
             let (guest, fds) = (Arc::clone(&guest), &fds);

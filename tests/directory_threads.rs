@@ -5,6 +5,7 @@ mod common;
 use capwasi::core::directory::Directory;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
+use capwasi::core::lock::share_objects;
 use capwasi::sys::errno::Errno;
 use common::directories::{guest, link, names, over, path_call, rename, stat, text, write};
 use common::{CREAT, FD_READ, FD_WRITE, TestGuest, Tree, UMASK};
@@ -18,6 +19,7 @@ fn hammer(directory: &MemoryDirectory, lower_files: u64) {
     const FILES: usize = 200;
     let barrier = Barrier::new(THREADS);
     let state = Arc::clone(&guest(directory).state);
+    share_objects();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (barrier, state) = (&barrier, &state);
@@ -110,6 +112,7 @@ fn race(
 ) {
     let mut guests = [guest(directory), guest(directory)];
     let [first, second] = &mut guests;
+    share_objects();
     std::thread::scope(|scope| {
         scope.spawn(|| one(first));
         other(second);

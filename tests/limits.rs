@@ -5,6 +5,7 @@ mod common;
 use capwasi::core::budget::Budget;
 use capwasi::core::guest::Guest;
 use capwasi::core::limits::Limit;
+use capwasi::core::lock::share_objects;
 use capwasi::sys::errno::Errno;
 use common::{CREAT, FD_READ, FD_WRITE, FILE, OUT, TestGuest, Tree};
 use std::sync::Arc;
@@ -54,6 +55,7 @@ fn threads_together_open_no_more_descriptors_than_the_limit() {
 
 /// Runs `part` on 8 threads of a guest and returns their results.
 fn on_threads<T: Send>(guest: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
+    share_objects();
     std::thread::scope(|scope| {
         let part = &part;
         let start = |thread| scope.spawn(move || part(thread, TestGuest::new(Arc::clone(guest))));

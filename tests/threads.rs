@@ -3,6 +3,7 @@
 mod common;
 
 use capwasi::core::guest::Guest;
+use capwasi::core::lock::share_objects;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
 use capwasi::core::restart::RestartState;
@@ -18,6 +19,7 @@ const THREADS: usize = 8;
 /// Runs `part` on 8 threads of one guest, which start together, and returns their results.
 fn on_threads<T: Send>(guest: &Arc<Guest>, part: impl Fn(usize, TestGuest) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(THREADS);
+    share_objects();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -285,6 +287,7 @@ fn a_waiting_thread_does_not_block_other_threads() {
     let mut waiting = TestGuest::new(guest);
     let guest = Arc::clone(&waiting.state);
     let (sender, receiver) = std::sync::mpsc::channel();
+    share_objects();
     let thread = std::thread::spawn(move || {
         let iovs = waiting.iovs(&[(2000, 4)]);
         let mut wait = waiting.expect_wait("fd_read", &[1, iovs, 1, OUT], RestartState::default());

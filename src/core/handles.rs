@@ -19,7 +19,7 @@ impl<T> Default for Handles<T> {
 impl<T> Handles<T> {
     /// Adds an object, and returns its handle.
     pub(crate) fn add(&self, object: &Arc<T>) -> String {
-        lock::share();
+        lock::share_objects();
         let mut bytes = [0; 16];
         Random::System.fill(&mut bytes);
         let handle = bytes.iter().fold(String::new(), |mut handle, byte| {

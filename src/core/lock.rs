@@ -2,48 +2,51 @@
 //! process with one thread. Most guests run in one thread, and the two operations of a lock take as long as a whole
 //! look-up in a directory.
 //!
-//! [`confine`] promises that a thread reaches only objects that it has created. The promise ends with [`share`], which
-//! everything calls that hands an object to another thread: [`Handles`](crate::core::handles::Handles) and the bindings
-//! of shared memories. Until then a lock only counts its guards, as a `RefCell` does: taking it twice is a bug, and
-//! panics.
+//! [`confine_objects`] promises that each thread reaches only its own objects. [`share_objects`] ends the promise: code
+//! that hands an object to another thread calls it first. Before, a lock only counts its guards, like a `RefCell`. A
+//! conflicting guard panics.
 
 #![expect(unsafe_code, reason = "the guards access the contents of a cell")]
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt::{self, Debug, Formatter};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{self, PoisonError};
 
-/// Whether threads may share objects.
-static IS_SHARED: AtomicBool = AtomicBool::new(true);
+/// Whether threads may share objects with locks.
+static SHARING: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// Promises that each thread reaches only the objects that it has created, until a call of [`share`]. The first call of
-/// the process comes before every other use of this module; later calls do nothing.
+/// Threads may share objects, until a call of [`confine_objects`].
+const UNKNOWN: u8 = 0;
+const CONFINED: u8 = 1;
+const SHARED: u8 = 2;
+
+/// Promises that each thread reaches only its own objects. Has no effect after [`share_objects`].
 ///
 /// # Safety
 ///
-/// Whatever hands an object with locks to another thread calls [`share`] before, in the thread of the object, while no
-/// guard exists there.
-pub(crate) unsafe fn confine() {
-    static ONCE: sync::Once = sync::Once::new();
-    ONCE.call_once(|| IS_SHARED.store(false, Relaxed));
+/// Code that hands an object with locks to another thread first calls [`share_objects`], in the thread of the object,
+/// while no guard exists there.
+pub unsafe fn confine_objects() {
+    let _ = SHARING.compare_exchange(UNKNOWN, CONFINED, Relaxed, Relaxed);
 }
 
-/// Notes that threads may share objects from now on.
-pub(crate) fn share() {
-    IS_SHARED.store(true, Relaxed);
+/// Allows threads to share objects from now on.
+pub fn share_objects() {
+    SHARING.store(SHARED, Relaxed);
 }
 
-/// Returns whether each thread reaches only the objects that it has created.
+/// Returns whether each thread reaches only its own objects.
 #[inline(always)]
-pub(crate) fn is_confined() -> bool {
-    !IS_SHARED.load(Relaxed)
+pub(crate) fn are_objects_confined() -> bool {
+    SHARING.load(Relaxed) == CONFINED
 }
 
 /// A lock for several readers or one writer.
-pub(crate) struct RwLock<T> {
+pub struct RwLock<T> {
     lock: sync::RwLock<()>,
     /// While objects are confined: the number of readers, or `WRITER`.
     guards: Cell<i32>,
@@ -52,15 +55,29 @@ pub(crate) struct RwLock<T> {
 
 const WRITER: i32 = -1;
 
-// SAFETY: the value moves with the lock.
-unsafe impl<T: Send> Send for RwLock<T> {}
 // SAFETY: as for the lock of the standard library, once threads can share it. Before, only one thread reaches it.
 unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
 
 /// Access of a reader.
-pub(crate) struct ReadGuard<'a, T> {
+pub struct ReadGuard<'a, T> {
     value: NonNull<T>,
     hold: Hold<'a, sync::RwLockReadGuard<'a, ()>>,
+    _value: PhantomData<&'a T>,
+}
+
+/// Access of a writer.
+pub struct WriteGuard<'a, T> {
+    /// Not a reference: the compiler assumes that a reference in an argument stays exclusive until the function returns.
+    value: NonNull<T>,
+    #[expect(dead_code, reason = "dropped with the guard")]
+    hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,
+    _value: PhantomData<&'a mut T>,
+}
+
+/// The hold of a guard on its lock: a guard of the standard library, or a count.
+enum Hold<'a, G> {
+    Locked { _guard: G },
+    Counted(&'a Cell<i32>),
 }
 
 impl<'a, T> ReadGuard<'a, T> {
@@ -68,59 +85,45 @@ impl<'a, T> ReadGuard<'a, T> {
     #[inline(always)]
     pub(crate) fn filter_map<U>(self, part: impl FnOnce(&T) -> Option<&U>) -> Option<ReadGuard<'a, U>> {
         let value = NonNull::from(part(&self)?);
-        Some(ReadGuard { value, hold: self.hold })
+        Some(ReadGuard { value, hold: self.hold, _value: PhantomData })
     }
-}
-
-/// Access of a writer.
-pub(crate) struct WriteGuard<'a, T> {
-    // No reference, because that would exclude others for longer than the guard lives.
-    value: NonNull<T>,
-    #[expect(dead_code, reason = "ends with the guard")]
-    hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,
-}
-
-/// What ends with a guard: a guard of the lock, or one that is counted.
-enum Hold<'a, G> {
-    Locked { _guard: G },
-    Counted(&'a Cell<i32>),
 }
 
 impl<T> RwLock<T> {
     /// Creates a lock.
-    pub(crate) const fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self { lock: sync::RwLock::new(()), guards: Cell::new(0), value: UnsafeCell::new(value) }
     }
 
     /// Locks for reading.
     #[inline(always)]
-    pub(crate) fn read(&self) -> ReadGuard<'_, T> {
-        let hold = if is_confined() {
+    pub fn read(&self) -> ReadGuard<'_, T> {
+        let hold = if are_objects_confined() {
             let guards = self.guards.get();
             if guards < 0 || guards == i32::MAX {
-                taken_twice();
+                locked_twice();
             }
             self.guards.set(guards + 1);
             Hold::Counted(&self.guards)
         } else {
             Hold::Locked { _guard: self.lock.read().unwrap_or_else(PoisonError::into_inner) }
         };
-        ReadGuard { value: self.pointer(), hold }
+        ReadGuard { value: self.pointer(), hold, _value: PhantomData }
     }
 
     /// Locks for writing.
     #[inline(always)]
-    pub(crate) fn write(&self) -> WriteGuard<'_, T> {
-        let hold = if is_confined() {
+    pub fn write(&self) -> WriteGuard<'_, T> {
+        let hold = if are_objects_confined() {
             if self.guards.get() != 0 {
-                taken_twice();
+                locked_twice();
             }
             self.guards.set(WRITER);
             Hold::Counted(&self.guards)
         } else {
             Hold::Locked { _guard: self.lock.write().unwrap_or_else(PoisonError::into_inner) }
         };
-        WriteGuard { value: self.pointer(), hold }
+        WriteGuard { value: self.pointer(), hold, _value: PhantomData }
     }
 
     /// Returns the value, which nothing else can access.
@@ -129,14 +132,13 @@ impl<T> RwLock<T> {
     }
 
     fn pointer(&self) -> NonNull<T> {
-        // SAFETY: the address of a field is not null.
-        unsafe { NonNull::new_unchecked(self.value.get()) }
+        NonNull::from(&self.value).cast()
     }
 }
 
 #[cold]
-fn taken_twice() -> ! {
-    panic!("a thread has taken a lock twice")
+fn locked_twice() -> ! {
+    panic!("a thread locks an object that it has locked")
 }
 
 impl<G> Drop for Hold<'_, G> {

@@ -80,7 +80,7 @@ impl Drop for Reservation<'_> {
 
 /// An open descriptor that a call uses.
 pub(crate) enum OpenEntry<'a> {
-    /// The descriptor in the table, which only this thread reaches. Closing it during the call would be a bug.
+    /// The descriptor in the table, which only this thread reaches. No call closes the descriptor that it uses.
     Borrowed(ReadGuard<'a, Arc<Entry>>),
     /// A descriptor that other threads can close.
     Owned(Arc<Entry>),
@@ -115,7 +115,7 @@ impl Table {
     pub(crate) fn get(&self, fd: Fd) -> Result<OpenEntry<'_>> {
         let entry = self.slot(fd).ok_or(Errno::Badf)?.read();
         let entry = entry.filter_map(Option::as_ref).ok_or(Errno::Badf)?;
-        Ok(if lock::is_confined() {
+        Ok(if lock::are_objects_confined() {
             OpenEntry::Borrowed(entry)
         } else {
             OpenEntry::Owned(Arc::clone(&entry))

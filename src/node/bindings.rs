@@ -36,7 +36,7 @@ impl Binding {
     /// memory with equal options, if there is one.
     pub(crate) fn new(address: usize, world: &Arc<World>, joins: bool) -> (Self, Arc<World>) {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        lock::share();
+        lock::share_objects();
         let (id, thread) = (LAST.fetch_add(1, Relaxed), thread::current().id());
         // Outlives the lock: the last reference to a world closes its files.
         let others: Vec<_>;

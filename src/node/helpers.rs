@@ -1,4 +1,4 @@
-//! Functions of lib/wasi.js that native code calls.
+//! JavaScript functions that native code calls: those of lib/wasi.js, and of modules that load at their first use.
 
 use super::reference::StrongRef;
 use super::value::Value;

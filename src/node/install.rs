@@ -22,8 +22,9 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
         if EnvState::is_installed(&env)? {
             return Value::undefined(&env).map(Value::raw);
         }
-        // SAFETY: a thread reaches an object of another one by a handle or a binding only.
-        unsafe { lock::confine() };
+        // SAFETY: threads share objects with locks only by handles and bindings, which call `share_objects`. Cached
+        // handles of directories, and the streams that the waiting thread has, have no such locks.
+        unsafe { lock::confine_objects() };
         let helpers = JsHelpers::read(&env, Value::from_unknown(&env, helpers))?;
         let state = EnvState::install(env, helpers)?;
         Ok(function::<Natives>(&state)?.raw())
@@ -31,7 +32,7 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
 }
 
 callbacks! {
-    /// `natives()`: creates the native functions for lib/. Loading the module gets faster without them.
+    /// `natives()`: creates the native functions for lib/. Creating them while the module loads would slow loading.
     Natives "natives" |state, _args| {
         functions(state).map(Some)
     }

@@ -25,7 +25,8 @@ pub(crate) struct Sandbox {
     pub(crate) return_on_exit: bool,
     /// The memory that was bound last; `None` before `start`.
     memory: RefCell<Option<MemoryView>>,
-    /// An array of the embedder's callbacks, by [`CallbackSlot`]. lib/wasi.js keeps the array alive.
+    /// An array of the embedder's callbacks, by [`CallbackSlot`]. The state of the WASI object
+    /// (lib/state.js) keeps the array alive.
     callbacks: RefCell<Option<WeakRef>>,
     /// The option that standard input comes from, for messages.
     pub(crate) input_option: &'static str,

@@ -100,7 +100,7 @@ impl World {
         }
     }
 
-    /// Opens the mailbox of the sandbox with a number, which has created the guest.
+    /// Opens the mailbox for the sandbox `id`, which created the guest.
     pub(crate) fn open_mailbox(&self, wakeups: &Arc<WakeQueue>, id: u32) {
         self.mailbox.get_or_init(Box::default).open(wakeups, id);
     }
@@ -143,10 +143,12 @@ impl World {
     pub(crate) fn end_together(&self, limit: usize) {
         let together = self.together.get_or_init(Box::default);
         together.threads.allow(limit);
-        // Another thread that ends or closes the guest now finds `together`, or its end is seen here.
+        // The fence ensures that a thread which ends or closes the guest finds `together`, or that this thread sees it.
         fence(SeqCst);
-        if self.has_ended() {
+        if self.end().is_some() {
             together.end();
+        } else if self.is_closed() {
+            together.threads.end();
         }
     }
 

@@ -9,6 +9,7 @@ use capwasi::core::directory::Directory;
 use capwasi::core::fs::memory::MemoryDirectory;
 use capwasi::core::fs::space::SpaceLimits;
 use capwasi::core::guest::Guest;
+use capwasi::core::lock;
 use capwasi::core::memory::Memory;
 use capwasi::core::outcome::Outcome;
 use capwasi::core::restart::RestartState;
@@ -222,6 +223,8 @@ pub struct TestGuest {
 impl TestGuest {
     /// Creates a guest with a memory of two pages.
     pub fn new(state: impl Into<Arc<Guest>>) -> Self {
+        // SAFETY: tests that share an object call `share_objects` before.
+        unsafe { lock::confine_objects() };
         Self {
             state: state.into(),
             strings: Arc::default(),

@@ -47,7 +47,7 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
         let known = OPTIONS.into_iter().chain(ELSEWHERE.map(|(known, _)| known));
         let advice = match nearest(env, name, known.collect())? {
             None => continue,
-            Some(at) if at < OPTIONS.len() => format!("Did you mean {}?", quote(OPTIONS[at])),
+            Some(at) if at < OPTIONS.len() => did_you_mean(OPTIONS[at]),
             Some(at) => ELSEWHERE[at - OPTIONS.len()].1.to_owned(),
         };
         let property = if is_identifier(name) { format!(".{name}") } else { format!("[{}]", quote(name)) };
@@ -57,8 +57,17 @@ pub(super) fn reject_probable_mistakes(env: &Env, names: &[String]) -> Result<()
     Ok(())
 }
 
+/// Returns a suggestion for an unknown name; `None` if no known name is similar.
+pub(super) fn suggestion(env: &Env, name: &str, known: &[&str]) -> Result<Option<String>> {
+    Ok(nearest(env, name, known.to_vec())?.map(|at| did_you_mean(known[at])))
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("Did you mean {}?", quote(name))
+}
+
 /// Returns the index of the known name that a name nearly equals.
-pub(super) fn nearest(env: &Env, name: &str, known: Vec<&str>) -> Result<Option<usize>> {
+fn nearest(env: &Env, name: &str, known: Vec<&str>) -> Result<Option<usize>> {
     let state = EnvState::of(env)?;
     let nearest = state.helpers.function(env, "names", "nearest")?;
     let index = nearest.call(&[Value::of(env, name)?, Value::of(env, known)?])?;

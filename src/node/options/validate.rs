@@ -70,8 +70,8 @@ pub(super) fn entries<'env>(env: &'env Env, object: Value<'env>) -> Result<Vec<(
 pub(super) fn reject_unknown_keys(env: &Env, object: Value<'_>, name: &str, known: &[&str]) -> Result<()> {
     for key in keys(env, object)? {
         if !known.contains(&key.as_str()) {
-            let suggestion = names::nearest(env, &key, known.to_vec())?
-                .map_or_else(String::new, |at| format!(". Did you mean {}?", quote(known[at])));
+            let suggestion = names::suggestion(env, &key, known)?;
+            let suggestion = suggestion.map_or_else(String::new, |text| format!(". {text}"));
             let known = known.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
             let key = quote(&key);
             let message = format!(
