@@ -43,12 +43,12 @@ export function load(node = process.execPath) {
     const time = (script, module) => Number(execFileSync(node, ['--no-warnings', script, module], { encoding: 'utf8' }))
     return Object.entries(scripts).flatMap(([where, script]) =>
       Object.entries(REQUESTS).map(([what, request]) => {
-        let [capwasi, node] = [Infinity, Infinity]
+        const best = { capwasi: Infinity, node: Infinity }
         for (let round = 0; round < ROUNDS; round++) {
-          capwasi = Math.min(capwasi, time(script, request))
-          node = Math.min(node, time(script, 'node:wasi'))
+          best.capwasi = Math.min(best.capwasi, time(script, request))
+          best.node = Math.min(best.node, time(script, 'node:wasi'))
         }
-        return { name: `require by ${what} and new WASI in ${where}`, capwasi, node }
+        return { name: `require by ${what} and new WASI in ${where}`, ...best }
       }),
     )
   } finally {

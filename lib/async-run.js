@@ -2,6 +2,7 @@
 
 // Runs whose end is a promise, and timeouts of runs.
 
+const { Deferred } = require('./deferred.js')
 const { callWithTimeout } = require('./timeout.js')
 
 /**
@@ -10,28 +11,17 @@ const { callWithTimeout } = require('./timeout.js')
  */
 function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
   /** The promise of the end of a run. */
-  class AsyncRun {
+  class AsyncRun extends Deferred {
     constructor(state, run, signal, resolve) {
+      super(resolve)
       this.state = state
       this.run = run
       this.signal = signal
-      this.resolve = resolve
       this.isOver = false
       /** Functions that streams of the embedder have returned, for the end of the run. */
       this.detach = state.callbacks?.map((callback) => callback?.attach?.((error) => this.drop(error)))
       run.promised = this
       signal?.addEventListener('abort', this)
-    }
-
-    fulfill(value) {
-      this.resolve?.(value)
-      this.resolve = undefined
-    }
-
-    /** Rejects the promise. Its second function, `reject`, would take memory for each guest that waits. */
-    reject(reason) {
-      this.resolve?.(Promise.reject(reason))
-      this.resolve = undefined
     }
 
     /** Called by the signal. */

@@ -1,6 +1,6 @@
 'use strict'
 
-// Loads the native addon where lib/wasi.js has not found it, or throws the error that explains why there is none.
+// Rare cases of loading the native addon: the variable CAPWASI_ADDON, platforms without a package, and errors.
 
 const { createRequire } = require('node:module')
 const { dirname, join, resolve } = require('node:path')
@@ -10,11 +10,11 @@ const { assign } = Object
 
 const withCode = (code, message, cause) => assign(new Error(message, { cause }), { code })
 
-/** Returns the error for a platform without an addon. `notFound` has the exceptions of `require`. */
-function missing(notFound) {
+/** Returns the error for a platform without an addon. The arguments are the exceptions of `require`. */
+function missing([ofPackage, ofFile]) {
   const file = `capwasi.${platform}.node`
   // The file that has called `require`. In a bundle, this is the bundle.
-  const caller = notFound[0]?.requireStack?.[0]
+  const caller = ofFile?.requireStack?.[0]
   const remedy = PLATFORMS.includes(platform)
     ? `Install that package. It is an optional dependency: npm skips it with --omit=optional, and also if ` +
       `node_modules or the lock file come from another platform. In a bundle or a single executable, the environment ` +
@@ -24,7 +24,7 @@ function missing(notFound) {
     `capwasi has no native addon for ${platform}: found neither ` +
     `${caller === undefined ? file : join(dirname(caller), '..', file)} nor the package @capwasi/${platform}. ` +
     `${remedy} To build the addon from source, run \`npm run build\` in a clone of capwasi; this needs Rust.`
-  return withCode('ERR_CAPWASI_NO_ADDON', message, notFound.at(-1))
+  return withCode('ERR_CAPWASI_NO_ADDON', message, ofPackage ?? ofFile)
 }
 
 /** Loads the addon that the environment variable CAPWASI_ADDON names, as for a single executable. */

@@ -1,6 +1,6 @@
 'use strict'
 
-// Detects misspelt names. Loaded when a name is unknown.
+// Detects misspelt names.
 
 const { inspect } = require('node:util')
 

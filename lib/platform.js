@@ -2,7 +2,7 @@
 
 // The name of this platform, as in the names of its addon and its package.
 
-const { closeSync, openSync, readSync } = require('node:fs')
+const { closeSync, existsSync, openSync, readSync } = require('node:fs')
 
 /** The platforms that have a package. */
 const PLATFORMS = [
@@ -15,6 +15,9 @@ const PLATFORMS = [
   'win32-x64-msvc',
   'win32-arm64-msvc',
 ]
+
+/** The path of musl's dynamic linker, by processor. glibc and musl can be installed beside each other. */
+const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
 
 /** Bytes of an ELF file that hold its program headers and the path of its dynamic linker. */
 const HEADER_BYTES = 2048
@@ -63,10 +66,20 @@ function usesMusl(program) {
   }
 }
 
+/** Returns whether musl is not installed. Returns false if the runtime's permissions forbid the check. */
+function lacksMusl() {
+  const linker = MUSL_LINKERS[process.arch]
+  try {
+    return linker !== undefined && !existsSync(linker)
+  } catch {
+    return false
+  }
+}
+
 function abi() {
   if (process.platform === 'win32') return '-msvc'
   if (process.platform !== 'linux') return ''
-  return usesMusl(process.execPath) ? '-musl' : '-gnu'
+  return !lacksMusl() && usesMusl(process.execPath) ? '-musl' : '-gnu'
 }
 
 exports.PLATFORMS = PLATFORMS

@@ -1,9 +1,9 @@
 'use strict'
 
 // Assembles the WebAssembly modules between a guest and the host functions that may have to wait. A function of
-// `WebAssembly.Suspending` always suspends the guest, even for a result that it has at once. So a function of
-// WebAssembly calls the host function, and `wait` only if the result is SUSPENDED. All guests share the function: its
-// first argument is the state of the guest.
+// `WebAssembly.Suspending` always suspends the guest, even for a result that it has at once. Therefore a function of
+// WebAssembly calls the host function, and calls `wait` only if the result is SUSPENDED. All guests share the function:
+// its first argument is the state of the guest.
 //
 //     (func (export "sock_accept") (param externref i32 i32 i32) (result i32) (local i32)
 //       (local.tee 4 (call $sock_accept (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
@@ -28,10 +28,14 @@ const number = (value) => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...n
 /** Encodes a list with its length. */
 const list = (items) => [...number(items.length), ...items.flat()]
 const name = (text) => list([...Buffer.from(text)])
-const section = (id, items) => {
+const section = (kind, items) => {
   const content = list(items)
-  return [id, ...number(content.length), ...content]
+  return [SECTIONS[kind], ...number(content.length), ...content]
 }
+
+/** The magic number and the version. */
+const HEADER = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
+const SECTIONS = { types: 1, imports: 2, functions: 3, exports: 7, code: 10 }
 
 const typesOf = (params) => [...params].map((type) => TYPES[type])
 
@@ -56,24 +60,19 @@ const call = (index) => [0x10, index]
  * Returns the bytes of a module. `functions` has the type and the code of each exported function, and `first` is the
  * index of the first: the number of imported functions.
  */
-const moduleOf = (types, imports, names, functions, first) =>
-  Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // The magic number and the version.
-    ...section(1, types.map(functionType)),
-    ...section(2, imports),
-    ...section(
-      3,
-      functions.map(({ type }) => [type]),
-    ),
-    ...section(
-      7,
-      names.map((text, index) => [...name(text), 0, first + index]),
-    ), // exports
-    ...section(
-      10,
-      functions.map(({ code }) => code),
-    ),
+const moduleOf = (types, imports, names, functions, first) => {
+  const indices = functions.map(({ type }) => [type])
+  const exported = names.map((text, index) => [...name(text), 0, first + index])
+  const code = functions.map((each) => each.code)
+  return Uint8Array.from([
+    ...HEADER,
+    ...section('types', types.map(functionType)),
+    ...section('imports', imports),
+    ...section('functions', indices),
+    ...section('exports', exported),
+    ...section('code', code),
   ])
+}
 
 /**
  * Returns the bytes of the module that all guests share, for host functions with these names and parameters: `i` is an
@@ -110,11 +109,11 @@ function assembleOwn(names, params) {
 
 /** The bytes of a module whose export `trap` traps. */
 const TRAP = Uint8Array.from([
-  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...section(1, [[0x60, 0, 0]]),
-  ...section(3, [[0]]),
-  ...section(7, [[...name('trap'), 0, 0]]),
-  ...section(10, [[3, 0, 0x00, 0x0b]]), // unreachable, end
+  ...HEADER,
+  ...section('types', [[0x60, 0, 0]]),
+  ...section('functions', [[0]]),
+  ...section('exports', [[...name('trap'), 0, 0]]),
+  ...section('code', [[3, 0, 0x00, 0x0b]]), // unreachable, end
 ])
 
 exports.assembleOwn = assembleOwn

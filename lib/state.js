@@ -27,6 +27,7 @@ const isResizable = (bytes) => {
  */
 exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, symbols }) => {
   const values = () => addon.modules.values()
+  const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
 
   /** Constructors of import objects, by namespace. */
   const importClasses = { __proto__: null }
@@ -36,7 +37,7 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
       const natives = { __proto__: null }
       native.addFunctions(namespace, natives)
       const { makeImportClass } = addon.modules.imports()
-      importClasses[namespace] = makeImportClass(natives, new Ints(native.buffer), new Longs(native.buffer), EMPTY)
+      importClasses[namespace] = makeImportClass(natives, ints, longs, EMPTY)
     }
     return importClasses[namespace]
   }
@@ -55,7 +56,6 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
   const suspending = () => {
     if (suspendingFunctions === undefined) {
       const natives = { ...native, ...native.suspending() }
-      const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
       const { makeSuspending } = addon.modules.suspending()
       suspendingFunctions = makeSuspending({ native: natives, importClassOf, ints, longs, EMPTY, ...runs() })
     }
@@ -90,7 +90,7 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
       this.startsReactors = startsReactors
       this.returnOnExit = returnOnExit
       this.callbacks = callbacks
-      /** What the option `trace` says: a function, or the number of a descriptor. Null without the option. */
+      /** The value of the option `trace`: a function or the number of a descriptor; null without the option. */
       this.traceSink = traceSink
       this.captured = undefined
       this.memory = undefined
@@ -108,7 +108,7 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
       this.suspended = undefined
       /** Logs the end of that call, for the option `trace`. */
       this.describeEnd = undefined
-      /** The functions that may have to wait, before the embedder replaces some. Undefined until the first use. */
+      /** The original functions that can wait. The embedder may replace them. Undefined until the first use. */
       this.originals = undefined
       /** Whether `kExitCode` is the exit code of an earlier run. The next run resets it. */
       this.hasExited = false
@@ -186,5 +186,5 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
     }
   }
 
-  return { native, State, runs, suspending }
+  return { State, runs, suspending }
 }

@@ -4,6 +4,7 @@
 // continues the calls. Loaded at the first use.
 
 const { makeAsyncRuns } = require('./async-run.js')
+const { Deferred } = require('./deferred.js')
 const { makeSuspendingImports } = require('./suspending-imports.js')
 const { requireSuspending, runOptions } = require('./run-options.js')
 const { TRAP } = require('./shim.js')
@@ -47,10 +48,10 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
   })
 
   /** A call for which a guest is suspended. */
-  class SuspendedCall {
+  class SuspendedCall extends Deferred {
     constructor(state, resolve) {
+      super(resolve)
       this.state = state
-      this.resolve = resolve
       this.token = undefined
       // Every call of the guest from here on calls `state.check`, which rejects the call while the guest is suspended.
       state.bytes = EMPTY
@@ -102,7 +103,7 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
         // A poll may wait for stdin.
         state.callbacks?.[0]?.polled?.pending?.then(() => this.wake(true))
       } else {
-        this.resolve(awaited)
+        this.fulfill(awaited)
       }
     }
 
@@ -114,12 +115,6 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
       if (!this.isCurrent) return
       receivers.delete(this.token)
       this.proceed((id) => native.restart(id, isStdinReady))
-    }
-
-    /** Throws an exception in the guest. A second function, `reject`, would take memory for each guest that waits. */
-    reject(thrown) {
-      this.resolve?.(Promise.reject(thrown))
-      this.resolve = undefined
     }
 
     /** Throws an exception in the guest, which ends the run. */

@@ -3,6 +3,7 @@
 // Checks of arguments and options, with errors like those of Node.
 
 const { inspect } = require('node:util')
+const { suggestion } = require('./names.js')
 const { invalidType, isCollection, nodeError, urlPath } = require('./values.js')
 
 const invalidValue = (message) => nodeError('TypeError', 'ERR_INVALID_ARG_VALUE', message)
@@ -70,7 +71,7 @@ const oneOf = (known) =>
 function onlyKnown(value, name, known, elsewhere = { __proto__: null }) {
   const unknown = Object.keys(value).find((key) => !known.includes(key))
   if (unknown === undefined) return
-  const advice = elsewhere[unknown] ?? require('./names.js').suggestion(unknown, known)
+  const advice = elsewhere[unknown] ?? suggestion(unknown, known)
   const problem = `The property '${name}[${inspect(unknown)}]' is unknown, ${oneOf(known)}`
   throw invalidValue(advice ? `${problem}. ${advice}` : problem)
 }

@@ -3,8 +3,8 @@
 // Loads the native addon and completes the class WASI. Rust creates the class and its sandboxes (src/node/class.rs).
 // Methods are JavaScript because those of node:wasi also work through proxies and subclasses.
 //
-// Loading a module takes Node a quarter of a millisecond. So this file has all that a program needs before the first
-// use of a WASI object, and nothing else: lib/state.js and others load at the first use.
+// Loading a module takes Node a quarter of a millisecond. This file contains only what a program needs before the first
+// use of a WASI object. lib/state.js and others load at the first use.
 
 /** Returns whether a file may exist. Also returns true if the runtime's permissions forbid the check. */
 function mayExist(file) {
@@ -15,17 +15,17 @@ function mayExist(file) {
   }
 }
 
-/** The path of musl's dynamic linker, by processor. glibc and musl can be installed beside each other. */
+/** The path of musl's dynamic linker, by processor, as in lib/platform.js. */
 const MUSL_LINKERS = { __proto__: null, x64: '/lib/ld-musl-x86_64.so.1', arm64: '/lib/ld-musl-aarch64.so.1' }
 
-const linker = process.platform === 'linux' ? MUSL_LINKERS[process.arch] : undefined
-const usesMusl = linker !== undefined && mayExist(linker) && require('./platform.js').usesMusl(process.execPath)
-const abi = { __proto__: null, linux: usesMusl ? '-musl' : '-gnu', win32: '-msvc' }[process.platform] ?? ''
+const linker = MUSL_LINKERS[process.arch]
+const isCertain = process.platform !== 'linux' || (linker !== undefined && !mayExist(linker))
+const abi = { __proto__: null, linux: '-gnu', win32: '-msvc' }[process.platform] ?? ''
 
 /** The name of this platform, as in the names of its addon and its package. */
-const platform = `${process.platform}-${process.arch}${abi}`
+const platform = isCertain ? `${process.platform}-${process.arch}${abi}` : require('./platform.js').platform
 
-/** The exceptions of calls of `require` that have not found their file. */
+/** The exceptions of calls of `require` that have not found their file: the package, and the file beside index.js. */
 const notFound = []
 
 /**
@@ -38,8 +38,8 @@ const isNotFound = ({ code, message }) =>
   `${message}`.startsWith('Cannot require module')
 
 /**
- * Loads the addon beside index.js, or that of the package; undefined if there is none. Each `require` has a literal
- * name and is inside a `try`: bundlers then include the existing addons and skip the others.
+ * Loads the addon beside index.js if `isBuilt`, otherwise that of the package. Returns undefined if there is none. Each
+ * `require` has a literal name and is inside a `try`: bundlers then include the existing addons and skip the others.
  */
 function load(isBuilt) {
   try {
@@ -65,15 +65,15 @@ function load(isBuilt) {
     }
   } catch (error) {
     if (!isNotFound(error)) throw require('./load-addon.js').explained(error)
-    notFound.push(error)
+    notFound[isBuilt ? 1 : 0] = error
   }
   return undefined
 }
 
 // Deno would ask for a permission.
 const named = globalThis.Deno === undefined ? process.env.CAPWASI_ADDON : undefined
-// A `require` that fails takes half a millisecond.
-const isBuilt = mayExist(`${__dirname}/../capwasi.${platform}.node`)
+// A `require` that fails takes half a millisecond. Some bundles have no `__dirname`.
+const isBuilt = typeof __dirname === 'string' && mayExist(`${__dirname}/../capwasi.${platform}.node`)
 const addon = named ? require('./load-addon.js').loadNamed(named) : (load(isBuilt) ?? load(!isBuilt))
 if (addon === undefined) throw require('./load-addon.js').missing(notFound)
 
@@ -103,11 +103,11 @@ const bufferOfMemory = getOwnPropertyDescriptor(WebAssembly.Memory.prototype, 'b
 const { WASI, install } = addon
 
 /**
- * Modules that are loaded at their first use, because loading one takes a quarter of a millisecond. The functions are
- * stored in the addon for Jest, which evaluates this file once per test file, but loads the addon only once. When a
- * test file ends, its `require` stops working. The functions of the latest evaluation work.
+ * Modules that are loaded at their first use. The functions are stored in the addon for Jest, which evaluates this file
+ * once per test file, but loads the addon only once. When a test file ends, its `require` stops working. The functions
+ * of the latest evaluation work.
  */
-addon.modules = {
+addon.modules = freeze({
   state: () => require('./state.js'),
   imports: () => require('./imports.js'),
   run: () => require('./run.js'),
@@ -124,7 +124,7 @@ addon.modules = {
   runOptions: () => require('./run-options.js'),
   threadFunctions: () => require('./thread-functions.js'),
   processFunctions: () => require('./process-functions.js'),
-}
+})
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
 const NO_OPTIONS = { __proto__: null }
@@ -141,26 +141,33 @@ const kBindingName = Symbol('kBindingName')
 /** V8 carries out a pending termination when this is called or converted to a number. */
 const terminationProbe = assign(() => {}, { valueOf: () => 0 })
 
-/** Objects with the states of WASI objects. A method can read the key, `kSetMemory`, through a proxy. */
-const holders = new WeakMap()
+/** The states of WASI objects. A method can read the key, `kSetMemory`, through a proxy. */
+const lazyStates = new WeakMap()
 const stateOf = (wasi) => {
-  const holder = apply(get, holders, [wasi[kSetMemory]])
-  if (holder === undefined) throw new TypeError('Illegal invocation')
-  return stateIn(holder)
+  const lazy = apply(get, lazyStates, [wasi[kSetMemory]])
+  if (lazy === undefined) throw new TypeError('Illegal invocation')
+  return stateIn(lazy)
 }
 
-/** Returns the state in a `LazyImports`. The first call creates it. */
-const stateIn = (holder) => {
-  if (holder.state === undefined) {
-    holder.state = new (loaded().State)(...holder.args)
-    holder.args = undefined
+/** Returns the state in a `LazyState`. The first call creates it. */
+const stateIn = (lazy) => {
+  if (lazy.state === undefined) {
+    lazy.state = new (stateModule().State)(...lazy.args)
+    lazy.args = undefined
   }
-  return holder.state
+  return lazy.state
+}
+
+/** The native functions, after their first use. */
+let nativeFunctions
+const natives = () => {
+  nativeFunctions ??= createNatives()
+  return nativeFunctions
 }
 
 /** The functions of lib/state.js, after their first use. */
 let stateFunctions
-const loaded = () => {
+const stateModule = () => {
   if (stateFunctions === undefined) {
     const symbols = { kExitCode, kInstance, kSetMemory, kStarted }
     const { makeStateFunctions } = addon.modules.state()
@@ -188,7 +195,7 @@ const memoryBytes = (memory) => {
  */
 const executeAsync = (wasi, instance, entry, ...args) => {
   try {
-    const { runs, suspending } = loaded()
+    const { runs, suspending } = stateModule()
     return Promise.resolve(suspending().execute(stateOf(wasi), instance, runs()[entry], ...args))
   } catch (error) {
     return Promise.reject(error)
@@ -198,26 +205,26 @@ const executeAsync = (wasi, instance, entry, ...args) => {
 /** The methods and getters of the class. Called on a proxy, they work on the WASI object behind it. */
 class Methods {
   finalizeBindings(instance, options = undefined) {
-    loaded().runs().finalizeBindings(stateOf(this), instance, options)
+    stateModule().runs().finalizeBindings(stateOf(this), instance, options)
   }
 
   start(instance, options = undefined) {
     const state = stateOf(this)
     const checked = runOptions(options, ['timeout'])
     state.callbacks?.[0]?.rejectBlocking?.()
-    const { execute, commandEntry } = loaded().runs()
+    const { execute, commandEntry } = stateModule().runs()
     return execute(state, instance, commandEntry, true, checked)
   }
 
   initialize(instance) {
-    const { execute, reactorEntry } = loaded().runs()
+    const { execute, reactorEntry } = stateModule().runs()
     return execute(stateOf(this), instance, reactorEntry, false, NO_OPTIONS)
   }
 
   getImportObject(options = undefined) {
     const state = stateOf(this)
     const isSuspending = runOptions(options, ['suspending']).suspending
-    return isSuspending ? loaded().suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
+    return isSuspending ? stateModule().suspending().importObject(state) : { [state.namespace]: state.wasi.wasiImport }
   }
 
   startAsync(instance, options = undefined) {
@@ -234,7 +241,7 @@ class Methods {
 
   share() {
     const { id } = stateOf(this)
-    return freeze({ capwasi: loaded().native.share(id) })
+    return freeze({ capwasi: natives().share(id) })
   }
 
   get stdout() {
@@ -246,11 +253,11 @@ class Methods {
   }
 
   get exceeded() {
-    return loaded().native.exceeded(stateOf(this).id)
+    return natives().exceeded(stateOf(this).id)
   }
 
   get addresses() {
-    return loaded().native.addresses(stateOf(this).id)
+    return natives().addresses(stateOf(this).id)
   }
 
   [inspectCustom](depth, options, inspect) {
@@ -280,15 +287,18 @@ const { prototype: importPrototype } = class WASI {
   }
 }
 
-/** The operations of a proxy that adds the functions at the first use: they take 3 KiB, and loading them takes time. */
-class LazyImports {
+/**
+ * The state of a WASI object, or the arguments to create it. Its operations are those of the proxy that adds the
+ * functions of `wasiImport` at their first use. The functions take 3 KiB for each object.
+ */
+class LazyState {
   state = undefined
   /** The arguments of the constructor of the state. */
   args = undefined
 }
 for (const name of IMPORT_OPERATIONS) {
   const operation = Reflect[name]
-  LazyImports.prototype[name] = function (wasiImport, ...args) {
+  LazyState.prototype[name] = function (wasiImport, ...args) {
     stateIn(this).addFunctions(wasiImport)
     // A proxy whose handler has no operations behaves like the object.
     setPrototypeOf(this, null)
@@ -298,12 +308,12 @@ for (const name of IMPORT_OPERATIONS) {
 
 /** Adds the properties of node:wasi to a new WASI object. Called by the constructor. */
 function initializeInstance(wasi, id, namespace, ...options) {
-  const holder = new LazyImports()
-  const setMemory = (memory) => stateIn(holder).bind(memory)
-  const wasiImport = new LazyObject(create(importPrototype), holder)
-  holder.args = [wasi, wasiImport, id, namespace, ...options]
-  apply(set, holders, [setMemory, holder])
-  // A setter of a subclass may keep the object, and throw.
+  const lazy = new LazyState()
+  const setMemory = (memory) => stateIn(lazy).bind(memory)
+  const wasiImport = new LazyObject(create(importPrototype), lazy)
+  lazy.args = [wasi, wasiImport, id, namespace, ...options]
+  apply(set, lazyStates, [setMemory, lazy])
+  // After `args` is set: a setter of a subclass may use the object, keep it, or throw.
   wasi.wasiImport = wasiImport
   wasi[kSetMemory] = setMemory
   wasi[kStarted] = false
@@ -319,7 +329,7 @@ const isNew = (wasi) => wasi instanceof WASI && wasi[kSetMemory] === undefined
 function join(handle) {
   const text = handle?.capwasi
   if (typeof text !== 'string') throw invalidType('The "handle" argument', 'a result of share()', handle)
-  if (loaded().native.join(text)) return new WASI(null)
+  if (natives().join(text)) return new WASI(null)
   throw values().nodeError(
     'TypeError',
     'ERR_INVALID_ARG_VALUE',
@@ -340,7 +350,7 @@ let processes
  * Returns the native functions. They accept the number of any sandbox, so `install` returns this function only once: to
  * this file.
  */
-const natives = install({
+const createNatives = install({
   __proto__: null,
   addon,
   isNew,
@@ -351,12 +361,12 @@ const natives = install({
   allocate: (size) => apply(allocUnsafeSlow, Buffer, [size]),
   text: String,
   directoryId: (value) => directory?.idOf(value),
-  wake: () => loaded().suspending().wake(),
+  wake: () => stateModule().suspending().wake(),
   keys,
   entries,
 })
-// `natives` is undefined if an earlier evaluation of this file completed the class.
-if (natives) {
+// `createNatives` is undefined if an earlier evaluation of this file completed the class.
+if (createNatives) {
   const members = getOwnPropertyDescriptors(Methods.prototype)
   delete members.constructor
   for (const name of GETTERS) members[name].set = shadowWithOwn(name)
@@ -364,11 +374,11 @@ if (natives) {
   defineProperties(WASI.prototype, members)
   defineProperty(WASI, 'join', { value: join, writable: true, configurable: true })
   addon.threads = () => {
-    threads ??= addon.modules.threadFunctions().makeThreadFunctions({ native: loaded().native, stateOf })
+    threads ??= addon.modules.threadFunctions().makeThreadFunctions({ native: natives(), stateOf })
     return threads
   }
   addon.processes = () => {
-    processes ??= addon.modules.processFunctions().makeProcessFunctions({ native: loaded().native, stateOf })
+    processes ??= addon.modules.processFunctions().makeProcessFunctions({ native: natives(), stateOf })
     return processes
   }
   addon.directoryClass = () => {

@@ -116,3 +116,18 @@ test('Reflect.construct() with a subclass as new.target sets its prototype', (t)
   t.is(Object.getPrototypeOf(wasi), Sandbox.prototype)
   t.is(typeof wasi.wasiImport.fd_write, 'function')
 })
+
+test('a subclass with a setter for wasiImport may use the functions at once', (t) => {
+  class Copying extends WASI {
+    get wasiImport() {
+      return this.copy
+    }
+
+    set wasiImport(functions) {
+      this.copy = { ...functions }
+    }
+  }
+  const wasi = new Copying({ version: 'preview1' })
+  t.deepEqual(Object.keys(wasi.wasiImport), Object.keys(FUNCTIONS))
+  t.is(wasi.start(instantiate(wasi, command('(call $proc_exit (i32.const 5))'))), 5)
+})

@@ -39,4 +39,9 @@ exports.checks = {
     assert.equal(code, 0)
     assert.match(stdout, /^30 ms: ok$/m)
   },
+  isToldOfMisspeltOptions(WASI) {
+    assert.throws(() => new WASI({ version: 'preview1', limits: { openfile: 1 } }), /Did you mean 'openFiles'/)
+    const { Directory } = require('capwasi')
+    assert.throws(() => Directory.memory({}, { maxByte: 1 }), /Did you mean 'maxBytes'/)
+  },
 }

@@ -23,7 +23,7 @@ for (const [name, known] of [
 }
 
 for (const name of ['', 'input files', 'opening', 'ab', 'put', 'output!!!', 'x'.repeat(1e6)]) {
-  test(`'${name.slice(0, 20)}' is like none`, (t) => {
+  test(`'${name.slice(0, 20)}' is similar to no known name`, (t) => {
     t.is(nearest(name, KNOWN), undefined)
     t.is(suggestion(name, KNOWN), undefined)
   })

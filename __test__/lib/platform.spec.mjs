@@ -1,4 +1,4 @@
-// lib/platform.js and the same in lib/wasi.js: which platform this is.
+// Detection of the platform: lib/platform.js, and the shortcut in lib/wasi.js.
 
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
@@ -39,20 +39,21 @@ onLinux('usesMusl agrees with the process report', (t) => {
   t.is(usesMusl('/no/such/program'), usesMusl(process.execPath))
 })
 
-onLinux('usesMusl reads the program file if the dynamic linker of musl exists or is hidden', (t) => {
+onLinux('lib/wasi.js looks for the addon of the platform of lib/platform.js, with and without musl', (t) => {
   const script = `
     const fs = require('node:fs')
     const { existsSync } = fs
-    let seen = false
+    const seen = []
     fs.existsSync = (path) => {
+      seen.push(path)
       if (!path.includes('ld-musl')) return existsSync(path)
-      seen = true
-      ${'MODE'}
+      MODE
     }
-    console.log(require('./lib/wasi.js').WASI.name, seen)`
-  for (const mode of ['return true', "throw new Error('hidden')"]) {
+    const { platform } = require('./lib/platform.js')
+    const { WASI } = require('./lib/wasi.js')
+    console.log(WASI.name, platform, seen.some((path) => path.endsWith(\`/capwasi.\${platform}.node\`)))`
+  for (const mode of ['return false', 'return true', "throw new Error('hidden')"]) {
     const { stdout } = spawnSync(process.execPath, ['-e', script.replace('MODE', mode)], { encoding: 'utf8' })
-    if (['x64', 'arm64'].includes(process.arch)) t.is(stdout, 'WASI true\n')
+    t.is(stdout, `WASI ${platform} true\n`, mode)
   }
-  t.pass()
 })

@@ -471,3 +471,13 @@ test('the C guest with threads passes each of its scenarios', async (t) => {
     t.is(wasi.start(await instantiateThreaded(module, wasi)), code, scenario)
   }
 })
+
+test('a guest that was closed before it may start threads runs, and starts none', async (t) => {
+  const text = program('(call $proc_exit (i32.add (call $spawn (i32.const 0)) (i32.const 8)))', '')
+  const ran = await withWorkers(`
+    const wasi = new WASI({ version: 'preview1' })
+    wasi.close()
+    const instance = await instantiateThreaded(assemble(${JSON.stringify(text)}), wasi)
+    console.log(wasi.start(instance), workers.length)`)
+  t.is(ran.stdout, '7 0\n', ran.stderr)
+})

@@ -188,3 +188,18 @@ onSuspending('an exception of the trace function at the end of a call that waits
   }
   t.is(await t.throwsAsync(cat({ stdin: stdin(), trace })), error)
 })
+
+onSuspending(
+  'a trace function that aborts the signal at the end of a call that waits rejects startAsync() once',
+  async (t) => {
+    const controller = new AbortController()
+    const stdin = async function* () {
+      yield 'ab'
+    }
+    const trace = () => controller.abort()
+    const error = await t.throwsAsync(cat({ stdin: stdin(), trace }, { signal: controller.signal }))
+    t.is(error, controller.signal.reason)
+    // An exception of the continued call would be uncaught.
+    await later(5)
+  },
+)

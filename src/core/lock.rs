@@ -67,7 +67,8 @@ pub struct ReadGuard<'a, T> {
 
 /// Access of a writer.
 pub struct WriteGuard<'a, T> {
-    /// Not a reference: the compiler assumes that a reference in an argument stays exclusive until the function returns.
+    /// Not a reference: the compiler assumes that a reference in an argument stays exclusive until the function
+    /// returns.
     value: NonNull<T>,
     #[expect(dead_code, reason = "dropped with the guard")]
     hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,

@@ -1,4 +1,5 @@
-//! Native functions for lib/wasi.js, lib/state.js and lib/run.js. The first argument of most is the number of a sandbox.
+//! Native functions for lib/wasi.js, lib/state.js and lib/run.js. The first argument of most is the number of a
+//! sandbox.
 
 use super::callback::{Callback, RawArgs, callbacks};
 use super::env_state::EnvState;
