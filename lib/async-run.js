@@ -9,7 +9,7 @@ const { callWithTimeout } = require('./timeout.js')
  * Returns the functions for runs. `native` has the native functions, `receivers` the receivers of wake-ups by token,
  * and `EMPTY` is an array without bytes. The others are functions of lib/run.js.
  */
-function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
+function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY, setImmediate }) {
   /** The promise of the end of a run. */
   class AsyncRun extends Deferred {
     constructor(state, run, signal, resolve) {
@@ -138,8 +138,6 @@ function makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY }) {
 
   return { enter, settle, start }
 }
-
-const { setImmediate } = globalThis
 
 /** Returns a function that returns a promise. The embedder may have made one already. */
 function promising(entry) {

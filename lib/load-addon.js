@@ -30,6 +30,8 @@ function missing([ofPackage, ofFile]) {
 /** Loads the addon that the environment variable CAPWASI_ADDON names, as for a single executable. */
 function loadNamed(file) {
   const path = resolve(file)
+  // Workers inherit the variable, and may start in another directory.
+  process.env.CAPWASI_ADDON = path
   try {
     return createRequire(path)(path)
   } catch (error) {

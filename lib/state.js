@@ -25,7 +25,7 @@ const isResizable = (bytes) => {
  * Returns the class `State` and functions. `native` has the native functions, `addon.modules` loads modules, and the
  * others are values of lib/wasi.js.
  */
-exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, symbols }) => {
+exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, setImmediate, symbols }) => {
   const values = () => addon.modules.values()
   const [ints, longs] = [new Ints(native.buffer), new Longs(native.buffer)]
 
@@ -57,7 +57,15 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, sy
     if (suspendingFunctions === undefined) {
       const natives = { ...native, ...native.suspending() }
       const { makeSuspending } = addon.modules.suspending()
-      suspendingFunctions = makeSuspending({ native: natives, importClassOf, ints, longs, EMPTY, ...runs() })
+      suspendingFunctions = makeSuspending({
+        native: natives,
+        importClassOf,
+        ints,
+        longs,
+        EMPTY,
+        setImmediate,
+        ...runs(),
+      })
     }
     return suspendingFunctions
   }

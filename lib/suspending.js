@@ -14,10 +14,10 @@ const OUTPUT = 2 ** 52
 
 /**
  * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
- * import objects of a namespace, `ints` and `longs` are views of the argument buffer, and `EMPTY` is an array without
- * bytes. The others are functions of lib/run.js.
+ * import objects of a namespace, `ints` and `longs` are views of the argument buffer, `EMPTY` is an array without bytes,
+ * and `setImmediate` is that of the program before tests replace it. The others are functions of lib/run.js.
  */
-function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resultOf, EMPTY }) {
+function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resultOf, EMPTY, setImmediate }) {
   /** Receivers of wake-ups, by token. */
   const receivers = new Map()
 
@@ -173,7 +173,7 @@ function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resu
     return { [state.namespace]: importsOf(state) }
   }
 
-  const runs = makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY })
+  const runs = makeAsyncRuns({ native, receivers, leave, resultOf, EMPTY, setImmediate })
 
   /** Runs a guest that may be suspended. Returns a promise of its exit code. */
   const execute = (state, instance, entryOf, isCommand, options) => {

@@ -82,6 +82,7 @@ const { assign, create, defineProperties, defineProperty, entries, freeze, keys,
 const { getOwnPropertyDescriptor, getOwnPropertyDescriptors } = Object
 const { get, set } = WeakMap.prototype
 const { allocUnsafeSlow } = Buffer
+const { setImmediate } = globalThis // Tests may replace it later.
 const Bytes = Uint8Array
 const LazyObject = Proxy
 const WrongType = TypeError
@@ -104,27 +105,29 @@ const { WASI, install } = addon
 
 /**
  * Modules that are loaded at their first use. The functions are stored in the addon for Jest, which evaluates this file
- * once per test file, but loads the addon only once. When a test file ends, its `require` stops working. The functions
- * of the latest evaluation work.
+ * once per test file, but loads the addon only once. Jest's `require` stops working at the end of a test file, so the
+ * functions of the latest evaluation work. `areLasting` is true if `require` is not that of Jest.
  */
-addon.modules = freeze({
-  state: () => require('./state.js'),
-  imports: () => require('./imports.js'),
-  run: () => require('./run.js'),
-  values: () => require('./values.js'),
-  names: () => require('./names.js'),
-  stdio: () => require('./stdio.js'),
-  trace: () => require('./trace.js'),
-  directory: () => require('./directory.js'),
-  fsError: () => require('./fs-error.js'),
-  stats: () => require('./stats.js'),
-  copy: () => require('./copy.js'),
-  validate: () => require('./validate.js'),
-  suspending: () => require('./suspending.js'),
-  runOptions: () => require('./run-options.js'),
-  threadFunctions: () => require('./thread-functions.js'),
-  processFunctions: () => require('./process-functions.js'),
-})
+if (!addon.modules?.areLasting)
+  addon.modules = freeze({
+    areLasting: module.constructor !== Object,
+    state: () => require('./state.js'),
+    imports: () => require('./imports.js'),
+    run: () => require('./run.js'),
+    values: () => require('./values.js'),
+    names: () => require('./names.js'),
+    stdio: () => require('./stdio.js'),
+    trace: () => require('./trace.js'),
+    directory: () => require('./directory.js'),
+    fsError: () => require('./fs-error.js'),
+    stats: () => require('./stats.js'),
+    copy: () => require('./copy.js'),
+    validate: () => require('./validate.js'),
+    suspending: () => require('./suspending.js'),
+    runOptions: () => require('./run-options.js'),
+    threadFunctions: () => require('./thread-functions.js'),
+    processFunctions: () => require('./process-functions.js'),
+  })
 const values = () => addon.modules.values()
 const invalidType = (...args) => values().invalidType(...args)
 const NO_OPTIONS = { __proto__: null }
@@ -171,7 +174,14 @@ const stateModule = () => {
   if (stateFunctions === undefined) {
     const symbols = { kExitCode, kInstance, kSetMemory, kStarted }
     const { makeStateFunctions } = addon.modules.state()
-    stateFunctions = makeStateFunctions({ native: natives(), addon, memoryBytes, terminationProbe, symbols })
+    stateFunctions = makeStateFunctions({
+      native: natives(),
+      addon,
+      memoryBytes,
+      terminationProbe,
+      setImmediate,
+      symbols,
+    })
   }
   return stateFunctions
 }
@@ -337,13 +347,9 @@ function join(handle) {
   )
 }
 
-/** The class Directory and its `idOf`, after its first use. */
+/** The class Directory with its `idOf`, and functions for other files of lib/, after their first use. */
 let directory
-
-/** The functions of lib/thread-functions.js, after their first use. */
 let threads
-
-/** The functions of lib/process-functions.js, after their first use. */
 let processes
 
 /**

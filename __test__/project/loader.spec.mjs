@@ -198,26 +198,30 @@ for (const [where, place] of PLACES) {
       },
     )
 
-    ;(bundles && action === 'runs a guest in its thread' ? test : test.skip)(
-      `a program that ${action}, bundled by esbuild as an ES module with the addon ${where}, runs on its own`,
-      (t) => {
-        const app = setUp(t)
-        const outdir = tree(t)
-        buildSync({
-          entryPoints: [{ in: join(app, 'app.cjs'), out: 'app' }],
-          bundle: true,
-          platform: 'node',
-          format: 'esm',
-          banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
-          outExtension: { '.js': '.mjs' },
-          loader: { '.node': 'copy' },
-          outdir,
-          logLevel: 'silent',
-        })
-        rmSync(app, { recursive: true })
-        t.is(print(outdir, "import('./app.mjs')"), printed)
-      },
-    )
+    // Files of workers must be CommonJS.
+    if (action === 'runs a guest in its thread')
+      (bundles ? test : test.skip)(
+        `a program that ${action}, bundled by esbuild as an ES module with the addon ${where}, runs on its own`,
+        (t) => {
+          const app = setUp(t)
+          const outdir = tree(t)
+          buildSync({
+            entryPoints: [{ in: join(app, 'app.cjs'), out: 'app' }],
+            bundle: true,
+            platform: 'node',
+            format: 'esm',
+            banner: {
+              js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+            },
+            outExtension: { '.js': '.mjs' },
+            loader: { '.node': 'copy' },
+            outdir,
+            logLevel: 'silent',
+          })
+          rmSync(app, { recursive: true })
+          t.is(print(outdir, "import('./app.mjs')"), printed)
+        },
+      )
 
     test(`a program that ${action}, traced by @vercel/nft with the addon ${where}, runs elsewhere`, async (t) => {
       const base = setUp(t)

@@ -1,7 +1,7 @@
 // startAsync() and initializeAsync(): how a run ends.
 
 import { onSuspending } from '../support/conditions.mjs'
-import { assemble } from '../support/guest.mjs'
+import { assemble, node } from '../support/guest.mjs'
 import { CAT, WASI, guest, later, sleep, suspendable } from '../support/suspending.mjs'
 
 const exit = (code) => `(call $exit (i32.const ${code}))`
@@ -193,4 +193,16 @@ onSuspending('start() with suspending imports throws a SuspendError for a call t
 onSuspending('start() runs a guest with suspending imports that does not have to wait', (t) => {
   const { wasi, instance } = suspendable(guest(exit(4)))
   t.is(wasi.start(instance), 4)
+})
+
+onSuspending('startAsync() uses the setImmediate that the program had when it loaded capwasi', async (t) => {
+  const { stdout, stderr } = await node(`
+    const { WASI } = require('capwasi')
+    globalThis.setImmediate = () => {}
+    const memory = new WebAssembly.Memory({ initial: 1 })
+    const { _start } = new WebAssembly.Instance(new WebAssembly.Module(
+      Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 10, 1, 6, ...Buffer.from('_start'), 0,
+        0, 10, 4, 1, 2, 0, 11))).exports
+    new WASI({ version: 'preview1' }).startAsync({ exports: { memory, _start } }).then((code) => console.log(code))`)
+  t.is(stdout, '0\n', stderr)
 })
