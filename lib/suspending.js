@@ -13,9 +13,15 @@ const { TRAP } = require('./shim.js')
 const OUTPUT = 2 ** 52
 
 /**
- * Returns the functions for the class WASI. `native` has the native functions, `importClassOf` returns the class of the
- * import objects of a namespace, `ints` and `longs` are views of the argument buffer, `EMPTY` is an array without bytes,
- * and `setImmediate` is that of the program before tests replace it. The others are functions of lib/run.js.
+ * Returns the functions for the class WASI.
+ *
+ * - `native`: the native functions
+ * - `importClassOf`: returns the class of the import objects of a namespace
+ * - `ints`, `longs`: views of the argument buffer
+ * - `EMPTY`: an array without bytes
+ * - `setImmediate`: that of the program when it loaded capwasi
+ *
+ * The others are functions of lib/run.js.
  */
 function makeSuspending({ native, importClassOf, ints, longs, begin, leave, resultOf, EMPTY, setImmediate }) {
   /** Receivers of wake-ups, by token. */

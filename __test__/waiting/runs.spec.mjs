@@ -196,13 +196,12 @@ onSuspending('start() runs a guest with suspending imports that does not have to
 })
 
 onSuspending('startAsync() uses the setImmediate that the program had when it loaded capwasi', async (t) => {
-  const { stdout, stderr } = await node(`
-    const { WASI } = require('capwasi')
+  const { stdout, stderr } = await node(
+    `
+    import { CAT, suspendable } from './__test__/support/suspending.mjs'
     globalThis.setImmediate = () => {}
-    const memory = new WebAssembly.Memory({ initial: 1 })
-    const { _start } = new WebAssembly.Instance(new WebAssembly.Module(
-      Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 10, 1, 6, ...Buffer.from('_start'), 0,
-        0, 10, 4, 1, 2, 0, 11))).exports
-    new WASI({ version: 'preview1' }).startAsync({ exports: { memory, _start } }).then((code) => console.log(code))`)
+    console.log(await suspendable(CAT, { stdin: 'ignore' }).start())`,
+    { module: true },
+  )
   t.is(stdout, '0\n', stderr)
 })
