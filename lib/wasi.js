@@ -110,7 +110,7 @@ const { WASI, install } = addon
  */
 if (!addon.modules?.areLasting)
   addon.modules = freeze({
-    areLasting: module.constructor !== Object,
+    areLasting: module.constructor.name === 'Module',
     state: () => require('./state.js'),
     imports: () => require('./imports.js'),
     run: () => require('./run.js'),
