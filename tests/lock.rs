@@ -36,6 +36,8 @@ fn a_lock_excludes_writers_before_and_after_threads_share_it() {
     let guard = lock.read();
     assert_eq!(*guard, 2);
     share_objects();
+    assert_eq!(*lock.read(), 2);
+    assert!(panics(|| drop(lock.write())));
     drop(guard);
     // SAFETY: has no effect any more.
     unsafe { confine_objects() };

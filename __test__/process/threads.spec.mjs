@@ -2,6 +2,7 @@
 
 import { Directory } from 'capwasi'
 import test from 'ava'
+import { slow } from '../support/conditions.mjs'
 import {
   COMPUTE,
   TRAP,
@@ -12,7 +13,9 @@ import {
   failure,
   guestFile,
   print,
+  program,
   run,
+  sleep,
   spawn,
   threaded,
 } from '../support/process.mjs'
@@ -83,4 +86,12 @@ test('several guests with threads run at once', async (t) => {
   const bytes = threaded(print('thread') + FINISH, { start: AWAIT })
   const results = await Promise.all(Array.from({ length: 12 }, () => pool.run(bytes)))
   for (const { stdout } of results) t.is(stdout, 'thread')
+})
+
+slow()('a trap of a thread fails its own guest only, not the next one in the thread of the pool', async (t) => {
+  const pool = createPool(t, { threads: 1 })
+  for (let round = 0; round < 25; round++) {
+    t.is((await failure(pool.run(threaded(TRAP)))).code, 'ERR_WASI_TRAP')
+    t.is((await pool.run(program(sleep(60)))).exitCode, 0)
+  }
 })

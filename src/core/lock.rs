@@ -24,12 +24,13 @@ const UNKNOWN: u8 = 0;
 const CONFINED: u8 = 1;
 const SHARED: u8 = 2;
 
-/// Promises that each thread reaches only its own objects. Has no effect after [`share_objects`].
+/// Promises that each thread reaches only its own objects. Has no effect after [`share_objects`]. No thread has a guard
+/// at the first call.
 ///
 /// # Safety
 ///
 /// Code that hands an object with locks to another thread first calls [`share_objects`], in the thread of the object,
-/// while no guard exists there.
+/// while no guard of the object exists. This includes code that runs before the first call of this function.
 pub unsafe fn confine_objects() {
     let _ = SHARING.compare_exchange(UNKNOWN, CONFINED, Relaxed, Relaxed);
 }
@@ -107,7 +108,12 @@ impl<T> RwLock<T> {
             self.guards.set(guards + 1);
             Hold::Counted(&self.guards)
         } else {
-            Hold::Locked { _guard: self.lock.read().unwrap_or_else(PoisonError::into_inner) }
+            let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+            // A guard of this thread from before.
+            if self.guards.get() < 0 {
+                locked_twice();
+            }
+            Hold::Locked { _guard: guard }
         };
         ReadGuard { value: self.pointer(), hold, _value: PhantomData }
     }
@@ -122,7 +128,11 @@ impl<T> RwLock<T> {
             self.guards.set(WRITER);
             Hold::Counted(&self.guards)
         } else {
-            Hold::Locked { _guard: self.lock.write().unwrap_or_else(PoisonError::into_inner) }
+            let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+            if self.guards.get() != 0 {
+                locked_twice();
+            }
+            Hold::Locked { _guard: guard }
         };
         WriteGuard { value: self.pointer(), hold, _value: PhantomData }
     }

@@ -186,7 +186,13 @@ fn start_together<'a>(
     is_command: bool,
 ) -> Result<Option<Value<'a>>> {
     let (env, world) = (&state.env, &sandbox.world);
-    let ended = || world.end().map_or(Ok(None), |end| Err(throw_end(env, sandbox, end)));
+    let ended = || {
+        let Some(end) = world.end() else { return Ok(None) };
+        if is_command {
+            world.report();
+        }
+        Err(throw_end(env, sandbox, end))
+    };
     let Some(run) = runs.enter() else { return ended() };
     state.runs.borrow_mut().push((Arc::clone(world), run));
     let started = start(state, sandbox, entry, is_command);
