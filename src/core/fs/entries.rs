@@ -116,6 +116,11 @@ impl Entries {
         }
     }
 
+    /// Returns the inode of an entry that is stored here.
+    pub(crate) fn stored(&self, name: &[u8]) -> Option<&Arc<Inode>> {
+        self.stored_entry(name).map(|entry| &entry.inode)
+    }
+
     /// Returns whether an entry with a name is stored here.
     pub(crate) fn stores(&self, name: &[u8]) -> bool {
         self.stored_entry(name).is_some()
