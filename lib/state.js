@@ -70,6 +70,27 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, se
     return suspendingFunctions
   }
 
+  /**
+   * Returns a promise of the result of a run. `stateOf` returns the state, and `entry` is the name of a function of
+   * lib/run.js. An async function would keep a second promise until the guest ends.
+   */
+  const executeAsync = (stateOf, instance, entry, ...args) => {
+    try {
+      return Promise.resolve(suspending().execute(stateOf(), instance, runs()[entry], ...args))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Creates another WASI object of the guest with this handle. */
+  const join = (handle, WASI) => {
+    const text = handle?.capwasi
+    if (typeof text !== 'string') throw values().invalidType('The "handle" argument', 'a result of share()', handle)
+    if (native.join(text)) return new WASI(null)
+    const message = "The argument 'handle' is unknown, or its guest has ended"
+    throw values().nodeError('TypeError', 'ERR_INVALID_ARG_VALUE', message)
+  }
+
   /** Returns the `proc_exit` of a sandbox with `returnOnExit`: stores the argument, of any type, and ends the guest. */
   const returnOnProcExit = (state) =>
     ({
@@ -194,5 +215,5 @@ exports.makeStateFunctions = ({ native, addon, memoryBytes, terminationProbe, se
     }
   }
 
-  return { State, runs, suspending }
+  return { State, executeAsync, join, runs, suspending }
 }

@@ -290,8 +290,8 @@ impl MemoryDirectory {
         resolve(&self.volume, &self.inode, path, last)
     }
 
-    /// Returns the inode of a path that is the name of a regular file in this directory, unless a part of the file is in
-    /// a lower directory. A shortcut for the most frequent paths: `resolve` returns the same inode.
+    /// Returns the inode of a path that is the name of a regular file in this directory, unless a part of the file is
+    /// in a lower directory. A shortcut for the most frequent paths: `resolve` returns the same inode.
     #[inline]
     fn file_here(&self, path: &[u8]) -> Option<ReadGuard<'_, Arc<Inode>>> {
         if path.contains(&b'/') {
