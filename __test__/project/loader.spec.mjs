@@ -2,6 +2,7 @@ import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { nodeFileTrace } from '@vercel/nft'
 import { buildSync } from 'esbuild'
 import { explained } from '../../lib/load-addon.js'
@@ -126,6 +127,25 @@ test('each platform has its two addons as literals, which bundlers find', (t) =>
     literals,
     PLATFORMS.flatMap((name) => [`../capwasi.${name}.node`, `@capwasi/${name}`]),
   )
+})
+
+test('capwasi loads under a loader that provides the source of CommonJS modules', (t) => {
+  const app = tree(t, {
+    'hooks.mjs': `
+      import { readFile } from 'node:fs/promises'
+      import { fileURLToPath } from 'node:url'
+      export async function load(url, context, next) {
+        const loaded = await next(url, context)
+        const isOurs = loaded.format === 'commonjs' && url.startsWith('file:')
+        return isOurs ? { ...loaded, source: await readFile(fileURLToPath(url)) } : loaded
+      }`,
+    'register.mjs': "import { register } from 'node:module'; register('./hooks.mjs', import.meta.url)",
+    'app.mjs': `
+      import { WASI } from ${JSON.stringify(pathToFileURL(join(root, 'index.mjs')))}
+      console.log(new WASI({ version: 'preview1' }).wasiImport.sched_yield.name)`,
+  })
+  const flags = ['--no-warnings', '--import', pathToFileURL(join(app, 'register.mjs')).href]
+  t.is(execFileSync(process.execPath, [...flags, join(app, 'app.mjs')], { encoding: 'utf8' }), 'bound sched_yield\n')
 })
 
 // The bundler is a program of its own, which not every platform has.
