@@ -3,8 +3,8 @@
 //! look-up in a directory.
 //!
 //! [`confine_objects`] promises that each thread reaches only its own objects. [`share_objects`] ends the promise: code
-//! that hands an object to another thread calls it first. Before, a lock only counts its guards, like a `RefCell`. A
-//! conflicting guard panics.
+//! that hands an object to another thread calls it first. Until then, a lock only counts its guards, like a `RefCell`.
+//! A conflicting guard panics.
 
 #![expect(unsafe_code, reason = "the guards access the contents of a cell")]
 

@@ -120,8 +120,9 @@ impl MemoryDirectory {
         let oflags = options.oflags;
         let creates = oflags.contains(Oflags::CREAT);
         let exclusive = creates && oflags.contains(Oflags::EXCL);
-        if !creates && let Some(inode) = self.file_here(path) {
-            let inode = Arc::clone(&inode);
+        // Unlocks the directory before the file is opened.
+        let file = if creates { None } else { self.file_here(path).map(|inode| Arc::clone(&inode)) };
+        if let Some(inode) = file {
             return self.open_inode(inode, options, clocks, convert);
         }
         let is_read = self.is_overlay() && !options.writes && oflags.is_empty();
