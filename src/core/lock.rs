@@ -1,4 +1,4 @@
-//! Locks that skip their atomic operations while the threads of the process share nothing, like the locks of glibc in a
+//! Locks and counters that skip their atomic operations while the threads of the process share nothing, like the locks of glibc in a
 //! process with one thread. Most guests run in one thread, and the two operations of a lock take as long as a whole
 //! look-up in a directory.
 //!
@@ -13,7 +13,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{self, PoisonError};
 
 /// Whether threads may share objects with locks.
@@ -59,12 +59,15 @@ const WRITER: i32 = -1;
 // SAFETY: as for the lock of the standard library, once threads can share it. Before, only one thread reaches it.
 unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
 
-/// Access of a reader.
-pub struct ReadGuard<'a, T> {
+/// Access of a reader. `H` holds the lock.
+pub struct ReadGuard<'a, T, H = Hold<sync::RwLockReadGuard<'a, ()>, Reading<'a>>> {
     value: NonNull<T>,
-    hold: Hold<'a, sync::RwLockReadGuard<'a, ()>>,
+    hold: H,
     _value: PhantomData<&'a T>,
 }
+
+/// Access of a reader while objects are confined.
+pub(crate) type ConfinedGuard<'a, T> = ReadGuard<'a, T, Reading<'a>>;
 
 /// Access of a writer.
 pub struct WriteGuard<'a, T> {
@@ -72,20 +75,65 @@ pub struct WriteGuard<'a, T> {
     /// returns.
     value: NonNull<T>,
     #[expect(dead_code, reason = "dropped with the guard")]
-    hold: Hold<'a, sync::RwLockWriteGuard<'a, ()>>,
+    hold: Hold<sync::RwLockWriteGuard<'a, ()>, Writing<'a>>,
     _value: PhantomData<&'a mut T>,
 }
 
 /// The hold of a guard on its lock: a guard of the standard library, or a count.
-enum Hold<'a, G> {
-    Locked { _guard: G },
-    Counted(&'a Cell<i32>),
+pub enum Hold<G, C> {
+    /// A guard of the standard library.
+    Locked(G),
+    /// A count.
+    Counted(C),
 }
 
-impl<'a, T> ReadGuard<'a, T> {
+/// A counted reader.
+pub struct Reading<'a>(&'a Cell<i32>);
+
+/// The counted writer.
+pub struct Writing<'a>(&'a Cell<i32>);
+
+impl<'a> Reading<'a> {
+    #[inline(always)]
+    fn new(guards: &'a Cell<i32>) -> Self {
+        let readers = guards.get().wrapping_add(1);
+        if readers <= 0 {
+            locked_twice();
+        }
+        guards.set(readers);
+        Self(guards)
+    }
+}
+
+impl<'a> Writing<'a> {
+    #[inline(always)]
+    fn new(guards: &'a Cell<i32>) -> Self {
+        if guards.get() != 0 {
+            locked_twice();
+        }
+        guards.set(WRITER);
+        Self(guards)
+    }
+}
+
+impl Drop for Reading<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Drop for Writing<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.set(0);
+    }
+}
+
+impl<'a, T, H> ReadGuard<'a, T, H> {
     /// Returns the access to a part of the value; `None` without the part.
     #[inline(always)]
-    pub(crate) fn filter_map<U>(self, part: impl FnOnce(&T) -> Option<&U>) -> Option<ReadGuard<'a, U>> {
+    pub(crate) fn filter_map<U>(self, part: impl FnOnce(&T) -> Option<&U>) -> Option<ReadGuard<'a, U, H>> {
         let value = NonNull::from(part(&self)?);
         Some(ReadGuard { value, hold: self.hold, _value: PhantomData })
     }
@@ -101,38 +149,38 @@ impl<T> RwLock<T> {
     #[inline(always)]
     pub fn read(&self) -> ReadGuard<'_, T> {
         let hold = if are_objects_confined() {
-            let guards = self.guards.get();
-            if guards < 0 || guards == i32::MAX {
-                locked_twice();
-            }
-            self.guards.set(guards + 1);
-            Hold::Counted(&self.guards)
+            Hold::Counted(Reading::new(&self.guards))
         } else {
             let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
             // A guard of this thread from before.
             if self.guards.get() < 0 {
                 locked_twice();
             }
-            Hold::Locked { _guard: guard }
+            Hold::Locked(guard)
         };
         ReadGuard { value: self.pointer(), hold, _value: PhantomData }
+    }
+
+    /// Locks for reading if objects are confined, else returns `None`.
+    #[inline(always)]
+    pub(crate) fn read_confined(&self) -> Option<ConfinedGuard<'_, T>> {
+        are_objects_confined().then(|| {
+            let hold = Reading::new(&self.guards);
+            ReadGuard { value: self.pointer(), hold, _value: PhantomData }
+        })
     }
 
     /// Locks for writing.
     #[inline(always)]
     pub fn write(&self) -> WriteGuard<'_, T> {
         let hold = if are_objects_confined() {
-            if self.guards.get() != 0 {
-                locked_twice();
-            }
-            self.guards.set(WRITER);
-            Hold::Counted(&self.guards)
+            Hold::Counted(Writing::new(&self.guards))
         } else {
             let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
             if self.guards.get() != 0 {
                 locked_twice();
             }
-            Hold::Locked { _guard: guard }
+            Hold::Locked(guard)
         };
         WriteGuard { value: self.pointer(), hold, _value: PhantomData }
     }
@@ -152,16 +200,35 @@ fn locked_twice() -> ! {
     panic!("a thread locks an object that it has locked")
 }
 
-impl<G> Drop for Hold<'_, G> {
+/// A number that threads change together. No memory access is ordered by it.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Creates a counter with this number.
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(AtomicU64::new(number))
+    }
+
+    /// Returns the number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Replaces the number by the one that `change` returns for it, and returns the number before. `Err` with the
+    /// number if `change` returns `None`.
     #[inline(always)]
-    fn drop(&mut self) {
-        if let Self::Counted(guards) = self {
-            guards.set(if guards.get() == WRITER { 0 } else { guards.get() - 1 });
+    pub(crate) fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+        if !are_objects_confined() {
+            return self.0.fetch_update(Relaxed, Relaxed, change);
         }
+        let number = self.get();
+        self.0.store(change(number).ok_or(number)?, Relaxed);
+        Ok(number)
     }
 }
 
-impl<T> Deref for ReadGuard<'_, T> {
+impl<T, H> Deref for ReadGuard<'_, T, H> {
     type Target = T;
 
     #[inline(always)]

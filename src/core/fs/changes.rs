@@ -5,8 +5,9 @@ use crate::core::fs::entries::Target;
 use crate::core::fs::inode::{Attributes, Body, Inode};
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::memory::MemoryDirectory;
+use crate::core::fs::name::Name;
 use crate::core::fs::path_error::{AtPath, PathResult};
-use crate::core::fs::volume::Node;
+use crate::core::fs::volume::{Node, Place};
 use crate::sys::dir::DirBudget;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
@@ -158,7 +159,7 @@ struct Compared {
 
 /// Compares an entry of two directories.
 fn compare(overlay: &MemoryDirectory, pair: &Pair, name: &[u8]) -> Result<Compared> {
-    let node = match overlay.volume().lookup(&pair.inode, name) {
+    let node = match overlay.volume().lookup(Place { parent: &pair.inode, name: Name::new(name) }) {
         Ok(node) => Some(node),
         Err(Errno::Noent) => None,
         Err(errno) => return Err(errno),

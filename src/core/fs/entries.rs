@@ -1,18 +1,16 @@
 //! Entries of a directory in memory or in an overlay.
 
 use crate::core::fs::inode::Inode;
-use crate::core::fs::name_hash::NameHash;
+use crate::core::fs::name::Name;
+use crate::core::fs::name_map::NameMap;
 use crate::sys::dir::DirEntry;
 use crate::sys::types::Filetype;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 /// Entries of a directory, by name and in the order of their creation.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    by_name: HashMap<Arc<[u8]>, Slot, NameHash>,
-    /// Names and inodes: a listing needs no look-up by name.
-    by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<Inode>)>,
+    names: NameMap<State>,
     next_cookie: u64,
     /// Number of stored entries.
     count: usize,
@@ -28,7 +26,7 @@ pub(crate) struct Entries {
 
 /// State of a name.
 #[derive(Debug)]
-enum Slot {
+enum State {
     /// An entry that is stored here.
     Stored(Entry),
     /// A whiteout: hides the name of the lower directory.
@@ -39,9 +37,9 @@ enum Slot {
 
 #[derive(Debug)]
 struct Entry {
-    /// Position in listings. `None` if the lower directory has the name and lists it.
-    cookie: Option<u64>,
     inode: Arc<Inode>,
+    /// Whether the entry has a position of its own in listings. If not, the lower directory has the name and lists it.
+    is_listed: bool,
     /// Whether the inode is the lower file of this name.
     is_own: bool,
 }
@@ -78,51 +76,51 @@ impl Entries {
     }
 
     /// Looks up a name.
-    pub(crate) fn find(&self, name: &[u8]) -> Found {
+    pub(crate) fn find(&self, name: Name<'_>) -> Found {
         let found = |inode, is_stored| Found::Inode(Target { inode, is_stored });
-        match self.by_name.get(name) {
-            Some(Slot::Stored(entry)) => found(Arc::clone(&entry.inode), true),
-            Some(Slot::Cached(inode)) => inode.upgrade().map_or(Found::Lower, |inode| found(inode, false)),
+        match self.names.get(name) {
+            Some(State::Stored(entry)) => found(Arc::clone(&entry.inode), true),
+            Some(State::Cached(inode)) => inode.upgrade().map_or(Found::Lower, |inode| found(inode, false)),
             None if self.is_merged => Found::Lower,
-            Some(Slot::Hidden) | None => Found::Nothing,
+            Some(State::Hidden) | None => Found::Nothing,
         }
     }
 
     /// Returns whether a look-up of a name needs the lower directory, because nothing is stored or cached here.
-    pub(crate) fn is_lower(&self, name: &[u8]) -> bool {
-        match self.by_name.get(name) {
-            Some(Slot::Cached(inode)) => inode.strong_count() == 0,
-            Some(Slot::Stored(_) | Slot::Hidden) => false,
+    pub(crate) fn is_lower(&self, name: Name<'_>) -> bool {
+        match self.names.get(name) {
+            Some(State::Cached(inode)) => inode.strong_count() == 0,
+            Some(State::Stored(_) | State::Hidden) => false,
             None => self.is_merged,
         }
     }
 
     /// Returns whether a name counts towards the limits: an entry stored here, except a lower directory at its own
     /// place. `None` if the name no longer refers to the inode that a look-up found.
-    pub(crate) fn counts(&self, name: &[u8], target: &Target) -> Option<bool> {
-        match self.by_name.get(name) {
-            Some(Slot::Stored(entry)) => {
+    pub(crate) fn counts(&self, name: Name<'_>, target: &Target) -> Option<bool> {
+        match self.names.get(name) {
+            Some(State::Stored(entry)) => {
                 Arc::ptr_eq(&entry.inode, &target.inode).then(|| counts(&entry.inode, entry.is_own))
             }
-            Some(Slot::Hidden) => None,
-            Some(Slot::Cached(_)) | None => (self.is_merged && !target.is_stored).then_some(false),
+            Some(State::Hidden) => None,
+            Some(State::Cached(_)) | None => (self.is_merged && !target.is_stored).then_some(false),
         }
     }
 
-    fn stored_entry(&self, name: &[u8]) -> Option<&Entry> {
-        match self.by_name.get(name)? {
-            Slot::Stored(entry) => Some(entry),
-            Slot::Hidden | Slot::Cached(_) => None,
+    fn stored_entry(&self, name: Name<'_>) -> Option<&Entry> {
+        match self.names.get(name)? {
+            State::Stored(entry) => Some(entry),
+            State::Hidden | State::Cached(_) => None,
         }
     }
 
     /// Returns the inode of an entry that is stored here.
-    pub(crate) fn stored(&self, name: &[u8]) -> Option<&Arc<Inode>> {
+    pub(crate) fn stored(&self, name: Name<'_>) -> Option<&Arc<Inode>> {
         self.stored_entry(name).map(|entry| &entry.inode)
     }
 
     /// Returns whether an entry with a name is stored here.
-    pub(crate) fn stores(&self, name: &[u8]) -> bool {
+    pub(crate) fn stores(&self, name: Name<'_>) -> bool {
         self.stored_entry(name).is_some()
     }
 
@@ -134,83 +132,82 @@ impl Entries {
     /// Returns the overlay's entry for one that the lower directory lists. `None` if the name is hidden here, or stored
     /// with a position of its own.
     pub(crate) fn merge<'a>(&self, lower: &DirEntry<'a>) -> Option<DirEntry<'a>> {
-        match self.by_name.get(lower.name) {
-            Some(Slot::Stored(Entry { cookie: None, inode, .. })) => {
+        match self.names.get(Name::new(lower.name)) {
+            Some(State::Stored(Entry { is_listed: false, inode, .. })) => {
                 Some(DirEntry { ino: inode.ino, filetype: inode.filetype(), ..*lower })
             }
-            Some(Slot::Stored(_) | Slot::Hidden) => None,
-            Some(Slot::Cached(_)) | None => self.is_merged.then_some(*lower),
+            Some(State::Stored(_) | State::Hidden) => None,
+            Some(State::Cached(_)) | None => self.is_merged.then_some(*lower),
         }
     }
 
     /// Stores an inode under a name. A stored name stays at its position in listings. `in_lower` says whether the lower
     /// directory has the name, `is_own` whether the inode is that file.
-    pub(crate) fn insert(&mut self, name: &[u8], inode: Arc<Inode>, in_lower: bool, is_own: bool) {
-        let in_lower = match self.by_name.get_mut(name) {
-            Some(Slot::Stored(entry)) => {
-                if let Some((_, listed)) = entry.cookie.and_then(|cookie| self.by_cookie.get_mut(&cookie)) {
-                    *listed = Arc::clone(&inode);
-                }
+    pub(crate) fn insert(&mut self, name: Name<'_>, inode: Arc<Inode>, in_lower: bool, is_own: bool) {
+        match self.names.get_mut(name) {
+            Some(State::Stored(entry)) => {
                 (entry.inode, entry.is_own) = (inode, is_own);
                 return;
             }
-            Some(Slot::Hidden | Slot::Cached(_)) => true,
-            None => in_lower,
-        };
-        let name: Arc<[u8]> = name.into();
-        let cookie = (!in_lower).then_some(self.next_cookie);
-        if let Some(cookie) = cookie {
-            self.next_cookie += 1;
-            self.by_cookie.insert(cookie, (Arc::clone(&name), Arc::clone(&inode)));
+            Some(state) => *state = State::Stored(Entry { inode, is_listed: false, is_own }),
+            None => {
+                let is_listed = !in_lower;
+                self.names.insert(name, self.next_cookie, State::Stored(Entry { inode, is_listed, is_own }));
+                self.next_cookie += u64::from(is_listed);
+            }
         }
-        self.by_name.insert(name, Slot::Stored(Entry { cookie, inode, is_own }));
         self.count += 1;
     }
 
     /// Caches an inode of an unchanged file.
-    pub(crate) fn cache(&mut self, name: &[u8], inode: &Arc<Inode>) {
-        if let Some(slot) = self.by_name.get_mut(name) {
-            *slot = Slot::Cached(Arc::downgrade(inode));
+    pub(crate) fn cache(&mut self, name: Name<'_>, inode: &Arc<Inode>) {
+        let cached = State::Cached(Arc::downgrade(inode));
+        if let Some(state) = self.names.get_mut(name) {
+            *state = cached;
             return;
         }
-        if self.by_name.len() >= self.cache_limit {
-            self.by_name.retain(|_, slot| !matches!(slot, Slot::Cached(inode) if inode.strong_count() == 0));
-            self.cache_limit = (self.by_name.len() * 2).max(16);
+        if self.names.len() >= self.cache_limit {
+            self.names.retain(|state| !matches!(state, State::Cached(inode) if inode.strong_count() == 0));
+            self.cache_limit = (self.names.len() * 2).max(16);
         }
-        self.by_name.insert(name.into(), Slot::Cached(Arc::downgrade(inode)));
+        self.names.insert(name, self.next_cookie, cached);
     }
 
-    /// Removes a name that exists. Hides the name if the lower directory has it.
-    pub(crate) fn remove(&mut self, name: &[u8]) {
-        if let Some(Slot::Stored(entry)) = self.by_name.remove(name) {
-            self.count -= 1;
-            if let Some(cookie) = entry.cookie {
-                self.by_cookie.remove(&cookie);
-                return;
-            }
+    /// Removes a name that exists, and returns its inode if the entry was stored here. Hides the name if the lower
+    /// directory has it.
+    pub(crate) fn remove(&mut self, name: Name<'_>) -> Option<Arc<Inode>> {
+        let entry = match self.names.remove(name) {
+            Some(State::Stored(entry)) => Some(entry),
+            Some(State::Hidden | State::Cached(_)) | None => None,
+        };
+        self.count -= usize::from(entry.is_some());
+        if entry.as_ref().is_none_or(|entry| !entry.is_listed) {
+            self.names.insert(name, self.next_cookie, State::Hidden);
         }
-        self.by_name.insert(name.into(), Slot::Hidden);
+        entry.map(|entry| entry.inode)
     }
 
     /// Returns the entries from a cookie on, with their cookies, in a stable order.
     pub(crate) fn from(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], &Arc<Inode>)> {
-        self.by_cookie.range(cookie..).map(|(cookie, (name, inode))| (*cookie, &name[..], inode))
+        self.names.from(cookie).filter_map(|(cookie, name, state)| match state {
+            State::Stored(Entry { is_listed: true, inode, .. }) => Some((cookie, name, inode)),
+            _ => None,
+        })
     }
 
     /// Returns the names that are stored here or hidden.
     pub(crate) fn changed_names(&self) -> impl Iterator<Item = &[u8]> {
-        let is_changed = |slot: &Slot| !matches!(slot, Slot::Cached(_));
-        self.by_name.iter().filter(move |(_, slot)| is_changed(slot)).map(|(name, _)| &name[..])
+        let is_changed = |state: &State| !matches!(state, State::Cached(_));
+        self.names.from(0).filter(move |(_, _, state)| is_changed(state)).map(|(_, name, _)| name)
     }
 
     /// Removes and returns all inodes.
     pub(crate) fn drain(&mut self) -> Vec<Arc<Inode>> {
-        self.by_cookie.clear();
-        let inode = |slot| match slot {
-            Slot::Stored(entry) => Some(entry.inode),
-            Slot::Hidden | Slot::Cached(_) => None,
+        let inode = |state| match state {
+            State::Stored(entry) => Some(entry.inode),
+            State::Hidden | State::Cached(_) => None,
         };
-        self.by_name.drain().filter_map(|(_, slot)| inode(slot)).collect()
+        self.names.drain().filter_map(inode).collect()
     }
 }
 

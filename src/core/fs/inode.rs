@@ -4,15 +4,16 @@ use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::Entries;
 use crate::core::fs::lower::LowerPath;
 use crate::core::fs::space::Space;
-use crate::core::lock::{RwLock, WriteGuard};
+use crate::core::lock::{Counter, RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Attributes as AllAttributes, Filestat, Filetype, NewTime, Timestamp};
+use once_cell::sync::OnceCell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 
 /// Maximum number of hard links, as on ext4.
-const LINK_MAX: u32 = 65_000;
+const LINK_MAX: u64 = 65_000;
 
 /// A file, directory or symlink.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
     /// Unset while the attributes are those of the lower file.
-    attributes: OnceLock<Attributes>,
+    attributes: OnceCell<Attributes>,
     pub(crate) body: Body,
     /// The file of the lower directory that the inode was created for.
     pub(crate) lower: Option<Box<Lower>>,
@@ -67,7 +68,7 @@ pub(crate) type Location = (Arc<Inode>, Box<[u8]>);
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
     /// Number of names, and of subdirectories plus two for a directory.
-    nlink: AtomicU32,
+    nlink: Counter,
     /// Permission bits. Nothing enforces them.
     mode: AtomicU16,
     /// Whether permission bits or times were set, and did not only follow other changes.
@@ -81,9 +82,9 @@ pub(crate) struct Attributes {
 
 impl Attributes {
     /// Returns the attributes of a new file.
-    fn new(nlink: u32, mode: u16, now: Timestamp) -> Self {
+    fn new(nlink: u64, mode: u16, now: Timestamp) -> Self {
         Self {
-            nlink: nlink.into(),
+            nlink: Counter::new(nlink),
             mode: mode.into(),
             is_set: false.into(),
             atim: now.into(),
@@ -97,7 +98,7 @@ impl Attributes {
     fn of_lower(all: &AllAttributes) -> Self {
         let time = |time: i64| time.max(0).cast_unsigned();
         Self {
-            nlink: u32::try_from(all.nlink).unwrap_or(u32::MAX).into(),
+            nlink: Counter::new(all.nlink),
             mode: (all.mode as u16 & 0o7777).into(),
             is_set: false.into(),
             atim: time(all.atim).into(),
@@ -108,8 +109,8 @@ impl Attributes {
     }
 
     /// Returns the number of links.
-    pub(crate) fn nlink(&self) -> u32 {
-        self.nlink.load(Relaxed)
+    pub(crate) fn nlink(&self) -> u64 {
+        self.nlink.get()
     }
 
     /// Returns whether permission bits or times were set.
@@ -120,7 +121,7 @@ impl Attributes {
     /// Adds a name; `ENOENT` if the inode has lost its last one, `EMLINK` beyond the maximum.
     pub(crate) fn add_name(&self, now: Timestamp) -> Result {
         let add = |nlink| (1..LINK_MAX).contains(&nlink).then_some(nlink + 1);
-        match self.nlink.fetch_update(Relaxed, Relaxed, add) {
+        match self.nlink.change(add) {
             Ok(_) => self.ctim.store(now, Relaxed),
             Err(0) => return Err(Errno::Noent),
             Err(_) => return Err(Errno::Mlink),
@@ -166,13 +167,13 @@ impl Inode {
     /// Creates an inode for one name.
     pub(crate) fn new((dev, ino): (u64, u64), body: Body, mode: u16, now: Timestamp) -> Arc<Self> {
         let nlink = if matches!(body, Body::Directory(_)) { 2 } else { 1 };
-        let attributes = Attributes::new(nlink, mode, now).into();
+        let attributes = OnceCell::with_value(Attributes::new(nlink, mode, now));
         Arc::new(Self { dev, ino, attributes, body, lower: None })
     }
 
     /// Creates an inode of a lower file.
     pub(crate) fn of_lower((dev, ino): (u64, u64), body: Body, lower: Lower) -> Self {
-        Self { dev, ino, attributes: OnceLock::new(), body, lower: Some(Box::new(lower)) }
+        Self { dev, ino, attributes: OnceCell::new(), body, lower: Some(Box::new(lower)) }
     }
 
     /// Returns the type.
@@ -217,7 +218,7 @@ impl Inode {
             dev: self.dev,
             ino: self.ino,
             filetype: self.filetype(),
-            nlink: attributes.nlink().into(),
+            nlink: attributes.nlink(),
             size,
             atim: attributes.atim.load(Relaxed),
             mtim: attributes.mtim.load(Relaxed),
@@ -243,7 +244,7 @@ impl Inode {
         };
         Ok(AllAttributes {
             mode: all.mode & !0o7777 | u32::from(own.mode.load(Relaxed)),
-            nlink: own.nlink().into(),
+            nlink: own.nlink(),
             size: self.stat()?.size,
             blocks: allocated.map_or(all.blocks, |allocated| allocated.div_ceil(512)),
             atim: signed(own.atim.load(Relaxed)),
@@ -284,10 +285,9 @@ impl Inode {
     }
 
     /// Changes the number of links.
-    pub(crate) fn add_links(&self, change: i32, now: Timestamp) {
+    pub(crate) fn add_links(&self, change: i64, now: Timestamp) {
         let attributes = self.attributes();
-        let add = |nlink: u32| Some(nlink.saturating_add_signed(change));
-        let _ = attributes.nlink.fetch_update(Relaxed, Relaxed, add);
+        let _ = attributes.nlink.change(|nlink| Some(nlink.saturating_add_signed(change)));
         attributes.ctim.store(now, Relaxed);
     }
 

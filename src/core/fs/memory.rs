@@ -6,9 +6,9 @@ use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
-use crate::core::fs::resolve::{Last, Located, LookUp, Place, resolve};
+use crate::core::fs::resolve::{Last, Located, LookUp, Walk, only_name};
 use crate::core::fs::space::SpaceLimits;
-use crate::core::fs::volume::{Node, Volume};
+use crate::core::fs::volume::{Node, Place, Volume};
 use crate::core::lock::{ReadGuard, RwLock};
 use crate::core::opened::Opened;
 use crate::sys::errno::{Errno, Result};
@@ -128,40 +128,40 @@ impl MemoryDirectory {
         let is_read = self.is_overlay() && !options.writes && oflags.is_empty();
         let look_up = if is_read { LookUp::UnlessLower } else { LookUp::Always };
         let last = Last { follows: options.follows && !exclusive, creates, look_up };
-        let mut located = self.resolve(path, last);
-        if let Ok(Located::Unknown(place)) = &located {
-            if let Some(file) = self.open_lower(place, options) {
+        let mut walk = self.walk(path);
+        let mut located = walk.resolve(last);
+        if let Ok(Located::Unknown) = &located {
+            if let Some(file) = self.open_lower(walk.place(), options) {
                 return Ok(Opened::File(FileData::Memory(file)));
             }
-            located = self.resolve(path, Last { look_up: LookUp::Always, ..last });
+            walk = self.walk(path);
+            located = walk.resolve(Last { look_up: LookUp::Always, ..last });
         }
         let inode = loop {
             match located {
-                Ok(Located::Directory(_) | Located::Name { node: Some(_), .. }) if exclusive => {
-                    return Err(Errno::Exist);
-                }
+                Ok(Located::Directory(_) | Located::Node(_)) if exclusive => return Err(Errno::Exist),
                 Ok(Located::Directory(inode)) => break inode,
-                Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => break target.inode,
-                Ok(Located::Name { place, node: Some(Node::Lower(_)) }) => {
-                    break self.volume.lookup_inode(place.parent(), place.name())?.inode;
-                }
-                Ok(Located::Name { place, node: None }) if creates => {
-                    match self.create_file(&place, options.mode & !self.volume.umask, clocks.realtime()) {
+                Ok(Located::Node(Node::Inode(target))) => break target.inode,
+                Ok(Located::Node(Node::Lower(_))) => break self.volume.lookup_inode(walk.place())?.inode,
+                Ok(Located::Nothing) if creates => {
+                    let mode = options.mode & !self.volume.umask;
+                    match self.create_file(walk.place(), mode, clocks.realtime()) {
                         // Another thread created the name after the look-up.
                         Err(Errno::Exist) if !exclusive => {}
                         new => break new?,
                     }
                 }
-                Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => return Err(Errno::Noent),
+                Ok(Located::Nothing | Located::Unknown) => return Err(Errno::Noent),
                 Err(errno) => return Err(errno),
             }
-            located = self.resolve(path, last);
+            walk = self.walk(path);
+            located = walk.resolve(last);
         };
         self.open_inode(inode, options, clocks, convert)
     }
 
     /// Creates an empty file; `EEXIST` if the name exists.
-    fn create_file(&self, place: &Place<'_>, mode: u16, now: Timestamp) -> Result<Arc<Inode>> {
+    fn create_file(&self, place: Place<'_>, mode: u16, now: Timestamp) -> Result<Arc<Inode>> {
         self.create(place, now, |volume| {
             Inode::new(volume.new_id(), Body::File(File::new(&volume.space)), mode, now)
         })
@@ -169,11 +169,11 @@ impl MemoryDirectory {
 
     /// Opens an unchanged lower file for reading, with as few system calls as a file of the host. `None` if this is not
     /// possible.
-    fn open_lower(&self, place: &Place<'_>, options: &OpenOptions) -> Option<MemoryFile> {
-        let (parent, name) = (place.parent(), place.name());
-        let path = parent.lower.as_ref()?.path.child(name).ok()?;
+    fn open_lower(&self, place: Place<'_>, options: &OpenOptions) -> Option<MemoryFile> {
+        let Place { parent, name } = place;
+        let path = parent.lower.as_ref()?.path.child(name.bytes()).ok()?;
         let (data, stat) = path.open_file().ok()?;
-        let target = self.volume.materialize(parent, name, path, &stat).ok()?;
+        let target = self.volume.materialize(place, path, &stat).ok()?;
         // A stored inode can be another file, which replaced this one after the look-up.
         let inode = (!target.is_stored).then_some(target.inode)?;
         Some(MemoryFile::new(&self.volume, inode, Some(data), options))
@@ -213,12 +213,11 @@ impl MemoryDirectory {
         if let Some(inode) = self.file_here(path) {
             return inode.stat();
         }
-        match self.resolve(path, Last { follows, ..Last::default() }) {
-            Ok(Located::Directory(inode)) => inode.stat(),
-            Ok(Located::Name { node: Some(Node::Inode(target)), .. }) => target.inode.stat(),
-            Ok(Located::Name { node: Some(Node::Lower(stat)), .. }) => Ok(self.volume.own(stat)),
-            Ok(Located::Name { node: None, .. } | Located::Unknown(_)) => Err(Errno::Noent),
-            Err(errno) => Err(errno),
+        match self.walk(path).resolve(Last { follows, ..Last::default() })? {
+            Located::Directory(inode) => inode.stat(),
+            Located::Node(Node::Inode(target)) => target.inode.stat(),
+            Located::Node(Node::Lower(stat)) => Ok(self.volume.own(*stat)),
+            Located::Nothing | Located::Unknown => Err(Errno::Noent),
         }
     }
 
@@ -237,9 +236,10 @@ impl MemoryDirectory {
 
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let place = self.new_name(path)?;
-        let made = self.create(&place, now, |volume| {
-            let entries = Entries::new(Arc::downgrade(place.parent()));
+        let mut walk = self.walk(without_slashes(path));
+        let place = new_place(&mut walk)?;
+        let made = self.create(place, now, |volume| {
+            let entries = Entries::new(Arc::downgrade(place.parent));
             Inode::new(
                 volume.new_id(),
                 Body::Directory(Box::new(RwLock::new(entries))),
@@ -252,7 +252,8 @@ impl MemoryDirectory {
 
     /// Creates a symlink: `symlinkat`.
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
-        let made = self.create(&self.new_name(path)?, now, |volume| {
+        let mut walk = self.walk(without_slashes(path));
+        let made = self.create(new_place(&mut walk)?, now, |volume| {
             Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });
         made.map(drop)
@@ -286,77 +287,52 @@ impl MemoryDirectory {
         Self { volume: Arc::clone(&self.volume), inode }
     }
 
-    /// Resolves a path from this directory.
-    pub(crate) fn resolve<'a>(&'a self, path: &'a [u8], last: Last) -> Result<Located<'a>> {
-        resolve(&self.volume, &self.inode, path, last)
+    /// Starts a walk from this directory.
+    #[inline(always)]
+    pub(crate) fn walk<'a>(&'a self, path: &'a [u8]) -> Walk<'a> {
+        Walk::new(&self.volume, &self.inode, path)
     }
 
     /// Returns the inode of a path that is the name of a regular file in this directory, unless a part of the file is
-    /// in a lower directory. A shortcut for the most frequent paths: `resolve` returns the same inode.
+    /// in a lower directory. A shortcut for the most frequent paths: a walk finds the same inode.
     #[inline]
     fn file_here(&self, path: &[u8]) -> Option<ReadGuard<'_, Arc<Inode>>> {
-        if path.contains(&b'/') {
-            return None;
-        }
+        let name = only_name(path)?;
         let entries = self.inode.directory().ok()?.read();
-        let inode = entries.filter_map(|entries| entries.stored(path))?;
+        let inode = entries.filter_map(|entries| entries.stored(name))?;
         (inode.lower.is_none() && inode.filetype() == Filetype::RegularFile).then_some(inode)
     }
 
     /// Returns the inode of a path.
     pub(crate) fn existing_inode(&self, path: &[u8], follows: bool) -> Result<Arc<Inode>> {
-        match self.resolve(path, Last { follows, ..Last::default() })? {
+        let mut walk = self.walk(path);
+        match walk.resolve(Last { follows, ..Last::default() })? {
             Located::Directory(inode) => Ok(inode),
-            Located::Name { node: Some(Node::Inode(target)), .. } => Ok(target.inode),
-            Located::Name { place, node: Some(Node::Lower(_)) } => {
-                Ok(self.volume.lookup_inode(place.parent(), place.name())?.inode)
-            }
-            Located::Name { node: None, .. } | Located::Unknown(_) => Err(Errno::Noent),
-        }
-    }
-
-    /// Resolves a path to a name that is to be removed or renamed, without a look-up. `None` if the path ends in `.` or
-    /// `..`. Ignores trailing slashes.
-    pub(crate) fn place<'a>(&'a self, path: &'a [u8]) -> Result<Option<Place<'a>>> {
-        let last = Last { look_up: LookUp::Never, ..Last::default() };
-        match self.resolve(without_slashes(path), last)? {
-            Located::Name { place, .. } | Located::Unknown(place) => Ok(Some(place)),
-            Located::Directory(_) => Ok(None),
-        }
-    }
-
-    /// Returns the place of a path that does not exist.
-    pub(crate) fn new_name<'a>(&'a self, path: &'a [u8]) -> Result<Place<'a>> {
-        match self.resolve(without_slashes(path), Last::default())? {
-            Located::Name { place, node: None, .. } => Ok(place),
-            _ => Err(Errno::Exist),
+            Located::Node(Node::Inode(target)) => Ok(target.inode),
+            Located::Node(Node::Lower(_)) => Ok(self.volume.lookup_inode(walk.place())?.inode),
+            Located::Nothing | Located::Unknown => Err(Errno::Noent),
         }
     }
 
     /// Creates an inode under a new name; `EEXIST` if the name exists.
     fn create(
         &self,
-        place: &Place<'_>,
+        place: Place<'_>,
         now: Timestamp,
         make: impl FnOnce(&Volume) -> Arc<Inode>,
     ) -> Result<Arc<Inode>> {
         let inode = make(&self.volume);
         self.add(place, &inode, || Ok(()))?;
         if inode.filetype() == Filetype::Directory {
-            place.parent().add_links(1, now);
+            place.parent.add_links(1, now);
         }
-        place.parent().touch(now);
+        place.parent.touch(now);
         Ok(inode)
     }
 
     /// Adds a name that does not exist, after `check`; `EEXIST` if another thread has added it.
-    pub(crate) fn add(
-        &self,
-        place: &Place<'_>,
-        inode: &Arc<Inode>,
-        check: impl FnOnce() -> Result,
-    ) -> Result {
-        let (parent, name) = (place.parent(), place.name());
+    pub(crate) fn add(&self, place: Place<'_>, inode: &Arc<Inode>, check: impl FnOnce() -> Result) -> Result {
+        let Place { parent, name } = place;
         self.volume.store_in_parent(parent)?;
         let mut entries = parent.directory()?.write();
         if entries.is_removed {
@@ -369,6 +345,23 @@ impl MemoryDirectory {
         check().inspect_err(|_| self.volume.space.give_name())?;
         entries.insert(name, Arc::clone(inode), false, false);
         Ok(())
+    }
+}
+
+/// Walks to a name that is to be removed or renamed, without a look-up. `None` if the path ends in `.` or `..`.
+pub(crate) fn old_place<'a>(walk: &'a mut Walk<'_>) -> Result<Option<Place<'a>>> {
+    let last = Last { look_up: LookUp::Never, ..Last::default() };
+    match walk.resolve(last)? {
+        Located::Directory(_) => Ok(None),
+        _ => Ok(Some(walk.place())),
+    }
+}
+
+/// Walks to a name that does not exist; `EEXIST` if it does.
+pub(crate) fn new_place<'a>(walk: &'a mut Walk<'_>) -> Result<Place<'a>> {
+    match walk.resolve(Last::default())? {
+        Located::Nothing => Ok(walk.place()),
+        _ => Err(Errno::Exist),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::core::fs::entries::{Target, counts};
 use crate::core::fs::inode::Inode;
-use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
-use crate::core::fs::resolve::Place;
+use crate::core::fs::memory::{MemoryDirectory, new_place, old_place, parent_of, without_slashes};
+use crate::core::fs::volume::Place;
 use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filetype, Timestamp};
@@ -20,7 +20,8 @@ impl MemoryDirectory {
         now: Timestamp,
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
-        let place = new.new_name(new_path)?;
+        let mut walk = new.walk(without_slashes(new_path));
+        let place = new_place(&mut walk)?;
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             return Err(Errno::Xdev);
         }
@@ -29,21 +30,22 @@ impl MemoryDirectory {
         }
         self.volume().store_in_parent(&inode)?;
         let attributes = inode.attributes();
-        self.add(&place, &inode, || attributes.add_name(now))?;
-        place.parent().touch(now);
+        self.add(place, &inode, || attributes.add_name(now))?;
+        place.parent.touch(now);
         Ok(())
     }
 
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
-        let place = self.place(path)?.ok_or(Errno::Isdir)?;
+        let mut walk = self.walk(without_slashes(path));
+        let place = old_place(&mut walk)?.ok_or(Errno::Isdir)?;
         loop {
-            let target = self.volume().lookup_inode(place.parent(), place.name())?;
+            let target = self.volume().lookup_inode(place)?;
             if target.inode.filetype() == Filetype::Directory {
                 return Err(Errno::Isdir);
             }
-            if self.remove(&place, &target, -1, now)? {
-                place.parent().touch(now);
+            if self.remove(place, &target, -1, now)? {
+                place.parent.touch(now);
                 return Ok(());
             }
         }
@@ -51,21 +53,23 @@ impl MemoryDirectory {
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
     pub(crate) fn remove_dir(&self, path: &[u8], now: Timestamp) -> Result {
-        let dots = if without_slashes(path).ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
-        let place = self.place(path)?.ok_or(dots)?;
+        let path = without_slashes(path);
+        let dots = if path.ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
+        let mut walk = self.walk(path);
+        let place = old_place(&mut walk)?.ok_or(dots)?;
         let _structure = self.volume().structure();
-        let target = self.volume().lookup_inode(place.parent(), place.name())?;
+        let target = self.volume().lookup_inode(place)?;
         mark_removed(&target.inode)?;
         // Only the owner of the lock removes or replaces directories.
-        self.remove(&place, &target, -2, now)?;
-        place.parent().add_links(-1, now);
-        place.parent().touch(now);
+        self.remove(place, &target, -2, now)?;
+        place.parent.add_links(-1, now);
+        place.parent.touch(now);
         Ok(())
     }
 
     /// Removes a name if it still refers to an inode. Returns whether it did.
-    fn remove(&self, place: &Place<'_>, target: &Target, links: i32, now: Timestamp) -> Result<bool> {
-        let (parent, name) = (place.parent(), place.name());
+    fn remove(&self, place: Place<'_>, target: &Target, links: i64, now: Timestamp) -> Result<bool> {
+        let Place { parent, name } = place;
         self.volume().store_in_parent(parent)?;
         // Reads attributes of the lower directory before the lock.
         target.inode.attributes();
@@ -76,7 +80,7 @@ impl MemoryDirectory {
         if is_counted {
             self.volume().space.give_name();
         }
-        entries.remove(name);
+        drop(entries.remove(name));
         target.inode.add_links(links, now);
         self.volume().detach(&target.inode);
         drop(entries);
@@ -94,29 +98,30 @@ impl MemoryDirectory {
 
     /// Renames a file or directory to a path in `new`: `renameat`.
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
-        let (old, target) = (self.place(path)?, new.place(new_path)?);
-        let (Some(old), Some(target)) = (old, target) else {
+        let mut walk = self.walk(without_slashes(path));
+        let mut new_walk = new.walk(without_slashes(new_path));
+        let (Some(old), Some(target)) = (old_place(&mut walk)?, old_place(&mut new_walk)?) else {
             return Err(Errno::Busy);
         };
         if !Arc::ptr_eq(self.volume(), new.volume()) {
-            self.volume().lookup(old.parent(), old.name())?;
+            self.volume().lookup(old)?;
             return Err(Errno::Xdev);
         }
         let _structure = self.volume().structure();
-        while !self.rename_inode(&old, &target, now)? {}
+        while !self.rename_inode(old, target, now)? {}
         Ok(())
     }
 
     /// Renames an entry. Returns false if another thread changed one of the names. The structure is locked.
-    fn rename_inode(&self, old: &Place<'_>, new: &Place<'_>, now: Timestamp) -> Result<bool> {
-        let (parent, new_parent) = (old.parent(), new.parent());
+    fn rename_inode(&self, old: Place<'_>, new: Place<'_>, now: Timestamp) -> Result<bool> {
+        let (parent, new_parent) = (old.parent, new.parent);
         let volume = self.volume();
-        let source = volume.lookup_inode(parent, old.name())?;
+        let source = volume.lookup_inode(old)?;
         let is_directory = source.inode.filetype() == Filetype::Directory;
         if is_directory && is_inside(new_parent, &source.inode) {
             return Err(Errno::Inval);
         }
-        let replaced = match volume.lookup_inode(new_parent, new.name()) {
+        let replaced = match volume.lookup_inode(new) {
             Ok(replaced) => Some(replaced),
             Err(Errno::Noent) => None,
             Err(errno) => return Err(errno),
@@ -141,7 +146,7 @@ impl MemoryDirectory {
             inode.inode.attributes();
         }
         // Reads the lower directory, so before the locks.
-        let is_own = is_own_place(new_parent, new.name(), &source.inode);
+        let is_own = is_own_place(new_parent, new.name.bytes(), &source.inode);
         let swapped = self.swap_names(old, new, &source, replaced.as_ref(), is_own, now);
         if !matches!(swapped, Ok(true)) {
             if let Some(Ok(entries)) = replaced.as_ref().map(|replaced| replaced.inode.directory()) {
@@ -171,15 +176,15 @@ impl MemoryDirectory {
     /// says whether the new name is that of the inode in the lower directory. Returns false if a name has changed.
     fn swap_names(
         &self,
-        old: &Place<'_>,
-        new: &Place<'_>,
+        old: Place<'_>,
+        new: Place<'_>,
         source: &Target,
         replaced: Option<&Target>,
         is_own: bool,
         now: Timestamp,
     ) -> Result<bool> {
-        let (parent, name) = (old.parent(), old.name());
-        let (new_parent, new_name) = (new.parent(), new.name());
+        let Place { parent, name } = old;
+        let Place { parent: new_parent, name: new_name } = new;
         let volume = self.volume();
         let mut entries = new_parent.directory()?.write();
         let mut other =
@@ -199,8 +204,9 @@ impl MemoryDirectory {
         if counted == 0 {
             volume.space.take_name()?;
         }
-        other.as_deref_mut().unwrap_or(&mut entries).remove(name);
-        entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
+        let removed = other.as_deref_mut().unwrap_or(&mut entries).remove(name);
+        let inode = removed.unwrap_or_else(|| Arc::clone(&source.inode));
+        entries.insert(new_name, inode, replaced.is_some(), is_own);
         for _ in u32::from(counts(&source.inode, is_own))..counted.max(1) {
             volume.space.give_name();
         }

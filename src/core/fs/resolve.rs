@@ -1,7 +1,8 @@
 //! Resolution of paths in a file system in memory, as `openat2` with `RESOLVE_BENEATH`.
 
-use crate::core::fs::inode::{Body, Inode};
-use crate::core::fs::volume::{Node, Volume};
+use crate::core::fs::inode::Inode;
+use crate::core::fs::name::Name;
+use crate::core::fs::volume::{Node, Place, Volume};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::Filetype;
 use smallvec::SmallVec;
@@ -15,43 +16,32 @@ const MAX_LINKS: usize = 40;
 /// Maximum length of a name, in bytes.
 const NAME_MAX: usize = 255;
 
-/// Result of resolving a path.
+/// A walk along a path, from a directory on.
 #[derive(Debug)]
-pub(crate) enum Located<'a> {
-    /// A name, whether it exists or not.
-    Name {
-        /// The name and its directory.
-        place: Place<'a>,
-        /// The file; `None` if the name does not exist.
-        node: Option<Node>,
-    },
-    /// A name that was not looked up, as [`Last::look_up`] requests.
-    Unknown(Place<'a>),
+pub(crate) struct Walk<'a> {
+    volume: &'a Volume,
+    start: &'a Arc<Inode>,
+    /// Directories from below the start down to the current one.
+    entered: SmallVec<[Arc<Inode>; 4]>,
+    /// The path, without the symlinks that were followed.
+    path: Cow<'a, [u8]>,
+    /// Position of the last name in the path.
+    name: Range<usize>,
+    /// Hash of the last name.
+    hash: u64,
+}
+
+/// Result of a walk.
+#[derive(Debug)]
+pub(crate) enum Located {
+    /// The file at the last name.
+    Node(Node),
+    /// The last name does not exist.
+    Nothing,
+    /// The last name was not looked up, as [`Last::look_up`] requests.
+    Unknown,
     /// A directory itself: the path ends in `.` or `..`.
     Directory(Arc<Inode>),
-}
-
-/// A name in a directory. Borrows both from the caller where possible.
-#[derive(Debug)]
-pub(crate) struct Place<'a> {
-    start: &'a Arc<Inode>,
-    /// The directory; `None` if it is `start`.
-    parent: Option<Arc<Inode>>,
-    path: Cow<'a, [u8]>,
-    /// Position of the name in the path.
-    name: Range<usize>,
-}
-
-impl Place<'_> {
-    /// Returns the directory.
-    pub(crate) fn parent(&self) -> &Arc<Inode> {
-        self.parent.as_ref().unwrap_or(self.start)
-    }
-
-    /// Returns the name.
-    pub(crate) fn name(&self) -> &[u8] {
-        &self.path[self.name.clone()]
-    }
 }
 
 /// Treatment of the last component of a path.
@@ -77,82 +67,128 @@ pub(crate) enum LookUp {
     Never,
 }
 
-/// Resolves a path from a directory. Leaving the directory is `ENOTCAPABLE`. A slash after the name of an existing file
-/// that is not a directory is `ENOTDIR`.
-pub(crate) fn resolve<'a>(
-    volume: &Volume,
-    start: &'a Arc<Inode>,
-    path: &'a [u8],
-    last: Last,
-) -> Result<Located<'a>> {
-    let mut path = Cow::Borrowed(path);
-    // Directories from below the start down to the current one.
-    let mut entered: SmallVec<[Arc<Inode>; 4]> = SmallVec::new();
-    let mut links = 0;
-    let mut at = 0;
-    while let Some(Component { position, is_last, has_slash }) = component(&path, at) {
-        let current = entered.last().unwrap_or(start);
-        let name = &path[position.clone()];
-        at = position.end;
-        match name {
-            b"." => {
-                current.directory()?;
-                continue;
+impl<'a> Walk<'a> {
+    /// Starts a walk.
+    #[inline(always)]
+    pub(crate) fn new(volume: &'a Volume, start: &'a Arc<Inode>, path: &'a [u8]) -> Self {
+        Self { volume, start, entered: SmallVec::new(), path: Cow::Borrowed(path), name: 0..0, hash: 0 }
+    }
+
+    /// Returns the last name and its directory, unless the walk ended at [`Located::Directory`].
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { parent: self.current(), name: Name::with_hash(&self.path[self.name.clone()], self.hash) }
+    }
+
+    fn current(&self) -> &Arc<Inode> {
+        self.entered.last().unwrap_or(self.start)
+    }
+
+    /// Walks to the end of the path. Leaving the first directory is `ENOTCAPABLE`. A slash after the name of an existing
+    /// file that is not a directory is `ENOTDIR`.
+    #[inline(always)]
+    pub(crate) fn resolve(&mut self, last: Last) -> Result<Located> {
+        if let Some(name) = only_name(&self.path) {
+            (self.name, self.hash) = (0..self.path.len(), name.hash());
+            let located = self.look_up(last.look_up);
+            if !(last.follows && matches!(&located, Ok(located) if located.symlink().is_some())) {
+                return located;
             }
-            b".." => {
-                current.directory()?;
-                entered.pop().ok_or(Errno::Notcapable)?;
-                continue;
-            }
-            _ if is_last && has_slash && last.creates => return current.directory().and(Err(Errno::Isdir)),
-            _ if name.len() > NAME_MAX => return current.directory().and(Err(Errno::Nametoolong)),
-            _ => {}
         }
-        if is_last && !has_slash {
-            let is_looked_up = match last.look_up {
-                LookUp::Always => true,
-                LookUp::UnlessLower => !current.directory()?.read().is_lower(name),
-                LookUp::Never => current.directory().map(|_| false)?,
+        self.resolve_components(last)
+    }
+
+    #[inline(never)]
+    fn resolve_components(&mut self, last: Last) -> Result<Located> {
+        let mut links = 0;
+        let mut at = 0;
+        while let Some(Component { position, is_last, has_slash }) = component(&self.path, at) {
+            let name = &self.path[position.clone()];
+            at = position.end;
+            match name {
+                b"." => {
+                    self.current().directory()?;
+                    continue;
+                }
+                b".." => {
+                    self.current().directory()?;
+                    self.entered.pop().ok_or(Errno::Notcapable)?;
+                    continue;
+                }
+                _ if is_last && has_slash && last.creates => {
+                    return self.current().directory().and(Err(Errno::Isdir));
+                }
+                _ if name.len() > NAME_MAX => {
+                    return self.current().directory().and(Err(Errno::Nametoolong));
+                }
+                _ => {}
+            }
+            (self.name, self.hash) = (position, Name::new(name).hash());
+            let located = self.look_up(if is_last && !has_slash { last.look_up } else { LookUp::Always })?;
+            if let Some(symlink) = located.symlink()
+                && (!is_last || last.follows || has_slash)
+            {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Errno::Loop);
+                }
+                if symlink.starts_with(b"/") {
+                    return Err(Errno::Notcapable);
+                }
+                self.path = [symlink, &self.path[at..]].concat().into();
+                at = 0;
+                continue;
+            }
+            let node = match located {
+                Located::Node(node) => node,
+                Located::Nothing if !is_last => return Err(Errno::Noent),
+                located => return Ok(located),
             };
-            if !is_looked_up {
-                return Ok(Located::Unknown(Place { start, parent: entered.pop(), path, name: position }));
-            }
-        }
-        let node = match volume.lookup(current, name) {
-            Ok(node) => Some(node),
-            Err(Errno::Noent) if is_last => None,
-            Err(errno) => return Err(errno),
-        };
-        if let Some(Node::Inode(target)) = &node
-            && let Body::Symlink(symlink) = &target.inode.body
-            && (!is_last || last.follows || has_slash)
-        {
-            links += 1;
-            if links > MAX_LINKS {
-                return Err(Errno::Loop);
-            }
-            if symlink.starts_with(b"/") {
-                return Err(Errno::Notcapable);
-            }
-            path = [symlink, &path[at..]].concat().into();
-            at = 0;
-            continue;
-        }
-        if is_last {
-            if has_slash && node.as_ref().is_some_and(|node| node.filetype() != Filetype::Directory) {
+            if (has_slash || !is_last) && node.filetype() != Filetype::Directory {
                 return Err(Errno::Notdir);
             }
-            let place = Place { start, parent: entered.pop(), path, name: position };
-            return Ok(Located::Name { place, node });
+            match node {
+                Node::Inode(target) if !is_last => self.entered.push(target.inode),
+                node => return Ok(Located::Node(node)),
+            }
         }
-        let Some(Node::Inode(target)) = node else {
-            return Err(Errno::Notdir);
-        };
-        entered.push(target.inode);
+        let current = Arc::clone(self.current());
+        current.directory()?;
+        Ok(Located::Directory(current))
     }
-    let current = entered.pop().unwrap_or_else(|| Arc::clone(start));
-    current.directory()?;
-    Ok(Located::Directory(current))
+
+    /// Looks up the last name, or only checks that its parent is a directory.
+    #[inline(always)]
+    fn look_up(&self, look_up: LookUp) -> Result<Located> {
+        let place = self.place();
+        let is_looked_up = match look_up {
+            LookUp::Always => true,
+            LookUp::UnlessLower => !place.parent.directory()?.read().is_lower(place.name),
+            LookUp::Never => place.parent.directory().map(|_| false)?,
+        };
+        if !is_looked_up {
+            return Ok(Located::Unknown);
+        }
+        match self.volume.lookup(place) {
+            Ok(node) => Ok(Located::Node(node)),
+            Err(Errno::Noent) => Ok(Located::Nothing),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+impl Located {
+    fn symlink(&self) -> Option<&[u8]> {
+        match self {
+            Located::Node(node) => node.symlink(),
+            _ => None,
+        }
+    }
+}
+
+/// Returns a path that is only a name.
+pub(crate) fn only_name(path: &[u8]) -> Option<Name<'_>> {
+    let is_name = !path.contains(&b'/') && path.len() <= NAME_MAX && !matches!(path, b"" | b"." | b"..");
+    is_name.then(|| Name::new(path))
 }
 
 /// A component of a path.

@@ -1,15 +1,15 @@
 //! Space of a file system in memory: usage and limits.
 
+use crate::core::lock::Counter;
 use crate::sys::errno::{Errno, Result};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Limits and usage of a file system in memory.
 #[derive(Debug)]
 pub(crate) struct Space {
     max_bytes: u64,
     max_files: u64,
-    bytes: AtomicU64,
-    files: AtomicU64,
+    bytes: Counter,
+    files: Counter,
 }
 
 /// Limits of a file system in memory.
@@ -34,8 +34,8 @@ impl Space {
         Self {
             max_bytes: limits.max_bytes,
             max_files: limits.max_files,
-            bytes: AtomicU64::new(0),
-            files: AtomicU64::new(0),
+            bytes: Counter::default(),
+            files: Counter::default(),
         }
     }
 
@@ -46,7 +46,7 @@ impl Space {
 
     /// Returns bytes.
     pub(crate) fn give_bytes(&self, bytes: u64) {
-        self.bytes.fetch_sub(bytes, Relaxed);
+        give(&self.bytes, bytes);
     }
 
     /// Takes one name; `ENOSPC` if there are as many as allowed.
@@ -56,17 +56,21 @@ impl Space {
 
     /// Returns one name.
     pub(crate) fn give_name(&self) {
-        self.files.fetch_sub(1, Relaxed);
+        give(&self.files, 1);
     }
 
     /// Returns the bytes and files in use.
     #[must_use]
     pub(crate) fn usage(&self) -> (u64, u64) {
-        (self.bytes.load(Relaxed), self.files.load(Relaxed))
+        (self.bytes.get(), self.files.get())
     }
 }
 
-fn take(used: &AtomicU64, amount: u64, max: u64) -> Result {
+fn take(used: &Counter, amount: u64, max: u64) -> Result {
     let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= max);
-    used.fetch_update(Relaxed, Relaxed, add).map(drop).map_err(|_| Errno::Nospc)
+    used.change(add).map(drop).map_err(|_| Errno::Nospc)
+}
+
+fn give(used: &Counter, amount: u64) {
+    let _ = used.change(|used| Some(used.saturating_sub(amount)));
 }

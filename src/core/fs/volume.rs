@@ -4,8 +4,9 @@ use crate::core::fs::contents::Contents;
 use crate::core::fs::entries::{Entries, Found, Target};
 use crate::core::fs::inode::{Body, File, Inode, Lower};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
+use crate::core::fs::name::Name;
 use crate::core::fs::space::{Space, SpaceLimits};
-use crate::core::lock::{RwLock, WriteGuard};
+use crate::core::lock::{Counter, RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Filestat, Filetype};
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +24,7 @@ const MAX_RECENT: usize = 512;
 pub(crate) struct Volume {
     /// Device number.
     dev: u64,
-    next_ino: AtomicU64,
+    next_ino: Counter,
     pub(crate) space: Arc<Space>,
     /// Held by an operation while it locks more than one directory.
     structure: RwLock<()>,
@@ -47,13 +48,20 @@ struct Link {
     changed: Option<Arc<Inode>>,
 }
 
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub parent: &'a Arc<Inode>,
+    pub name: Name<'a>,
+}
+
 /// File that a look-up found.
 #[derive(Debug)]
 pub(crate) enum Node {
     /// An inode.
     Inode(Target),
     /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink.
-    Lower(Filestat),
+    Lower(Box<Filestat>),
 }
 
 impl Node {
@@ -62,6 +70,17 @@ impl Node {
         match self {
             Node::Inode(target) => target.inode.filetype(),
             Node::Lower(stat) => stat.filetype,
+        }
+    }
+
+    /// Returns the target of a symlink; `None` for any other file.
+    pub(crate) fn symlink(&self) -> Option<&[u8]> {
+        match self {
+            Node::Inode(Target { inode, .. }) => match &inode.body {
+                Body::Symlink(target) => Some(target),
+                _ => None,
+            },
+            Node::Lower(_) => None,
         }
     }
 }
@@ -89,7 +108,7 @@ impl Volume {
         let first_ino = if depth == 0 { 1 } else { (1 << 52) + (depth << 47) };
         Arc::new(Self {
             dev: LAST.fetch_add(1, Relaxed) + 1,
-            next_ino: AtomicU64::new(first_ino),
+            next_ino: Counter::new(first_ino),
             space: Arc::new(Space::new(limits)),
             structure: RwLock::default(),
             lower,
@@ -102,7 +121,8 @@ impl Volume {
 
     /// Returns the device number, and a new inode number.
     pub(crate) fn new_id(&self) -> (u64, u64) {
-        (self.dev, self.next_ino.fetch_add(1, Relaxed))
+        let (Ok(ino) | Err(ino)) = self.next_ino.change(|ino| ino.checked_add(1));
+        (self.dev, ino)
     }
 
     /// Returns the identity of a lower file in this volume.
@@ -127,26 +147,27 @@ impl Volume {
     }
 
     /// Looks up a name; `ENOENT` if it does not exist.
-    #[inline]
-    pub(crate) fn lookup(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
+    #[inline(always)]
+    pub(crate) fn lookup(&self, place: Place<'_>) -> Result<Node> {
         // Unlocks the directory before the match.
-        let found = parent.directory()?.read().find(name);
+        let found = place.parent.directory()?.read().find(place.name);
         match found {
             Found::Inode(target) => Ok(Node::Inode(target)),
             Found::Nothing => Err(Errno::Noent),
-            Found::Lower => self.lookup_lower(parent, name),
+            Found::Lower => self.lookup_lower(place),
         }
     }
 
     /// Looks up a name in the lower directory.
-    fn lookup_lower(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Node> {
-        let path = lower_child(parent, name)?;
+    #[inline(never)]
+    fn lookup_lower(&self, place: Place<'_>) -> Result<Node> {
+        let path = lower_child(place)?;
         let stat = path.stat()?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
         if !is_cached && !self.has_link(&stat) {
-            return Ok(Node::Lower(stat));
+            return Ok(Node::Lower(Box::new(stat)));
         }
-        let target = self.materialize(parent, name, path, &stat)?;
+        let target = self.materialize(place, path, &stat)?;
         if is_cached && !target.is_stored {
             self.add_recent(&target.inode);
         }
@@ -154,26 +175,21 @@ impl Volume {
     }
 
     /// Looks up the inode of a name; `ENOENT` if it does not exist.
-    pub(crate) fn lookup_inode(&self, parent: &Arc<Inode>, name: &[u8]) -> Result<Target> {
-        match self.lookup(parent, name)? {
+    pub(crate) fn lookup_inode(&self, place: Place<'_>) -> Result<Target> {
+        match self.lookup(place)? {
             Node::Inode(target) => Ok(target),
-            Node::Lower(stat) => self.materialize(parent, name, lower_child(parent, name)?, &stat),
+            Node::Lower(stat) => self.materialize(place, lower_child(place)?, &stat),
         }
     }
 
     /// Returns the inode of a lower file. Creates the inode unless the lower file has one.
-    pub(crate) fn materialize(
-        &self,
-        parent: &Arc<Inode>,
-        name: &[u8],
-        path: LowerPath,
-        stat: &Filestat,
-    ) -> Result<Target> {
+    pub(crate) fn materialize(&self, place: Place<'_>, path: LowerPath, stat: &Filestat) -> Result<Target> {
+        let Place { parent, name } = place;
         let link = link_id(stat);
         // No entries are locked while the links are: `detach` locks both in the other order.
         let known = link.and_then(|id| self.known_link(id));
         if let Some(inode) = known {
-            return found_link(parent, name, inode);
+            return found_link(place, inode);
         }
         let body = match stat.filetype {
             Filetype::RegularFile => Body::File(File::default()),
@@ -183,11 +199,11 @@ impl Volume {
             Filetype::SymbolicLink => Body::Symlink(path.read_link()?),
             other => Body::Special(other),
         };
-        let location = link.is_none().then(|| (Arc::clone(parent), name.into()));
+        let location = link.is_none().then(|| (Arc::clone(parent), name.bytes().into()));
         let new = Arc::new(Inode::of_lower(self.lower_id(stat), body, Lower::new(path, link, location)));
         if let Some(id) = link {
             let inode = self.add_link(id, new);
-            return found_link(parent, name, inode);
+            return found_link(place, inode);
         }
         let mut entries = parent.directory()?.write();
         match entries.find(name) {
@@ -227,7 +243,7 @@ impl Volume {
                 if inode.filetype() != Filetype::Directory {
                     self.space.take_name()?;
                 }
-                entries.insert(&name, Arc::clone(&inode), true, true);
+                entries.insert(Name::new(&name), Arc::clone(&inode), true, true);
                 *location = None;
             }
             inode = parent;
@@ -305,8 +321,8 @@ impl Volume {
 }
 
 /// Returns an inode that was found by its device and inode number, if the name still exists.
-fn found_link(parent: &Arc<Inode>, name: &[u8], inode: Arc<Inode>) -> Result<Target> {
-    match parent.directory()?.read().find(name) {
+fn found_link(place: Place<'_>, inode: Arc<Inode>) -> Result<Target> {
+    match place.parent.directory()?.read().find(place.name) {
         Found::Inode(target) => Ok(target),
         Found::Nothing => Err(Errno::Noent),
         Found::Lower => Ok(Target { inode, is_stored: false }),
@@ -314,8 +330,8 @@ fn found_link(parent: &Arc<Inode>, name: &[u8], inode: Arc<Inode>) -> Result<Tar
 }
 
 /// Returns the path of a name in the lower directory.
-fn lower_child(parent: &Inode, name: &[u8]) -> Result<LowerPath> {
-    parent.lower.as_ref().ok_or(Errno::Noent)?.path.child(name)
+fn lower_child(Place { parent, name }: Place<'_>) -> Result<LowerPath> {
+    parent.lower.as_ref().ok_or(Errno::Noent)?.path.child(name.bytes())
 }
 
 /// Returns the device and inode number of a file with several names.
