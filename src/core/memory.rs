@@ -88,6 +88,9 @@ impl Default for Memory {
 /// Size of the largest record, a `filestat`.
 const LARGEST: usize = 64;
 
+/// Size of a word.
+const WORD: usize = 8;
+
 impl Memory {
     /// Describes the memory at `base`. Clamps `size` to 4 GiB: preview1 pointers have 32 bits.
     ///
@@ -130,7 +133,13 @@ impl Memory {
     #[inline]
     pub(crate) fn load<T: Load>(self, ptr: Ptr<T>) -> Result<T> {
         const { assert!(T::SIZE <= LARGEST) };
-        let mut bytes = [0; LARGEST];
+        if T::SIZE <= WORD { self.load_in::<T, WORD>(ptr) } else { self.load_in::<T, LARGEST>(ptr) }
+    }
+
+    /// Reads a `T` of at most `N` bytes.
+    #[inline]
+    fn load_in<T: Load, const N: usize>(self, ptr: Ptr<T>) -> Result<T> {
+        let mut bytes = [0; N];
         let guest = self.at(ptr.0, T::SIZE)?;
         match access_width(guest, T::SIZE) {
             8 => {
@@ -152,7 +161,17 @@ impl Memory {
     #[inline]
     pub(crate) fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
         const { assert!(T::SIZE <= LARGEST) };
-        let mut bytes = [0; LARGEST];
+        if T::SIZE <= WORD {
+            self.store_in::<T, WORD>(ptr, value)
+        } else {
+            self.store_in::<T, LARGEST>(ptr, value)
+        }
+    }
+
+    /// Writes a `T` of at most `N` bytes.
+    #[inline]
+    fn store_in<T: Store, const N: usize>(self, ptr: Ptr<T>, value: &T) -> Result {
+        let mut bytes = [0; N];
         value.store(&mut bytes);
         let guest = self.at(ptr.0, T::SIZE)?;
         match access_width(guest, T::SIZE) {
@@ -243,6 +262,7 @@ impl Memory {
 }
 
 /// Writes `bytes` to `guest`, where the bounds check covered as many bytes.
+#[inline(never)]
 fn store(guest: *mut u8, bytes: &[u8]) {
     let words = words(guest, bytes.len());
     let (head, rest) = bytes.split_at(words.start);
@@ -261,6 +281,7 @@ fn store(guest: *mut u8, bytes: &[u8]) {
 }
 
 /// Copies guest memory into `to`. The caller has checked the bounds.
+#[inline(never)]
 fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     let words = words(guest, to.len());
     let (head, rest) = to.split_at_mut(words.start);

@@ -2,7 +2,7 @@
 //! descriptors do not wait for each other.
 
 use crate::core::entry::Entry;
-use crate::core::lock::{self, ReadGuard, RwLock, WriteGuard};
+use crate::core::lock::{ConfinedGuard, RwLock, WriteGuard};
 use crate::sys::errno::{Errno, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -29,8 +29,8 @@ pub struct Table {
 /// Slots, from the first use of their numbers on.
 type Block = OnceLock<Box<[Slot]>>;
 
-/// Number of slots in the first block: enough for a guest without files.
-const FIRST_BLOCK: usize = 4;
+/// Number of slots in the first block: enough for a guest with few files.
+const FIRST_BLOCK: usize = 8;
 /// Number of further blocks: enough for the largest limit of open descriptors.
 const MORE_BLOCKS: usize = 9;
 
@@ -81,7 +81,7 @@ impl Drop for Reservation<'_> {
 /// An open descriptor that a call uses.
 pub(crate) enum OpenEntry<'a> {
     /// The descriptor in the table, which only this thread reaches. No call closes the descriptor that it uses.
-    Borrowed(ReadGuard<'a, Arc<Entry>>),
+    Borrowed(ConfinedGuard<'a, Arc<Entry>>),
     /// A descriptor that other threads can close.
     Owned(Arc<Entry>),
 }
@@ -111,15 +111,13 @@ impl Table {
 
     /// Returns an open descriptor for a call. The call can use the entry even after another thread has closed or reused
     /// the number. `EBADF` if the number is not open.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, fd: Fd) -> Result<OpenEntry<'_>> {
-        let entry = self.slot(fd).ok_or(Errno::Badf)?.read();
-        let entry = entry.filter_map(Option::as_ref).ok_or(Errno::Badf)?;
-        Ok(if lock::are_objects_confined() {
-            OpenEntry::Borrowed(entry)
-        } else {
-            OpenEntry::Owned(Arc::clone(&entry))
-        })
+        let slot = self.slot(fd).ok_or(Errno::Badf)?;
+        let Some(entry) = slot.read_confined() else {
+            return shared_entry(slot).map(OpenEntry::Owned);
+        };
+        entry.filter_map(Option::as_ref).map(OpenEntry::Borrowed).ok_or(Errno::Badf)
     }
 
     /// Reserves the lowest free number. `EMFILE` if `limit` numbers are open or reserved, `EBADF` if the table was
@@ -137,7 +135,7 @@ impl Table {
                 numbers.end - 1
             }
         };
-        if let (Some(block), _) = place(Fd(number)) {
+        if let Some((block, _)) = place(Fd(number)) {
             let slots = self.blocks.get_or_init(Box::default).get(block).ok_or(Errno::Mfile)?;
             slots.get_or_init(|| (0..size_of_block(block + 1)).map(|_| Slot::default()).collect());
         }
@@ -189,12 +187,15 @@ impl Table {
     }
 
     /// Returns the slot of a number, if the number was in use at any time.
-    #[inline]
+    #[inline(always)]
     fn slot(&self, fd: Fd) -> Option<&Slot> {
-        match place(fd) {
-            (None, index) => self.first.get(index),
-            (Some(block), index) => self.blocks.get()?.get(block)?.get()?.get(index),
-        }
+        self.first.get(fd.0 as usize).or_else(|| self.slot_of_block(fd))
+    }
+
+    #[inline(never)]
+    fn slot_of_block(&self, fd: Fd) -> Option<&Slot> {
+        let (block, index) = place(fd)?;
+        self.blocks.get()?.get(block)?.get()?.get(index)
     }
 
     fn free(&self, fd: Fd) {
@@ -206,13 +207,17 @@ impl Table {
     }
 }
 
+#[inline(never)]
+fn shared_entry(slot: &Slot) -> Result<Arc<Entry>> {
+    slot.read().clone().ok_or(Errno::Badf)
+}
+
 fn size_of_block(block: usize) -> usize {
     FIRST_BLOCK << (2 * block)
 }
 
-/// Returns the block of a number, `None` for the first block, and its index there.
-#[inline]
-fn place(Fd(number): Fd) -> (Option<usize>, usize) {
+/// Returns the block of a number and its index there; `None` for the first block.
+fn place(Fd(number): Fd) -> Option<(usize, usize)> {
     let block = (u64::from(number) * 3 / FIRST_BLOCK as u64 + 1).ilog2() as usize / 2;
-    (block.checked_sub(1), number as usize - (size_of_block(block) - FIRST_BLOCK) / 3)
+    Some((block.checked_sub(1)?, number as usize - (size_of_block(block) - FIRST_BLOCK) / 3))
 }

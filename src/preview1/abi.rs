@@ -188,10 +188,10 @@ impl Arg<'_> for Memory {
     }
 }
 
-impl Arg<'_> for RestartState {
+impl<'a> Arg<'a> for &'a RestartState {
     const CORE: &'static [CoreType] = &[];
-    fn lift(call: &Call<'_>, _: &[u64]) -> Result<Self> {
-        Ok(call.restart.clone())
+    fn lift(call: &'a Call<'a>, _: &[u64]) -> Result<Self> {
+        Ok(&call.restart)
     }
 }
 
@@ -227,6 +227,7 @@ impl Arg<'_> for Fd {
 /// the number is not open.
 impl<'a> Arg<'a> for OpenEntry<'a> {
     const CORE: &'static [CoreType] = &[CoreType::I32];
+    #[inline(always)]
     fn lift(call: &'a Call<'a>, core: &[u64]) -> Result<Self> {
         match &call.restart.fd {
             Some(fd) => Ok(OpenEntry::Owned(Arc::clone(fd))),

@@ -15,7 +15,7 @@ impl Guest {
     /// Returns the time of a clock in nanoseconds: `clock_gettime`. Ignores the precision: the time is always exact.
     pub(crate) fn clock_time_get(
         &self,
-        restart: RestartState,
+        restart: &RestartState,
         clock: Clockid,
         _precision: Timestamp,
     ) -> HostResult<Timestamp> {

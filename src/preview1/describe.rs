@@ -103,7 +103,7 @@ macro_rules! formats {
 formats! {
     (): Format::Nothing;
     Memory: Format::Nothing;
-    RestartState: Format::Nothing;
+    &RestartState: Format::Nothing;
     u8: Format::Unsigned(1);
     u16: Format::Unsigned(2);
     u32: Format::Unsigned(4);

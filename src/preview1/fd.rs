@@ -36,7 +36,7 @@ impl Guest {
     /// write budget is too small.
     pub(crate) fn fd_allocate(
         &self,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         offset: Filesize,
         len: Filesize,

@@ -25,7 +25,7 @@ impl Guest {
     pub(crate) fn fd_read(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         Out(iovs): Out<List<Iovec>>,
     ) -> HostResult<Size> {
@@ -34,16 +34,16 @@ impl Guest {
             Descriptor::File(file) => {
                 let mut position = file.position();
                 let read = |buffers: &[Buffer], at| file.data().read_at(buffers, at);
-                let read = at_offset(memory, &restart, iovs, *position, read)?;
+                let read = at_offset(memory, restart, iovs, *position, read)?;
                 *position += read.moved;
                 read.finish(&fd)
             }
             Descriptor::Stream(stream) if stream.may_wait() => {
-                read_stream(memory, &restart, &fd, stream, iovs)
+                read_stream(memory, restart, &fd, stream, iovs)
             }
             Descriptor::Stream(stream) => {
                 let read = |buffers: &[Buffer], _| stream.read_now(buffers);
-                at_offset(memory, &restart, iovs, 0, read)?.finish(&fd)
+                at_offset(memory, restart, iovs, 0, read)?.finish(&fd)
             }
             Descriptor::Pipe(Pipe::Input(input)) => read_input(memory, &fd, input, iovs),
             Descriptor::Pipe(Pipe::Output(_)) => Err(Errno::Badf.into()),
@@ -55,15 +55,15 @@ impl Guest {
     pub(crate) fn fd_write(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         iovs: List<Iovec>,
     ) -> HostResult<Size> {
         fd.require(Rights::FD_WRITE)?;
         match &fd.descriptor {
-            Descriptor::File(file) => self.write_file(memory, &restart, &fd, file, iovs),
+            Descriptor::File(file) => self.write_file(memory, restart, &fd, file, iovs),
             Descriptor::Stream(stream) => {
-                until_done(memory, &restart, &fd, Interest::Write, iovs, |buffers| {
+                until_done(memory, restart, &fd, Interest::Write, iovs, |buffers| {
                     self.limits.write(buffers, |buffers| stream.write_now(buffers))
                 })
             }
@@ -71,7 +71,7 @@ impl Guest {
                 Ok(buffer.write(memory, &self.limits, iovs)?)
             }
             Descriptor::Pipe(Pipe::Output(Output::Callback(slot))) => {
-                self.write_to_callback(memory, &restart, &fd, *slot, iovs)
+                self.write_to_callback(memory, restart, &fd, *slot, iovs)
             }
             Descriptor::Pipe(Pipe::Input(_)) => Err(Errno::Badf.into()),
             Descriptor::Dir(_) => Err(Errno::Isdir.into()),
@@ -133,7 +133,7 @@ impl Guest {
     pub(crate) fn fd_pread(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         Out(iovs): Out<List<Iovec>>,
         offset: Filesize,
@@ -142,14 +142,14 @@ impl Guest {
         let seekable = Seekable::new(&fd, offset)?;
         let start = offset.saturating_add(restart.bytes_done);
         let read = |buffers: &[Buffer], at| seekable.read_at(buffers, at);
-        at_offset(memory, &restart, iovs, start, read)?.finish(&fd)
+        at_offset(memory, restart, iovs, start, read)?.finish(&fd)
     }
 
     /// Writes at `offset` and leaves the position unchanged: `pwritev`.
     pub(crate) fn fd_pwrite(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         iovs: List<Iovec>,
         offset: Filesize,
@@ -166,7 +166,7 @@ impl Guest {
         let write = |buffers: &[Buffer], at| {
             self.limits.write(buffers, |buffers| seekable.write_at(buffers, at, &self.clocks))
         };
-        at_offset(memory, &restart, iovs, start, write)?.finish(&fd)
+        at_offset(memory, restart, iovs, start, write)?.finish(&fd)
     }
 }
 

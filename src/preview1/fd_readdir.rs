@@ -24,7 +24,7 @@ impl Guest {
     pub(crate) fn fd_readdir(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         Out(buf): Out<List<u8>>,
         cookie: Dircookie,

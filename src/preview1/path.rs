@@ -108,23 +108,23 @@ impl Guest {
     pub(crate) fn path_create_directory(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_CREATE_DIRECTORY, path, DirAccess::create_dir)
+        in_directory(self, memory, restart, &fd, Rights::PATH_CREATE_DIRECTORY, path, DirAccess::create_dir)
     }
 
     /// Returns the attributes of a file: `fstatat`.
     pub(crate) fn path_filestat_get(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
     ) -> HostResult<Filestat> {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_FILESTAT_GET, path, |dir, path| {
+        in_directory(self, memory, restart, &fd, Rights::PATH_FILESTAT_GET, path, |dir, path| {
             dir.stat(path, follows(flags))
         })
     }
@@ -134,7 +134,7 @@ impl Guest {
     pub(crate) fn path_filestat_set_times(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
@@ -142,7 +142,7 @@ impl Guest {
         mtim: Timestamp,
         fst_flags: Fstflags,
     ) -> HostResult {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_FILESTAT_SET_TIMES, path, |dir, path| {
+        in_directory(self, memory, restart, &fd, Rights::PATH_FILESTAT_SET_TIMES, path, |dir, path| {
             let (atim, mtim) = fst_flags.times(atim, mtim, self.clocks.file_time())?;
             dir.set_times(path, follows(flags), atim, mtim)
         })
@@ -153,14 +153,14 @@ impl Guest {
     pub(crate) fn path_link(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         old_fd: OpenEntry<'_>,
         old_flags: Lookupflags,
         old_path: List<u8>,
         new_fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
-        restart_on_rename(&restart, None, || {
+        restart_on_rename(restart, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let old_dir = old_fd.dir_access(Rights::PATH_LINK_SOURCE, &self.clocks)?;
             let new_dir = new_fd.dir_access(Rights::PATH_LINK_TARGET, &self.clocks)?;
@@ -177,7 +177,7 @@ impl Guest {
     pub(crate) fn path_open(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         dirflags: Lookupflags,
         path: List<u8>,
@@ -186,7 +186,7 @@ impl Guest {
         rights_inheriting: Rights,
         fdflags: Fdflags,
     ) -> HostResult<Fd> {
-        restart_on_rename(&restart, Some(&fd), || {
+        restart_on_rename(restart, Some(&fd), || {
             let mut buffer = PathBuffer::new();
             let dir = fd.dir_access(rights_to_open(oflags), &self.clocks)?;
             let inheriting = fd.inheriting();
@@ -235,12 +235,12 @@ impl Guest {
     pub(crate) fn path_readlink(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         path: List<u8>,
         Out(buf): Out<List<u8>>,
     ) -> HostResult<Size> {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_READLINK, path, |dir, path| {
+        in_directory(self, memory, restart, &fd, Rights::PATH_READLINK, path, |dir, path| {
             dir.read_link(path, |target| {
                 let target = &target[..target.len().min(buf.len as usize)];
                 memory.write(buf.ptr.0, target)?;
@@ -253,24 +253,24 @@ impl Guest {
     pub(crate) fn path_remove_directory(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_REMOVE_DIRECTORY, path, DirAccess::remove_dir)
+        in_directory(self, memory, restart, &fd, Rights::PATH_REMOVE_DIRECTORY, path, DirAccess::remove_dir)
     }
 
     /// Renames a file or directory: `renameat`.
     pub(crate) fn path_rename(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         old_path: List<u8>,
         new_fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
-        restart_on_rename(&restart, None, || {
+        restart_on_rename(restart, None, || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let old_dir = fd.dir_access(Rights::PATH_RENAME_SOURCE, &self.clocks)?;
             let new_dir = new_fd.dir_access(Rights::PATH_RENAME_TARGET, &self.clocks)?;
@@ -285,12 +285,12 @@ impl Guest {
     pub(crate) fn path_symlink(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         old_path: List<u8>,
         fd: OpenEntry<'_>,
         new_path: List<u8>,
     ) -> HostResult {
-        restart_on_rename(&restart, Some(&fd), || {
+        restart_on_rename(restart, Some(&fd), || {
             let (mut old_buffer, mut new_buffer) = (PathBuffer::new(), PathBuffer::new());
             let dir = fd.dir_access(Rights::PATH_SYMLINK, &self.clocks)?;
             let target = sys::path(old_buffer.copy(memory, old_path)?)?;
@@ -305,11 +305,11 @@ impl Guest {
     pub(crate) fn path_unlink_file(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         path: List<u8>,
     ) -> HostResult {
-        in_directory(self, memory, &restart, &fd, Rights::PATH_UNLINK_FILE, path, DirAccess::unlink)
+        in_directory(self, memory, restart, &fd, Rights::PATH_UNLINK_FILE, path, DirAccess::unlink)
     }
 }
 

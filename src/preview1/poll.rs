@@ -29,7 +29,7 @@ impl Guest {
     pub(crate) fn poll_oneoff(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         subscriptions: Ptr<Subscription>,
         events: Ptr<Event>,
         nsubscriptions: Size,
@@ -44,7 +44,7 @@ impl Guest {
     pub(crate) fn poll_subscriptions(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         nsubscriptions: Size,
         load: impl Fn(Size) -> Result<Subscription>,
         events: Ptr<Event>,
@@ -54,7 +54,7 @@ impl Guest {
         if !(1..=MAX_SUBSCRIPTIONS).contains(&nsubscriptions) {
             return Err(Errno::Inval.into());
         }
-        let mut call = PollCall::new(self, restart.into_saved());
+        let mut call = PollCall::new(self, restart.clone().into_saved());
         let mut items = SmallVec::<[(Subscription, Pollable); 4]>::new();
         for index in 0..nsubscriptions {
             let subscription = load(index)?;

@@ -12,7 +12,7 @@ impl Guest {
     pub(crate) fn random_get(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         Out(buf): Out<List<u8>>,
     ) -> HostResult {
         let mut done = restart.bytes_done as Size;

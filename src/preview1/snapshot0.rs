@@ -129,7 +129,7 @@ impl Guest {
     pub(crate) fn unstable_path_filestat_get(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         flags: Lookupflags,
         path: List<u8>,
@@ -141,7 +141,7 @@ impl Guest {
     pub(crate) fn unstable_poll_oneoff(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         subscriptions: Ptr<Subscription>,
         events: Ptr<Event>,
         nsubscriptions: Size,

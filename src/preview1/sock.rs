@@ -39,7 +39,7 @@ impl Guest {
     pub(crate) fn sock_recv(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         Out(ri_data): Out<List<Iovec>>,
         ri_flags: Riflags,
@@ -54,7 +54,7 @@ impl Guest {
         let waits_for_all =
             ri_flags.contains(Riflags::RECV_WAITALL) && !ri_flags.contains(Riflags::RECV_PEEK);
         let received = if waits_for_all && socket.filetype() == Filetype::SocketStream {
-            until_done(memory, &restart, &fd, Interest::Read, ri_data, receive)?
+            until_done(memory, restart, &fd, Interest::Read, ri_data, receive)?
         } else {
             let received = read_write_once(memory, ri_data, receive);
             Outcome::wait_on_would_block(received, &fd, Interest::Read)?
@@ -66,7 +66,7 @@ impl Guest {
     pub(crate) fn sock_send(
         &self,
         memory: Memory,
-        restart: RestartState,
+        restart: &RestartState,
         fd: OpenEntry<'_>,
         si_data: List<Iovec>,
         si_flags: u32,
@@ -75,7 +75,7 @@ impl Guest {
             return Err(Errno::Inval.into());
         }
         let socket = socket(&fd, Rights::FD_WRITE)?;
-        until_done(memory, &restart, &fd, Interest::Write, si_data, |buffers| {
+        until_done(memory, restart, &fd, Interest::Write, si_data, |buffers| {
             self.limits.write(buffers, |buffers| Ok(sys::send(socket.handle(), buffers)?))
         })
     }

@@ -60,6 +60,13 @@ pub(crate) fn at_offset(
     mut io: impl FnMut(&[Buffer], Filesize) -> Result<usize>,
 ) -> HostResult<Portion> {
     let before = restart.bytes_done as usize;
+    if before == 0
+        && let Some(buffer) = only_buffer(memory, iovs)?
+    {
+        let buffer = [buffer];
+        let moved = retry_on_intr(|| io(&buffer, start))?;
+        return Ok(Portion { done: moved as Size, moved: moved as Filesize, is_last: true });
+    }
     let mut buffers = Buffers::new();
     let mut batches = IovecBatches::new(memory, iovs, before, slice_end(before));
     let mut done = before;
@@ -107,6 +114,20 @@ pub(crate) fn until_done(
     }
     let is_last = done < batches.bytes || !batches.has_more();
     Portion { done: done as Size, moved: 0, is_last }.finish(fd)
+}
+
+/// Returns the buffer of a call that has one, unless the buffer needs several slices. Most calls have one buffer, and
+/// need no batches.
+#[inline(always)]
+fn only_buffer(memory: Memory, iovs: List<Iovec>) -> Result<Option<Buffer>> {
+    if iovs.len != 1 {
+        return Ok(None);
+    }
+    let iov = memory.load_at(iovs, 0)?;
+    if iov.buf_len > SLICE {
+        return Ok(None);
+    }
+    memory.buffer(iov, 0, iov.buf_len as usize).map(Some)
 }
 
 /// Repeats a system call while signals interrupt it (`EINTR`).

@@ -44,25 +44,31 @@ impl Contents {
     pub(crate) fn read(&self, buffers: &[Buffer], offset: u64) -> usize {
         let mut done = 0;
         for buffer in buffers {
-            let left = self.size.saturating_sub(offset + done as u64);
-            let len = buffer.size().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let mut at = 0;
-            while at < len {
-                let from = offset + (done + at) as u64;
-                let (bytes, run) = self.run(from);
-                let part = run.min(len - at);
-                match bytes {
-                    Some(bytes) => copy_to_guest(buffer, at, &bytes[..part]),
-                    None => fill_guest(buffer, at, part),
-                }
-                at += part;
-            }
-            done += len;
-            if len < buffer.size() {
+            let read = self.read_part(buffer, offset + done as u64);
+            done += read;
+            if read < buffer.size() {
                 break;
             }
         }
         done
+    }
+
+    /// Copies bytes from `offset` into one guest buffer and returns their number.
+    #[inline(always)]
+    fn read_part(&self, buffer: &Buffer, offset: u64) -> usize {
+        let left = self.size.saturating_sub(offset);
+        let len = buffer.size().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut at = 0;
+        while at < len {
+            let (bytes, run) = self.run(offset + at as u64);
+            let part = run.min(len - at);
+            match bytes {
+                Some(bytes) => copy_to_guest(buffer, at, &bytes[..part]),
+                None => fill_guest(buffer, at, part),
+            }
+            at += part;
+        }
+        len
     }
 
     /// Returns the allocated bytes at an offset, or the length of the hole there.
