@@ -93,15 +93,20 @@ unsafe extern "C" fn trampoline<C: Callback>(
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     callback_scope(env, || {
-        let mut data = ptr::null_mut();
-        let (len, args, this) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the info of this call; nulls for results that are not wanted.
-        unsafe { sys::napi_get_cb_info(env, info, len, args, this, &raw mut data) };
-        // SAFETY: `function` passed the state as the data, and the state lives as long as its environment.
-        let state = unsafe { &*data.cast::<EnvState>() };
+        let state = EnvState::only().unwrap_or_else(|| state_of(env, info));
         let result = C::call(state, RawArgs { state, info })?;
         Ok(result.map_or(ptr::null_mut(), Value::raw))
     })
+}
+
+/// Returns the state that [`function`] passed.
+fn state_of<'a>(env: sys::napi_env, info: sys::napi_callback_info) -> &'a EnvState {
+    let mut data = ptr::null_mut();
+    let (len, args, this) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the info of this call; nulls for results that are not wanted.
+    unsafe { sys::napi_get_cb_info(env, info, len, args, this, &raw mut data) };
+    // SAFETY: the data is the state, which lives as long as its environment.
+    unsafe { &*data.cast::<EnvState>() }
 }
 
 /// Runs a callback and throws its error. A panic, which is a bug, is thrown as an error too: it must not unwind into

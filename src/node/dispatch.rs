@@ -3,10 +3,11 @@
 use super::env_state::EnvState;
 use super::error;
 use super::sandbox::Sandbox;
+use super::suspended::HostFunctionCall;
 use crate::core::memory::Memory;
 use crate::core::outcome::{HostCall, HostResult, Outcome};
 use crate::core::wait::Wait;
-use crate::preview1::abi::{Call, CoreArgs};
+use crate::preview1::abi::Call;
 use crate::sys::errno::Errno;
 use crate::sys::types::Clockid;
 use napi::Result;
@@ -25,33 +26,36 @@ pub(crate) enum Step {
     Exit(u32),
 }
 
+impl Step {
+    /// Converts the result of a host function.
+    pub(crate) fn of(result: HostResult) -> Self {
+        match result {
+            Ok(()) => Step::Done(None),
+            Err(Outcome::Errno(errno)) => Step::Done(Some(errno)),
+            Err(Outcome::Block(wait)) => Step::Block(wait),
+            Err(Outcome::HostCall(host_call)) => Step::HostCall(host_call),
+            Err(Outcome::ReadClock(clock)) => Step::ReadClock(clock),
+            Err(Outcome::Exit(status)) => Step::Exit(status),
+        }
+    }
+}
+
 /// Performs one step of a call. Throws if the memory cannot be looked up.
-#[inline(always)]
 pub(crate) fn step(
     state: &EnvState,
     sandbox: &Sandbox,
-    function: impl Fn(&Call<'_>, &CoreArgs) -> HostResult,
+    HostFunctionCall { function, core }: &HostFunctionCall,
     call: &mut Call<'_>,
-    core: &CoreArgs,
 ) -> Result<Step> {
     loop {
-        let Err(outcome) = function(call, core) else {
-            return Ok(Step::Done(None));
-        };
-        return Ok(match outcome {
-            Outcome::Errno(Errno::Overflow) => {
-                if let Some(grown) = refresh_if_grown(state, sandbox, call.memory)? {
-                    call.memory = grown;
-                    continue;
-                }
-                Step::Done(Some(Errno::Overflow))
-            }
-            Outcome::Errno(errno) => Step::Done(Some(errno)),
-            Outcome::Block(wait) => Step::Block(wait),
-            Outcome::HostCall(host_call) => Step::HostCall(host_call),
-            Outcome::ReadClock(clock) => Step::ReadClock(clock),
-            Outcome::Exit(status) => Step::Exit(status),
-        });
+        let result = function(call, core);
+        if let Err(Outcome::Errno(Errno::Overflow)) = result
+            && let Some(grown) = refresh_if_grown(state, sandbox, call.memory)?
+        {
+            call.memory = grown;
+            continue;
+        }
+        return Ok(Step::of(result));
     }
 }
 

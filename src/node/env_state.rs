@@ -10,8 +10,16 @@ use crate::core::shared_directory::SharedDirectory;
 use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+/// The state of the first environment that was installed, until another one is installed: null from then on. Before
+/// the first, `NONE`, which no native function sees.
+static ONLY: AtomicPtr<EnvState> = AtomicPtr::new(NONE);
+
+const NONE: *mut EnvState = ptr::dangling_mut();
 
 /// Everything that the sandboxes of an environment share.
 pub(crate) struct EnvState {
@@ -75,7 +83,19 @@ impl EnvState {
             joining: Cell::default(),
         });
         env.set_instance_data(Rc::clone(&state), (), |_| ())?;
+        if ONLY.compare_exchange(NONE, Rc::as_ptr(&state).cast_mut(), Relaxed, Relaxed).is_err() {
+            ONLY.store(ptr::null_mut(), Relaxed);
+        }
         Ok(state)
+    }
+
+    /// Returns the state of the calling environment if the process never had another one. Asking Node-API takes a call.
+    #[inline(always)]
+    pub(crate) fn only<'a>() -> Option<&'a Self> {
+        // SAFETY: a native function calls this, so its environment was installed, in this thread, and this thread sees
+        // that or a later store. If it sees a state, no other environment was installed before: the state is its own,
+        // and lives as long as JavaScript runs.
+        unsafe { ONLY.load(Relaxed).as_ref() }
     }
 
     /// Returns whether an environment has a state.
@@ -105,8 +125,18 @@ impl EnvState {
         sandboxes.len() as u32 - 1
     }
 
+    /// Calls `action` with the sandbox with a number, without a reference of its own. `action` must not run JavaScript,
+    /// which may replace the sandbox.
+    #[inline(always)]
+    pub(crate) fn with_sandbox<T>(
+        &self,
+        id: u32,
+        action: impl FnOnce(&Sandbox) -> Option<T>,
+    ) -> Option<T> {
+        action(self.sandboxes.borrow().get(id as usize)?.as_deref()?)
+    }
+
     /// Returns the sandbox with a number.
-    #[inline]
     pub(crate) fn sandbox(&self, id: u32) -> Option<Rc<Sandbox>> {
         self.sandboxes.borrow().get(id as usize)?.clone()
     }
@@ -174,5 +204,11 @@ impl EnvState {
             // V8 does without a report that fails.
             let _ = self.env.adjust_external_memory(change);
         }
+    }
+}
+
+impl Drop for EnvState {
+    fn drop(&mut self) {
+        ONLY.store(ptr::null_mut(), Relaxed);
     }
 }

@@ -8,7 +8,7 @@ use super::host_calls::{finish_host_call, queue_host_call, read_clock, start_hos
 use super::sandbox::Sandbox;
 use super::suspended::{Awaited, HostFunctionCall, Suspended};
 use super::wait::wait_in_slices;
-use crate::core::outcome::HostCall;
+use crate::core::outcome::{HostCall, HostResult, Outcome};
 use crate::core::restart::RestartState;
 use crate::core::wait::Wait;
 use crate::preview1::abi::Call;
@@ -29,30 +29,59 @@ pub(crate) enum Completion {
 pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Completion> {
     let core = state.arguments.arguments(I::SIGNATURE.params());
     let (id, can_suspend) = state.arguments.callee();
+    let mut first = None;
+    let done = state.with_sandbox(id, |sandbox| {
+        let memory = sandbox.memory().filter(|_| !sandbox.is_over())?;
+        match I::call(&sandbox.call(memory, RestartState::NEW), &core) {
+            Ok(()) if !sandbox.has_grown() => Some(None),
+            Err(Outcome::Errno(errno)) if errno != Errno::Overflow => Some(Some(errno)),
+            result => {
+                first = Some(result);
+                None
+            }
+        }
+    });
+    match done {
+        Some(errno) => Ok(Completion::Done(errno)),
+        None => perform_rest(state, id, &HostFunctionCall { function: I::call, core }, first, can_suspend),
+    }
+}
+
+/// Performs the rest of a call after its first step, which is `None` if it could not be made.
+#[cold]
+fn perform_rest(
+    state: &EnvState,
+    id: u32,
+    function: &HostFunctionCall,
+    first: Option<HostResult>,
+    can_suspend: bool,
+) -> Result<Completion> {
     let sandbox = state.sandbox(id);
     let Some((sandbox, memory)) =
         sandbox.and_then(|sandbox| sandbox.memory().map(|memory| (sandbox, memory)))
     else {
         return Err(error::not_started(&state.env));
     };
+    if first.is_none() {
+        check_over(state, &sandbox)?;
+    }
+    let mut call = sandbox.call(memory, RestartState::NEW);
+    let pending = match first {
+        // Had no effect. The memory may have grown.
+        Some(Err(Outcome::Errno(_))) | None => step(state, &sandbox, function, &mut call)?,
+        Some(result) => Step::of(result),
+    };
+    complete(state, &sandbox, function, call, pending, can_suspend)
+}
+
+/// Throws the error of a guest that has ended, or whose timeout is over.
+fn check_over(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
     if let Some(end) = sandbox.world.end() {
-        return Err(throw_end(&state.env, &sandbox, end));
+        return Err(throw_end(&state.env, sandbox, end));
     }
-    if let Some(milliseconds) = sandbox.passed_timeout() {
-        return Err(error::timed_out(&state.env, milliseconds));
-    }
-    let (guest, strings) = (&sandbox.world.guest, &sandbox.strings);
-    let mut call = Call { guest, strings, memory, restart: RestartState::NEW };
-    match step(state, &sandbox, I::call, &mut call, &core)? {
-        Step::Done(None) => {
-            sandbox.report_growth(&state.env);
-            Ok(Completion::Done(None))
-        }
-        Step::Done(errno) => Ok(Completion::Done(errno)),
-        pending => {
-            let function = HostFunctionCall { function: I::call, core };
-            complete(state, &sandbox, &function, call, pending, can_suspend)
-        }
+    match sandbox.passed_timeout() {
+        Some(milliseconds) => Err(error::timed_out(&state.env, milliseconds)),
+        None => Ok(()),
     }
 }
 
@@ -66,9 +95,8 @@ pub(crate) fn restart(
     if let Some(end) = sandbox.world.end() {
         return Err(throw_end(&state.env, sandbox, end));
     }
-    let (guest, strings, memory) = (&sandbox.world.guest, &sandbox.strings, refresh_memory(state, sandbox)?);
-    let mut call = Call { guest, strings, memory, restart };
-    let pending = step(state, sandbox, function.function, &mut call, &function.core)?;
+    let mut call = sandbox.call(refresh_memory(state, sandbox)?, restart);
+    let pending = step(state, sandbox, function, &mut call)?;
     complete(state, sandbox, function, call, pending, true)
 }
 
@@ -111,7 +139,7 @@ fn complete(
             }
         };
         call.memory = refresh_memory(state, sandbox)?;
-        pending = step(state, sandbox, function.function, &mut call, &function.core)?;
+        pending = step(state, sandbox, function, &mut call)?;
     }
 }
 
@@ -131,12 +159,7 @@ fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Wait) -> Result<Next> {
     // Another thread may close the descriptors or end the guest.
     let is_over = || world.ends_wait(is_for_streams) || sandbox.passed_timeout().is_some();
     wait_in_slices(state, |slice| if is_over() { Ok(true) } else { wait.block(slice) })?;
-    if let Some(end) = world.end() {
-        return Err(throw_end(&state.env, sandbox, end));
-    }
-    if let Some(milliseconds) = sandbox.passed_timeout() {
-        return Err(error::timed_out(&state.env, milliseconds));
-    }
+    check_over(state, sandbox)?;
     let is_closed = world.ends_wait(is_for_streams);
     Ok(if is_closed { Next::Fail(Errno::Badf) } else { Next::Restart(wait.restart) })
 }

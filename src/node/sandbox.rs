@@ -11,7 +11,9 @@ use crate::core::cpu_time::Counting;
 use crate::core::guest::Guest;
 use crate::core::memory::Memory;
 use crate::core::pipe::CallbackSlot;
+use crate::core::restart::RestartState;
 use crate::core::strings::Strings;
+use crate::preview1::abi::Call;
 use napi::{Env, Error, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(crate) struct Sandbox {
     pub(crate) return_on_exit: bool,
     /// The memory that was bound last; `None` before `start`.
     memory: RefCell<Option<MemoryView>>,
+    /// The bytes of the memory, as of the last look-up.
+    bytes: Cell<Option<Memory>>,
     /// An array of the embedder's callbacks, by [`CallbackSlot`]. The state of the WASI object
     /// (lib/state.js) keeps the array alive.
     callbacks: RefCell<Option<WeakRef>>,
@@ -74,6 +78,7 @@ impl Sandbox {
             has_joined,
             return_on_exit: world.return_on_exit,
             memory: RefCell::new(None),
+            bytes: Cell::new(None),
             callbacks: RefCell::new(None),
             input_option: "stdin",
             captures: false,
@@ -88,6 +93,7 @@ impl Sandbox {
 
     /// Releases the references to JavaScript objects.
     pub(crate) fn release(&self, env: &Env) {
+        self.bytes.set(None);
         if let Some(view) = self.memory.take() {
             view.delete(env);
         }
@@ -146,13 +152,26 @@ impl Sandbox {
     /// Returns the bound memory, as of the last look-up; `None` if no memory is bound.
     #[inline(always)]
     pub(crate) fn memory(&self) -> Option<Memory> {
-        self.memory.borrow().as_ref().map(|view| view.bytes)
+        self.bytes.get()
+    }
+
+    /// Describes a call of the guest.
+    #[inline(always)]
+    pub(crate) fn call(&self, memory: Memory, restart: RestartState) -> Call<'_> {
+        Call { guest: &self.world.guest, strings: &self.strings, memory, restart }
+    }
+
+    /// Returns whether the guest has ended, or its timeout is over.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.world.end().is_some() || self.passed_timeout().is_some()
     }
 
     /// Binds a memory. Returns the guest of another thread that this sandbox joins by that, if there is one. A guest
     /// with a handle joins no other: the handle would then be that of an abandoned guest.
     pub(crate) fn bind(&self, env: &Env, mut view: MemoryView) -> Option<Arc<World>> {
         self.world.note_memory(view.bytes.size());
+        self.bytes.set(Some(view.bytes));
         let mut memory = self.memory.borrow_mut();
         let joins = !self.has_joined && !self.world.is_shared();
         let joined = view.bind(memory.as_mut(), &self.world, joins);
@@ -168,6 +187,7 @@ impl Sandbox {
             strings: Arc::clone(&self.strings),
             return_on_exit: self.return_on_exit,
             memory: RefCell::new(self.memory.take()),
+            bytes: Cell::new(self.bytes.get()),
             suspended: RefCell::new(self.suspended.take()),
             timeout: RefCell::new(self.timeout.take()),
             has_timeout: Cell::new(self.has_timeout.get()),
@@ -237,10 +257,15 @@ impl Sandbox {
         self.running.get() > 0
     }
 
-    /// Reports the memory of captured output to V8 if it has grown by more than `UNREPORTED`.
+    /// Returns whether the memory of captured output has grown by more than `UNREPORTED` since the last report to V8.
     #[inline(always)]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.captures && self.captured_bytes() > self.reported.get() + Self::UNREPORTED
+    }
+
+    /// Reports the memory of captured output to V8 if it has grown.
     pub(crate) fn report_growth(&self, env: &Env) {
-        if self.captures && self.captured_bytes() > self.reported.get() + Self::UNREPORTED {
+        if self.has_grown() {
             self.report_captured(env, self.captured_bytes());
         }
     }

@@ -58,6 +58,16 @@ impl Contents {
     fn read_part(&self, buffer: &Buffer, offset: u64) -> usize {
         let left = self.size.saturating_sub(offset);
         let len = buffer.size().min(usize::try_from(left).unwrap_or(usize::MAX));
+        match self.run(offset) {
+            (Some(bytes), run) if len <= run => copy_to_guest(buffer, 0, &bytes[..len]),
+            _ => self.read_runs(buffer, offset, len),
+        }
+        len
+    }
+
+    /// Copies `len` bytes from `offset` into a guest buffer, run by run.
+    #[inline(never)]
+    fn read_runs(&self, buffer: &Buffer, offset: u64, len: usize) {
         let mut at = 0;
         while at < len {
             let (bytes, run) = self.run(offset + at as u64);
@@ -68,10 +78,10 @@ impl Contents {
             }
             at += part;
         }
-        len
     }
 
     /// Returns the allocated bytes at an offset, or the length of the hole there.
+    #[inline(always)]
     fn run(&self, offset: u64) -> (Option<&[u8]>, usize) {
         if self.blocks.is_empty() {
             let bytes = usize::try_from(offset).ok().and_then(|at| self.small.get(at..));
