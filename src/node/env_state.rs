@@ -128,11 +128,7 @@ impl EnvState {
     /// Calls `action` with the sandbox with a number, without a reference of its own. `action` must not run JavaScript,
     /// which may replace the sandbox.
     #[inline(always)]
-    pub(crate) fn with_sandbox<T>(
-        &self,
-        id: u32,
-        action: impl FnOnce(&Sandbox) -> Option<T>,
-    ) -> Option<T> {
+    pub(crate) fn with_sandbox<T>(&self, id: u32, action: impl FnOnce(&Sandbox) -> Option<T>) -> Option<T> {
         action(self.sandboxes.borrow().get(id as usize)?.as_deref()?)
     }
 

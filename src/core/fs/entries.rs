@@ -142,12 +142,18 @@ impl Entries {
     }
 
     /// Stores an inode under a name. A stored name stays at its position in listings. `in_lower` says whether the lower
-    /// directory has the name, `is_own` whether the inode is that file.
-    pub(crate) fn insert(&mut self, name: Name<'_>, inode: Arc<Inode>, in_lower: bool, is_own: bool) {
+    /// directory has the name, `is_own` whether the inode is that file. Returns the inode that was stored before.
+    pub(crate) fn insert(
+        &mut self,
+        name: Name<'_>,
+        inode: Arc<Inode>,
+        in_lower: bool,
+        is_own: bool,
+    ) -> Option<Arc<Inode>> {
         match self.names.get_mut(name) {
             Some(State::Stored(entry)) => {
-                (entry.inode, entry.is_own) = (inode, is_own);
-                return;
+                entry.is_own = is_own;
+                return Some(std::mem::replace(&mut entry.inode, inode));
             }
             Some(state) => *state = State::Stored(Entry { inode, is_listed: false, is_own }),
             None => {
@@ -157,6 +163,7 @@ impl Entries {
             }
         }
         self.count += 1;
+        None
     }
 
     /// Caches an inode of an unchanged file.

@@ -55,10 +55,13 @@ impl<V> NameMap<V> {
     }
 
     /// Adds a name that the map does not have. No position in the map is larger.
+    #[inline(always)]
     pub(crate) fn insert(&mut self, name: Name<'_>, position: u64, value: V) {
         let Self { indexes, slots } = self;
         indexes.insert_unique(name.hash(), slots.len(), |index| hash_of(&slots[*index]));
-        slots.push(Slot { position, entry: Some((name.bytes().into(), value)) });
+        let name = name.bytes().into();
+        slots.reserve(1);
+        slots.push(Slot { position, entry: Some((name, value)) });
     }
 
     /// Removes a name, and returns its value.

@@ -39,6 +39,9 @@ impl MemoryDirectory {
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
         let place = old_place(&mut walk)?.ok_or(Errno::Isdir)?;
+        if self.unlink_in_memory(place, now)? {
+            return Ok(());
+        }
         loop {
             let target = self.volume().lookup_inode(place)?;
             if target.inode.filetype() == Filetype::Directory {
@@ -49,6 +52,29 @@ impl MemoryDirectory {
                 return Ok(());
             }
         }
+    }
+
+    /// Removes a file with one lock, unless the file or its directory has a part in a lower directory. Returns whether
+    /// it did.
+    fn unlink_in_memory(&self, Place { parent, name }: Place<'_>, now: Timestamp) -> Result<bool> {
+        if parent.lower.is_some() {
+            return Ok(false);
+        }
+        let mut entries = parent.directory()?.write();
+        match entries.stored(name) {
+            None => return Err(Errno::Noent),
+            Some(inode) if inode.filetype() == Filetype::Directory => return Err(Errno::Isdir),
+            Some(inode) if inode.lower.is_some() => return Ok(false),
+            Some(_) => {}
+        }
+        let removed = entries.remove(name);
+        self.volume().space.give_name();
+        drop(entries);
+        if let Some(inode) = removed {
+            inode.add_links(-1, now);
+        }
+        parent.touch(now);
+        Ok(true)
     }
 
     /// Removes an empty directory: `unlinkat(AT_REMOVEDIR)`.
@@ -107,9 +133,41 @@ impl MemoryDirectory {
             self.volume().lookup(old)?;
             return Err(Errno::Xdev);
         }
+        if self.rename_in_memory(old, target, now)? {
+            return Ok(());
+        }
         let _structure = self.volume().structure();
         while !self.rename_inode(old, target, now)? {}
         Ok(())
+    }
+
+    /// Renames a file inside its directory with one lock, unless one of the files or the directory has a part in a lower
+    /// directory, or the new name is that of a directory. Returns whether it did.
+    fn rename_in_memory(&self, old: Place<'_>, new: Place<'_>, now: Timestamp) -> Result<bool> {
+        let parent = old.parent;
+        if parent.lower.is_some() || !Arc::ptr_eq(parent, new.parent) {
+            return Ok(false);
+        }
+        let is_file = |inode: &Inode| inode.lower.is_none() && inode.filetype() != Filetype::Directory;
+        let mut entries = parent.directory()?.write();
+        let source = entries.stored(old.name).ok_or(Errno::Noent)?;
+        let replaced = entries.stored(new.name);
+        if replaced.is_some_and(|replaced| Arc::ptr_eq(replaced, source)) {
+            return Ok(true);
+        }
+        if !is_file(source) || !replaced.is_none_or(|replaced| is_file(replaced)) {
+            return Ok(false);
+        }
+        let Some(inode) = entries.remove(old.name) else { return Ok(false) };
+        inode.add_links(0, now);
+        let replaced = entries.insert(new.name, inode, false, false);
+        drop(entries);
+        if let Some(replaced) = replaced {
+            replaced.add_links(-1, now);
+            self.volume().space.give_name();
+        }
+        parent.touch(now);
+        Ok(true)
     }
 
     /// Renames an entry. Returns false if another thread changed one of the names. The structure is locked.
