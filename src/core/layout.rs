@@ -4,8 +4,9 @@
 pub trait Store {
     /// Size in bytes.
     const SIZE: usize;
-    /// Writes the value to the first `SIZE` bytes, which the caller has zeroed.
-    fn store(&self, bytes: &mut [u8]);
+    /// Writes the value to words that the caller has zeroed, from byte `at` on. `at` is a multiple of the alignment.
+    /// The numbers of the words are little-endian.
+    fn store(&self, words: &mut [u64], at: usize);
 }
 
 /// A value that the host reads from guest memory. Any bytes are valid; the calls check their meaning.
@@ -20,8 +21,9 @@ macro_rules! integers {
     ($($type:ty)*) => {$(
         impl Store for $type {
             const SIZE: usize = size_of::<$type>();
-            fn store(&self, bytes: &mut [u8]) {
-                bytes[..size_of::<$type>()].copy_from_slice(&self.to_le_bytes());
+            #[inline(always)]
+            fn store(&self, words: &mut [u64], at: usize) {
+                words[at / 8] |= u64::from(*self) << (at % 8 * 8);
             }
         }
 

@@ -91,6 +91,9 @@ const LARGEST: usize = 64;
 /// Size of a word.
 const WORD: usize = 8;
 
+/// Number of bytes up to which a copy is short.
+const SHORT: usize = 64;
+
 impl Memory {
     /// Describes the memory at `base`. Clamps `size` to 4 GiB: preview1 pointers have 32 bits.
     ///
@@ -161,33 +164,30 @@ impl Memory {
     #[inline]
     pub(crate) fn store<T: Store>(self, ptr: Ptr<T>, value: &T) -> Result {
         const { assert!(T::SIZE <= LARGEST) };
-        if T::SIZE <= WORD {
-            self.store_in::<T, WORD>(ptr, value)
-        } else {
-            self.store_in::<T, LARGEST>(ptr, value)
-        }
-    }
-
-    /// Writes a `T` of at most `N` bytes.
-    #[inline]
-    fn store_in<T: Store, const N: usize>(self, ptr: Ptr<T>, value: &T) -> Result {
-        let mut bytes = [0; N];
-        value.store(&mut bytes);
+        let mut words = [0; LARGEST / 8];
+        value.store(&mut words, 0);
         let guest = self.at(ptr.0, T::SIZE)?;
         match access_width(guest, T::SIZE) {
             8 => {
-                for (at, word) in (0..T::SIZE).step_by(8).zip(bytes.as_chunks().0) {
-                    u64_at(guest, at).store(u64::from_ne_bytes(*word), Relaxed);
+                for (at, word) in (0..T::SIZE).step_by(8).zip(words) {
+                    u64_at(guest, at).store(word.to_le(), Relaxed);
                 }
             }
             4 => {
-                for (at, half) in (0..T::SIZE).step_by(4).zip(bytes.as_chunks().0) {
-                    u32_at(guest, at).store(u32::from_ne_bytes(*half), Relaxed);
+                for at in (0..T::SIZE).step_by(4) {
+                    u32_at(guest, at).store(((words[at / 8] >> (at % 8 * 8)) as u32).to_le(), Relaxed);
                 }
             }
-            _ => self.write(ptr.0, &bytes[..T::SIZE])?,
+            _ => self.store_bytes(ptr.0, words, T::SIZE)?,
         }
         Ok(())
+    }
+
+    /// Writes the first `len` bytes of a value.
+    #[inline(never)]
+    fn store_bytes(self, offset: u32, words: [u64; LARGEST / 8], len: usize) -> Result {
+        let bytes = words.map(u64::to_le_bytes);
+        self.write(offset, &bytes.as_flattened()[..len])
     }
 
     /// Reads the element at `index` of a list.
@@ -283,6 +283,9 @@ fn store(guest: *mut u8, bytes: &[u8]) {
 /// Copies guest memory into `to`. The caller has checked the bounds.
 #[inline(never)]
 fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
+    if to.len() <= SHORT {
+        return copy_short(guest, to);
+    }
     let words = words(guest, to.len());
     let (head, rest) = to.split_at_mut(words.start);
     let (middle, tail) = rest.split_at_mut(words.len());
@@ -295,6 +298,30 @@ fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
     }
     for (at, byte) in tail.iter_mut().enumerate() {
         byte.write(byte_at(guest, words.end + at).load(Relaxed));
+    }
+}
+
+/// Copies a short name or record. Writes it with as few stores as the reader needs loads: processors forward a store to
+/// a load of the same bytes at once, but wait until several stores to the bytes of one load are done.
+fn copy_short(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
+    for (index, part) in to.chunks_mut(8).enumerate() {
+        let from = index * 8;
+        let mut word = 0_u64;
+        if part.len() == 8 && guest.addr().is_multiple_of(8) {
+            word = u64_at(guest, from).load(Relaxed).to_le();
+        } else {
+            for at in 0..part.len() {
+                word |= u64::from(byte_at(guest, from + at).load(Relaxed)) << (8 * at);
+            }
+        }
+        let bytes = word.to_le_bytes().map(MaybeUninit::new);
+        let mut done = 0;
+        for len in [8, 4, 2, 1] {
+            if part.len() & len != 0 {
+                part[done..done + len].copy_from_slice(&bytes[done..done + len]);
+                done += len;
+            }
+        }
     }
 }
 

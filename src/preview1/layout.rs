@@ -5,8 +5,9 @@ macro_rules! stored_enumerations {
     ($($name:ident: $repr:ty)*) => {$(
         impl Store for $name {
             const SIZE: usize = size_of::<$repr>();
-            fn store(&self, bytes: &mut [u8]) {
-                (*self as $repr).store(bytes);
+            #[inline(always)]
+            fn store(&self, words: &mut [u64], at: usize) {
+                (*self as $repr).store(words, at);
             }
         }
 
@@ -21,8 +22,9 @@ macro_rules! stored_flags {
     ($($name:ident: $repr:ty)*) => {$(
         impl Store for $name {
             const SIZE: usize = size_of::<$repr>();
-            fn store(&self, bytes: &mut [u8]) {
-                self.bits().store(bytes);
+            #[inline(always)]
+            fn store(&self, words: &mut [u64], at: usize) {
+                self.bits().store(words, at);
             }
         }
 
@@ -57,8 +59,9 @@ macro_rules! record {
         record!(@fields $name { $($offset $field)* });
         impl Store for $name {
             const SIZE: usize = $size;
-            fn store(&self, bytes: &mut [u8]) {
-                $(self.$field.store(&mut bytes[$offset..]);)*
+            #[inline(always)]
+            fn store(&self, words: &mut [u64], at: usize) {
+                $(self.$field.store(words, at + $offset);)*
             }
         }
 

@@ -16,8 +16,9 @@ pub type Userdata = u64;
 
 impl Store for Fd {
     const SIZE: usize = 4;
-    fn store(&self, bytes: &mut [u8]) {
-        self.0.store(bytes);
+    #[inline(always)]
+    fn store(&self, words: &mut [u64], at: usize) {
+        self.0.store(words, at);
     }
 }
 

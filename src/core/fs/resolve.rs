@@ -186,6 +186,7 @@ impl Located {
 }
 
 /// Returns a path that is only a name.
+#[inline(always)]
 pub(crate) fn only_name(path: &[u8]) -> Option<Name<'_>> {
     let is_name = !path.contains(&b'/') && path.len() <= NAME_MAX && !matches!(path, b"" | b"." | b"..");
     is_name.then(|| Name::new(path))
