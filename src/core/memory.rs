@@ -304,25 +304,34 @@ fn copy(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
 /// Copies a short name or record. Writes it with as few stores as the reader needs loads: processors forward a store to
 /// a load of the same bytes at once, but wait until several stores to the bytes of one load are done.
 fn copy_short(guest: *mut u8, to: &mut [MaybeUninit<u8>]) {
-    for (index, part) in to.chunks_mut(8).enumerate() {
-        let from = index * 8;
-        let mut word = 0_u64;
-        if part.len() == 8 && guest.addr().is_multiple_of(8) {
-            word = u64_at(guest, from).load(Relaxed).to_le();
-        } else {
-            for at in 0..part.len() {
-                word |= u64::from(byte_at(guest, from + at).load(Relaxed)) << (8 * at);
-            }
-        }
-        let bytes = word.to_le_bytes().map(MaybeUninit::new);
-        let mut done = 0;
-        for len in [8, 4, 2, 1] {
-            if part.len() & len != 0 {
-                part[done..done + len].copy_from_slice(&bytes[done..done + len]);
-                done += len;
-            }
-        }
+    let (words, rest) = to.as_chunks_mut::<8>();
+    let aligned = guest.addr().is_multiple_of(8);
+    let mut at = 0;
+    for to in words {
+        let word = if aligned { u64_at(guest, at).load(Relaxed).to_le() } else { number::<8>(guest, at) };
+        *to = word.to_le_bytes().map(MaybeUninit::new);
+        at += 8;
     }
+    let (halves, rest) = rest.as_chunks_mut::<4>();
+    for to in halves {
+        *to = (number::<4>(guest, at) as u32).to_le_bytes().map(MaybeUninit::new);
+        at += 4;
+    }
+    let (pairs, rest) = rest.as_chunks_mut::<2>();
+    for to in pairs {
+        *to = (number::<2>(guest, at) as u16).to_le_bytes().map(MaybeUninit::new);
+        at += 2;
+    }
+    for to in rest {
+        to.write(byte_at(guest, at).load(Relaxed));
+    }
+}
+
+/// Returns `N` bytes as a little-endian number.
+#[inline(always)]
+fn number<const N: usize>(guest: *mut u8, at: usize) -> u64 {
+    (0..N)
+        .fold(0, |number, index| number | u64::from(byte_at(guest, at + index).load(Relaxed)) << (8 * index))
 }
 
 /// Copies `bytes` into a guest buffer at an offset.

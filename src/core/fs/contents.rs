@@ -26,6 +26,7 @@ pub(crate) struct Contents {
 
 impl Contents {
     /// Creates empty contents.
+    #[inline(always)]
     pub(crate) fn new(space: &Arc<Space>) -> Self {
         Self { space: Arc::clone(space), size: 0, small: Vec::new(), blocks: BTreeMap::new() }
     }

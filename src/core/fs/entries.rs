@@ -166,6 +166,12 @@ impl Entries {
         None
     }
 
+    /// Gives an entry that is stored here another name, which is neither stored nor hidden here. The entry stays at its
+    /// position in listings.
+    pub(crate) fn rename(&mut self, old: Name<'_>, new: Name<'_>) {
+        self.names.rename(old, new);
+    }
+
     /// Caches an inode of an unchanged file.
     pub(crate) fn cache(&mut self, name: Name<'_>, inode: &Arc<Inode>) {
         let cached = State::Cached(Arc::downgrade(inode));

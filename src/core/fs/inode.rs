@@ -82,6 +82,7 @@ pub(crate) struct Attributes {
 
 impl Attributes {
     /// Returns the attributes of a new file.
+    #[inline(always)]
     fn new(nlink: u64, mode: u16, now: Timestamp) -> Self {
         Self {
             nlink: Counter::new(nlink),
@@ -132,6 +133,7 @@ impl Attributes {
 
 impl File {
     /// Creates an empty file.
+    #[inline(always)]
     pub(crate) fn new(space: &Arc<Space>) -> Self {
         Self { contents: RwLock::new(Some(Contents::new(space))), ..Self::default() }
     }
@@ -165,6 +167,7 @@ impl Lower {
 
 impl Inode {
     /// Creates an inode for one name.
+    #[inline(always)]
     pub(crate) fn new((dev, ino): (u64, u64), body: Body, mode: u16, now: Timestamp) -> Arc<Self> {
         let nlink = if matches!(body, Body::Directory(_)) { 2 } else { 1 };
         let attributes = OnceCell::with_value(Attributes::new(nlink, mode, now));

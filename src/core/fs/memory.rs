@@ -237,7 +237,8 @@ impl MemoryDirectory {
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        let place = new_place(&mut walk)?;
+        walk.to_new_name()?;
+        let place = walk.place();
         let made = self.create(place, now, |volume| {
             let entries = Entries::new(Arc::downgrade(place.parent));
             Inode::new(
@@ -253,7 +254,8 @@ impl MemoryDirectory {
     /// Creates a symlink: `symlinkat`.
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        let made = self.create(new_place(&mut walk)?, now, |volume| {
+        walk.to_new_name()?;
+        let made = self.create(walk.place(), now, |volume| {
             Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });
         made.map(drop)
@@ -315,6 +317,7 @@ impl MemoryDirectory {
     }
 
     /// Creates an inode under a new name; `EEXIST` if the name exists.
+    #[inline(always)]
     fn create(
         &self,
         place: Place<'_>,
@@ -345,23 +348,6 @@ impl MemoryDirectory {
         check().inspect_err(|_| self.volume.space.give_name())?;
         entries.insert(name, Arc::clone(inode), false, false);
         Ok(())
-    }
-}
-
-/// Walks to a name that is to be removed or renamed, without a look-up. `None` if the path ends in `.` or `..`.
-pub(crate) fn old_place<'a>(walk: &'a mut Walk<'_>) -> Result<Option<Place<'a>>> {
-    let last = Last { look_up: LookUp::Never, ..Last::default() };
-    match walk.resolve(last)? {
-        Located::Directory(_) => Ok(None),
-        _ => Ok(Some(walk.place())),
-    }
-}
-
-/// Walks to a name that does not exist; `EEXIST` if it does.
-pub(crate) fn new_place<'a>(walk: &'a mut Walk<'_>) -> Result<Place<'a>> {
-    match walk.resolve(Last::default())? {
-        Located::Nothing => Ok(walk.place()),
-        _ => Err(Errno::Exist),
     }
 }
 

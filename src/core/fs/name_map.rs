@@ -64,6 +64,19 @@ impl<V> NameMap<V> {
         slots.push(Slot { position, entry: Some((name, value)) });
     }
 
+    /// Replaces a name by one that the map does not have. The value stays at its position.
+    pub(crate) fn rename(&mut self, old: Name<'_>, new: Name<'_>) {
+        let Self { indexes, slots } = self;
+        let Ok(found) = indexes.find_entry(old.hash(), |index| slots[*index].has(old.bytes())) else {
+            return;
+        };
+        let (index, _) = found.remove();
+        indexes.insert_unique(new.hash(), index, |index| hash_of(&slots[*index]));
+        if let Some((name, _)) = &mut slots[index].entry {
+            *name = new.bytes().into();
+        }
+    }
+
     /// Removes a name, and returns its value.
     pub(crate) fn remove(&mut self, name: Name<'_>) -> Option<V> {
         let Self { indexes, slots } = self;

@@ -2,7 +2,7 @@
 
 use crate::core::fs::entries::{Target, counts};
 use crate::core::fs::inode::Inode;
-use crate::core::fs::memory::{MemoryDirectory, new_place, old_place, parent_of, without_slashes};
+use crate::core::fs::memory::{MemoryDirectory, parent_of, without_slashes};
 use crate::core::fs::volume::Place;
 use crate::sys::dir::{DirBudget, Progress};
 use crate::sys::errno::{Errno, Result};
@@ -21,7 +21,8 @@ impl MemoryDirectory {
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
         let mut walk = new.walk(without_slashes(new_path));
-        let place = new_place(&mut walk)?;
+        walk.to_new_name()?;
+        let place = walk.place();
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             return Err(Errno::Xdev);
         }
@@ -38,7 +39,10 @@ impl MemoryDirectory {
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        let place = old_place(&mut walk)?.ok_or(Errno::Isdir)?;
+        if !walk.to_old_name()? {
+            return Err(Errno::Isdir);
+        }
+        let place = walk.place();
         if self.unlink_in_memory(place, now)? {
             return Ok(());
         }
@@ -82,7 +86,10 @@ impl MemoryDirectory {
         let path = without_slashes(path);
         let dots = if path.ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
         let mut walk = self.walk(path);
-        let place = old_place(&mut walk)?.ok_or(dots)?;
+        if !walk.to_old_name()? {
+            return Err(dots);
+        }
+        let place = walk.place();
         let _structure = self.volume().structure();
         let target = self.volume().lookup_inode(place)?;
         mark_removed(&target.inode)?;
@@ -126,9 +133,11 @@ impl MemoryDirectory {
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
         let mut new_walk = new.walk(without_slashes(new_path));
-        let (Some(old), Some(target)) = (old_place(&mut walk)?, old_place(&mut new_walk)?) else {
+        let are_names = walk.to_old_name()? & new_walk.to_old_name()?;
+        if !are_names {
             return Err(Errno::Busy);
-        };
+        }
+        let (old, target) = (walk.place(), new_walk.place());
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             self.volume().lookup(old)?;
             return Err(Errno::Xdev);
@@ -158,13 +167,17 @@ impl MemoryDirectory {
         if !is_file(source) || !replaced.is_none_or(|replaced| is_file(replaced)) {
             return Ok(false);
         }
-        let Some(inode) = entries.remove(old.name) else { return Ok(false) };
-        inode.add_links(0, now);
-        let replaced = entries.insert(new.name, inode, false, false);
+        source.add_links(0, now);
+        let replaced = if replaced.is_none() {
+            entries.rename(old.name, new.name);
+            None
+        } else {
+            self.volume().space.give_name();
+            entries.remove(old.name).and_then(|inode| entries.insert(new.name, inode, false, false))
+        };
         drop(entries);
         if let Some(replaced) = replaced {
             replaced.add_links(-1, now);
-            self.volume().space.give_name();
         }
         parent.touch(now);
         Ok(true)
