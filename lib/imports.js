@@ -2,11 +2,13 @@
 
 // The functions of `wasiImport`. This file is written by `npm run imports` (scripts/imports.mjs).
 //
-// A function writes its arguments to a buffer and calls its native function, which reads them there. Nothing here calls
-// a built-in that a program could have replaced after loading. The native functions and the buffer must not leak,
-// because they work on any sandbox.
+// A function checks its arguments. Its call, which all guests share, writes them to a buffer and calls the native
+// function, which reads them there. Nothing here calls a built-in that a program could have replaced after loading. The
+// calls, the native functions and the buffer must not leak, because they work on any sandbox.
 //
 // - Each function has the name and the length of the bound function in node:wasi.
+// - V8 inlines a call into the functions of all guests. There is only one closure of it, so its variables are constants
+//   for the optimized code. Those of a function that each guest has are not.
 // - Invalid arguments are EINVAL (28), before any effect. If the run has ended, `check` throws its exception.
 // - Between the check of the memory and the native call, no JavaScript function is called. When a JavaScript function
 //   is entered, a debugger may run other JavaScript, which could detach the memory.
@@ -45,6 +47,610 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
     path_unlink_file, poll_oneoff, proc_exit, proc_raise, random_get, sched_yield, sock_accept,
     sock_recv, sock_send, sock_shutdown
   } = natives
+  const call_args_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = args_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_args_sizes_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = args_sizes_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_clock_res_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = clock_res_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_clock_time_get = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = clock_time_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_environ_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = environ_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_environ_sizes_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = environ_sizes_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_advise = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = fd_advise()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_allocate = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[0] = id
+    try {
+      const end = fd_allocate()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_close = (id, state, a1) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[0] = id
+    try {
+      const end = fd_close()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_datasync = (id, state, a1) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[0] = id
+    try {
+      const end = fd_datasync()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_fdstat_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_fdstat_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_fdstat_set_flags = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_fdstat_set_flags()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_fdstat_set_rights = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[0] = id
+    try {
+      const end = fd_fdstat_set_rights()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_filestat_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_filestat_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_filestat_set_size = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; ints[0] = id
+    try {
+      const end = fd_filestat_set_size()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_filestat_set_times = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = fd_filestat_set_times()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_pread = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = fd_pread()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_prestat_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_prestat_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_prestat_dir_name = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = fd_prestat_dir_name()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_pwrite = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = fd_pwrite()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_read = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = fd_read()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_readdir = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = fd_readdir()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_renumber = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_renumber()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_seek = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; longs[2] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = fd_seek()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_sync = (id, state, a1) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[0] = id
+    try {
+      const end = fd_sync()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_tell = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = fd_tell()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_fd_write = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = fd_write()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_create_directory = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = path_create_directory()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_filestat_get = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = path_filestat_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_filestat_set_times = (id, state, a1, a2, a3, a4, a5, a6, a7) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; longs[5] = a5; longs[6] = a6;
+    ints[14] = a7; ints[0] = id
+    try {
+      const end = path_filestat_set_times()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_link = (id, state, a1, a2, a3, a4, a5, a6, a7) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
+    ints[14] = a7; ints[0] = id
+    try {
+      const end = path_link()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_open = (id, state, a1, a2, a3, a4, a5, a6, a7, a8, a9) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; longs[6] = a6;
+    longs[7] = a7; ints[16] = a8; ints[18] = a9; ints[0] = id
+    try {
+      const end = path_open()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_readlink = (id, state, a1, a2, a3, a4, a5, a6) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
+    ints[0] = id
+    try {
+      const end = path_readlink()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_remove_directory = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = path_remove_directory()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_rename = (id, state, a1, a2, a3, a4, a5, a6) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
+    ints[0] = id
+    try {
+      const end = path_rename()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_symlink = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = path_symlink()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_path_unlink_file = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = path_unlink_file()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_poll_oneoff = (id, state, a1, a2, a3, a4) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
+    try {
+      const end = poll_oneoff()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_proc_exit = (id, state, a1) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[0] = id
+    try {
+      const end = proc_exit()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_proc_raise = (id, state, a1) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[0] = id
+    try {
+      const end = proc_raise()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_random_get = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = random_get()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_sched_yield = (id, state) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[0] = id
+    try {
+      const end = sched_yield()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_sock_accept = (id, state, a1, a2, a3) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
+    try {
+      const end = sock_accept()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_sock_recv = (id, state, a1, a2, a3, a4, a5, a6) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
+    ints[0] = id
+    try {
+      const end = sock_recv()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_sock_send = (id, state, a1, a2, a3, a4, a5) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
+    try {
+      const end = sock_send()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
+  const call_sock_shutdown = (id, state, a1, a2) => {
+    if (state.bytes[0] === undefined) state.refreshMemory()
+    ints[2] = a1; ints[4] = a2; ints[0] = id
+    try {
+      const end = sock_shutdown()
+      return end === undefined ? ints[0] : end
+    } catch (thrown) {
+      state.bytes = EMPTY
+      if (state.run === undefined) throw thrown
+      state.run.end ??= { thrown }
+      throw state.run.end.thrown
+    }
+  }
   const Imports = (function WASI(id, state) {
     this.args_get = {
       'bound args_get'(a1, a2) {
@@ -52,17 +658,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = args_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_args_get(id, state, a1, a2)
       },
     }['bound args_get']
     this.args_sizes_get = {
@@ -71,17 +667,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = args_sizes_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_args_sizes_get(id, state, a1, a2)
       },
     }['bound args_sizes_get']
     this.clock_res_get = {
@@ -90,17 +676,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = clock_res_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_clock_res_get(id, state, a1, a2)
       },
     }['bound clock_res_get']
     this.clock_time_get = {
@@ -109,17 +685,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = clock_time_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_clock_time_get(id, state, a1, a2, a3)
       },
     }['bound clock_time_get']
     this.environ_get = {
@@ -128,17 +694,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = environ_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_environ_get(id, state, a1, a2)
       },
     }['bound environ_get']
     this.environ_sizes_get = {
@@ -147,17 +703,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = environ_sizes_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_environ_sizes_get(id, state, a1, a2)
       },
     }['bound environ_sizes_get']
     this.fd_advise = {
@@ -166,17 +712,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = fd_advise()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_advise(id, state, a1, a2, a3, a4)
       },
     }['bound fd_advise']
     this.fd_allocate = {
@@ -185,17 +721,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[0] = id
-        try {
-          const end = fd_allocate()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_allocate(id, state, a1, a2, a3)
       },
     }['bound fd_allocate']
     this.fd_close = {
@@ -204,17 +730,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[0] = id
-        try {
-          const end = fd_close()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_close(id, state, a1)
       },
     }['bound fd_close']
     this.fd_datasync = {
@@ -223,17 +739,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[0] = id
-        try {
-          const end = fd_datasync()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_datasync(id, state, a1)
       },
     }['bound fd_datasync']
     this.fd_fdstat_get = {
@@ -242,17 +748,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_fdstat_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_fdstat_get(id, state, a1, a2)
       },
     }['bound fd_fdstat_get']
     this.fd_fdstat_set_flags = {
@@ -261,17 +757,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_fdstat_set_flags()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_fdstat_set_flags(id, state, a1, a2)
       },
     }['bound fd_fdstat_set_flags']
     this.fd_fdstat_set_rights = {
@@ -280,17 +766,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[0] = id
-        try {
-          const end = fd_fdstat_set_rights()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_fdstat_set_rights(id, state, a1, a2, a3)
       },
     }['bound fd_fdstat_set_rights']
     this.fd_filestat_get = {
@@ -299,17 +775,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_filestat_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_filestat_get(id, state, a1, a2)
       },
     }['bound fd_filestat_get']
     this.fd_filestat_set_size = {
@@ -318,17 +784,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; ints[0] = id
-        try {
-          const end = fd_filestat_set_size()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_filestat_set_size(id, state, a1, a2)
       },
     }['bound fd_filestat_set_size']
     this.fd_filestat_set_times = {
@@ -337,17 +793,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; longs[3] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = fd_filestat_set_times()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_filestat_set_times(id, state, a1, a2, a3, a4)
       },
     }['bound fd_filestat_set_times']
     this.fd_pread = {
@@ -356,17 +802,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = fd_pread()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_pread(id, state, a1, a2, a3, a4, a5)
       },
     }['bound fd_pread']
     this.fd_prestat_get = {
@@ -375,17 +811,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_prestat_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_prestat_get(id, state, a1, a2)
       },
     }['bound fd_prestat_get']
     this.fd_prestat_dir_name = {
@@ -394,17 +820,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = fd_prestat_dir_name()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_prestat_dir_name(id, state, a1, a2, a3)
       },
     }['bound fd_prestat_dir_name']
     this.fd_pwrite = {
@@ -413,17 +829,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = fd_pwrite()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_pwrite(id, state, a1, a2, a3, a4, a5)
       },
     }['bound fd_pwrite']
     this.fd_read = {
@@ -432,17 +838,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = fd_read()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_read(id, state, a1, a2, a3, a4)
       },
     }['bound fd_read']
     this.fd_readdir = {
@@ -451,17 +847,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; longs[4] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = fd_readdir()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_readdir(id, state, a1, a2, a3, a4, a5)
       },
     }['bound fd_readdir']
     this.fd_renumber = {
@@ -470,17 +856,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_renumber()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_renumber(id, state, a1, a2)
       },
     }['bound fd_renumber']
     this.fd_seek = {
@@ -489,17 +865,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; longs[2] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = fd_seek()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_seek(id, state, a1, a2, a3, a4)
       },
     }['bound fd_seek']
     this.fd_sync = {
@@ -508,17 +874,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[0] = id
-        try {
-          const end = fd_sync()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_sync(id, state, a1)
       },
     }['bound fd_sync']
     this.fd_tell = {
@@ -527,17 +883,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = fd_tell()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_tell(id, state, a1, a2)
       },
     }['bound fd_tell']
     this.fd_write = {
@@ -546,17 +892,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = fd_write()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_fd_write(id, state, a1, a2, a3, a4)
       },
     }['bound fd_write']
     this.path_create_directory = {
@@ -565,17 +901,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = path_create_directory()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_create_directory(id, state, a1, a2, a3)
       },
     }['bound path_create_directory']
     this.path_filestat_get = {
@@ -584,17 +910,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = path_filestat_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_filestat_get(id, state, a1, a2, a3, a4, a5)
       },
     }['bound path_filestat_get']
     this.path_filestat_set_times = {
@@ -604,18 +920,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; longs[5] = a5; longs[6] = a6;
-        ints[14] = a7; ints[0] = id
-        try {
-          const end = path_filestat_set_times()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_filestat_set_times(id, state, a1, a2, a3, a4, a5, a6, a7)
       },
     }['bound path_filestat_set_times']
     this.path_link = {
@@ -625,18 +930,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
-        ints[14] = a7; ints[0] = id
-        try {
-          const end = path_link()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_link(id, state, a1, a2, a3, a4, a5, a6, a7)
       },
     }['bound path_link']
     this.path_open = {
@@ -646,18 +940,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; longs[6] = a6;
-        longs[7] = a7; ints[16] = a8; ints[18] = a9; ints[0] = id
-        try {
-          const end = path_open()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_open(id, state, a1, a2, a3, a4, a5, a6, a7, a8, a9)
       },
     }['bound path_open']
     this.path_readlink = {
@@ -667,18 +950,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
-        ints[0] = id
-        try {
-          const end = path_readlink()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_readlink(id, state, a1, a2, a3, a4, a5, a6)
       },
     }['bound path_readlink']
     this.path_remove_directory = {
@@ -687,17 +959,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = path_remove_directory()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_remove_directory(id, state, a1, a2, a3)
       },
     }['bound path_remove_directory']
     this.path_rename = {
@@ -707,18 +969,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
-        ints[0] = id
-        try {
-          const end = path_rename()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_rename(id, state, a1, a2, a3, a4, a5, a6)
       },
     }['bound path_rename']
     this.path_symlink = {
@@ -727,17 +978,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = path_symlink()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_symlink(id, state, a1, a2, a3, a4, a5)
       },
     }['bound path_symlink']
     this.path_unlink_file = {
@@ -746,17 +987,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = path_unlink_file()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_path_unlink_file(id, state, a1, a2, a3)
       },
     }['bound path_unlink_file']
     this.poll_oneoff = {
@@ -765,17 +996,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[0] = id
-        try {
-          const end = poll_oneoff()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_poll_oneoff(id, state, a1, a2, a3, a4)
       },
     }['bound poll_oneoff']
     this.proc_exit = {
@@ -784,17 +1005,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[0] = id
-        try {
-          const end = proc_exit()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_proc_exit(id, state, a1)
       },
     }['bound proc_exit']
     this.proc_raise = {
@@ -803,17 +1014,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[0] = id
-        try {
-          const end = proc_raise()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_proc_raise(id, state, a1)
       },
     }['bound proc_raise']
     this.random_get = {
@@ -822,17 +1023,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = random_get()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_random_get(id, state, a1, a2)
       },
     }['bound random_get']
     this.sched_yield = {
@@ -841,17 +1032,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[0] = id
-        try {
-          const end = sched_yield()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_sched_yield(id, state)
       },
     }['bound sched_yield']
     if (sock_accept !== undefined) this.sock_accept = {
@@ -860,17 +1041,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[0] = id
-        try {
-          const end = sock_accept()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_sock_accept(id, state, a1, a2, a3)
       },
     }['bound sock_accept']
     this.sock_recv = {
@@ -880,18 +1051,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[12] = a6;
-        ints[0] = id
-        try {
-          const end = sock_recv()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_sock_recv(id, state, a1, a2, a3, a4, a5, a6)
       },
     }['bound sock_recv']
     this.sock_send = {
@@ -900,17 +1060,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[6] = a3; ints[8] = a4; ints[10] = a5; ints[0] = id
-        try {
-          const end = sock_send()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_sock_send(id, state, a1, a2, a3, a4, a5)
       },
     }['bound sock_send']
     this.sock_shutdown = {
@@ -919,17 +1069,7 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
           state.check()
           return 28
         }
-        if (state.bytes[0] === undefined) state.refreshMemory()
-        ints[2] = a1; ints[4] = a2; ints[0] = id
-        try {
-          const end = sock_shutdown()
-          return end === undefined ? ints[0] : end
-        } catch (thrown) {
-          state.bytes = EMPTY
-          if (state.run === undefined) throw thrown
-          state.run.end ??= { thrown }
-          throw state.run.end.thrown
-        }
+        return call_sock_shutdown(id, state, a1, a2)
       },
     }['bound sock_shutdown']
   })

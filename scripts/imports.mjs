@@ -17,11 +17,13 @@ const HEADER = `'use strict'
 
 // The functions of \`wasiImport\`. This file is written by \`npm run imports\` (scripts/imports.mjs).
 //
-// A function writes its arguments to a buffer and calls its native function, which reads them there. Nothing here calls
-// a built-in that a program could have replaced after loading. The native functions and the buffer must not leak,
-// because they work on any sandbox.
+// A function checks its arguments. Its call, which all guests share, writes them to a buffer and calls the native
+// function, which reads them there. Nothing here calls a built-in that a program could have replaced after loading. The
+// calls, the native functions and the buffer must not leak, because they work on any sandbox.
 //
 // - Each function has the name and the length of the bound function in node:wasi.
+// - V8 inlines a call into the functions of all guests. There is only one closure of it, so its variables are constants
+//   for the optimized code. Those of a function that each guest has are not.
 // - Invalid arguments are EINVAL (28), before any effect. If the run has ended, \`check\` throws its exception.
 // - Between the check of the memory and the native call, no JavaScript function is called. When a JavaScript function
 //   is entered, a debugger may run other JavaScript, which could detach the memory.
@@ -67,19 +69,32 @@ try {
   return lines.replace(/^/gm, ' '.repeat(indent))
 }
 
+/** Returns the parameters of a function. */
+const parametersOf = (types) => [...types].map((_, index) => `a${index + 1}`).join(', ')
+
+/** Returns the arguments of a call. */
+const argumentsOf = (types) => ['id', 'state', ...(types && [parametersOf(types)])].join(', ')
+
+/** Returns the statement that creates the call of one function. */
+function sharedCall(name, types) {
+  return `  const call_${name} = (${argumentsOf(types)}) => {
+${callOf(name, types, 'id', 4)}
+  }
+`
+}
+
 /** Returns the statement that creates one function. */
 function statement(name, types) {
-  const parameters = [...types].map((_, index) => `a${index + 1}`)
   const checks = [...types].map((type, index) => `${type === 'I' ? 'isI64' : 'isI32'}(a${index + 1})`)
   const isValid = [`arguments.length === ${types.length}`, ...checks].join(' && ')
   const guard = NEW_IN_PREVIEW1.includes(name) ? `if (${name} !== undefined) ` : ''
   return `    ${guard}this.${name} = {
-      'bound ${name}'(${parameters.join(', ')}) {
+      'bound ${name}'(${parametersOf(types)}) {
         if (!(${wrap(isValid, 10)})) {
           state.check()
           return 28
         }
-${callOf(name, types, 'id', 8)}
+        return call_${name}(${argumentsOf(types)})
       },
     }['bound ${name}']
 `
@@ -90,9 +105,8 @@ const WAITING = ['fd_read', 'fd_write', 'path_open', 'poll_oneoff', 'sock_accept
 
 /** Returns the property that is one function of lib/waiting-functions.js. */
 function waitingFunction(name) {
-  const types = [...FUNCTIONS[name]]
-  const parameters = types.map((_, index) => `a${index + 1}`)
-  return `    ${name}(state, ${parameters.join(', ')}) {
+  const types = FUNCTIONS[name]
+  return `    ${name}(state, ${parametersOf(types)}) {
 ${callOf(name, types, 'state.id | SUSPENDING', 6)}
     },
 `
@@ -131,7 +145,7 @@ exports.makeWaitingFunctions = makeWaitingFunctions
 
 /** Returns the text of lib/imports.js. */
 export function source() {
-  const statements = Object.entries(FUNCTIONS).map(([name, types]) => statement(name, types))
+  const functions = Object.entries(FUNCTIONS)
   return `${HEADER}
 /**
  * Returns the constructor of the import objects of one namespace. It adds functions which call the sandbox with the
@@ -147,8 +161,8 @@ exports.makeImportClass = (function (natives, ints, longs, EMPTY) {
   const {
     ${wrap(Object.keys(FUNCTIONS).join(', '), 4)}
   } = natives
-  const Imports = (function WASI(id, state) {
-${statements.join('')}  })
+${functions.map(([name, types]) => sharedCall(name, types)).join('')}  const Imports = (function WASI(id, state) {
+${functions.map(([name, types]) => statement(name, types)).join('')}  })
   return Imports
 })
 `
