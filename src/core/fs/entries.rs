@@ -35,6 +35,15 @@ enum State {
     Cached(Weak<Inode>),
 }
 
+impl State {
+    fn stored(&self) -> Option<&Entry> {
+        match self {
+            State::Stored(entry) => Some(entry),
+            State::Hidden | State::Cached(_) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     inode: Arc<Inode>,
@@ -108,10 +117,7 @@ impl Entries {
     }
 
     fn stored_entry(&self, name: Name<'_>) -> Option<&Entry> {
-        match self.names.get(name)? {
-            State::Stored(entry) => Some(entry),
-            State::Hidden | State::Cached(_) => None,
-        }
+        self.names.get(name)?.stored()
     }
 
     /// Returns the inode of an entry that is stored here.
@@ -150,26 +156,55 @@ impl Entries {
         in_lower: bool,
         is_own: bool,
     ) -> Option<Arc<Inode>> {
-        match self.names.get_mut(name) {
-            Some(State::Stored(entry)) => {
-                entry.is_own = is_own;
-                return Some(std::mem::replace(&mut entry.inode, inode));
-            }
-            Some(state) => *state = State::Stored(Entry { inode, is_listed: false, is_own }),
-            None => {
-                let is_listed = !in_lower;
-                self.names.insert(name, self.next_cookie, State::Stored(Entry { inode, is_listed, is_own }));
-                self.next_cookie += u64::from(is_listed);
-            }
+        if let Some(State::Stored(entry)) = self.names.get_mut(name) {
+            entry.is_own = is_own;
+            return Some(std::mem::replace(&mut entry.inode, inode));
         }
-        self.count += 1;
+        self.add(name, inode, in_lower, is_own);
         None
     }
 
-    /// Gives an entry that is stored here another name, which is neither stored nor hidden here. The entry stays at its
-    /// position in listings.
-    pub(crate) fn rename(&mut self, old: Name<'_>, new: Name<'_>) {
-        self.names.rename(old, new);
+    /// Stores an inode under a name that is not stored here, like [`Entries::insert`].
+    pub(crate) fn add(&mut self, name: Name<'_>, inode: Arc<Inode>, in_lower: bool, is_own: bool) {
+        self.count += 1;
+        // Only a directory with lower entries has names that are hidden or cached.
+        if self.is_merged
+            && let Some(state) = self.names.get_mut(name)
+        {
+            *state = State::Stored(Entry { inode, is_listed: false, is_own });
+            return;
+        }
+        let is_listed = !in_lower;
+        self.names.insert(name, self.next_cookie, State::Stored(Entry { inode, is_listed, is_own }));
+        self.next_cookie += u64::from(is_listed);
+    }
+
+    /// Renames an entry of a directory without lower entries if `accepts` accepts its inode. The new name is not in the
+    /// directory. The entry stays at its position in listings. Returns the inode.
+    pub(crate) fn rename_if(
+        &mut self,
+        old: Name<'_>,
+        new: Name<'_>,
+        accepts: impl FnOnce(&Arc<Inode>) -> bool,
+    ) -> Option<&Arc<Inode>> {
+        let accepts = |state: &State| state.stored().is_some_and(|entry| accepts(&entry.inode));
+        Some(&self.names.rename_if(old, new, accepts)?.stored()?.inode)
+    }
+
+    /// Removes an entry of a directory without lower entries if `accepts` accepts its inode. Returns the inode.
+    pub(crate) fn remove_if(
+        &mut self,
+        name: Name<'_>,
+        accepts: impl FnOnce(&Arc<Inode>) -> bool,
+    ) -> Option<Arc<Inode>> {
+        let accepts = |state: &State| state.stored().is_some_and(|entry| accepts(&entry.inode));
+        match self.names.remove_if(name, accepts)? {
+            State::Stored(entry) => {
+                self.count -= 1;
+                Some(entry.inode)
+            }
+            State::Hidden | State::Cached(_) => None,
+        }
     }
 
     /// Caches an inode of an unchanged file.

@@ -346,7 +346,7 @@ impl MemoryDirectory {
         }
         self.volume.space.take_name()?;
         check().inspect_err(|_| self.volume.space.give_name())?;
-        entries.insert(name, Arc::clone(inode), false, false);
+        entries.add(name, Arc::clone(inode), false, false);
         Ok(())
     }
 }

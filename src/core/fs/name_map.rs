@@ -64,24 +64,36 @@ impl<V> NameMap<V> {
         slots.push(Slot { position, entry: Some((name, value)) });
     }
 
-    /// Replaces a name by one that the map does not have. The value stays at its position.
-    pub(crate) fn rename(&mut self, old: Name<'_>, new: Name<'_>) {
+    /// Replaces a name, if `accepts` accepts its value, by one that the map does not have. Returns the value, which stays
+    /// at its position.
+    pub(crate) fn rename_if(
+        &mut self,
+        old: Name<'_>,
+        new: Name<'_>,
+        accepts: impl FnOnce(&V) -> bool,
+    ) -> Option<&V> {
         let Self { indexes, slots } = self;
-        let Ok(found) = indexes.find_entry(old.hash(), |index| slots[*index].has(old.bytes())) else {
-            return;
-        };
+        let found = indexes.find_entry(old.hash(), |index| slots[*index].has(old.bytes())).ok()?;
+        slots[*found.get()].entry.as_ref().filter(|(_, value)| accepts(value))?;
         let (index, _) = found.remove();
         indexes.insert_unique(new.hash(), index, |index| hash_of(&slots[*index]));
-        if let Some((name, _)) = &mut slots[index].entry {
-            *name = new.bytes().into();
-        }
+        let (name, value) = slots[index].entry.as_mut()?;
+        *name = new.bytes().into();
+        Some(value)
     }
 
     /// Removes a name, and returns its value.
     pub(crate) fn remove(&mut self, name: Name<'_>) -> Option<V> {
+        self.remove_if(name, |_| true)
+    }
+
+    /// Removes a name if `accepts` accepts its value, and returns the value.
+    pub(crate) fn remove_if(&mut self, name: Name<'_>, accepts: impl FnOnce(&V) -> bool) -> Option<V> {
         let Self { indexes, slots } = self;
         let found = indexes.find_entry(name.hash(), |index| slots[*index].has(name.bytes())).ok()?;
-        let (index, _) = found.remove();
+        let index = *found.get();
+        slots[index].entry.as_ref().filter(|(_, value)| accepts(value))?;
+        found.remove();
         let (_, value) = slots[index].entry.take()?;
         self.free_slots();
         Some(value)

@@ -58,25 +58,19 @@ impl MemoryDirectory {
         }
     }
 
-    /// Removes a file with one lock, unless the file or its directory has a part in a lower directory. Returns whether
-    /// it did.
+    /// Removes a file with one lock, if neither the file nor its directory has a part in a lower directory. Returns
+    /// whether it did.
     fn unlink_in_memory(&self, Place { parent, name }: Place<'_>, now: Timestamp) -> Result<bool> {
         if parent.lower.is_some() {
             return Ok(false);
         }
         let mut entries = parent.directory()?.write();
-        match entries.stored(name) {
-            None => return Err(Errno::Noent),
-            Some(inode) if inode.filetype() == Filetype::Directory => return Err(Errno::Isdir),
-            Some(inode) if inode.lower.is_some() => return Ok(false),
-            Some(_) => {}
-        }
-        let removed = entries.remove(name);
+        let Some(inode) = entries.remove_if(name, |inode| is_file_in_memory(inode)) else {
+            return Ok(false);
+        };
         self.volume().space.give_name();
         drop(entries);
-        if let Some(inode) = removed {
-            inode.add_links(-1, now);
-        }
+        inode.add_links(-1, now);
         parent.touch(now);
         Ok(true)
     }
@@ -150,34 +144,28 @@ impl MemoryDirectory {
         Ok(())
     }
 
-    /// Renames a file inside its directory with one lock, unless one of the files or the directory has a part in a lower
-    /// directory, or the new name is that of a directory. Returns whether it did.
+    /// Renames a file inside its directory with one lock, if neither the file, a file that it replaces, nor the directory
+    /// has a part in a lower directory. Returns whether it did.
     fn rename_in_memory(&self, old: Place<'_>, new: Place<'_>, now: Timestamp) -> Result<bool> {
         let parent = old.parent;
         if parent.lower.is_some() || !Arc::ptr_eq(parent, new.parent) {
             return Ok(false);
         }
-        let is_file = |inode: &Inode| inode.lower.is_none() && inode.filetype() != Filetype::Directory;
         let mut entries = parent.directory()?.write();
-        let source = entries.stored(old.name).ok_or(Errno::Noent)?;
-        let replaced = entries.stored(new.name);
-        if replaced.is_some_and(|replaced| Arc::ptr_eq(replaced, source)) {
-            return Ok(true);
-        }
-        if !is_file(source) || !replaced.is_none_or(|replaced| is_file(replaced)) {
-            return Ok(false);
-        }
-        source.add_links(0, now);
-        let replaced = if replaced.is_none() {
-            entries.rename(old.name, new.name);
-            None
-        } else {
+        if let Some(replaced) = entries.stored(new.name).cloned() {
+            let accepts = |inode: &Arc<Inode>| {
+                !Arc::ptr_eq(inode, &replaced) && is_file_in_memory(inode) && is_file_in_memory(&replaced)
+            };
+            let Some(inode) = entries.remove_if(old.name, accepts) else { return Ok(false) };
+            inode.add_links(0, now);
+            entries.insert(new.name, inode, false, false);
             self.volume().space.give_name();
-            entries.remove(old.name).and_then(|inode| entries.insert(new.name, inode, false, false))
-        };
-        drop(entries);
-        if let Some(replaced) = replaced {
+            drop(entries);
             replaced.add_links(-1, now);
+        } else {
+            let renamed = entries.rename_if(old.name, new.name, |inode| is_file_in_memory(inode));
+            let Some(inode) = renamed else { return Ok(false) };
+            inode.add_links(0, now);
         }
         parent.touch(now);
         Ok(true)
@@ -288,6 +276,11 @@ impl MemoryDirectory {
         }
         Ok(true)
     }
+}
+
+/// Returns whether an inode is not a directory, and has no part in a lower directory.
+fn is_file_in_memory(inode: &Inode) -> bool {
+    inode.lower.is_none() && inode.filetype() != Filetype::Directory
 }
 
 /// Marks an empty directory as removed, so that nothing can be created in it; `ENOTEMPTY` if it is not empty.
