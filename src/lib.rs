@@ -16,8 +16,8 @@
 //!
 //! 1. `lib/imports.js`: the function that the guest imports checks the number and types of the arguments (`EINVAL`) and
 //!    writes them to a buffer that JavaScript and native code share. If the memory has grown, it is looked up again.
-//! 2. `node/callback.rs` is the entry of every native function. `node/perform.rs` reads the arguments, and
-//!    `node/dispatch.rs` performs one step of the call.
+//! 2. `node/callback.rs` is the entry of every native function. `node/perform.rs` reads the arguments and makes the
+//!    first step of the call, which is usually the whole call.
 //! 3. `preview1/abi.rs`: checks every pointer before any effect (`EOVERFLOW`), and looks up the descriptor
 //!    (`EBADF`).
 //! 4. `preview1/fd_io.rs`: `Guest::fd_write` checks the rights. `preview1/vectored.rs` collects the addresses of the

@@ -1,44 +1,14 @@
-//! One step of a guest's call: decodes the arguments and runs the host function. A step never waits.
+//! One step of a guest's call, in a memory that may have grown. A step never waits.
 
 use super::env_state::EnvState;
 use super::error;
 use super::sandbox::Sandbox;
 use super::suspended::HostFunctionCall;
 use crate::core::memory::Memory;
-use crate::core::outcome::{HostCall, HostResult, Outcome};
-use crate::core::wait::Wait;
+use crate::core::outcome::{HostResult, Outcome};
 use crate::preview1::abi::Call;
 use crate::sys::errno::Errno;
-use crate::sys::types::Clockid;
 use napi::Result;
-
-/// The result of a step.
-pub(crate) enum Step {
-    /// The call succeeded, or failed with an errno.
-    Done(Option<Errno>),
-    /// The next step comes after a wait.
-    Block(Box<Wait>),
-    /// The next step comes after a callback.
-    HostCall(Box<HostCall>),
-    /// The next step needs the time of the embedder's clock.
-    ReadClock(Clockid),
-    /// The guest exits.
-    Exit(u32),
-}
-
-impl Step {
-    /// Converts the result of a host function.
-    pub(crate) fn of(result: HostResult) -> Self {
-        match result {
-            Ok(()) => Step::Done(None),
-            Err(Outcome::Errno(errno)) => Step::Done(Some(errno)),
-            Err(Outcome::Block(wait)) => Step::Block(wait),
-            Err(Outcome::HostCall(host_call)) => Step::HostCall(host_call),
-            Err(Outcome::ReadClock(clock)) => Step::ReadClock(clock),
-            Err(Outcome::Exit(status)) => Step::Exit(status),
-        }
-    }
-}
 
 /// Performs one step of a call. Throws if the memory cannot be looked up.
 pub(crate) fn step(
@@ -46,7 +16,7 @@ pub(crate) fn step(
     sandbox: &Sandbox,
     HostFunctionCall { function, core }: &HostFunctionCall,
     call: &mut Call<'_>,
-) -> Result<Step> {
+) -> Result<HostResult> {
     loop {
         let result = function(call, core);
         if let Err(Outcome::Errno(Errno::Overflow)) = result
@@ -55,7 +25,7 @@ pub(crate) fn step(
             call.memory = grown;
             continue;
         }
-        return Ok(Step::of(result));
+        return Ok(result);
     }
 }
 

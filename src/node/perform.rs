@@ -1,6 +1,6 @@
 //! A whole call of a guest: steps, with waits and callbacks of the embedder between them.
 
-use super::dispatch::{Step, refresh_memory, step};
+use super::dispatch::{refresh_memory, step};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::{exit_process, throw_end};
@@ -69,7 +69,7 @@ fn perform_rest(
     let pending = match first {
         // Had no effect. The memory may have grown.
         Some(Err(Outcome::Errno(_))) | None => step(state, &sandbox, function, &mut call)?,
-        Some(result) => Step::of(result),
+        Some(result) => result,
     };
     complete(state, &sandbox, function, call, pending, can_suspend)
 }
@@ -107,25 +107,28 @@ fn complete(
     sandbox: &Sandbox,
     function: &HostFunctionCall,
     mut call: Call<'_>,
-    mut pending: Step,
+    mut pending: HostResult,
     can_suspend: bool,
 ) -> Result<Completion> {
     loop {
         let next = match pending {
-            Step::Done(errno) => {
+            Ok(()) => {
                 sandbox.report_growth(&state.env);
-                return Ok(Completion::Done(errno));
+                return Ok(Completion::Done(None));
             }
-            Step::Block(wait) if can_suspend && !wait.is_pause() => Next::Suspend(Awaited::Wait(wait)),
-            Step::Block(wait) => block(state, sandbox, *wait)?,
-            Step::HostCall(host_call) => {
+            Err(Outcome::Errno(errno)) => return Ok(Completion::Done(Some(errno))),
+            Err(Outcome::Block(wait)) if can_suspend && !wait.is_pause() => {
+                Next::Suspend(Awaited::Wait(wait))
+            }
+            Err(Outcome::Block(wait)) => block(state, sandbox, *wait)?,
+            Err(Outcome::HostCall(host_call)) => {
                 state.env.run_in_scope(|| call_back(state, sandbox, host_call, can_suspend))?
             }
-            Step::ReadClock(clock) => match read_clock(state, sandbox, clock)? {
+            Err(Outcome::ReadClock(clock)) => match read_clock(state, sandbox, clock)? {
                 Ok(time) => Next::Restart(std::mem::take(&mut call.restart).with_reading(clock, time)),
                 Err(errno) => Next::Fail(errno),
             },
-            Step::Exit(status) => {
+            Err(Outcome::Exit(status)) => {
                 sandbox.world.exit(status);
                 return Err(exit_process(&state.env, status));
             }

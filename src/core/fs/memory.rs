@@ -237,7 +237,7 @@ impl MemoryDirectory {
     /// Creates a directory: `mkdirat`.
     pub(crate) fn create_dir(&self, path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        walk.to_new_name()?;
+        walk.reach_new_name()?;
         let place = walk.place();
         let made = self.create(place, now, |volume| {
             let entries = Entries::new(Arc::downgrade(place.parent));
@@ -254,7 +254,7 @@ impl MemoryDirectory {
     /// Creates a symlink: `symlinkat`.
     pub(crate) fn symlink(&self, target: &[u8], path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        walk.to_new_name()?;
+        walk.reach_new_name()?;
         let made = self.create(walk.place(), now, |volume| {
             Inode::new(volume.new_id(), Body::Symlink(target.into()), 0o777, now)
         });

@@ -21,7 +21,7 @@ impl MemoryDirectory {
     ) -> Result {
         let inode = self.existing_inode(path, follows)?;
         let mut walk = new.walk(without_slashes(new_path));
-        walk.to_new_name()?;
+        walk.reach_new_name()?;
         let place = walk.place();
         if !Arc::ptr_eq(self.volume(), new.volume()) {
             return Err(Errno::Xdev);
@@ -39,7 +39,7 @@ impl MemoryDirectory {
     /// Removes a file or symlink: `unlinkat`.
     pub(crate) fn unlink(&self, path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
-        if !walk.to_old_name()? {
+        if !walk.reach_name()? {
             return Err(Errno::Isdir);
         }
         let place = walk.place();
@@ -80,7 +80,7 @@ impl MemoryDirectory {
         let path = without_slashes(path);
         let dots = if path.ends_with(b"..") { Errno::Notempty } else { Errno::Inval };
         let mut walk = self.walk(path);
-        if !walk.to_old_name()? {
+        if !walk.reach_name()? {
             return Err(dots);
         }
         let place = walk.place();
@@ -127,7 +127,7 @@ impl MemoryDirectory {
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
         let mut new_walk = new.walk(without_slashes(new_path));
-        let are_names = walk.to_old_name()? & new_walk.to_old_name()?;
+        let are_names = walk.reach_name()? & new_walk.reach_name()?;
         if !are_names {
             return Err(Errno::Busy);
         }

@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks to a name that does not exist; `EEXIST` if it does.
-    pub(crate) fn to_new_name(&mut self) -> Result {
+    pub(crate) fn reach_new_name(&mut self) -> Result {
         match self.resolve(Last::default())? {
             Located::Nothing => Ok(()),
             _ => Err(Errno::Exist),
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
     /// Walks to a name that is to be removed or renamed, without a look-up. Returns false if the path ends in `.` or
     /// `..`.
     #[inline(always)]
-    pub(crate) fn to_old_name(&mut self) -> Result<bool> {
+    pub(crate) fn reach_name(&mut self) -> Result<bool> {
         match self.resolve(Last { look_up: LookUp::Never, ..Last::default() }) {
             Ok(Located::Directory(_)) => Ok(false),
             Ok(_) => Ok(true),
