@@ -17,13 +17,14 @@ const HEADER = `'use strict'
 
 // The functions of \`wasiImport\`. This file is written by \`npm run imports\` (scripts/imports.mjs).
 //
-// A function checks its arguments. Its call, which all guests share, writes them to a buffer and calls the native
-// function, which reads them there. Nothing here calls a built-in that a program could have replaced after loading. The
-// calls, the native functions and the buffer must not leak, because they work on any sandbox.
+// A function checks its arguments, and passes them to its call. All guests share the calls. A call writes the arguments
+// to a buffer and calls the native function, which reads them there. Nothing here calls a built-in that a program could
+// have replaced after loading. The calls, the native functions and the buffer must not leak, because they work on any
+// sandbox.
 //
 // - Each function has the name and the length of the bound function in node:wasi.
-// - V8 inlines a call into the functions of all guests. There is only one closure of it, so its variables are constants
-//   for the optimized code. Those of a function that each guest has are not.
+// - There is one closure of each call, so V8 treats its variables as constants when it inlines the call. Variables of a
+//   function that each guest has are not constants.
 // - Invalid arguments are EINVAL (28), before any effect. If the run has ended, \`check\` throws its exception.
 // - Between the check of the memory and the native call, no JavaScript function is called. When a JavaScript function
 //   is entered, a debugger may run other JavaScript, which could detach the memory.

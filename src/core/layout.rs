@@ -4,8 +4,8 @@
 pub trait Store {
     /// Size in bytes.
     const SIZE: usize;
-    /// Writes the value to words that the caller has zeroed, from byte `at` on. `at` is a multiple of the alignment.
-    /// The numbers of the words are little-endian.
+    /// Adds the value to zeroed words, from byte `at` on. `at` is a multiple of the value's alignment. Byte 0 of a word
+    /// is its least significant byte.
     fn store(&self, words: &mut [u64], at: usize);
 }
 

@@ -1,9 +1,9 @@
-//! Locks and counters that skip their atomic operations while the threads of the process share nothing, like the locks of glibc in a
-//! process with one thread. Most guests run in one thread, and the two operations of a lock take as long as a whole
-//! look-up in a directory.
+//! Locks and counters that skip their atomic operations while the threads of the process share nothing. The locks of
+//! glibc do the same in a process with one thread. Most guests run in one thread, and the two atomic operations of a
+//! lock take as long as a whole look-up in a directory.
 //!
 //! [`confine_objects`] promises that each thread reaches only its own objects. [`share_objects`] ends the promise: code
-//! that hands an object to another thread calls it first. Until then, a lock only counts its guards, like a `RefCell`.
+//! that hands an object to another thread calls it first. Until then, a lock only counts its guards, like a `RefCell`, and a counter is not updated atomically.
 //! A conflicting guard panics.
 
 #![expect(unsafe_code, reason = "the guards access the contents of a cell")]
@@ -29,8 +29,8 @@ const SHARED: u8 = 2;
 ///
 /// # Safety
 ///
-/// Code that hands an object with locks to another thread first calls [`share_objects`], in the thread of the object,
-/// while no guard of the object exists. This includes code that runs before the first call of this function.
+/// Code that hands an object with locks or counters to another thread first calls [`share_objects`], in the thread of
+/// the object, while no guard of the object exists. This includes code that runs before the first call of this function.
 pub unsafe fn confine_objects() {
     let _ = SHARING.compare_exchange(UNKNOWN, CONFINED, Relaxed, Relaxed);
 }
@@ -60,14 +60,14 @@ const WRITER: i32 = -1;
 unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
 
 /// Access of a reader. `H` holds the lock.
-pub struct ReadGuard<'a, T, H = Hold<sync::RwLockReadGuard<'a, ()>, Reading<'a>>> {
+pub struct ReadGuard<'a, T, H = Hold<sync::RwLockReadGuard<'a, ()>, CountedReader<'a>>> {
     value: NonNull<T>,
     hold: H,
     _value: PhantomData<&'a T>,
 }
 
 /// Access of a reader while objects are confined.
-pub(crate) type ConfinedGuard<'a, T> = ReadGuard<'a, T, Reading<'a>>;
+pub(crate) type ConfinedGuard<'a, T> = ReadGuard<'a, T, CountedReader<'a>>;
 
 /// Access of a writer.
 pub struct WriteGuard<'a, T> {
@@ -75,28 +75,27 @@ pub struct WriteGuard<'a, T> {
     /// returns.
     value: NonNull<T>,
     #[expect(dead_code, reason = "dropped with the guard")]
-    hold: Hold<sync::RwLockWriteGuard<'a, ()>, Writing<'a>>,
+    hold: Hold<sync::RwLockWriteGuard<'a, ()>, CountedWriter<'a>>,
     _value: PhantomData<&'a mut T>,
 }
 
 /// The hold of a guard on its lock: a guard of the standard library, or a count.
 pub enum Hold<G, C> {
-    /// A guard of the standard library.
     Locked(G),
-    /// A count.
     Counted(C),
 }
 
 /// A counted reader.
-pub struct Reading<'a>(&'a Cell<i32>);
+pub struct CountedReader<'a>(&'a Cell<i32>);
 
 /// The counted writer.
-pub struct Writing<'a>(&'a Cell<i32>);
+pub struct CountedWriter<'a>(&'a Cell<i32>);
 
-impl<'a> Reading<'a> {
+impl<'a> CountedReader<'a> {
     #[inline(always)]
     fn new(guards: &'a Cell<i32>) -> Self {
         let readers = guards.get().wrapping_add(1);
+        // A writer makes it 0, and too many readers make it negative.
         if readers <= 0 {
             locked_twice();
         }
@@ -105,7 +104,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl<'a> Writing<'a> {
+impl<'a> CountedWriter<'a> {
     #[inline(always)]
     fn new(guards: &'a Cell<i32>) -> Self {
         if guards.get() != 0 {
@@ -116,14 +115,14 @@ impl<'a> Writing<'a> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for CountedReader<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
 }
 
-impl Drop for Writing<'_> {
+impl Drop for CountedWriter<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.set(0);
@@ -149,7 +148,7 @@ impl<T> RwLock<T> {
     #[inline(always)]
     pub fn read(&self) -> ReadGuard<'_, T> {
         let hold = if are_objects_confined() {
-            Hold::Counted(Reading::new(&self.guards))
+            Hold::Counted(CountedReader::new(&self.guards))
         } else {
             let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
             // A guard of this thread from before.
@@ -165,7 +164,7 @@ impl<T> RwLock<T> {
     #[inline(always)]
     pub(crate) fn read_confined(&self) -> Option<ConfinedGuard<'_, T>> {
         are_objects_confined().then(|| {
-            let hold = Reading::new(&self.guards);
+            let hold = CountedReader::new(&self.guards);
             ReadGuard { value: self.pointer(), hold, _value: PhantomData }
         })
     }
@@ -174,7 +173,7 @@ impl<T> RwLock<T> {
     #[inline(always)]
     pub fn write(&self) -> WriteGuard<'_, T> {
         let hold = if are_objects_confined() {
-            Hold::Counted(Writing::new(&self.guards))
+            Hold::Counted(CountedWriter::new(&self.guards))
         } else {
             let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
             if self.guards.get() != 0 {
@@ -200,7 +199,8 @@ fn locked_twice() -> ! {
     panic!("a thread locks an object that it has locked")
 }
 
-/// A number that threads change together. No memory access is ordered by it.
+/// A counter that threads can share. Orders no other memory access. While objects are confined, an update is a load and
+/// a store.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -215,15 +215,15 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
-    /// Replaces the number by the one that `change` returns for it, and returns the number before. `Err` with the
-    /// number if `change` returns `None`.
+    /// Replaces the number by the one that `update` returns for it, and returns the number before. `Err` with the
+    /// number if `update` returns `None`.
     #[inline(always)]
-    pub(crate) fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+    pub(crate) fn fetch_update(&self, update: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
         if !are_objects_confined() {
-            return self.0.fetch_update(Relaxed, Relaxed, change);
+            return self.0.fetch_update(Relaxed, Relaxed, update);
         }
         let number = self.get();
-        self.0.store(change(number).ok_or(number)?, Relaxed);
+        self.0.store(update(number).ok_or(number)?, Relaxed);
         Ok(number)
     }
 }

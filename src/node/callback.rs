@@ -93,7 +93,8 @@ unsafe extern "C" fn trampoline<C: Callback>(
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     callback_scope(env, || {
-        let state = EnvState::only().unwrap_or_else(|| state_of(env, info));
+        // SAFETY: this is a native function of an installed environment.
+        let state = unsafe { EnvState::only() }.unwrap_or_else(|| state_of(env, info));
         let result = C::call(state, RawArgs { state, info })?;
         Ok(result.map_or(ptr::null_mut(), Value::raw))
     })

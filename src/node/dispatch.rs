@@ -14,19 +14,28 @@ use napi::Result;
 pub(crate) fn step(
     state: &EnvState,
     sandbox: &Sandbox,
-    HostFunctionCall { function, core }: &HostFunctionCall,
+    function: &HostFunctionCall,
     call: &mut Call<'_>,
 ) -> Result<HostResult> {
-    loop {
-        let result = function(call, core);
-        if let Err(Outcome::Errno(Errno::Overflow)) = result
-            && let Some(grown) = refresh_if_grown(state, sandbox, call.memory)?
-        {
-            call.memory = grown;
-            continue;
-        }
-        return Ok(result);
+    let result = (function.function)(call, &function.core);
+    repeat_if_grown(state, sandbox, function, call, result)
+}
+
+/// Repeats a step while it fails with `EOVERFLOW` and the memory has grown since.
+pub(crate) fn repeat_if_grown(
+    state: &EnvState,
+    sandbox: &Sandbox,
+    function: &HostFunctionCall,
+    call: &mut Call<'_>,
+    mut result: HostResult,
+) -> Result<HostResult> {
+    while let Err(Outcome::Errno(Errno::Overflow)) = result
+        && let Some(grown) = refresh_if_grown(state, sandbox, call.memory)?
+    {
+        call.memory = grown;
+        result = (function.function)(call, &function.core);
     }
+    Ok(result)
 }
 
 /// Looks the memory up again, because it may have grown. `ERR_WASI_NOT_STARTED` if no memory is bound.

@@ -15,10 +15,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// The state of the first environment that was installed, until another one is installed: null from then on. Before
-/// the first, `NONE`, which no native function sees.
+/// The state of the only environment that was ever installed. `NONE` before the first installation. Null after a second
+/// one, or after the first environment has ended.
 static ONLY: AtomicPtr<EnvState> = AtomicPtr::new(NONE);
 
+/// Not null, so that `install` recognizes the first environment. No native function exists yet.
 const NONE: *mut EnvState = ptr::dangling_mut();
 
 /// Everything that the sandboxes of an environment share.
@@ -89,12 +90,16 @@ impl EnvState {
         Ok(state)
     }
 
-    /// Returns the state of the calling environment if the process never had another one. Asking Node-API takes a call.
+    /// Returns the state of the calling environment if the process never had another one. Avoids a call of Node-API.
+    ///
+    /// # Safety
+    ///
+    /// The caller is a native function of an installed environment, and uses the state only during its call.
     #[inline(always)]
-    pub(crate) fn only<'a>() -> Option<&'a Self> {
-        // SAFETY: a native function calls this, so its environment was installed, in this thread, and this thread sees
-        // that or a later store. If it sees a state, no other environment was installed before: the state is its own,
-        // and lives as long as JavaScript runs.
+    pub(crate) unsafe fn only<'a>() -> Option<&'a Self> {
+        // SAFETY: the environment of the caller was installed in this thread, so this thread sees that store or a later
+        // one. Any other installation stores null. So a state that is not null is that of the caller's environment,
+        // which keeps the state while JavaScript runs.
         unsafe { ONLY.load(Relaxed).as_ref() }
     }
 
@@ -125,8 +130,8 @@ impl EnvState {
         sandboxes.len() as u32 - 1
     }
 
-    /// Calls `action` with the sandbox with a number, without a reference of its own. `action` must not run JavaScript,
-    /// which may replace the sandbox.
+    /// Calls `action` with the sandbox with a number, without cloning its `Rc`. `action` must not run JavaScript:
+    /// adding or replacing a sandbox would panic.
     #[inline(always)]
     pub(crate) fn with_sandbox<T>(&self, id: u32, action: impl FnOnce(&Sandbox) -> Option<T>) -> Option<T> {
         action(self.sandboxes.borrow().get(id as usize)?.as_deref()?)

@@ -22,8 +22,8 @@ pub fn install(env: Env, helpers: Unknown<'_>) -> Result<sys::napi_value> {
         if EnvState::is_installed(&env)? {
             return Value::undefined(&env).map(Value::raw);
         }
-        // SAFETY: threads share objects with locks only by handles and bindings, which call `share_objects`. Cached
-        // handles of directories, and the streams that the waiting thread has, have no such locks.
+        // SAFETY: threads share objects with locks or counters only by handles and bindings, which call
+        // `share_objects`. Cached handles of directories, and the streams that the waiting thread has, have neither.
         unsafe { lock::confine_objects() };
         let helpers = JsHelpers::read(&env, Value::from_unknown(&env, helpers))?;
         let state = EnvState::install(env, helpers)?;

@@ -1,6 +1,6 @@
 //! A whole call of a guest: steps, with waits and callbacks of the embedder between them.
 
-use super::dispatch::{refresh_memory, step};
+use super::dispatch::{refresh_memory, repeat_if_grown, step};
 use super::env_state::EnvState;
 use super::error;
 use super::exit::{exit_process, throw_end};
@@ -33,8 +33,8 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Completion> {
     let done = state.with_sandbox(id, |sandbox| {
         let memory = sandbox.memory().filter(|_| !sandbox.is_over())?;
         match I::call(&sandbox.call(memory, RestartState::NEW), &core) {
-            Ok(()) if !sandbox.has_grown() => Some(None),
-            Err(Outcome::Errno(errno)) if errno != Errno::Overflow => Some(Some(errno)),
+            Ok(()) if !sandbox.has_unreported_output() => Some(Completion::Done(None)),
+            Err(Outcome::Errno(errno)) if errno != Errno::Overflow => Some(Completion::Done(Some(errno))),
             result => {
                 first = Some(result);
                 None
@@ -42,12 +42,12 @@ pub(crate) fn perform<I: Import>(state: &EnvState) -> Result<Completion> {
         }
     });
     match done {
-        Some(errno) => Ok(Completion::Done(errno)),
+        Some(completion) => Ok(completion),
         None => perform_rest(state, id, &HostFunctionCall { function: I::call, core }, first, can_suspend),
     }
 }
 
-/// Performs the rest of a call after its first step, which is `None` if it could not be made.
+/// Completes a call. `first` is the result of its first step; `None` if the guest may not make it.
 #[cold]
 fn perform_rest(
     state: &EnvState,
@@ -62,20 +62,18 @@ fn perform_rest(
     else {
         return Err(error::not_started(&state.env));
     };
-    if first.is_none() {
-        check_over(state, &sandbox)?;
-    }
     let mut call = sandbox.call(memory, RestartState::NEW);
-    let pending = match first {
-        // Had no effect. The memory may have grown.
-        Some(Err(Outcome::Errno(_))) | None => step(state, &sandbox, function, &mut call)?,
-        Some(result) => result,
+    let pending = if let Some(result) = first {
+        repeat_if_grown(state, &sandbox, function, &mut call, result)?
+    } else {
+        throw_if_over(state, &sandbox)?;
+        step(state, &sandbox, function, &mut call)?
     };
     complete(state, &sandbox, function, call, pending, can_suspend)
 }
 
 /// Throws the error of a guest that has ended, or whose timeout is over.
-fn check_over(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
+fn throw_if_over(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
     if let Some(end) = sandbox.world.end() {
         return Err(throw_end(&state.env, sandbox, end));
     }
@@ -162,7 +160,7 @@ fn block(state: &EnvState, sandbox: &Sandbox, mut wait: Wait) -> Result<Next> {
     // Another thread may close the descriptors or end the guest.
     let is_over = || world.ends_wait(is_for_streams) || sandbox.passed_timeout().is_some();
     wait_in_slices(state, |slice| if is_over() { Ok(true) } else { wait.block(slice) })?;
-    check_over(state, sandbox)?;
+    throw_if_over(state, sandbox)?;
     let is_closed = world.ends_wait(is_for_streams);
     Ok(if is_closed { Next::Fail(Errno::Badf) } else { Next::Restart(wait.restart) })
 }

@@ -27,7 +27,7 @@ pub(crate) struct Sandbox {
     pub(crate) return_on_exit: bool,
     /// The memory that was bound last; `None` before `start`.
     memory: RefCell<Option<MemoryView>>,
-    /// The bytes of the memory, as of the last look-up.
+    /// The bytes of `memory`. A copy, which a call reads without borrowing the view.
     bytes: Cell<Option<Memory>>,
     /// An array of the embedder's callbacks, by [`CallbackSlot`]. The state of the WASI object
     /// (lib/state.js) keeps the array alive.
@@ -187,7 +187,7 @@ impl Sandbox {
             strings: Arc::clone(&self.strings),
             return_on_exit: self.return_on_exit,
             memory: RefCell::new(self.memory.take()),
-            bytes: Cell::new(self.bytes.get()),
+            bytes: Cell::new(self.bytes.take()),
             suspended: RefCell::new(self.suspended.take()),
             timeout: RefCell::new(self.timeout.take()),
             has_timeout: Cell::new(self.has_timeout.get()),
@@ -259,13 +259,13 @@ impl Sandbox {
 
     /// Returns whether the memory of captured output has grown by more than `UNREPORTED` since the last report to V8.
     #[inline(always)]
-    pub(crate) fn has_grown(&self) -> bool {
+    pub(crate) fn has_unreported_output(&self) -> bool {
         self.captures && self.captured_bytes() > self.reported.get() + Self::UNREPORTED
     }
 
-    /// Reports the memory of captured output to V8 if it has grown.
+    /// Reports the memory of captured output to V8, once it has grown by more than `UNREPORTED`.
     pub(crate) fn report_growth(&self, env: &Env) {
-        if self.has_grown() {
+        if self.has_unreported_output() {
             self.report_captured(env, self.captured_bytes());
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn at_offset(
 ) -> HostResult<Portion> {
     let before = restart.bytes_done as usize;
     if before == 0
-        && let Some(buffer) = only_buffer(memory, iovs)?
+        && let Some(buffer) = single_buffer(memory, iovs)?
     {
         let buffer = [buffer];
         let moved = retry_on_intr(|| io(&buffer, start))?;
@@ -119,7 +119,7 @@ pub(crate) fn until_done(
 /// Returns the buffer of a call that has one, unless the buffer needs several slices. Most calls have one buffer, and
 /// need no batches.
 #[inline(always)]
-fn only_buffer(memory: Memory, iovs: List<Iovec>) -> Result<Option<Buffer>> {
+fn single_buffer(memory: Memory, iovs: List<Iovec>) -> Result<Option<Buffer>> {
     if iovs.len != 1 {
         return Ok(None);
     }

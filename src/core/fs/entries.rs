@@ -148,20 +148,13 @@ impl Entries {
     }
 
     /// Stores an inode under a name. A stored name stays at its position in listings. `in_lower` says whether the lower
-    /// directory has the name, `is_own` whether the inode is that file. Returns the inode that was stored before.
-    pub(crate) fn insert(
-        &mut self,
-        name: Name<'_>,
-        inode: Arc<Inode>,
-        in_lower: bool,
-        is_own: bool,
-    ) -> Option<Arc<Inode>> {
+    /// directory has the name, `is_own` whether the inode is that file.
+    pub(crate) fn insert(&mut self, name: Name<'_>, inode: Arc<Inode>, in_lower: bool, is_own: bool) {
         if let Some(State::Stored(entry)) = self.names.get_mut(name) {
-            entry.is_own = is_own;
-            return Some(std::mem::replace(&mut entry.inode, inode));
+            (entry.inode, entry.is_own) = (inode, is_own);
+            return;
         }
         self.add(name, inode, in_lower, is_own);
-        None
     }
 
     /// Stores an inode under a name that is not stored here, like [`Entries::insert`].
@@ -221,18 +214,15 @@ impl Entries {
         self.names.insert(name, self.next_cookie, cached);
     }
 
-    /// Removes a name that exists, and returns its inode if the entry was stored here. Hides the name if the lower
-    /// directory has it.
-    pub(crate) fn remove(&mut self, name: Name<'_>) -> Option<Arc<Inode>> {
-        let entry = match self.names.remove(name) {
-            Some(State::Stored(entry)) => Some(entry),
-            Some(State::Hidden | State::Cached(_)) | None => None,
-        };
-        self.count -= usize::from(entry.is_some());
-        if entry.as_ref().is_none_or(|entry| !entry.is_listed) {
-            self.names.insert(name, self.next_cookie, State::Hidden);
+    /// Removes a name that exists. Hides the name if the lower directory has it.
+    pub(crate) fn remove(&mut self, name: Name<'_>) {
+        if let Some(State::Stored(entry)) = self.names.remove(name) {
+            self.count -= 1;
+            if entry.is_listed {
+                return;
+            }
         }
-        entry.map(|entry| entry.inode)
+        self.names.insert(name, self.next_cookie, State::Hidden);
     }
 
     /// Returns the entries from a cookie on, with their cookies, in a stable order.

@@ -20,7 +20,8 @@ const LINK_MAX: u64 = 65_000;
 pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
-    /// Unset while the attributes are those of the lower file.
+    /// Unset while the attributes are those of the lower file. `OnceCell`, because a new `OnceLock` with a value takes a
+    /// check.
     attributes: OnceCell<Attributes>,
     pub(crate) body: Body,
     /// The file of the lower directory that the inode was created for.
@@ -122,7 +123,7 @@ impl Attributes {
     /// Adds a name; `ENOENT` if the inode has lost its last one, `EMLINK` beyond the maximum.
     pub(crate) fn add_name(&self, now: Timestamp) -> Result {
         let add = |nlink| (1..LINK_MAX).contains(&nlink).then_some(nlink + 1);
-        match self.nlink.change(add) {
+        match self.nlink.fetch_update(add) {
             Ok(_) => self.ctim.store(now, Relaxed),
             Err(0) => return Err(Errno::Noent),
             Err(_) => return Err(Errno::Mlink),
@@ -290,7 +291,7 @@ impl Inode {
     /// Changes the number of links.
     pub(crate) fn add_links(&self, change: i64, now: Timestamp) {
         let attributes = self.attributes();
-        let _ = attributes.nlink.change(|nlink| Some(nlink.saturating_add_signed(change)));
+        let _ = attributes.nlink.fetch_update(|nlink| Some(nlink.saturating_add_signed(change)));
         attributes.ctim.store(now, Relaxed);
     }
 

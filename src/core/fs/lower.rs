@@ -6,6 +6,7 @@ use crate::sys::buffers::Buffer;
 use crate::sys::dir::{DirBudget, DirEntry, Progress};
 use crate::sys::errno::Result;
 use crate::sys::types::{Attributes, Fdflags, Filesize, Filestat, Oflags, OpenOptions};
+use smallvec::SmallVec;
 use std::fmt::{self, Debug, Formatter};
 use std::path::Path;
 use std::sync::Arc;
@@ -123,6 +124,20 @@ impl LowerPath {
             return Ok(Self { base: self.open_directory()?, path: name.into() });
         }
         Ok(Self { base: Arc::clone(&self.base), path: [&self.path, &b"/"[..], name].concat().into() })
+    }
+
+    /// Returns the attributes of an entry: `fstatat`.
+    pub(crate) fn stat_child(&self, name: &[u8]) -> Result<Filestat> {
+        if &*self.path == b"." {
+            return self.base.stat(sys::path(name)?);
+        }
+        if self.path.len() + name.len() >= MAX_PATH {
+            return self.child(name)?.stat();
+        }
+        let mut path = SmallVec::<[u8; 256]>::from_slice(&self.path);
+        path.push(b'/');
+        path.extend_from_slice(name);
+        self.base.stat(sys::path(&path)?)
     }
 
     /// Returns whether both are the same path.

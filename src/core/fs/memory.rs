@@ -6,7 +6,7 @@ use crate::core::fs::entries::Entries;
 use crate::core::fs::inode::{Body, File, Inode, Lower};
 use crate::core::fs::lower::{LowerDirectory, LowerPath};
 use crate::core::fs::memory_file::MemoryFile;
-use crate::core::fs::resolve::{Last, Located, LookUp, Walk, only_name};
+use crate::core::fs::resolve::{Last, Located, LookUp, Walk, single_component};
 use crate::core::fs::space::SpaceLimits;
 use crate::core::fs::volume::{Node, Place, Volume};
 use crate::core::lock::{ReadGuard, RwLock};
@@ -299,7 +299,7 @@ impl MemoryDirectory {
     /// in a lower directory. A shortcut for the most frequent paths: a walk finds the same inode.
     #[inline]
     fn file_here(&self, path: &[u8]) -> Option<ReadGuard<'_, Arc<Inode>>> {
-        let name = only_name(path)?;
+        let name = single_component(path)?;
         let entries = self.inode.directory().ok()?.read();
         let inode = entries.filter_map(|entries| entries.stored(name))?;
         (inode.lower.is_none() && inode.filetype() == Filetype::RegularFile).then_some(inode)

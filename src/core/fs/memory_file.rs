@@ -219,7 +219,7 @@ fn is_empty(buffers: &[Buffer]) -> bool {
 /// Checks that the end of a transfer is a valid offset. As on Linux `EINVAL`, before any limit of the file system.
 #[inline(always)]
 fn check_range(buffers: &[Buffer], offset: Filesize) -> Result {
-    // All buffers of a call together have fewer bytes than the other half of the offsets.
+    // The buffers of a call have fewer than 2^54 bytes together, so the end is below 2^63.
     if offset <= MAX_SIZE / 2 {
         return Ok(());
     }

@@ -1,5 +1,5 @@
 //! Names of entries, with their hashes: SipHash-1-3 with random keys, as in the standard library, so that a guest
-//! cannot choose names that collide. A call hashes a name once for all its look-ups.
+//! cannot choose names that collide. A `Name` keeps its hash, so that several look-ups hash it once.
 
 use once_cell::sync::Lazy;
 use siphasher::sip::SipHasher13;

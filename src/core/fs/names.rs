@@ -58,8 +58,8 @@ impl MemoryDirectory {
         }
     }
 
-    /// Removes a file with one lock, if neither the file nor its directory has a part in a lower directory. Returns
-    /// whether it did.
+    /// Removes a file with one lock. A shortcut for a file and a directory without a part in a lower directory: the loop
+    /// in `unlink` has the same result. Returns false if the shortcut does not apply.
     fn unlink_in_memory(&self, Place { parent, name }: Place<'_>, now: Timestamp) -> Result<bool> {
         if parent.lower.is_some() {
             return Ok(false);
@@ -107,7 +107,7 @@ impl MemoryDirectory {
         if is_counted {
             self.volume().space.give_name();
         }
-        drop(entries.remove(name));
+        entries.remove(name);
         target.inode.add_links(links, now);
         self.volume().detach(&target.inode);
         drop(entries);
@@ -127,6 +127,7 @@ impl MemoryDirectory {
     pub(crate) fn rename(&self, path: &[u8], new: &Self, new_path: &[u8], now: Timestamp) -> Result {
         let mut walk = self.walk(without_slashes(path));
         let mut new_walk = new.walk(without_slashes(new_path));
+        // Walks both paths first: an error of the second path precedes `EBUSY`.
         let are_names = walk.reach_name()? & new_walk.reach_name()?;
         if !are_names {
             return Err(Errno::Busy);
@@ -144,8 +145,9 @@ impl MemoryDirectory {
         Ok(())
     }
 
-    /// Renames a file inside its directory with one lock, if neither the file, a file that it replaces, nor the directory
-    /// has a part in a lower directory. Returns whether it did.
+    /// Renames a file inside its directory with one lock. A shortcut if neither the directory, the file nor the replaced
+    /// file has a part in a lower directory: `rename_inode` has the same result. Returns false if the shortcut does not
+    /// apply.
     fn rename_in_memory(&self, old: Place<'_>, new: Place<'_>, now: Timestamp) -> Result<bool> {
         let parent = old.parent;
         if parent.lower.is_some() || !Arc::ptr_eq(parent, new.parent) {
@@ -263,9 +265,8 @@ impl MemoryDirectory {
         if counted == 0 {
             volume.space.take_name()?;
         }
-        let removed = other.as_deref_mut().unwrap_or(&mut entries).remove(name);
-        let inode = removed.unwrap_or_else(|| Arc::clone(&source.inode));
-        entries.insert(new_name, inode, replaced.is_some(), is_own);
+        other.as_deref_mut().unwrap_or(&mut entries).remove(name);
+        entries.insert(new_name, Arc::clone(&source.inode), replaced.is_some(), is_own);
         for _ in u32::from(counts(&source.inode, is_own))..counted.max(1) {
             volume.space.give_name();
         }

@@ -16,7 +16,7 @@ const MAX_LINKS: usize = 40;
 /// Maximum length of a name, in bytes.
 const NAME_MAX: usize = 255;
 
-/// A walk along a path, from a directory on.
+/// A walk along a path, from a directory on. Each value walks once.
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
     volume: &'a Volume,
@@ -74,7 +74,7 @@ impl<'a> Walk<'a> {
         Self { volume, start, entered: SmallVec::new(), path: Cow::Borrowed(path), name: 0..0, hash: 0 }
     }
 
-    /// Returns the last name and its directory, unless the walk ended at [`Located::Directory`].
+    /// Returns the last name and its directory. Meaningless before the walk, and after [`Located::Directory`].
     pub(crate) fn place(&self) -> Place<'_> {
         Place { parent: self.current(), name: Name::with_hash(&self.path[self.name.clone()], self.hash) }
     }
@@ -83,11 +83,11 @@ impl<'a> Walk<'a> {
         self.entered.last().unwrap_or(self.start)
     }
 
-    /// Walks to the end of the path. Leaving the first directory is `ENOTCAPABLE`. A slash after the name of an existing
-    /// file that is not a directory is `ENOTDIR`.
+    /// Walks to the end of the path. Leaving the first directory is `ENOTCAPABLE`. A slash after the name of an
+    /// existing file that is not a directory is `ENOTDIR`.
     #[inline(always)]
     pub(crate) fn resolve(&mut self, last: Last) -> Result<Located> {
-        if let Some(name) = only_name(&self.path) {
+        if let Some(name) = single_component(&self.path) {
             (self.name, self.hash) = (0..self.path.len(), name.hash());
             let located = self.look_up(last.look_up);
             if !(last.follows && matches!(&located, Ok(located) if located.symlink().is_some())) {
@@ -204,9 +204,9 @@ impl Located {
     }
 }
 
-/// Returns a path that is only a name.
+/// Returns a path as a name if the path is a single component.
 #[inline(always)]
-pub(crate) fn only_name(path: &[u8]) -> Option<Name<'_>> {
+pub(crate) fn single_component(path: &[u8]) -> Option<Name<'_>> {
     let is_name = !path.contains(&b'/') && path.len() <= NAME_MAX && !matches!(path, b"" | b"." | b"..");
     is_name.then(|| Name::new(path))
 }

@@ -68,9 +68,9 @@ impl Space {
 
 fn take(used: &Counter, amount: u64, max: u64) -> Result {
     let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= max);
-    used.change(add).map(drop).map_err(|_| Errno::Nospc)
+    used.fetch_update(add).map(drop).map_err(|_| Errno::Nospc)
 }
 
 fn give(used: &Counter, amount: u64) {
-    let _ = used.change(|used| Some(used.saturating_sub(amount)));
+    let _ = used.fetch_update(|used| Some(used.saturating_sub(amount)));
 }

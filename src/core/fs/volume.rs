@@ -60,7 +60,8 @@ pub(crate) struct Place<'a> {
 pub(crate) enum Node {
     /// An inode.
     Inode(Target),
-    /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink.
+    /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink. Boxed, so that the other
+    /// results stay small.
     Lower(Box<Filestat>),
 }
 
@@ -121,7 +122,7 @@ impl Volume {
 
     /// Returns the device number, and a new inode number.
     pub(crate) fn new_id(&self) -> (u64, u64) {
-        let (Ok(ino) | Err(ino)) = self.next_ino.change(|ino| ino.checked_add(1));
+        let (Ok(ino) | Err(ino)) = self.next_ino.fetch_update(|ino| ino.checked_add(1));
         (self.dev, ino)
     }
 
@@ -161,13 +162,14 @@ impl Volume {
     /// Looks up a name in the lower directory.
     #[inline(never)]
     fn lookup_lower(&self, place: Place<'_>) -> Result<Node> {
-        let path = lower_child(place)?;
-        let stat = path.stat()?;
+        let Place { parent, name } = place;
+        let lower = parent.lower.as_ref().ok_or(Errno::Noent)?;
+        let stat = lower.path.stat_child(name.bytes())?;
         let is_cached = matches!(stat.filetype, Filetype::Directory | Filetype::SymbolicLink);
         if !is_cached && !self.has_link(&stat) {
             return Ok(Node::Lower(Box::new(stat)));
         }
-        let target = self.materialize(place, path, &stat)?;
+        let target = self.materialize(place, lower.path.child(name.bytes())?, &stat)?;
         if is_cached && !target.is_stored {
             self.add_recent(&target.inode);
         }
