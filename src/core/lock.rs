@@ -3,8 +3,8 @@
 //! lock take as long as a whole look-up in a directory.
 //!
 //! [`confine_objects`] promises that each thread reaches only its own objects. [`share_objects`] ends the promise: code
-//! that hands an object to another thread calls it first. Until then, a lock only counts its guards, like a `RefCell`, and a counter is not updated atomically.
-//! A conflicting guard panics.
+//! that hands an object to another thread calls it first. Until then, a lock only counts its guards, like a `RefCell`,
+//! and a counter is not updated atomically. A conflicting guard panics.
 
 #![expect(unsafe_code, reason = "the guards access the contents of a cell")]
 
@@ -30,7 +30,8 @@ const SHARED: u8 = 2;
 /// # Safety
 ///
 /// Code that hands an object with locks or counters to another thread first calls [`share_objects`], in the thread of
-/// the object, while no guard of the object exists. This includes code that runs before the first call of this function.
+/// the object, while no guard of the object exists. This includes code that runs before the first call of this
+/// function.
 pub unsafe fn confine_objects() {
     let _ = SHARING.compare_exchange(UNKNOWN, CONFINED, Relaxed, Relaxed);
 }

@@ -20,8 +20,8 @@ const LINK_MAX: u64 = 65_000;
 pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
-    /// Unset while the attributes are those of the lower file. `OnceCell`, because a new `OnceLock` with a value takes a
-    /// check.
+    /// Unset while the attributes are those of the lower file. `OnceCell`, because a new `OnceLock` with a value takes
+    /// a check.
     attributes: OnceCell<Attributes>,
     pub(crate) body: Body,
     /// The file of the lower directory that the inode was created for.

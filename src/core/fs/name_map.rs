@@ -64,8 +64,8 @@ impl<V> NameMap<V> {
         slots.push(Slot { position, entry: Some((name, value)) });
     }
 
-    /// Renames a name if `accepts` accepts its value. The map does not have the new name. Returns the value, which keeps
-    /// its position.
+    /// Renames a name if `accepts` accepts its value. The map does not have the new name. Returns the value, which
+    /// keeps its position.
     pub(crate) fn rename_if(
         &mut self,
         old: Name<'_>,

@@ -58,8 +58,8 @@ impl MemoryDirectory {
         }
     }
 
-    /// Removes a file with one lock. A shortcut for a file and a directory without a part in a lower directory: the loop
-    /// in `unlink` has the same result. Returns false if the shortcut does not apply.
+    /// Removes a file with one lock. A shortcut for a file and a directory without a part in a lower directory: the
+    /// loop in `unlink` has the same result. Returns false if the shortcut does not apply.
     fn unlink_in_memory(&self, Place { parent, name }: Place<'_>, now: Timestamp) -> Result<bool> {
         if parent.lower.is_some() {
             return Ok(false);
@@ -145,9 +145,9 @@ impl MemoryDirectory {
         Ok(())
     }
 
-    /// Renames a file inside its directory with one lock. A shortcut if neither the directory, the file nor the replaced
-    /// file has a part in a lower directory: `rename_inode` has the same result. Returns false if the shortcut does not
-    /// apply.
+    /// Renames a file inside its directory with one lock. A shortcut if neither the directory, the file nor the
+    /// replaced file has a part in a lower directory: `rename_inode` has the same result. Returns false if the shortcut
+    /// does not apply.
     fn rename_in_memory(&self, old: Place<'_>, new: Place<'_>, now: Timestamp) -> Result<bool> {
         let parent = old.parent;
         if parent.lower.is_some() || !Arc::ptr_eq(parent, new.parent) {

@@ -60,8 +60,8 @@ pub(crate) struct Place<'a> {
 pub(crate) enum Node {
     /// An inode.
     Inode(Target),
-    /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink. Boxed, so that the other
-    /// results stay small.
+    /// An unchanged lower file without an inode, by its attributes. Never a directory or symlink. Boxed, so that the
+    /// other results stay small.
     Lower(Box<Filestat>),
 }
 
