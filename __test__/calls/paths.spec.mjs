@@ -276,6 +276,16 @@ onPosix('path_link with an invalid new path fails before it looks for the old pa
   }
 })
 
+onLinux('path_link reports an error of the old path before one of a new path with a trailing slash', (t) => {
+  const { guest } = guestWithFiles(t, { ...FILES, outside: { symlink: '..' } })
+  expectErrnos(t, guest, [
+    ['LOOP', 'path_link', 3, SYMLINK_FOLLOW, 'loop', 3, 'made/'],
+    ['NOTCAPABLE', 'path_link', 3, SYMLINK_FOLLOW, 'outside', 3, 'made/'],
+    ['NOENT', 'path_link', 3, 0, 'missing', 3, 'file/'],
+    ['NOENT', 'path_link', 3, 0, 'file', 3, 'made/'],
+  ])
+})
+
 test('path_filestat_set_times with conflicting flags fails with EINVAL and keeps the times', (t) => {
   const { guest, directory } = guestWithFiles(t, FILES)
   const { mtimeMs } = statSync(join(directory, 'file'))
