@@ -30,7 +30,7 @@ pub struct Table {
 type Block = OnceLock<Box<[Slot]>>;
 
 /// Number of slots in the first block: enough for a guest with few files.
-const FIRST_BLOCK: usize = 8;
+const FIRST_BLOCK: usize = 6;
 /// Number of further blocks: enough for the largest limit of open descriptors.
 const MORE_BLOCKS: usize = 9;
 
