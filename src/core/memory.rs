@@ -10,6 +10,7 @@ use crate::sys::buffers::Buffer;
 use crate::sys::errno::{Errno, Result};
 use copy::{access_width, copy, store, u32_at, u64_at};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Number of bytes of guest memory, or of elements of a list there.
@@ -199,10 +200,16 @@ impl Memory {
 
     /// Copies guest memory from `offset` into `bytes`.
     pub(crate) fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
-        let guest = self.at(offset, bytes.len())?;
         // SAFETY: the slice covers the same bytes, and `copy` writes only initialized bytes.
-        copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
-        Ok(())
+        let bytes = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) };
+        self.fill(offset, bytes).map(drop)
+    }
+
+    /// Initializes `bytes` with guest memory from `offset`.
+    pub(crate) fn fill(self, offset: u32, bytes: &mut [MaybeUninit<u8>]) -> Result<&mut [u8]> {
+        copy(self.at(offset, bytes.len())?, bytes);
+        // SAFETY: `copy` has initialized each byte.
+        Ok(unsafe { bytes.assume_init_mut() })
     }
 
     /// Returns the total size of the buffers of a vectored call, in bytes.

@@ -17,18 +17,19 @@ use crate::preview1::types::{Fstflags, Lookupflags};
 use crate::sys;
 use crate::sys::errno::{Errno, Result};
 use crate::sys::types::{Fdflags, Filestat, Filetype, Oflags, OpenOptions, Timestamp};
+use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
 
 /// A copy of a guest's path. Paths of up to 256 bytes are stored on the stack.
 struct PathBuffer {
-    short: [u8; 256],
+    short: [MaybeUninit<u8>; 256],
     long: Vec<u8>,
 }
 
 impl PathBuffer {
     fn new() -> Self {
-        Self { short: [0; 256], long: Vec::new() }
+        Self { short: [MaybeUninit::uninit(); 256], long: Vec::new() }
     }
 
     /// Copies a path. Returns `ENOENT` for an empty path, `EINVAL` for a NUL byte, `ENAMETOOLONG` beyond
@@ -50,12 +51,12 @@ impl PathBuffer {
             return Err(Errno::Nametoolong);
         }
         let bytes = if len <= self.short.len() {
-            &mut self.short[..len]
+            memory.fill(path.ptr.0, &mut self.short[..len])?
         } else {
             self.long.resize(len, 0);
+            memory.read(path.ptr.0, &mut self.long)?;
             &mut self.long[..]
         };
-        memory.read(path.ptr.0, bytes)?;
         if bytes.contains(&0) {
             return Err(Errno::Inval);
         }
