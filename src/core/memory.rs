@@ -209,7 +209,7 @@ impl Memory {
     pub(crate) fn fill(self, offset: u32, bytes: &mut [MaybeUninit<u8>]) -> Result<&mut [u8]> {
         copy(self.at(offset, bytes.len())?, bytes);
         // SAFETY: `copy` has initialized each byte.
-        Ok(unsafe { bytes.assume_init_mut() })
+        Ok(unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) })
     }
 
     /// Returns the total size of the buffers of a vectored call, in bytes.
