@@ -167,13 +167,13 @@ impl<'a> DirAccess<'a> {
 
     /// Creates a hard link in `new`: `linkat`. Both directories must allow changes.
     pub(crate) fn hard_link(self, path: &Path, follows: bool, new: Self, new_path: &Path) -> Result {
-        if has_trailing_slash(new_path) {
+        let is_readonly = self.is_readonly() || new.is_readonly();
+        if is_readonly || has_trailing_slash(new_path) {
             // As on Linux, an error of the old path precedes one of the new path.
             self.stat(path, follows)?;
             new.reject_trailing_slash(new_path)?;
         }
-        if self.is_readonly() || new.is_readonly() {
-            self.stat(path, follows)?;
+        if is_readonly {
             return new.check_missing(new_path).and(Err(Errno::Rofs));
         }
         self.directory.hard_link(path, follows, new.directory, new_path, self.clocks)

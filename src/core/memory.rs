@@ -200,9 +200,8 @@ impl Memory {
 
     /// Copies guest memory from `offset` into `bytes`.
     pub(crate) fn read(self, offset: u32, bytes: &mut [u8]) -> Result {
-        // SAFETY: the slice covers the same bytes, and `copy` writes only initialized bytes.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) };
-        self.fill(offset, bytes).map(drop)
+        copy_over(self.at(offset, bytes.len())?, bytes);
+        Ok(())
     }
 
     /// Initializes `bytes` with guest memory from `offset`.
@@ -271,8 +270,12 @@ pub(crate) fn copy_to_guest(buffer: &Buffer, at: usize, bytes: &[u8]) {
 
 /// Copies bytes of a guest buffer at an offset into `bytes`.
 pub(crate) fn copy_from_guest(buffer: &Buffer, at: usize, bytes: &mut [u8]) {
-    let guest = at_offset(buffer, at, bytes.len());
-    // SAFETY: the same bytes; `copy` writes only initialized ones.
+    copy_over(at_offset(buffer, at, bytes.len()), bytes);
+}
+
+/// Copies guest memory over `bytes`. The caller has checked the bounds.
+fn copy_over(guest: *mut u8, bytes: &mut [u8]) {
+    // SAFETY: the slice covers the same bytes, and `copy` writes only initialized bytes.
     copy(guest, unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) });
 }
 

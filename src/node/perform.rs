@@ -72,11 +72,14 @@ fn perform_rest(
     complete(state, &sandbox, function, call, pending, can_suspend)
 }
 
+/// Throws the error of a guest that has ended.
+fn throw_if_ended(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
+    sandbox.world.end().map_or(Ok(()), |end| Err(throw_end(&state.env, sandbox, end)))
+}
+
 /// Throws the error of a guest that has ended, or whose timeout is over.
 fn throw_if_over(state: &EnvState, sandbox: &Sandbox) -> Result<()> {
-    if let Some(end) = sandbox.world.end() {
-        return Err(throw_end(&state.env, sandbox, end));
-    }
+    throw_if_ended(state, sandbox)?;
     match sandbox.passed_timeout() {
         Some(milliseconds) => Err(error::timed_out(&state.env, milliseconds)),
         None => Ok(()),
@@ -90,9 +93,7 @@ pub(crate) fn restart(
     function: &HostFunctionCall,
     restart: RestartState,
 ) -> Result<Completion> {
-    if let Some(end) = sandbox.world.end() {
-        return Err(throw_end(&state.env, sandbox, end));
-    }
+    throw_if_ended(state, sandbox)?;
     let mut call = sandbox.call(refresh_memory(state, sandbox)?, restart);
     let pending = step(state, sandbox, function, &mut call)?;
     complete(state, sandbox, function, call, pending, true)

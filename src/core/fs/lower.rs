@@ -117,27 +117,29 @@ impl LowerPath {
 
     /// Returns the path of an entry.
     pub(crate) fn child(&self, name: &[u8]) -> Result<Self> {
-        if &*self.path == b"." {
-            return Ok(Self { base: Arc::clone(&self.base), path: name.into() });
-        }
-        if self.path.len() + name.len() >= MAX_PATH {
-            return Ok(Self { base: self.open_directory()?, path: name.into() });
-        }
-        Ok(Self { base: Arc::clone(&self.base), path: [&self.path, &b"/"[..], name].concat().into() })
+        Ok(match self.join(name) {
+            Some(path) => Self { base: Arc::clone(&self.base), path: path[..].into() },
+            None => Self { base: self.open_directory()?, path: name.into() },
+        })
     }
 
     /// Returns the attributes of an entry: `fstatat`.
     pub(crate) fn stat_child(&self, name: &[u8]) -> Result<Filestat> {
+        match self.join(name) {
+            Some(path) => self.base.stat(sys::path(&path)?),
+            None => self.child(name)?.stat(),
+        }
+    }
+
+    /// Returns the path of an entry from the open directory on; `None` if it is too long.
+    fn join(&self, name: &[u8]) -> Option<SmallVec<[u8; 256]>> {
         if &*self.path == b"." {
-            return self.base.stat(sys::path(name)?);
+            return Some(SmallVec::from_slice(name));
         }
-        if self.path.len() + name.len() >= MAX_PATH {
-            return self.child(name)?.stat();
-        }
-        let mut path = SmallVec::<[u8; 256]>::from_slice(&self.path);
+        let mut path = SmallVec::from_slice(&self.path);
         path.push(b'/');
         path.extend_from_slice(name);
-        self.base.stat(sys::path(&path)?)
+        (path.len() <= MAX_PATH).then_some(path)
     }
 
     /// Returns whether both are the same path.

@@ -59,9 +59,7 @@ impl<V> NameMap<V> {
     pub(crate) fn insert(&mut self, name: Name<'_>, position: u64, value: V) {
         let Self { indexes, slots } = self;
         indexes.insert_unique(name.hash(), slots.len(), |index| hash_of(&slots[*index]));
-        let name = name.bytes().into();
-        slots.reserve(1);
-        slots.push(Slot { position, entry: Some((name, value)) });
+        slots.push(Slot { position, entry: Some((name.bytes().into(), value)) });
     }
 
     /// Renames a name if `accepts` accepts its value. The map does not have the new name. Returns the value, which

@@ -169,7 +169,7 @@ impl Volume {
         if !is_cached && !self.has_link(&stat) {
             return Ok(Node::Lower(Box::new(stat)));
         }
-        let target = self.materialize(place, lower.path.child(name.bytes())?, &stat)?;
+        let target = self.materialize(place, lower_child(place)?, &stat)?;
         if is_cached && !target.is_stored {
             self.add_recent(&target.inode);
         }
